@@ -1,0 +1,40 @@
+package zkserver
+
+import (
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// Defaults of Options. They are ZooKeeper's own where it has one.
+const (
+	DefaultTickTime       = 2000 * time.Millisecond // tickTime
+	DefaultMaxClientCnxns = 60                      // maxClientCnxns
+	DefaultMaxBuffer      = 0xfffff                 // jute.maxbuffer: 1 MiB - 1
+	DefaultSnapshotBytes  = 32 << 20
+)
+
+// Options says where a server keeps its data and how it serves. Only Dir is required.
+type Options struct {
+	// Dir holds the transaction log and the snapshots. It is created, and locked while the server runs.
+	Dir string
+	// Listen is the TCP address, such as "127.0.0.1:2181". Empty means "127.0.0.1:0": a free port (see Server.Addr).
+	Listen string
+	// TickTime is ZooKeeper's unit of time: sessions expire on its multiples. 0 means DefaultTickTime.
+	TickTime time.Duration
+	// MinSessionTimeout and MaxSessionTimeout bound what a client may ask for. 0 means 2 and 20 ticks.
+	MinSessionTimeout, MaxSessionTimeout time.Duration
+	// MaxClientCnxns bounds the connections of one client address. 0 means DefaultMaxClientCnxns, below 0 no bound.
+	MaxClientCnxns int
+	// MaxBuffer bounds one request in bytes, as jute.maxbuffer does. 0 means DefaultMaxBuffer.
+	MaxBuffer int
+	// SnapshotBytes is how large the log grows before a snapshot replaces it. 0 means DefaultSnapshotBytes.
+	SnapshotBytes int64
+	// NoSync acknowledges writes once the operating system has them, without fsync: they survive the end of this
+	// process, not the end of the machine.
+	NoSync bool
+	// Logger receives what the server has to say; nil discards it.
+	Logger *logrus.Entry
+	// Now is the clock, for tests; nil means time.Now.
+	Now func() time.Time
+}

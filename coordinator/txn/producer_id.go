@@ -1,0 +1,47 @@
+// Package txn holds what transactional and idempotent producers need of their coordinator. So far: producer ids, handed out from
+// blocks that brokers claim in ZooKeeper. It does no I/O itself.
+package txn
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// BlockSource claims blocks of producer ids for this broker: the znode /latest_producer_id_block, blocks of 1000.
+type BlockSource interface {
+	// NextProducerIDBlock claims the next block; ids first to last (inclusive) belong to this broker alone.
+	NextProducerIDBlock(ctx context.Context) (first, last int64, err error)
+}
+
+// ProducerIDs hands out producer ids. An id is never given twice; those left in a block at a stop are lost, as in Kafka.
+type ProducerIDs struct {
+	source BlockSource
+
+	mu         sync.Mutex // held while a block is claimed, so that one claim serves all who wait
+	next, last int64
+}
+
+// NewProducerIDs makes a generator that claims its first block at the first id asked for.
+func NewProducerIDs(source BlockSource) *ProducerIDs {
+	return &ProducerIDs{source: source, next: 0, last: -1}
+}
+
+// Next returns a producer id that no broker has given out before.
+func (p *ProducerIDs) Next(ctx context.Context) (int64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next > p.last {
+		first, last, err := p.source.NextProducerIDBlock(ctx)
+		if err != nil {
+			return -1, fmt.Errorf("claim a block of producer ids: %w", err)
+		}
+		if first < 0 || last < first {
+			return -1, fmt.Errorf("claimed producer ids %d to %d, which is no block", first, last)
+		}
+		p.next, p.last = first, last
+	}
+	id := p.next
+	p.next++
+	return id, nil
+}

@@ -1,0 +1,233 @@
+// Package interbroker sends requests to other brokers: the fetchers' and the controller's connections, controlled shutdown.
+// It owns the connections and their framing (protocol.md 3, 15.2); what is sent, and when, is decided by its users. There is
+// no ApiVersions exchange between brokers: the version of each request follows from inter.broker.protocol.version (Versions).
+// A Client has no goroutine; each broker of a Channels has one, ended by RemoveBroker and Close.
+package interbroker
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/storage/model"
+)
+
+// ErrNoEndpoint means that the peer has no address: it is not alive, or has no endpoint on the inter-broker listener.
+var ErrNoEndpoint = errors.New("broker has no endpoint on the inter-broker listener")
+
+// ErrClosed is returned by a closed Client.
+var ErrClosed = errors.New("inter-broker client is closed")
+
+// Dialer opens an authenticated connection to an endpoint. Plaintext is the one for PLAINTEXT; TLS and SASL are wrapped round
+// it elsewhere. clientID is what handshake requests have to carry.
+type Dialer interface {
+	Dial(ctx context.Context, to model.Endpoint, clientID string) (net.Conn, error)
+}
+
+// Plaintext dials without encryption or authentication, and refuses endpoints that need either.
+type Plaintext struct{}
+
+// Dial implements Dialer.
+func (Plaintext) Dial(ctx context.Context, to model.Endpoint, _ string) (net.Conn, error) {
+	if to.Protocol != model.Plaintext {
+		return nil, fmt.Errorf("dial %s: security protocol %s needs a dialer that speaks it", to, to.Protocol)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
+}
+
+// ClientOptions configure a Client.
+type ClientOptions struct {
+	ClientID string
+	// Endpoint is asked for the peer's address at each connect.
+	Endpoint func() (model.Endpoint, bool)
+	// Dialer is Plaintext when nil.
+	Dialer Dialer
+	// ConnectTimeout and RequestTimeout are 30 s when 0.
+	ConnectTimeout, RequestTimeout time.Duration
+	// MaxResponseBytes bounds a response frame; 1 GiB when 0.
+	MaxResponseBytes int
+	// ReuseBuffer lets every response share one buffer: byte slices of a response are valid only until the next Do.
+	// Fetchers set it, as they append the records before they ask again.
+	ReuseBuffer bool
+}
+
+// Client sends requests to one broker over one connection, one at a time, in the order of the calls. It connects when it has
+// to and drops the connection after any error. Its methods may be called from any goroutine.
+type Client struct {
+	opts ClientOptions
+
+	mu            sync.Mutex // one request at a time
+	conn          net.Conn
+	correlationID int32 // restarts at 0 with each connection, as Kafka's does
+	out, in       []byte
+
+	state struct { // what Close may touch while a request is on its way
+		sync.Mutex
+		closed bool
+		conn   net.Conn
+	}
+}
+
+// NewClient does not connect yet.
+func NewClient(opts ClientOptions) *Client {
+	if opts.Dialer == nil {
+		opts.Dialer = Plaintext{}
+	}
+	if opts.ConnectTimeout == 0 {
+		opts.ConnectTimeout = 30 * time.Second
+	}
+	if opts.RequestTimeout == 0 {
+		opts.RequestTimeout = 30 * time.Second
+	}
+	if opts.MaxResponseBytes == 0 {
+		opts.MaxResponseBytes = 1 << 30
+	}
+	return &Client{opts: opts}
+}
+
+// Do sends req, whose version must be set, and returns its response. Any error has closed the connection: whether the peer has
+// seen the request is then unknown. Byte fields of the response alias a buffer of their own unless ReuseBuffer is set.
+func (c *Client) Do(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	resp, err := c.do(ctx, req)
+	if err != nil {
+		c.dropLocked()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, fmt.Errorf("%s request: %w", kmsg.NameForKey(req.Key()), err)
+	}
+	return resp, nil
+}
+
+// Connected tells whether there is a connection at the moment.
+func (c *Client) Connected() bool {
+	c.state.Lock()
+	defer c.state.Unlock()
+	return c.state.conn != nil
+}
+
+// Disconnect drops the connection; a request on its way fails. The next Do connects again.
+func (c *Client) Disconnect() {
+	c.state.Lock()
+	defer c.state.Unlock()
+	if c.state.conn != nil {
+		c.state.conn.Close()
+	}
+}
+
+// Close drops the connection for good; a request on its way fails.
+func (c *Client) Close() error {
+	c.state.Lock()
+	defer c.state.Unlock()
+	c.state.closed = true
+	if c.state.conn != nil {
+		return c.state.conn.Close()
+	}
+	return nil
+}
+
+func (c *Client) do(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
+	if err := c.connectLocked(ctx); err != nil {
+		return nil, err
+	}
+	deadline := time.Now().Add(c.opts.RequestTimeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	if err := c.conn.SetDeadline(deadline); err != nil {
+		return nil, err
+	}
+	// A cancelled context breaks the connection, which ends the read below.
+	conn := c.conn
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	id := c.correlationID
+	c.correlationID++
+	c.out = AppendRequest(c.out[:0], req, id, c.opts.ClientID)
+	if _, err := c.conn.Write(c.out); err != nil {
+		return nil, err
+	}
+	if cap(c.out) > 1<<20 {
+		c.out = nil
+	}
+	frame, err := c.readFrame()
+	if err != nil {
+		return nil, err
+	}
+	return DecodeResponse(frame, req, id)
+}
+
+func (c *Client) connectLocked(ctx context.Context) error {
+	c.state.Lock()
+	closed := c.state.closed
+	c.state.Unlock()
+	if closed {
+		return ErrClosed
+	}
+	if c.conn != nil {
+		return nil
+	}
+	to, ok := c.opts.Endpoint()
+	if !ok {
+		return ErrNoEndpoint
+	}
+	dialCtx, cancel := context.WithTimeout(ctx, c.opts.ConnectTimeout)
+	defer cancel()
+	conn, err := c.opts.Dialer.Dial(dialCtx, to, c.opts.ClientID)
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", to, err)
+	}
+	c.state.Lock()
+	defer c.state.Unlock()
+	if c.state.closed {
+		conn.Close()
+		return ErrClosed
+	}
+	c.conn, c.state.conn, c.correlationID = conn, conn, 0
+	return nil
+}
+
+func (c *Client) dropLocked() {
+	c.state.Lock()
+	defer c.state.Unlock()
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn, c.state.conn = nil, nil
+	}
+}
+
+func (c *Client) readFrame() ([]byte, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(c.conn, head[:]); err != nil {
+		return nil, fmt.Errorf("read response size: %w", err)
+	}
+	size := int(int32(binary.BigEndian.Uint32(head[:])))
+	if size < 4 || size > c.opts.MaxResponseBytes {
+		return nil, fmt.Errorf("response of %d bytes, at most %d are allowed", size, c.opts.MaxResponseBytes)
+	}
+	var frame []byte
+	if c.opts.ReuseBuffer && cap(c.in) >= size {
+		frame = c.in[:size]
+	} else {
+		frame = make([]byte, size)
+	}
+	if c.opts.ReuseBuffer {
+		c.in = frame
+	}
+	if _, err := io.ReadFull(c.conn, frame); err != nil {
+		return nil, fmt.Errorf("read response of %d bytes: %w", size, err)
+	}
+	return frame, nil
+}

@@ -1,0 +1,29 @@
+package handler
+
+import (
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/configs"
+)
+
+// Env is what handlers use: the broker's parts, all safe for concurrent use, none changed after the Dispatcher was made. Each group of
+// APIs has its own embedded part in its own file (env_group.go, env_admin.go, env_storage.go), so that an API's owner adds
+// there what it needs.
+type Env struct {
+	BrokerID int32
+	// Config is the current snapshot of the broker's configuration.
+	Config func() *configs.Broker
+	// TopicConfig is the current snapshot of a topic's configuration (the broker's defaults for one it does not know).
+	TopicConfig func(topic string) *configs.Topic
+	Logger      *logrus.Entry
+	Now         func() time.Time
+	// Authorizer is nil when authorizer.class.name is not set: everything is allowed.
+	Authorizer Authorizer
+
+	DataEnv
+	GroupEnv
+	AdminEnv
+	StorageEnv
+}

@@ -1,0 +1,4 @@
+package handler
+
+// StorageEnv is what the APIs of replicas and log directories use (4, 5, 34, 35).
+type StorageEnv struct{}

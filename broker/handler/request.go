@@ -1,0 +1,75 @@
+package handler
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/broker/network"
+	"momus/broker/protocol"
+)
+
+// Request is one decoded request. It and all byte fields of Body (which alias the frame) are valid until the answer was written;
+// what outlives the request is cloned. Strings in Body are copies and may be kept.
+type Request struct {
+	protocol.Header
+	// Body is the decoded body, of the type kmsg.RequestForKey(Key) with its version set; nil for rows that decode themselves.
+	Body kmsg.Request
+	// Raw is the undecoded body.
+	Raw []byte
+	// Conn is the connection: Listener, Protocol, Remote, ClientHost.
+	Conn *network.Conn
+	// Received is when the frame was complete.
+	Received time.Time
+	// Size is that of the frame in bytes, without the length field.
+	Size int
+
+	session *session
+}
+
+// Listener is the name of the listener that the request came in on.
+func (r *Request) Listener() string { return r.Conn.Listener }
+
+// ClientHost is the client's IP address in Java's form "/127.0.0.1".
+func (r *Request) ClientHost() string { return r.Conn.ClientHost }
+
+// ClientIDString is the client id as a string that may be kept; "" for null, as in Kafka's group metadata.
+func (r *Request) ClientIDString() string { return r.session.clientID(r.ClientID) }
+
+// Principal is the authenticated principal, "User:ANONYMOUS" on connections without authentication.
+func (r *Request) Principal() string { return r.session.principal }
+
+// session is what the dispatcher keeps for a connection. Only one request touches it at a time.
+type session struct {
+	principal string
+	client    string            // the last client id, as clients hardly ever change it
+	names     map[string]string // interned topic names
+	software  [2]string         // client software name and version (KIP-511), "unknown" before ApiVersions v3
+}
+
+func newSession() *session {
+	return &session{principal: "User:ANONYMOUS", software: [2]string{"unknown", "unknown"}}
+}
+
+func (s *session) clientID(b []byte) string {
+	if string(b) != s.client {
+		s.client = string(b)
+	}
+	return s.client
+}
+
+// maxInterned bounds the topic names that are remembered for a connection.
+const maxInterned = 4096
+
+// intern returns b as a string, without allocating when the connection has sent the name before.
+func (s *session) intern(b []byte) string {
+	if v, ok := s.names[string(b)]; ok {
+		return v
+	}
+	if s.names == nil || len(s.names) >= maxInterned {
+		s.names = make(map[string]string)
+	}
+	v := string(b)
+	s.names[v] = v
+	return v
+}

@@ -1,0 +1,47 @@
+package handler
+
+import (
+	"context"
+
+	"momus/broker/protocol"
+)
+
+// api is one row of the table: what a request with this key is admitted by and served with. Name and versions are those of
+// protocol.Lookup(key). ApiVersions, dispatch, metrics and admission are computed from the table and from nothing else; an API that does not
+// work yet has no row, and is neither advertised nor served.
+type api struct {
+	key protocol.Key
+	// serve executes the request. It may block until the answer is known or ctx (the server's life) ends.
+	serve func(ctx context.Context, e *Env, r *Request) Reply
+	// access is asked of the authorizer before serve; finer rights are the handler's.
+	access access
+	// throttle says which quota the answer counts against.
+	throttle throttle
+	// raw: serve decodes r.Raw itself, r.Body is nil.
+	raw bool
+	// pipelined: may run while earlier answers of the connection are pending.
+	pipelined bool
+}
+
+type access int8
+
+const (
+	perResource   access = iota // the handler asks for each resource, or nothing is asked
+	clusterAction               // Cluster:ClusterAction for the whole request
+)
+
+type throttle int8
+
+const (
+	byRequest throttle = iota // request quota
+	byProduce                 // request and produce quota
+	byFetch                   // request and fetch quota, consumers only
+	exempt                    // recorded as exempt
+)
+
+// rows is the table, in key order, one line a row.
+func rows() []api {
+	return []api{
+		{key: protocol.ApiVersions, serve: apiVersions},
+	}
+}

@@ -1,0 +1,86 @@
+package vfs
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// OS is the operating system's file system. Its zero value is ready.
+type OS struct{}
+
+var _ FS = OS{}
+
+// OpenFile implements FS. New files get mode 0644.
+func (OS) OpenFile(name string, flag int) (File, error) {
+	f, err := os.OpenFile(name, flag, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (OS) Rename(oldName, newName string) error { return os.Rename(oldName, newName) }
+
+func (OS) Remove(name string) error { return os.Remove(name) }
+
+func (OS) RemoveAll(name string) error { return os.RemoveAll(name) }
+
+func (OS) MkdirAll(name string) error { return os.MkdirAll(name, 0o755) }
+
+func (OS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+
+func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
+
+func (OS) Chtimes(name string, mtime time.Time) error { return os.Chtimes(name, mtime, mtime) }
+
+func (OS) SyncDir(name string) error { return syncDir(name) }
+
+// Lock implements FS with fcntl locks on Unix, which a Java broker sees (it takes POSIX record locks).
+func (OS) Lock(name string) (io.Closer, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockFile(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+type osFile struct{ f *os.File }
+
+func (f osFile) ReadAt(p []byte, off int64) (int, error)  { return f.f.ReadAt(p, off) }
+func (f osFile) WriteAt(p []byte, off int64) (int, error) { return f.f.WriteAt(p, off) }
+func (f osFile) Truncate(size int64) error                { return f.f.Truncate(size) }
+func (f osFile) Sync() error                              { return f.f.Sync() }
+func (f osFile) Close() error                             { return f.f.Close() }
+func (f osFile) Name() string                             { return f.f.Name() }
+func (f osFile) OSFile() *os.File                         { return f.f }
+
+func (f osFile) Size() (int64, error) {
+	info, err := f.f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+func (f osFile) WriteBuffersAt(buffers [][]byte, off int64) (int64, error) {
+	return writeBuffersAt(f.f, buffers, off)
+}
+
+// writeEach writes the buffers with one call each.
+func writeEach(f io.WriterAt, buffers [][]byte, off int64) (int64, error) {
+	var written int64
+	for _, b := range buffers {
+		n, err := f.WriteAt(b, off+written)
+		written += int64(n)
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}

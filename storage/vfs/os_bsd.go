@@ -1,0 +1,22 @@
+//go:build unix && !linux
+
+package vfs
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func lockFile(f *os.File) error {
+	err := lockRange(f, unix.F_SETLK)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return ErrLocked
+	}
+	return err
+}
+
+func writeBuffersAt(f *os.File, buffers [][]byte, off int64) (int64, error) {
+	return writeEach(f, buffers, off)
+}

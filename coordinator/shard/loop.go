@@ -1,0 +1,341 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/storage/kerr"
+	"momus/storage/model"
+	"momus/storage/record"
+)
+
+// loop is one led partition: its mailbox, its machine, and the appends that wait for replicas.
+type loop struct {
+	r       *Runtime
+	tp      model.TopicPartition
+	ctx     context.Context // ends with resign
+	cancel  context.CancelFunc
+	before  <-chan struct{} // the loop of an earlier leadership, which must have ended before this one reads the log
+	ended   chan struct{}   // closed by run
+	loading atomic.Bool
+	epoch   atomic.Int32
+	logger  *logrus.Entry
+
+	machine Machine   // touched by run only
+	armed   time.Time // when timer fires; zero: not armed
+	timer   *time.Timer
+	done    []Appended // appends that ended at once, to be stepped
+
+	mu     sync.Mutex // guards the mailbox
+	box    []message
+	closed bool
+	wake   chan struct{} // capacity 1: "the mailbox is not empty"
+
+	waitMu  sync.Mutex // guards what the waiter works on
+	waits   []waiting  // in append order, so in the order in which replicas get them
+	waiting bool       // the waiter runs
+}
+
+type message struct {
+	ev   any
+	call *Call
+}
+
+type waiting struct {
+	tag      uint64
+	pending  Pending
+	deadline time.Time
+}
+
+func newLoop(r *Runtime, partition, epoch int32) *loop {
+	ctx, cancel := context.WithCancel(r.ctx)
+	l := &loop{
+		r: r, tp: r.topicPartition(partition), ctx: ctx, cancel: cancel, ended: make(chan struct{}), wake: make(chan struct{}, 1),
+		logger: r.o.Logger.WithFields(logrus.Fields{"topic": r.o.Topic, "partition": partition}),
+	}
+	l.loading.Store(true)
+	l.epoch.Store(epoch)
+	return l
+}
+
+func (l *loop) resigned() bool { return l.ctx.Err() != nil }
+func (l *loop) resign()        { l.cancel() }
+
+// post puts a message into the mailbox; false if the loop has ended.
+func (l *loop) post(m message) bool {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return false
+	}
+	l.box = append(l.box, m)
+	first := len(l.box) == 1
+	l.mu.Unlock()
+	if first {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+	return true
+}
+
+// take empties the mailbox; spare becomes the new one.
+func (l *loop) take(spare []message) []message {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	taken := l.box
+	l.box = spare[:0]
+	return taken
+}
+
+// run is the goroutine of the loop.
+func (l *loop) run() {
+	defer close(l.ended)
+	defer l.cancel()
+	if l.before != nil {
+		<-l.before
+		l.before = nil
+	}
+	if !l.load() {
+		l.unload()
+		return
+	}
+	l.timer = time.NewTimer(time.Hour)
+	l.timer.Stop()
+	defer l.timer.Stop()
+	var spare []message
+	for {
+		if l.resigned() {
+			l.unload()
+			return
+		}
+		messages := l.take(spare)
+		now := l.r.o.Now()
+		for i := range messages {
+			m := &messages[i]
+			l.step(now, m.ev, m.call)
+			*m = message{}
+		}
+		spare = messages
+		if len(messages) > 0 {
+			now = l.r.o.Now()
+		}
+		l.tick(now)
+		select {
+		case <-l.wake:
+		case <-l.timer.C:
+			l.armed = time.Time{}
+		case <-l.ctx.Done():
+		}
+	}
+}
+
+// step gives the machine one event and carries out what follows from it, appends that end at once included.
+func (l *loop) step(now time.Time, ev any, call *Call) {
+	l.carryOut(l.machine.Step(now, ev, call))
+	for i := 0; i < len(l.done); i++ {
+		l.carryOut(l.machine.Step(now, l.done[i], nil))
+	}
+	l.done = l.done[:0]
+}
+
+func (l *loop) carryOut(effects []Effect) {
+	for _, e := range effects {
+		switch e := e.(type) {
+		case Append:
+			l.append(e)
+		case Reply:
+			e.answer()
+		}
+	}
+}
+
+func (l *loop) append(e Append) {
+	p := l.r.o.Log.Append(l.tp, e.Batch, e.Acks)
+	result, done := p.Done()
+	switch {
+	case !done && e.Tag != 0:
+		l.await(waiting{tag: e.Tag, pending: p, deadline: l.r.o.Now().Add(e.Timeout)})
+	case done && e.Tag != 0:
+		l.done = append(l.done, Appended{Tag: e.Tag, Result: result})
+	case done && result.Err != nil:
+		l.logger.WithError(result.Err).Warn("coordinator record not appended")
+	}
+}
+
+// tick steps the machine as long as a deadline has come, then arms the timer for the next. The timer is left alone when it fires
+// early enough: firing too early costs one empty round, re-arming would cost one for every heartbeat.
+func (l *loop) tick(now time.Time) {
+	for {
+		at, ok := l.machine.NextDeadline()
+		if !ok {
+			return
+		}
+		if at.After(now) {
+			if l.armed.IsZero() || at.Before(l.armed) {
+				l.armed = at
+				l.timer.Reset(at.Sub(now))
+			}
+			return
+		}
+		l.step(now, Tick{}, nil)
+		if l.resigned() {
+			return
+		}
+	}
+}
+
+// await gives an append to the goroutine that waits for replicas, starting it if there is none.
+func (l *loop) await(w waiting) {
+	l.waitMu.Lock()
+	defer l.waitMu.Unlock()
+	l.waits = append(l.waits, w)
+	if !l.waiting {
+		l.waiting = true
+		l.r.wg.Go(l.wait)
+	}
+}
+
+// wait is the goroutine that waits for replicas, append by append, and ends when there is nothing to wait for.
+func (l *loop) wait() {
+	for {
+		l.waitMu.Lock()
+		if len(l.waits) == 0 || l.resigned() {
+			l.waits, l.waiting = nil, false
+			l.waitMu.Unlock()
+			return
+		}
+		batch := l.waits
+		l.waits = nil
+		l.waitMu.Unlock()
+		for _, w := range batch {
+			result := w.pending.Wait(l.ctx, max(0, w.deadline.Sub(l.r.o.Now())))
+			if l.resigned() {
+				break // unload answers everybody
+			}
+			l.post(message{ev: Appended{Tag: w.tag, Result: result}})
+		}
+	}
+}
+
+// unload ends the machine and answers whoever waits.
+func (l *loop) unload() {
+	l.mu.Lock()
+	l.closed = true
+	rest := l.box
+	l.box = nil
+	l.mu.Unlock()
+	if l.machine != nil && !l.loading.Load() {
+		l.carryOut(l.machine.Unload(l.r.o.Now()))
+	}
+	for _, m := range rest {
+		if m.call != nil {
+			Reply{Call: m.call, Err: kerr.NotCoordinator}.answer()
+		}
+	}
+	l.machine = nil
+	l.logger.Debug("coordinator partition unloaded")
+}
+
+func (r Reply) answer() {
+	if r.Call == nil {
+		return
+	}
+	select {
+	case r.Call.done <- answer{value: r.Value, err: r.Err}:
+	default: // answered twice is a bug of the machine, but nothing to block for
+	}
+}
+
+// loadRetry is how long a load waits after the log could not be read.
+const loadRetry = time.Second
+
+// load replays the log into a new machine; false if the loop was resigned meanwhile. While the log cannot be read it tries again:
+// serving half of the offsets would make consumers start over.
+func (l *loop) load() bool {
+	for {
+		select {
+		case l.r.loads <- struct{}{}:
+		case <-l.ctx.Done():
+			return false
+		}
+		began := l.r.o.Now()
+		batches, err := l.replay()
+		<-l.r.loads
+		if l.resigned() {
+			return false
+		}
+		if err == nil {
+			now := l.r.o.Now()
+			l.carryOut(l.machine.Loaded(now))
+			l.loading.Store(false)
+			if l.r.o.OnLoaded != nil {
+				l.r.o.OnLoaded(l.tp.Partition, now.Sub(began), batches)
+			}
+			l.logger.WithFields(logrus.Fields{"batches": batches, "took": now.Sub(began), "leader_epoch": l.epoch.Load()}).Debug("coordinator partition loaded")
+			return true
+		}
+		l.logger.WithError(err).Warn("coordinator partition not loaded, trying again")
+		t := time.NewTimer(loadRetry)
+		select {
+		case <-t.C:
+		case <-l.ctx.Done():
+			t.Stop()
+			return false
+		}
+	}
+}
+
+// replay reads the log from its start to its end. A batch that the machine cannot read is left out, with a warning.
+func (l *loop) replay() (batches int, err error) {
+	l.machine = l.r.o.NewMachine(l.tp.Partition)
+	offset, end, err := l.r.o.Log.Bounds(l.tp)
+	if err != nil {
+		return 0, fmt.Errorf("load %s: %w", l.tp, err)
+	}
+	var buf []byte
+	for offset < end && !l.resigned() {
+		size := l.r.o.LoadBufferSize()
+		if buf == nil {
+			buf = make([]byte, 0, min(int64(size), 1<<16)) // grows by what the log returns
+		}
+		data, err := l.r.o.Log.Read(l.tp, offset, size, buf)
+		if err != nil {
+			return batches, fmt.Errorf("load %s at %d, log ends at %d: %w", l.tp, offset, end, err)
+		}
+		if cap(data) > cap(buf) {
+			buf = data[:0]
+		}
+		at := offset
+		for len(data) > 0 {
+			batch, rest, err := record.Next(data)
+			if err != nil {
+				return batches, fmt.Errorf("load %s at %d: %w", l.tp, at, err)
+			}
+			if batch == nil {
+				break
+			}
+			data = rest
+			if next := batch.NextOffset(); next > at {
+				at = next
+			} else {
+				continue // below where we are: the read began in the middle of a batch
+			}
+			batches++
+			if err := l.machine.Replay(batch); err != nil {
+				l.logger.WithError(err).WithField("offset", batch.BaseOffset()).Error("coordinator records left out of the load")
+			}
+		}
+		if at == offset {
+			break // the cleaner took the last batches
+		}
+		offset = at
+	}
+	return batches, nil
+}

@@ -1,0 +1,277 @@
+package zk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	gozk "github.com/go-zookeeper/zk"
+)
+
+func (c *Client) abs(path string) string {
+	if c.chroot == "" {
+		return path
+	}
+	if path == "/" {
+		return c.chroot
+	}
+	return c.chroot + path
+}
+
+func (c *Client) rel(path string) string {
+	if c.chroot == "" {
+		return path
+	}
+	if p := strings.TrimPrefix(path, c.chroot); p != "" {
+		return p
+	}
+	return "/"
+}
+
+// do runs one operation in the current session, bounded by MaxInFlight.
+func (c *Client) do(ctx context.Context, what, path string, op func(conn *gozk.Conn, repeated bool) error) error {
+	select {
+	case c.inFlight <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-c.inFlight }()
+	if err := c.current.Load().do(ctx, op); err != nil {
+		return fmt.Errorf("%s %s: %w", what, path, err)
+	}
+	return nil
+}
+
+// get reads a node and arms its watch if somebody is interested.
+func (c *Client) get(ctx context.Context, path string) (data []byte, stat *Stat, err error) {
+	err = c.do(ctx, "read", path, func(conn *gozk.Conn, _ bool) (err error) {
+		if !c.hub.armNode(path) {
+			data, stat, err = conn.Get(c.abs(path))
+			return err
+		}
+		if data, stat, _, err = conn.GetW(c.abs(path)); err != nil {
+			c.hub.disarmNode(path)
+		}
+		return err
+	})
+	return data, stat, err
+}
+
+// exists tells whether a node exists and arms its watch, also for its creation, if somebody is interested.
+func (c *Client) exists(ctx context.Context, path string) (found bool, stat *Stat, err error) {
+	err = c.do(ctx, "stat", path, func(conn *gozk.Conn, _ bool) (err error) {
+		if !c.hub.armNode(path) {
+			found, stat, err = conn.Exists(c.abs(path))
+			return err
+		}
+		if found, stat, _, err = conn.ExistsW(c.abs(path)); err != nil {
+			c.hub.disarmNode(path)
+		}
+		return err
+	})
+	return found, stat, err
+}
+
+// Watch checks whether a node exists only to arm the watch that OnNode asked for.
+func (c *Client) Watch(ctx context.Context, path string) (exists bool, err error) {
+	exists, _, err = c.exists(ctx, path)
+	return exists, err
+}
+
+// children lists the children of a node, unsorted, and arms the child watch if somebody is interested. No node: ErrNoNode.
+func (c *Client) children(ctx context.Context, path string) (names []string, err error) {
+	err = c.do(ctx, "list", path, func(conn *gozk.Conn, _ bool) (err error) {
+		if !c.hub.armChild(path) {
+			names, _, err = conn.Children(c.abs(path))
+			return err
+		}
+		if names, _, _, err = conn.ChildrenW(c.abs(path)); err != nil {
+			c.hub.disarmChild(path)
+		}
+		return err
+	})
+	return names, err
+}
+
+// set writes a node; version -1 is unconditional.
+func (c *Client) set(ctx context.Context, path string, data []byte, version int32) (stat *Stat, err error) {
+	err = c.do(ctx, "write", path, func(conn *gozk.Conn, _ bool) (err error) {
+		stat, err = conn.Set(c.abs(path), data, version)
+		return err
+	})
+	return stat, err
+}
+
+// create makes a persistent node without its parents. Data nil is no data at all, as Kafka's container nodes have.
+func (c *Client) create(ctx context.Context, path string, data []byte) error {
+	return c.do(ctx, "create", path, func(conn *gozk.Conn, _ bool) error {
+		_, err := conn.Create(c.abs(path), data, gozk.FlagPersistent, c.acl(path))
+		return err
+	})
+}
+
+// createRecursive makes the node, and its parents when they are missing.
+func (c *Client) createRecursive(ctx context.Context, path string, data []byte) error {
+	err := c.create(ctx, path, data)
+	if !errors.Is(err, ErrNoNode) {
+		return err
+	}
+	if err := c.createParents(ctx, path); err != nil {
+		return err
+	}
+	return c.create(ctx, path, data)
+}
+
+func (c *Client) createParents(ctx context.Context, path string) error {
+	i := strings.LastIndexByte(path, '/')
+	if i <= 0 {
+		return nil
+	}
+	parent := path[:i]
+	err := c.create(ctx, parent, nil)
+	if errors.Is(err, ErrNoNode) {
+		if err := c.createParents(ctx, parent); err != nil {
+			return err
+		}
+		err = c.create(ctx, parent, nil)
+	}
+	if errors.Is(err, ErrNodeExists) {
+		return nil
+	}
+	return err
+}
+
+// makeSure creates the node with parents unless it is there.
+func (c *Client) makeSure(ctx context.Context, path string) error {
+	if err := c.createRecursive(ctx, path, nil); err != nil && !errors.Is(err, ErrNodeExists) {
+		return err
+	}
+	return nil
+}
+
+// setOrCreate writes a node unconditionally and creates it, with parents, when it is missing.
+func (c *Client) setOrCreate(ctx context.Context, path string, data []byte) error {
+	for {
+		_, err := c.set(ctx, path, data, -1)
+		if !errors.Is(err, ErrNoNode) {
+			return err
+		}
+		if err = c.createRecursive(ctx, path, data); !errors.Is(err, ErrNodeExists) {
+			return err
+		}
+	}
+}
+
+// createSequential makes a persistent sequential node and returns its path. After a lost connection there may be two.
+func (c *Client) createSequential(ctx context.Context, prefix string, data []byte) (path string, err error) {
+	err = c.do(ctx, "create", prefix, func(conn *gozk.Conn, _ bool) (err error) {
+		path, err = conn.Create(c.abs(prefix), data, gozk.FlagSequence, c.acl(prefix))
+		return err
+	})
+	return c.rel(path), err
+}
+
+// remove deletes a node; version -1 is unconditional.
+func (c *Client) remove(ctx context.Context, path string, version int32) error {
+	return c.do(ctx, "delete", path, func(conn *gozk.Conn, repeated bool) error {
+		err := conn.Delete(c.abs(path), version)
+		if repeated && errors.Is(err, ErrNoNode) {
+			return nil // the first attempt had arrived
+		}
+		return err
+	})
+}
+
+// multi runs operations, whose paths are absolute already, all or none. failed is the index of the operation that failed, -1 otherwise.
+func (c *Client) multi(ctx context.Context, what, path string, ops ...any) (results []gozk.MultiResponse, failed int, repeated bool, err error) {
+	err = c.do(ctx, what, path, func(conn *gozk.Conn, again bool) (err error) {
+		repeated, failed = again, -1
+		results, err = conn.Multi(ops...)
+		for i, r := range results {
+			if r.Error != nil {
+				failed, err = i, r.Error
+				break
+			}
+		}
+		return err
+	})
+	return results, failed, repeated, err
+}
+
+// each calls fn for 0..n-1 from at most MaxInFlight goroutines and returns the first error; after it no further call begins.
+func (c *Client) each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
+	if n == 0 {
+		return nil
+	}
+	if n == 1 {
+		return fn(ctx, 0)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex
+		next int
+		fail error
+	)
+	take := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		if fail != nil || next == n {
+			return -1
+		}
+		next++
+		return next - 1
+	}
+	for range min(n, c.opts.MaxInFlight) {
+		wg.Go(func() {
+			for i := take(); i >= 0; i = take() {
+				if err := fn(ctx, i); err != nil {
+					mu.Lock()
+					if fail == nil {
+						fail = err
+						cancel(err)
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return fail
+}
+
+func (c *Client) createChroot(ctx context.Context) error {
+	if c.chroot == "" {
+		return nil
+	}
+	parts := strings.Split(strings.TrimPrefix(c.chroot, "/"), "/")
+	for i := range parts {
+		path := "/" + strings.Join(parts[:i+1], "/")
+		err := c.do(ctx, "create", path, func(conn *gozk.Conn, _ bool) error {
+			_, err := conn.Create(path, nil, gozk.FlagPersistent, c.acl(path))
+			return err
+		})
+		if err != nil && !errors.Is(err, ErrNodeExists) {
+			return err
+		}
+	}
+	return nil
+}
+
+// acl is what a new node at path gets (zookeeper.set.acl; zookeeper.md 1.16).
+func (c *Client) acl(path string) []gozk.ACL {
+	open := gozk.WorldACL(gozk.PermAll)
+	if !c.opts.SecureACLs || path == ConsumersPath {
+		return open
+	}
+	creator := gozk.AuthACL(gozk.PermAll)
+	for _, secret := range []string{"/config/users", "/config/brokers", "/delegation_token/tokens"} {
+		if strings.HasPrefix(path, secret) {
+			return creator
+		}
+	}
+	return append(creator, gozk.WorldACL(gozk.PermRead)...)
+}

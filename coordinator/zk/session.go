@@ -1,0 +1,257 @@
+package zk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gozk "github.com/go-zookeeper/zk"
+)
+
+// Dialer opens a connection to a ZooKeeper server.
+type Dialer = func(network, address string, timeout time.Duration) (net.Conn, error)
+
+// Errors of operations; compare with errors.Is.
+var (
+	ErrNoNode         = gozk.ErrNoNode
+	ErrNodeExists     = gozk.ErrNodeExists
+	ErrBadVersion     = gozk.ErrBadVersion
+	ErrNotEmpty       = gozk.ErrNotEmpty
+	ErrNoAuth         = gozk.ErrNoAuth
+	ErrSessionExpired = gozk.ErrSessionExpired
+	// ErrClosed is returned after Close.
+	ErrClosed = errors.New("zookeeper client is closed")
+	// ErrControllerMoved means that /controller_epoch has changed since this controller was elected.
+	ErrControllerMoved = errors.New("controller moved: /controller_epoch has another version")
+)
+
+var errConnectTimeout = errors.New("connect timeout")
+
+// Stat is what ZooKeeper knows about a node.
+type Stat = gozk.Stat
+
+// session is one ZooKeeper session and the library connection that serves it, and only it.
+type session struct {
+	conn    *gozk.Conn
+	expired chan struct{} // closed when the server declared the session expired
+	closed  chan struct{} // closed by close
+	id      atomic.Int64  // survives expiry, unlike conn's
+
+	mu struct {
+		sync.Mutex
+		connected bool
+		change    chan struct{} // closed and replaced when connected changes
+		expired   bool
+		closed    bool
+	}
+}
+
+func dialTCP(network, address string, timeout time.Duration) (net.Conn, error) {
+	return net.DialTimeout(network, address, timeout)
+}
+
+// hostList offers the servers in turn and leaves name resolution to the dialer, so that a name may appear or change later
+// (containers that start together).
+type hostList struct {
+	mu      sync.Mutex
+	servers []string
+	current int
+	last    int
+}
+
+func (h *hostList) Init(servers []string) error {
+	h.servers, h.current, h.last = servers, -1, -1
+	return nil
+}
+
+func (h *hostList) Len() int { return len(h.servers) }
+
+func (h *hostList) Next() (server string, retryStart bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.current = (h.current + 1) % len(h.servers)
+	retryStart = h.current == h.last
+	if h.last == -1 {
+		h.last = 0
+	}
+	return h.servers[h.current], retryStart
+}
+
+func (h *hostList) Connected() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last = h.current
+}
+
+// cappedConn shortens the library's read deadlines: its handshake would wait more than six session timeouts for a server that
+// accepts connections but does not answer.
+type cappedConn struct {
+	net.Conn
+	limit time.Duration
+}
+
+func (c cappedConn) SetReadDeadline(t time.Time) error {
+	if !t.IsZero() {
+		if latest := time.Now().Add(c.limit); t.After(latest) {
+			t = latest
+		}
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *Client) openSession() (*session, error) {
+	s := &session{expired: make(chan struct{}), closed: make(chan struct{})}
+	s.mu.change = make(chan struct{})
+	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
+		if s.isExpired() || s.isClosed() {
+			return nil, ErrSessionExpired // this connection must never open a second session
+		}
+		conn, err := c.opts.Dial(network, address, timeout)
+		if err != nil {
+			return nil, err
+		}
+		return cappedConn{conn, c.opts.SessionTimeout * 2 / 3}, nil
+	}
+	onEvent := func(ev gozk.Event) {
+		if ev.Type == gozk.EventSession {
+			s.onState(ev.State, func() int64 { return s.conn.SessionID() })
+			return
+		}
+		if ev.Err == nil && !s.isExpired() && !s.isClosed() {
+			ev.Path = c.rel(ev.Path)
+			c.hub.dispatch(ev)
+		}
+	}
+	// The library calls back before Connect has returned; conn is set before any callback may need it.
+	ready := make(chan struct{})
+	conn, _, err := gozk.Connect(c.servers, c.opts.SessionTimeout,
+		gozk.WithEventCallback(func(ev gozk.Event) { <-ready; onEvent(ev) }),
+		gozk.WithDialer(dial), gozk.WithHostProvider(&hostList{}),
+		gozk.WithLogger(libraryLogger{c}), gozk.WithLogInfo(false), gozk.WithMaxConnBufferSize(maxPacketBytes))
+	s.conn = conn
+	close(ready)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// maxPacketBytes bounds what is sent: ZooKeeper's default jute.maxbuffer is 1 MiB, larger ones are raised by operators.
+const maxPacketBytes = 4 << 20
+
+func (s *session) onState(state gozk.State, id func() int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	connected := s.mu.connected
+	switch state {
+	case gozk.StateHasSession:
+		s.id.Store(id())
+		connected = !s.mu.expired && !s.mu.closed
+	case gozk.StateExpired:
+		connected = false
+		if !s.mu.expired {
+			s.mu.expired = true
+			close(s.expired)
+		}
+	case gozk.StateDisconnected, gozk.StateConnecting:
+		connected = false
+	}
+	if connected != s.mu.connected {
+		s.mu.connected = connected
+		close(s.mu.change)
+		s.mu.change = make(chan struct{})
+	}
+}
+
+func (s *session) isConnected() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.mu.connected }
+func (s *session) isExpired() bool   { s.mu.Lock(); defer s.mu.Unlock(); return s.mu.expired }
+func (s *session) isClosed() bool    { s.mu.Lock(); defer s.mu.Unlock(); return s.mu.closed }
+
+func (s *session) close() {
+	s.mu.Lock()
+	if s.mu.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.mu.closed, s.mu.connected = true, false
+	close(s.closed)
+	s.mu.Unlock()
+	s.conn.Close()
+}
+
+// waitConnected waits until the session is established; timeout 0 waits for ever.
+func (s *session) waitConnected(ctx context.Context, timeout time.Duration) error {
+	var timer <-chan time.Time
+	if timeout > 0 {
+		t := time.NewTimer(timeout)
+		defer t.Stop()
+		timer = t.C
+	}
+	for {
+		s.mu.Lock()
+		connected, change, expired, closed := s.mu.connected, s.mu.change, s.mu.expired, s.mu.closed
+		s.mu.Unlock()
+		switch {
+		case closed && !expired:
+			return ErrClosed
+		case expired:
+			return ErrSessionExpired
+		case connected:
+			return nil
+		}
+		select {
+		case <-change:
+		case <-s.expired:
+		case <-s.closed:
+		case <-timer:
+			return errConnectTimeout
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// do runs op until it ends otherwise than by a lost connection. repeated is true from the second attempt on: an earlier
+// one may have been applied.
+func (s *session) do(ctx context.Context, op func(conn *gozk.Conn, repeated bool) error) error {
+	for repeated := false; ; repeated = true {
+		if err := s.waitConnected(ctx, 0); err != nil {
+			return err
+		}
+		err := op(s.conn, repeated)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, gozk.ErrSessionExpired), s.isExpired():
+			return ErrSessionExpired
+		case s.isClosed():
+			return ErrClosed
+		case !connectionLost(err):
+			return err
+		}
+		select { // the connection's state changes a moment after its requests have failed
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func connectionLost(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, gozk.ErrConnectionClosed) || errors.Is(err, gozk.ErrNoServer) || errors.Is(err, gozk.ErrClosing) ||
+		errors.Is(err, gozk.ErrSessionMoved) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, io.ErrClosedPipe) || errors.As(err, &netErr)
+}
+
+// libraryLogger passes the library's lines on at debug level: what matters is logged by Client itself.
+type libraryLogger struct{ c *Client }
+
+func (l libraryLogger) Printf(format string, args ...any) {
+	l.c.log.Debug("zookeeper library: " + fmt.Sprintf(format, args...))
+}

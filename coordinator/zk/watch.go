@@ -1,0 +1,190 @@
+package zk
+
+import (
+	"sync"
+
+	gozk "github.com/go-zookeeper/zk"
+)
+
+// NodeEvent says what happened to a watched node. It carries no state: read the node again, which also arms the watch again.
+type NodeEvent int
+
+// What may happen to a node.
+const (
+	NodeCreated NodeEvent = iota + 1
+	NodeDeleted
+	NodeChanged
+)
+
+// String is a word for logs.
+func (e NodeEvent) String() string {
+	switch e {
+	case NodeCreated:
+		return "created"
+	case NodeDeleted:
+		return "deleted"
+	case NodeChanged:
+		return "changed"
+	}
+	return "unknown"
+}
+
+// hub knows who is interested in which path and whether the watch is set on the server in the current session.
+type hub struct {
+	mu    sync.Mutex
+	node  map[string]*interest
+	child map[string]*interest
+}
+
+type interest struct {
+	armed  bool
+	nextID int
+	node   map[int]func(NodeEvent)
+	child  map[int]func()
+}
+
+func newHub() *hub {
+	return &hub{node: map[string]*interest{}, child: map[string]*interest{}}
+}
+
+// OnNode registers fn for creation, deletion and data changes of path. The watch is set by the next read (Exists or data) of path.
+func (c *Client) OnNode(path string, fn func(NodeEvent)) (cancel func()) {
+	h := c.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	in := h.node[path]
+	if in == nil {
+		in = &interest{node: map[int]func(NodeEvent){}}
+		h.node[path] = in
+	}
+	id := in.nextID
+	in.nextID++
+	in.node[id] = fn
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(in.node, id)
+		if len(in.node) == 0 && h.node[path] == in && !in.armed {
+			delete(h.node, path)
+		}
+	}
+}
+
+// OnChildren registers fn for changes of the list of children of path. The watch is set by the next listing of path.
+func (c *Client) OnChildren(path string, fn func()) (cancel func()) {
+	h := c.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	in := h.child[path]
+	if in == nil {
+		in = &interest{child: map[int]func(){}}
+		h.child[path] = in
+	}
+	id := in.nextID
+	in.nextID++
+	in.child[id] = fn
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(in.child, id)
+		if len(in.child) == 0 && h.child[path] == in && !in.armed {
+			delete(h.child, path)
+		}
+	}
+}
+
+// armNode tells whether the read that follows has to set the watch. It counts as set from now on, as its event may be
+// dispatched before the reader sees the answer; disarmNode takes that back when the read did not set it.
+func (h *hub) armNode(path string) bool  { return h.arm(h.node, path) }
+func (h *hub) armChild(path string) bool { return h.arm(h.child, path) }
+
+func (h *hub) arm(in map[string]*interest, path string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i := in[path]
+	if i == nil || i.armed || len(i.node)+len(i.child) == 0 {
+		return false
+	}
+	i.armed = true
+	return true
+}
+
+func (h *hub) disarmNode(path string)  { h.disarm(h.node, path) }
+func (h *hub) disarmChild(path string) { h.disarm(h.child, path) }
+
+func (h *hub) disarm(in map[string]*interest, path string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if i := in[path]; i != nil {
+		i.armed = false
+		if len(i.node)+len(i.child) == 0 {
+			delete(in, path)
+		}
+	}
+}
+
+// disarmAll is called between two sessions: watches die with theirs.
+func (h *hub) disarmAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, m := range []map[string]*interest{h.node, h.child} {
+		for path, i := range m {
+			i.armed = false
+			if len(i.node)+len(i.child) == 0 {
+				delete(m, path)
+			}
+		}
+	}
+}
+
+func (h *hub) dispatch(ev gozk.Event) {
+	var kind NodeEvent
+	switch ev.Type {
+	case gozk.EventNodeCreated:
+		kind = NodeCreated
+	case gozk.EventNodeDeleted:
+		kind = NodeDeleted
+	case gozk.EventNodeDataChanged:
+		kind = NodeChanged
+	case gozk.EventNodeChildrenChanged:
+		h.disarmChild(ev.Path)
+		for _, fn := range h.childHandlers(ev.Path) {
+			fn()
+		}
+		return
+	default:
+		return
+	}
+	h.disarmNode(ev.Path)
+	for _, fn := range h.nodeHandlers(ev.Path) {
+		fn(kind)
+	}
+	if kind == NodeDeleted { // a child watch ends with the node
+		h.disarmChild(ev.Path)
+		for _, fn := range h.childHandlers(ev.Path) {
+			fn()
+		}
+	}
+}
+
+func (h *hub) nodeHandlers(path string) (fns []func(NodeEvent)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if in := h.node[path]; in != nil {
+		for _, fn := range in.node {
+			fns = append(fns, fn)
+		}
+	}
+	return fns
+}
+
+func (h *hub) childHandlers(path string) (fns []func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if in := h.child[path]; in != nil {
+		for _, fn := range in.child {
+			fns = append(fns, fn)
+		}
+	}
+	return fns
+}

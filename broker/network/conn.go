@@ -1,4 +1,300 @@
 package network
 
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// errClosed ends a connection that the server closed.
+var errClosed = errors.New("connection closed by the server")
+
+// defaultMaxPending is how many answers of one connection may be pending. A client with more requests in flight is not read.
+const defaultMaxPending = 256
+
 // conn is the connection's own part of a Conn.
-type conn struct{}
+type conn struct {
+	srv  *Server
+	nc   net.Conn
+	raw  syscall.RawConn // nil unless nc is plain TCP
+	done chan struct{}   // closed when the connection is to end
+
+	closeOnce  sync.Once
+	lastActive atomic.Int64 // Unix nanoseconds of the last byte read or written
+	serving    atomic.Bool  // the handler runs
+	receiving  atomic.Bool  // part of a frame has arrived
+	writing    atomic.Bool  // an answer is being written
+	broken     atomic.Bool
+
+	reader frameReader
+	out    Output // of answers that the reader writes itself
+	writer writer // used by one goroutine at a time: the reader, or the writer while it runs
+
+	mu struct {
+		sync.Mutex
+		queue   []*queued     // answers not written yet, oldest first
+		running bool          // a writer goroutine owns the head of the queue
+		changed chan struct{} // closed and dropped when the queue got shorter; nil when nobody waits
+	}
+	writers sync.WaitGroup
+}
+
+// queued is an answer that waits for its turn.
+type queued struct {
+	out     Output
+	buf     *buffer // storage of out.B
+	pending Pending // nil when out is complete
+	verdict Verdict
+}
+
+// close makes the connection end; safe to call at any time and more than once.
+func (c *Conn) close() {
+	c.closeOnce.Do(func() {
+		c.broken.Store(true)
+		close(c.done)
+		c.nc.Close()
+	})
+}
+
+func (c *Conn) touch() { c.lastActive.Store(c.srv.o.Now().UnixNano()) }
+
+// run reads and executes requests until the connection ends.
+func (c *Conn) run(ctx context.Context) {
+	served := false
+	defer func() {
+		if r := recover(); r != nil {
+			c.panicked(r)
+		}
+		c.close()
+		c.writers.Wait()
+		c.dropReader()
+		if served {
+			c.srv.o.Handler.Closed(c)
+		}
+	}()
+	for {
+		buf, n, err := c.readFrame()
+		if err != nil {
+			c.ended(err)
+			return
+		}
+		served = true
+		if !c.execute(ctx, buf, n) {
+			return
+		}
+	}
+}
+
+// execute runs one request and answers it or queues its answer; false when the connection is to end. It owns buf.
+func (c *Conn) execute(ctx context.Context, buf *buffer, n int) (more bool) {
+	freed := false
+	free := func() {
+		if !freed {
+			freed = true
+			c.freeFrame(buf)
+		}
+	}
+	defer free()
+	frame := buf.b[4 : 4+n]
+	room := 0
+	if c.srv.o.Handler.Pipelined(frame) {
+		room = c.srv.maxPending()
+	}
+	queueing, ok := c.waitQueue(room)
+	if !ok {
+		return false
+	}
+	var q *queued
+	out := &c.out
+	var store *buffer
+	if queueing {
+		q = c.srv.newQueued()
+		out, store = &q.out, q.buf
+	} else {
+		store = c.srv.pool.get(minPooled)
+	}
+	out.begin(store.b)
+
+	c.serving.Store(true)
+	verdict, pending := c.srv.o.Handler.Serve(ctx, c, frame, c.srv.o.Now(), out)
+	c.serving.Store(false)
+
+	if verdict == Later {
+		free()
+		if !queueing && pending.Done() {
+			verdict, pending = pending.Complete(ctx, out), nil
+		}
+	}
+	if queueing || pending != nil {
+		if q == nil { // the answer turned out to be pending
+			q = c.srv.newQueued()
+			out.moveTo(&q.out)
+			q.buf, store = store, q.buf
+			c.srv.pool.put(store)
+		}
+		q.pending, q.verdict = pending, verdict
+		c.enqueue(ctx, q)
+		return verdict != CloseConn
+	}
+	err := c.finish(out, verdict)
+	store.b = out.takeBuffer(store.b)
+	c.srv.pool.put(store)
+	if err != nil {
+		c.ended(err)
+		return false
+	}
+	return verdict != CloseConn
+}
+
+// waitQueue waits until at most room-1 answers are queued, or none when room is 0. It tells whether some still are, and whether the
+// connection lives.
+func (c *Conn) waitQueue(room int) (queueing, ok bool) {
+	for {
+		c.mu.Lock()
+		n := len(c.mu.queue)
+		if n == 0 || n < room {
+			c.mu.Unlock()
+			return n > 0, !c.broken.Load()
+		}
+		if c.mu.changed == nil {
+			c.mu.changed = make(chan struct{})
+		}
+		changed := c.mu.changed
+		c.mu.Unlock()
+		select {
+		case <-changed:
+		case <-c.done:
+			return false, false
+		}
+	}
+}
+
+// enqueue hands an answer to the writer, starting it when none runs.
+func (c *Conn) enqueue(ctx context.Context, q *queued) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.queue = append(c.mu.queue, q)
+	if !c.mu.running {
+		c.mu.running = true
+		c.writers.Add(1)
+		go c.drain(ctx)
+	}
+}
+
+// drain is the writer goroutine: it completes and writes answers in order, and ends when none is left.
+func (c *Conn) drain(ctx context.Context) {
+	defer c.writers.Done()
+	for {
+		c.mu.Lock()
+		if len(c.mu.queue) == 0 {
+			c.mu.queue = nil
+			c.mu.running = false
+			c.mu.Unlock()
+			return
+		}
+		q := c.mu.queue[0]
+		c.mu.Unlock()
+
+		c.writeQueued(ctx, q)
+
+		c.mu.Lock()
+		copy(c.mu.queue, c.mu.queue[1:])
+		c.mu.queue[len(c.mu.queue)-1] = nil
+		c.mu.queue = c.mu.queue[:len(c.mu.queue)-1]
+		if c.mu.changed != nil {
+			close(c.mu.changed)
+			c.mu.changed = nil
+		}
+		c.mu.Unlock()
+	}
+}
+
+// writeQueued completes one answer and writes it, unless the connection is broken already.
+func (c *Conn) writeQueued(ctx context.Context, q *queued) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.panicked(r)
+			q.out.reset()
+			c.close()
+		}
+	}()
+	if q.pending != nil {
+		p := q.pending
+		q.pending = nil
+		if c.broken.Load() {
+			p.Abandon()
+			q.verdict = Silent
+		} else {
+			q.verdict = p.Complete(ctx, &q.out)
+		}
+	}
+	if c.broken.Load() {
+		q.verdict = Silent
+	}
+	err := c.finish(&q.out, q.verdict)
+	if err != nil {
+		c.ended(err)
+	}
+	if err != nil || q.verdict == CloseConn {
+		c.close()
+	}
+	c.srv.freeQueued(q)
+}
+
+// finish writes an answer and releases what it holds.
+func (c *Conn) finish(out *Output, verdict Verdict) (err error) {
+	if verdict == Answered {
+		out.finish()
+		n := out.Len()
+		c.touch()
+		c.writing.Store(true)
+		err = c.write(out)
+		c.writing.Store(false)
+		if err == nil {
+			c.touch()
+			c.srv.o.Handler.Sent(c, out, n)
+		}
+	}
+	out.reset()
+	return err
+}
+
+// ended logs why a connection ends, if that is worth a line.
+func (c *Conn) ended(err error) {
+	if c.broken.Load() || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, errClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return
+	}
+	c.srv.o.Logger.WithField("connection", c.ID).WithError(err).Warn("closed a connection")
+}
+
+func (c *Conn) panicked(r any) {
+	c.srv.o.Logger.WithField("connection", c.ID).WithField("panic", r).WithField("stack", string(debug.Stack())).
+		Error("a connection panicked")
+	if c.srv.o.Hooks.Panicked != nil {
+		c.srv.o.Hooks.Panicked()
+	}
+}
+
+// idleSince is when the connection was last active; the present while its requests are being executed or wait. A client that does not
+// read its answers is idle.
+func (c *Conn) idleSince(now time.Time) time.Time {
+	if !c.writing.Load() {
+		if c.serving.Load() {
+			return now
+		}
+		c.mu.Lock()
+		waiting := len(c.mu.queue) > 0
+		c.mu.Unlock()
+		if waiting {
+			return now
+		}
+	}
+	return time.Unix(0, c.lastActive.Load())
+}

@@ -1,6 +1,9 @@
 package network
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // Range is a piece of a file that an answer contains.
 type Range interface {
@@ -18,8 +21,10 @@ type Output struct {
 	B      []byte
 	pieces []piece
 	extra  int64 // bytes in pieces
-	// Sent, when set, is called once the answer was written or given up, with the number of bytes of the answer.
-	Sent func(n int)
+	// Tag and Start are the handler's: it gets them back when the answer was sent.
+	Tag   any
+	Start time.Time
+	Sub   int
 }
 
 // piece is a range that goes out before B[at:].
@@ -54,9 +59,33 @@ func (o *Output) finish() {
 // reset drops everything appended and releases the ranges.
 func (o *Output) reset() {
 	for i := range o.pieces {
-		o.pieces[i].r.Release()
-		o.pieces[i].r = nil
+		if r := o.pieces[i].r; r != nil {
+			o.pieces[i].r = nil
+			r.Release()
+		}
 	}
-	o.pieces, o.extra, o.Sent = o.pieces[:0], 0, nil
+	o.pieces, o.extra, o.Tag = o.pieces[:0], 0, nil
 	o.B = o.B[:0]
+	if cap(o.pieces) > maxKeptPieces {
+		o.pieces = nil
+	}
+}
+
+// maxKeptPieces bounds what an Output keeps for its next answer.
+const maxKeptPieces = 64
+
+// moveTo hands the content over to an empty output.
+func (o *Output) moveTo(to *Output) {
+	*to = *o
+	*o = Output{}
+}
+
+// takeBuffer takes the storage of B away: given, or a larger one if B has outgrown it.
+func (o *Output) takeBuffer(given []byte) []byte {
+	b := o.B
+	o.B = nil
+	if cap(b) > cap(given) {
+		return b[:cap(b)]
+	}
+	return given
 }

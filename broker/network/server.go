@@ -3,105 +3,45 @@ package network
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"math"
 	"net"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
-
-	"momus/storage/model"
 )
-
-// Handler executes requests. Its methods are called by many connections at once, but never twice at once for one connection.
-type Handler interface {
-	// Pipelined tells whether the request in frame may run while earlier answers of its connection are pending.
-	Pipelined(frame []byte) bool
-	// Serve executes one request. frame belongs to the connection and stays valid until the answer has been written; Serve may
-	// change it in place. An answer is appended to out, whose first bytes (the length) are the connection's. When the verdict is Later,
-	// p completes the answer. ctx ends with the server.
-	Serve(ctx context.Context, c *Conn, frame []byte, received time.Time, out *Output) (v Verdict, p Pending)
-	// Closed tells that a connection is gone; it is called once for each connection that sent a request.
-	Closed(c *Conn)
-}
-
-// Verdict says what became of a request.
-type Verdict int8
-
-// The verdicts.
-const (
-	Answered  Verdict = iota // the answer is in out
-	Silent                   // there is no answer (Produce acks=0)
-	Later                    // the Pending completes it
-	CloseConn                // no answer; close the connection once the earlier answers are written
-)
-
-// Pending is an answer that is not ready yet.
-type Pending interface {
-	// Done tells whether Complete would return without waiting.
-	Done() bool
-	// Complete waits for the answer and appends it to out; called once, unless the connection breaks first, then Abandon is.
-	Complete(ctx context.Context, out *Output) Verdict
-	// Abandon releases what the pending answer holds.
-	Abandon()
-}
-
-// Listener is one address to listen on.
-type Listener struct {
-	Name     string // listener name, upper case
-	Protocol model.SecurityProtocol
-	Addr     string      // host:port to bind; an empty host is all interfaces, port 0 a free one
-	TLS      *tls.Config // for SSL and SASL_SSL
-}
-
-// Limits bound what connections may use. The server asks for them again and again, so they may change while it runs.
-type Limits struct {
-	MaxRequestBytes         int32            // socket.request.max.bytes
-	MaxIdle                 time.Duration    // connections.max.idle.ms; 0: no limit
-	MaxConnections          int32            // max.connections
-	MaxConnectionsListener  map[string]int32 // listener.name.X.max.connections, by listener name
-	MaxConnectionsPerIP     int32            // max.connections.per.ip
-	MaxConnectionsPerIPHost map[string]int32 // max.connections.per.ip.overrides, by IP address
-	InterBrokerListener     string           // its connections are not refused for max.connections
-	SendBuffer, RecvBuffer  int32            // socket.*.buffer.bytes; -1: the system's default
-	QueuedBytes             int64            // queued.max.request.bytes; ≤ 0: the server's own bound
-	MaxPending              int              // answers of one connection that may be pending; 0: 64
-}
-
-// Options make a Server.
-type Options struct {
-	Listeners []Listener
-	Handler   Handler
-	Limits    func() *Limits // current limits; must be cheap
-	Hooks     Hooks
-	Logger    *logrus.Entry
-	Now       func() time.Time // nil: time.Now
-}
-
-// Hooks count what happens; any may be nil. They must not block.
-type Hooks struct {
-	Accepted, Closed func(listener string)
-	Refused          func(listener, reason string)
-	IdleClosed       func(listener string)
-	Panicked         func()
-}
-
-// Conn is what a Handler may know of a connection. The fields are constant but User, which belongs to the Handler.
-type Conn struct {
-	ID       string // Kafka's form: localHost:localPort-remoteHost:remotePort-index
-	Listener string
-	Protocol model.SecurityProtocol
-	Remote   net.Addr
-	Local    net.Addr
-	// ClientHost is the remote IP address in Java's form "/127.0.0.1", as in group descriptions and ACL checks.
-	ClientHost string
-	// User is state that the Handler keeps for the connection; only touched inside Serve.
-	User any
-
-	conn
-}
 
 // Server listens, and owns its connections.
 type Server struct {
-	o Options
+	o         Options
+	pool      bufferPool
+	memory    budget
+	ownLimit  int64     // of memory, when the configuration has none
+	queuedSet sync.Pool // of *queued
+
+	listeners []*listener
+	index     atomic.Int64 // of the next connection, part of its ID
+	wg        sync.WaitGroup
+
+	mu struct {
+		sync.Mutex
+		conns   map[*Conn]struct{}
+		perIP   map[string]int
+		perList map[string]int
+		freed   chan struct{} // closed and replaced when a connection has gone
+	}
+}
+
+// listener is a bound Listener.
+type listener struct {
+	Listener
+	ln net.Listener
 }
 
 // New makes a server that does not listen yet.
@@ -109,14 +49,355 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Server{o: o}
+	if o.Logger == nil {
+		l := logrus.New()
+		o.Logger = logrus.NewEntry(l)
+	}
+	s := &Server{o: o, ownLimit: defaultMemory()}
+	s.memory.limit = s.memoryLimit
+	s.mu.conns = make(map[*Conn]struct{})
+	s.mu.perIP = make(map[string]int)
+	s.mu.perList = make(map[string]int)
+	s.mu.freed = make(chan struct{})
+	return s
 }
 
-// Listen binds all listeners. Connections are accepted by the kernel but not served before Run.
-func (s *Server) Listen() error { return nil }
+// memoryLimit is the bound for bytes of frames: queued.max.request.bytes, or a quarter of the memory limit of the process, at most
+// 512 MiB.
+func (s *Server) memoryLimit() int64 {
+	if n := s.o.Limits().QueuedBytes; n > 0 {
+		return n
+	}
+	return s.ownLimit
+}
+
+func defaultMemory() int64 {
+	const most, least = 512 << 20, 16 << 20
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return most
+	}
+	return max(least, min(most, limit/4))
+}
+
+func (s *Server) maxPending() int {
+	if n := s.o.Limits().MaxPending; n > 0 {
+		return n
+	}
+	return defaultMaxPending
+}
+
+// MemoryUsed is the number of bytes in frames that are being received or executed, MemoryLimit what they may be.
+func (s *Server) MemoryUsed() int64  { return s.memory.used.Load() }
+func (s *Server) MemoryLimit() int64 { return s.memoryLimit() }
+
+// Connections is the number of open connections of a listener.
+func (s *Server) Connections(listener string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.perList[listener]
+}
+
+// Listen binds all listeners; on an error none stays bound. Connections are accepted by the kernel but not served before Run.
+func (s *Server) Listen() error {
+	limits := s.o.Limits()
+	config := net.ListenConfig{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: -1, Interval: -1, Count: -1},
+		Control: func(_, _ string, rc syscall.RawConn) error {
+			if limits.RecvBuffer <= 0 {
+				return nil
+			}
+			return setReceiveBuffer(rc, int(limits.RecvBuffer))
+		},
+	}
+	for _, l := range s.o.Listeners {
+		ln, err := config.Listen(context.Background(), "tcp", l.Addr)
+		if err != nil {
+			for _, l := range s.listeners {
+				l.ln.Close()
+			}
+			s.listeners = nil
+			return fmt.Errorf("listener %s: %w", l.Name, err)
+		}
+		s.listeners = append(s.listeners, &listener{Listener: l, ln: ln})
+	}
+	return nil
+}
 
 // Addr is the address that a listener is bound to, nil before Listen.
-func (s *Server) Addr(listener string) net.Addr { return nil }
+func (s *Server) Addr(listener string) net.Addr {
+	for _, l := range s.listeners {
+		if l.Name == listener {
+			return l.ln.Addr()
+		}
+	}
+	return nil
+}
 
-// Run serves until ctx ends, then closes all connections and returns once all goroutines have ended.
-func (s *Server) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+// Run serves until ctx ends, then closes the listeners and all connections, and returns once all goroutines have ended.
+func (s *Server) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for _, l := range s.listeners {
+		s.wg.Add(1)
+		go s.accept(ctx, l)
+	}
+	s.sweep(ctx)
+	for _, l := range s.listeners {
+		l.ln.Close()
+	}
+	for _, c := range s.all() {
+		c.close()
+	}
+	s.wg.Wait()
+	return nil
+}
+
+func (s *Server) all() []*Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	conns := make([]*Conn, 0, len(s.mu.conns))
+	for c := range s.mu.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+// accept takes connections of one listener until it is closed.
+func (s *Server) accept(ctx context.Context, l *listener) {
+	defer s.wg.Done()
+	for {
+		nc, err := l.ln.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// Out of file handles, or a connection that was gone before it was accepted.
+			s.o.Logger.WithField("listener", l.Name).WithError(err).Warn("could not accept a connection")
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		if !s.admit(ctx, l, nc) {
+			nc.Close()
+		}
+	}
+}
+
+// admit waits for room and starts the connection; false when it is refused.
+func (s *Server) admit(ctx context.Context, l *listener, nc net.Conn) bool {
+	ip := hostOf(nc.RemoteAddr())
+	for blocked := false; ; {
+		limits := s.o.Limits()
+		s.mu.Lock()
+		protected := l.Name == limits.InterBrokerListener && len(s.listeners) > 1
+		full := false
+		if n, ok := limits.MaxConnectionsListener[l.Name]; ok && s.mu.perList[l.Name] >= int(n) {
+			full = true
+		} else if !protected && len(s.mu.conns) >= max(1, int(limits.MaxConnections)) {
+			full = true
+		}
+		freed := s.mu.freed
+		if !full {
+			if s.mu.perIP[ip] >= perIP(limits, ip) {
+				s.mu.Unlock()
+				if s.o.Hooks.Refused != nil {
+					s.o.Hooks.Refused(l.Name, "per-ip")
+				}
+				s.o.Logger.WithField("listener", l.Name).WithField("remote", ip).Info("refused a connection: too many from this address")
+				return false
+			}
+			c := s.newConn(l, nc)
+			s.mu.conns[c] = struct{}{}
+			s.mu.perIP[ip]++
+			s.mu.perList[l.Name]++
+			over := protected && len(s.mu.conns) > max(1, int(limits.MaxConnections))
+			s.wg.Add(1)
+			s.mu.Unlock()
+			if over {
+				s.closeLeastActive(limits.InterBrokerListener)
+			}
+			if s.o.Hooks.Accepted != nil {
+				s.o.Hooks.Accepted(l.Name)
+			}
+			go s.serve(ctx, c, ip)
+			return true
+		}
+		s.mu.Unlock()
+		if !blocked {
+			blocked = true
+			s.o.Logger.WithField("listener", l.Name).Warn("connections wait: the limit of connections is reached")
+		}
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func perIP(l *Limits, ip string) int {
+	if n, ok := l.MaxConnectionsPerIPHost[ip]; ok {
+		return int(n)
+	}
+	return int(l.MaxConnectionsPerIP)
+}
+
+func hostOf(a net.Addr) string {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return t.IP.String()
+	}
+	host, _, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	return host
+}
+
+// javaHost is an address as Java's InetAddress prints it: a slash, and IPv6 in eight groups without leading zeros.
+func javaHost(a net.Addr) string {
+	t, ok := a.(*net.TCPAddr)
+	if !ok || t.IP.To4() != nil || len(t.IP) != net.IPv6len {
+		return "/" + hostOf(a)
+	}
+	b := []byte{'/'}
+	for i := 0; i < net.IPv6len; i += 2 {
+		if i > 0 {
+			b = append(b, ':')
+		}
+		b = strconv.AppendUint(b, uint64(t.IP[i])<<8|uint64(t.IP[i+1]), 16)
+	}
+	if t.Zone != "" {
+		b = append(append(b, '%'), t.Zone...)
+	}
+	return string(b)
+}
+
+func (s *Server) newConn(l *listener, nc net.Conn) *Conn {
+	c := &Conn{Listener: l.Name, Protocol: l.Protocol, Remote: nc.RemoteAddr(), Local: nc.LocalAddr(), ClientHost: javaHost(nc.RemoteAddr())}
+	c.ID = c.Local.String() + "-" + c.Remote.String() + "-" + strconv.FormatInt(s.index.Add(1)-1, 10)
+	c.srv, c.nc, c.done = s, nc, make(chan struct{})
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		if n := s.o.Limits().SendBuffer; n > 0 {
+			_ = tcp.SetWriteBuffer(int(n)) // the system's default serves as well
+		}
+		if l.TLS == nil {
+			if raw, err := tcp.SyscallConn(); err == nil {
+				c.raw = raw
+			}
+		}
+	}
+	if l.TLS != nil {
+		c.nc = tls.Server(nc, l.TLS)
+	}
+	c.touch()
+	return c
+}
+
+// serve runs one connection and forgets it.
+func (s *Server) serve(ctx context.Context, c *Conn, ip string) {
+	defer s.wg.Done()
+	if ctx.Err() != nil {
+		c.close()
+	}
+	c.run(ctx)
+	s.mu.Lock()
+	delete(s.mu.conns, c)
+	if s.mu.perIP[ip]--; s.mu.perIP[ip] == 0 {
+		delete(s.mu.perIP, ip)
+	}
+	s.mu.perList[c.Listener]--
+	close(s.mu.freed)
+	s.mu.freed = make(chan struct{})
+	s.mu.Unlock()
+	if s.o.Hooks.Closed != nil {
+		s.o.Hooks.Closed(c.Listener)
+	}
+}
+
+// closeLeastActive closes the connection that was idle longest on any listener but one.
+func (s *Server) closeLeastActive(except string) {
+	var oldest *Conn
+	now := s.o.Now()
+	var since time.Time
+	for _, c := range s.all() {
+		if c.Listener == except || c.broken.Load() {
+			continue
+		}
+		if t := c.idleSince(now); oldest == nil || t.Before(since) {
+			oldest, since = c, t
+		}
+	}
+	if oldest != nil {
+		oldest.close()
+	}
+}
+
+// starvation is how long a connection may wait for memory before one that holds some and makes no progress is closed.
+const starvation = 5 * time.Second
+
+// sweep closes idle connections until ctx ends.
+func (s *Server) sweep(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := s.o.Now()
+		if idle := s.o.Limits().MaxIdle; idle > 0 {
+			for _, c := range s.all() {
+				if !c.broken.Load() && now.Sub(c.idleSince(now)) > idle {
+					c.close()
+					if s.o.Hooks.IdleClosed != nil {
+						s.o.Hooks.IdleClosed(c.Listener)
+					}
+				}
+			}
+		}
+		if s.memory.starving(now.Add(-starvation)) {
+			s.closeStalled(now)
+		}
+	}
+}
+
+// closeStalled closes the connection that has been receiving one frame longest without progress, if that is long: it holds memory
+// that others wait for.
+func (s *Server) closeStalled(now time.Time) {
+	var stalled *Conn
+	since := now.Add(-starvation)
+	for _, c := range s.all() {
+		if !c.receiving.Load() || c.broken.Load() {
+			continue
+		}
+		if t := time.Unix(0, c.lastActive.Load()); t.Before(since) {
+			stalled, since = c, t
+		}
+	}
+	if stalled != nil {
+		s.o.Logger.WithField("connection", stalled.ID).Warn("closed a connection that sent too slowly while memory was short")
+		stalled.close()
+	}
+}
+
+// newQueued makes an answer that will be queued, with storage.
+func (s *Server) newQueued() *queued {
+	q, _ := s.queuedSet.Get().(*queued)
+	if q == nil {
+		q = &queued{}
+	}
+	q.buf = s.pool.get(minPooled)
+	return q
+}
+
+func (s *Server) freeQueued(q *queued) {
+	q.buf.b = q.out.takeBuffer(q.buf.b)
+	s.pool.put(q.buf)
+	q.buf, q.pending = nil, nil
+	s.queuedSet.Put(q)
+}

@@ -1,0 +1,98 @@
+package network
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// budget bounds the memory of frames: those being received and those being executed. Who wants more while it is exhausted waits; a
+// charge may overshoot the limit by itself, as in Kafka's memory pool, so that a request larger than the limit passes.
+type budget struct {
+	used  atomic.Int64
+	limit func() int64
+
+	mu      sync.Mutex
+	waiters []*budgetWaiter // first in, first out
+}
+
+type budgetWaiter struct {
+	since time.Time
+	ready chan struct{} // closed when the waiter may try again
+}
+
+// tryCharge charges n bytes unless the budget is exhausted.
+func (m *budget) tryCharge(n int64) bool {
+	if m.used.Add(n)-n >= m.limit() {
+		m.used.Add(-n)
+		return false
+	}
+	return true
+}
+
+// charge waits until the budget has room, then charges n bytes; false when done was closed first.
+func (m *budget) charge(n int64, now time.Time, done <-chan struct{}) bool {
+	if m.tryCharge(n) {
+		return true
+	}
+	w := &budgetWaiter{since: now}
+	for {
+		w.ready = make(chan struct{})
+		m.mu.Lock()
+		m.waiters = append(m.waiters, w)
+		m.mu.Unlock()
+		if m.tryCharge(n) { // released between the attempt and the registration
+			m.forget(w)
+			return true
+		}
+		select {
+		case <-w.ready:
+		case <-done:
+			m.forget(w)
+			return false
+		}
+		if m.tryCharge(n) {
+			return true
+		}
+	}
+}
+
+func (m *budget) forget(w *budgetWaiter) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, o := range m.waiters {
+		if o == w {
+			m.waiters = append(m.waiters[:i], m.waiters[i+1:]...)
+			return
+		}
+	}
+	m.wakeLocked() // w was woken but leaves: pass it on
+}
+
+// release gives n bytes back.
+func (m *budget) release(n int64) {
+	if n == 0 || m.used.Add(-n) >= m.limit() {
+		return
+	}
+	m.mu.Lock()
+	m.wakeLocked()
+	m.mu.Unlock()
+}
+
+func (m *budget) wakeLocked() {
+	if len(m.waiters) == 0 {
+		return
+	}
+	// All of them: each takes a different amount, and those that find nothing queue again.
+	for _, w := range m.waiters {
+		close(w.ready)
+	}
+	m.waiters = m.waiters[:0]
+}
+
+// starving tells whether somebody has waited since before t.
+func (m *budget) starving(t time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.waiters) > 0 && m.waiters[0].since.Before(t)
+}

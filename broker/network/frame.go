@@ -1,0 +1,167 @@
+package network
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// firstGrant is how much of an announced frame is allocated before its bytes arrive, unless the connection has sent frames as large
+// before: a length prefix alone costs its sender nothing and must not cost us much.
+const firstGrant = 64 << 10
+
+// errFrameSize is wrapped when a length prefix is out of bounds.
+var errFrameSize = errors.New("invalid request size")
+
+// frameReader cuts frames out of a connection. No memory is held while nothing has arrived.
+type frameReader struct {
+	carry      *buffer // bytes read behind the last frame: carry.b[from:to]
+	from, to   int
+	expect     int  // size of the next frame as far as earlier ones tell
+	receiving  bool // part of a frame has arrived
+	readBuf    []byte
+	readBuffer *buffer
+	readN      int
+	readErr    error
+	readFn     func(fd uintptr) bool
+}
+
+// readFrame waits for the next frame. The result's storage holds the length field and the n bytes of the frame behind it; the caller owns it
+// and gives it back with freeFrame.
+func (c *Conn) readFrame() (buf *buffer, n int, err error) {
+	r := &c.reader
+	r.expect = max(r.expect, minPooled)
+	got := 0
+	if have := r.to - r.from; have > 0 {
+		want := have
+		if have >= 4 {
+			n, err := c.frameSize(r.carry.b[r.from:])
+			if err != nil {
+				return nil, 0, err
+			}
+			want = min(4+n, have)
+		}
+		if buf, err = c.newFrame(max(want, min(r.expect, firstGrant))); err != nil {
+			return nil, 0, err
+		}
+		got = copy(buf.b, r.carry.b[r.from:r.from+want])
+		r.from += got
+		if r.from == r.to {
+			c.srv.pool.put(r.carry)
+			r.carry, r.from, r.to = nil, 0, 0
+		}
+	} else {
+		if buf, got, err = c.readFirst(r.expect); err != nil {
+			return nil, 0, err
+		}
+	}
+	c.receiving.Store(true)
+	c.touch()
+	defer func() {
+		c.receiving.Store(false)
+		if err != nil && buf != nil {
+			c.freeFrame(buf)
+			buf = nil
+		}
+	}()
+	for got < 4 {
+		m, err := c.readSome(buf.b[got:min(len(buf.b), max(r.expect, 4))])
+		if err != nil {
+			return buf, 0, eof(err)
+		}
+		got += m
+	}
+	if n, err = c.frameSize(buf.b); err != nil {
+		return buf, 0, err
+	}
+	total := 4 + n
+	if got > total {
+		if err := c.keep(buf.b[total:got]); err != nil {
+			return buf, 0, err
+		}
+		got = total
+	}
+	for got < total {
+		if got == len(buf.b) || (len(buf.b) < total && got < firstGrant) {
+			grown, err := c.newFrame(min(total, max(firstGrant, 2*got, min(r.expect, maxPooled))))
+			if err != nil {
+				return buf, 0, err
+			}
+			if len(grown.b) > len(buf.b) {
+				copy(grown.b, buf.b[:got])
+				c.freeFrame(buf)
+				buf = grown
+			} else {
+				c.freeFrame(grown)
+			}
+		}
+		m, err := c.readSome(buf.b[got:min(total, len(buf.b))])
+		if err != nil {
+			return buf, 0, eof(err)
+		}
+		got += m
+		c.touch()
+	}
+	if total >= r.expect {
+		r.expect = total
+	} else {
+		r.expect -= (r.expect - total + 7) / 8
+	}
+	return buf, n, nil
+}
+
+// frameSize checks a length prefix.
+func (c *Conn) frameSize(b []byte) (int, error) {
+	n := int32(binary.BigEndian.Uint32(b))
+	if limit := c.srv.o.Limits().MaxRequestBytes; n < 0 || n > limit {
+		return 0, fmt.Errorf("%w: %d, limit is %d", errFrameSize, n, limit)
+	}
+	return int(n), nil
+}
+
+// keep saves bytes that belong to later frames. There are none saved when it is called.
+func (c *Conn) keep(b []byte) error {
+	r := &c.reader
+	if r.carry != nil {
+		return errors.New("bytes behind a frame while some are kept")
+	}
+	r.carry = c.srv.pool.get(len(b))
+	r.from, r.to = 0, copy(r.carry.b, b)
+	return nil
+}
+
+// newFrame gets a buffer that counts against the budget, waiting for room.
+func (c *Conn) newFrame(n int) (*buffer, error) {
+	b := c.srv.pool.get(n)
+	b.charged = int64(len(b.b))
+	if !c.srv.memory.tryCharge(b.charged) && !c.srv.memory.charge(b.charged, c.srv.o.Now(), c.done) {
+		b.charged = 0
+		c.srv.pool.put(b)
+		return nil, errClosed
+	}
+	return b, nil
+}
+
+// freeFrame gives a buffer of newFrame back.
+func (c *Conn) freeFrame(b *buffer) {
+	n := b.charged
+	b.charged = 0
+	c.srv.pool.put(b)
+	c.srv.memory.release(n)
+}
+
+// dropReader frees what the reader keeps.
+func (c *Conn) dropReader() {
+	if c.reader.carry != nil {
+		c.srv.pool.put(c.reader.carry)
+		c.reader.carry = nil
+	}
+}
+
+func eof(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,70 @@
+//go:build unix
+
+package network
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// readFirst waits for the first bytes of a frame, without holding memory while it waits, and reads at most want of them.
+func (c *Conn) readFirst(want int) (*buffer, int, error) {
+	if c.raw == nil {
+		return c.readFirstPlain(want)
+	}
+	r := &c.reader
+	if r.readFn == nil {
+		r.readFn = c.readOnce
+	}
+	r.readBuffer, r.readBuf = nil, nil
+	r.readN = min(want, maxPooled)
+	if c.srv.memory.used.Load() >= c.srv.memory.limit() {
+		r.readN = minPooled
+	}
+	if err := c.raw.Read(r.readFn); err != nil {
+		return nil, 0, err
+	}
+	buf, n, err := r.readBuffer, r.readN, r.readErr
+	r.readBuffer, r.readErr = nil, nil
+	if err != nil {
+		return nil, 0, err
+	}
+	return buf, n, nil
+}
+
+// readOnce tries one read; false when nothing has arrived yet. It never blocks.
+func (c *Conn) readOnce(fd uintptr) bool {
+	r := &c.reader
+	if r.readBuffer == nil {
+		r.readBuffer = c.srv.pool.get(r.readN)
+	}
+	for {
+		n, err := unix.Read(int(fd), r.readBuffer.b[:r.readN])
+		if err == unix.EINTR {
+			continue
+		}
+		if err == unix.EAGAIN {
+			c.srv.pool.put(r.readBuffer)
+			r.readBuffer = nil
+			return false
+		}
+		if err == nil && n > 0 {
+			b := r.readBuffer
+			b.charged = int64(len(b.b))
+			c.srv.memory.used.Add(b.charged)
+			r.readN = n
+			return true
+		}
+		c.srv.pool.put(r.readBuffer)
+		r.readBuffer = nil
+		if err == nil {
+			err = io.EOF
+		} else {
+			err = os.NewSyscallError("read", err)
+		}
+		r.readErr = err
+		return true
+	}
+}

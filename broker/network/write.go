@@ -1,0 +1,121 @@
+package network
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+)
+
+// smallRange is the size below which a range is read and sent with the bytes round it: one system call for many pieces instead of two a
+// piece.
+const smallRange = 16 << 10
+
+// copyChunk is how much of a range is copied at a time when the kernel cannot send the file itself (TLS).
+const copyChunk = 64 << 10
+
+// maxGather bounds the bytes of small ranges that are gathered before they are sent.
+const maxGather = 256 << 10
+
+// fileRange is a Range that may be a piece of a file of the operating system.
+type fileRange interface {
+	// OSFile is the file and the position of the range in it; nil when there is none.
+	OSFile() (f *os.File, pos int64)
+}
+
+// writer keeps what writing an answer needs from one call to the next.
+type writer struct {
+	segments [][]byte
+	send     sendState
+}
+
+// write sends an answer: header and bodies from memory, ranges from their files.
+func (c *Conn) write(out *Output) error {
+	if len(out.pieces) == 0 {
+		_, err := c.nc.Write(out.B)
+		return err
+	}
+	w := &c.writer
+	var gathered []*buffer
+	size := 0
+	flush := func(more bool) error {
+		err := c.writeSegments(w.segments, more)
+		clear(w.segments)
+		w.segments, size = w.segments[:0], 0
+		for _, b := range gathered {
+			c.srv.pool.put(b)
+		}
+		gathered = gathered[:0]
+		return err
+	}
+	from := 0
+	for i := range out.pieces {
+		p := &out.pieces[i]
+		if p.at > from {
+			w.segments = append(w.segments, out.B[from:p.at])
+			from = p.at
+		}
+		n := p.r.Len()
+		f, pos := c.sendable(p.r)
+		if n < smallRange || f == nil {
+			for off := 0; off < n; {
+				m := min(copyChunk, n-off)
+				if size+m > maxGather {
+					if err := flush(true); err != nil {
+						return err
+					}
+				}
+				b := c.srv.pool.get(m)
+				gathered = append(gathered, b)
+				if k, err := p.r.ReadAt(b.b[:m], int64(off)); k < m {
+					_ = flush(false)
+					return fmt.Errorf("read %d bytes of a range of %d at %d: %w", m, n, off, noEOF(err))
+				}
+				w.segments = append(w.segments, b.b[:m])
+				size += m
+				off += m
+			}
+		} else {
+			if err := flush(true); err != nil {
+				return err
+			}
+			if err := c.sendFile(f, pos, int64(n)); err != nil {
+				return err
+			}
+		}
+		p.r.Release()
+		p.r = nil
+	}
+	if from < len(out.B) {
+		w.segments = append(w.segments, out.B[from:])
+	}
+	return flush(false)
+}
+
+// sendable finds the file that a range is in if this connection can send files.
+func (c *Conn) sendable(r Range) (*os.File, int64) {
+	if fr, ok := r.(fileRange); ok && c.canSendFiles() {
+		return fr.OSFile()
+	}
+	return nil, 0
+}
+
+// writeSegments writes slices of memory in one call where the system allows; more says that the answer goes on.
+func (c *Conn) writeSegments(segments [][]byte, more bool) error {
+	switch {
+	case len(segments) == 0:
+		return nil
+	case len(segments) == 1:
+		return c.writeOne(segments[0], more)
+	}
+	b := net.Buffers(segments)
+	_, err := b.WriteTo(c.nc)
+	return err
+}
+
+func noEOF(err error) error {
+	if err == nil || err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,15 +1,21 @@
-// Package checkpoint reads and writes the small text files of a log directory: offset checkpoints, meta.properties, the marker
-// of a clean stop. Formats are those of Kafka 2.5.0.
+// Package checkpoint reads and writes the small text files of a log directory: offset and leader-epoch checkpoints, meta.properties,
+// the marker of a clean stop. Formats are those of Kafka 2.5.0. Files are replaced atomically (NAME.tmp, fsync, rename);
+// callers see to it that one file is written by one goroutine at a time.
 package checkpoint
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
 
 	"momus/storage/model"
 	"momus/storage/vfs"
 )
 
-// Names of the files in a log directory.
+// Names of the files in a log directory; LeaderEpochFile is in each partition's directory.
 const (
 	RecoveryPointFile = "recovery-point-offset-checkpoint"
 	LogStartFile      = "log-start-offset-checkpoint"
@@ -18,49 +24,175 @@ const (
 	MetaFile          = "meta.properties"
 	CleanShutdownFile = ".kafka_cleanshutdown"
 	LockFile          = ".lock"
-	LeaderEpochFile   = "leader-epoch-checkpoint" // in the partition's directory
+	LeaderEpochFile   = "leader-epoch-checkpoint"
 )
 
-// ReadOffsets reads an offset checkpoint. A missing or empty file has no entries. A *FormatError says what is wrong with it.
-func ReadOffsets(fs vfs.FS, path string) (map[model.TopicPartition]int64, error) {
-	return nil, errors.New("not implemented yet")
-}
-
-// WriteOffsets replaces an offset checkpoint atomically.
-func WriteOffsets(fs vfs.FS, path string, offsets map[model.TopicPartition]int64) error {
-	return errors.New("not implemented yet")
-}
-
-// FormatError says that a small file is not as it should be. Kafka takes the log directory offline.
+// FormatError says that a small file is not as it should be. Kafka then takes the log directory offline, or refuses to start if
+// Fatal is set.
 type FormatError struct {
 	Path   string
 	Line   int // from 1; 0: the file as a whole
 	Reason string
+	Fatal  bool
 }
 
-func (e *FormatError) Error() string { return e.Path + ": " + e.Reason }
-
-// Meta is the identity in meta.properties.
-type Meta struct {
-	BrokerID  int32  // -1: no broker.id in the file
-	ClusterID string // empty: none
+// Error names file, line and what is wrong there.
+func (e *FormatError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.Path, e.Reason)
+	}
+	return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Reason)
 }
 
-// ReadMeta reads DIR/meta.properties and removes a left-over temporary file; false if there is none.
-func ReadMeta(fs vfs.FS, dir string) (Meta, bool, error) {
-	return Meta{}, false, errors.New("not implemented yet")
+// ReadOffsets reads an offset checkpoint: lines "topic partition offset". A missing or empty file has no entries; of a repeated
+// entry the last one counts. A malformed file is a *FormatError.
+func ReadOffsets(f vfs.FS, path string) (map[model.TopicPartition]int64, error) {
+	content, err := vfs.ReadFile(f, path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read offset checkpoint: %w", err)
+	}
+	offsets := map[model.TopicPartition]int64{}
+	return offsets, parseOffsets(path, content, offsets)
 }
 
-// WriteMeta replaces DIR/meta.properties atomically.
-func WriteMeta(fs vfs.FS, dir string, m Meta) error { return errors.New("not implemented yet") }
-
-// HasCleanShutdown tells whether DIR has the marker of a clean stop.
-func HasCleanShutdown(fs vfs.FS, dir string) (bool, error) {
-	return false, errors.New("not implemented yet")
+func parseOffsets(path string, content []byte, offsets map[model.TopicPartition]int64) error {
+	return parseLines(path, content, 3, func(fields [][]byte) error {
+		partition, err := strconv.ParseInt(string(fields[1]), 10, 32)
+		if err != nil {
+			return fmt.Errorf("partition %q is not a number", fields[1])
+		}
+		offset, err := strconv.ParseInt(string(fields[2]), 10, 64)
+		if err != nil {
+			return fmt.Errorf("offset %q is not a number", fields[2])
+		}
+		offsets[model.TopicPartition{Topic: string(fields[0]), Partition: int32(partition)}] = offset
+		return nil
+	})
 }
 
-// WriteCleanShutdown creates the marker.
-func WriteCleanShutdown(fs vfs.FS, dir string) error { return errors.New("not implemented yet") }
+// WriteOffsets replaces an offset checkpoint. Entries are written in order of topic and partition.
+func WriteOffsets(f vfs.FS, path string, offsets map[model.TopicPartition]int64) error {
+	tps := make([]model.TopicPartition, 0, len(offsets))
+	for tp := range offsets {
+		tps = append(tps, tp)
+	}
+	slices.SortFunc(tps, func(a, b model.TopicPartition) int {
+		switch {
+		case a.Less(b):
+			return -1
+		case b.Less(a):
+			return 1
+		}
+		return 0
+	})
+	b := appendHeader(nil, len(tps))
+	for _, tp := range tps {
+		b = append(b, tp.Topic...)
+		b = append(b, ' ')
+		b = strconv.AppendInt(b, int64(tp.Partition), 10)
+		b = append(b, ' ')
+		b = strconv.AppendInt(b, offsets[tp], 10)
+		b = append(b, '\n')
+	}
+	if err := vfs.WriteFileAtomic(f, path, b, true); err != nil {
+		return fmt.Errorf("write offset checkpoint: %w", err)
+	}
+	return nil
+}
 
-// RemoveCleanShutdown removes the marker if it is there.
-func RemoveCleanShutdown(fs vfs.FS, dir string) error { return errors.New("not implemented yet") }
+// Epoch is an entry of a leader-epoch checkpoint (KIP-101): a leader epoch and the first offset written in it.
+type Epoch struct {
+	Epoch       int32
+	StartOffset int64
+}
+
+// ReadEpochs reads a leader-epoch checkpoint: lines "epoch startOffset". A missing or empty file has no entries. A
+// malformed file is a *FormatError.
+func ReadEpochs(f vfs.FS, path string) ([]Epoch, error) {
+	content, err := vfs.ReadFile(f, path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read leader epoch checkpoint: %w", err)
+	}
+	return parseEpochs(path, content)
+}
+
+func parseEpochs(path string, content []byte) ([]Epoch, error) {
+	var epochs []Epoch
+	err := parseLines(path, content, 2, func(fields [][]byte) error {
+		epoch, err := strconv.ParseInt(string(fields[0]), 10, 32)
+		if err != nil {
+			return fmt.Errorf("leader epoch %q is not a number", fields[0])
+		}
+		start, err := strconv.ParseInt(string(fields[1]), 10, 64)
+		if err != nil {
+			return fmt.Errorf("start offset %q is not a number", fields[1])
+		}
+		epochs = append(epochs, Epoch{int32(epoch), start})
+		return nil
+	})
+	var format *FormatError
+	if errors.As(err, &format) {
+		format.Fatal = true // Kafka 2.5 stops at a malformed epoch file
+	}
+	return epochs, err
+}
+
+// WriteEpochs replaces a leader-epoch checkpoint; sync says whether it must survive a power failure.
+func WriteEpochs(f vfs.FS, path string, epochs []Epoch, sync bool) error {
+	b := appendHeader(make([]byte, 0, 32+16*len(epochs)), len(epochs))
+	for _, e := range epochs {
+		b = strconv.AppendInt(b, int64(e.Epoch), 10)
+		b = append(b, ' ')
+		b = strconv.AppendInt(b, e.StartOffset, 10)
+		b = append(b, '\n')
+	}
+	if err := vfs.WriteFileAtomic(f, path, b, sync); err != nil {
+		return fmt.Errorf("write leader epoch checkpoint: %w", err)
+	}
+	return nil
+}
+
+// appendHeader appends the version and the number of entries.
+func appendHeader(b []byte, entries int) []byte {
+	b = append(b, "0\n"...)
+	b = strconv.AppendInt(b, int64(entries), 10)
+	return append(b, '\n')
+}
+
+// parseLines reads the common format: a version line, a count line, count lines of n fields.
+func parseLines(path string, content []byte, n int, entry func(fields [][]byte) error) error {
+	if len(content) == 0 {
+		return nil
+	}
+	lines := bytes.Split(bytes.TrimSuffix(content, []byte("\n")), []byte("\n"))
+	fail := func(line int, format string, args ...any) error {
+		return &FormatError{Path: path, Line: line, Reason: fmt.Sprintf(format, args...)}
+	}
+	version, err := strconv.Atoi(string(bytes.TrimSuffix(lines[0], []byte("\r"))))
+	if err != nil {
+		return fail(1, "version %q is not a number", lines[0])
+	}
+	if version != 0 {
+		return fail(1, "version %d is not known, only 0 is", version)
+	}
+	if len(lines) == 1 {
+		return nil
+	}
+	count, err := strconv.Atoi(string(bytes.TrimSuffix(lines[1], []byte("\r"))))
+	if err != nil {
+		return fail(2, "number of entries %q is not a number", lines[1])
+	}
+	for i, line := range lines[2:] {
+		fields := bytes.Fields(line)
+		if len(fields) != n {
+			return fail(i+3, "%q has %d fields, not %d", line, len(fields), n)
+		}
+		if err := entry(fields); err != nil {
+			return fail(i+3, "%v", err)
+		}
+	}
+	if count != len(lines)-2 {
+		return fail(2, "there are %d entries, not %d", len(lines)-2, count)
+	}
+	return nil
+}

@@ -134,8 +134,8 @@ func (c *Client) SessionTimeout() time.Duration { return c.opts.SessionTimeout }
 // Connected tells whether the session is established and not known to be expired.
 func (c *Client) Connected() bool { return c.current.Load().isConnected() }
 
-// State is the session's state in Kafka's words: CONNECTED, CONNECTING, EXPIRED or CLOSED.
-func (c *Client) State() string {
+// SessionState is the session's state in Kafka's words: CONNECTED, CONNECTING, EXPIRED or CLOSED.
+func (c *Client) SessionState() string {
 	switch s := c.current.Load(); {
 	case s.isConnected():
 		return "CONNECTED"

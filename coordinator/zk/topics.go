@@ -1,0 +1,285 @@
+package zk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+
+	"momus/storage/model"
+)
+
+func (c *Client) sortedChildren(ctx context.Context, path string) ([]string, error) {
+	names, err := c.children(ctx, path)
+	if errors.Is(err, ErrNoNode) {
+		return nil, nil
+	}
+	sort.Strings(names)
+	return names, err
+}
+
+func sortIDs(ids []int32) { slices.Sort(ids) }
+
+// Topics lists all topics, sorted, and arms the child watch.
+func (c *Client) Topics(ctx context.Context) ([]string, error) {
+	return c.sortedChildren(ctx, TopicsPath)
+}
+
+// TopicExists tells whether the topic has a node.
+func (c *Client) TopicExists(ctx context.Context, topic string) (bool, error) {
+	found, _, err := c.exists(ctx, TopicPath(topic))
+	return found, err
+}
+
+// Assignment reads one topic and arms the watch of its node; ok is false when it does not exist.
+func (c *Client) Assignment(ctx context.Context, topic string) (a Assignments, ok bool, err error) {
+	data, _, err := c.get(ctx, TopicPath(topic))
+	if errors.Is(err, ErrNoNode) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if a, err = DecodeTopic(topic, data); err != nil {
+		return nil, false, &badNodeError{err}
+	}
+	return a, true, nil
+}
+
+// Assignments reads many topics; those that do not exist, or whose node cannot be understood (logged), are left out.
+func (c *Client) Assignments(ctx context.Context, topics []string) (map[string]Assignments, error) {
+	found := make([]Assignments, len(topics))
+	err := c.each(ctx, len(topics), func(ctx context.Context, i int) (err error) {
+		found[i], _, err = c.Assignment(ctx, topics[i])
+		var bad *badNodeError
+		if errors.As(err, &bad) {
+			c.log.WithError(err).WithField("topic", topics[i]).Error("ignored a topic")
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]Assignments, len(topics))
+	for i, a := range found {
+		if a != nil {
+			all[topics[i]] = a
+		}
+	}
+	return all, nil
+}
+
+// CreateTopic creates the node of a topic: the moment from which it exists.
+func (c *Client) CreateTopic(ctx context.Context, topic string, a Assignments) error {
+	return c.createRecursive(ctx, TopicPath(topic), EncodeTopic(a))
+}
+
+// SetTopic rewrites a topic's node unconditionally, as brokers and tools do when they add partitions.
+func (c *Client) SetTopic(ctx context.Context, topic string, a Assignments) error {
+	_, err := c.set(ctx, TopicPath(topic), EncodeTopic(a), -1)
+	return err
+}
+
+// SetTopicAsController is SetTopic with the check of the controller epoch.
+func (c *Client) SetTopicAsController(ctx context.Context, epoch ControllerEpoch, topic string, a Assignments) error {
+	_, err := c.checkedSet(ctx, epoch, TopicPath(topic), EncodeTopic(a), -1)
+	return err
+}
+
+// States reads the leadership records of partitions; those without are left out.
+func (c *Client) States(ctx context.Context, tps []model.TopicPartition) (map[model.TopicPartition]model.LeaderAndISR, error) {
+	type read struct {
+		state model.LeaderAndISR
+		found bool
+	}
+	found := make([]read, len(tps))
+	err := c.each(ctx, len(tps), func(ctx context.Context, i int) (err error) {
+		found[i].state, found[i].found, err = c.State(ctx, tps[i])
+		var bad *badNodeError
+		if errors.As(err, &bad) {
+			c.log.WithError(err).Error("ignored a partition state")
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	states := make(map[model.TopicPartition]model.LeaderAndISR, len(tps))
+	for i := range found {
+		if found[i].found {
+			states[tps[i]] = found[i].state
+		}
+	}
+	return states, nil
+}
+
+// State reads one leadership record; ok is false when there is none.
+func (c *Client) State(ctx context.Context, tp model.TopicPartition) (s model.LeaderAndISR, ok bool, err error) {
+	data, stat, err := c.get(ctx, StatePath(tp))
+	if errors.Is(err, ErrNoNode) {
+		return s, false, nil
+	}
+	if err != nil {
+		return s, false, err
+	}
+	if s, err = DecodeState(data, stat.Version); err != nil {
+		return s, false, &badNodeError{fmt.Errorf("%s: %w", tp, err)}
+	}
+	return s, true, nil
+}
+
+// PartitionState is a leadership record to write.
+type PartitionState struct {
+	model.TopicPartition
+	State model.LeaderAndISR
+}
+
+// CreateStates makes the nodes partitions, partitions/<p> and partitions/<p>/state, each kind for all partitions before the next,
+// with the check of the controller epoch. The result has one error per partition; the error is that of the session or
+// ErrControllerMoved, after which the rest was not tried.
+func (c *Client) CreateStates(ctx context.Context, epoch ControllerEpoch, states []PartitionState) ([]error, error) {
+	var topics []string
+	seen := map[string]bool{}
+	for _, s := range states {
+		if !seen[s.Topic] {
+			seen[s.Topic] = true
+			topics = append(topics, s.Topic)
+		}
+	}
+	ignoreExists := func(ctx context.Context, path string) error {
+		_, err := c.checkedCreate(ctx, epoch, path, nil)
+		if errors.Is(err, ErrNodeExists) || errors.Is(err, ErrNoNode) { // no topic node any more: the state below reports it
+			return nil
+		}
+		return err
+	}
+	if err := c.each(ctx, len(topics), func(ctx context.Context, i int) error {
+		return ignoreExists(ctx, PartitionsPath(topics[i]))
+	}); err != nil {
+		return nil, err
+	}
+	if err := c.each(ctx, len(states), func(ctx context.Context, i int) error {
+		return ignoreExists(ctx, PartitionPath(states[i].TopicPartition))
+	}); err != nil {
+		return nil, err
+	}
+	results := make([]error, len(states))
+	err := c.each(ctx, len(states), func(ctx context.Context, i int) error {
+		path, data := StatePath(states[i].TopicPartition), EncodeState(states[i].State)
+		repeated, err := c.checkedCreate(ctx, epoch, path, data)
+		if repeated && errors.Is(err, ErrNodeExists) {
+			// Our own earlier attempt may have arrived.
+			if now, stat, err2 := c.get(ctx, path); err2 == nil && stat.Version == 0 && string(now) == string(data) {
+				err = nil
+			}
+		}
+		results[i] = err
+		return fatal(err)
+	})
+	return results, err
+}
+
+// fatal is err if it ends a whole batch, nil if it concerns one partition only.
+func fatal(err error) error {
+	if errors.Is(err, ErrNoNode) || errors.Is(err, ErrNodeExists) || errors.Is(err, ErrBadVersion) {
+		return nil
+	}
+	return err
+}
+
+// StateResult is the outcome of writing one leadership record.
+type StateResult struct {
+	Version int32 // the new data version, when Err is nil
+	Err     error // ErrBadVersion: somebody else wrote; ErrNoNode
+}
+
+// SetStates writes leadership records, each on condition that its data version is State.ZKVersion and with the check of the
+// controller epoch. The error is as in CreateStates.
+func (c *Client) SetStates(ctx context.Context, epoch ControllerEpoch, states []PartitionState) ([]StateResult, error) {
+	results := make([]StateResult, len(states))
+	err := c.each(ctx, len(states), func(ctx context.Context, i int) error {
+		s := &states[i]
+		stat, err := c.checkedSet(ctx, epoch, StatePath(s.TopicPartition), EncodeState(s.State), s.State.ZKVersion)
+		results[i].Err = err
+		if err == nil {
+			results[i].Version = stat.Version
+		}
+		return fatal(err)
+	})
+	return results, err
+}
+
+// UpdateISR is the write of a partition's leader: conditional on next.ZKVersion, without the check of the controller epoch. It
+// returns the new data version. ErrBadVersion means that the controller has written meanwhile; the leader then keeps what it had.
+func (c *Client) UpdateISR(ctx context.Context, tp model.TopicPartition, next model.LeaderAndISR) (version int32, err error) {
+	data := EncodeState(next)
+	stat, err := c.set(ctx, StatePath(tp), data, next.ZKVersion)
+	if err == nil {
+		return stat.Version, nil
+	}
+	if errors.Is(err, ErrBadVersion) {
+		now, ok, err2 := c.State(ctx, tp)
+		if err2 == nil && ok && now.Leader == next.Leader && now.LeaderEpoch == next.LeaderEpoch &&
+			now.ControllerEpoch == next.ControllerEpoch && slices.Equal(now.ISR, next.ISR) {
+			return now.ZKVersion, nil // the reply to our own write was lost
+		}
+	}
+	return 0, err
+}
+
+// DeleteTopicNodes removes a topic after its deletion is complete: its tree, its configs and the wish to delete it.
+func (c *Client) DeleteTopicNodes(ctx context.Context, epoch ControllerEpoch, topic string) error {
+	if err := c.checkedDeleteTree(ctx, epoch, TopicPath(topic)); err != nil {
+		return err
+	}
+	for _, path := range []string{ConfigPath(TopicConfigs, topic), DeleteTopicPath(topic)} {
+		if err := c.checkedDelete(ctx, epoch, path); err != nil && !errors.Is(err, ErrNoNode) {
+			return err
+		}
+	}
+	return nil
+}
+
+// PartitionsWithNodes lists the partitions of a topic that have a node below partitions.
+func (c *Client) PartitionsWithNodes(ctx context.Context, topic string) ([]int32, error) {
+	names, err := c.sortedChildren(ctx, PartitionsPath(topic))
+	if err != nil {
+		return nil, err
+	}
+	var ids []int32
+	for _, name := range names {
+		if tp, err := model.ParseTopicPartition("t-" + name); err == nil {
+			ids = append(ids, tp.Partition)
+		}
+	}
+	sortIDs(ids)
+	return ids, nil
+}
+
+// RequestTopicDeletion creates the wish to delete a topic; ErrNodeExists when there is one already.
+func (c *Client) RequestTopicDeletion(ctx context.Context, topic string) error {
+	return c.createRecursive(ctx, DeleteTopicPath(topic), nil)
+}
+
+// TopicDeletions lists the topics somebody wishes to delete and arms the child watch.
+func (c *Client) TopicDeletions(ctx context.Context) ([]string, error) {
+	return c.sortedChildren(ctx, DeleteTopicsPath)
+}
+
+// IsTopicQueuedForDeletion tells whether there is a wish to delete the topic.
+func (c *Client) IsTopicQueuedForDeletion(ctx context.Context, topic string) (bool, error) {
+	found, _, err := c.exists(ctx, DeleteTopicPath(topic))
+	return found, err
+}
+
+// DropTopicDeletions removes wishes without doing anything else.
+func (c *Client) DropTopicDeletions(ctx context.Context, epoch ControllerEpoch, topics []string) error {
+	paths := make([]string, len(topics))
+	for i, t := range topics {
+		paths[i] = DeleteTopicPath(t)
+	}
+	return c.checkedDeleteAll(ctx, epoch, paths)
+}

@@ -6,6 +6,7 @@
 package configs
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -96,8 +97,8 @@ type TopicSpec struct {
 type Config struct {
 	static      map[string]Setting
 	environment Environment
-	listeners   *Listeners
 	noEffect    []string
+	hostname    string // advertised where a listener names no host
 
 	current atomic.Pointer[snapshot]
 
@@ -106,6 +107,7 @@ type Config struct {
 		dynamicDefault map[string]string
 		dynamicBroker  map[string]string
 		subscribers    []func(old, new *Broker)
+		brokerID       int32 // set by SetBrokerID
 	}
 }
 
@@ -116,7 +118,7 @@ type snapshot struct {
 	topicDefaults  *Topic
 	dynamicDefault map[string]string
 	dynamicBroker  map[string]string
-	values         map[string]string // effective values as strings, without defaults
+	values         map[string]Setting // effective settings without defaults
 }
 
 // Load reads all sources and checks the result. Warnings are given with an error too.
@@ -131,6 +133,30 @@ func New(settings map[string]string) (*Config, error) {
 	c, _, err := Load(Sources{Overrides: overrides})
 	return c, err
 }
+
+// Get is the effective setting of a key as it was given, also of keys that the table does not know, such as those of listeners
+// (listener.name.inside.ssl.keystore.location) and plugins. ok is false when only a default applies.
+func (c *Config) Get(key string) (set Setting, ok bool) {
+	set, ok = c.current.Load().values[key]
+	return set, ok
+}
+
+// ListenerValue is the value of a key for a listener: with the listener's prefix, else without, else the default; "" for none.
+func (c *Config) ListenerValue(listener, key string) string {
+	if s, ok := c.Get("listener.name." + strings.ToLower(listener) + "." + key); ok {
+		return s.Value
+	}
+	if s, ok := c.Get(key); ok {
+		return s.Value
+	}
+	if k, ok := BrokerKey(key); ok {
+		return k.Default
+	}
+	return ""
+}
+
+// Settings are the settings given in file, environment and overrides; nobody may change the map.
+func (c *Config) Settings() map[string]Setting { return c.static }
 
 // Broker is the current snapshot.
 func (c *Config) Broker() *Broker { return c.current.Load().broker }

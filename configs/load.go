@@ -1,31 +1,193 @@
 package configs
 
-import "strings"
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
 
+	"github.com/agnivade/levenshtein"
+)
+
+// load merges the sources, weakest first, and builds the first snapshot.
 func load(s Sources) (*Config, []Warning, error) {
-	c := &Config{static: map[string]Setting{}}
-	for _, o := range s.Overrides {
-		k, v, _ := strings.Cut(o, "=")
-		c.static[k] = Setting{Value: v, Origin: Origin{Kind: FromOverride}}
+	if s.Run == nil {
+		s.Run = runShell
 	}
-	b := &Broker{}
-	for i := range brokerKeys {
-		k := &brokerKeys[i]
-		field := k.broker(b)
-		value, ok := k.Default, k.HasDefault
-		if set, given := c.static[k.Name]; given {
-			value, ok = set.Value, true
-		}
-		if !ok {
-			storeNull(field)
-			continue
-		}
-		v, err := k.parse(value)
+	if s.Hostname == "" {
+		s.Hostname, _ = os.Hostname()
+	}
+	inContainer := false
+	if s.Container != nil {
+		inContainer = *s.Container
+	} else if s.Env != nil || s.File != "" {
+		inContainer = detectContainer()
+	}
+	c := &Config{static: map[string]Setting{}, hostname: s.Hostname}
+	c.mu.brokerID = noBrokerID
+	var warnings []Warning
+	var errs []error
+
+	if s.File != "" {
+		settings, err := readFile(s.File)
 		if err != nil {
 			return nil, nil, err
 		}
-		store(field, v)
+		for _, set := range settings {
+			origin := Origin{Kind: FromFile, Name: s.File, Line: set.line}
+			if old, ok := c.static[set.key]; ok && old.Value != set.value {
+				warnings = append(warnings, Warning{Key: set.key, Origin: origin, Text: fmt.Sprintf("set before in line %d; the last one counts", old.Origin.Line)})
+			}
+			c.static[set.key] = Setting{Value: set.value, Origin: origin}
+		}
 	}
-	c.current.Store(&snapshot{broker: b, listeners: &Listeners{}})
-	return c, nil, nil
+	env := readEnvironment(s, s.File != "")
+	maps.Copy(c.static, env.settings)
+	c.environment = env.environment
+	warnings = append(warnings, env.warnings...)
+	errs = append(errs, env.errs...)
+	for _, o := range s.Overrides {
+		k, v, ok := strings.Cut(o, "=")
+		k = strings.TrimSpace(k)
+		origin := Origin{Kind: FromOverride}
+		if k == "" {
+			errs = append(errs, &SettingError{Origin: origin, Text: fmt.Sprintf("%q has no key; write key=value", o)})
+			continue
+		}
+		if !ok {
+			warnings = append(warnings, Warning{Key: k, Origin: origin, Text: "no = in it, so the value is empty; write key=value"})
+		}
+		c.static[k] = Setting{Value: v, Origin: origin}
+	}
+	errs = append(errs, resolveProviders(c.static)...)
+	for k, set := range c.static {
+		c.static[k] = Setting{Value: strings.TrimSpace(set.Value), Origin: set.Origin}
+	}
+	warnings = append(warnings, unknownKeys(c.static)...)
+
+	for _, k := range slices.Sorted(maps.Keys(c.static)) {
+		if known, ok := BrokerKey(k); ok && known.NoEffect {
+			c.noEffect = append(c.noEffect, k)
+		}
+	}
+	x := &build{values: maps.Clone(c.static), hostname: c.hostname}
+	listeners := x.run()
+	errs = append(errs, x.errs...)
+	if len(errs) > 0 {
+		return nil, warnings, errors.Join(errs...)
+	}
+	x.advise(listeners, inContainer)
+	warnings = append(warnings, x.warnings...)
+	c.current.Store(&snapshot{broker: x.broker, listeners: listeners, topicDefaults: topicDefaults(x.broker), values: x.values})
+	return c, warnings, nil
+}
+
+// readFile reads a properties or YAML file.
+func readFile(path string) ([]setting, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("configuration file: %w", err)
+	}
+	var settings []setting
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".yaml", ".yml":
+		settings, err = parseYAML(data)
+	default:
+		settings, err = parseProperties(data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return settings, nil
+}
+
+// runShell evaluates a command as the images do.
+func runShell(command string) (string, error) {
+	out, err := exec.Command("sh", "-c", command).Output()
+	return strings.TrimRight(string(out), "\r\n"), err
+}
+
+// detectContainer looks for the marks that container runtimes leave.
+func detectContainer() bool {
+	for _, f := range []string{"/.dockerenv", "/run/.containerenv"} {
+		if _, err := os.Stat(f); err == nil {
+			return true
+		}
+	}
+	data, err := os.ReadFile("/proc/1/cgroup")
+	if err != nil {
+		return false
+	}
+	for _, word := range []string{"docker", "kubepods", "containerd", "lxc"} {
+		if strings.Contains(string(data), word) {
+			return true
+		}
+	}
+	return false
+}
+
+// otherKeys are keys outside of the table that brokers of 2.x are given: for the authorizer, for plugins, for config providers.
+var otherKeys = [...]string{"super.users", "allow.everyone.if.no.acl.found", "config.providers", "momus.http.port",
+	"authorizer.zookeeper.url", "authorizer.zookeeper.connection.timeout.ms", "authorizer.zookeeper.session.timeout.ms",
+	"authorizer.zookeeper.max.in.flight.requests"}
+
+// hints explain keys that belong elsewhere.
+var hints = map[string]string{
+	"process.roles":             "a key of KRaft mode (Kafka 2.8 and later); this broker uses ZooKeeper",
+	"node.id":                   "a key of KRaft mode (Kafka 2.8 and later); use broker.id",
+	"controller.quorum.voters":  "a key of KRaft mode (Kafka 2.8 and later); use zookeeper.connect",
+	"controller.listener.names": "a key of KRaft mode (Kafka 2.8 and later); see control.plane.listener.name",
+	"bootstrap.servers":         "a key of clients; a broker finds the others through zookeeper.connect",
+	"bootstrap.server":          "a key of clients; a broker finds the others through zookeeper.connect",
+}
+
+// unknownKeys warns about the keys that nobody knows.
+func unknownKeys(settings map[string]Setting) []Warning {
+	var out []Warning
+	for _, k := range slices.Sorted(maps.Keys(settings)) {
+		set := settings[k]
+		if known, ok := BrokerKey(k); ok {
+			if known.DynamicOnly {
+				out = append(out, Warning{Key: k, Origin: set.Origin, Text: "works only as a dynamic config; set it with kafka-configs.sh"})
+			}
+			continue
+		}
+		if slices.Contains(otherKeys[:], k) || strings.HasPrefix(k, "config.providers.") || strings.HasPrefix(k, "confluent.") {
+			continue
+		}
+		if base, ok := baseKey(k); ok {
+			if _, known := BrokerKey(base); known || !strings.Contains(base, "ssl.") && !strings.HasPrefix(base, "sasl.") {
+				continue
+			}
+		}
+		text := "unknown key, kept without effect"
+		if h, ok := hints[k]; ok {
+			text = h
+		} else if near := Nearest(k); near != "" {
+			text += "; did you mean " + near + "?"
+		}
+		out = append(out, Warning{Key: k, Origin: set.Origin, Text: text})
+	}
+	return out
+}
+
+// Nearest is the known broker key most like an unknown one, "" when none is near. A topic key leads to its broker key.
+func Nearest(key string) string {
+	if k, ok := TopicKey(key); ok {
+		if _, ok := BrokerKey(k.ServerKey); ok {
+			return k.ServerKey
+		}
+	}
+	best, distance := "", max(2, len(key)/4)+1
+	for i := range brokerKeys {
+		name := brokerKeys[i].Name
+		if d := levenshtein.ComputeDistance(strings.ToLower(key), strings.ToLower(name)); d < distance {
+			best, distance = name, d
+		}
+	}
+	return best
 }

@@ -1,0 +1,112 @@
+package configs
+
+import (
+	"fmt"
+	"net"
+	"strings"
+
+	"momus/storage/model"
+)
+
+// advise warns about settings that are valid and yet rarely meant.
+func (x *build) advise(l *Listeners, inContainer bool) {
+	x.adviseReachable(l, inContainer)
+	for _, e := range l.Advertised {
+		if e.Port == 2181 {
+			x.warn(x.advertisedKey(), fmt.Sprintf("%s has ZooKeeper's usual port 2181; clients speak Kafka's protocol there. Usual is 9092", e))
+		}
+	}
+	for _, e := range l.Advertised {
+		for _, f := range l.Advertised {
+			if e.Listener < f.Listener && e.Port == f.Port && e.Port != 0 && e.Host != f.Host {
+				x.warn(x.advertisedKey(), fmt.Sprintf("%s and %s are advertised with the same port; Kafka 2.5 refuses that. It works when the two hosts are different doors to different listeners", e, f))
+			}
+		}
+	}
+	servers, _, _ := ParseZooKeeperConnect(x.broker.ZookeeperConnect)
+	for _, s := range servers {
+		host, port, _ := strings.Cut(s[strings.LastIndexByte(s, ']')+1:], ":")
+		switch {
+		case ownAddress(l, host, port):
+			x.warn("zookeeper.connect", fmt.Sprintf("%s is an address of this broker itself; give ZooKeeper's, usually with port 2181", s))
+		case port == "9092" || port == "9093" || port == "9094":
+			x.warn("zookeeper.connect", fmt.Sprintf("%s has a Kafka broker's usual port; give ZooKeeper's address, usually with port 2181", s))
+		}
+	}
+	x.adviseCompatibility()
+}
+
+func (x *build) advertisedKey() string {
+	for _, k := range []string{"advertised.listeners", "advertised.host.name", "advertised.port", "listeners", "host.name"} {
+		if x.given(k) {
+			return k
+		}
+	}
+	return "advertised.listeners"
+}
+
+func ownAddress(l *Listeners, host, port string) bool {
+	for _, e := range l.Advertised {
+		if e.Host == host && fmt.Sprint(e.Port) == port {
+			return true
+		}
+	}
+	return false
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// adviseReachable warns when clients are given an address that leads them to themselves.
+func (x *build) adviseReachable(l *Listeners, inContainer bool) {
+	if !inContainer {
+		return
+	}
+	var reachable, local []model.Endpoint
+	for _, e := range l.Advertised {
+		if loopback(e.Host) {
+			local = append(local, e)
+		} else {
+			reachable = append(reachable, e)
+		}
+	}
+	for _, e := range local {
+		address := fmt.Sprintf("%s:%d", e.Host, e.Port)
+		switch {
+		case len(reachable) == 0:
+			x.warn(x.advertisedKey(), fmt.Sprintf("%s is advertised from inside a container: clients in other containers would be told to connect to %s, which is themselves, "+
+				"and fail after the first answer. Set KAFKA_ADVERTISED_LISTENERS to a name that they can resolve, such as this service's name (%s://%s:%d); "+
+				"for clients outside add a second listener", e, address, e.Listener, x.hostname, e.Port))
+		case e.Listener == l.InterBroker:
+			x.warn(x.advertisedKey(), fmt.Sprintf("%s is the listener that other brokers use, and they would be told to connect to %s, which is themselves. "+
+				"Set KAFKA_INTER_BROKER_LISTENER_NAME to one of the others (%s)", e, address, strings.Join(names(reachable), ",")))
+		}
+	}
+}
+
+// adviseCompatibility says what a choice costs.
+func (x *build) adviseCompatibility() {
+	b := x.broker
+	if x.given("replica.fetch.max.bytes") && b.ReplicaFetchMaxBytes < b.MessageMaxBytes {
+		x.warn("replica.fetch.max.bytes", fmt.Sprintf("%d is below message.max.bytes=%d; large batches are still replicated, one at a time", b.ReplicaFetchMaxBytes, b.MessageMaxBytes))
+	}
+	for _, d := range b.LogDirectories() {
+		if d == "/tmp" || strings.HasPrefix(d, "/tmp/") {
+			x.warnDir(d)
+			break
+		}
+	}
+}
+
+func (x *build) warnDir(dir string) {
+	key := "log.dirs"
+	if !x.given(key) {
+		key = "log.dir"
+	}
+	x.warn(key, dir+" is under /tmp, which many systems empty at boot: the records would be gone")
+}

@@ -1,0 +1,251 @@
+package configs
+
+import (
+	"maps"
+	"slices"
+)
+
+// Source is the level a value comes from, with the numbers of DescribeConfigs.
+type Source int8
+
+// The sources.
+const (
+	SourceTopic          Source = 1
+	SourceDynamicBroker  Source = 2
+	SourceDynamicDefault Source = 3
+	SourceStatic         Source = 4
+	SourceDefault        Source = 5
+	SourceLogger         Source = 6
+)
+
+// Synonym is one of the values that a key could have, in the order of precedence.
+type Synonym struct {
+	Name   string
+	Value  *string // nil when sensitive
+	Source Source
+}
+
+// Entry is a key's effective value as DescribeConfigs shows it.
+type Entry struct {
+	Name      string
+	Value     *string // nil: none, or sensitive
+	Source    Source
+	Sensitive bool
+	ReadOnly  bool
+	Synonyms  []Synonym
+}
+
+// families of keys of which the first that is set wins, strongest first.
+var families = [...][]string{
+	{"log.retention.ms", "log.retention.minutes", "log.retention.hours"},
+	{"log.roll.ms", "log.roll.hours"},
+	{"log.roll.jitter.ms", "log.roll.jitter.hours"},
+}
+
+// synonyms lists the names that can supply the value of a broker key.
+func synonyms(name string) []string {
+	for _, f := range families {
+		if slices.Contains(f, name) {
+			return f
+		}
+	}
+	if name == "log.flush.interval.ms" {
+		return []string{name, "log.flush.scheduler.interval.ms"}
+	}
+	if base, ok := baseKey(name); ok {
+		return []string{name, base}
+	}
+	return []string{name}
+}
+
+// synonymsOf lists the values of a broker key at all levels, strongest first; what precedes the name itself is dropped.
+func (c *Config) synonymsOf(s *snapshot, name string, sensitive bool) []Synonym {
+	var out []Synonym
+	add := func(n, value string, source Source) {
+		y := Synonym{Name: n, Source: source}
+		if !sensitive {
+			y.Value = &value
+		}
+		out = append(out, y)
+	}
+	all := synonyms(name)
+	for _, level := range []struct {
+		source Source
+		values map[string]string
+	}{{SourceDynamicBroker, s.dynamicBroker}, {SourceDynamicDefault, s.dynamicDefault}} {
+		for _, n := range all {
+			if v, ok := level.values[n]; ok {
+				add(n, v, level.source)
+			}
+		}
+	}
+	for _, n := range all {
+		if v, ok := c.static[n]; ok {
+			add(n, v.Value, SourceStatic)
+		}
+	}
+	for _, n := range all {
+		if k, ok := BrokerKey(n); ok && k.HasDefault && !k.DynamicOnly {
+			add(n, k.Default, SourceDefault)
+		}
+	}
+	for i := range out {
+		if out[i].Name == name {
+			return out[i:]
+		}
+	}
+	return nil
+}
+
+func source(synonyms []Synonym) Source {
+	if len(synonyms) == 0 {
+		return SourceDefault
+	}
+	return synonyms[0].Source
+}
+
+// brokerEntry describes one key; ok is false when neither the table nor a source knows it.
+func (c *Config) brokerEntry(s *snapshot, name string) (Entry, bool) {
+	base, _ := baseKey(name)
+	k, known := BrokerKey(base)
+	set, given := s.values[name]
+	if !given && (!known || base != name || k.DynamicOnly) {
+		return Entry{}, false
+	}
+	e := Entry{Name: name, Sensitive: !known || k.Sensitive(), ReadOnly: !known || base != name || k.Update == ReadOnly || k.DynamicOnly}
+	if !e.Sensitive {
+		if given {
+			e.Value = effective(k, set.Value)
+		} else if k.HasDefault {
+			e.Value = effective(k, k.Default)
+		}
+	}
+	e.Synonyms = c.synonymsOf(s, name, e.Sensitive)
+	e.Source = source(e.Synonyms)
+	return e, true
+}
+
+// effective prints a value as Kafka does after parsing it.
+func effective(k *Key, value string) *string {
+	if v, err := k.parse(value); err == nil {
+		value = format(v)
+	}
+	return &value
+}
+
+// DescribeBroker lists the broker's configuration as DescribeConfigs shows it, in the order of the names: all keys and unknown ones
+// that are set when names is nil, else those of names that exist.
+func (c *Config) DescribeBroker(names []string) []Entry {
+	s := c.current.Load()
+	if names == nil {
+		all := map[string]bool{}
+		for i := range brokerKeys {
+			all[brokerKeys[i].Name] = true
+		}
+		for n := range s.values {
+			all[n] = true
+		}
+		names = slices.Collect(maps.Keys(all))
+	}
+	var out []Entry
+	for _, n := range sortedUnique(names) {
+		if e, ok := c.brokerEntry(s, n); ok {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// DescribeBrokerDefaults lists the cluster-wide dynamic configs, as DescribeConfigs does for the broker without a name.
+func (c *Config) DescribeBrokerDefaults(names []string) []Entry {
+	s := c.current.Load()
+	if names == nil {
+		names = slices.Collect(maps.Keys(s.dynamicDefault))
+	}
+	var out []Entry
+	for _, n := range sortedUnique(names) {
+		value, ok := s.dynamicDefault[n]
+		if !ok {
+			continue
+		}
+		base, _ := baseKey(n)
+		k, known := BrokerKey(base)
+		e := Entry{Name: n, Sensitive: !known || k.Sensitive(), ReadOnly: !known || base != n || k.Update == ReadOnly || k.DynamicOnly}
+		if !e.Sensitive {
+			e.Value = &value
+		}
+		for _, y := range c.synonymsOf(s, n, e.Sensitive) {
+			if y.Source == SourceDynamicDefault {
+				e.Synonyms = append(e.Synonyms, y)
+			}
+		}
+		e.Source = source(e.Synonyms)
+		out = append(out, e)
+	}
+	return out
+}
+
+// DescribeTopic lists the configuration of a topic with these overrides, see DescribeBroker.
+func (c *Config) DescribeTopic(overrides map[string]string, names []string) []Entry {
+	s := c.current.Load()
+	t := overlay(s.topicDefaults, s.broker, overrides)
+	if names == nil {
+		for i := range topicKeys {
+			names = append(names, topicKeys[i].Name)
+		}
+		for n := range overrides {
+			names = append(names, n)
+		}
+	}
+	var out []Entry
+	for _, n := range sortedUnique(names) {
+		override, overridden := overrides[n]
+		k, known := TopicKey(n)
+		if !known && !overridden {
+			continue
+		}
+		value := override
+		e := Entry{Name: n}
+		if known {
+			value = format(fieldValue(k.topic(t)))
+		}
+		e.Value = &value
+		if overridden {
+			v := value
+			e.Synonyms = append(e.Synonyms, Synonym{Name: n, Value: &v, Source: SourceTopic})
+		}
+		if known {
+			e.Synonyms = append(e.Synonyms, c.synonymsOf(s, k.ServerKey, false)...)
+		}
+		e.Source = source(e.Synonyms)
+		out = append(out, e)
+	}
+	return out
+}
+
+// fieldValue reads a field that store writes.
+func fieldValue(field any) any {
+	switch f := field.(type) {
+	case *bool:
+		return *f
+	case *string:
+		return *f
+	case *int16:
+		return *f
+	case *int32:
+		return *f
+	case *int64:
+		return *f
+	case *float64:
+		return *f
+	case *[]string:
+		return *f
+	}
+	return nil
+}
+
+func sortedUnique(names []string) []string {
+	s := slices.Clone(names)
+	slices.Sort(s)
+	return slices.Compact(s)
+}

@@ -1,0 +1,156 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+)
+
+// topicDefaults is the configuration of a topic without overrides.
+func topicDefaults(b *Broker) *Topic {
+	t := &Topic{
+		CleanupPolicy:                        b.LogCleanupPolicy,
+		CompressionType:                      b.CompressionType,
+		DeleteRetentionMs:                    b.LogCleanerDeleteRetentionMs,
+		FileDeleteDelayMs:                    b.LogSegmentDeleteDelayMs,
+		FlushMessages:                        b.LogFlushIntervalMessages,
+		FlushMs:                              b.LogFlushIntervalMs,
+		FollowerReplicationThrottledReplicas: []string{},
+		IndexIntervalBytes:                   b.LogIndexIntervalBytes,
+		LeaderReplicationThrottledReplicas:   []string{},
+		MaxCompactionLagMs:                   b.LogCleanerMaxCompactionLagMs,
+		MaxMessageBytes:                      b.MessageMaxBytes,
+		MessageDownconversionEnable:          b.LogMessageDownconversionEnable,
+		MessageFormatVersion:                 b.LogMessageFormatVersion,
+		MessageTimestampDifferenceMaxMs:      b.LogMessageTimestampDifferenceMaxMs,
+		MessageTimestampType:                 b.LogMessageTimestampType,
+		MinCleanableDirtyRatio:               b.LogCleanerMinCleanableRatio,
+		MinCompactionLagMs:                   b.LogCleanerMinCompactionLagMs,
+		MinInsyncReplicas:                    b.MinInsyncReplicas,
+		Preallocate:                          b.LogPreallocate,
+		RetentionBytes:                       b.LogRetentionBytes,
+		RetentionMs:                          b.LogRetentionMs,
+		SegmentBytes:                         b.LogSegmentBytes,
+		SegmentIndexBytes:                    b.LogIndexSizeMaxBytes,
+		SegmentJitterMs:                      b.LogRollJitterMs,
+		SegmentMs:                            b.LogRollMs,
+		UncleanLeaderElectionEnable:          b.UncleanLeaderElectionEnable,
+	}
+	t.derive()
+	return t
+}
+
+func (t *Topic) derive() {
+	t.Compact = slices.Contains(t.CleanupPolicy, "compact")
+	t.Delete = slices.Contains(t.CleanupPolicy, "delete")
+	t.LogAppendTime = t.MessageTimestampType == "LogAppendTime"
+	t.RecordVersion = 2
+	if v, err := ParseVersion(t.MessageFormatVersion); err == nil {
+		t.RecordVersion = v.RecordVersion()
+	}
+}
+
+// TopicOfBroker is the effective configuration of a topic with the given overrides on a broker with the given snapshot, see
+// Config.Topic.
+func TopicOfBroker(b *Broker, overrides map[string]string) *Topic {
+	return overlay(topicDefaults(b), b, overrides)
+}
+
+func overlay(defaults *Topic, b *Broker, overrides map[string]string) *Topic {
+	if len(overrides) == 0 {
+		return defaults
+	}
+	t := *defaults
+	for name, value := range overrides {
+		k, ok := TopicKey(name)
+		if !ok {
+			continue
+		}
+		v, err := k.parse(value)
+		if err != nil {
+			continue
+		}
+		if name == "message.format.version" && newerThanBroker(b, value) {
+			continue
+		}
+		store(k.topic(&t), v)
+	}
+	t.derive()
+	return &t
+}
+
+// newerThanBroker tells whether a topic's message.format.version is ignored because brokers of the inter-broker version in use
+// would not understand it.
+func newerThanBroker(b *Broker, version string) bool {
+	v, err := ParseVersion(version)
+	return err == nil && v > b.InterBrokerVersion()
+}
+
+// Topic is the effective configuration of a topic with the given overrides (the config of its znode). Unknown and invalid
+// overrides are left out, see ValidateTopic; so is a message.format.version newer than inter.broker.protocol.version.
+func (c *Config) Topic(overrides map[string]string) *Topic {
+	s := c.current.Load()
+	return overlay(s.topicDefaults, s.broker, overrides)
+}
+
+// MessageFormatIgnored tells whether the override of message.format.version is left out because it is newer than
+// inter.broker.protocol.version; the broker warns about it.
+func (c *Config) MessageFormatIgnored(overrides map[string]string) bool {
+	v, ok := overrides["message.format.version"]
+	return ok && newerThanBroker(c.Broker(), v)
+}
+
+// ValidateTopic checks overrides as Kafka does before it stores them. The error has Kafka's text and is an *UnknownKeyError, a
+// *ValueError or a *ConflictError.
+func (c *Config) ValidateTopic(overrides map[string]string) error { return ValidateTopic(overrides) }
+
+// ValidateTopic is Config.ValidateTopic; the answer depends on no broker.
+func ValidateTopic(overrides map[string]string) error {
+	names := make([]string, 0, len(overrides))
+	for name := range overrides {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		if _, ok := TopicKey(name); !ok {
+			return &UnknownKeyError{Key: name}
+		}
+	}
+	var t Topic
+	for i := range topicKeys {
+		k := &topicKeys[i]
+		value, ok := overrides[k.Name]
+		if !ok {
+			value = k.Default
+		}
+		v, err := k.parse(value)
+		if err != nil {
+			return err
+		}
+		store(k.topic(&t), v)
+	}
+	if t.MinCompactionLagMs > t.MaxCompactionLagMs {
+		return &ConflictError{Text: fmt.Sprintf("conflict topic config setting min.compaction.lag.ms (%d) > max.compaction.lag.ms (%d)",
+			t.MinCompactionLagMs, t.MaxCompactionLagMs)}
+	}
+	return nil
+}
+
+// UnknownKeyError is a topic key that does not exist.
+type UnknownKeyError struct{ Key string }
+
+// Error has Kafka's text.
+func (e *UnknownKeyError) Error() string { return "Unknown topic config name: " + e.Key }
+
+// ConflictError is a contradiction between keys, or a change that is not possible while the broker runs.
+type ConflictError struct{ Text string }
+
+// Error has Kafka's text.
+func (e *ConflictError) Error() string { return e.Text }
+
+// IsValueError tells whether err is about a value that does not fit its key.
+func IsValueError(err error) bool {
+	var v *ValueError
+	return errors.As(err, &v)
+}

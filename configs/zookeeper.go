@@ -1,0 +1,42 @@
+package configs
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ParseZooKeeperConnect splits zookeeper.connect into its servers (host:port, the port 2181 when none is given) and the chroot, ""
+// for none. The chroot stands once, after the last server.
+func ParseZooKeeperConnect(s string) (servers []string, chroot string, err error) {
+	if i := strings.Index(s, "://"); i >= 0 {
+		return nil, "", fmt.Errorf("%q is an address of a broker or a web page, not of ZooKeeper; write host:port,host:port/chroot, for example localhost:2181", s)
+	}
+	list := s
+	if i := strings.IndexByte(s, '/'); i >= 0 {
+		list, chroot = s[:i], strings.TrimSpace(s[i:])
+		if strings.Contains(chroot, ",") {
+			return nil, "", fmt.Errorf("%q: the chroot belongs after the last server only: host1:2181,host2:2181/chroot", s)
+		}
+		chroot = strings.TrimRight(chroot, "/")
+	}
+	for _, server := range strings.Split(list, ",") {
+		server = strings.TrimSpace(server)
+		if server == "" {
+			continue
+		}
+		host, port := server, "2181"
+		if i := strings.LastIndexByte(server, ':'); i >= 0 && !strings.HasSuffix(server, "]") {
+			host, port = server[:i], server[i+1:]
+		}
+		n, err := strconv.Atoi(port)
+		if host == "" || err != nil || n < 1 || n > 65535 {
+			return nil, "", fmt.Errorf("%q is not an address of a ZooKeeper server; write host:port, for example localhost:2181", server)
+		}
+		servers = append(servers, host+":"+port)
+	}
+	if len(servers) == 0 {
+		return nil, "", fmt.Errorf("%q names no ZooKeeper server; write host:port,host:port/chroot, for example localhost:2181", s)
+	}
+	return servers, chroot, nil
+}

@@ -2,6 +2,7 @@ package record
 
 import (
 	"momus/configs"
+	"momus/storage/kerr"
 	"momus/storage/model"
 )
 
@@ -16,12 +17,215 @@ type Policy struct {
 	Decoder        *Decoder
 }
 
+func (p *Policy) timestampType() TimestampType {
+	if p.Topic.LogAppendTime {
+		return LogAppendTime
+	}
+	return CreateTime
+}
+
+// targetCodec is what compression.type makes of the producer's codec.
+func (p *Policy) targetCodec(source Codec) Codec {
+	if c, ok := ParseCodec(p.Topic.CompressionType); ok {
+		return c
+	}
+	return source // producer
+}
+
 // Assign validates records as the leader does, gives each an offset from nextOffset on, and stamps leader epoch and timestamps
-// (Kafka's LogValidator). info is the result of Analyze on the same bytes; only its ValidBytes are looked at.
+// (Kafka's LogValidator). info is the result of Analyze on the same bytes.
 //
-// Where the format allows, headers are patched in place and out shares memory with records; otherwise out is a rebuilt set (info
-// has Converted). In the returned Info offsets, timestamps, record count and ValidBytes describe out. err is a *ValidationError,
-// a *CorruptError or wraps one of Kafka's errors; records may then be partly patched and must not be written.
+// Where the format allows, headers are patched in place and out shares memory with records; otherwise out is a rebuilt set (the
+// returned Info has Converted). In the returned Info offsets, timestamps, record count and ValidBytes describe out. err is a
+// *ValidationError, a *CorruptError, a *DecompressError or wraps one of Kafka's errors; records may then be partly patched and
+// must not be written.
 func Assign(records []byte, info Info, nextOffset int64, p *Policy) (out []byte, after Info, err error) {
-	return records, info, nil
+	a := assigner{p: p, records: records[:info.ValidBytes], source: info.SourceCodec, next: nextOffset}
+	a.target = p.targetCodec(a.source)
+	if a.target == Zstd && !p.ZstdAllowed {
+		return nil, info, &ValidationError{Err: kerr.UnsupportedCompressionType,
+			Message: "Produce requests to inter.broker.protocol.version < 2.1 broker are not allowed to use ZStandard compression"}
+	}
+	if a.first, _, err = Next(a.records); err != nil {
+		return nil, info, err
+	}
+	if a.first == nil {
+		return nil, info, invalidRecord("Record batch has no batches at all")
+	}
+	if (a.first.Magic() >= Magic2 || a.source != None) && len(a.first) < len(a.records) {
+		return nil, info, invalidRecord("Compressed outer record has more than one batch")
+	}
+	a.v = newValidator(p, a.source != None || a.target != None)
+
+	toMagic, inPlace := p.Topic.RecordVersion, false
+	if !a.v.compressed {
+		inPlace = a.matchingMagic(toMagic)
+	} else {
+		control := a.source == None && a.first.IsControl() // markers are never compressed
+		inPlace = control || a.source == a.target && a.first.Magic() == toMagic && toMagic > Magic0
+	}
+	switch {
+	case !inPlace:
+		out, after, err = a.rebuild(toMagic)
+	case a.v.compressed:
+		out, after, err = a.patchCompressed()
+	default:
+		out, after, err = a.patch()
+	}
+	if err != nil {
+		return nil, info, err
+	}
+	after.SourceCodec = a.source
+	after.FirstOffset = nextOffset
+	after.LastOffset = nextOffset + int64(after.Records) - 1
+	after.ValidBytes = len(out)
+	after.Monotonic = true
+	after.LogAppendTime = NoTimestamp
+	if p.Topic.LogAppendTime {
+		after.LogAppendTime = p.Now
+	}
+	return out, after, nil
+}
+
+type assigner struct {
+	p              *Policy
+	records        []byte
+	first          Batch
+	source, target Codec
+	next           int64 // offset of the first record
+	v              *validator
+}
+
+func (a *assigner) matchingMagic(magic int8) bool {
+	for rest := a.records; ; {
+		b, r, err := Next(rest)
+		if err != nil || b == nil {
+			return true // Analyze has been here: this is the end
+		}
+		if b.Magic() != magic {
+			return false
+		}
+		rest = r
+	}
+}
+
+// patch assigns in place where nothing is compressed: every message by itself, or the one batch of magic 2.
+func (a *assigner) patch() ([]byte, Info, error) {
+	info := emptyInfo()
+	magic, t := a.first.Magic(), a.p.timestampType()
+	maxTs, maxOffset := NoTimestamp, int64(-1)
+	for rest := a.records; ; {
+		b, r, err := Next(rest)
+		if err != nil {
+			return nil, info, err
+		}
+		if b == nil {
+			break
+		}
+		rest = r
+		if err := a.v.batch(magic, b); err != nil {
+			return nil, info, err
+		}
+		a.v.maxTimestamp, a.v.maxOffset = NoTimestamp, -1
+		if err := a.v.recordsOf(b, nil); err != nil {
+			return nil, info, err
+		}
+		if a.v.maxTimestamp > maxTs {
+			maxTs, maxOffset = a.v.maxTimestamp, a.next+a.v.maxOffset
+		}
+		b.SetLastOffset(a.next + int64(a.v.records) - 1)
+		b.SetLeaderEpoch(a.p.LeaderEpoch)
+		if t == LogAppendTime {
+			b.setMaxTimestamp(t, a.p.Now)
+		} else {
+			b.setMaxTimestamp(t, a.v.maxTimestamp)
+		}
+		info.add(b)
+	}
+	if t == LogAppendTime {
+		maxTs, maxOffset = a.p.Now, a.next
+		if magic >= Magic2 {
+			maxOffset = a.next + int64(a.v.records) - 1
+		}
+	}
+	info.Records, info.MaxTimestamp, info.OffsetOfMaxTimestamp = a.v.records, maxTs, maxOffset
+	return a.records, info, nil
+}
+
+// patchCompressed assigns in place in the one compressed batch (or uncompressed control batch): the payload is not touched.
+func (a *assigner) patchCompressed() ([]byte, Info, error) {
+	info, b := emptyInfo(), a.first
+	if err := a.v.batch(b.Magic(), b); err != nil {
+		return nil, info, err
+	}
+	if err := a.v.recordsOf(b, nil); err != nil {
+		return nil, info, err
+	}
+	last, ts := a.next+int64(a.v.records)-1, a.v.maxTimestamp
+	if a.p.Topic.LogAppendTime {
+		ts = a.p.Now
+	}
+	b.SetLastOffset(last)
+	b.setMaxTimestamp(a.p.timestampType(), ts)
+	b.SetLeaderEpoch(a.p.LeaderEpoch)
+	info.add(b)
+	info.Records, info.MaxTimestamp, info.OffsetOfMaxTimestamp = a.v.records, ts, last
+	return a.records, info, nil
+}
+
+// rebuild writes all records into one batch, wrapper or message set of magic toMagic with the target codec.
+func (a *assigner) rebuild(toMagic int8) ([]byte, Info, error) {
+	info := emptyInfo()
+	o := BuilderOptions{
+		Magic: toMagic, Codec: a.target, TimestampType: a.p.timestampType(), BaseOffset: a.next, LogAppendTime: a.p.Now,
+		ProducerID: a.first.ProducerID(), ProducerEpoch: a.first.ProducerEpoch(), BaseSequence: a.first.BaseSequence(),
+		LeaderEpoch: a.p.LeaderEpoch, Transactional: a.first.IsTransactional(),
+	}
+	magic := a.first.Magic()
+	if err := a.v.batch(magic, a.first); err != nil { // before the builder can object to a transaction in an old format
+		return nil, info, err
+	}
+	w := NewBuilder(o)
+	next := a.next
+	keep := func(r *Record) {
+		w.append(next, r.Timestamp, r.Key, r.Value, r.headerCount, r.headers)
+		next++
+	}
+	for rest := a.records; ; {
+		b, r, err := Next(rest)
+		if err != nil {
+			return nil, info, err
+		}
+		if b == nil {
+			break
+		}
+		rest = r
+		if err := a.v.batch(magic, b); err != nil {
+			return nil, info, err
+		}
+		if err := a.v.recordsOf(b, keep); err != nil {
+			return nil, info, err
+		}
+		if w.Err() != nil {
+			return nil, info, w.Err()
+		}
+	}
+	out, err := w.complete()
+	if err != nil {
+		return nil, info, err
+	}
+	for rest := out; ; {
+		b, r, err := Next(rest)
+		if err != nil {
+			return nil, info, err
+		}
+		if b == nil {
+			break
+		}
+		rest = r
+		info.add(b)
+	}
+	info.Records, info.Converted = w.Count(), true
+	info.MaxTimestamp, info.OffsetOfMaxTimestamp = w.maxTimestampForIndex()
+	return out, info, nil
 }

@@ -1,7 +1,6 @@
 package record
 
 import (
-	"errors"
 	"fmt"
 
 	"momus/storage/kerr"
@@ -54,5 +53,20 @@ func corrupt(offset int64, format string, args ...any) error {
 	return &CorruptError{Offset: offset, Reason: fmt.Sprintf(format, args...)}
 }
 
+// DecompressError says that a compressed payload does not decompress although its CRC is right: the producer wrote it so. Kafka
+// answers UNKNOWN_SERVER_ERROR.
+type DecompressError struct {
+	Codec Codec
+	Err   error
+}
+
+// Error names the codec and the fault.
+func (e *DecompressError) Error() string {
+	return "failed to decompress " + e.Codec.String() + " record stream: " + e.Err.Error()
+}
+
+// Unwrap gives kerr.Of its code and errors.Is the fault.
+func (e *DecompressError) Unwrap() []error { return []error{kerr.UnknownServerError, e.Err} }
+
 // errTooLarge stops a decompression at the limit of its Decoder.
-var errTooLarge = errors.New("decompressed payload exceeds the limit")
+var errTooLarge = fmt.Errorf("%w: decompressed payload exceeds the limit", kerr.MessageTooLarge)

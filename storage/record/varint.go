@@ -1,0 +1,65 @@
+package record
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// Zig-zag variable length integers as in Kafka's ByteUtils: up to 5 bytes for 32 bits, 10 for 64; surplus high bits are dropped.
+// The readers return the number of bytes used: 0 if b ends too early, -1 if the number is too long.
+
+func varint(b []byte) (int32, int) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return unzig32(uint32(b[0])), 1
+	}
+	return varintSlow(b)
+}
+
+func varintSlow(b []byte) (int32, int) {
+	var u uint32
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		if c < 0x80 {
+			return unzig32(u | uint32(c)<<(7*i)), i + 1
+		}
+		if i == 4 {
+			return 0, -1
+		}
+		u |= uint32(c&0x7f) << (7 * i)
+	}
+	return 0, 0
+}
+
+func varlong(b []byte) (int64, int) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return unzig64(uint64(b[0])), 1
+	}
+	return varlongSlow(b)
+}
+
+func varlongSlow(b []byte) (int64, int) {
+	var u uint64
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		if c < 0x80 {
+			return unzig64(u | uint64(c)<<(7*i)), i + 1
+		}
+		if i == 9 {
+			return 0, -1
+		}
+		u |= uint64(c&0x7f) << (7 * i)
+	}
+	return 0, 0
+}
+
+func unzig32(u uint32) int32 { return int32(u>>1) ^ -int32(u&1) }
+func unzig64(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
+
+func zig32(v int32) uint32 { return uint32(v<<1) ^ uint32(v>>31) }
+func zig64(v int64) uint64 { return uint64(v<<1) ^ uint64(v>>63) }
+
+func appendVarint(b []byte, v int32) []byte  { return binary.AppendUvarint(b, uint64(zig32(v))) }
+func appendVarlong(b []byte, v int64) []byte { return binary.AppendUvarint(b, zig64(v)) }
+
+func sizeVarint(v int32) int  { return (38 - bits.LeadingZeros32(zig32(v)|1)) / 7 }
+func sizeVarlong(v int64) int { return (70 - bits.LeadingZeros64(zig64(v)|1)) / 7 }

@@ -1,0 +1,333 @@
+package interop
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"momus/integration/testkit"
+)
+
+// record is what a consumer saw: headers is "?" when the client cannot see headers.
+type record struct {
+	partition           int
+	key, value, headers string
+}
+
+// client produces and consumes in its own way.
+type client struct {
+	name    string
+	headers bool            // it writes and sees record headers
+	codecs  map[string]bool // those it can write and read
+	produce func(t testing.TB, bootstrap, topic, codec, name string, n int)
+	consume func(t testing.TB, bootstrap, topic string, n int) []record
+	member  func(t testing.TB, bootstrap, topic, group string) *testkit.Process // nil: no group members
+}
+
+func codecs(list string) map[string]bool {
+	m := map[string]bool{}
+	for _, c := range strings.Fields(list) {
+		m[c] = true
+	}
+	return m
+}
+
+const everyCodec = "none gzip snappy lz4 zstd"
+
+// external is a client that is a program with the commands of java/src/Client.java.
+func external(name, codecList string, headers bool, argv func(t testing.TB) testkit.Spec) client {
+	with := func(t testing.TB, more ...string) testkit.Spec {
+		s := argv(t)
+		s.Args = append(append([]string{}, s.Args...), more...)
+		return s
+	}
+	return client{
+		name: name, headers: headers, codecs: codecs(codecList),
+		produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
+			testkit.Run(t, 2*time.Minute, with(t, "produce", bootstrap, topic, codec, fmt.Sprint(n), name))
+		},
+		consume: func(t testing.TB, bootstrap, topic string, n int) []record {
+			return parse(t, testkit.Run(t, 2*time.Minute, with(t, "consume", bootstrap, topic, fmt.Sprint(n))))
+		},
+		member: func(t testing.TB, bootstrap, topic, group string) *testkit.Process {
+			return testkit.Start(t, name+" member", with(t, "member", bootstrap, topic, group))
+		},
+	}
+}
+
+func parse(t testing.TB, out string) []record {
+	t.Helper()
+	var rs []record
+	for l := range strings.Lines(out) {
+		f := strings.Split(strings.TrimSuffix(l, "\n"), "\t")
+		if len(f) != 4 {
+			continue // a client library's own warning
+		}
+		var r record
+		if _, err := fmt.Sscan(f[0], &r.partition); err != nil {
+			continue
+		}
+		r.key, r.value, r.headers = f[1], f[2], f[3]
+		rs = append(rs, r)
+	}
+	return rs
+}
+
+func java(version, codecList string, headers bool) client {
+	return external("java-"+version, codecList, headers, func(t testing.TB) testkit.Spec {
+		return testkit.Spec{Args: []string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
+			filepath.Join(testkit.Peers(t, "clients-"+version), "*") + ":" + testkit.Peers(t, "java-client"), "Client"}}
+	})
+}
+
+func python(library, codecList string, env ...string) client {
+	name, headers := library, true
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, "MOMUS_API_VERSION="); ok {
+			name += "-as-" + v
+			headers = false
+		}
+	}
+	return external(name, codecList, headers, func(t testing.TB) testkit.Spec {
+		dir := testkit.Peers(t, "python")
+		for i, e := range env {
+			env[i] = strings.ReplaceAll(e, "$PEER", dir)
+		}
+		return testkit.Spec{Args: []string{filepath.Join(dir, "bin/python"), filepath.Join(testkit.Root(t), "integration/python/client.py"), library}, Env: env}
+	})
+}
+
+func node() client {
+	return external("kafkajs", everyCodec, true, func(t testing.TB) testkit.Spec {
+		return testkit.Spec{Args: []string{"node", filepath.Join(testkit.Root(t), "integration/node/client.js")},
+			Env: []string{"NODE_PATH=" + filepath.Join(testkit.Peers(t, "node"), "node_modules"), "KAFKAJS_NO_PARTITIONER_WARNING=1"}}
+	})
+}
+
+var value = func(name string, i int) (key, val, header string) {
+	return fmt.Sprintf("%s-%d", name, i), fmt.Sprintf("%s value %d", name, i), fmt.Sprint(i)
+}
+
+// goClients are those that run inside the test.
+func goClients() []client {
+	return []client{
+		{
+			name: "franz-go", headers: true, codecs: codecs(everyCodec),
+			produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
+				comp := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
+					"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}[codec]
+				cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ProducerBatchCompression(comp), kgo.DefaultProduceTopic(topic))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer cl.Close()
+				var rs []*kgo.Record
+				for i := range n {
+					k, v, h := value(name, i)
+					rs = append(rs, &kgo.Record{Key: []byte(k), Value: []byte(v), Headers: []kgo.RecordHeader{{Key: "n", Value: []byte(h)}}})
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				if err := cl.ProduceSync(ctx, rs...).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+			},
+			consume: func(t testing.TB, bootstrap, topic string, n int) []record {
+				cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer cl.Close()
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				var rs []record
+				for len(rs) < n && ctx.Err() == nil {
+					fs := cl.PollFetches(ctx)
+					fs.EachRecord(func(r *kgo.Record) {
+						hs := ""
+						for _, h := range r.Headers {
+							hs += h.Key + "=" + string(h.Value)
+						}
+						rs = append(rs, record{int(r.Partition), string(r.Key), string(r.Value), hs})
+					})
+				}
+				return rs
+			},
+		},
+		{
+			name: "sarama", headers: true, codecs: codecs(everyCodec),
+			produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
+				cfg := sarama.NewConfig()
+				cfg.Version = sarama.V2_5_0_0
+				cfg.Producer.RequiredAcks = sarama.WaitForAll
+				cfg.Producer.Return.Successes = true
+				cfg.Producer.Compression = map[string]sarama.CompressionCodec{"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP,
+					"snappy": sarama.CompressionSnappy, "lz4": sarama.CompressionLZ4, "zstd": sarama.CompressionZSTD}[codec]
+				p, err := sarama.NewSyncProducer(strings.Split(bootstrap, ","), cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer p.Close()
+				var ms []*sarama.ProducerMessage
+				for i := range n {
+					k, v, h := value(name, i)
+					ms = append(ms, &sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(k), Value: sarama.StringEncoder(v),
+						Headers: []sarama.RecordHeader{{Key: []byte("n"), Value: []byte(h)}}})
+				}
+				if err := p.SendMessages(ms); err != nil {
+					t.Fatal(err)
+				}
+			},
+			consume: consumeSarama(sarama.V2_5_0_0),
+		},
+		// As the users' documents write it: no configuration, the library's oldest defaults, one partition consumer each.
+		{
+			name: "sarama-plain", headers: false, codecs: codecs("none gzip snappy"),
+			produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
+				cfg := sarama.NewConfig()
+				cfg.Version = sarama.V0_8_2_0
+				cfg.Producer.Return.Successes = true
+				cfg.Producer.Compression = map[string]sarama.CompressionCodec{"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP, "snappy": sarama.CompressionSnappy}[codec]
+				p, err := sarama.NewSyncProducer(strings.Split(bootstrap, ","), cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer p.Close()
+				for i := range n {
+					k, v, _ := value(name, i)
+					if _, _, err := p.SendMessage(&sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(k), Value: sarama.StringEncoder(v)}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			},
+			consume: consumeSarama(sarama.V0_8_2_0),
+		},
+		{
+			name: "kafka-go", headers: true, codecs: codecs(everyCodec),
+			produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
+				tr := &kafka.Transport{} // its own: the shared one keeps metadata of before the topic was created
+				defer tr.CloseIdleConnections()
+				w := &kafka.Writer{Transport: tr, Addr: kafka.TCP(strings.Split(bootstrap, ",")...), Topic: topic, RequiredAcks: kafka.RequireAll, BatchTimeout: 10 * time.Millisecond,
+					Balancer: &kafka.Hash{}, Compression: map[string]kafka.Compression{"none": 0, "gzip": kafka.Gzip, "snappy": kafka.Snappy, "lz4": kafka.Lz4, "zstd": kafka.Zstd}[codec]}
+				defer w.Close()
+				var ms []kafka.Message
+				for i := range n {
+					k, v, h := value(name, i)
+					ms = append(ms, kafka.Message{Key: []byte(k), Value: []byte(v), Headers: []kafka.Header{{Key: "n", Value: []byte(h)}}})
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				if err := w.WriteMessages(ctx, ms...); err != nil {
+					t.Fatal(err)
+				}
+			},
+			consume: func(t testing.TB, bootstrap, topic string, n int) []record {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				brokers := strings.Split(bootstrap, ",")
+				conn, err := kafka.DialContext(ctx, "tcp", brokers[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				ps, err := conn.ReadPartitions(topic)
+				conn.Close()
+				if err != nil {
+					t.Fatal(err)
+				}
+				var rs []record
+				for _, p := range ps {
+					r := kafka.NewReader(kafka.ReaderConfig{Brokers: brokers, Topic: topic, Partition: p.ID, MaxWait: 50 * time.Millisecond})
+					leader, err := kafka.DialLeader(ctx, "tcp", brokers[0], topic, p.ID)
+					if err != nil {
+						t.Fatal(err)
+					}
+					end, err := leader.ReadLastOffset()
+					leader.Close()
+					if err != nil {
+						t.Fatal(err)
+					}
+					for next := int64(0); next < end; {
+						m, err := r.ReadMessage(ctx)
+						if err != nil {
+							t.Fatal(err)
+						}
+						hs := ""
+						for _, h := range m.Headers {
+							hs += h.Key + "=" + string(h.Value)
+						}
+						rs = append(rs, record{m.Partition, string(m.Key), string(m.Value), hs})
+						next = m.Offset + 1
+					}
+					r.Close()
+				}
+				return rs
+			},
+		},
+	}
+}
+
+func consumeSarama(v sarama.KafkaVersion) func(t testing.TB, bootstrap, topic string, n int) []record {
+	return func(t testing.TB, bootstrap, topic string, n int) []record {
+		cfg := sarama.NewConfig()
+		cfg.Version = v
+		c, err := sarama.NewConsumer(strings.Split(bootstrap, ","), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		ps, err := c.Partitions(topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := make(chan *sarama.ConsumerMessage, 1000)
+		stop := make(chan struct{})
+		defer close(stop)
+		for _, p := range ps {
+			pc, err := c.ConsumePartition(topic, p, sarama.OffsetOldest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pc.Close()
+			go func() {
+				for m := range pc.Messages() {
+					select {
+					case all <- m:
+					case <-stop:
+						return
+					}
+				}
+			}()
+		}
+		var rs []record
+		limit := time.After(time.Minute)
+		for len(rs) < n {
+			select {
+			case m := <-all:
+				hs := ""
+				for _, h := range m.Headers {
+					hs += string(h.Key) + "=" + string(h.Value)
+				}
+				rs = append(rs, record{int(m.Partition), string(m.Key), string(m.Value), hs})
+			case <-limit:
+				return rs
+			}
+		}
+		return rs
+	}
+}
+
+// clusterUnderTest is the cluster that the client tests run against: momus, or the real thing when MOMUS_TEST_APACHE is set (to prove the tests themselves).
+func clusterUnderTest(t testing.TB) *testkit.Cluster {
+	if os.Getenv("MOMUS_TEST_APACHE") != "" {
+		return testkit.Kafka(t, 1, testkit.ZooKeeper(t, "zookeeper"))
+	}
+	return testkit.Quickstart(t, 1)
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Brings the real peers of the interop tests into a directory (default build/peers): Apache Kafka 2.5.0, ZooKeeper 3.4, 3.5 and 3.8, Java clients
+# of several versions, Python and Node clients. All come by package name from the ordinary registries; what is there already is kept.
+# Needs a JDK (java, javac), Maven, Python 3 and npm.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+out=${1:-$here/../build/peers}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+
+for profile in kafka zookeeper zookeeper-3.5 zookeeper-3.8 clients-0.10.2.2 clients-1.1.1 clients-2.5.0 clients-3.9.0; do
+  [ -e "$out/$profile/.done" ] && continue
+  echo "fetching $profile"
+  mvn -q -B -f "$here/java/pom.xml" -P "$profile" dependency:copy-dependencies -DoutputDirectory="$out/$profile"
+  touch "$out/$profile/.done"
+done
+
+# The Java test client is compiled once, against the oldest client, and run with each.
+if [ ! -e "$out/java-client/Client.class" ] || [ "$here/java/src/Client.java" -nt "$out/java-client/Client.class" ]; then
+  mkdir -p "$out/java-client"
+  javac --release 8 -nowarn -Xlint:-options -cp "$out/clients-0.10.2.2/*" -d "$out/java-client" "$here/java/src/Client.java"
+fi
+
+if [ ! -e "$out/python/.done" ] || [ "$here/python/requirements.txt" -nt "$out/python/.done" ]; then
+  echo "fetching python clients"
+  python3 -m venv "$out/python"
+  "$out/python/bin/pip" install -q --disable-pip-version-check -r "$here/python/requirements.txt"
+  # An old library beside the new one: it speaks the protocols of 0.8.2 to 2.5.
+  "$out/python/bin/pip" install -q --disable-pip-version-check --target "$out/python/kafka-python-2.0" --no-deps kafka-python==2.0.2
+  touch "$out/python/.done"
+fi
+
+if [ ! -e "$out/node/.done" ] || [ "$here/node/package.json" -nt "$out/node/.done" ]; then
+  echo "fetching node clients"
+  mkdir -p "$out/node"
+  cp "$here/node/package.json" "$out/node/"
+  (cd "$out/node" && npm install --silent --no-audit --no-fund --no-package-lock)
+  touch "$out/node/.done"
+fi

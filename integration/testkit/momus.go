@@ -1,0 +1,152 @@
+package testkit
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+var build struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+// Binary builds bin/momus once per test process and returns its path.
+func Binary(t testing.TB) string {
+	t.Helper()
+	root := Root(t)
+	build.once.Do(func() {
+		dir, err := os.MkdirTemp("", "momus-bin-")
+		if err != nil {
+			build.err = err
+			return
+		}
+		build.path = filepath.Join(dir, "momus")
+		_, build.err = TryRun(5*time.Minute, Spec{Args: []string{"go", "build", "-o", build.path, "./cmd/momus"}, Dir: root, Env: []string{"CGO_ENABLED=0"}})
+	})
+	if build.err != nil {
+		t.Fatal(build.err)
+	}
+	return build.path
+}
+
+// Cluster is a running cluster: addresses to reach it and the processes that make it.
+type Cluster struct {
+	Bootstrap string // host:port,host:port…
+	ZooKeeper string // host:port
+	HTTP      string // base URL of metrics and health
+	Dir       string
+	Process   *Process // the process that was started last
+	args      []string
+}
+
+// Quickstart starts `momus quickstart` on free ports and waits until it serves.
+func Quickstart(t testing.TB, brokers int, extra ...string) *Cluster {
+	t.Helper()
+	c := &Cluster{Dir: t.TempDir()}
+	port := freeRange(t, brokers)
+	zk, web := FreePort(t), FreePort(t)
+	c.ZooKeeper = fmt.Sprintf("127.0.0.1:%d", zk)
+	c.HTTP = fmt.Sprintf("http://127.0.0.1:%d", web)
+	var list []string
+	for i := range brokers {
+		list = append(list, fmt.Sprintf("127.0.0.1:%d", port+i))
+	}
+	c.Bootstrap = strings.Join(list, ",")
+	c.args = append([]string{Binary(t), "quickstart", "--brokers", fmt.Sprint(brokers), "--dir", c.Dir, "--port", fmt.Sprint(port),
+		"--zookeeper-port", fmt.Sprint(zk), "--http-port", fmt.Sprint(web)}, extra...)
+	c.Restart(t)
+	return c
+}
+
+// Restart starts the cluster's process again with the same arguments.
+func (c *Cluster) Restart(t testing.TB) {
+	t.Helper()
+	c.Process = Start(t, "momus", Spec{Args: c.args})
+	WaitServing(t, c.Process, strings.Split(c.Bootstrap, ",")...)
+}
+
+// Broker starts `momus broker` with a properties file of the given lines, on a free port, and waits until it serves.
+func Broker(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
+	t.Helper()
+	c := &Cluster{Dir: t.TempDir(), ZooKeeper: zookeeper}
+	port, web := FreePort(t), FreePort(t)
+	c.HTTP = fmt.Sprintf("http://127.0.0.1:%d", web)
+	c.Bootstrap = fmt.Sprintf("127.0.0.1:%d", port)
+	file := ServerProperties(t, c.Dir, id, port, zookeeper, lines...)
+	c.args = []string{Binary(t), "broker", file, "--http-port", fmt.Sprint(web)}
+	c.Restart(t)
+	return c
+}
+
+// ServerProperties writes a server.properties for one broker on 127.0.0.1; later lines win.
+func ServerProperties(t testing.TB, dir string, id, port int, zookeeper string, lines ...string) string {
+	t.Helper()
+	all := append([]string{
+		fmt.Sprintf("broker.id=%d", id),
+		fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d", port),
+		"log.dirs=" + filepath.Join(dir, "logs"),
+		"zookeeper.connect=" + zookeeper,
+		"zookeeper.session.timeout.ms=6000",
+		"offsets.topic.replication.factor=1", "offsets.topic.num.partitions=4",
+		"transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1", "transaction.state.log.num.partitions=4",
+		"group.initial.rebalance.delay.ms=0",
+	}, lines...)
+	file := filepath.Join(dir, "server.properties")
+	if err := os.WriteFile(file, []byte(strings.Join(all, "\n")+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// WaitServing waits until every address answers a metadata request that lists as many brokers as there are addresses.
+func WaitServing(t testing.TB, p *Process, addrs ...string) {
+	t.Helper()
+	for _, a := range addrs {
+		cl, err := kgo.NewClient(kgo.SeedBrokers(a), kgo.MetadataMinAge(10*time.Millisecond), kgo.RetryTimeout(time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		Eventually(t, 60*time.Second, a+" serves", func() bool {
+			select {
+			case <-p.Done():
+				t.Fatalf("%s ended with status %d", p.Name, p.ExitCode())
+			default:
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			return cl.Ping(ctx) == nil
+		})
+		cl.Close()
+	}
+}
+
+// Get fetches a page of the HTTP port.
+func (c *Cluster) Get(t testing.TB, path string) *http.Response {
+	t.Helper()
+	resp, err := http.Get(c.HTTP + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}
+
+func freeRange(t testing.TB, n int) int {
+	t.Helper()
+	for {
+		p := FreePort(t)
+		if p+n < 65000 {
+			return p
+		}
+	}
+}

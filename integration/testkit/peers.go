@@ -1,0 +1,76 @@
+package testkit
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Peers is the directory with the jars and libraries of the real peers, made by `make interop`: kafka, zookeeper, clients-VERSION, python, node.
+func Peers(t testing.TB, name string) string {
+	t.Helper()
+	dir := os.Getenv("MOMUS_PEERS")
+	if dir == "" {
+		dir = filepath.Join(Root(t), "build", "peers")
+	}
+	dir = filepath.Join(dir, name)
+	if _, err := os.Stat(dir); err != nil {
+		t.Fatalf("%s is missing: run `make peers` first (%v)", dir, err)
+	}
+	return dir
+}
+
+// Java is the command line that runs a class with the jars of a peer.
+func Java(t testing.TB, peer, class string, args ...string) []string {
+	t.Helper()
+	log4j := filepath.Join(t.TempDir(), "log4j.properties")
+	text := "log4j.rootLogger=WARN, stderr\nlog4j.appender.stderr=org.apache.log4j.ConsoleAppender\n" +
+		"log4j.appender.stderr.layout=org.apache.log4j.PatternLayout\nlog4j.appender.stderr.layout.ConversionPattern=[%d] %p %m (%c)%n\nlog4j.appender.stderr.Target=System.err\n"
+	if err := os.WriteFile(log4j, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return append([]string{"java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j.configuration=file:" + log4j,
+		"-Dzookeeper.admin.enableServer=false", "-cp", filepath.Join(Peers(t, peer), "*"), class}, args...)
+}
+
+// ZooKeeper starts a real ZooKeeper server of the peer directory (zookeeper, zookeeper-3.5, zookeeper-3.8) and returns its address.
+func ZooKeeper(t testing.TB, peer string) string {
+	t.Helper()
+	port, dir := FreePort(t), t.TempDir()
+	cfg := filepath.Join(dir, "zoo.cfg")
+	text := fmt.Sprintf("tickTime=1000\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n", dir, port)
+	if err := os.WriteFile(cfg, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := Start(t, peer, Spec{Args: Java(t, peer, "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg)})
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	Eventually(t, 60*time.Second, "ZooKeeper serves", func() bool {
+		select {
+		case <-p.Done():
+			t.Fatal("ZooKeeper ended")
+		default:
+		}
+		c, err := net.DialTimeout("tcp", addr, time.Second)
+		if err != nil {
+			return false
+		}
+		c.Close()
+		return true
+	})
+	return addr
+}
+
+// Kafka starts a real Apache Kafka 2.5.0 broker; lines are added to its server.properties.
+func Kafka(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
+	t.Helper()
+	c := &Cluster{Dir: t.TempDir(), ZooKeeper: zookeeper}
+	port := FreePort(t)
+	c.Bootstrap = fmt.Sprintf("127.0.0.1:%d", port)
+	file := ServerProperties(t, c.Dir, id, port, zookeeper, lines...)
+	c.args = Java(t, "kafka", "kafka.Kafka", file)
+	c.Restart(t)
+	return c
+}

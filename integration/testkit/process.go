@@ -1,0 +1,243 @@
+// Package testkit starts and ends the processes of the integration tests: momus itself, and the real peers (Apache Kafka, ZooKeeper, clients
+// in other languages). Every process has its own directory and free ports, is ended by its process id, and leaves its
+// log behind when the test fails. Nothing here waits by sleeping alone: conditions have deadlines.
+package testkit
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Process is a child process with its output kept in memory.
+type Process struct {
+	Name string
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	done chan struct{}
+
+	mu  sync.Mutex
+	out bytes.Buffer
+	err error
+}
+
+// Spec says what to start. Env is added to the test's own environment.
+type Spec struct {
+	Args []string
+	Env  []string
+	Dir  string
+}
+
+// Start runs a process and ends it with the test. Its output is printed if the test fails.
+func Start(t testing.TB, name string, s Spec) *Process {
+	t.Helper()
+	p := &Process{Name: name, cmd: exec.Command(s.Args[0], s.Args[1:]...), done: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), s.Env...)
+	p.cmd.Dir = s.Dir
+	p.cmd.Stdout, p.cmd.Stderr = p, p
+	p.cmd.SysProcAttr = endWithParent()
+	in, err := p.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.in = in
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", name, err)
+	}
+	go func() {
+		err := p.cmd.Wait()
+		p.mu.Lock()
+		p.err = err
+		p.mu.Unlock()
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		p.Kill()
+		if t.Failed() {
+			t.Logf("---- output of %s ----\n%s", name, tail(p.Output(), 12000))
+		}
+	})
+	return p
+}
+
+// Write collects the process's output.
+func (p *Process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.Write(b)
+}
+
+// Output is all that the process has printed so far, standard output and error together.
+func (p *Process) Output() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.String()
+}
+
+// CloseInput ends the process's standard input.
+func (p *Process) CloseInput() { p.in.Close() }
+
+// Pid is the process id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Kill ends the process at once (SIGKILL) and waits for its end.
+func (p *Process) Kill() {
+	p.cmd.Process.Kill()
+	<-p.done
+}
+
+// Signal sends a signal.
+func (p *Process) Signal(t testing.TB, s syscall.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Fatalf("signal %s: %v", p.Name, err)
+	}
+}
+
+// Stop sends SIGTERM and waits for a clean end: exit status 0, or 143 as Java programs have it.
+func (p *Process) Stop(t testing.TB, limit time.Duration) {
+	t.Helper()
+	p.Signal(t, syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(limit):
+		p.Kill()
+		t.Fatalf("%s did not end within %s of SIGTERM", p.Name, limit)
+	}
+	if c := p.ExitCode(); c != 0 && c != 143 {
+		t.Fatalf("%s ended with status %d", p.Name, c)
+	}
+}
+
+// Wait waits for the process to end by itself with status 0.
+func (p *Process) Wait(t testing.TB, limit time.Duration) {
+	t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(limit):
+		p.Kill()
+		t.Fatalf("%s did not end within %s", p.Name, limit)
+	}
+	if c := p.ExitCode(); c != 0 {
+		t.Fatalf("%s ended with status %d", p.Name, c)
+	}
+}
+
+// ExitCode is the exit status, -1 while running or when ended by a signal.
+func (p *Process) ExitCode() int {
+	select {
+	case <-p.done:
+		return p.cmd.ProcessState.ExitCode()
+	default:
+		return -1
+	}
+}
+
+// WaitOutput waits until the output holds text.
+func (p *Process) WaitOutput(t testing.TB, text string, limit time.Duration) {
+	t.Helper()
+	Eventually(t, limit, fmt.Sprintf("%s printed %q", p.Name, text), func() bool {
+		if strings.Contains(p.Output(), text) {
+			return true
+		}
+		select {
+		case <-p.done:
+			t.Fatalf("%s ended before it printed %q", p.Name, text)
+		default:
+		}
+		return false
+	})
+}
+
+// Run runs a command to its end and returns what it printed on standard output.
+func Run(t testing.TB, limit time.Duration, s Spec) string {
+	t.Helper()
+	out, err := TryRun(limit, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TryRun is Run that returns the error.
+func TryRun(limit time.Duration, s Spec) (string, error) {
+	cmd := exec.Command(s.Args[0], s.Args[1:]...)
+	cmd.Env = append(os.Environ(), s.Env...)
+	cmd.Dir = s.Dir
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	cmd.SysProcAttr = endWithParent()
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	timer := time.AfterFunc(limit, func() { cmd.Process.Kill() })
+	err := cmd.Wait()
+	if !timer.Stop() {
+		err = fmt.Errorf("not done after %s", limit)
+	}
+	if err != nil {
+		return out.String(), fmt.Errorf("%s: %w\n%s\n%s", strings.Join(s.Args, " "), err, tail(out.String(), 3000), tail(errOut.String(), 6000))
+	}
+	return out.String(), nil
+}
+
+// Eventually asks until ok says yes; the test fails at the deadline.
+func Eventually(t testing.TB, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not so within %s: %s", limit, what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// FreePort finds a TCP port that nobody listens on.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Root is the project's root directory.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Fatal("go.mod not found above the working directory")
+		}
+		dir = parent
+	}
+}
+
+func tail(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return "…" + s[len(s)-n:]
+}

@@ -33,7 +33,7 @@ func (x *build) advise(l *Listeners, inContainer bool) {
 			x.warn("zookeeper.connect", fmt.Sprintf("%s has a Kafka broker's usual port; give ZooKeeper's address, usually with port 2181", s))
 		}
 	}
-	x.adviseCompatibility()
+	x.adviseDirectories()
 }
 
 func (x *build) advertisedKey() string {
@@ -89,12 +89,9 @@ func (x *build) adviseReachable(l *Listeners, inContainer bool) {
 	}
 }
 
-// adviseCompatibility says what a choice costs.
-func (x *build) adviseCompatibility() {
+// adviseDirectories warns about directories that do not last.
+func (x *build) adviseDirectories() {
 	b := x.broker
-	if x.given("replica.fetch.max.bytes") && b.ReplicaFetchMaxBytes < b.MessageMaxBytes {
-		x.warn("replica.fetch.max.bytes", fmt.Sprintf("%d is below message.max.bytes=%d; large batches are still replicated, one at a time", b.ReplicaFetchMaxBytes, b.MessageMaxBytes))
-	}
 	for _, d := range b.LogDirectories() {
 		if d == "/tmp" || strings.HasPrefix(d, "/tmp/") {
 			x.warnDir(d)

@@ -28,6 +28,9 @@ type Sources struct {
 	Hostname string
 	// Container tells whether the process runs in a container; nil finds out.
 	Container *bool
+
+	secrets string   // replaces confluentSecrets in tests
+	mounted []string // replaces bitnamiFiles in tests
 }
 
 // OriginKind is the kind of place where a value was set.

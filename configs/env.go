@@ -1,5 +1,14 @@
 package configs
 
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
 // Dialect is the Docker image whose environment variables are used.
 type Dialect int8
 
@@ -16,11 +25,238 @@ func (d Dialect) String() string {
 	return [...]string{"none", "wurstmeister/kafka", "bitnami/kafka", "confluentinc/cp-kafka"}[d]
 }
 
-type envResult struct {
+// envReader turns the environment into settings. Which image it was written for is seen from the variables themselves.
+type envReader struct {
+	vars    map[string]string // without what an orchestrator put there for a service called kafka
+	sources Sources
+	hasFile bool
+
 	settings    map[string]Setting
 	environment Environment
 	warnings    []Warning
 	errs        []error
 }
 
-func readEnvironment(s Sources, hasFile bool) envResult { return envResult{} }
+func readEnvironment(s Sources, hasFile bool) *envReader {
+	r := &envReader{vars: map[string]string{}, sources: s, hasFile: hasFile, settings: map[string]Setting{}}
+	for _, e := range s.Env {
+		if k, v, ok := strings.Cut(e, "="); ok && k != "" {
+			r.vars[k] = v
+		}
+	}
+	r.dropServiceLinks()
+	r.environment.Dialect = detectDialect(r.vars)
+	r.environment.MaxHeap = r.maxHeap()
+	switch r.environment.Dialect {
+	case Wurstmeister:
+		r.wurstmeister()
+	case Bitnami:
+		r.bitnami()
+	case Confluent:
+		r.confluent()
+	}
+	for name, value := range r.vars {
+		if rest, ok := strings.CutPrefix(name, "MOMUS_"); ok {
+			r.set("momus."+plainKey(rest), value, name)
+		}
+	}
+	return r
+}
+
+// set records a value that a variable gives; keys that differ from a known one only by case are that one.
+func (r *envReader) set(key, value, variable string) {
+	if _, ok := BrokerKey(key); !ok {
+		for i := range brokerKeys {
+			if strings.EqualFold(brokerKeys[i].Name, key) {
+				key = brokerKeys[i].Name
+				break
+			}
+		}
+	}
+	r.settings[key] = Setting{Value: value, Origin: Origin{Kind: FromEnvironment, Name: variable}}
+}
+
+// preset records what the image itself sets when the user's variables do not.
+func (r *envReader) preset(key, value string) {
+	if r.hasFile {
+		return
+	}
+	if _, ok := r.settings[key]; !ok {
+		r.settings[key] = Setting{Value: value, Origin: Origin{Kind: FromEnvironment, Name: "preset of " + r.environment.Dialect.String()}}
+	}
+}
+
+func (r *envReader) fail(variable, text string) {
+	r.errs = append(r.errs, &SettingError{Key: variable, Text: text})
+}
+
+func (r *envReader) warn(variable, text string) {
+	r.warnings = append(r.warnings, Warning{Key: variable, Text: text})
+}
+
+// stock is the server.properties that Kafka ships, which wurstmeister and Bitnami start from; it differs from the built-in
+// defaults in what a single broker needs.
+var stock = [...][2]string{
+	{"broker.id", "0"},
+	{"num.network.threads", "3"},
+	{"num.io.threads", "8"},
+	{"socket.send.buffer.bytes", "102400"},
+	{"socket.receive.buffer.bytes", "102400"},
+	{"socket.request.max.bytes", "104857600"},
+	{"log.dirs", "/tmp/kafka-logs"},
+	{"num.partitions", "1"},
+	{"num.recovery.threads.per.data.dir", "1"},
+	{"offsets.topic.replication.factor", "1"},
+	{"transaction.state.log.replication.factor", "1"},
+	{"transaction.state.log.min.isr", "1"},
+	{"log.retention.hours", "168"},
+	{"log.segment.bytes", "1073741824"},
+	{"log.retention.check.interval.ms", "300000"},
+	{"zookeeper.connect", "localhost:2181"},
+	{"zookeeper.connection.timeout.ms", "18000"},
+	{"group.initial.rebalance.delay.ms", "0"},
+}
+
+func (r *envReader) presetStock() {
+	for _, s := range stock {
+		r.preset(s[0], s[1])
+	}
+}
+
+var (
+	serviceLink = regexp.MustCompile(`^KAFKA(_[A-Z0-9_]+)?_SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?$`)
+	portLink    = regexp.MustCompile(`^KAFKA(_[A-Z0-9_]+)?_PORT_[0-9]+_(TCP|UDP)(_(PROTO|PORT|ADDR))?$`)
+)
+
+// dropServiceLinks leaves out the variables that Kubernetes and Docker links make for a service called kafka. KAFKA_PORT=tcp://…
+// is the classic: it looks like the port key.
+func (r *envReader) dropServiceLinks() {
+	dropped := false
+	for name, value := range r.vars {
+		linked := strings.HasPrefix(name, "KAFKA_") && strings.HasSuffix(name, "_PORT") && strings.HasPrefix(value, "tcp://")
+		if linked || serviceLink.MatchString(name) || portLink.MatchString(name) {
+			delete(r.vars, name)
+			dropped = dropped || linked
+		}
+	}
+	if dropped {
+		r.warn("", "variables that the orchestrator made for a service called kafka (such as KAFKA_PORT=tcp://…) were ignored; set enableServiceLinks: false to be rid of them")
+	}
+}
+
+// notKeys are KAFKA_ variables that no image turns into a key of the broker.
+var notKeys = [...]string{"VERSION", "HOME", "DEBUG", "GC_LOG_OPTS", "HEAP_OPTS", "JMX_OPTS", "JVM_PERFORMANCE_OPTS", "LOG", "OPTS",
+	"JMX_PORT", "JMX_HOSTNAME", "MAIN_OPTS", "CREATE_TOPICS", "CREATE_TOPICS_SEPARATOR", "ENV", "NAME"}
+
+func isKeyVariable(name string) bool {
+	rest, ok := strings.CutPrefix(name, "KAFKA_")
+	return ok && rest != "" && !slices.Contains(notKeys[:], rest) && !strings.HasPrefix(rest, "LOG4J_") && !strings.HasPrefix(rest, "TOOLS_LOG4J_")
+}
+
+// detectDialect tells the image from the variables, from sure signs to likely ones. Without any variable that sets a key there
+// is no dialect, so that KAFKA_HOME or KAFKA_OPTS of a developer's shell change nothing.
+func detectDialect(vars map[string]string) Dialect {
+	has := func(names ...string) bool {
+		for _, n := range names {
+			if _, ok := vars[n]; ok {
+				return true
+			}
+		}
+		return false
+	}
+	any := func(match func(name, value string) bool) bool {
+		for n, v := range vars {
+			if match(n, v) {
+				return true
+			}
+		}
+		return false
+	}
+	prefix := func(p string) bool {
+		return any(func(n, _ string) bool { return strings.HasPrefix(n, p) })
+	}
+	switch {
+	case prefix("KAFKA_CFG_"), has("ALLOW_PLAINTEXT_LISTENER"), has("BITNAMI_APP_NAME"):
+		return Bitnami
+	case has("HOSTNAME_COMMAND", "PORT_COMMAND", "BROKER_ID_COMMAND", "RACK_COMMAND", "KAFKA_CREATE_TOPICS", "CUSTOM_INIT_SCRIPT"):
+		return Wurstmeister
+	case !any(func(n, _ string) bool { return isKeyVariable(n) }):
+		return NoDialect
+	case any(func(n, _ string) bool { return isKeyVariable(n) && strings.Contains(n, "__") }),
+		prefix("KAFKA_CONFLUENT_"), prefix("KAFKA_LOG4J_"), prefix("KAFKA_TOOLS_LOG4J_"), prefix("CONFLUENT_"), has("CUB_CLASSPATH"),
+		has("KAFKA_SSL_KEYSTORE_FILENAME", "KAFKA_SSL_KEYSTORE_CREDENTIALS", "KAFKA_JMX_HOSTNAME"):
+		return Confluent
+	case has("KAFKA_ADVERTISED_HOST_NAME", "KAFKA_ADVERTISED_PORT", "KAFKA_HOST_NAME", "KAFKA_PORT"), prefix("LOG4J_"):
+		return Wurstmeister
+	case has("KAFKA_ADVERTISED_LISTENERS") && !has("KAFKA_LISTENERS"):
+		return Confluent
+	case strings.HasPrefix(vars["KAFKA_LOG_DIRS"], "/var/lib/kafka"):
+		return Confluent
+	case strings.HasPrefix(vars["KAFKA_LOG_DIRS"], "/kafka"):
+		return Wurstmeister
+	case has("KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR", "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS"):
+		return Confluent
+	}
+	return Wurstmeister
+}
+
+// plainKey is the mapping of wurstmeister and Bitnami: lower case, each _ a dot.
+func plainKey(rest string) string { return strings.ReplaceAll(strings.ToLower(rest), "_", ".") }
+
+// dashedKey is Confluent's mapping: _ is a dot, __ an underscore, ___ a dash.
+func dashedKey(rest string) string {
+	var b strings.Builder
+	for i := 0; i < len(rest); {
+		n := 0
+		for i+n < len(rest) && rest[i+n] == '_' && n < 3 {
+			n++
+		}
+		if n == 0 {
+			b.WriteByte(rest[i])
+			i++
+			continue
+		}
+		b.WriteByte(" ._-"[n])
+		i += n
+	}
+	return strings.ToLower(b.String())
+}
+
+var maxHeapFlag = regexp.MustCompile(`(?:^|\s)-Xmx(\d+)([kKmMgGtT]?)(?:\s|$)`)
+
+// maxHeap is the last -Xmx of KAFKA_HEAP_OPTS in bytes, 0 without one.
+func (r *envReader) maxHeap() int64 {
+	opts, ok := r.vars["KAFKA_HEAP_OPTS"]
+	if !ok {
+		return 0
+	}
+	n, err := ParseMaxHeap(opts)
+	if err != nil {
+		r.warn("KAFKA_HEAP_OPTS", err.Error())
+	}
+	return n
+}
+
+// ParseMaxHeap is the last -Xmx of a JVM command line in bytes, 0 without one.
+func ParseMaxHeap(opts string) (int64, error) {
+	var last []string
+	for _, word := range strings.Fields(opts) {
+		if m := maxHeapFlag.FindStringSubmatch(word); m != nil {
+			last = m
+		} else if strings.HasPrefix(word, "-Xmx") {
+			return 0, fmt.Errorf("%q is not a heap size; write for example -Xmx512m", word)
+		}
+	}
+	if last == nil {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(last[1], 10, 64)
+	shift := map[string]uint{"": 0, "k": 10, "m": 20, "g": 30, "t": 40}[strings.ToLower(last[2])]
+	if err != nil || n > (1<<62)>>shift {
+		return 0, fmt.Errorf("-Xmx%s%s is too large", last[1], last[2])
+	}
+	return n << shift, nil
+}
+
+// sortedVars lists the variables' names in order, so that messages and ties come out the same every time.
+func (r *envReader) sortedVars() []string { return slices.Sorted(maps.Keys(r.vars)) }

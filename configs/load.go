@@ -32,6 +32,9 @@ func load(s Sources) (*Config, []Warning, error) {
 	var warnings []Warning
 	var errs []error
 
+	if s.File == "" {
+		s.File, s.Env = mountedFile(s)
+	}
 	if s.File != "" {
 		settings, err := readFile(s.File)
 		if err != nil {
@@ -84,6 +87,31 @@ func load(s Sources) (*Config, []Warning, error) {
 	warnings = append(warnings, x.warnings...)
 	c.current.Store(&snapshot{broker: x.broker, listeners: listeners, topicDefaults: topicDefaults(x.broker), values: x.values})
 	return c, warnings, nil
+}
+
+// mountedFile finds the server.properties that a user of the Bitnami image has mounted. The image then takes only its own
+// variables from the environment, no keys.
+func mountedFile(s Sources) (file string, env []string) {
+	vars := map[string]string{}
+	for _, e := range s.Env {
+		k, v, _ := strings.Cut(e, "=")
+		vars[k] = v
+	}
+	if detectDialect(vars) != Bitnami {
+		return "", s.Env
+	}
+	candidates := s.mounted
+	if candidates == nil {
+		candidates = bitnamiFiles[:]
+	}
+	for _, f := range candidates {
+		if _, err := os.Stat(f); err == nil {
+			return f, slices.DeleteFunc(slices.Clone(s.Env), func(e string) bool {
+				return strings.HasPrefix(e, "KAFKA_") && !strings.HasPrefix(e, "KAFKA_HEAP_OPTS=") || strings.HasPrefix(e, "ALLOW_PLAINTEXT_LISTENER=")
+			})
+		}
+	}
+	return "", s.Env
 }
 
 // readFile reads a properties or YAML file.

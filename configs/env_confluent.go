@@ -1,0 +1,72 @@
+package configs
+
+import (
+	"os"
+	"path"
+	"strings"
+)
+
+// confluentSecrets is where the image expects key stores and the files with their passwords.
+const confluentSecrets = "/etc/kafka/secrets"
+
+// confluent reads the variables as confluentinc/cp-kafka does. Its file starts empty, so Kafka's built-in defaults apply.
+func (r *envReader) confluent() {
+	v := r.vars
+	for _, name := range []string{"KAFKA_ADVERTISED_HOST", "KAFKA_ADVERTISED_PORT", "KAFKA_HOST", "KAFKA_PORT"} {
+		if _, ok := v[name]; ok && !r.hasFile {
+			r.fail(name, "not used by confluentinc/cp-kafka, which refuses to start with it; use KAFKA_ADVERTISED_LISTENERS")
+		}
+	}
+	for _, name := range r.sortedVars() {
+		rest := strings.TrimPrefix(name, "KAFKA_")
+		if !isKeyVariable(name) || r.confluentSecret(rest, v[name]) {
+			continue
+		}
+		r.set(dashedKey(rest), v[name], name)
+	}
+	advertised, ok := v["KAFKA_ADVERTISED_LISTENERS"]
+	switch {
+	case ok && v["KAFKA_LISTENERS"] == "":
+		delete(r.settings, "listeners")
+		r.preset("listeners", wildcardHosts(advertised))
+	case !ok && !r.hasFile:
+		r.fail("KAFKA_ADVERTISED_LISTENERS", "missing; give the address that clients use, for example PLAINTEXT://"+r.sources.Hostname+":9092")
+	}
+	r.preset("log.dirs", "/var/lib/kafka/data")
+}
+
+// confluentSecret handles the variables that name files with key stores and passwords.
+func (r *envReader) confluentSecret(rest, value string) bool {
+	for _, store := range []string{"KEYSTORE", "TRUSTSTORE"} {
+		key := "ssl." + strings.ToLower(store)
+		switch rest {
+		case "SSL_" + store + "_FILENAME":
+			r.set(key+".location", path.Join(r.secrets(), value), "KAFKA_"+rest)
+			return true
+		case "SSL_" + store + "_CREDENTIALS":
+			r.secretFile(key+".password", value, "KAFKA_"+rest)
+			return true
+		}
+	}
+	if rest == "SSL_KEY_CREDENTIALS" {
+		r.secretFile("ssl.key.password", value, "KAFKA_"+rest)
+		return true
+	}
+	return false
+}
+
+func (r *envReader) secrets() string {
+	if r.sources.secrets != "" {
+		return r.sources.secrets
+	}
+	return confluentSecrets
+}
+
+func (r *envReader) secretFile(key, name, variable string) {
+	data, err := os.ReadFile(path.Join(r.secrets(), name))
+	if err != nil {
+		r.fail(variable, err.Error())
+		return
+	}
+	r.set(key, strings.TrimSpace(string(data)), variable)
+}

@@ -1,13 +1,21 @@
 package group
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"momus/configs"
 	"momus/coordinator/shard"
+	"momus/storage/kerr"
 	"momus/storage/model"
 )
 
@@ -18,6 +26,8 @@ type Options struct {
 	Logger *logrus.Entry
 	Now    func() time.Time // nil: time.Now
 	NewID  func() string    // a random UUID; nil: crypto/rand
+	// OnLoaded hears of each partition that was loaded (metric partition-load-time); may be nil.
+	OnLoaded func(partition int32, took time.Duration, batches int)
 	// ZooKeeper keeps offsets of OffsetCommit and OffsetFetch version 0; nil: they are refused.
 	ZooKeeper OffsetStore
 }
@@ -32,72 +42,237 @@ type OffsetStore interface {
 }
 
 // Coordinator serves the groups whose offsets partition this broker leads. All methods may be called by many goroutines. Calls that
-// wait (Join, Sync, CommitOffsets …) end with ctx; a cancelled caller's request is still carried out.
+// wait (Join, Sync, CommitOffsets …) end with ctx; a cancelled caller's request is still carried out. Requests belong to the
+// coordinator from the call on; bytes in them are copied before it returns, strings must not alias a buffer that is used again.
 type Coordinator struct {
-	opts Options
+	o          Options
+	shards     *shard.Runtime
+	partitions atomic.Int32 // of __consumer_offsets; 0: not started
 }
 
-// New makes a coordinator that answers COORDINATOR_NOT_AVAILABLE until Start.
-func New(o Options) *Coordinator { return &Coordinator{opts: o} }
+// New makes a coordinator that answers COORDINATOR_NOT_AVAILABLE until Start. Partitions may be led before.
+func New(o Options) *Coordinator {
+	if o.NewID == nil {
+		o.NewID = newUUID
+	}
+	c := &Coordinator{o: o}
+	c.shards = shard.New(shard.Options{
+		Topic:          model.OffsetsTopic,
+		Log:            o.Log,
+		NewMachine:     func(int32) shard.Machine { return NewPartition(o.Config, o.Logger) },
+		LoadBufferSize: func() int { return int(o.Config().OffsetsLoadBufferSize) },
+		Logger:         o.Logger,
+		Now:            o.Now,
+		OnLoaded:       o.OnLoaded,
+	})
+	return c
+}
+
+// newUUID is a random UUID (version 4) in its usual form.
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
 
 // Run serves until ctx ends; then all parked calls are answered NOT_COORDINATOR. It returns when every goroutine has ended.
-func (c *Coordinator) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+func (c *Coordinator) Run(ctx context.Context) error {
+	err := c.shards.Run(ctx)
+	c.partitions.Store(0)
+	return err
+}
 
 // Start makes the coordinator available. partitions is the number of partitions of __consumer_offsets: of the topic if it exists at
 // start-up, else offsets.topic.num.partitions.
-func (c *Coordinator) Start(partitions int32) {}
+func (c *Coordinator) Start(partitions int32) { c.partitions.Store(partitions) }
 
-// PartitionFor is the offsets partition of a group.
-func (c *Coordinator) PartitionFor(group string) int32 { return 0 }
+// PartitionFor is the offsets partition of a group; 0 before Start.
+func (c *Coordinator) PartitionFor(group string) int32 {
+	if n := c.partitions.Load(); n > 0 {
+		return model.PartitionForKey(group, n)
+	}
+	return 0
+}
 
 // OnBecomeLeader loads an offsets partition that this broker leads from now on. It returns at once.
-func (c *Coordinator) OnBecomeLeader(partition, leaderEpoch int32) {}
+func (c *Coordinator) OnBecomeLeader(partition, leaderEpoch int32) {
+	c.shards.Lead(partition, leaderEpoch)
+}
 
 // OnResign drops the groups of an offsets partition that this broker no longer leads.
-func (c *Coordinator) OnResign(partition int32) {}
+func (c *Coordinator) OnResign(partition int32) { c.shards.Resign(partition) }
 
 // OnPartitionsDeleted drops the committed offsets of deleted partitions in all groups.
-func (c *Coordinator) OnPartitionsDeleted(partitions []model.TopicPartition) {}
+func (c *Coordinator) OnPartitionsDeleted(partitions []model.TopicPartition) {
+	if len(partitions) == 0 {
+		return
+	}
+	serving, _ := c.shards.Partitions()
+	for _, p := range serving {
+		c.shards.Cast(p, partitionsDeleted(slices.Clone(partitions)))
+	}
+}
 
 // OnTransactionCompleted applies (commit) or drops (abort) the offsets that a producer's transaction committed in an offsets
 // partition, after the marker was appended there (protocol.md 9.6). It returns at once.
-func (c *Coordinator) OnTransactionCompleted(partition int32, producerID int64, commit bool) {}
+func (c *Coordinator) OnTransactionCompleted(partition int32, producerID int64, commit bool) {
+	c.shards.Cast(partition, transactionCompleted{producerID: producerID, commit: commit})
+}
+
+// call gives ev to the partition of a group and waits for the answer. Checks come in the order of protocol.md 8.1.
+func call[T any](ctx context.Context, c *Coordinator, group string, emptyID bool, ev any) (T, *kerr.Error) {
+	var none T
+	if group == "" && !emptyID {
+		return none, kerr.InvalidGroupID
+	}
+	n := c.partitions.Load()
+	if n <= 0 {
+		return none, kerr.CoordinatorNotAvailable
+	}
+	v, err := c.shards.Call(ctx, model.PartitionForKey(group, n), ev)
+	switch {
+	case err == nil:
+		t, _ := v.(T)
+		return t, nil
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return none, kerr.NotCoordinator // the broker stops, or nobody listens any more
+	}
+	return none, kerr.Of(err)
+}
 
 // Join answers when the round is complete (protocol.md 8.3).
-func (c *Coordinator) Join(ctx context.Context, r *JoinRequest) JoinResult { return JoinResult{} }
+func (c *Coordinator) Join(ctx context.Context, r *JoinRequest) JoinResult {
+	for i := range r.Protocols {
+		r.Protocols[i].Metadata = bytes.Clone(r.Protocols[i].Metadata)
+	}
+	if r.MemberID == "" {
+		r.newMemberID = r.ClientID + "-" + c.o.NewID()
+		if r.InstanceID != nil {
+			r.newMemberID = *r.InstanceID + "-" + c.o.NewID()
+		}
+	}
+	memberID := r.MemberID
+	result, err := call[JoinResult](ctx, c, r.Group, false, r)
+	if err != nil {
+		return joinError(memberID, err)
+	}
+	return result
+}
 
 // Sync answers when the leader's assignment is known and durable.
-func (c *Coordinator) Sync(ctx context.Context, r *SyncRequest) SyncResult { return SyncResult{} }
+func (c *Coordinator) Sync(ctx context.Context, r *SyncRequest) SyncResult {
+	for i := range r.Assignments {
+		r.Assignments[i].Assignment = bytes.Clone(r.Assignments[i].Assignment)
+	}
+	result, err := call[SyncResult](ctx, c, r.Group, false, r)
+	switch err {
+	case nil:
+		return result
+	case kerr.CoordinatorLoadInProgress:
+		// What was being agreed on is lost. Old clients do not expect the code of loading here.
+		return SyncResult{Err: kerr.RebalanceInProgress}
+	}
+	return SyncResult{Err: err}
+}
 
-// Heartbeat keeps a member alive.
-func (c *Coordinator) Heartbeat(ctx context.Context, r *HeartbeatRequest) error { return nil }
+// Heartbeat keeps a member alive; nil means all is well.
+func (c *Coordinator) Heartbeat(ctx context.Context, r *HeartbeatRequest) *kerr.Error {
+	_, err := call[any](ctx, c, r.Group, false, r)
+	if err == kerr.CoordinatorLoadInProgress {
+		return nil
+	}
+	return err
+}
 
 // Leave removes members.
-func (c *Coordinator) Leave(ctx context.Context, r *LeaveRequest) LeaveResult { return LeaveResult{} }
+func (c *Coordinator) Leave(ctx context.Context, r *LeaveRequest) LeaveResult {
+	result, err := call[LeaveResult](ctx, c, r.Group, false, r)
+	if err != nil {
+		return LeaveResult{Err: err}
+	}
+	return result
+}
 
 // CommitOffsets answers when the offsets are durable.
 func (c *Coordinator) CommitOffsets(ctx context.Context, r *CommitRequest) CommitResult {
-	return CommitResult{}
+	// OffsetCommit may name the empty group, TxnOffsetCommit may not.
+	result, err := call[CommitResult](ctx, c, r.Group, !r.transactional(), r)
+	if err != nil {
+		return commitFailed(r, err)
+	}
+	return result
 }
 
 // FetchOffsets reads committed offsets.
 func (c *Coordinator) FetchOffsets(ctx context.Context, r *FetchOffsetsRequest) FetchOffsetsResult {
-	return FetchOffsetsResult{}
+	result, err := call[FetchOffsetsResult](ctx, c, r.Group, true, r)
+	if err != nil {
+		return FetchOffsetsResult{Err: err}
+	}
+	return result
 }
 
 // Describe shows a group; an unknown one is Dead without an error.
-func (c *Coordinator) Describe(ctx context.Context, group string) Description { return Description{} }
+func (c *Coordinator) Describe(ctx context.Context, group string) Description {
+	d, err := call[Description](ctx, c, group, true, describe{group})
+	if err != nil {
+		return Description{Err: err, Group: group}
+	}
+	return d
+}
 
 // List shows all groups of this broker, sorted.
-func (c *Coordinator) List(ctx context.Context) ListResult { return ListResult{} }
+func (c *Coordinator) List(ctx context.Context) ListResult {
+	if c.partitions.Load() <= 0 {
+		return ListResult{Err: kerr.CoordinatorNotAvailable}
+	}
+	var result ListResult
+	serving, loading := c.shards.Partitions()
+	if loading {
+		result.Err = kerr.CoordinatorLoadInProgress
+	}
+	for _, p := range serving {
+		if v, err := c.shards.Call(ctx, p, list{}); err == nil {
+			groups, _ := v.([]Listing)
+			result.Groups = append(result.Groups, groups...)
+		}
+	}
+	slices.SortFunc(result.Groups, func(a, b Listing) int { return strings.Compare(a.Group, b.Group) })
+	return result
+}
 
 // Delete removes an empty group with its offsets.
-func (c *Coordinator) Delete(ctx context.Context, group string) error { return nil }
+func (c *Coordinator) Delete(ctx context.Context, group string) *kerr.Error {
+	failed, err := call[*kerr.Error](ctx, c, group, true, deleteGroup{group})
+	if err != nil {
+		return err
+	}
+	return failed
+}
 
 // DeleteOffsets removes offsets of a group (KIP-496).
 func (c *Coordinator) DeleteOffsets(ctx context.Context, r *DeleteOffsetsRequest) DeleteOffsetsResult {
-	return DeleteOffsetsResult{}
+	result, err := call[DeleteOffsetsResult](ctx, c, r.Group, false, r)
+	if err != nil {
+		return DeleteOffsetsResult{Err: err}
+	}
+	return result
+}
+
+// Stats sums up all partitions of this broker, for metrics.
+func (c *Coordinator) Stats(ctx context.Context) Stats {
+	var sum Stats
+	serving, _ := c.shards.Partitions()
+	for _, p := range serving {
+		if v, err := c.shards.Call(ctx, p, stats{}); err == nil {
+			if s, ok := v.(Stats); ok {
+				sum.add(&s)
+			}
+		}
+	}
+	return sum
 }
 
 // ZooKeeper is the store of version 0 offsets; nil if there is none.
-func (c *Coordinator) ZooKeeper() OffsetStore { return c.opts.ZooKeeper }
+func (c *Coordinator) ZooKeeper() OffsetStore { return c.o.ZooKeeper }

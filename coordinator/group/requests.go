@@ -23,6 +23,8 @@ type JoinRequest struct {
 	SessionTimeoutMs   int32
 	ProtocolType       string
 	Protocols          []Protocol
+
+	newMemberID string // what a member without an id is to be called; drawn by the Coordinator: the core has no random source
 }
 
 // JoinMember is a member as the leader sees it in the answer to its join.

@@ -1,0 +1,33 @@
+package group
+
+import "momus/storage/kerr"
+
+// commitError is what a client is told when the append of offsets ended with err (protocol.md 8.9).
+func commitError(err error) *kerr.Error {
+	switch e := kerr.Of(err); e {
+	case kerr.UnknownTopicOrPartition, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend:
+		return kerr.CoordinatorNotAvailable
+	case kerr.NotLeaderForPartition, kerr.KafkaStorageError:
+		return kerr.NotCoordinator
+	case kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidFetchSize:
+		return kerr.InvalidCommitOffsetSize
+	default:
+		return e
+	}
+}
+
+// groupError is what members are told when the append of a group's metadata ended with err.
+func groupError(err error) *kerr.Error {
+	switch e := kerr.Of(err); e {
+	case kerr.UnknownTopicOrPartition, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend:
+		return kerr.CoordinatorNotAvailable
+	case kerr.NotLeaderForPartition, kerr.KafkaStorageError:
+		return kerr.NotCoordinator
+	case kerr.RequestTimedOut:
+		return kerr.RebalanceInProgress
+	case kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidFetchSize:
+		return kerr.UnknownServerError
+	default:
+		return e
+	}
+}

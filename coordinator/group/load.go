@@ -1,0 +1,121 @@
+package group
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"momus/coordinator/shard"
+	"momus/storage/record"
+)
+
+// Replay implements shard.Machine: it applies the records of one batch from the log. Records that cannot be read are left out and
+// reported; the others are applied (Kafka 2.5 gives up the whole rest of the partition).
+func (p *Partition) Replay(batch record.Batch) error {
+	if batch.IsControl() {
+		kind, _, err := batch.ControlType()
+		if err != nil {
+			return fmt.Errorf("control batch at %d: %w", batch.BaseOffset(), err)
+		}
+		switch kind {
+		case record.ControlCommit:
+			p.completeTransaction(batch.ProducerID(), true)
+		case record.ControlAbort:
+			p.completeTransaction(batch.ProducerID(), false)
+		}
+		return nil
+	}
+	producerID := record.NoProducerID
+	if batch.IsTransactional() {
+		producerID = batch.ProducerID()
+	}
+	first := int64(-1)
+	var bad error
+	err := batch.ForEach(nil, func(r *record.Record) error {
+		if first < 0 {
+			first = r.Offset
+		}
+		if err := p.replayRecord(r, producerID, first); err != nil {
+			bad = errors.Join(bad, fmt.Errorf("record at %d: %w", r.Offset, err))
+		}
+		return nil
+	})
+	return errors.Join(bad, err)
+}
+
+func (p *Partition) replayRecord(r *record.Record, producerID, batchOffset int64) error {
+	k, err := decodeKey(r.Key)
+	if err != nil {
+		return err
+	}
+	if !k.isOffset {
+		g := p.loading(k.group)
+		// A group's metadata is replaced as a whole; its offsets are records of their own.
+		fresh := newGroup(k.group, noTimestamp)
+		fresh.offsets, fresh.txns = g.offsets, g.txns
+		if r.Value != nil {
+			if err := decodeGroupValue(fresh, r.Value); err != nil {
+				return err
+			}
+		}
+		for id := range g.txns {
+			p.producers[id][k.group] = fresh
+		}
+		p.groups[k.group] = fresh
+		return nil
+	}
+	var c committed
+	if r.Value != nil {
+		if c, err = decodeOffsetValue(r.Value); err != nil {
+			return err
+		}
+		c.batchOffset = batchOffset
+	}
+	g := p.loading(k.group)
+	switch {
+	case producerID == record.NoProducerID && r.Value == nil:
+		delete(g.offsets, k.tp)
+	case producerID == record.NoProducerID:
+		g.offsets[k.tp] = c
+	case r.Value == nil:
+		delete(g.txns[producerID], k.tp)
+	default:
+		p.openTransaction(g, producerID)[k.tp] = txnOffset{committed: c, appended: true}
+	}
+	return nil
+}
+
+// loading is the group of a record; it comes to be with its first record.
+func (p *Partition) loading(id string) *Group {
+	g := p.groups[id]
+	if g == nil {
+		g = newGroup(id, noTimestamp)
+		p.groups[id] = g
+	}
+	return g
+}
+
+// Loaded implements shard.Machine: groups of which nothing is left disappear, sessions begin.
+func (p *Partition) Loaded(now time.Time) []shard.Effect {
+	p.begin(now)
+	p.scheduleSweep()
+	for _, id := range sortedKeys(p.groups) {
+		g := p.groups[id]
+		for producerID, t := range g.txns {
+			if len(t) == 0 {
+				p.forgetProducer(g, producerID)
+			}
+		}
+		if g.generation == 0 && g.protocolType == "" && len(g.order) == 0 && !g.hasOffsets() {
+			delete(p.groups, id)
+			continue
+		}
+		if int64(len(g.order)) > int64(p.cfg.GroupMaxSize) {
+			p.prepareRebalance(g)
+		}
+		for _, m := range g.order {
+			p.restartSession(m)
+		}
+	}
+	return p.effects
+}

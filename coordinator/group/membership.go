@@ -1,0 +1,80 @@
+package group
+
+import (
+	"momus/coordinator/shard"
+	"momus/storage/kerr"
+)
+
+// heartbeat carries out Heartbeat (protocol.md 8.6). Nothing is allocated when all is well.
+func (p *Partition) heartbeat(r *HeartbeatRequest, call *shard.Call) {
+	if err := p.beat(r); err != nil {
+		p.replyError(call, err)
+		return
+	}
+	p.reply(call, nil)
+}
+
+func (p *Partition) beat(r *HeartbeatRequest) *kerr.Error {
+	g := p.groups[r.Group]
+	if g == nil {
+		return kerr.UnknownMemberID
+	}
+	m := g.members[r.MemberID]
+	switch {
+	case g.fenced(r.MemberID, r.InstanceID):
+		return kerr.FencedInstanceID
+	case m == nil:
+		return kerr.UnknownMemberID
+	case r.Generation != g.generation:
+		return kerr.IllegalGeneration
+	}
+	switch g.state {
+	case Stable:
+		p.restartSession(m)
+		return nil
+	case PreparingRebalance:
+		p.restartSession(m)
+		return kerr.RebalanceInProgress
+	case CompletingRebalance:
+		return kerr.RebalanceInProgress
+	default:
+		return kerr.UnknownMemberID
+	}
+}
+
+// leave carries out LeaveGroup (protocol.md 8.7).
+func (p *Partition) leave(r *LeaveRequest, call *shard.Call) {
+	g := p.groups[r.Group]
+	result := LeaveResult{Members: make([]LeaveMemberResult, len(r.Members))}
+	for i, l := range r.Members {
+		result.Members[i] = LeaveMemberResult{LeavingMember: l, Err: kerr.UnknownMemberID}
+		if g != nil {
+			result.Members[i].Err = p.leaveOne(g, l)
+		}
+	}
+	p.reply(call, result)
+}
+
+func (p *Partition) leaveOne(g *Group, l LeavingMember) *kerr.Error {
+	if l.MemberID != "" && g.fenced(l.MemberID, l.InstanceID) {
+		return kerr.FencedInstanceID
+	}
+	m := g.members[l.MemberID]
+	if t := g.pending[l.MemberID]; t != nil && m == nil {
+		if l.InstanceID != nil { // the id was given to a dynamic member
+			return kerr.UnknownServerError
+		}
+		p.timers.remove(t)
+		delete(g.pending, l.MemberID)
+		p.maybeCompleteJoin(g)
+		return nil
+	}
+	if s := g.staticMember(l.InstanceID); s != nil {
+		m = s
+	}
+	if m == nil {
+		return kerr.UnknownMemberID
+	}
+	p.removeMember(g, m)
+	return nil
+}

@@ -1,0 +1,160 @@
+package logdir
+
+import (
+	"errors"
+	"maps"
+	"path/filepath"
+
+	"momus/storage/checkpoint"
+	"momus/storage/log"
+	"momus/storage/model"
+)
+
+// writeRecoveryPoints writes the recovery points of all logs of a directory, current and future, and drops the producer
+// snapshots that have become unnecessary.
+func (m *Manager) writeRecoveryPoints(d *dir) {
+	current, futures := m.logsIn(d)
+	logs := append(current, futures...)
+	offsets := make(map[model.TopicPartition]int64, len(logs))
+	for _, l := range futures {
+		offsets[l.TopicPartition()] = l.RecoveryPoint()
+	}
+	for _, l := range current {
+		offsets[l.TopicPartition()] = l.RecoveryPoint()
+	}
+	if !m.writeOffsets(d, checkpoint.RecoveryPointFile, offsets) {
+		return
+	}
+	for _, l := range logs {
+		if err := l.DeleteSnapshotsAfterCheckpoint(); err != nil {
+			m.logger.WithError(err).WithField("dir", l.Dir()).Warn("producer snapshots were not removed")
+		}
+	}
+}
+
+// writeLogStarts writes the log start offsets that file names do not tell.
+func (m *Manager) writeLogStarts(d *dir) {
+	current, futures := m.logsIn(d)
+	offsets := map[model.TopicPartition]int64{}
+	for _, l := range append(futures, current...) {
+		segments := l.Segments()
+		if start := l.LogStartOffset(); len(segments) > 0 && start > segments[0].BaseOffset() {
+			offsets[l.TopicPartition()] = start
+		}
+	}
+	m.writeOffsets(d, checkpoint.LogStartFile, offsets)
+}
+
+// writeOffsets writes a checkpoint of a usable directory, unless it has this content already. It tells whether it was written.
+func (m *Manager) writeOffsets(d *dir, file string, offsets map[model.TopicPartition]int64) bool {
+	d.files.Lock()
+	defer d.files.Unlock()
+	if !d.online() {
+		return false
+	}
+	if last, ok := d.files.written[file]; ok && maps.Equal(last, offsets) {
+		return false
+	}
+	if err := checkpoint.WriteOffsets(m.fs, filepath.Join(d.path, file), offsets); err != nil {
+		m.fail(d, explain(err))
+		return false
+	}
+	d.files.written[file] = offsets
+	return true
+}
+
+// forgetWritten makes the next write of the directory's checkpoints happen, whatever they contain.
+func (d *dir) forgetWritten() {
+	d.files.Lock()
+	defer d.files.Unlock()
+	clear(d.files.written)
+}
+
+// checkpointAll runs write for every usable directory that has logs.
+func (m *Manager) checkpointAll(write func(d *dir)) {
+	hosts := map[string]bool{}
+	for _, l := range m.everything() {
+		hosts[DirOf(l)] = true
+	}
+	for _, d := range m.dirs {
+		if d.online() && hosts[d.path] {
+			write(d)
+		}
+	}
+}
+
+// HighWatermark is the high watermark that the checkpoint of the log's directory had for it at the start; 0 if none.
+func (m *Manager) HighWatermark(l *log.Log) int64 {
+	d := m.dir(DirOf(l))
+	if d == nil {
+		return 0
+	}
+	d.files.Lock()
+	defer d.files.Unlock()
+	return d.files.highWatermarks[l.TopicPartition()]
+}
+
+// WriteHighWatermarks writes the high watermarks of the given logs into the checkpoints of their directories. Logs of those
+// directories that are not among them (not hosted yet) keep the value of the start.
+func (m *Manager) WriteHighWatermarks(logs []*log.Log) {
+	byDir := map[string]map[model.TopicPartition]int64{}
+	for _, l := range logs {
+		path := DirOf(l)
+		if byDir[path] == nil {
+			byDir[path] = map[model.TopicPartition]int64{}
+		}
+		byDir[path][l.TopicPartition()] = l.HighWatermark()
+	}
+	for path, offsets := range byDir {
+		d := m.dir(path)
+		if d == nil || !d.online() {
+			continue
+		}
+		d.files.Lock()
+		for tp, hw := range d.files.highWatermarks {
+			if _, ok := offsets[tp]; ok {
+				delete(d.files.highWatermarks, tp) // hosted: from now on the log knows better
+			} else if l := m.Get(tp); l != nil && DirOf(l) == path {
+				offsets[tp] = hw
+			}
+		}
+		d.files.Unlock()
+		m.writeOffsets(d, checkpoint.HighWatermarkFile, offsets)
+	}
+}
+
+// CleanerOffsets reads the first dirty offsets of a directory's compacted logs.
+func (m *Manager) CleanerOffsets(path string) (map[model.TopicPartition]int64, error) {
+	d := m.dir(path)
+	if d == nil || !d.online() {
+		return nil, m.Offline(path)
+	}
+	d.files.Lock()
+	defer d.files.Unlock()
+	offsets, err := checkpoint.ReadOffsets(m.fs, filepath.Join(d.path, checkpoint.CleanerFile))
+	if err != nil {
+		m.fail(d, err)
+	}
+	return offsets, err
+}
+
+// UpdateCleanerOffsets changes the first dirty offsets of a directory: change gets them and may edit the map. Entries of logs
+// that are no longer in the directory are dropped.
+func (m *Manager) UpdateCleanerOffsets(path string, change func(map[model.TopicPartition]int64)) error {
+	offsets, err := m.CleanerOffsets(path)
+	if err != nil {
+		return err
+	}
+	change(offsets)
+	for tp := range offsets {
+		if l := m.Get(tp); l == nil || DirOf(l) != clean(path) {
+			delete(offsets, tp)
+		}
+	}
+	d := m.dir(path)
+	if d == nil {
+		return errors.New("no such log directory")
+	}
+	m.writeOffsets(d, checkpoint.CleanerFile, offsets)
+	return d.err()
+}

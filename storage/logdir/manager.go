@@ -1,0 +1,426 @@
+// Package logdir runs the log directories of a broker (Kafka's LogManager): it locks them, loads the logs in them, creates, moves and
+// deletes logs, writes their checkpoints, applies retention, and takes a directory offline when its disk fails.
+//
+// Life: ReadIdentity and Identity.Check, Open, WriteMeta once the broker is registered, Run until the broker stops, Close. Lock order:
+// Manager.create, Manager.mu, dir.files. Manager.mu is never held during I/O.
+package logdir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/configs"
+	"momus/storage/kerr"
+	"momus/storage/log"
+	"momus/storage/model"
+	"momus/storage/vfs"
+)
+
+// ErrNoLiveDir means that no log directory is usable (any more): the broker has to stop with status 1.
+var ErrNoLiveDir = errors.New("no usable log directory is left")
+
+// Cleaner is what compaction wants to know about logs. Nil methods do not exist: a Manager without cleaner calls none.
+type Cleaner interface {
+	// AbortAndPause ends a cleaning of tp that is running and starts none until Resume. It blocks until the cleaning has ended.
+	AbortAndPause(tp model.TopicPartition)
+	Resume(tp model.TopicPartition)
+	// Truncated tells that the log was cut to offset; Deleted that it is gone; Moved that its directory is another one.
+	Truncated(dir string, tp model.TopicPartition, offset int64)
+	Deleted(dir string, tp model.TopicPartition)
+	Moved(tp model.TopicPartition, from, to string)
+}
+
+// Options configure a Manager.
+type Options struct {
+	FS   vfs.FS   // nil: the operating system's
+	Dirs []string // log.dirs, in order
+	// Config is the current configuration of the broker, TopicConfig that of a topic (the broker's defaults for one it does not know).
+	Config      func() *configs.Broker
+	TopicConfig func(topic string) *configs.Topic
+	// Offline are directories that are known to be unusable, from Identity.
+	Offline map[string]error
+	Logger  *logrus.Entry
+	Now     func() time.Time // nil: time.Now
+}
+
+// Manager owns the log directories and the logs in them. All methods are safe for concurrent use.
+type Manager struct {
+	opts   Options
+	fs     vfs.FS
+	now    func() time.Time
+	logger *logrus.Entry
+	dirs   []*dir // in configured order; never changes
+
+	tasks    *scheduler
+	failures chan *dir // capacity: one for each directory, as each fails once
+
+	// create serialises the creation, deletion and renaming of logs.
+	create sync.Mutex
+
+	mu struct {
+		sync.RWMutex
+		current   map[model.TopicPartition]*log.Log
+		future    map[model.TopicPartition]*log.Log
+		deleting  map[*log.Log]struct{}           // renamed to -delete, files still there
+		preferred map[model.TopicPartition]string // wishes of AlterReplicaLogDirs for logs that do not exist yet
+		onFailure func(path string, logs []*log.Log)
+		cleaner   Cleaner
+	}
+}
+
+// dir is one log directory.
+type dir struct {
+	path  string
+	lock  interface{ Close() error }
+	clean bool // had the marker of a clean stop when it was opened
+
+	failed atomic.Pointer[error] // nil while usable
+
+	// files guards the checkpoint files of the directory and what was last written to them.
+	files struct {
+		sync.Mutex
+		written map[string]map[model.TopicPartition]int64
+		// highWatermarks are those read at the start, for logs that are not hosted yet.
+		highWatermarks map[model.TopicPartition]int64
+	}
+	checkpointDue atomic.Bool // a truncation wants the recovery points written
+}
+
+func (d *dir) err() error {
+	if e := d.failed.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+func (d *dir) online() bool { return d.failed.Load() == nil }
+
+// DirStatus describes a log directory. Err is why it is offline, nil if it is not.
+type DirStatus struct {
+	Path string
+	Err  error
+}
+
+// Dirs lists the configured directories in order.
+func (m *Manager) Dirs() []DirStatus {
+	out := make([]DirStatus, len(m.dirs))
+	for i, d := range m.dirs {
+		out[i] = DirStatus{Path: d.path, Err: d.err()}
+	}
+	return out
+}
+
+// Offline returns why a directory is offline; nil if it is usable. An unknown directory is LOG_DIR_NOT_FOUND.
+func (m *Manager) Offline(path string) error {
+	d := m.dir(path)
+	if d == nil {
+		return fmt.Errorf("%s is none of log.dirs: %w", path, kerr.LogDirNotFound)
+	}
+	if err := d.err(); err != nil {
+		return fmt.Errorf("%s is offline: %w", path, kerr.KafkaStorageError)
+	}
+	return nil
+}
+
+func (m *Manager) dir(path string) *dir {
+	path = clean(path)
+	for _, d := range m.dirs {
+		if d.path == path {
+			return d
+		}
+	}
+	return nil
+}
+
+// DirOf is the log directory that a log lies in.
+func DirOf(l *log.Log) string { return filepath.Dir(l.Dir()) }
+
+// clean makes a configured path absolute, as Kafka does.
+func clean(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return filepath.Clean(path)
+}
+
+// Get finds the current log of a partition; nil if there is none.
+func (m *Manager) Get(tp model.TopicPartition) *log.Log {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.mu.current[tp]
+}
+
+// Future finds the copy of a log that is on its way to another directory; nil if there is none.
+func (m *Manager) Future(tp model.TopicPartition) *log.Log {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.mu.future[tp]
+}
+
+// All lists the current logs, ordered by topic and partition.
+func (m *Manager) All() []*log.Log {
+	m.mu.RLock()
+	logs := make([]*log.Log, 0, len(m.mu.current))
+	for _, l := range m.mu.current {
+		logs = append(logs, l)
+	}
+	m.mu.RUnlock()
+	sort.Slice(logs, func(i, j int) bool { return logs[i].TopicPartition().Less(logs[j].TopicPartition()) })
+	return logs
+}
+
+// Futures lists the copies on their way, ordered by topic and partition.
+func (m *Manager) Futures() []*log.Log {
+	m.mu.RLock()
+	logs := make([]*log.Log, 0, len(m.mu.future))
+	for _, l := range m.mu.future {
+		logs = append(logs, l)
+	}
+	m.mu.RUnlock()
+	sort.Slice(logs, func(i, j int) bool { return logs[i].TopicPartition().Less(logs[j].TopicPartition()) })
+	return logs
+}
+
+// logsIn lists current and future logs of a directory.
+func (m *Manager) logsIn(d *dir) (current, future []*log.Log) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, l := range m.mu.current {
+		if DirOf(l) == d.path {
+			current = append(current, l)
+		}
+	}
+	for _, l := range m.mu.future {
+		if DirOf(l) == d.path {
+			future = append(future, l)
+		}
+	}
+	return current, future
+}
+
+// SetPreferred remembers that the log of a partition shall be created in a directory (AlterReplicaLogDirs before LeaderAndIsr).
+func (m *Manager) SetPreferred(tp model.TopicPartition, path string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.preferred[tp] = clean(path)
+}
+
+// OnFailure sets who is told, by Run, that a directory has failed, with the logs that went with it; before their files are closed.
+func (m *Manager) OnFailure(fn func(path string, logs []*log.Log)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.onFailure = fn
+}
+
+// SetCleaner sets the cleaner that is paused while logs are changed.
+func (m *Manager) SetCleaner(c Cleaner) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.cleaner = c
+}
+
+func (m *Manager) cleaner() Cleaner {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.mu.cleaner
+}
+
+// GetOrCreate returns the log of a partition, creating it if need be: in the directory that was asked for, else in the live
+// one with the fewest logs; if creating fails there, in the next. While a directory is offline only partitions that the
+// controller calls new are created, as the log may be on the lost disk.
+func (m *Manager) GetOrCreate(tp model.TopicPartition, config *configs.Topic, isNew bool) (*log.Log, error) {
+	if l := m.Get(tp); l != nil {
+		return l, nil
+	}
+	m.create.Lock()
+	defer m.create.Unlock()
+	if l := m.Get(tp); l != nil {
+		return l, nil
+	}
+	live := m.liveDirs()
+	if !isNew && len(live) < len(m.dirs) {
+		return nil, fmt.Errorf("create the log of %s while a log directory is offline: %w", tp, kerr.KafkaStorageError)
+	}
+	if len(live) == 0 {
+		return nil, fmt.Errorf("create the log of %s: %w: %w", tp, ErrNoLiveDir, kerr.KafkaStorageError)
+	}
+	m.mu.RLock()
+	preferred := m.mu.preferred[tp]
+	m.mu.RUnlock()
+	if i := slices.IndexFunc(live, func(d *dir) bool { return d.path == preferred }); i > 0 {
+		d := live[i]
+		live = slices.Insert(slices.Delete(live, i, i+1), 0, d)
+	}
+	var errs []error
+	for _, d := range live {
+		l, err := m.createIn(d, tp, tp.String(), config)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		m.mu.Lock()
+		m.mu.current[tp] = l
+		delete(m.mu.preferred, tp)
+		m.mu.Unlock()
+		m.logger.WithFields(logrus.Fields{"topic": tp.Topic, "partition": tp.Partition, "dir": d.path}).Info("created log")
+		return l, nil
+	}
+	return nil, fmt.Errorf("create the log of %s: %w", tp, errors.Join(errs...))
+}
+
+// liveDirs lists the usable directories, the one with the fewest logs first.
+func (m *Manager) liveDirs() []*dir {
+	var live []*dir
+	for _, d := range m.dirs {
+		if d.online() {
+			live = append(live, d)
+		}
+	}
+	if len(live) < 2 {
+		return live
+	}
+	count := map[string]int{}
+	m.mu.RLock()
+	for _, l := range m.mu.current {
+		count[DirOf(l)]++
+	}
+	for _, l := range m.mu.future {
+		count[DirOf(l)]++
+	}
+	m.mu.RUnlock()
+	sort.SliceStable(live, func(i, j int) bool { return count[live[i].path] < count[live[j].path] })
+	return live
+}
+
+func (m *Manager) createIn(d *dir, tp model.TopicPartition, name string, config *configs.Topic) (*log.Log, error) {
+	path := filepath.Join(d.path, name)
+	if err := m.fs.MkdirAll(path); err != nil {
+		m.fail(d, err)
+		return nil, fmt.Errorf("%w: %w", err, kerr.KafkaStorageError)
+	}
+	o := m.logOptions(d, tp, path, config)
+	o.Clean = true // there is nothing to recover
+	l, err := log.Open(o)
+	if err != nil {
+		if isIOError(err) {
+			m.fail(d, err)
+		}
+		return nil, err
+	}
+	return l, nil
+}
+
+// logOptions are the options of a log in d but for what the checkpoints say.
+func (m *Manager) logOptions(d *dir, tp model.TopicPartition, path string, config *configs.Topic) log.Options {
+	return log.Options{
+		FS: m.fs, Dir: path, TopicPartition: tp, Config: config, Now: m.now,
+		ProducerExpirationMs: int64(m.opts.Config().TransactionalIDExpirationMs),
+		After:                m.tasks.after,
+		OnIOError:            func(err error) { m.fail(d, err) },
+		Logger:               m.logger,
+	}
+}
+
+// UpdateTopicConfig gives the logs of a topic a new configuration.
+func (m *Manager) UpdateTopicConfig(topic string, config *configs.Topic) error {
+	var errs []error
+	for _, l := range m.everything() {
+		if l.TopicPartition().Topic == topic {
+			if err := l.UpdateConfig(config); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", l.TopicPartition(), err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// UpdateDefaults gives every log its configuration anew, after the broker's defaults have changed.
+func (m *Manager) UpdateDefaults() error {
+	var errs []error
+	for _, l := range m.everything() {
+		if err := l.UpdateConfig(m.opts.TopicConfig(l.TopicPartition().Topic)); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", l.TopicPartition(), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// everything lists current and future logs.
+func (m *Manager) everything() []*log.Log {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	logs := make([]*log.Log, 0, len(m.mu.current)+len(m.mu.future))
+	for _, l := range m.mu.current {
+		logs = append(logs, l)
+	}
+	for _, l := range m.mu.future {
+		logs = append(logs, l)
+	}
+	return logs
+}
+
+// TruncateTo cuts a log at offset. CheckpointTruncated must follow when all truncations of the moment are done.
+func (m *Manager) TruncateTo(l *log.Log, offset int64) error {
+	return m.truncate(l, offset, func() error { return l.TruncateTo(offset) })
+}
+
+// TruncateFullyAndStartAt empties a log and lets it begin at offset. CheckpointTruncated must follow.
+func (m *Manager) TruncateFullyAndStartAt(l *log.Log, offset int64) error {
+	return m.truncate(l, offset, func() error { return l.TruncateFullyAndStartAt(offset) })
+}
+
+func (m *Manager) truncate(l *log.Log, offset int64, fn func() error) error {
+	if c := m.cleaner(); c != nil && m.Get(l.TopicPartition()) == l {
+		c.AbortAndPause(l.TopicPartition())
+		defer c.Resume(l.TopicPartition())
+		defer func() { c.Truncated(DirOf(l), l.TopicPartition(), min(offset, l.ActiveBaseOffset())) }()
+	}
+	if err := fn(); err != nil {
+		return err
+	}
+	if d := m.dir(DirOf(l)); d != nil {
+		d.checkpointDue.Store(true)
+	}
+	return nil
+}
+
+// CheckpointTruncated writes the recovery points of the directories in which logs were truncated.
+func (m *Manager) CheckpointTruncated() {
+	for _, d := range m.dirs {
+		if d.checkpointDue.Swap(false) {
+			m.writeRecoveryPoints(d)
+		}
+	}
+}
+
+// fail takes a directory offline, once; Run does the rest. It may be called under a log's lock.
+func (m *Manager) fail(d *dir, err error) {
+	if d.failed.CompareAndSwap(nil, &err) {
+		m.failures <- d // never blocks: see failures
+	}
+}
+
+// Run does the work of the background: checkpoints, retention, flushing, delayed deletions, failed directories. It returns when ctx
+// ends and all of it has stopped, or with ErrNoLiveDir when the last directory has failed.
+func (m *Manager) Run(ctx context.Context) error { return m.run(ctx) }
+
+// describe joins the reasons why directories are offline, for a person.
+func (m *Manager) describe() string {
+	var b strings.Builder
+	for _, d := range m.dirs {
+		if err := d.err(); err != nil {
+			fmt.Fprintf(&b, "\n  %s: %v", d.path, err)
+		}
+	}
+	return b.String()
+}

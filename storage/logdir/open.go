@@ -1,0 +1,301 @@
+package logdir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"momus/storage/checkpoint"
+	"momus/storage/kerr"
+	"momus/storage/log"
+	"momus/storage/model"
+	"momus/storage/vfs"
+)
+
+// Open creates, locks and loads the log directories, all in parallel, and recovers the logs of those that were not stopped cleanly. A
+// directory that cannot be used is offline afterwards; ErrNoLiveDir if that is true of all. Other errors are such that
+// the broker must not start: a directory in use by another broker, a directory that is no partition, a partition that is there twice.
+func Open(ctx context.Context, o Options) (*Manager, error) {
+	if o.FS == nil {
+		o.FS = vfs.OS{}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	m := &Manager{opts: o, fs: o.FS, now: o.Now, logger: o.Logger}
+	m.mu.current = map[model.TopicPartition]*log.Log{}
+	m.mu.future = map[model.TopicPartition]*log.Log{}
+	m.mu.deleting = map[*log.Log]struct{}{}
+	m.mu.preferred = map[model.TopicPartition]string{}
+	m.tasks = newScheduler(int(o.Config().BackgroundThreads))
+	m.failures = make(chan *dir, len(o.Dirs))
+	seen := map[string]string{}
+	for _, path := range o.Dirs {
+		d := &dir{path: clean(path)}
+		d.files.written = map[string]map[model.TopicPartition]int64{}
+		canonical := d.path
+		if p, err := filepath.EvalSymlinks(d.path); err == nil && o.FS == (vfs.OS{}) {
+			canonical = p
+		}
+		if other, ok := seen[canonical]; ok {
+			return nil, fmt.Errorf("log.dirs names the same directory twice: %s and %s", other, path)
+		}
+		seen[canonical] = path
+		m.dirs = append(m.dirs, d)
+	}
+	if err := m.prepare(); err != nil {
+		m.unlock()
+		return nil, err
+	}
+	if err := m.load(ctx); err != nil {
+		for _, l := range m.everything() {
+			l.CloseHandlers()
+		}
+		m.unlock()
+		return nil, err
+	}
+	return m, m.anyLive()
+}
+
+// anyLive is ErrNoLiveDir with all reasons when no directory is usable.
+func (m *Manager) anyLive() error {
+	for _, d := range m.dirs {
+		if d.online() {
+			return nil
+		}
+	}
+	m.unlock()
+	return fmt.Errorf("%w:%s", ErrNoLiveDir, m.describe())
+}
+
+// prepare creates and locks the directories.
+func (m *Manager) prepare() error {
+	for _, d := range m.dirs {
+		if err := m.opts.Offline[d.path]; err != nil {
+			m.fail(d, err)
+			continue
+		}
+		if err := m.fs.MkdirAll(d.path); err != nil {
+			m.fail(d, explain(err))
+			continue
+		}
+		if info, err := m.fs.Stat(d.path); err != nil || !info.IsDir() {
+			if err == nil {
+				err = fmt.Errorf("%s is a file, not a directory", d.path)
+			}
+			m.fail(d, explain(err))
+			continue
+		}
+		lock, err := m.fs.Lock(filepath.Join(d.path, checkpoint.LockFile))
+		switch {
+		case errors.Is(err, vfs.ErrLocked):
+			return fmt.Errorf("log.dirs: %s is in use by another broker (it holds the lock on %s): stop that broker, or give this one its own directory",
+				d.path, filepath.Join(d.path, checkpoint.LockFile))
+		case err != nil:
+			m.fail(d, explain(err))
+		default:
+			d.lock = lock
+		}
+	}
+	return nil
+}
+
+// explain adds to an error of the disk what a person can do about it.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("%w (the broker runs as user %d and must be able to write there: chown the directory, or mount the volume for that user)", err, os.Getuid())
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%w (the disk is full: free space on it, or lower log.retention.bytes or log.retention.ms, and restart the broker)", err)
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w (the file system is mounted read-only)", err)
+	}
+	return err
+}
+
+func (m *Manager) unlock() {
+	for _, d := range m.dirs {
+		if d.lock != nil {
+			d.lock.Close()
+			d.lock = nil
+		}
+	}
+}
+
+// isIOError tells whether an error is one of the disk, which takes the directory offline, or one that stops the broker.
+func isIOError(err error) bool {
+	var format *checkpoint.FormatError
+	if errors.As(err, &format) {
+		return !format.Fatal
+	}
+	return kerr.Of(err) == kerr.KafkaStorageError
+}
+
+// load loads all directories at the same time.
+func (m *Manager) load(ctx context.Context) error {
+	start := m.now()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, d := range m.dirs {
+		if d.online() {
+			g.Go(func() error { return m.loadDir(ctx, d) })
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, d := range m.dirs {
+		if !d.online() {
+			m.forget(d)
+		}
+	}
+	m.logger.WithFields(logrus.Fields{"logs": len(m.All()), "took": m.now().Sub(start).String()}).Info("loaded logs")
+	return nil
+}
+
+// loader loads one directory.
+type loader struct {
+	m              *Manager
+	d              *dir
+	recoveryPoints map[model.TopicPartition]int64
+	logStarts      map[model.TopicPartition]int64
+	total          int
+	done           atomic.Int64
+	progress       struct {
+		sync.Mutex
+		last time.Time
+	}
+}
+
+// loadDir loads the logs of a directory with num.recovery.threads.per.data.dir goroutines.
+func (m *Manager) loadDir(ctx context.Context, d *dir) error {
+	ld := &loader{m: m, d: d}
+	var err error
+	if d.clean, err = checkpoint.HasCleanShutdown(m.fs, d.path); err != nil {
+		m.fail(d, explain(err))
+		return nil
+	}
+	read := func(file string) map[model.TopicPartition]int64 {
+		offsets, err := checkpoint.ReadOffsets(m.fs, filepath.Join(d.path, file))
+		if err != nil {
+			m.logger.WithField("dir", d.path).WithError(err).Warn("checkpoint is not readable; the directory goes offline after its logs are loaded")
+			m.fail(d, err)
+		}
+		return offsets
+	}
+	ld.recoveryPoints = read(checkpoint.RecoveryPointFile)
+	ld.logStarts = read(checkpoint.LogStartFile)
+	d.files.highWatermarks = read(checkpoint.HighWatermarkFile)
+	entries, err := m.fs.ReadDir(d.path)
+	if err != nil {
+		m.fail(d, explain(err))
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	ld.total = len(names)
+	if !d.clean && len(names) > 0 {
+		m.logger.WithFields(logrus.Fields{"dir": d.path, "logs": len(names)}).Info("directory was not stopped cleanly; recovering its logs")
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, int(m.opts.Config().NumRecoveryThreadsPerDataDir)))
+	for _, name := range names {
+		tp, k, err := parseName(name)
+		if err != nil {
+			g.Wait()
+			return fmt.Errorf("log.dirs: %s is no partition directory; move it out of the log directory (or use a subdirectory of the volume as log directory): %w",
+				filepath.Join(d.path, name), err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return ld.loadLog(name, tp, k)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if !d.online() {
+		return nil
+	}
+	if err := checkpoint.RemoveCleanShutdown(m.fs, d.path); err != nil {
+		m.fail(d, explain(err))
+	}
+	return nil
+}
+
+// loadLog loads one partition directory.
+func (ld *loader) loadLog(name string, tp model.TopicPartition, k kind) error {
+	m, d := ld.m, ld.d
+	path := filepath.Join(d.path, name)
+	o := m.logOptions(d, tp, path, m.opts.TopicConfig(tp.Topic))
+	o.LogStartOffset, o.RecoveryPoint, o.Clean = ld.logStarts[tp], ld.recoveryPoints[tp], d.clean
+	o.OnRecovery = func(done, total int, bytes int64) { ld.report(name, done, total, bytes) }
+	l, err := log.Open(o)
+	if err != nil {
+		err = fmt.Errorf("load %s: %w", path, err)
+		if isIOError(err) {
+			m.fail(d, explain(err))
+			return nil
+		}
+		return err
+	}
+	ld.done.Add(1)
+	m.mu.Lock()
+	var other *log.Log
+	switch k {
+	case current:
+		if other = m.mu.current[tp]; other == nil {
+			m.mu.current[tp] = l
+		}
+	case future:
+		if other = m.mu.future[tp]; other == nil {
+			m.mu.future[tp] = l
+		}
+	case deleting:
+		m.mu.deleting[l] = struct{}{}
+	}
+	m.mu.Unlock()
+	if other != nil {
+		l.CloseHandlers()
+		return fmt.Errorf("%s is in two log directories: %s and %s; remove the one that is not current", tp, other.Dir(), l.Dir())
+	}
+	if k == deleting {
+		m.deleteLater(d, l)
+	}
+	return nil
+}
+
+// progressInterval is how often a long recovery says how far it is.
+const progressInterval = 5 * time.Second
+
+func (ld *loader) report(name string, done, total int, bytes int64) {
+	ld.progress.Lock()
+	defer ld.progress.Unlock()
+	now := ld.m.now()
+	if ld.progress.last.IsZero() {
+		ld.progress.last = now
+	}
+	if now.Sub(ld.progress.last) < progressInterval {
+		return
+	}
+	ld.progress.last = now
+	ld.m.logger.WithFields(logrus.Fields{"dir": ld.d.path, "log": name, "segments": done, "of_segments": total, "bytes": bytes,
+		"logs_done": ld.done.Load(), "of_logs": ld.total}).Info("recovering logs")
+}

@@ -2,38 +2,357 @@ package zkserver
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
 	"net"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
 )
 
 // Server is one coordination server. Several may run in one process, each with its own Options.Dir.
+//
+// Run has these goroutines: one that accepts connections, one that writes the log, one that ticks, sometimes one that
+// writes a snapshot, and two for every connection.
 type Server struct {
 	options  Options
+	logger   *logrus.Entry
 	listener net.Listener
+	store    *store
+	start    time.Time
+	workers  sync.WaitGroup
+
+	// mu guards the core, and is taken before a connection's own lock. It is never held across I/O.
+	mu struct {
+		sync.Mutex
+		core     *core
+		conns    map[*client]*conn
+		perHost  map[string]int
+		unlogged *sync.Cond // there are transactions to be logged, or the server stops
+		progress *sync.Cond // transactions have been answered, or the server stops
+		stopping bool
+	}
 }
 
 // New opens the data in o.Dir, repairing a torn end of its log, and begins to listen; connections are accepted once Run
 // is called. A Server whose Run is never called must be closed with Close.
 func New(o Options) (*Server, error) {
+	o.setDefaults()
+	if o.Dir == "" {
+		return nil, errors.New("zkserver: no directory given")
+	}
+	s := &Server{options: o, logger: o.Logger, start: o.Now()}
+	c := newCore(&o)
+	began := time.Now()
+	var err error
+	if s.store, err = openStore(o.Dir, o.NoSync, c, o.Logger); err != nil {
+		return nil, fmt.Errorf("open the coordination server's data: %w", err)
+	}
+	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
+		return nil, errors.Join(fmt.Errorf("coordination server: %w", err), s.store.close())
+	}
+	c.serve(s.now())
+	s.mu.core = c
+	s.mu.conns = make(map[*client]*conn)
+	s.mu.perHost = make(map[string]int)
+	s.mu.unlogged = sync.NewCond(&s.mu)
+	s.mu.progress = sync.NewCond(&s.mu)
+	s.logger.WithFields(logrus.Fields{
+		"address": s.listener.Addr().String(), "dir": o.Dir, "nodes": len(c.tree.nodes), "sessions": len(c.sessions.byID),
+		"zxid": fmt.Sprintf("%#x", c.lastZxid), "took": time.Since(began).Round(time.Microsecond).String(),
+	}).Info("coordination server opened")
+	return s, nil
+}
+
+func (o *Options) setDefaults() {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
-	l, err := net.Listen("tcp", o.Listen)
-	if err != nil {
-		return nil, err
+	if o.TickTime <= 0 {
+		o.TickTime = DefaultTickTime
 	}
-	return &Server{options: o, listener: l}, nil
+	o.TickTime = max(o.TickTime, time.Millisecond)
+	if o.MinSessionTimeout <= 0 {
+		o.MinSessionTimeout = 2 * o.TickTime
+	}
+	if o.MaxSessionTimeout <= 0 {
+		o.MaxSessionTimeout = 20 * o.TickTime
+	}
+	if o.MaxClientCnxns == 0 {
+		o.MaxClientCnxns = DefaultMaxClientCnxns
+	}
+	if o.MaxBuffer <= 0 {
+		o.MaxBuffer = DefaultMaxBuffer
+	}
+	if o.SnapshotBytes <= 0 {
+		o.SnapshotBytes = DefaultSnapshotBytes
+	}
+	if o.Logger == nil {
+		discard := logrus.New()
+		discard.SetOutput(io.Discard)
+		o.Logger = logrus.NewEntry(discard)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 }
 
 // Addr is the address the server listens on, for clients in the same machine or container.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
+// Close releases what New took. It is only for a server whose Run was not called.
+func (s *Server) Close() error { return errors.Join(s.listener.Close(), s.store.close()) }
+
+// now is the time of an event.
+func (s *Server) now() instant {
+	t := s.options.Now()
+	return instant{wallMs: t.UnixMilli(), elapsedMs: t.Sub(s.start).Milliseconds()}
+}
+
 // Run serves until ctx is cancelled or the log cannot be written, and returns when every goroutine of the server has
 // ended and its files are closed. It returns nil after a cancelled ctx. Sessions survive it: they are in the log, and a
 // server started on the same Dir gives their clients a whole timeout to come back.
 func (s *Server) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	logged := make(chan error, 1)
+	go func() { // ended by stop
+		logged <- s.writeLog()
+		cancel()
+	}()
+	s.workers.Go(func() { s.accept() })  // ended by stop, which closes the listener
+	s.workers.Go(func() { s.tick(ctx) }) // ended by ctx
 	<-ctx.Done()
-	return s.Close()
+	s.stop()
+	s.workers.Wait()
+	err := <-logged
+	if err == nil {
+		err = s.finalSnapshot()
+	}
+	return errors.Join(err, s.store.close())
 }
 
-// Close releases what New took. It is only for a server whose Run was not called.
-func (s *Server) Close() error { return s.listener.Close() }
+// stop makes every goroutine end: no new connections, no more requests, and the log is finished.
+func (s *Server) stop() {
+	s.listener.Close() // its error says that it is closed already
+	s.mu.Lock()
+	s.mu.stopping = true
+	for _, c := range s.mu.conns {
+		c.abort()
+	}
+	s.mu.unlogged.Broadcast()
+	s.mu.progress.Broadcast()
+	s.mu.Unlock()
+}
+
+func (s *Server) accept() {
+	for {
+		nc, err := s.listener.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			s.logger.WithError(err).Warn("could not accept a connection")
+			time.Sleep(10 * time.Millisecond) // out of file handles: wait for some to be closed
+			continue
+		}
+		c := newConn(s, nc)
+		if !s.register(c) {
+			nc.Close()
+			continue
+		}
+		s.workers.Go(c.read)
+		s.workers.Go(c.write)
+	}
+}
+
+// register enters a connection unless its host has too many already.
+func (s *Server) register(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.stopping {
+		return false
+	}
+	if limit := s.options.MaxClientCnxns; limit > 0 && s.mu.perHost[c.host] >= limit {
+		s.logger.WithFields(logrus.Fields{"client": c.host, "limit": limit}).Warn("refused a connection: too many from this host (maxClientCnxns)")
+		return false
+	}
+	s.mu.perHost[c.host]++
+	s.mu.conns[&c.client] = c
+	c.client.stats.establishedMs = s.now().wallMs
+	return true
+}
+
+func (s *Server) unregister(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.core.disconnected(&c.client)
+	delete(s.mu.conns, &c.client)
+	if s.mu.perHost[c.host]--; s.mu.perHost[c.host] == 0 {
+		delete(s.mu.perHost, c.host)
+	}
+	s.mu.progress.Broadcast()
+}
+
+// deliverLocked hands what the core has decided to the connections and to the log.
+func (s *Server) deliverLocked() {
+	core := s.mu.core
+	for i := range core.effects {
+		e := &core.effects[i]
+		if c := s.mu.conns[e.client]; c != nil {
+			c.send(e.frame, e.close)
+		}
+		*e = effect{}
+	}
+	core.effects = core.effects[:0]
+	if len(core.unlogged) > 0 {
+		s.mu.unlogged.Signal()
+	}
+}
+
+// Bounds of what may wait in memory. A connection that reaches one is not read from until there is room again.
+const (
+	maxWaiting  = 1000    // requests of one connection without an answer (ZooKeeper's globalOutstandingLimit)
+	maxUnlogged = 10_000  // transactions on their way to the log
+	maxUnsent   = 4 << 20 // bytes of one connection's answers
+)
+
+// connect and request hand a frame to the core, and wait while there is too much under way. They return false when
+// the connection has to end.
+func (s *Server) connect(c *conn, r connectRequest) bool {
+	var secret [16]byte
+	rand.Read(secret[:])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.stopping {
+		return false
+	}
+	s.mu.core.connected(s.now(), &c.client, r, secret)
+	s.deliverLocked()
+	return true
+}
+
+func (s *Server) request(c *conn, frame []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.mu.stopping && (c.client.waiting >= maxWaiting || len(s.mu.core.queue) >= maxUnlogged) {
+		s.mu.progress.Wait()
+	}
+	if s.mu.stopping {
+		return false
+	}
+	ok := s.mu.core.request(s.now(), &c.client, frame)
+	s.deliverLocked()
+	return ok
+}
+
+// tick ends sessions. Sessions expire at multiples of the tick only, so it need not look more often.
+func (s *Server) tick(ctx context.Context) {
+	tickMs := s.options.TickTime.Milliseconds()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		s.mu.Lock()
+		now := s.now()
+		s.mu.core.tick(now)
+		s.deliverLocked()
+		s.mu.Unlock()
+		next := (now.elapsedMs/tickMs + 1) * tickMs
+		timer.Reset(time.Duration(next-now.elapsedMs) * time.Millisecond)
+	}
+}
+
+// writeLog writes transactions as they come until the server stops and none is left. While one fsync is under way the
+// next transactions gather, and share the next one.
+func (s *Server) writeLog() error {
+	var snapshots sync.WaitGroup
+	defer snapshots.Wait()
+	snapshotDone := make(chan int64, 1) // its size; there is one at a time
+	snapshotDone <- 0
+	threshold := s.options.SnapshotBytes
+	var spare []*txn
+	for {
+		s.mu.Lock()
+		for len(s.mu.core.unlogged) == 0 && !s.mu.stopping {
+			s.mu.unlogged.Wait()
+		}
+		batch := s.mu.core.unlogged
+		if len(batch) == 0 {
+			s.mu.Unlock()
+			return nil
+		}
+		s.mu.core.unlogged = spare[:0]
+		s.mu.Unlock()
+
+		if err := s.store.append(batch); err != nil {
+			return fmt.Errorf("write the coordination server's log: %w", err)
+		}
+
+		s.mu.Lock()
+		s.mu.core.stats.logSyncs++
+		s.mu.core.logged(s.now(), len(batch))
+		s.deliverLocked()
+		s.mu.progress.Broadcast()
+		s.mu.Unlock()
+		clear(batch)
+		spare = batch
+
+		if s.store.size < threshold {
+			continue
+		}
+		select {
+		case size := <-snapshotDone:
+			threshold = max(s.options.SnapshotBytes, size) // writing the state costs no more than the log did
+			img, err := s.roll()
+			if err != nil {
+				return fmt.Errorf("begin a new log: %w", err)
+			}
+			snapshots.Go(func() { snapshotDone <- s.writeSnapshot(img) })
+		default:
+		}
+	}
+}
+
+// roll begins a new log and returns the state that it continues.
+func (s *Server) roll() (*image, error) {
+	s.mu.Lock()
+	img := s.mu.core.image()
+	s.mu.Unlock()
+	return img, s.store.roll(img.zxid)
+}
+
+// writeSnapshot returns the size of the snapshot. That it failed is no reason to stop: the logs have everything.
+func (s *Server) writeSnapshot(img *image) int64 {
+	began := time.Now()
+	size, err := s.store.writeSnapshot(img)
+	log := s.logger.WithFields(logrus.Fields{"nodes": len(img.nodes), "bytes": size, "took": time.Since(began).String()})
+	if err != nil {
+		log.WithError(err).Error("could not write a snapshot; the log keeps growing")
+	} else {
+		log.Debug("wrote a snapshot")
+	}
+	return size
+}
+
+// finalSnapshotBytes is how much log a stopping server leaves to be replayed at the next start.
+const finalSnapshotBytes = 512 << 10
+
+func (s *Server) finalSnapshot() error {
+	if s.store.size < finalSnapshotBytes {
+		return nil
+	}
+	img, err := s.roll()
+	if err != nil {
+		return err
+	}
+	s.writeSnapshot(img)
+	return nil
+}

@@ -1,0 +1,294 @@
+package zkserver
+
+// answerWrite answers the request that a transaction came from.
+func (c *core) answerWrite(now instant, p *pending, results []result) {
+	cl, x := p.client, p.txn
+	cl.waiting--
+	c.answered(cl, now, p.received, p.op, p.xid)
+	if p.op == opCreateSession {
+		c.send(cl, connectResponse(&cl.connect, x.timeout, x.session, x.secret[:]))
+		return
+	}
+	e := newFrame(96)
+	switch {
+	case p.op == opMulti && (x.op == opMulti || p.codes != nil):
+		e.replyHeader(p.xid, x.zxid, codeOK)
+		for i := range results {
+			e.multiResult(&results[i])
+		}
+		for _, code := range p.codes {
+			e.multiResult(&result{op: opError, code: code})
+		}
+		e.multiHeader(-1, true, -1)
+	case x.op == opError:
+		e.replyHeader(p.xid, x.zxid, x.code)
+	default:
+		e.replyHeader(p.xid, x.zxid, codeOK)
+		if len(results) > 0 {
+			e.writeResult(&results[0])
+		}
+	}
+	c.send(cl, e.endFrame())
+}
+
+func (e *encoder) multiHeader(op opcode, done bool, code Code) {
+	e.int32(int32(op))
+	e.bool(done)
+	e.int32(int32(code))
+}
+
+func (e *encoder) multiResult(r *result) {
+	e.multiHeader(r.op, false, r.code)
+	if r.op == opError {
+		e.int32(int32(r.code))
+		return
+	}
+	e.writeResult(r)
+}
+
+func (e *encoder) writeResult(r *result) {
+	switch r.op {
+	case opCreate:
+		e.string(r.path)
+	case opCreate2:
+		e.string(r.path)
+		e.stat(&r.stat)
+	case opSetData, opSetACL:
+		e.stat(&r.stat)
+	}
+}
+
+// answerRead carries out a request that changes nothing and answers it.
+func (c *core) answerRead(now instant, r request) {
+	cl := r.client
+	cl.waiting--
+	if cl.session == nil {
+		return // its connection ended while it waited
+	}
+	c.answered(cl, now, r.received, r.op, r.xid)
+	e := newFrame(128)
+	if r.op == opPing {
+		e.replyHeader(xidPing, c.tree.lastZxid, codeOK)
+		c.send(cl, e.endFrame())
+		return
+	}
+	// The header comes first but its code is known last: an error answers with a header alone.
+	e.replyHeader(r.xid, c.tree.lastZxid, codeOK)
+	d := decoder{b: r.body, max: c.maxBuffer}
+	code := c.readInto(&e, cl, r.op, &d)
+	if code != codeOK {
+		e = newFrame(16)
+		zxid := c.tree.lastZxid
+		if code == codeUnimplemented {
+			zxid = -1 // ZooKeeper answers before the request has got a zxid
+		}
+		e.replyHeader(r.xid, zxid, code)
+	}
+	c.send(cl, e.endFrame())
+	if code == codeUnimplemented {
+		c.closeClient(cl)
+	}
+}
+
+// readInto appends the answer to a read, or returns why there is none.
+func (c *core) readInto(e *encoder, cl *client, op opcode, d *decoder) Code {
+	switch op {
+	case opSetWatches:
+		return c.setWatches(cl, d)
+	case opCheckWatches, opRemoveWatches:
+		return c.checkWatches(cl, op, d)
+	case opExists, opGetData, opGetACL, opGetChildren, opGetChildren2, opSync:
+	default:
+		return codeUnimplemented
+	}
+	path, ok := d.string()
+	watch := false
+	if op != opGetACL && op != opSync {
+		watch = d.bool()
+	}
+	if d.err != nil {
+		return codeMarshallingError
+	}
+	if op == opSync {
+		if ok {
+			e.string(path)
+		} else {
+			e.int32(-1)
+		}
+		return codeOK
+	}
+	if !ok {
+		return codeMarshallingError
+	}
+	return c.readNode(e, cl, op, path, watch)
+}
+
+func (c *core) readNode(e *encoder, cl *client, op opcode, path string, watch bool) Code {
+	n := c.tree.get(path)
+	if op == opExists {
+		for i := range len(path) {
+			if path[i] == 0 {
+				return codeBadArguments
+			}
+		}
+		if watch { // also on a node that does not exist yet
+			c.tree.watches.add(kindData, path, cl)
+		}
+	}
+	if n == nil {
+		return codeNoNode
+	}
+	stat := n.stat()
+	perms := int32(permRead)
+	switch op {
+	case opExists: // needs no permission
+		e.stat(&stat)
+		return codeOK
+	case opGetACL:
+		perms = permRead | permAdmin
+	}
+	if !allowed(n.acl, perms, cl.auth) {
+		return codeNoAuth
+	}
+	switch op {
+	case opGetData:
+		if watch {
+			c.tree.watches.add(kindData, path, cl)
+		}
+		e.bytes(n.data)
+		e.stat(&stat)
+	case opGetACL:
+		acl := n.acl
+		if !allowed(acl, permAdmin, cl.auth) {
+			acl = maskDigests(acl)
+		}
+		e.acl(acl)
+		e.stat(&stat)
+	default:
+		if watch {
+			c.tree.watches.add(kindChild, path, cl)
+		}
+		e.strings(n.childNames())
+		if op == opGetChildren2 {
+			e.stat(&stat)
+		}
+	}
+	return codeOK
+}
+
+// setWatches sets the watches again that a client had on its connection before, and fires those that missed something.
+func (c *core) setWatches(cl *client, d *decoder) Code {
+	seen := d.int64()
+	data, dataOK := d.strings()
+	exist, existOK := d.strings()
+	child, childOK := d.strings()
+	if d.err != nil || !dataOK || !existOK || !childOK {
+		return codeMarshallingError
+	}
+	for _, path := range data {
+		switch n := c.tree.get(path); {
+		case n == nil:
+			c.send(cl, watchEvent(eventNodeDeleted, path))
+		case n.mzxid > seen:
+			c.send(cl, watchEvent(eventNodeDataChanged, path))
+		default:
+			c.tree.watches.add(kindData, path, cl)
+		}
+	}
+	for _, path := range exist {
+		if c.tree.get(path) != nil {
+			c.send(cl, watchEvent(eventNodeCreated, path))
+		} else {
+			c.tree.watches.add(kindData, path, cl)
+		}
+	}
+	for _, path := range child {
+		switch n := c.tree.get(path); {
+		case n == nil:
+			c.send(cl, watchEvent(eventNodeDeleted, path))
+		case n.pzxid > seen:
+			c.send(cl, watchEvent(eventNodeChildrenChanged, path))
+		default:
+			c.tree.watches.add(kindChild, path, cl)
+		}
+	}
+	return codeOK
+}
+
+// Kinds of watches in checkWatches and removeWatches (Watcher.WatcherType of 3.5).
+const (
+	watcherChildren = 1
+	watcherData     = 2
+	watcherAny      = 3
+)
+
+// checkWatches says whether the client has a watch, and removeWatches takes it away too (3.5).
+func (c *core) checkWatches(cl *client, op opcode, d *decoder) Code {
+	path, ok := d.string()
+	typ := d.int32()
+	if d.err != nil || !ok || typ < watcherChildren || typ > watcherAny {
+		return codeMarshallingError
+	}
+	found := false
+	for k, t := range map[watchKind]int32{kindChild: watcherChildren, kindData: watcherData} {
+		if typ != t && typ != watcherAny {
+			continue
+		}
+		if op == opRemoveWatches {
+			found = c.tree.watches.remove(k, path, cl) || found
+		} else {
+			found = c.tree.watches.has(k, path, cl) || found
+		}
+	}
+	if !found {
+		return codeNoWatcher
+	}
+	return codeOK
+}
+
+// authenticate handles an auth packet, which is answered at once and outside the order of requests, as in ZooKeeper.
+func (c *core) authenticate(cl *client, xid int32, d *decoder) bool {
+	d.int32() // type: unused
+	scheme, _ := d.string()
+	auth := d.bytes()
+	if d.err != nil {
+		return false
+	}
+	code := codeOK
+	switch {
+	case scheme == "digest" && auth != nil:
+		cl.addAuth(digestID(auth))
+	case scheme == "ip":
+		// The client has its address as an ID from the start.
+	default:
+		code = codeAuthFailed
+	}
+	e := newFrame(16)
+	e.replyHeader(xid, 0, code)
+	c.send(cl, e.endFrame())
+	if code != codeOK {
+		c.closeClient(cl)
+	}
+	return true
+}
+
+func (cl *client) addAuth(id ID) {
+	for _, have := range cl.auth {
+		if have == id {
+			return
+		}
+	}
+	cl.auth = append(cl.auth, id)
+}
+
+// sasl answers like a server without a SASL configuration: a null token.
+func (c *core) sasl(cl *client, xid int32, d *decoder) bool {
+	if d.bytes() == nil {
+		return false
+	}
+	e := newFrame(20)
+	e.replyHeader(xid, 0, codeOK)
+	e.bytes(nil)
+	c.send(cl, e.endFrame())
+	return true
+}

@@ -1,0 +1,5 @@
+package zkserver
+
+import "errors"
+
+var errInUse = errors.New("another coordination server uses this directory; stop it, or choose another directory")

@@ -324,10 +324,21 @@ func consumeSarama(v sarama.KafkaVersion) func(t testing.TB, bootstrap, topic st
 	}
 }
 
-// clusterUnderTest is the cluster that the client tests run against: momus, or the real thing when MOMUS_TEST_APACHE is set (to prove the tests themselves).
+// provesItself tells that the tests run against the real thing, to prove the tests: MOMUS_TEST_APACHE is set.
+func provesItself() bool { return os.Getenv("MOMUS_TEST_APACHE") != "" }
+
+// clusterUnderTest is one momus with its own coordination.
 func clusterUnderTest(t testing.TB) *testkit.Cluster {
-	if os.Getenv("MOMUS_TEST_APACHE") != "" {
+	if provesItself() {
 		return testkit.Kafka(t, 1, testkit.ZooKeeper(t, "zookeeper"))
 	}
 	return testkit.Quickstart(t, 1)
+}
+
+// brokerUnderTest is one momus on the given ZooKeeper.
+func brokerUnderTest(t testing.TB, id int, zookeeper string, lines ...string) *testkit.Cluster {
+	if provesItself() {
+		return testkit.Kafka(t, id, zookeeper, lines...)
+	}
+	return testkit.Broker(t, id, zookeeper, lines...)
 }

@@ -33,5 +33,5 @@ func TestWalkthroughOnQuickstart(t *testing.T) {
 }
 
 func TestWalkthroughOnOneBrokerAndRealZooKeeper(t *testing.T) {
-	walkthrough(t, testkit.Broker(t, 1, testkit.ZooKeeper(t, "zookeeper")), "seed-one-broker.yaml")
+	walkthrough(t, brokerUnderTest(t, 1, testkit.ZooKeeper(t, "zookeeper")), "seed-one-broker.yaml")
 }

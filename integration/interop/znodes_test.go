@@ -173,10 +173,7 @@ func TestZnodesAfterEachOperation(t *testing.T) {
 	}()
 	start := func(id int, zookeeper string, lines ...string) *testkit.Cluster {
 		lines = append(lines, "broker.rack=r1", "offsets.topic.num.partitions=2", "delete.topic.enable=true")
-		if os.Getenv("MOMUS_TEST_APACHE") != "" {
-			return testkit.Kafka(t, id, zookeeper, lines...)
-		}
-		return testkit.Broker(t, id, zookeeper, lines...)
+		return brokerUnderTest(t, id, zookeeper, lines...)
 	}
 	var c *testkit.Cluster
 	tool := func(class string, args ...string) func() {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 )
 
 // Peers is the directory with the jars and libraries of the real peers, made by `make interop`: kafka, zookeeper, clients-VERSION, python, node.
@@ -74,3 +76,34 @@ func Kafka(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
 	c.Restart(t)
 	return c
 }
+
+// AsKafka starts a real Apache Kafka 2.5.0 on the directory, id and port of a stopped broker that Broker or Kafka started.
+func (c *Cluster) AsKafka(t testing.TB) *Cluster {
+	t.Helper()
+	k := &Cluster{Dir: c.Dir, ZooKeeper: c.ZooKeeper, Bootstrap: c.Bootstrap}
+	k.args = Java(t, "kafka", "kafka.Kafka", filepath.Join(c.Dir, "server.properties"))
+	k.Restart(t)
+	return k
+}
+
+// SessionGone waits until the znode of a killed broker is gone.
+func SessionGone(t testing.TB, zookeeper string, broker int) {
+	t.Helper()
+	conn, events, err := zk.Connect([]string{zookeeper}, 10*time.Second, zk.WithLogger(quietZK{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	go func() {
+		for range events {
+		}
+	}()
+	Eventually(t, 30*time.Second, "the session of the killed broker ended", func() bool {
+		there, _, err := conn.Exists(fmt.Sprintf("/brokers/ids/%d", broker))
+		return err == nil && !there
+	})
+}
+
+type quietZK struct{}
+
+func (quietZK) Printf(string, ...any) {}

@@ -1,0 +1,167 @@
+package testkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Load is an idempotent producer (acks=all) that numbers its records in each partition, and a group member that commits what it read.
+type Load struct {
+	topic      string
+	partitions int32
+	cancel     context.CancelFunc
+	wg         sync.WaitGroup
+
+	mu    sync.Mutex
+	acked map[int32][]int64 // partition → offset of record i
+	total int
+	err   error
+}
+
+// StartLoad creates the topic and starts both.
+func StartLoad(t testing.TB, bootstrap, topic string, partitions int32) *Load {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &Load{topic: topic, partitions: partitions, cancel: cancel, acked: map[int32][]int64{}}
+	seeds := kgo.SeedBrokers(strings.Split(bootstrap, ",")...)
+	producer, err := kgo.NewClient(seeds, kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }), kgo.RecordDeliveryTimeout(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := "65536"
+	if _, err := kadm.NewClient(producer).CreateTopic(ctx, partitions, 1, map[string]*string{"segment.bytes": &small}, topic); err != nil {
+		t.Fatal(err)
+	}
+	for p := range partitions {
+		l.wg.Go(func() {
+			// Up to 50 records of a partition are under way; the callbacks of one partition come in order.
+			slots := make(chan struct{}, 50)
+			for i := 0; ctx.Err() == nil; i++ {
+				select {
+				case slots <- struct{}{}:
+				case <-ctx.Done():
+					return
+				}
+				producer.Produce(context.Background(), &kgo.Record{Partition: p, Value: fmt.Appendf(nil, "%d", i)}, func(r *kgo.Record, err error) {
+					l.mu.Lock()
+					defer l.mu.Unlock()
+					if err != nil {
+						l.err = errors.Join(l.err, err)
+					} else {
+						l.acked[p] = append(l.acked[p], r.Offset)
+						l.total++
+					}
+					<-slots
+				})
+			}
+		})
+	}
+	member, err := kgo.NewClient(seeds, kgo.ConsumeTopics(topic), kgo.ConsumerGroup("group-"+topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.AutoCommitInterval(100*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.wg.Go(func() {
+		for ctx.Err() == nil {
+			member.PollFetches(ctx)
+		}
+		member.Close() // commits
+	})
+	t.Cleanup(func() {
+		l.Stop()
+		producer.Close()
+	})
+	return l
+}
+
+// WaitAcked waits until n records in all are acknowledged.
+func (l *Load) WaitAcked(t testing.TB, n int) {
+	t.Helper()
+	Eventually(t, 60*time.Second, fmt.Sprintf("%d records acknowledged", n), func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.err != nil {
+			t.Fatalf("a record was refused: %v", l.err)
+		}
+		return l.total >= n
+	})
+}
+
+// Stop ends the load.
+func (l *Load) Stop() {
+	l.cancel()
+	l.wg.Wait()
+}
+
+// Check reads everything back: record i of a partition is "i" at the acknowledged offset, each once, in order, without gaps; the group's
+// committed offsets lie within the log and are not lost.
+func (l *Load) Check(t testing.TB, bootstrap string) {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ConsumeTopics(l.topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	adm := kadm.NewClient(cl)
+	var ends kadm.ListedOffsets
+	Eventually(t, 30*time.Second, "every partition of "+l.topic+" has a leader", func() bool { // a broker that has just started has no leaders yet
+		ends, err = adm.ListEndOffsets(ctx, l.topic)
+		return err == nil && ends.Error() == nil && len(ends[l.topic]) == int(l.partitions)
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := make([]int64, l.partitions)
+	for {
+		behind := false
+		for p := range l.partitions {
+			end, _ := ends.Lookup(l.topic, p)
+			behind = behind || next[p] < end.Offset
+		}
+		if !behind {
+			break
+		}
+		fs := cl.PollFetches(ctx)
+		if err := fs.Err0(); err != nil {
+			t.Fatal(err)
+		}
+		fs.EachRecord(func(r *kgo.Record) {
+			if r.Offset != next[r.Partition] || string(r.Value) != fmt.Sprint(r.Offset) {
+				t.Fatalf("partition %d: record %q at offset %d, expected %d there", r.Partition, r.Value, r.Offset, next[r.Partition])
+			}
+			next[r.Partition]++
+		})
+	}
+	for p, offsets := range l.acked {
+		for i, o := range offsets {
+			if o != int64(i) {
+				t.Fatalf("partition %d: record %d was acknowledged at offset %d", p, i, o)
+			}
+		}
+		if int64(len(offsets)) > next[p] {
+			t.Fatalf("partition %d: %d records acknowledged, %d there", p, len(offsets), next[p])
+		}
+	}
+	var committed kadm.OffsetResponses
+	Eventually(t, 30*time.Second, "the group's coordinator answers", func() bool {
+		committed, err = adm.FetchOffsets(ctx, "group-"+l.topic)
+		return err == nil
+	})
+	for p := range l.partitions {
+		o, ok := committed.Lookup(l.topic, p)
+		if !ok || o.At <= 0 || o.At > next[p] {
+			t.Fatalf("partition %d: committed offset %+v, the log ends at %d", p, o, next[p])
+		}
+	}
+	t.Logf("%d records acknowledged, all there", l.total)
+}

@@ -1,7 +1,19 @@
 package handler
 
 import (
+	"context"
+	"encoding/binary"
+	"reflect"
+	"runtime/debug"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/broker/metrics"
+	"momus/broker/network"
 	"momus/broker/protocol"
+	"momus/storage/kerr"
 )
 
 // Dispatcher executes requests for the network server: it implements network.Handler.
@@ -10,11 +22,161 @@ type Dispatcher struct {
 	table [protocol.Count]*api
 }
 
-// New makes a dispatcher; e must not change afterwards.
+// Kinds of Fetch requests, which have metrics of their own behind those of the APIs.
+const (
+	fetchConsumer = protocol.Count
+	fetchFollower = protocol.Count + 1
+)
+
+// RequestNames are the names that metrics.New needs, by index: the APIs by key, then the two kinds of Fetch.
+func RequestNames() []string {
+	names := make([]string, 0, protocol.Count+2)
+	for key := range protocol.Key(protocol.Count) {
+		names = append(names, protocol.Name(key))
+	}
+	return append(names, "FetchConsumer", "FetchFollower")
+}
+
+// New makes a dispatcher. It completes e, which must not change afterwards.
 func New(e *Env) *Dispatcher {
 	d := &Dispatcher{env: e}
+	if e.Now == nil {
+		e.Now = time.Now
+	}
+	if e.Logger == nil {
+		e.Logger = logrus.NewEntry(logrus.New())
+	}
+	if e.Metrics == nil {
+		e.Metrics = metrics.New(RequestNames(), e.Now)
+	}
+	e.apis = e.apis[:0]
 	for _, row := range rows() {
 		d.table[row.key] = &row
+		info, _ := protocol.Lookup(row.key)
+		e.apis = append(e.apis, info)
 	}
 	return d
+}
+
+func (d *Dispatcher) row(key protocol.Key) *api {
+	if key < 0 || key >= protocol.Count {
+		return nil
+	}
+	return d.table[key]
+}
+
+// Pipelined implements network.Handler.
+func (d *Dispatcher) Pipelined(frame []byte) bool {
+	if len(frame) < 2 {
+		return false
+	}
+	row := d.row(int16(binary.BigEndian.Uint16(frame)))
+	return row != nil && row.pipelined
+}
+
+// Serve implements network.Handler. What does not parse, and every API or version that the table does not have, closes the connection without an
+// answer, as Kafka does; the one exception is ApiVersions.
+func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, received time.Time, out *network.Output) (v network.Verdict, p network.Pending) {
+	s, _ := c.User.(*session)
+	if s == nil {
+		s = newSession()
+		c.User = s
+	}
+	r := &s.request
+	*r = Request{Conn: c, Received: received, Size: len(frame), session: s}
+	defer func() {
+		if x := recover(); x != nil {
+			d.panicked(r, x)
+			v, p = network.CloseConn, nil
+		}
+	}()
+	var err error
+	if r.Header, r.Raw, err = protocol.ParseHeader(frame); err != nil {
+		d.refused(r, err)
+		return network.CloseConn, nil
+	}
+	row := d.row(r.Key)
+	if row == nil {
+		d.refused(r, kerr.UnsupportedVersion)
+		return network.CloseConn, nil
+	}
+	out.Meta = network.Meta{API: r.Key, Version: r.Version, Size: r.Size, Received: received}
+	var reply Reply
+	if info, _ := protocol.Lookup(r.Key); !info.Supported(r.Version) {
+		if r.Key != protocol.ApiVersions {
+			d.refused(r, kerr.UnsupportedVersion)
+			return network.CloseConn, nil
+		}
+		reply = unsupportedAPIVersions(r)
+	} else {
+		if !row.raw {
+			if r.Body, err = protocol.DecodeRequest(r.Key, r.Version, r.Raw); err != nil {
+				d.refused(r, err)
+				return network.CloseConn, nil
+			}
+		}
+		if row.access == clusterAction && !d.env.allowed(r, OpClusterAction, ResourceCluster, ClusterName) {
+			reply = Respond(genericError(r, kerr.ClusterAuthorizationFailed))
+		} else {
+			reply = row.serve(ctx, d.env, r)
+		}
+	}
+	r.Body = nil
+	out.Meta.Served = d.env.Now()
+	out.Meta.Kind = r.kind
+	if reply.verdict != network.Answered {
+		return reply.verdict, reply.pending
+	}
+	out.Meta.Completed = out.Meta.Served
+	out.B = protocol.AppendResponseHeader(out.B, r.Key, r.Version, r.CorrelationID)
+	if reply.body != nil {
+		reply.body.AppendBody(out)
+	} else {
+		if r.Key != protocol.ApiVersions { // which may answer in another version than it was asked in
+			reply.response.SetVersion(r.Version)
+		}
+		out.B = reply.response.AppendTo(out.B)
+	}
+	return network.Answered, nil
+}
+
+// Sent implements network.Handler.
+func (d *Dispatcher) Sent(_ *network.Conn, out *network.Output, _ int64) {
+	m := &out.Meta
+	now := d.env.Now()
+	t := metrics.Times{Total: now.Sub(m.Received), Local: m.Served.Sub(m.Received), Remote: m.Completed.Sub(m.Served), Send: now.Sub(m.Completed)}
+	d.env.Metrics.Request(int(m.API)).Done(m.Version, m.Size, t)
+	if m.Kind > 0 {
+		d.env.Metrics.Request(int(m.Kind)).Done(m.Version, m.Size, t)
+	}
+}
+
+// Closed implements network.Handler.
+func (d *Dispatcher) Closed(*network.Conn) {}
+
+// refused logs a request that closes its connection.
+func (d *Dispatcher) refused(r *Request, err error) {
+	d.env.Logger.WithFields(requestFields(r)).WithError(err).Warn("closed a connection for its request")
+}
+
+func (d *Dispatcher) panicked(r *Request, x any) {
+	d.env.Metrics.Panics.Inc()
+	d.env.Logger.WithFields(requestFields(r)).WithField("panic", x).WithField("stack", string(debug.Stack())).Error("a request panicked")
+}
+
+func requestFields(r *Request) logrus.Fields {
+	return logrus.Fields{"connection": r.Conn.ID, "listener": r.Conn.Listener, "api": protocol.Name(r.Key), "version": r.Version,
+		"correlation_id": r.CorrelationID, "client_id": string(r.ClientID)}
+}
+
+// genericError is the response that says err at its top level, for requests that are refused as a whole.
+func genericError(r *Request, err *kerr.Error) kmsg.Response {
+	resp := r.Body.ResponseKind()
+	if d, ok := resp.(interface{ Default() }); ok {
+		d.Default()
+	}
+	if f := reflect.ValueOf(resp).Elem().FieldByName("ErrorCode"); f.IsValid() && f.CanSet() {
+		f.SetInt(int64(err.Code))
+	}
+	return resp
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/broker/metrics"
+	"momus/broker/protocol"
 	"momus/configs"
 )
 
@@ -21,9 +23,13 @@ type Env struct {
 	Now         func() time.Time
 	// Authorizer is nil when authorizer.class.name is not set: everything is allowed.
 	Authorizer Authorizer
+	// Metrics are those of RequestNames; New makes them when they are nil.
+	Metrics *metrics.Metrics
 
 	DataEnv
 	GroupEnv
 	AdminEnv
 	StorageEnv
+
+	apis []protocol.API // rows of the table, in key order; set by New
 }

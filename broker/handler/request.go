@@ -25,6 +25,7 @@ type Request struct {
 	Size int
 
 	session *session
+	kind    int16 // index of further metrics, see RequestNames; 0 none
 }
 
 // Listener is the name of the listener that the request came in on.
@@ -41,6 +42,7 @@ func (r *Request) Principal() string { return r.session.principal }
 
 // session is what the dispatcher keeps for a connection. Only one request touches it at a time.
 type session struct {
+	request   Request // the one being served
 	principal string
 	client    string            // the last client id, as clients hardly ever change it
 	names     map[string]string // interned topic names

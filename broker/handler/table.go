@@ -42,6 +42,7 @@ const (
 // rows is the table, in key order, one line a row.
 func rows() []api {
 	return []api{
+		{key: protocol.Metadata, serve: metadataAPI},
 		{key: protocol.ApiVersions, serve: apiVersions},
 	}
 }

@@ -21,10 +21,18 @@ type Output struct {
 	B      []byte
 	pieces []piece
 	extra  int64 // bytes in pieces
-	// Tag and Start are the handler's: it gets them back when the answer was sent.
-	Tag   any
-	Start time.Time
-	Sub   int
+	// Meta is the handler's: it gets it back when the answer was sent.
+	Meta Meta
+}
+
+// Meta is what a Handler notes about a request while it is answered.
+type Meta struct {
+	API, Version int16
+	Kind         int16 // of request, where an API has several
+	Size         int   // of the frame in bytes
+	Received     time.Time
+	Served       time.Time // when Serve was done
+	Completed    time.Time // when the answer was known
 }
 
 // piece is a range that goes out before B[at:].
@@ -64,7 +72,7 @@ func (o *Output) reset() {
 			r.Release()
 		}
 	}
-	o.pieces, o.extra, o.Tag = o.pieces[:0], 0, nil
+	o.pieces, o.extra = o.pieces[:0], 0
 	o.B = o.B[:0]
 	if cap(o.pieces) > maxKeptPieces {
 		o.pieces = nil

@@ -1,0 +1,170 @@
+package handler
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/broker/metadata"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// metadataAPI answers Metadata, v0-v9: v1 racks, controller id, is_internal, null for all topics; v2 cluster id; v3 throttle time; v4
+// allow_auto_topic_creation; v5 offline replicas; v6 LISTENER_NOT_FOUND; v7 leader epoch (KIP-320); v8 authorized operations (KIP-430);
+// v9 compact encoding. Topic:Describe is asked for each topic, Cluster:Create or Topic:Create to create one.
+//
+// Errors by topic: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE (just created), INVALID_TOPIC_EXCEPTION,
+// INVALID_REPLICATION_FACTOR; by partition: LEADER_NOT_AVAILABLE, LISTENER_NOT_FOUND, REPLICA_NOT_AVAILABLE (v0).
+func metadataAPI(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.MetadataRequest)
+	resp := kmsg.NewPtrMetadataResponse()
+	snapshot := e.Metadata.Snapshot()
+	m := metadataAnswer{e: e, r: r, req: req, snapshot: snapshot}
+
+	all := req.Topics == nil || r.Version == 0 && len(req.Topics) == 0
+	if all {
+		for _, name := range snapshot.Topics() {
+			if e.allowed(r, OpDescribe, ResourceTopic, name) {
+				resp.Topics = append(resp.Topics, m.topic(name, snapshot.Topic(name)))
+			}
+		}
+	} else {
+		resp.Topics = m.named(ctx)
+	}
+	for _, b := range snapshot.AliveBrokers() {
+		if ep, ok := b.Endpoint(r.Listener()); ok {
+			rb := kmsg.NewMetadataResponseBroker()
+			rb.NodeID, rb.Host, rb.Port = b.ID, ep.Host, ep.Port
+			if b.Rack != "" {
+				rb.Rack = &b.Rack
+			}
+			resp.Brokers = append(resp.Brokers, rb)
+		}
+	}
+	if snapshot.ClusterID != "" {
+		resp.ClusterID = &snapshot.ClusterID
+	}
+	resp.ControllerID = snapshot.ControllerID
+	resp.AuthorizedOperations = operationsNotAsked
+	if r.Version >= 8 && req.IncludeClusterAuthorizedOperations {
+		resp.AuthorizedOperations = 0
+		if e.allowed(r, OpDescribe, ResourceCluster, ClusterName) {
+			resp.AuthorizedOperations = e.authorizedOperations(r, clusterOperations, ResourceCluster, ClusterName)
+		}
+	}
+	return Respond(resp)
+}
+
+// metadataAnswer is what building an answer needs.
+type metadataAnswer struct {
+	e        *Env
+	r        *Request
+	req      *kmsg.MetadataRequest
+	snapshot *metadata.Snapshot
+}
+
+// named answers for the topics that the request names, each once, and creates those that are missing, if it may.
+func (m *metadataAnswer) named(ctx context.Context) []kmsg.MetadataResponseTopic {
+	topics := make([]kmsg.MetadataResponseTopic, 0, len(m.req.Topics))
+	seen := make(map[string]struct{}, len(m.req.Topics))
+	for _, t := range m.req.Topics {
+		name := ""
+		if t.Topic != nil {
+			name = *t.Topic
+		}
+		if _, twice := seen[name]; twice {
+			continue
+		}
+		seen[name] = struct{}{}
+		if !m.e.allowed(m.r, OpDescribe, ResourceTopic, name) {
+			topics = append(topics, m.failed(name, kerr.TopicAuthorizationFailed))
+			continue
+		}
+		if parts := m.snapshot.Topic(name); parts != nil {
+			topics = append(topics, m.topic(name, parts))
+			continue
+		}
+		topics = append(topics, m.failed(name, m.missing(ctx, name)))
+	}
+	return topics
+}
+
+// missing creates a topic that does not exist, or says why not.
+func (m *metadataAnswer) missing(ctx context.Context, name string) error {
+	c := m.e.Config()
+	mayCreate := (m.r.Version < 4 || m.req.AllowAutoTopicCreation) && c.AutoCreateTopicsEnable
+	if mayCreate && !m.e.allowed(m.r, OpCreate, ResourceCluster, ClusterName) && !m.e.allowed(m.r, OpCreate, ResourceTopic, name) {
+		return kerr.TopicAuthorizationFailed
+	}
+	var err error
+	switch {
+	case model.IsInternalTopic(name):
+		err = m.e.createInternalTopic(ctx, name)
+	case !mayCreate:
+		return kerr.UnknownTopicOrPartition
+	default:
+		err = m.e.createTopic(ctx, name, c.NumPartitions, int16(c.DefaultReplicationFactor), nil)
+	}
+	if err != nil {
+		return err
+	}
+	return kerr.LeaderNotAvailable
+}
+
+func (m *metadataAnswer) failed(name string, err error) kmsg.MetadataResponseTopic {
+	t := kmsg.NewMetadataResponseTopic()
+	t.Topic = &name
+	t.ErrorCode = kerr.Code(err)
+	t.IsInternal = model.IsInternalTopic(name)
+	t.AuthorizedOperations = operationsNotAsked
+	return t
+}
+
+func (m *metadataAnswer) topic(name string, parts []metadata.Partition) kmsg.MetadataResponseTopic {
+	t := kmsg.NewMetadataResponseTopic()
+	t.Topic = &name
+	t.IsInternal = model.IsInternalTopic(name)
+	t.AuthorizedOperations = operationsNotAsked
+	if m.r.Version >= 8 && m.req.IncludeTopicAuthorizedOperations {
+		t.AuthorizedOperations = m.e.authorizedOperations(m.r, topicOperations, ResourceTopic, name)
+	}
+	t.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(parts))
+	for i := range parts {
+		m.partition(&t.Partitions[i], &parts[i])
+	}
+	return t
+}
+
+func (m *metadataAnswer) partition(out *kmsg.MetadataResponseTopicPartition, p *metadata.Partition) {
+	out.Default()
+	out.Partition = p.ID
+	out.Leader = p.Leader
+	out.LeaderEpoch = p.LeaderEpoch
+	out.Replicas, out.ISR = p.Replicas, p.ISR
+	out.OfflineReplicas = p.OfflineReplicas
+	if m.r.Version == 0 {
+		// v0 lists only replicas that can be reached, and says so if that is not all.
+		out.Replicas, out.ISR = m.reachable(p.Replicas), m.reachable(p.ISR)
+	}
+	if _, ok := m.snapshot.Endpoint(p.Leader, m.r.Listener()); !ok {
+		out.Leader = model.NoLeader
+		out.ErrorCode = kerr.LeaderNotAvailable.Code
+		if m.r.Version >= 6 {
+			// Kafka 2.5 means a leader without this listener, but says so of a dead leader too.
+			out.ErrorCode = kerr.ListenerNotFound.Code
+		}
+	} else if m.r.Version == 0 && (len(out.Replicas) < len(p.Replicas) || len(out.ISR) < len(p.ISR)) {
+		out.ErrorCode = kerr.ReplicaNotAvailable.Code
+	}
+}
+
+func (m *metadataAnswer) reachable(ids []int32) []int32 {
+	out := make([]int32, 0, len(ids))
+	for _, id := range ids {
+		if _, ok := m.snapshot.Endpoint(id, m.r.Listener()); ok {
+			out = append(out, id)
+		}
+	}
+	return out
+}

@@ -1,0 +1,61 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"momus/configs"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// TopicCreator creates topics that a client asked about, through ZooKeeper, by this broker, whoever the controller is.
+type TopicCreator interface {
+	// CreateTopic writes the assignment (brokers sorted by id, racks used only if all have one) and the configs of a new topic.
+	// TOPIC_ALREADY_EXISTS when somebody else was faster, INVALID_TOPIC_EXCEPTION for a bad name, INVALID_REPLICATION_FACTOR
+	// with too few brokers alive.
+	CreateTopic(ctx context.Context, name string, partitions int32, replicationFactor int16, configs map[string]string) error
+}
+
+// internalTopic are the settings with which an internal topic is created.
+func internalTopic(name string, c *configs.Broker) (partitions int32, replicationFactor int16, config map[string]string) {
+	if name == model.OffsetsTopic {
+		return c.OffsetsTopicNumPartitions, c.OffsetsTopicReplicationFactor, map[string]string{
+			"segment.bytes":    strconv.Itoa(int(c.OffsetsTopicSegmentBytes)),
+			"compression.type": "producer",
+			"cleanup.policy":   "compact",
+		}
+	}
+	return c.TransactionStateLogNumPartitions, c.TransactionStateLogReplicationFactor, map[string]string{
+		"unclean.leader.election.enable": "false",
+		"compression.type":               "uncompressed",
+		"cleanup.policy":                 "compact",
+		"min.insync.replicas":            strconv.Itoa(int(c.TransactionStateLogMinISR)),
+		"segment.bytes":                  strconv.Itoa(int(c.TransactionStateLogSegmentBytes)),
+	}
+}
+
+// createInternalTopic creates an internal topic with its own settings. nil means that it will exist soon (LEADER_NOT_AVAILABLE for who asked);
+// INVALID_REPLICATION_FACTOR that too few brokers are alive.
+func (e *Env) createInternalTopic(ctx context.Context, name string) error {
+	partitions, factor, config := internalTopic(name, e.Config())
+	if alive := len(e.Metadata.Snapshot().AliveBrokers()); alive < int(factor) {
+		e.Logger.WithField("topic", name).WithField("alive_brokers", alive).WithField("replication_factor", factor).
+			Error("could not create an internal topic: too few brokers are alive")
+		return kerr.InvalidReplicationFactor
+	}
+	return e.createTopic(ctx, name, partitions, factor, config)
+}
+
+// createTopic creates a topic; that it exists already is no error.
+func (e *Env) createTopic(ctx context.Context, name string, partitions int32, factor int16, config map[string]string) error {
+	if e.TopicCreator == nil {
+		return kerr.UnknownTopicOrPartition
+	}
+	err := e.TopicCreator.CreateTopic(ctx, name, partitions, factor, config)
+	if errors.Is(err, kerr.TopicAlreadyExists) {
+		return nil
+	}
+	return err
+}

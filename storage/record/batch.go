@@ -250,12 +250,15 @@ func (b Batch) setMaxTimestamp(t TimestampType, ts int64) {
 	if b.Magic() == Magic0 || (b.TimestampType() == t && b.MaxTimestamp() == ts) {
 		return
 	}
-	attr, pos := posLegacyAttributes, posLegacyTimestamp
+	// As Kafka does, bits that have no meaning are cleared on the way.
 	if b.Magic() >= Magic2 {
-		attr, pos = posAttributes+1, posMaxTs
+		b[posAttributes] = 0
+		b[posAttributes+1] = b[posAttributes+1]&(attrCodecMask|attrTransactional|attrControl) | byte(t)<<3
+		b.put64(posMaxTs, ts)
+	} else {
+		b[posLegacyAttributes] = b[posLegacyAttributes]&attrCodecMask | byte(t)<<3
+		b.put64(posLegacyTimestamp, ts)
 	}
-	b[attr] = b[attr]&^attrTimestampType | byte(t)<<3
-	b.put64(pos, ts)
 	b.updateCRC()
 }
 

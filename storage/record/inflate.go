@@ -63,6 +63,7 @@ type inflater struct {
 	started bool
 	stream  bool // zstd: fallen back to streaming
 	br      bytes.Reader
+	pending error // gzip: what ended the member
 	gz      *gzip.Reader
 	zall    *zstd.Decoder
 	zstream *zstd.Decoder
@@ -78,7 +79,7 @@ func (d *Decoder) inflate(payload []byte, codec Codec, magic int8) *inflater {
 		f = &inflater{d: d}
 	}
 	f.codec, f.magic = codec, magic
-	f.total, f.started, f.stream = 0, false, false
+	f.total, f.started, f.stream, f.pending = 0, false, false, nil
 	f.limit = max(d.maxBytes, maxRatio*len(payload))
 	if codec == None {
 		f.src, f.cur = nil, payload
@@ -169,18 +170,22 @@ func (f *inflater) chunkGzip() error {
 			f.gz = new(gzip.Reader)
 		}
 		if err := f.gz.Reset(&f.br); err != nil {
-			return noEOF(err)
+			return fmt.Errorf("header: %v", err)
 		}
 		f.gz.Multistream(false)
 	}
-	buf := f.room(streamChunk)
-	n, err := f.gz.Read(buf)
-	f.cur = buf[:n]
+	if f.pending == nil {
+		buf := f.room(streamChunk)
+		n, err := f.gz.Read(buf)
+		f.cur, f.pending = buf[:n], err
+		if n > 0 || err == nil {
+			return nil // what was read first, the error next time
+		}
+	}
+	err := f.pending
+	f.pending = nil
 	if err != io.EOF {
 		return err
-	}
-	if n > 0 {
-		return nil // the end comes again
 	}
 	if f.br.Len() == 0 {
 		return io.EOF

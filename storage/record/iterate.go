@@ -176,9 +176,11 @@ func (f *inflater) end() error {
 	}
 }
 
-// premature turns the end of the payload into the error for records that are missing.
+// premature turns the end of the payload into the error for records that are missing. A gzip stream that is cut off counts as
+// its end, as in Java; those of the other codecs are faults of the stream.
 func premature(err error) error {
-	if err == io.EOF {
+	var d *DecompressError
+	if err == io.EOF || errors.As(err, &d) && d.Codec == Gzip && errors.Is(err, io.ErrUnexpectedEOF) {
 		return errEOF
 	}
 	return err

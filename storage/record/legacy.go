@@ -79,7 +79,7 @@ func (b Batch) forEachLegacy(d *Decoder, fn func(r *Record) error) error {
 		if err != nil {
 			return err
 		}
-		r.Offset, r.Timestamp, r.Key, r.Value = w.offset(inner), w.timestamp(inner), key, value
+		r.Offset, r.Timestamp, r.Key, r.Value = w.offset(inner), innerTimestamp(b, inner), key, value
 		if err := fn(&r); err != nil {
 			return err
 		}
@@ -169,10 +169,10 @@ func (w *wrapper) next() (Batch, bool) {
 // offset is the absolute offset of an inner message.
 func (w *wrapper) offset(m Batch) int64 { return w.base + m.BaseOffset() }
 
-// timestamp is that of an inner message; a wrapper with LogAppendTime overrides it.
-func (w *wrapper) timestamp(m Batch) int64 {
-	if m.Magic() == Magic1 && w.outer.TimestampType() == LogAppendTime {
-		return w.outer.MaxTimestamp()
+// innerTimestamp is the timestamp of message m of outer (which may be m itself); a wrapper with LogAppendTime overrides it.
+func innerTimestamp(outer, m Batch) int64 {
+	if m.Magic() == Magic1 && outer.TimestampType() == LogAppendTime {
+		return outer.MaxTimestamp()
 	}
 	return m.MaxTimestamp()
 }

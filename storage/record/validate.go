@@ -158,7 +158,7 @@ func (v *validator) legacy(b Batch, keep func(r *Record)) error {
 		if m.Magic() != b.Magic() {
 			v.records++
 			v.reject(i, fmt.Sprintf("Record %s's magic does not match outer magic %d in topic partition %s.",
-				describeMessage(m, w.offset(m), b.TimestampType()), b.Magic(), v.p.TopicPartition))
+				describeMessage(m, w.offset(m), b), b.Magic(), v.p.TopicPartition))
 			continue
 		}
 		if err := verifyInner(m, v.p.TopicPartition); err != nil {
@@ -178,10 +178,7 @@ func (v *validator) message(outer, m Batch, i int32, offset int64, keep func(r *
 	}
 	expected := int64(v.records)
 	v.records++
-	ts, marked := m.MaxTimestamp(), outer.TimestampType() == LogAppendTime
-	if marked && m.Magic() == Magic1 {
-		ts = outer.MaxTimestamp()
-	}
+	ts, marked := innerTimestamp(outer, m), outer.TimestampType() == LogAppendTime
 	switch {
 	case v.compact && key == nil:
 		v.noKey(i)
@@ -190,14 +187,14 @@ func (v *validator) message(outer, m Batch, i int32, offset int64, keep func(r *
 		v.badTimestamp(i, offset, ts)
 		return nil
 	case marked:
-		v.badType(i, describeMessage(m, offset, outer.TimestampType()))
+		v.badType(i, describeMessage(m, offset, outer))
 		return nil
 	}
 	if m.Magic() > Magic0 && ts > v.maxTimestamp {
 		v.maxTimestamp, v.maxOffset = ts, expected
 	}
 	if v.compressed && m.Magic() > Magic0 && v.toMagic > Magic0 && offset != expected {
-		v.badOffset(i, describeMessage(m, offset, outer.TimestampType()), expected)
+		v.badOffset(i, describeMessage(m, offset, outer), expected)
 		return nil
 	}
 	if keep != nil && len(v.errs) == 0 {
@@ -243,11 +240,11 @@ func (v *validator) badOffset(i int32, record string, expected int64) {
 }
 
 // describeMessage is how Kafka prints a message of magic 0 or 1.
-func describeMessage(m Batch, offset int64, t TimestampType) string {
+func describeMessage(m Batch, offset int64, outer Batch) string {
 	key, value, _ := legacyFields(m)
 	ts := ""
 	if m.Magic() > Magic0 {
-		ts = fmt.Sprintf("%s=%d, ", t, m.MaxTimestamp())
+		ts = fmt.Sprintf("%s=%d, ", outer.TimestampType(), innerTimestamp(outer, m))
 	}
 	return fmt.Sprintf("LegacyRecordBatch(offset=%d, Record(magic=%d, attributes=%d, compression=NONE, crc=%d, %skey=%d bytes, value=%d bytes))",
 		offset, m.Magic(), m.attributes(), m.CRC(), ts, len(key), len(value))

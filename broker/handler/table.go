@@ -43,6 +43,18 @@ const (
 func rows() []api {
 	return []api{
 		{key: protocol.Metadata, serve: metadataAPI},
+		{key: protocol.OffsetCommit, serve: offsetCommit},
+		{key: protocol.OffsetFetch, serve: offsetFetch},
+		{key: protocol.FindCoordinator, serve: findCoordinator},
+		{key: protocol.JoinGroup, serve: joinGroup},
+		{key: protocol.Heartbeat, serve: heartbeat},
+		{key: protocol.LeaveGroup, serve: leaveGroup},
+		{key: protocol.SyncGroup, serve: syncGroup},
+		{key: protocol.DescribeGroups, serve: describeGroups},
+		{key: protocol.ListGroups, serve: listGroups},
 		{key: protocol.ApiVersions, serve: apiVersions},
+		{key: protocol.InitProducerId, serve: initProducerID},
+		{key: protocol.DeleteGroups, serve: deleteGroups},
+		{key: protocol.OffsetDelete, serve: offsetDelete},
 	}
 }

@@ -1,0 +1,70 @@
+package handler
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// The types of coordinators that a client can look for.
+const (
+	groupCoordinator       int8 = 0
+	transactionCoordinator int8 = 1
+)
+
+// findCoordinator answers FindCoordinator, v0-v3: the leader of the partition of the internal topic that owns the key. v1 added the
+// type of the coordinator and error_message ("NONE" on success). Rights: Group:Describe, TransactionalId:Describe. A missing
+// offsets topic is created; until its leader is known, and for transactions, the answer is COORDINATOR_NOT_AVAILABLE.
+func findCoordinator(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.FindCoordinatorRequest)
+	var endpoint model.Endpoint
+	node := int32(-1)
+	var err *kerr.Error
+	switch {
+	case req.CoordinatorType == groupCoordinator && !e.allowed(r, OpDescribe, ResourceGroup, req.CoordinatorKey):
+		err = kerr.GroupAuthorizationFailed
+	case req.CoordinatorType == transactionCoordinator && !e.allowed(r, OpDescribe, ResourceTransactionalID, req.CoordinatorKey):
+		err = kerr.TransactionalIDAuthorizationFailed
+	case req.CoordinatorType == groupCoordinator:
+		node, endpoint, err = e.findGroupCoordinator(ctx, r, req.CoordinatorKey)
+	case req.CoordinatorType == transactionCoordinator:
+		err = kerr.CoordinatorNotAvailable
+	default:
+		err = kerr.UnknownServerError
+	}
+	resp := kmsg.NewPtrFindCoordinatorResponse()
+	message := "NONE"
+	if err != nil {
+		message = err.Message
+	}
+	resp.ErrorCode, resp.ErrorMessage = kerr.Code(err), &message
+	resp.NodeID, resp.Host, resp.Port = node, endpoint.Host, endpoint.Port
+	if err != nil {
+		resp.NodeID, resp.Host, resp.Port = -1, "", -1
+	}
+	return Respond(resp)
+}
+
+func (e *Env) findGroupCoordinator(ctx context.Context, r *Request, id string) (int32, model.Endpoint, *kerr.Error) {
+	snapshot := e.Cluster()
+	if len(snapshot.Topic(model.OffsetsTopic)) == 0 {
+		if e.CreateInternalTopic != nil {
+			if err := e.CreateInternalTopic(ctx, model.OffsetsTopic); err != nil {
+				e.Logger.WithError(err).WithField("topic", model.OffsetsTopic).Warn("internal topic not created")
+			}
+		}
+		return -1, model.Endpoint{}, kerr.CoordinatorNotAvailable
+	}
+	p, ok := snapshot.Partition(model.TopicPartition{Topic: model.OffsetsTopic, Partition: e.Groups.PartitionFor(id)})
+	if !ok {
+		return -1, model.Endpoint{}, kerr.CoordinatorNotAvailable
+	}
+	endpoint, ok := snapshot.Endpoint(p.Leader, r.Listener())
+	if !ok {
+		return -1, model.Endpoint{}, kerr.CoordinatorNotAvailable
+	}
+	return p.Leader, endpoint, nil
+}

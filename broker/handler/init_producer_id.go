@@ -1,0 +1,51 @@
+package handler
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/storage/kerr"
+)
+
+// initProducerID answers InitProducerId, v0-v3: an id for an idempotent producer. v3 added the producer's current id and epoch (KIP-360),
+// of which both or none must be given. Rights: Cluster:IdempotentWrite, or TransactionalId:Write. Transactional ids are checked, then
+// answered COORDINATOR_NOT_AVAILABLE: there is no transaction coordinator.
+func initProducerID(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.InitProducerIDRequest)
+	resp := kmsg.NewPtrInitProducerIDResponse()
+	resp.ProducerID, resp.ProducerEpoch = -1, -1
+	if err := e.admitInitProducerID(r, req); err != nil {
+		resp.ErrorCode = err.Code
+		return Respond(resp)
+	}
+	id, err := e.ProducerIDs.Next(ctx)
+	if err != nil {
+		// Every client tries again on this code; most give up on one that is not retriable.
+		e.Logger.WithError(err).Warn("producer id not assigned")
+		resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
+		return Respond(resp)
+	}
+	resp.ProducerID, resp.ProducerEpoch = id, 0
+	return Respond(resp)
+}
+
+// admitInitProducerID is what keeps the request from getting an id.
+func (e *Env) admitInitProducerID(r *Request, req *kmsg.InitProducerIDRequest) *kerr.Error {
+	id := req.TransactionalID
+	switch {
+	case id != nil && !e.allowed(r, OpWrite, ResourceTransactionalID, *id):
+		return kerr.TransactionalIDAuthorizationFailed
+	case id == nil && !e.allowed(r, OpIdempotentWrite, ResourceCluster, ClusterName):
+		return kerr.ClusterAuthorizationFailed
+	case (req.ProducerID == -1) != (req.ProducerEpoch == -1):
+		return kerr.InvalidRequest
+	case id == nil:
+		return nil
+	case *id == "":
+		return kerr.InvalidRequest
+	case req.TransactionTimeoutMillis <= 0 || req.TransactionTimeoutMillis > e.Config().TransactionMaxTimeoutMs:
+		return kerr.InvalidTransactionTimeout
+	}
+	return kerr.CoordinatorNotAvailable
+}

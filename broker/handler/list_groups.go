@@ -1,0 +1,24 @@
+package handler
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/storage/kerr"
+)
+
+// listGroups answers ListGroups, v0-v3: the groups of this broker. Rights: Cluster:Describe shows all, else those with Group:Describe.
+// COORDINATOR_LOAD_IN_PROGRESS comes with the groups that are loaded.
+func listGroups(ctx context.Context, e *Env, r *Request) Reply {
+	result := e.Groups.List(ctx)
+	resp := kmsg.NewPtrListGroupsResponse()
+	resp.ErrorCode = kerr.Code(result.Err)
+	all := e.allowed(r, OpDescribe, ResourceCluster, ClusterName)
+	for _, g := range result.Groups {
+		if all || e.allowed(r, OpDescribe, ResourceGroup, g.Group) {
+			resp.Groups = append(resp.Groups, kmsg.ListGroupsResponseGroup{Group: g.Group, ProtocolType: g.ProtocolType})
+		}
+	}
+	return Respond(resp)
+}

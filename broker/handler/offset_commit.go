@@ -1,0 +1,107 @@
+package handler
+
+import (
+	"context"
+	"fmt"
+	"unicode/utf16"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/coordinator/group"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// offsetCommit answers OffsetCommit, v0-v8, when the offsets are durable. v0 stores them in ZooKeeper; v1 has a timestamp per partition;
+// v2-v4 a retention time; v6 added leader epochs, v7 instance ids (KIP-345). Rights: Group:Read, and Topic:Read per partition
+// (TOPIC_AUTHORIZATION_FAILED there); partitions that do not exist get UNKNOWN_TOPIC_OR_PARTITION; the others are committed.
+func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.OffsetCommitRequest)
+	resp := kmsg.NewPtrOffsetCommitResponse()
+	resp.Topics = make([]kmsg.OffsetCommitResponseTopic, len(req.Topics))
+	c := &group.CommitRequest{
+		Group: req.Group, Generation: req.Generation, MemberID: req.MemberID, InstanceID: req.InstanceID,
+		ProducerID: -1, ProducerEpoch: -1,
+	}
+	var refused *kerr.Error
+	switch {
+	case !e.allowed(r, OpRead, ResourceGroup, req.Group):
+		refused = kerr.GroupAuthorizationFailed
+	case e.staticRefused(req.InstanceID):
+		refused = kerr.UnsupportedVersion
+	}
+	nowMs := r.Received.UnixMilli()
+	var slots []*int16 // where the errors of c.Offsets go
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		resp.Topics[i].Topic = t.Topic
+		resp.Topics[i].Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, len(t.Partitions))
+		for j := range t.Partitions {
+			p, out := &t.Partitions[j], &resp.Topics[i].Partitions[j]
+			out.Partition = p.Partition
+			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
+			err := refused
+			if err == nil {
+				err = e.topicPartitionError(r, OpRead, tp)
+			}
+			if err != nil {
+				out.ErrorCode = err.Code
+				continue
+			}
+			o := group.Offset{
+				TP: tp, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Metadata: orEmpty(p.Metadata),
+				CommitTimestamp: -1, ExpireTimestamp: -1,
+			}
+			if req.Version == 1 {
+				o.CommitTimestamp = p.Timestamp
+			}
+			if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis != -1 {
+				o.ExpireTimestamp = nowMs + req.RetentionTimeMillis
+			}
+			c.Offsets = append(c.Offsets, o)
+			slots = append(slots, &out.ErrorCode)
+		}
+	}
+	if len(c.Offsets) == 0 {
+		return Respond(resp)
+	}
+	var errs []*kerr.Error
+	if req.Version == 0 {
+		errs = e.commitToZooKeeper(ctx, c)
+	} else {
+		errs = e.Groups.CommitOffsets(ctx, c).Errs
+	}
+	for i, err := range errs {
+		if err != nil {
+			*slots[i] = err.Code
+		}
+	}
+	return Respond(resp)
+}
+
+// commitToZooKeeper stores offsets as clients before 0.8.2 expect it.
+func (e *Env) commitToZooKeeper(ctx context.Context, c *group.CommitRequest) []*kerr.Error {
+	errs := make([]*kerr.Error, len(c.Offsets))
+	for i := range c.Offsets {
+		o := &c.Offsets[i]
+		if len(utf16.Encode([]rune(o.Metadata))) > int(e.Config().OffsetMetadataMaxBytes) {
+			errs[i] = kerr.OffsetMetadataTooLarge
+			continue
+		}
+		if err := e.zooKeeperOffsets(func(s group.OffsetStore) error {
+			return s.CommitOffset(ctx, c.Group, o.TP, o.Offset)
+		}); err != nil {
+			errs[i] = kerr.Of(err)
+		}
+	}
+	return errs
+}
+
+// zooKeeperOffsets runs do on the store of version 0 offsets.
+func (e *Env) zooKeeperOffsets(do func(s group.OffsetStore) error) error {
+	s := e.Groups.ZooKeeper()
+	if s == nil {
+		return fmt.Errorf("offsets in ZooKeeper are not served: %w", kerr.CoordinatorNotAvailable)
+	}
+	return do(s)
+}

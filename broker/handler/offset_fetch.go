@@ -1,0 +1,130 @@
+package handler
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/coordinator/group"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// offsetFetch answers OffsetFetch, v0-v7. v0 reads ZooKeeper; v2 added "all topics" (null) and the top-level error; v5 leader epochs;
+// v7 require_stable (KIP-447). Rights: Group:Describe, and Topic:Describe per partition (TOPIC_AUTHORIZATION_FAILED there; such
+// partitions are left out of "all"). Errors of the coordinator are at the top from v2 on, with no topics, else in each partition.
+func offsetFetch(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.OffsetFetchRequest)
+	if !e.allowed(r, OpDescribe, ResourceGroup, req.Group) {
+		return Respond(offsetFetchError(req, kerr.GroupAuthorizationFailed))
+	}
+	if req.Topics == nil && req.Version >= 2 {
+		return offsetFetchAll(ctx, e, r, req)
+	}
+	f := &group.FetchOffsetsRequest{Group: req.Group, RequireStable: req.RequireStable}
+	denied := map[string]bool{}
+	for _, t := range req.Topics {
+		if !e.allowed(r, OpDescribe, ResourceTopic, t.Topic) {
+			denied[t.Topic] = true
+			continue
+		}
+		for _, p := range t.Partitions {
+			f.Partitions = append(f.Partitions, model.TopicPartition{Topic: t.Topic, Partition: p})
+		}
+	}
+	var offsets []group.FetchedOffset
+	if req.Version == 0 {
+		offsets = e.fetchFromZooKeeper(ctx, f)
+	} else {
+		result := e.Groups.FetchOffsets(ctx, f)
+		if result.Err != nil {
+			return Respond(offsetFetchError(req, result.Err))
+		}
+		offsets = result.Offsets
+	}
+	resp := kmsg.NewPtrOffsetFetchResponse()
+	resp.Topics = make([]kmsg.OffsetFetchResponseTopic, len(req.Topics))
+	for i, t := range req.Topics {
+		resp.Topics[i].Topic = t.Topic
+		resp.Topics[i].Partitions = make([]kmsg.OffsetFetchResponseTopicPartition, len(t.Partitions))
+		for j, p := range t.Partitions {
+			f := group.FetchedOffset{TP: model.TopicPartition{Topic: t.Topic, Partition: p}, Offset: -1, LeaderEpoch: -1}
+			if denied[t.Topic] {
+				f.Err = kerr.TopicAuthorizationFailed
+			} else {
+				f, offsets = offsets[0], offsets[1:]
+			}
+			resp.Topics[i].Partitions[j] = fetchedOffset(&f)
+		}
+	}
+	return Respond(resp)
+}
+
+// offsetFetchAll answers with all offsets of the group.
+func offsetFetchAll(ctx context.Context, e *Env, r *Request, req *kmsg.OffsetFetchRequest) Reply {
+	result := e.Groups.FetchOffsets(ctx, &group.FetchOffsetsRequest{Group: req.Group, All: true, RequireStable: req.RequireStable})
+	if result.Err != nil {
+		return Respond(offsetFetchError(req, result.Err))
+	}
+	resp := kmsg.NewPtrOffsetFetchResponse()
+	for i := range result.Offsets { // sorted by topic
+		f := &result.Offsets[i]
+		if !e.allowed(r, OpDescribe, ResourceTopic, f.TP.Topic) {
+			continue
+		}
+		if n := len(resp.Topics); n == 0 || resp.Topics[n-1].Topic != f.TP.Topic {
+			resp.Topics = append(resp.Topics, kmsg.OffsetFetchResponseTopic{Topic: f.TP.Topic})
+		}
+		t := &resp.Topics[len(resp.Topics)-1]
+		t.Partitions = append(t.Partitions, fetchedOffset(f))
+	}
+	return Respond(resp)
+}
+
+func fetchedOffset(f *group.FetchedOffset) kmsg.OffsetFetchResponseTopicPartition {
+	return kmsg.OffsetFetchResponseTopicPartition{
+		Partition: f.TP.Partition, Offset: f.Offset, LeaderEpoch: f.LeaderEpoch, Metadata: &f.Metadata, ErrorCode: kerr.Code(f.Err),
+	}
+}
+
+// offsetFetchError is the answer when nothing can be fetched.
+func offsetFetchError(req *kmsg.OffsetFetchRequest, err *kerr.Error) *kmsg.OffsetFetchResponse {
+	resp := kmsg.NewPtrOffsetFetchResponse()
+	resp.ErrorCode = err.Code
+	if req.Version >= 2 {
+		return resp
+	}
+	for _, t := range req.Topics {
+		out := kmsg.OffsetFetchResponseTopic{Topic: t.Topic}
+		for _, p := range t.Partitions {
+			f := group.FetchedOffset{TP: model.TopicPartition{Partition: p}, Offset: -1, LeaderEpoch: -1, Err: err}
+			out.Partitions = append(out.Partitions, fetchedOffset(&f))
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}
+
+// fetchFromZooKeeper reads offsets as clients before 0.8.2 expect it: a partition that does not exist, and one without an offset, are
+// UNKNOWN_TOPIC_OR_PARTITION.
+func (e *Env) fetchFromZooKeeper(ctx context.Context, r *group.FetchOffsetsRequest) []group.FetchedOffset {
+	offsets := make([]group.FetchedOffset, len(r.Partitions))
+	for i, tp := range r.Partitions {
+		f := &offsets[i]
+		*f = group.FetchedOffset{TP: tp, Offset: -1, LeaderEpoch: -1, Err: kerr.UnknownTopicOrPartition}
+		if _, ok := e.Cluster().Partition(tp); !ok {
+			continue
+		}
+		err := e.zooKeeperOffsets(func(s group.OffsetStore) error {
+			offset, ok, err := s.FetchOffset(ctx, r.Group, tp)
+			if err == nil && ok {
+				f.Offset, f.Err = offset, nil
+			}
+			return err
+		})
+		if err != nil {
+			f.Err = kerr.Of(err)
+		}
+	}
+	return offsets
+}

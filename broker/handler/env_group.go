@@ -1,9 +1,6 @@
 package handler
 
 import (
-	"context"
-
-	"momus/broker/metadata"
 	"momus/coordinator/group"
 	"momus/coordinator/txn"
 )
@@ -14,9 +11,4 @@ type GroupEnv struct {
 	Groups *group.Coordinator
 	// ProducerIDs hands out the ids of idempotent producers.
 	ProducerIDs *txn.ProducerIDs
-	// Cluster is the current snapshot of the metadata cache.
-	Cluster func() *metadata.Snapshot
-	// CreateInternalTopic creates an internal topic that is missing, as Metadata does (protocol.md 7.1), without waiting for its
-	// leaders; nil: nothing is created.
-	CreateInternalTopic func(ctx context.Context, topic string) error
 }

@@ -49,12 +49,10 @@ func findCoordinator(ctx context.Context, e *Env, r *Request) Reply {
 }
 
 func (e *Env) findGroupCoordinator(ctx context.Context, r *Request, id string) (int32, model.Endpoint, *kerr.Error) {
-	snapshot := e.Cluster()
+	snapshot := e.Metadata.Snapshot()
 	if len(snapshot.Topic(model.OffsetsTopic)) == 0 {
-		if e.CreateInternalTopic != nil {
-			if err := e.CreateInternalTopic(ctx, model.OffsetsTopic); err != nil {
-				e.Logger.WithError(err).WithField("topic", model.OffsetsTopic).Warn("internal topic not created")
-			}
+		if err := e.createInternalTopic(ctx, model.OffsetsTopic); err != nil {
+			e.Logger.WithError(err).WithField("topic", model.OffsetsTopic).Warn("internal topic not created")
 		}
 		return -1, model.Endpoint{}, kerr.CoordinatorNotAvailable
 	}

@@ -17,7 +17,7 @@ func (e *Env) topicPartitionError(r *Request, op Operation, tp model.TopicPartit
 	if !e.allowed(r, op, ResourceTopic, tp.Topic) {
 		return kerr.TopicAuthorizationFailed
 	}
-	if _, ok := e.Cluster().Partition(tp); !ok {
+	if _, ok := e.Metadata.Snapshot().Partition(tp); !ok {
 		return kerr.UnknownTopicOrPartition
 	}
 	return nil

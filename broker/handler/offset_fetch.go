@@ -112,7 +112,7 @@ func (e *Env) fetchFromZooKeeper(ctx context.Context, r *group.FetchOffsetsReque
 	for i, tp := range r.Partitions {
 		f := &offsets[i]
 		*f = group.FetchedOffset{TP: tp, Offset: -1, LeaderEpoch: -1, Err: kerr.UnknownTopicOrPartition}
-		if _, ok := e.Cluster().Partition(tp); !ok {
+		if _, ok := e.Metadata.Snapshot().Partition(tp); !ok {
 			continue
 		}
 		err := e.zooKeeperOffsets(func(s group.OffsetStore) error {

@@ -21,9 +21,9 @@ type budgetWaiter struct {
 	ready chan struct{} // closed when the waiter may try again
 }
 
-// tryCharge charges n bytes unless the budget is exhausted.
-func (m *budget) tryCharge(n int64) bool {
-	if m.used.Add(n)-n >= m.limit() {
+// tryCharge charges n bytes unless the budget is exhausted by others than the caller, who holds some bytes already.
+func (m *budget) tryCharge(n, held int64) bool {
+	if m.used.Add(n)-n-held >= m.limit() {
 		m.used.Add(-n)
 		return false
 	}
@@ -31,8 +31,8 @@ func (m *budget) tryCharge(n int64) bool {
 }
 
 // charge waits until the budget has room, then charges n bytes; false when done was closed first.
-func (m *budget) charge(n int64, now time.Time, done <-chan struct{}) bool {
-	if m.tryCharge(n) {
+func (m *budget) charge(n, held int64, now time.Time, done <-chan struct{}) bool {
+	if m.tryCharge(n, held) {
 		return true
 	}
 	w := &budgetWaiter{since: now}
@@ -41,7 +41,7 @@ func (m *budget) charge(n int64, now time.Time, done <-chan struct{}) bool {
 		m.mu.Lock()
 		m.waiters = append(m.waiters, w)
 		m.mu.Unlock()
-		if m.tryCharge(n) { // released between the attempt and the registration
+		if m.tryCharge(n, held) { // released between the attempt and the registration
 			m.forget(w)
 			return true
 		}
@@ -51,7 +51,7 @@ func (m *budget) charge(n int64, now time.Time, done <-chan struct{}) bool {
 			m.forget(w)
 			return false
 		}
-		if m.tryCharge(n) {
+		if m.tryCharge(n, held) {
 			return true
 		}
 	}

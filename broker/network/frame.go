@@ -42,7 +42,7 @@ func (c *Conn) readFrame() (buf *buffer, n int, err error) {
 			}
 			want = min(4+n, have)
 		}
-		if buf, err = c.newFrame(max(want, min(r.expect, firstGrant))); err != nil {
+		if buf, err = c.newFrame(max(want, min(r.expect, firstGrant)), 0); err != nil {
 			return nil, 0, err
 		}
 		got = copy(buf.b, r.carry.b[r.from:r.from+want])
@@ -84,7 +84,7 @@ func (c *Conn) readFrame() (buf *buffer, n int, err error) {
 	}
 	for got < total {
 		if got == len(buf.b) || (len(buf.b) < total && got < firstGrant) {
-			grown, err := c.newFrame(min(total, max(firstGrant, 2*got, min(r.expect, maxPooled))))
+			grown, err := c.newFrame(min(total, max(firstGrant, 2*got, min(r.expect, maxPooled))), buf.charged)
 			if err != nil {
 				return buf, 0, err
 			}
@@ -131,11 +131,11 @@ func (c *Conn) keep(b []byte) error {
 	return nil
 }
 
-// newFrame gets a buffer that counts against the budget, waiting for room.
-func (c *Conn) newFrame(n int) (*buffer, error) {
+// newFrame gets a buffer that counts against the budget, waiting for room. The connection already has held bytes of this frame.
+func (c *Conn) newFrame(n int, held int64) (*buffer, error) {
 	b := c.srv.pool.get(n)
 	b.charged = int64(len(b.b))
-	if !c.srv.memory.tryCharge(b.charged) && !c.srv.memory.charge(b.charged, c.srv.o.Now(), c.done) {
+	if !c.srv.memory.tryCharge(b.charged, held) && !c.srv.memory.charge(b.charged, held, c.srv.o.Now(), c.done) {
 		b.charged = 0
 		c.srv.pool.put(b)
 		return nil, errClosed

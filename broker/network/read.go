@@ -10,7 +10,7 @@ func (c *Conn) readFirstPlain(want int) (*buffer, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	buf, err := c.newFrame(want)
+	buf, err := c.newFrame(want, 0)
 	if err != nil {
 		return nil, 0, err
 	}

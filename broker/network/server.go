@@ -339,7 +339,7 @@ func (s *Server) closeLeastActive(except string) {
 // starvation is how long a connection may wait for memory before one that holds some and makes no progress is closed.
 const starvation = 5 * time.Second
 
-// sweep closes idle connections until ctx ends.
+// sweep closes idle connections, and stalled ones when memory is short, until ctx ends.
 func (s *Server) sweep(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -349,20 +349,23 @@ func (s *Server) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		now := s.o.Now()
-		if idle := s.o.Limits().MaxIdle; idle > 0 {
-			for _, c := range s.all() {
-				if !c.broken.Load() && now.Sub(c.idleSince(now)) > idle {
-					c.close()
-					if s.o.Hooks.IdleClosed != nil {
-						s.o.Hooks.IdleClosed(c.Listener)
-					}
+		s.sweepOnce(s.o.Now())
+	}
+}
+
+func (s *Server) sweepOnce(now time.Time) {
+	if idle := s.o.Limits().MaxIdle; idle > 0 {
+		for _, c := range s.all() {
+			if !c.broken.Load() && now.Sub(c.idleSince(now)) > idle {
+				c.close()
+				if s.o.Hooks.IdleClosed != nil {
+					s.o.Hooks.IdleClosed(c.Listener)
 				}
 			}
 		}
-		if s.memory.starving(now.Add(-starvation)) {
-			s.closeStalled(now)
-		}
+	}
+	if s.memory.starving(now.Add(-starvation)) {
+		s.closeStalled(now)
 	}
 }
 

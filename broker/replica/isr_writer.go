@@ -1,0 +1,282 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"momus/storage/model"
+)
+
+// isrChange is an ISR that a leader wants to write. While it is on its way the old ISR is in force for min.insync.replicas, and the members of
+// both hold the high watermark back.
+type isrChange struct {
+	p    *Partition
+	role *role // as it was when the change was proposed
+	isr  []int32
+}
+
+const (
+	isrWriters = 4 // ISR writes that wait for ZooKeeper at the same time
+	// Kafka's periods of the notification to the controller.
+	isrPropagationTick  = 2500 * time.Millisecond
+	isrPropagationQuiet = 5 * time.Second
+	isrPropagationMax   = time.Minute
+	// isrRetryBackoff is how long a leader waits after a write has failed.
+	isrRetryBackoff = time.Second
+)
+
+// isrWriter carries out ISR changes and tells the controller about them. Its queue is bounded by the number of led partitions, as each
+// has at most one change on its way.
+type isrWriter struct {
+	m    *Manager
+	wake chan struct{} // capacity 1
+	// dirFailures has capacity 1: a failure that the controller has not been told of.
+	dirFailures chan struct{}
+
+	mu struct {
+		sync.Mutex
+		queue        []*isrChange
+		changed      map[model.TopicPartition]struct{} // not propagated yet
+		lastChange   time.Time
+		lastAnnounce time.Time
+	}
+}
+
+func (w *isrWriter) init(m *Manager) {
+	w.m = m
+	w.wake = make(chan struct{}, 1)
+	w.dirFailures = make(chan struct{}, 1)
+	w.mu.changed = map[model.TopicPartition]struct{}{}
+}
+
+// proposeLocked makes a change of the ISR the pending one. progress is locked and nothing is pending.
+func (p *Partition) proposeLocked(r *role, isr []int32) *isrChange {
+	c := &isrChange{p: p, role: r, isr: isr}
+	p.progress.pending = c
+	return c
+}
+
+func (w *isrWriter) submit(c *isrChange) {
+	w.mu.Lock()
+	w.mu.queue = append(w.mu.queue, c)
+	w.mu.Unlock()
+	w.signal()
+}
+
+func (w *isrWriter) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *isrWriter) next() *isrChange {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.mu.queue) == 0 {
+		return nil
+	}
+	c := w.mu.queue[0]
+	w.mu.queue[0] = nil
+	w.mu.queue = w.mu.queue[1:]
+	if len(w.mu.queue) > 0 {
+		w.signal() // another worker may take the next
+	}
+	return c
+}
+
+func (w *isrWriter) run(ctx context.Context) error {
+	var g errgroup.Group
+	for range isrWriters {
+		g.Go(func() error {
+			for {
+				if c := w.next(); c != nil {
+					c.write(ctx)
+					continue
+				}
+				select {
+				case <-w.wake:
+				case <-ctx.Done():
+					return nil
+				}
+			}
+		})
+	}
+	g.Go(func() error { return w.announceDirFailures(ctx) })
+	g.Go(func() error {
+		for sleep(ctx, isrPropagationTick) {
+			w.propagate(ctx)
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// write writes the change to ZooKeeper and makes it the ISR in force, unless the leadership has ended meanwhile.
+func (c *isrChange) write(ctx context.Context) {
+	p, r := c.p, c.role
+	if now := p.role.Load(); now.leaderEpoch != r.leaderEpoch || !now.leading {
+		p.finishISR(c, nil, 0)
+		return
+	}
+	version, err := p.m.opts.ISR.UpdateISR(ctx, p.tp, model.LeaderAndISR{Leader: p.m.id, LeaderEpoch: r.leaderEpoch, ISR: c.isr,
+		ControllerEpoch: r.controllerEpoch, ZKVersion: r.zkVersion})
+	fields := logrus.Fields{"topic": p.tp.Topic, "partition": p.tp.Partition, "from": r.isr, "to": c.isr, "zk_version": r.zkVersion}
+	switch {
+	case errors.Is(err, context.Canceled):
+	case errors.Is(err, ErrISRVersion):
+		p.m.metrics.failedISRUpdates.Add(1)
+		p.m.logger.WithFields(fields).Info("in-sync replicas were not changed: the partition state has another version in ZooKeeper")
+	case err != nil:
+		p.m.metrics.failedISRUpdates.Add(1)
+		p.m.logger.WithFields(fields).WithError(err).Warn("in-sync replicas were not changed")
+	default:
+		p.m.logger.WithFields(fields).Info("changed in-sync replicas")
+	}
+	p.finishISR(c, err, version)
+}
+
+// finishISR ends a change. If the znode was written (a new version, no error) and the leadership goes on, the new ISR is in force.
+func (p *Partition) finishISR(c *isrChange, err error, version int32) {
+	p.mu.Lock()
+	r := p.role.Load()
+	applied := false
+	p.progress.Lock()
+	if p.progress.pending == c {
+		p.progress.pending = nil
+		if err != nil {
+			p.progress.retryISRAt = p.m.now().Add(isrRetryBackoff)
+		}
+	}
+	p.progress.Unlock()
+	if err == nil && version > c.role.zkVersion && r.leading && r.leaderEpoch == c.role.leaderEpoch && r.zkVersion == c.role.zkVersion {
+		next := *r
+		next.isr, next.zkVersion = c.isr, version
+		p.role.Store(&next)
+		applied = true
+		if len(c.isr) < len(r.isr) {
+			p.m.metrics.isrShrinks.Add(1)
+		} else {
+			p.m.metrics.isrExpands.Add(1)
+		}
+		p.raiseHighWatermark(&next)
+	}
+	p.mu.Unlock()
+	if applied {
+		// Requests with acks=all look again: they may now have enough, or too few, replicas.
+		p.highWatermark.WakeAll()
+		p.m.isrWriter.changed(p.tp)
+	}
+}
+
+func (w *isrWriter) changed(tp model.TopicPartition) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.changed[tp] = struct{}{}
+	w.mu.lastChange = w.m.now()
+}
+
+// propagate tells the controller about changed ISRs: when the changes have been quiet for 5 s, or after a minute at the latest.
+func (w *isrWriter) propagate(ctx context.Context) {
+	w.mu.Lock()
+	now := w.m.now()
+	due := len(w.mu.changed) > 0 && (now.Sub(w.mu.lastChange) > isrPropagationQuiet || now.Sub(w.mu.lastAnnounce) > isrPropagationMax)
+	if !due {
+		w.mu.Unlock()
+		return
+	}
+	tps := make([]model.TopicPartition, 0, len(w.mu.changed))
+	for tp := range w.mu.changed {
+		tps = append(tps, tp)
+	}
+	clear(w.mu.changed)
+	w.mu.lastAnnounce = now
+	w.mu.Unlock()
+	slices.SortFunc(tps, compareTP)
+	if err := w.m.opts.ISR.NotifyISRChange(ctx, tps); err != nil {
+		w.m.logger.WithError(err).Warn("controller was not told about changed in-sync replicas; trying again")
+		w.mu.Lock()
+		for _, tp := range tps {
+			w.mu.changed[tp] = struct{}{}
+		}
+		w.mu.Unlock()
+	}
+}
+
+func compareTP(a, b model.TopicPartition) int {
+	switch {
+	case a.Less(b):
+		return -1
+	case b.Less(a):
+		return 1
+	}
+	return 0
+}
+
+// shrinkLoop looks every half replica.lag.time.max.ms for followers that have fallen behind.
+func (m *Manager) shrinkLoop(ctx context.Context) error {
+	for sleep(ctx, max(m.maxLag()/2, time.Millisecond)) {
+		m.partitions.each(func(p *Partition) { p.maybeShrinkISR() })
+	}
+	return nil
+}
+
+// maybeShrinkISR proposes an ISR without the followers that have been behind for too long.
+func (p *Partition) maybeShrinkISR() {
+	r := p.role.Load()
+	if !r.leading || len(r.isr) < 2 || p.offline.Load() {
+		return
+	}
+	now := p.m.now()
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if r = p.role.Load(); !r.leading || r.log == nil {
+		return
+	}
+	p.progress.Lock()
+	var change *isrChange
+	if p.progress.pending == nil && !now.Before(p.progress.retryISRAt) {
+		if out := outOfSync(r.log.LogEndOffset(), p.progress.followers, r.isr, now, p.m.maxLag()); len(out) > 0 {
+			change = p.proposeLocked(r, without(r.isr, out))
+		}
+	}
+	p.progress.Unlock()
+	if change != nil {
+		p.m.isrWriter.submit(change)
+	}
+}
+
+// dirFailed asks run to tell the controller that a log directory has failed.
+func (w *isrWriter) dirFailed() {
+	select {
+	case w.dirFailures <- struct{}{}:
+	default: // one that is not sent yet tells as much
+	}
+}
+
+// announceDirFailures writes a notification for failed directories, and tries until it is written.
+func (w *isrWriter) announceDirFailures(ctx context.Context) error {
+	for {
+		select {
+		case <-w.dirFailures:
+		case <-ctx.Done():
+			return nil
+		}
+		for {
+			err := w.m.opts.ISR.NotifyLogDirFailure(ctx)
+			if err == nil {
+				break
+			}
+			w.m.logger.WithError(err).Warn("controller was not told about the failed log directory; trying again")
+			if !sleep(ctx, isrRetryBackoff) {
+				return nil
+			}
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package replica
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"momus/broker/purgatory"
+	"momus/storage/kerr"
+	"momus/storage/log"
+	"momus/storage/model"
+)
+
+// Partition is a replica on this broker.
+type Partition struct {
+	m  *Manager
+	tp model.TopicPartition
+
+	// offline tells that the disk below has failed, or that its log could not be created: every request gets KAFKA_STORAGE_ERROR.
+	offline atomic.Bool
+
+	// role is never nil; a role is not changed but replaced, under mu.
+	role atomic.Pointer[role]
+	// mu is read-held while records are appended and offsets recorded, so that a role cannot end in the middle of it, and write-held
+	// to replace the role.
+	mu sync.RWMutex
+
+	// progress guards what a leader knows about its followers.
+	progress struct {
+		sync.Mutex
+		followers []follower
+		// pending is the ISR that is being written to ZooKeeper, nil if none is.
+		pending *isrChange
+		// retryISRAt is the earliest time for the next write after one has failed.
+		retryISRAt time.Time
+	}
+
+	// What requests wait for. logEnd: followers; highWatermark: consumers and acks=all; lastStable: read_committed consumers;
+	// lowWater: DeleteRecords.
+	logEnd, highWatermark, lastStable, lowWater purgatory.Point
+}
+
+// role is what the controller last made of a replica. It is immutable.
+type role struct {
+	// log is nil until the replica has one; future is the copy on its way to another directory, or nil.
+	log, future *log.Log
+
+	leader          int32
+	leading         bool
+	leaderEpoch     int32
+	controllerEpoch int32
+	zkVersion       int32
+	isr             []int32 // empty on followers
+	replicas        []int32
+	adding          []int32
+	removing        []int32
+	// epochStart is the log end offset at which the current leadership began; -1 on followers.
+	epochStart int64
+}
+
+func newPartition(m *Manager, tp model.TopicPartition) *Partition {
+	p := &Partition{m: m, tp: tp}
+	p.role.Store(&role{leader: model.NoLeader, leaderEpoch: model.NoEpoch, epochStart: -1})
+	return p
+}
+
+// TopicPartition is the partition's name.
+func (p *Partition) TopicPartition() model.TopicPartition { return p.tp }
+
+// Log is the partition's log; nil if it has none yet or its disk has failed.
+func (p *Partition) Log() *log.Log {
+	if p.offline.Load() {
+		return nil
+	}
+	return p.role.Load().log
+}
+
+// State is a view of a partition for metrics and tests.
+type State struct {
+	Leader, LeaderEpoch int32
+	Leading, Offline    bool
+	ISR, Replicas       []int32 // shared: read only
+	Adding, Removing    []int32
+}
+
+// State returns the present role.
+func (p *Partition) State() State {
+	r := p.role.Load()
+	return State{Leader: r.leader, LeaderEpoch: r.leaderEpoch, Leading: r.leading, Offline: p.offline.Load(), ISR: r.isr,
+		Replicas: r.replicas, Adding: r.adding, Removing: r.removing}
+}
+
+// checkEpoch compares the leader epoch that a client believes in with ours (KIP-320); model.NoEpoch is not checked.
+func (r *role) checkEpoch(current int32) error {
+	switch {
+	case current == model.NoEpoch || current == r.leaderEpoch:
+		return nil
+	case current < r.leaderEpoch:
+		return kerr.FencedLeaderEpoch
+	}
+	return kerr.UnknownLeaderEpoch
+}
+
+// logFor is the log to serve a request from: the epoch is checked first, then leadership.
+func (r *role) logFor(currentEpoch int32, leaderOnly bool) (*log.Log, error) {
+	if err := r.checkEpoch(currentEpoch); err != nil {
+		return nil, err
+	}
+	if leaderOnly && !r.leading {
+		return nil, kerr.NotLeaderForPartition
+	}
+	if r.log == nil {
+		return nil, kerr.ReplicaNotAvailable
+	}
+	return r.log, nil
+}
+
+// wakeAll makes every waiting request look again, after the role has changed.
+func (p *Partition) wakeAll() {
+	p.logEnd.WakeAll()
+	p.highWatermark.WakeAll()
+	p.lastStable.WakeAll()
+	p.lowWater.WakeAll()
+}
+
+// published wakes who waited for the log's present offsets.
+func (p *Partition) published(l *log.Log) {
+	p.logEnd.Advance(l.LogEndOffset())
+	p.highWatermark.Advance(l.HighWatermark())
+	p.lastStable.Advance(l.LastStableOffset())
+}
+
+// raiseHighWatermark recomputes the high watermark of a leader and wakes who waited for it. The caller holds mu at least for
+// reading and r is the present role.
+func (p *Partition) raiseHighWatermark(r *role) {
+	hw := r.log.LogEndOffset()
+	if len(r.replicas) > 1 {
+		p.progress.Lock()
+		if len(p.progress.followers) > 0 {
+			var pending []int32
+			if p.progress.pending != nil {
+				pending = p.progress.pending.isr
+			}
+			hw = leaderHighWatermark(hw, p.progress.followers, r.isr, pending, p.m.now(), p.m.maxLag())
+		}
+		p.progress.Unlock()
+	}
+	if hw > r.log.HighWatermark() && r.log.MaybeIncrementHighWatermark(hw) {
+		p.highWatermark.Advance(r.log.HighWatermark())
+		p.lastStable.Advance(r.log.LastStableOffset())
+	}
+}
+
+// followerFetched records a follower's fetch on the leader: its position, whether it caught up, whether it may join the ISR, and what
+// that does to the high and low watermarks. It returns false if the replica is not assigned. r is the role that the fetch was
+// answered under; if it has ended, nothing is recorded.
+func (p *Partition) followerFetched(r *role, id int32, offset, logStart, leaderEnd, highWatermark int64, now time.Time) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.role.Load() != r {
+		// A new ISR replaces the role too; the same leadership goes on.
+		next := p.role.Load()
+		if !next.leading || next.leaderEpoch != r.leaderEpoch {
+			return slices.Contains(r.replicas, id)
+		}
+		r = next
+	}
+	p.progress.Lock()
+	i := slices.IndexFunc(p.progress.followers, func(f follower) bool { return f.id == id })
+	if i < 0 {
+		p.progress.Unlock()
+		return false
+	}
+	f := &p.progress.followers[i]
+	moved := f.logEndOffset != offset
+	startMoved := f.logStartOffset != logStart
+	f.fetched(offset, logStart, leaderEnd, highWatermark, now)
+	var change *isrChange
+	if p.progress.pending == nil && canJoinISR(f, r.isr, r.log.HighWatermark(), r.epochStart) && !now.Before(p.progress.retryISRAt) {
+		change = p.proposeLocked(r, append(slices.Clone(r.isr), id))
+	}
+	p.progress.Unlock()
+	if change != nil {
+		p.m.isrWriter.submit(change)
+	}
+	if moved {
+		p.raiseHighWatermark(r)
+	}
+	if startMoved {
+		p.lowWater.Advance(p.lowWatermark(r))
+	}
+	return true
+}
+
+// lastSentHighWatermark is the high watermark that was last sent to a follower; larger than any if it is not one.
+func (p *Partition) lastSentHighWatermark(id int32) int64 {
+	p.progress.Lock()
+	defer p.progress.Unlock()
+	for i := range p.progress.followers {
+		if f := &p.progress.followers[i]; f.id == id {
+			return f.lastSentHighWatermark
+		}
+	}
+	return math.MaxInt64 - 1
+}
+
+func (p *Partition) sentHighWatermark(id int32, hw int64) {
+	p.progress.Lock()
+	defer p.progress.Unlock()
+	for i := range p.progress.followers {
+		if f := &p.progress.followers[i]; f.id == id {
+			f.lastSentHighWatermark = max(f.lastSentHighWatermark, hw)
+		}
+	}
+}
+
+// lowWatermark is the smallest log start offset of the live replicas.
+func (p *Partition) lowWatermark(r *role) int64 {
+	snapshot := p.m.opts.Metadata.Snapshot()
+	future := int64(-1)
+	if r.future != nil {
+		future = r.future.LogStartOffset()
+	}
+	p.progress.Lock()
+	defer p.progress.Unlock()
+	return lowWatermark(r.log.LogStartOffset(), future, p.progress.followers, snapshot.IsAlive)
+}

@@ -1,0 +1,188 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"momus/storage/kerr"
+	"momus/storage/log"
+	"momus/storage/model"
+	"momus/storage/record"
+)
+
+// AppendEntry is what to append to one partition. Records is patched in place (offsets, leader epoch, timestamps) and belongs to the
+// caller again when Append has returned.
+type AppendEntry struct {
+	TP      model.TopicPartition
+	Records []byte
+}
+
+// AppendResult is the outcome for one partition. After an error offsets are -1, but LogStartOffset is the log's where Kafka
+// tells it (validation errors and unexpected ones).
+type AppendResult struct {
+	TP             model.TopicPartition
+	BaseOffset     int64
+	LastOffset     int64
+	LogAppendTime  int64 // ms; -1 unless the topic has LogAppendTime or the batch is a duplicate
+	LogStartOffset int64
+	Err            error
+}
+
+// Invalid returns what Produce v8 says about rejected records, nil if Err is no validation error.
+func (r *AppendResult) Invalid() *record.ValidationError {
+	var v *record.ValidationError
+	if errors.As(r.Err, &v) {
+		return v
+	}
+	return nil
+}
+
+// Appended is an append that is in the leader's log and may still wait for followers. It is used by one goroutine at a time.
+type Appended struct {
+	m       *Manager
+	results []AppendResult
+	waits   []appendWait // for acks=-1: the partitions that were not yet committed when last looked at
+}
+
+// appendWait is one partition whose high watermark must reach offset.
+type appendWait struct {
+	p      *Partition
+	index  int // in results
+	offset int64
+}
+
+// Append appends to each partition, in order and independently, in the caller's goroutine. acks is 0, 1 or -1; with -1 the
+// partition must have min.insync.replicas, and the result is complete only when the in-sync replicas have the records.
+func (m *Manager) Append(entries []AppendEntry, acks int16, origin record.Origin) *Appended {
+	a := &Appended{m: m, results: make([]AppendResult, len(entries))}
+	if acks != 0 && acks != 1 && acks != -1 {
+		for i := range entries {
+			a.results[i] = failedAppend(entries[i].TP, kerr.InvalidRequiredAcks, -1)
+		}
+		return a
+	}
+	for i := range entries {
+		tp := entries[i].TP
+		p, err := m.partition(tp, true)
+		if err != nil {
+			a.results[i] = failedAppend(tp, err, -1)
+			continue
+		}
+		m.metrics.produced(entries[i].Records)
+		info, committed, err := p.append(entries[i].Records, acks, origin)
+		if err != nil {
+			a.results[i] = failedAppend(tp, err, p.logStartAfter(err))
+			m.metrics.produceFailed(err)
+			continue
+		}
+		a.results[i] = AppendResult{TP: tp, BaseOffset: info.FirstOffset, LastOffset: info.LastOffset,
+			LogAppendTime: info.LogAppendTime, LogStartOffset: info.LogStartOffset}
+		if acks == -1 && !committed {
+			if a.waits == nil {
+				a.waits = make([]appendWait, 0, len(entries)-i)
+			}
+			a.waits = append(a.waits, appendWait{p: p, index: i, offset: info.LastOffset + 1})
+		}
+	}
+	return a
+}
+
+// Results is the outcome so far. With acks=-1 it is final only if Satisfied is true, or after Wait.
+func (a *Appended) Results() []AppendResult { return a.results }
+
+// Satisfied tells whether nothing needs to be waited for any more.
+func (a *Appended) Satisfied() bool {
+	left := a.waits[:0]
+	for _, w := range a.waits {
+		done, err := w.p.committed(w.offset)
+		switch {
+		case !done:
+			left = append(left, w)
+		case err != nil:
+			a.fail(w, err)
+		}
+	}
+	a.waits = left
+	return len(left) == 0
+}
+
+// Wait blocks until every partition is committed or has failed, until timeout, or until ctx ends; partitions that are
+// then still not committed have REQUEST_TIMED_OUT, though their records stay.
+func (a *Appended) Wait(ctx context.Context, timeout time.Duration) []AppendResult {
+	if a.Satisfied() {
+		return a.results
+	}
+	w := a.m.produce.New(len(a.waits))
+	defer w.Close()
+	for _, aw := range a.waits {
+		w.Watch(&aw.p.highWatermark, aw.offset)
+	}
+	if !w.Wait(ctx, timeout, a.Satisfied) {
+		for _, aw := range a.waits {
+			a.fail(aw, kerr.RequestTimedOut)
+		}
+		a.waits = nil
+	}
+	return a.results
+}
+
+func (a *Appended) fail(w appendWait, err error) {
+	r := &a.results[w.index]
+	*r = failedAppend(r.TP, err, -1)
+}
+
+func failedAppend(tp model.TopicPartition, err error, logStart int64) AppendResult {
+	return AppendResult{TP: tp, BaseOffset: -1, LastOffset: -1, LogAppendTime: -1, LogStartOffset: logStart, Err: err}
+}
+
+// append appends to the local log if this broker leads. committed tells that the in-sync replicas have the records already.
+func (p *Partition) append(records []byte, acks int16, origin record.Origin) (info log.AppendInfo, committed bool, err error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	r := p.role.Load()
+	if !r.leading || r.log == nil {
+		return info, false, kerr.NotLeaderForPartition
+	}
+	if acks == -1 && len(r.isr) < int(r.log.Config().MinInsyncReplicas) {
+		return info, false, kerr.NotEnoughReplicas
+	}
+	if info, err = r.log.AppendAsLeader(records, r.leaderEpoch, origin); err != nil {
+		return info, false, err
+	}
+	p.m.metrics.appended(&info)
+	p.logEnd.Advance(r.log.LogEndOffset())
+	p.raiseHighWatermark(r)
+	// With one replica in sync it is committed by now; min.insync.replicas was checked under the same lock.
+	return info, len(r.isr) == 1 && r.log.HighWatermark() > info.LastOffset, nil
+}
+
+// committed tells whether a produce request that needs the high watermark to reach offset is complete, and how.
+func (p *Partition) committed(offset int64) (done bool, err error) {
+	if p.offline.Load() {
+		return true, kerr.KafkaStorageError
+	}
+	r := p.role.Load()
+	switch {
+	case !r.leading || r.log == nil:
+		return true, kerr.NotLeaderForPartition
+	case r.log.HighWatermark() < offset:
+		return false, nil
+	case len(r.isr) < int(r.log.Config().MinInsyncReplicas):
+		return true, kerr.NotEnoughReplicasAfterAppend
+	}
+	return true, nil
+}
+
+// logStartAfter is the log start offset to report with an error: -1 for the errors that are routine in Kafka.
+func (p *Partition) logStartAfter(err error) int64 {
+	switch kerr.Of(err) {
+	case kerr.UnknownTopicOrPartition, kerr.NotLeaderForPartition, kerr.MessageTooLarge, kerr.RecordListTooLarge,
+		kerr.CorruptMessage, kerr.KafkaStorageError:
+		return -1
+	}
+	if l := p.Log(); l != nil {
+		return l.LogStartOffset()
+	}
+	return -1
+}

@@ -44,8 +44,9 @@ func (r *envReader) bitnami() {
 			r.set(plainKey(rest), v[name], name)
 		}
 	}
+	_, own := r.settings["listeners"]
 	r.preset("listeners", "PLAINTEXT://:9092")
-	if _, own := v["KAFKA_CFG_LISTENERS"]; !own {
+	if !own {
 		r.preset("advertised.listeners", "PLAINTEXT://:9092")
 	}
 	r.preset("auto.create.topics.enable", "true")

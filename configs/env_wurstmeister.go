@@ -115,7 +115,7 @@ func (r *envReader) createTopics() []TopicSpec {
 	}
 	specs, err := ParseCreateTopics(list, separator)
 	if err != nil {
-		r.warn("KAFKA_CREATE_TOPICS", err.Error())
+		r.warn("KAFKA_CREATE_TOPICS", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return specs
 }

@@ -173,6 +173,9 @@ func (x *build) checkAdvertised(key string, l *Listeners) {
 				e.Listener, strings.Join(bound, ",")))
 		}
 		for _, f := range l.Advertised[:i] {
+			if !x.given(key) || key == "listeners" {
+				break // the same was said about listeners
+			}
 			switch {
 			case e.Listener == f.Listener:
 				x.fail(key, fmt.Sprintf("two advertised listeners are called %s; each must have a different name", e.Listener))

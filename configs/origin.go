@@ -3,7 +3,6 @@ package configs
 import (
 	"path/filepath"
 	"strconv"
-	"strings"
 )
 
 // String names the place for people: a file and line, a variable, an option.
@@ -57,11 +56,11 @@ func explain(k *Key, set Setting, err *ValueError) *SettingError {
 		value = "(hidden)"
 	}
 	text := "invalid value " + value
-	if err.Reason != "" {
-		text += ": " + strings.ToLower(err.Reason[:1]) + err.Reason[1:]
-	}
-	if err.Valid != "" && !strings.HasPrefix(err.Reason, "String must be one of") {
+	switch {
+	case err.Valid != "":
 		text += "; valid is " + err.Valid
+	case err.Reason != "":
+		text += ": " + err.Reason
 	}
 	return &SettingError{Key: k.Name, Origin: set.Origin, Text: text}
 }

@@ -167,23 +167,29 @@ func (k *Key) parse(value string) (any, error) {
 	return v, nil
 }
 
+// validText says in words what the key takes, "" when there is nothing to say.
 func (k *Key) validText() string {
-	if k.Valid != nil {
-		return k.Valid.String()
+	kind := map[Type]string{Boolean: "true or false", Int: "a whole number from -2147483648 to 2147483647", Short: "a whole number from -32768 to 32767",
+		Long: "a whole number", Double: "a number"}[k.Type]
+	switch v := k.Valid.(type) {
+	case atLeast:
+		switch k.Type {
+		case Int:
+			return fmt.Sprintf("a whole number from %v to 2147483647", float64(v))
+		case Short:
+			return fmt.Sprintf("a whole number from %v to 32767", float64(v))
+		}
+		return fmt.Sprintf("%s of at least %v", kind, float64(v))
+	case interval:
+		return fmt.Sprintf("%s from %v to %v", kind, v.min, v.max)
+	case choice:
+		return strings.Join(v, ", ")
+	case apiVersion:
+		return "a version from 0.8.0 to 2.5, such as 2.5, 2.4-IV1 or 0.11.0"
+	case throttledReplicas:
+		return "* or " + throttledForm
 	}
-	switch k.Type {
-	case Boolean:
-		return "true or false"
-	case Int:
-		return "a whole number from -2147483648 to 2147483647"
-	case Short:
-		return "a whole number from -32768 to 32767"
-	case Long:
-		return "a whole number"
-	case Double:
-		return "a number"
-	}
-	return ""
+	return kind
 }
 
 func convert(t Type, value string) (any, string) {

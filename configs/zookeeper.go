@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 )
@@ -30,7 +31,7 @@ func ParseZooKeeperConnect(s string) (servers []string, chroot string, err error
 			host, port = server[:i], server[i+1:]
 		}
 		n, err := strconv.Atoi(port)
-		if host == "" || err != nil || n < 1 || n > 65535 {
+		if host == "" || err != nil || n < 1 || n > 65535 || strings.Contains(host, ":") && net.ParseIP(strings.Trim(host, "[]")) == nil {
 			return nil, "", fmt.Errorf("%q is not an address of a ZooKeeper server; write host:port, for example localhost:2181", server)
 		}
 		servers = append(servers, host+":"+port)

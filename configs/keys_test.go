@@ -1,0 +1,148 @@
+package configs
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+type goldenKey struct {
+	Name           string  `json:"name"`
+	Type           string  `json:"type"`
+	Required       bool    `json:"required"`
+	Default        *string `json:"default"`
+	Valid          *string `json:"valid"`
+	Importance     string  `json:"importance"`
+	UpdateMode     string  `json:"update_mode"`
+	ServerProperty string  `json:"server_default_property"`
+}
+
+func golden(t testing.TB, name string) []goldenKey {
+	data, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []goldenKey
+	if err := json.Unmarshal(data, &keys); err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+func (g goldenKey) compare(t *testing.T, k *Key) {
+	t.Helper()
+	check := func(column string, got, want any) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: %s is %v, Kafka has %v", g.Name, column, got, want)
+		}
+	}
+	check("name", k.Name, g.Name)
+	check("type", strings.ToLower(k.Type.String()), g.Type)
+	check("required", k.Required, g.Required)
+	check("has default", k.HasDefault, g.Default != nil)
+	if g.Default != nil {
+		check("default", k.Default, *g.Default)
+	}
+	check("has validator", k.Valid != nil, g.Valid != nil)
+	if g.Valid != nil && k.Valid != nil {
+		check("valid", k.Valid.String(), *g.Valid)
+	}
+	check("importance", k.Importance.String(), g.Importance)
+	if k.HasDefault {
+		if _, err := k.parse(k.Default); err != nil {
+			t.Errorf("%s: the default is not valid: %v", k.Name, err)
+		}
+	}
+	if len(k.Doc) < 10 {
+		t.Errorf("%s: no documentation", k.Name)
+	}
+}
+
+func TestBrokerKeysAreThoseOfKafka(t *testing.T) {
+	want := golden(t, "broker.json")
+	if len(want) != 207 || len(brokerKeys) != 210 {
+		t.Fatalf("%d keys in Kafka, %d here", len(want), len(brokerKeys))
+	}
+	for i, g := range want {
+		g.compare(t, &brokerKeys[i])
+		if mode := brokerKeys[i].Update.String(); mode != g.UpdateMode {
+			t.Errorf("%s: update mode is %s, Kafka has %s", g.Name, mode, g.UpdateMode)
+		}
+	}
+	for i := 207; i < len(brokerKeys); i++ {
+		if !brokerKeys[i].DynamicOnly {
+			t.Errorf("%s is not marked as dynamic only", brokerKeys[i].Name)
+		}
+	}
+}
+
+func TestTopicKeysAreThoseOfKafka(t *testing.T) {
+	want := golden(t, "topic.json")
+	if len(want) != 26 || len(topicKeys) != 26 {
+		t.Fatalf("%d keys in Kafka, %d here", len(want), len(topicKeys))
+	}
+	for i, g := range want {
+		g.compare(t, &topicKeys[i])
+		if topicKeys[i].ServerKey != g.ServerProperty {
+			t.Errorf("%s: server key is %s, Kafka has %s", g.Name, topicKeys[i].ServerKey, g.ServerProperty)
+		}
+	}
+}
+
+// Every field of a snapshot belongs to one key, and has the type of the key.
+func TestEveryFieldHasItsKey(t *testing.T) {
+	fieldTypes := map[Type]string{Boolean: "bool", String: "string", Class: "string", Password: "string", Int: "int32", Short: "int16",
+		Long: "int64", Double: "float64", List: "[]string"}
+	seen := map[any]string{}
+	visit := func(k *Key, p any) {
+		if other, ok := seen[p]; ok {
+			t.Errorf("%s and %s share a field", k.Name, other)
+		}
+		seen[p] = k.Name
+		if got := reflect.TypeOf(p).Elem().String(); got != fieldTypes[k.Type] {
+			t.Errorf("%s: field of type %s, key of type %s", k.Name, got, k.Type)
+		}
+	}
+	var b Broker
+	for i := range brokerKeys {
+		visit(&brokerKeys[i], brokerKeys[i].broker(&b))
+	}
+	if n := reflect.TypeOf(b).NumField(); n != len(brokerKeys) {
+		t.Errorf("Broker has %d fields for %d keys", n, len(brokerKeys))
+	}
+	var topic Topic
+	for i := range topicKeys {
+		visit(&topicKeys[i], topicKeys[i].topic(&topic))
+	}
+}
+
+// A topic without overrides on a broker without settings has the defaults that Kafka lists.
+func TestTopicDefaultsComeFromTheBroker(t *testing.T) {
+	c := mustNew(t, nil)
+	topic := c.Topic(nil)
+	for i := range topicKeys {
+		k := &topicKeys[i]
+		if got := format(fieldValue(k.topic(topic))); got != k.Default {
+			t.Errorf("%s is %q, want %q", k.Name, got, k.Default)
+		}
+	}
+	if topic.RecordVersion != 2 || !topic.Delete || topic.Compact || topic.LogAppendTime {
+		t.Errorf("derived fields: %+v", topic)
+	}
+}
+
+func mustNew(t testing.TB, settings map[string]string) *Config {
+	t.Helper()
+	all := map[string]string{"zookeeper.connect": "localhost:2181"}
+	for k, v := range settings {
+		all[k] = v
+	}
+	c, err := New(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}

@@ -1,0 +1,80 @@
+package configs
+
+import (
+	"math"
+	"testing"
+)
+
+func TestInvalidValuesHaveKafkasText(t *testing.T) {
+	for _, tt := range []struct{ key, value, want string }{
+		{"retention.ms", "abc", "Invalid value abc for configuration retention.ms: Not a number of type LONG"},
+		{"retention.ms", "", "Invalid value  for configuration retention.ms: Not a number of type LONG"},
+		{"retention.ms", "-2", "Invalid value -2 for configuration retention.ms: Value must be at least -1"},
+		{"segment.bytes", "13", "Invalid value 13 for configuration segment.bytes: Value must be at least 14"},
+		{"segment.bytes", "99999999999", "Invalid value 99999999999 for configuration segment.bytes: Not a number of type INT"},
+		{"min.cleanable.dirty.ratio", "1.5", "Invalid value 1.5 for configuration min.cleanable.dirty.ratio: Value must be no more than 1"},
+		{"min.cleanable.dirty.ratio", "x", "Invalid value x for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE"},
+		{"preallocate", "yes", "Invalid value yes for configuration preallocate: Expected value to be either true or false"},
+		{"cleanup.policy", "compact,shred", "Invalid value shred for configuration cleanup.policy: String must be one of: compact, delete"},
+		{"compression.type", "none", "Invalid value none for configuration compression.type: String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer"},
+		{"message.timestamp.type", "Never", "Invalid value Never for configuration message.timestamp.type: String must be one of: CreateTime, LogAppendTime"},
+		{"message.format.version", "9.9", "Invalid value 9.9 for configuration message.format.version: Version `9.9` is not a valid version"},
+		{"leader.replication.throttled.replicas", "1-2", "Invalid value [1-2] for configuration leader.replication.throttled.replicas: " +
+			"leader.replication.throttled.replicas must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],..."},
+		{"nonsense", "1", "Unknown topic config name: nonsense"},
+	} {
+		err := ValidateTopic(map[string]string{tt.key: tt.value})
+		if err == nil || err.Error() != tt.want {
+			t.Errorf("%s=%s: got %v, want %s", tt.key, tt.value, err, tt.want)
+		}
+	}
+	err := ValidateTopic(map[string]string{"min.compaction.lag.ms": "10", "max.compaction.lag.ms": "5"})
+	if want := "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestValidTopicOverrides(t *testing.T) {
+	for key, values := range map[string][]string{
+		"retention.ms":                            {"-1", " 5 ", "9223372036854775807"},
+		"cleanup.policy":                          {"delete", "compact, delete", ""},
+		"preallocate":                             {"TRUE", "false"},
+		"message.format.version":                  {"0.9.0", "0.9.0.1", "0.10.2", "1.1", "2.5", "2.5.0", "2.1-IV1"},
+		"leader.replication.throttled.replicas":   {"*", "0:1,1:2", ""},
+		"min.cleanable.dirty.ratio":               {"0", "1", "0.25"},
+		"message.timestamp.difference.max.ms":     {"0"},
+		"follower.replication.throttled.replicas": {"1:1 , 2:2"},
+	} {
+		for _, v := range values {
+			if err := ValidateTopic(map[string]string{key: v}); err != nil {
+				t.Errorf("%s=%s: %v", key, v, err)
+			}
+		}
+	}
+}
+
+func TestVersions(t *testing.T) {
+	for in, want := range map[string]Version{"2.5": V2_5_IV0, "2.5.0": V2_5_IV0, "2.1": V2_1_IV2, "2.1-IV0": V2_1_IV0, "0.10.2.1": V0_10_2_IV0,
+		"0.11.0": V0_11_0_IV2, "0.8.2": V0_8_2, "1.0.2": V1_0_IV0} {
+		if got, err := ParseVersion(in); err != nil || got != want {
+			t.Errorf("%s is %v, %v; want %v", in, got, err, want)
+		}
+	}
+	for _, bad := range []string{"", "2.6", "0.7", "0.10", "2.5-IV1", "x"} {
+		if v, err := ParseVersion(bad); err == nil {
+			t.Errorf("%q is %v", bad, v)
+		}
+	}
+	if V0_9_0.RecordVersion() != 0 || V0_10_2_IV0.RecordVersion() != 1 || V0_11_0_IV0.RecordVersion() != 2 || int(LatestVersion) != len(versions)-1 {
+		t.Error("record versions are wrong")
+	}
+}
+
+func TestDoublesPrintAsInJava(t *testing.T) {
+	for in, want := range map[float64]string{0.5: "0.5", 1: "1.0", 0: "0.0", math.MaxFloat64: "1.7976931348623157E308", 1e7: "1.0E7", 123456: "123456.0",
+		0.001: "0.001", 0.0001: "1.0E-4", 1.5e10: "1.5E10", -2: "-2.0", math.Inf(1): "Infinity"} {
+		if got := javaDouble(in); got != want {
+			t.Errorf("%v prints as %s, want %s", in, got, want)
+		}
+	}
+}

@@ -52,7 +52,7 @@ func (e *Env) findGroupCoordinator(ctx context.Context, r *Request, id string) (
 	snapshot := e.Metadata.Snapshot()
 	if len(snapshot.Topic(model.OffsetsTopic)) == 0 {
 		if err := e.createInternalTopic(ctx, model.OffsetsTopic); err != nil {
-			e.Logger.WithError(err).WithField("topic", model.OffsetsTopic).Warn("internal topic not created")
+			e.Logger.WithError(err).WithField("topic", model.OffsetsTopic).Debug("internal topic not created")
 		}
 		return -1, model.Endpoint{}, kerr.CoordinatorNotAvailable
 	}

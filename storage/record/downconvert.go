@@ -12,6 +12,11 @@ import (
 // Incomplete bytes at the end are dropped. converted is the number of rebuilt records. A zstd batch is
 // UNSUPPORTED_COMPRESSION_TYPE; with any error out holds what was converted before it. records is only read.
 func DownConvert(records []byte, targetMagic int8, fetchOffset int64) (out []byte, converted int, err error) {
+	return shared.DownConvert(records, targetMagic, fetchOffset)
+}
+
+// DownConvert is the function of that name with the limits and pools of d, which may be nil.
+func (d *Decoder) DownConvert(records []byte, targetMagic int8, fetchOffset int64) (out []byte, converted int, err error) {
 	out = make([]byte, 0, len(records))
 	for rest := records; ; {
 		b, r, err := Next(rest)
@@ -32,7 +37,7 @@ func DownConvert(records []byte, targetMagic int8, fetchOffset int64) (out []byt
 			out = append(out, b...)
 			continue
 		}
-		next, n, err := downConvertBatch(out, b, targetMagic, fetchOffset)
+		next, n, err := d.downConvertBatch(out, b, targetMagic, fetchOffset)
 		if err != nil {
 			return out, converted, fmt.Errorf("down-convert batch at offset %d: %w", b.BaseOffset(), err)
 		}
@@ -41,7 +46,7 @@ func DownConvert(records []byte, targetMagic int8, fetchOffset int64) (out []byt
 }
 
 // downConvertBatch appends b in format magic to dst; n is 0 if nothing of it is left.
-func downConvertBatch(dst []byte, b Batch, magic int8, fetchOffset int64) (out []byte, n int, err error) {
+func (d *Decoder) downConvertBatch(dst []byte, b Batch, magic int8, fetchOffset int64) (out []byte, n int, err error) {
 	o := DefaultOptions()
 	o.Magic, o.Codec, o.TimestampType = magic, b.Codec(), b.TimestampType()
 	if o.TimestampType == LogAppendTime {
@@ -49,7 +54,7 @@ func downConvertBatch(dst []byte, b Batch, magic int8, fetchOffset int64) (out [
 	}
 	var w *Builder
 	whole := b.IsCompressed()
-	err = b.ForEach(nil, func(r *Record) error {
+	err = b.ForEach(d, func(r *Record) error {
 		if !whole && r.Offset < fetchOffset {
 			return nil
 		}

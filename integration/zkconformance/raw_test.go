@@ -253,3 +253,21 @@ func (n *names) body(op int, v *view) string {
 	}
 	return strings.Join(parts, " ")
 }
+
+// fourLetters returns the answer to a four-letter word, or what went wrong.
+func fourLetters(addr, word string) string {
+	c, err := net.DialTimeout("tcp", addr, ioTimeout)
+	if err != nil {
+		return err.Error()
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(ioTimeout))
+	if _, err := io.WriteString(c, word); err != nil {
+		return err.Error()
+	}
+	b, err := io.ReadAll(c)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}

@@ -71,6 +71,7 @@ func load(s Sources) (*Config, []Warning, error) {
 		c.static[k] = Setting{Value: strings.TrimSpace(set.Value), Origin: set.Origin}
 	}
 	warnings = append(warnings, unknownKeys(c.static)...)
+	errs = append(errs, checkOwnKeys(c.static)...)
 
 	for _, k := range slices.Sorted(maps.Keys(c.static)) {
 		if known, ok := BrokerKey(k); ok && known.NoEffect {
@@ -159,7 +160,7 @@ func detectContainer() bool {
 }
 
 // otherKeys are keys outside of the table that brokers of 2.x are given: for the authorizer, for plugins, for config providers.
-var otherKeys = [...]string{"super.users", "allow.everyone.if.no.acl.found", "config.providers", "momus.http.port",
+var otherKeys = [...]string{"super.users", "allow.everyone.if.no.acl.found", "config.providers",
 	"authorizer.zookeeper.url", "authorizer.zookeeper.connection.timeout.ms", "authorizer.zookeeper.session.timeout.ms",
 	"authorizer.zookeeper.max.in.flight.requests"}
 
@@ -184,7 +185,7 @@ func unknownKeys(settings map[string]Setting) []Warning {
 			}
 			continue
 		}
-		if slices.Contains(otherKeys[:], k) || strings.HasPrefix(k, "config.providers.") || strings.HasPrefix(k, "confluent.") {
+		if slices.Contains(otherKeys[:], k) || isOwnKey(k) || strings.HasPrefix(k, "config.providers.") || strings.HasPrefix(k, "confluent.") {
 			continue
 		}
 		if base, ok := baseKey(k); ok {

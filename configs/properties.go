@@ -33,6 +33,19 @@ func parseProperties(data []byte) ([]setting, error) {
 	return out, nil
 }
 
+// ParseProperties reads a Java properties file; of a key given twice the last value counts. Errors name the line.
+func ParseProperties(data []byte) (map[string]string, error) {
+	list, err := parseProperties(data)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]string, len(list))
+	for _, s := range list {
+		out[s.key] = strings.TrimSpace(s.value)
+	}
+	return out, nil
+}
+
 func latin1(data []byte) string {
 	var b strings.Builder
 	b.Grow(len(data))

@@ -1,0 +1,92 @@
+package configs
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Keys of this program itself. In the environment they are MOMUS_HTTP_PORT and so on, in each dialect.
+const (
+	HTTPPortKey  = "momus.http.port"
+	LogLevelKey  = "momus.log.level"
+	LogFormatKey = "momus.log.format"
+)
+
+// DefaultHTTPPort is where /metrics and /healthz are served unless momus.http.port says otherwise; JMX exporters use it for Kafka.
+const DefaultHTTPPort = 9404
+
+// OwnKey describes a key of this program.
+type OwnKey struct {
+	Name, Default, Valid, Doc string
+	check                     func(string) bool
+}
+
+var ownKeys = [...]OwnKey{
+	{Name: HTTPPortKey, Default: "9404", Valid: "a port from 0 (any free one) to 65535, or -1 for none",
+		Doc:   "Port of /metrics and /healthz. Unless it is set, a port that is taken is a warning, not an error.",
+		check: func(s string) bool { n, err := strconv.Atoi(s); return err == nil && n >= -1 && n <= 65535 }},
+	{Name: LogLevelKey, Default: "info", Valid: "error, warn, info, debug, trace", Doc: "How much is logged, to the standard error.",
+		check: oneWord("error", "warn", "info", "debug", "trace")},
+	{Name: LogFormatKey, Default: "text", Valid: "text, json", Doc: "Form of the log lines.", check: oneWord("text", "json")},
+}
+
+func oneWord(words ...string) func(string) bool {
+	return func(s string) bool {
+		for _, w := range words {
+			if strings.EqualFold(s, w) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// OwnKeys lists the keys of this program. Nobody may change the slice.
+func OwnKeys() []OwnKey { return ownKeys[:] }
+
+func isOwnKey(name string) bool {
+	for i := range ownKeys {
+		if ownKeys[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func checkOwnKeys(settings map[string]Setting) []error {
+	var errs []error
+	for i := range ownKeys {
+		k := &ownKeys[i]
+		if set, ok := settings[k.Name]; ok && !k.check(set.Value) {
+			errs = append(errs, &SettingError{Key: k.Name, Origin: set.Origin, Text: fmt.Sprintf("invalid value %q; valid is %s", set.Value, k.Valid)})
+		}
+	}
+	return errs
+}
+
+// own is the value of one of this program's keys.
+func (c *Config) own(name string) (value string, given bool) {
+	if set, ok := c.static[name]; ok {
+		return strings.ToLower(set.Value), true
+	}
+	for i := range ownKeys {
+		if ownKeys[i].Name == name {
+			return ownKeys[i].Default, false
+		}
+	}
+	return "", false
+}
+
+// HTTPPort is the port of /metrics and /healthz, -1 for none; given tells that somebody asked for it.
+func (c *Config) HTTPPort() (port int, given bool) {
+	s, given := c.own(HTTPPortKey)
+	port, _ = strconv.Atoi(s)
+	return port, given
+}
+
+// LogLevel is error, warn, info, debug or trace.
+func (c *Config) LogLevel() string { s, _ := c.own(LogLevelKey); return s }
+
+// LogFormat is text or json.
+func (c *Config) LogFormat() string { s, _ := c.own(LogFormatKey); return s }

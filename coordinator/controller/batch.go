@@ -1,0 +1,147 @@
+package controller
+
+import (
+	"slices"
+
+	"momus/storage/model"
+)
+
+// batch collects the requests of one step of a state machine and sends them together: for each broker LeaderAndISR first, then
+// UpdateMetadata, then StopReplica.
+type batch struct {
+	leaderAndISR map[int32]*brokerPartitions
+	updateTo     map[int32]bool
+	update       []UpdateMetadataPartition
+	updated      map[model.TopicPartition]int // index in update
+	stop         map[int32]*stopList
+}
+
+type brokerPartitions struct {
+	list  []LeaderAndISRPartition
+	index map[model.TopicPartition]int
+}
+
+type stopList struct{ deleted, stopped []model.TopicPartition }
+
+func (b *batch) reset() {
+	*b = batch{
+		leaderAndISR: map[int32]*brokerPartitions{}, updateTo: map[int32]bool{},
+		updated: map[model.TopicPartition]int{}, stop: map[int32]*stopList{},
+	}
+}
+
+// leaderAndISRTo adds a partition's record for some brokers, and for all live brokers' metadata. isNew sticks.
+func (b *batch) leaderAndISRTo(c *core, brokers []int32, p *partition, isNew bool) {
+	for _, id := range brokers {
+		if id < 0 {
+			continue
+		}
+		of := b.leaderAndISR[id]
+		if of == nil {
+			of = &brokerPartitions{index: map[model.TopicPartition]int{}}
+			b.leaderAndISR[id] = of
+		}
+		entry := LeaderAndISRPartition{p.TopicPartition, *p.leadership, p.assignment, isNew}
+		if i, ok := of.index[p.TopicPartition]; ok {
+			entry.IsNew = isNew || of.list[i].IsNew
+			of.list[i] = entry
+		} else {
+			of.index[p.TopicPartition] = len(of.list)
+			of.list = append(of.list, entry)
+		}
+	}
+	for id := range c.brokers {
+		b.updateTo[id] = true
+	}
+	b.addUpdate(c, p)
+}
+
+// updateMetadata adds partitions, which may be none, to the metadata of some brokers.
+func (b *batch) updateMetadata(c *core, brokers []int32, tps []model.TopicPartition) {
+	for _, id := range brokers {
+		b.updateTo[id] = true
+	}
+	for _, tp := range tps {
+		if p := c.partition(tp); p != nil {
+			b.addUpdate(c, p)
+		}
+	}
+}
+
+// addUpdate adds what the metadata says about a partition; one without a leadership record is left out.
+func (b *batch) addUpdate(c *core, p *partition) {
+	if p.leadership == nil {
+		return
+	}
+	u := UpdateMetadataPartition{p.TopicPartition, *p.leadership, p.assignment.Replicas, c.offlineReplicas(p)}
+	if c.queuedForDeletion(p.Topic) {
+		u.Leader, u.LeaderEpoch, u.ZKVersion = model.LeaderDuringDelete, 0, 0
+	}
+	if i, ok := b.updated[p.TopicPartition]; ok {
+		b.update[i] = u
+		return
+	}
+	b.updated[p.TopicPartition] = len(b.update)
+	b.update = append(b.update, u)
+}
+
+// stopReplica adds a replica to stop, or to delete.
+func (b *batch) stopReplica(broker int32, tp model.TopicPartition, del bool) {
+	of := b.stop[broker]
+	if of == nil {
+		of = &stopList{}
+		b.stop[broker] = of
+	}
+	if del {
+		of.deleted = append(of.deleted, tp)
+	} else {
+		of.stopped = append(of.stopped, tp)
+	}
+}
+
+// send queues everything for those brokers that are live or shutting down and empties the batch.
+func (b *batch) send(c *core) {
+	brokers := c.liveBrokers()
+	for _, to := range brokers {
+		of := b.leaderAndISR[to.ID]
+		if of == nil {
+			continue
+		}
+		named := map[int32]bool{}
+		for i := range of.list {
+			named[of.list[i].Leader] = true
+		}
+		var leaders []*model.Broker
+		for _, l := range brokers {
+			if named[l.ID] {
+				leaders = append(leaders, l)
+			}
+		}
+		c.out.Send(to.ID, &LeaderAndISR{c.epoch.Epoch, to.Epoch, of.list, leaders})
+	}
+	for _, to := range brokers {
+		if b.updateTo[to.ID] {
+			c.out.Send(to.ID, &UpdateMetadata{c.epoch.Epoch, to.Epoch, b.update, brokers})
+		}
+	}
+	for _, to := range brokers {
+		of := b.stop[to.ID]
+		if of == nil {
+			continue
+		}
+		if len(of.deleted) > 0 {
+			c.out.Send(to.ID, &StopReplica{c.epoch.Epoch, to.Epoch, true, of.deleted})
+		}
+		if len(of.stopped) > 0 {
+			c.out.Send(to.ID, &StopReplica{c.epoch.Epoch, to.Epoch, false, of.stopped})
+		}
+	}
+	b.reset()
+}
+
+// sortedIDs is a copy in order.
+func sortedIDs(ids []int32) []int32 {
+	out := slices.Clone(ids)
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,260 @@
+package controller
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/storage/model"
+)
+
+// brokerChange compares the registrations with the context: brokers may be new, dead, or bounced (registered again between
+// two looks: same id, larger epoch).
+func (c *core) brokerChange(ctx context.Context) error {
+	now, err := c.store.Brokers(ctx)
+	if err != nil {
+		return err
+	}
+	var fresh, bounced []*model.Broker
+	present := map[int32]bool{}
+	for _, b := range now {
+		present[b.ID] = true
+		switch known := c.brokers[b.ID]; {
+		case known == nil:
+			fresh = append(fresh, b)
+		case known.Epoch < b.Epoch:
+			bounced = append(bounced, b)
+		}
+	}
+	var dead []int32
+	for _, id := range c.liveOrShuttingDown() {
+		if !present[id] {
+			dead = append(dead, id)
+		}
+	}
+	c.log.WithFields(logrus.Fields{"new": brokerIDs(fresh), "bounced": brokerIDs(bounced), "dead": dead}).Info("brokers have changed")
+
+	for _, b := range fresh {
+		c.out.AddBroker(b)
+	}
+	for _, b := range bounced {
+		c.out.RemoveBroker(b.ID)
+		c.out.AddBroker(b)
+	}
+	for _, id := range dead {
+		c.out.RemoveBroker(id)
+	}
+	if len(fresh) > 0 {
+		if err := c.brokersUp(ctx, fresh); err != nil {
+			return err
+		}
+	}
+	if len(bounced) > 0 {
+		if err := c.brokersDown(ctx, brokerIDs(bounced)); err != nil {
+			return err
+		}
+		if err := c.brokersUp(ctx, bounced); err != nil {
+			return err
+		}
+	}
+	if len(dead) > 0 {
+		return c.brokersDown(ctx, dead)
+	}
+	return nil
+}
+
+func brokerIDs(bs []*model.Broker) []int32 {
+	ids := make([]int32, len(bs))
+	for i, b := range bs {
+		ids[i] = b.ID
+	}
+	return ids
+}
+
+// brokersUp takes brokers in: they learn everything, get their replicas, and may lead what had no leader.
+func (c *core) brokersUp(ctx context.Context, bs []*model.Broker) error {
+	ids := brokerIDs(bs)
+	others := c.liveOrShuttingDown()
+	for _, b := range bs {
+		c.brokers[b.ID] = b
+		delete(c.offlineDirs, b.ID)
+	}
+	c.updateMetadata(others, nil)
+	c.updateMetadata(ids, c.partitions(func(_ *topic, p *partition) bool { return p.leadership != nil }))
+
+	replicas := c.replicasOn(ids)
+	if err := c.moveReplicas(ctx, replicas, OnlineReplica); err != nil {
+		return err
+	}
+	if err := c.electOffline(ctx, func(*topic) bool { return true }); err != nil {
+		return err
+	}
+	if err := c.resumeReassignments(ctx, func(p *partition) bool {
+		return slices.ContainsFunc(target(p.assignment), func(b int32) bool { return slices.Contains(ids, b) })
+	}); err != nil {
+		return err
+	}
+	resume := map[string]bool{}
+	for _, r := range replicas {
+		if c.queuedForDeletion(r.Topic) {
+			resume[r.Topic] = true
+		}
+	}
+	if err := c.resumeDeletionOf(ctx, resume); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := c.store.WatchBroker(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// brokersDown takes brokers out.
+func (c *core) brokersDown(ctx context.Context, ids []int32) error {
+	for _, id := range ids {
+		delete(c.brokers, id)
+		delete(c.shuttingDown, id)
+		delete(c.offlineDirs, id)
+	}
+	if err := c.replicasOffline(ctx, c.replicasOn(ids)); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		c.store.UnwatchBroker(id)
+	}
+	return nil
+}
+
+// replicasOffline is what follows when brokers or disks fail.
+func (c *core) replicasOffline(ctx context.Context, ids []ReplicaID) error {
+	var deleting, others []ReplicaID
+	for _, id := range ids {
+		if c.queuedForDeletion(id.Topic) {
+			deleting = append(deleting, id)
+		} else {
+			others = append(others, id)
+		}
+	}
+	leaderless := c.partitions(func(t *topic, p *partition) bool {
+		return !t.queuedForDeletion && p.leadership != nil && !c.isOnline(p.leadership.Leader, p.TopicPartition)
+	})
+	c.markPartitions(leaderless, OfflinePartition)
+	if err := c.electOffline(ctx, func(*topic) bool { return true }); err != nil {
+		return err
+	}
+	if err := c.moveReplicas(ctx, others, OfflineReplica); err != nil {
+		return err
+	}
+	if err := c.deletionFailed(ctx, deleting); err != nil {
+		return err
+	}
+	if len(leaderless) == 0 {
+		c.updateMetadata(c.liveOrShuttingDown(), nil) // they learn at least who is live
+	}
+	return nil
+}
+
+// brokerModification takes changed endpoints of a live broker over. A changed rack alone is ignored, as in Kafka.
+func (c *core) brokerModification(ctx context.Context, id int32) error {
+	now, ok, err := c.store.Broker(ctx, id)
+	known := c.brokers[id]
+	if err != nil || !ok || known == nil || now.Epoch != known.Epoch || slices.Equal(now.Endpoints, known.Endpoints) {
+		return err
+	}
+	c.brokers[id] = now
+	c.out.UpdateBroker(now)
+	c.updateMetadata(c.liveOrShuttingDown(), nil)
+	return nil
+}
+
+// logDirEvent probes the brokers that have reported a failed disk: they answer with an error for the replicas on it.
+func (c *core) logDirEvent(ctx context.Context) error {
+	names, err := c.store.LogDirEvents(ctx)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	brokers, err := c.store.ReadLogDirEvents(ctx, names)
+	if err == nil {
+		err = c.moveReplicas(ctx, c.replicasOn(brokers), OnlineReplica)
+	}
+	if derr := c.store.DeleteLogDirEvents(ctx, c.epoch, names); err == nil {
+		err = derr
+	}
+	return err
+}
+
+// leaderAndISRReply learns from KAFKA_STORAGE_ERROR and from success which replicas are on failed disks.
+func (c *core) leaderAndISRReply(ctx context.Context, r *LeaderAndISRReply) error {
+	const storageError = 56
+	if r.Code != 0 {
+		c.log.WithFields(logrus.Fields{"broker": r.Broker, "code": r.Code}).Warn("broker refused LeaderAndIsr")
+		return nil
+	}
+	if c.brokers[r.Broker] == nil {
+		return nil
+	}
+	offline := c.offlineDirs[r.Broker]
+	var failed []ReplicaID
+	for tp, code := range r.Errors {
+		switch {
+		case code == 0:
+			delete(offline, tp)
+		case code == storageError && !offline[tp]:
+			if offline == nil {
+				offline = map[model.TopicPartition]bool{}
+				c.offlineDirs[r.Broker] = offline
+			}
+			offline[tp] = true
+			failed = append(failed, ReplicaID{tp, r.Broker})
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	slices.SortFunc(failed, func(a, b ReplicaID) int {
+		if a.TopicPartition.Less(b.TopicPartition) {
+			return -1
+		}
+		return 1
+	})
+	return c.replicasOffline(ctx, failed)
+}
+
+// controlledShutdown moves the leaderships of a broker to others and takes its replicas out of sync. It returns the replicated
+// partitions that it still leads.
+func (c *core) controlledShutdown(ctx context.Context, ev *ControlledShutdown) ([]model.TopicPartition, error) {
+	if err := c.mayShutDown(ev); err != nil {
+		return nil, err
+	}
+	c.shuttingDown[ev.Broker] = true
+	var led []model.TopicPartition
+	var followed []ReplicaID
+	concerned := func(t *topic, p *partition) bool {
+		return slices.Contains(p.assignment.Replicas, ev.Broker) && len(p.assignment.Replicas) > 1 && p.leadership != nil && !t.queuedForDeletion
+	}
+	c.each(func(t *topic, p *partition) {
+		switch {
+		case !concerned(t, p):
+		case p.leadership.Leader == ev.Broker:
+			led = append(led, p.TopicPartition)
+		default:
+			followed = append(followed, ReplicaID{p.TopicPartition, ev.Broker})
+		}
+	})
+	if _, err := c.bringOnline(ctx, led, shutdownStrategy); err != nil {
+		return nil, err
+	}
+	for _, r := range followed {
+		c.batch.stopReplica(ev.Broker, r.TopicPartition, false)
+	}
+	c.batch.send(c)
+	if err := c.moveReplicas(ctx, followed, OfflineReplica); err != nil {
+		return nil, err
+	}
+	return c.partitions(func(t *topic, p *partition) bool {
+		return concerned(t, p) && p.leadership.Leader == ev.Broker
+	}), nil
+}

@@ -1,0 +1,403 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/coordinator/zk"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// Settings are the configs that the controller reads, at each use.
+type Settings struct {
+	UncleanLeaderElection bool          // unclean.leader.election.enable
+	DeleteTopics          bool          // delete.topic.enable
+	AutoRebalance         bool          // auto.leader.rebalance.enable
+	ImbalancePercentage   int           // leader.imbalance.per.broker.percentage
+	ImbalanceInterval     time.Duration // leader.imbalance.check.interval.seconds
+}
+
+// Options configure a Controller.
+type Options struct {
+	BrokerID int32
+	ZK       *zk.Client
+	// Registration is what this broker writes to /brokers/ids/<id>; asked at each registration.
+	Registration func() *zk.Registration
+	Settings     func() Settings
+	// NewSender makes the channels to the brokers; replies must be handed to the given function, which never blocks.
+	NewSender func(reply func(Event)) Sender
+	Logger    *logrus.Entry
+	Now       func() time.Time
+	// OnRegistered is told each new broker epoch, before anything else happens under it. May be nil.
+	OnRegistered func(epoch int64)
+}
+
+// Controller takes part in elections and is the active controller while it owns /controller. Its methods may be called from
+// any goroutine.
+type Controller struct {
+	opts  Options
+	log   *logrus.Entry
+	queue *queue
+	store *watchingStore
+	core  *core // only the loop touches it after New
+
+	brokerEpoch atomic.Int64
+	session     atomic.Int64 // under which this process registered last
+	activeID    atomic.Int32
+	epoch       atomic.Int32 // controller epoch while active, 0 otherwise
+	done        chan struct{}
+
+	metrics struct {
+		offlinePartitions, preferredImbalance, topics, partitions atomic.Int64
+	}
+	// What follows belongs to the loop.
+	rebalance *time.Timer
+	published time.Time
+}
+
+// New makes a controller that does nothing until Register and Run.
+func New(o Options) *Controller {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		quiet := logrus.New()
+		quiet.SetLevel(logrus.PanicLevel)
+		o.Logger = logrus.NewEntry(quiet)
+	}
+	c := &Controller{opts: o, log: o.Logger, queue: newQueue(), done: make(chan struct{})}
+	c.activeID.Store(-1)
+	c.brokerEpoch.Store(-1)
+	c.store = newWatchingStore(o.ZK, c.queue.put)
+	c.core = newCore(o.BrokerID, c.store, o.NewSender(c.queue.put), o.Settings, o.Logger)
+	return c
+}
+
+// BrokerEpoch is the czxid of this broker's registration, -1 before.
+func (c *Controller) BrokerEpoch() int64 { return c.brokerEpoch.Load() }
+
+// IsActive tells whether this broker is the active controller.
+func (c *Controller) IsActive() bool { return c.epoch.Load() > 0 }
+
+// ActiveID is the active controller as last seen in ZooKeeper, -1 for none.
+func (c *Controller) ActiveID() int32 { return c.activeID.Load() }
+
+// Epoch is the controller epoch while active, 0 otherwise.
+func (c *Controller) Epoch() int32 { return c.epoch.Load() }
+
+// Stats are the numbers behind the controller's metrics; all 0 while not active.
+type Stats struct {
+	OfflinePartitions, PreferredReplicaImbalance, Topics, Partitions int64
+}
+
+// Stats returns the numbers as of the last event.
+func (c *Controller) Stats() Stats {
+	return Stats{c.metrics.offlinePartitions.Load(), c.metrics.preferredImbalance.Load(), c.metrics.topics.Load(), c.metrics.partitions.Load()}
+}
+
+// Register writes this broker's registration; it fails when another live broker uses one of its addresses or its id.
+func (c *Controller) Register(ctx context.Context) error {
+	r := c.opts.Registration()
+	others, err := c.opts.ZK.Brokers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range others {
+		for _, theirs := range b.Endpoints {
+			for _, ours := range r.Endpoints {
+				if b.ID != c.opts.BrokerID && theirs.Host == ours.Host && theirs.Port == ours.Port {
+					return fmt.Errorf("configured end points %s:%d in advertised listeners are already registered by broker %d", ours.Host, ours.Port, b.ID)
+				}
+			}
+		}
+	}
+	return c.register(ctx, r)
+}
+
+func (c *Controller) register(ctx context.Context, r *zk.Registration) error {
+	wait := c.opts.ZK.SessionTimeout()*3/2 + 2*time.Second
+	epoch, err := c.opts.ZK.RegisterBroker(ctx, c.opts.BrokerID, r, c.session.Load(), wait)
+	if err != nil {
+		return err
+	}
+	c.session.Store(c.opts.ZK.SessionID())
+	c.brokerEpoch.Store(epoch)
+	c.log.WithFields(logrus.Fields{"broker": c.opts.BrokerID, "epoch": epoch}).Info("registered the broker")
+	if c.opts.OnRegistered != nil {
+		c.opts.OnRegistered(epoch)
+	}
+	return nil
+}
+
+// UpdateRegistration rewrites this broker's registration after its listeners have changed.
+func (c *Controller) UpdateRegistration(ctx context.Context) error {
+	return c.opts.ZK.UpdateBroker(ctx, c.opts.BrokerID, c.opts.Registration())
+}
+
+// Run takes part in elections and processes events until ctx ends; then it resigns. Closing the ZooKeeper session afterwards
+// removes /controller.
+func (c *Controller) Run(ctx context.Context) error {
+	defer close(c.done)
+	defer c.queue.close(errStopped)
+	c.opts.ZK.OnSession(zk.SessionHandler{Lost: c.sessionLost, Renewed: func(context.Context) { c.queue.put(registerAndReelect{}) }})
+	cancel := c.opts.ZK.OnNode(zk.ControllerPath, func(ev zk.NodeEvent) {
+		if ev == zk.NodeDeleted {
+			c.queue.put(reelect{})
+		} else {
+			c.queue.put(controllerChange{})
+		}
+	})
+	defer cancel()
+	c.queue.put(startup{})
+	for {
+		ev, ok := c.queue.take(ctx)
+		if !ok {
+			c.resign()
+			return nil
+		}
+		c.process(ctx, ev)
+	}
+}
+
+// errStopped answers requests that are still queued when the controller stops.
+var errStopped = fmt.Errorf("the broker is shutting down: %w", kerr.NotController)
+
+// Events of the shell: they concern the election, not the cluster.
+type (
+	startup            struct{}
+	controllerChange   struct{}
+	reelect            struct{}
+	registerAndReelect struct{}
+	expire             struct{ done chan struct{} }
+)
+
+func (startup) event()            {}
+func (controllerChange) event()   {}
+func (reelect) event()            {}
+func (registerAndReelect) event() {}
+func (*expire) event()            {}
+
+// sessionLost drops what is queued and makes the loop resign before a new session is opened.
+func (c *Controller) sessionLost() {
+	ev := &expire{done: make(chan struct{})}
+	c.queue.clearAndPut(ev)
+	select {
+	case <-ev.done:
+	case <-c.done:
+	}
+}
+
+func (c *Controller) process(ctx context.Context, ev Event) {
+	var err error
+	switch ev := ev.(type) {
+	case startup:
+		err = c.elect(ctx)
+	case controllerChange:
+		err = c.maybeResign(ctx)
+	case reelect:
+		if err = c.maybeResign(ctx); err == nil {
+			err = c.elect(ctx)
+		}
+	case registerAndReelect:
+		if err = c.register(ctx, c.opts.Registration()); err == nil {
+			if err = c.maybeResign(ctx); err == nil {
+				err = c.elect(ctx)
+			}
+		} else if !errors.Is(err, zk.ErrSessionExpired) {
+			time.AfterFunc(5*time.Second, func() { c.queue.put(ev) })
+		}
+	case *expire:
+		c.activeID.Store(-1)
+		c.resign()
+		close(ev.done)
+	default:
+		err = c.core.Step(ctx, ev)
+		if _, ok := ev.(AutoRebalance); ok {
+			c.scheduleRebalance(c.opts.Settings().ImbalanceInterval)
+		}
+	}
+	switch {
+	case err == nil, ctx.Err() != nil, errors.Is(err, zk.ErrSessionExpired), errors.Is(err, zk.ErrClosed): // expire follows
+	case errors.Is(err, zk.ErrControllerMoved):
+		c.log.WithError(err).Info("another controller was elected")
+		if err := c.maybeResign(ctx); err != nil {
+			c.log.WithError(err).Error("could not read who is controller")
+		}
+	default:
+		c.log.WithError(err).WithField("event", fmt.Sprintf("%T", ev)).Error("event was not processed completely")
+	}
+	c.publish()
+}
+
+// publish makes what others may read from what only the loop sees. It counts all partitions, so not for every event of a long queue.
+func (c *Controller) publish() {
+	if now := c.opts.Now(); !c.queue.empty() && now.Sub(c.published) < time.Second {
+		return
+	} else {
+		c.published = now
+	}
+	s := c.core.stats()
+	c.metrics.offlinePartitions.Store(s.OfflinePartitions)
+	c.metrics.preferredImbalance.Store(s.PreferredReplicaImbalance)
+	c.metrics.topics.Store(s.Topics)
+	c.metrics.partitions.Store(s.Partitions)
+}
+
+// maybeResign reads who is controller, which arms the watch again, and resigns if it is no longer this broker.
+func (c *Controller) maybeResign(ctx context.Context) error {
+	// exists arms the watch also when the node is missing
+	if _, err := c.opts.ZK.Watch(ctx, zk.ControllerPath); err != nil {
+		return err
+	}
+	id, err := c.opts.ZK.ControllerID(ctx)
+	if err != nil {
+		return err
+	}
+	c.activeID.Store(id)
+	if c.core.active && id != c.opts.BrokerID {
+		c.resign()
+	}
+	return nil
+}
+
+// elect tries to become controller unless there is one.
+func (c *Controller) elect(ctx context.Context) error {
+	if _, err := c.opts.ZK.Watch(ctx, zk.ControllerPath); err != nil {
+		return err
+	}
+	id, err := c.opts.ZK.ControllerID(ctx)
+	if err != nil {
+		return err
+	}
+	c.activeID.Store(id)
+	if id >= 0 {
+		return nil
+	}
+	epoch, won, err := c.opts.ZK.ElectController(ctx, c.opts.BrokerID, c.opts.Now().UnixMilli())
+	if err != nil {
+		return err
+	}
+	if !won {
+		return c.maybeResign(ctx)
+	}
+	c.activeID.Store(c.opts.BrokerID)
+	c.epoch.Store(epoch.Epoch)
+	c.log.WithField("controller_epoch", epoch.Epoch).Info("became the controller")
+	if err := c.core.failover(ctx, epoch); err != nil {
+		c.resign()
+		if derr := c.opts.ZK.DeleteController(ctx, epoch); derr != nil {
+			err = fmt.Errorf("%w; and giving up /controller: %w", err, derr)
+		}
+		return fmt.Errorf("failover: %w", err)
+	}
+	if c.opts.Settings().AutoRebalance {
+		c.scheduleRebalance(5 * time.Second)
+	}
+	return nil
+}
+
+func (c *Controller) resign() {
+	c.stopRebalance()
+	if c.core.active {
+		c.log.WithField("controller_epoch", c.epoch.Load()).Info("resigned as controller")
+	}
+	c.epoch.Store(0)
+	c.core.resign()
+}
+
+func (c *Controller) scheduleRebalance(after time.Duration) {
+	c.stopRebalance()
+	if c.core.active && c.opts.Settings().AutoRebalance && after > 0 {
+		c.rebalance = time.AfterFunc(after, func() { c.queue.put(AutoRebalance{}) })
+	}
+}
+
+func (c *Controller) stopRebalance() {
+	if c.rebalance != nil {
+		c.rebalance.Stop()
+		c.rebalance = nil
+	}
+}
+
+// ElectLeaders elects leaders for partitions, all when partitions is nil; the error is kerr.NotController on other brokers.
+func (c *Controller) ElectLeaders(ctx context.Context, kind ElectionType, partitions []model.TopicPartition) ([]ElectionResult, error) {
+	return ask(ctx, c, func(reply func([]ElectionResult, error)) Event {
+		return &ElectLeaders{Type: kind, Partitions: partitions, All: partitions == nil, Reply: reply}
+	})
+}
+
+// AlterReassignments starts reassignments, or cancels those whose Replicas are nil.
+func (c *Controller) AlterReassignments(ctx context.Context, rs []zk.Reassignment) ([]ReassignmentResult, error) {
+	return ask(ctx, c, func(reply func([]ReassignmentResult, error)) Event {
+		return &AlterReassignments{Partitions: rs, Reply: reply}
+	})
+}
+
+// ListReassignments lists running reassignments, all when partitions is nil.
+func (c *Controller) ListReassignments(ctx context.Context, partitions []model.TopicPartition) (map[model.TopicPartition]model.Assignment, error) {
+	return ask(ctx, c, func(reply func(map[model.TopicPartition]model.Assignment, error)) Event {
+		return &ListReassignments{Partitions: partitions, All: partitions == nil, Reply: reply}
+	})
+}
+
+// ControlledShutdown moves leaderships away from a broker and returns the partitions that it still leads.
+func (c *Controller) ControlledShutdown(ctx context.Context, broker int32, brokerEpoch int64) ([]model.TopicPartition, error) {
+	return ask(ctx, c, func(reply func([]model.TopicPartition, error)) Event {
+		return &ControlledShutdown{Broker: broker, Epoch: brokerEpoch, Reply: reply}
+	})
+}
+
+// UncleanElectionEnabled is to be called when the broker's own unclean.leader.election.enable has become true.
+func (c *Controller) UncleanElectionEnabled() { c.queue.put(UncleanElectionEnabled{}) }
+
+// TopicConfigChanged is to be called for each config notification of a topic.
+func (c *Controller) TopicConfigChanged(topic string, overrides map[string]string) {
+	if overrides["unclean.leader.election.enable"] == "true" {
+		c.queue.put(TopicUncleanElectionEnabled{topic})
+	}
+}
+
+// Inspect calls fn on the controller's goroutine between two events and returns when it is done.
+func (c *Controller) Inspect(ctx context.Context, fn func(*Context)) error {
+	_, err := ask(ctx, c, func(reply func(struct{}, error)) Event {
+		return &Inspect{Fn: func(cc *Context) { fn(cc); reply(struct{}{}, nil) }}
+	})
+	return err
+}
+
+// ask queues an event and waits for its reply.
+func ask[T any](ctx context.Context, c *Controller, make func(reply func(T, error)) Event) (T, error) {
+	type answer struct {
+		result T
+		err    error
+	}
+	answers := newAnswer[answer]()
+	c.queue.put(make(func(result T, err error) { answers.put(answer{result, err}) }))
+	var none T
+	select {
+	case a := <-answers.ch:
+		return a.result, a.err
+	case <-ctx.Done():
+		return none, context.Cause(ctx)
+	case <-c.done:
+		return none, errStopped
+	}
+}
+
+// answerBox takes the first of several answers and never blocks the giver.
+type answerBox[T any] struct{ ch chan T }
+
+func newAnswer[T any]() answerBox[T] { return answerBox[T]{make(chan T, 1)} }
+
+func (a answerBox[T]) put(v T) {
+	select {
+	case a.ch <- v:
+	default:
+	}
+}

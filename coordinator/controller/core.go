@@ -1,0 +1,291 @@
+package controller
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/coordinator/zk"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// core is the controller without threads, clock and network.
+type core struct {
+	id       int32
+	store    Store
+	out      Sender
+	settings func() Settings
+	log      *logrus.Entry
+
+	active bool
+	epoch  zk.ControllerEpoch
+	*Context
+	batch batch
+}
+
+func newCore(id int32, store Store, out Sender, settings func() Settings, log *logrus.Entry) *core {
+	c := &core{id: id, store: store, out: out, settings: settings, log: log, Context: newContext()}
+	c.batch.reset()
+	return c
+}
+
+// Step applies one event. An error ends the event where it occurred; zk.ErrControllerMoved means that this broker is no longer the
+// controller, zk.ErrSessionExpired that it may not be. Everything else that fails concerns one partition: it is logged
+// and the rest goes on.
+func (c *core) Step(ctx context.Context, ev Event) error {
+	if !c.active {
+		drop(ev, nil)
+		if ev, ok := ev.(*Inspect); ok {
+			ev.Fn(c.Context)
+		}
+		return nil
+	}
+	c.batch.reset() // an event that failed may have left something behind
+	switch ev := ev.(type) {
+	case BrokerChange:
+		return c.brokerChange(ctx)
+	case BrokerModification:
+		return c.brokerModification(ctx, ev.Broker)
+	case TopicChange:
+		return c.topicChange(ctx)
+	case PartitionModification:
+		return c.partitionModification(ctx, ev.Topic)
+	case TopicDeletion:
+		return c.topicDeletion(ctx)
+	case ISRChange:
+		return c.isrChange(ctx)
+	case LogDirEvent:
+		return c.logDirEvent(ctx)
+	case *LeaderAndISRReply:
+		return c.leaderAndISRReply(ctx, ev)
+	case *StopReplicaReply:
+		return c.stopReplicaReply(ctx, ev)
+	case PreferredElectionRequested:
+		return c.preferredElectionRequested(ctx)
+	case *ElectLeaders:
+		return c.electLeaders(ctx, ev)
+	case AutoRebalance:
+		return c.autoRebalance(ctx)
+	case UncleanElectionEnabled:
+		return c.electOffline(ctx, func(*topic) bool { return true })
+	case TopicUncleanElectionEnabled:
+		return c.electOffline(ctx, func(t *topic) bool { return t.name == ev.Topic })
+	case ReassignmentRequested:
+		_, err := c.reassignmentRequested(ctx)
+		return err
+	case ReassignmentProgress:
+		return c.reassignmentProgress(ctx, ev.TopicPartition)
+	case *AlterReassignments:
+		return c.alterReassignments(ctx, ev)
+	case *ListReassignments:
+		c.listReassignments(ev)
+	case *ControlledShutdown:
+		remaining, err := c.controlledShutdown(ctx, ev)
+		ev.Reply(remaining, err)
+		if !isAnswer(err) {
+			return err
+		}
+	case *Inspect:
+		ev.Fn(c.Context)
+	}
+	return nil
+}
+
+// isAnswer tells whether an error is one of Kafka's, meant for the client, and not a fault of the event's processing.
+func isAnswer(err error) bool {
+	_, ok := err.(*kerr.Error)
+	return ok
+}
+
+// failover makes the core the active controller, starting from nothing but ZooKeeper (zookeeper.md 3.3; the order matters).
+func (c *core) failover(ctx context.Context, epoch zk.ControllerEpoch) error {
+	c.resign()
+	c.active, c.epoch = true, epoch
+	c.store.WatchAll()
+
+	if err := c.dropNotifications(ctx); err != nil {
+		return err
+	}
+	if err := c.loadCluster(ctx); err != nil {
+		return err
+	}
+	for _, b := range c.liveBrokers() {
+		c.out.AddBroker(b)
+	}
+	if err := c.loadDeletions(ctx); err != nil {
+		return err
+	}
+	// Brokers must know the live ones before they can follow a leader.
+	c.updateMetadata(c.liveOrShuttingDown(), nil)
+
+	if err := c.startReplicas(ctx); err != nil {
+		return err
+	}
+	if err := c.startPartitions(ctx); err != nil {
+		return err
+	}
+	resumed, err := c.reassignmentRequested(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.resumeReassignments(ctx, func(p *partition) bool { return !resumed[p.TopicPartition] }); err != nil {
+		return err
+	}
+	if err := c.resumeDeletions(ctx); err != nil {
+		return err
+	}
+	return c.pendingPreferredElections(ctx)
+}
+
+func (c *core) resign() {
+	for id := range c.brokers {
+		c.out.RemoveBroker(id)
+	}
+	c.store.UnwatchAll()
+	c.active, c.epoch, c.Context = false, zk.ControllerEpoch{}, newContext()
+	c.batch.reset()
+}
+
+// dropNotifications deletes what nobody needs to process, as everything is read anyway.
+func (c *core) dropNotifications(ctx context.Context) error {
+	names, err := c.store.LogDirEvents(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.store.DeleteLogDirEvents(ctx, c.epoch, names); err != nil {
+		return err
+	}
+	if names, err = c.store.ISRChanges(ctx); err != nil {
+		return err
+	}
+	return c.store.DeleteISRChanges(ctx, c.epoch, names)
+}
+
+func (c *core) loadCluster(ctx context.Context) error {
+	brokers, err := c.store.Brokers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range brokers {
+		c.brokers[b.ID] = b
+	}
+	names, err := c.store.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		c.store.WatchTopic(name)
+		c.addTopic(name)
+	}
+	assignments, err := c.store.Assignments(ctx, names)
+	if err != nil {
+		return err
+	}
+	for name, as := range assignments {
+		for id, a := range as {
+			p := c.setAssignment(model.TopicPartition{Topic: name, Partition: id}, a)
+			if len(a.Adding)+len(a.Removing) > 0 {
+				c.reassigning[p.TopicPartition] = true
+			}
+		}
+	}
+	for _, b := range brokers {
+		if err := c.store.WatchBroker(ctx, b.ID); err != nil {
+			return err
+		}
+	}
+	return c.readStates(ctx, c.partitions(func(*topic, *partition) bool { return true }))
+}
+
+// readStates refreshes leadership records; partitions without a state node keep what they have.
+func (c *core) readStates(ctx context.Context, tps []model.TopicPartition) error {
+	states, err := c.store.States(ctx, tps)
+	for tp, s := range states {
+		if p := c.partition(tp); p != nil {
+			p.leadership = &s
+		}
+	}
+	return err
+}
+
+func (c *core) startReplicas(ctx context.Context) error {
+	var online, offline []ReplicaID
+	c.each(func(_ *topic, p *partition) {
+		for _, b := range p.assignment.Replicas {
+			id := ReplicaID{p.TopicPartition, b}
+			if c.isOnline(b, p.TopicPartition) {
+				p.setReplicaState(b, OnlineReplica)
+				online = append(online, id)
+			} else {
+				// A replica of a topic that is being deleted must not look deleted; all others become Offline below.
+				p.setReplicaState(b, ReplicaDeletionIneligible)
+				offline = append(offline, id)
+			}
+		}
+	})
+	if err := c.moveReplicas(ctx, online, OnlineReplica); err != nil {
+		return err
+	}
+	return c.moveReplicas(ctx, offline, OfflineReplica)
+}
+
+func (c *core) startPartitions(ctx context.Context) error {
+	c.each(func(_ *topic, p *partition) {
+		switch {
+		case p.leadership == nil:
+			p.state = NewPartition
+		case c.isOnline(p.leadership.Leader, p.TopicPartition):
+			p.state = OnlinePartition
+		default:
+			p.state = OfflinePartition
+		}
+	})
+	return c.electOffline(ctx, func(*topic) bool { return true })
+}
+
+// updateMetadata sends one UpdateMetadata with these partitions to these brokers.
+func (c *core) updateMetadata(brokers []int32, tps []model.TopicPartition) {
+	c.batch.updateMetadata(c, brokers, tps)
+	c.batch.send(c)
+}
+
+// stats counts for the metrics.
+func (c *core) stats() (s Stats) {
+	if !c.active {
+		return s
+	}
+	s.Topics = int64(len(c.topics))
+	for _, t := range c.topics {
+		s.Partitions += int64(len(t.partitions))
+		for _, p := range t.partitions {
+			if p.leadership == nil || t.queuedForDeletion {
+				continue
+			}
+			if !c.isLive(p.leadership.Leader) {
+				s.OfflinePartitions++
+			}
+			if len(p.assignment.Replicas) > 0 && p.leadership.Leader != p.assignment.Replicas[0] {
+				s.PreferredReplicaImbalance++
+			}
+		}
+	}
+	return s
+}
+
+// failed logs what could not be done for one partition.
+func (c *core) failed(tp model.TopicPartition, what string, err error) {
+	c.log.WithFields(logrus.Fields{"logger": "state.change.logger", "topic": tp.Topic, "partition": tp.Partition, "controller_epoch": c.epoch.Epoch}).
+		WithError(err).Error(what)
+}
+
+func without(list []int32, drop ...int32) []int32 {
+	out := make([]int32, 0, len(list))
+	for _, v := range list {
+		if !slices.Contains(drop, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}

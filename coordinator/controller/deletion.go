@@ -1,0 +1,233 @@
+package controller
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"momus/storage/model"
+)
+
+// topicDeletion takes new wishes to delete topics.
+func (c *core) topicDeletion(ctx context.Context) error {
+	names, err := c.store.TopicDeletions(ctx)
+	if err != nil {
+		return err
+	}
+	var unknown, known []string
+	for _, name := range names {
+		if c.topics[name] == nil {
+			unknown = append(unknown, name)
+		} else {
+			known = append(known, name)
+		}
+	}
+	if err := c.store.DropTopicDeletions(ctx, c.epoch, unknown); err != nil || len(known) == 0 {
+		return err
+	}
+	if !c.settings().DeleteTopics {
+		return c.store.DropTopicDeletions(ctx, c.epoch, known)
+	}
+	// As in Kafka 2.5.0 a running reassignment does not hold up the deletion of a topic that is not queued yet.
+	for _, name := range known {
+		c.topics[name].queuedForDeletion = true
+	}
+	return c.resumeDeletions(ctx)
+}
+
+// loadDeletions is the part of the failover that reads the wishes; topics with dead replicas or reassignments wait.
+func (c *core) loadDeletions(ctx context.Context) error {
+	names, err := c.store.TopicDeletions(ctx)
+	if err != nil {
+		return err
+	}
+	if !c.settings().DeleteTopics {
+		return c.store.DropTopicDeletions(ctx, c.epoch, names)
+	}
+	for _, name := range names {
+		t := c.topics[name]
+		if t == nil {
+			t = c.addTopic(name) // completes at once and removes the wish
+		}
+		t.queuedForDeletion = true
+		for _, r := range t.replicaIDs() {
+			if !c.isOnline(r.Broker, r.TopicPartition) || c.reassigning[r.TopicPartition] {
+				t.ineligibleForDeletion = true
+			}
+		}
+	}
+	return nil
+}
+
+// resumeDeletionOf lets topics try again that were ineligible.
+func (c *core) resumeDeletionOf(ctx context.Context, names map[string]bool) error {
+	any := false
+	for name := range names {
+		if c.queuedForDeletion(name) {
+			c.topics[name].ineligibleForDeletion = false
+			any = true
+		}
+	}
+	if !any {
+		return nil
+	}
+	return c.resumeDeletions(ctx)
+}
+
+// markIneligible holds up the deletion of a topic if it is queued.
+func (c *core) markIneligible(name string) {
+	if c.queuedForDeletion(name) {
+		c.topics[name].ineligibleForDeletion = true
+	}
+}
+
+// resumeDeletions does the next step for each topic queued for deletion.
+func (c *core) resumeDeletions(ctx context.Context) error {
+	var retry []ReplicaID
+	var start []*topic
+	for _, name := range c.topicNames() {
+		t := c.topics[name]
+		if !t.queuedForDeletion {
+			continue
+		}
+		replicas := 0
+		for _, p := range t.partitions {
+			replicas += len(p.replicas)
+		}
+		started := len(t.inState(ReplicaDeletionStarted)) > 0
+		if done := t.inState(ReplicaDeletionSuccessful); len(done) == replicas {
+			if err := c.completeDeletion(ctx, t, done); err != nil {
+				return err
+			}
+			continue
+		}
+		if !started {
+			retry = append(retry, t.inState(ReplicaDeletionIneligible)...)
+		}
+		if !started && !t.ineligibleForDeletion {
+			start = append(start, t)
+		}
+	}
+	if err := c.moveReplicas(ctx, retry, OfflineReplica); err != nil {
+		return err
+	}
+	if len(start) == 0 {
+		return nil
+	}
+	return c.startDeletion(ctx, start)
+}
+
+// completeDeletion removes a topic whose replicas are all deleted.
+func (c *core) completeDeletion(ctx context.Context, t *topic, replicas []ReplicaID) error {
+	c.store.UnwatchTopic(t.name)
+	if err := c.moveReplicas(ctx, replicas, NonExistentReplica); err != nil {
+		return err
+	}
+	if err := c.store.DeleteTopicNodes(ctx, c.epoch, t.name); err != nil {
+		return err
+	}
+	c.forgetTopic(t.name)
+	c.log.WithField("topic", t.name).Info("deleted the topic")
+	return nil
+}
+
+// startDeletion takes topics out of the metadata and deletes their replicas.
+func (c *core) startDeletion(ctx context.Context, topics []*topic) error {
+	var all, unseen []model.TopicPartition
+	for _, t := range topics {
+		for _, p := range t.sorted() {
+			all = append(all, p.TopicPartition)
+			if !t.deletionStarted {
+				unseen = append(unseen, p.TopicPartition)
+			}
+		}
+		t.deletionStarted = true
+	}
+	c.markPartitions(unseen, OfflinePartition)
+	c.markPartitions(unseen, NonExistentPartition)
+	c.updateMetadata(c.liveOrShuttingDown(), all)
+
+	var dead, alive []ReplicaID
+	var waiting []*topic
+	for _, t := range topics {
+		before := len(dead)
+		for _, r := range t.replicaIDs() {
+			switch {
+			case !c.isOnline(r.Broker, r.TopicPartition):
+				dead = append(dead, r)
+			case t.partitions[r.Partition].replicaState(r.Broker) != ReplicaDeletionSuccessful:
+				alive = append(alive, r)
+			}
+		}
+		if len(dead) > before {
+			waiting = append(waiting, t)
+		}
+	}
+	if err := c.moveReplicas(ctx, dead, ReplicaDeletionIneligible); err != nil {
+		return err
+	}
+	if err := c.moveReplicas(ctx, alive, OfflineReplica); err != nil {
+		return err
+	}
+	if err := c.moveReplicas(ctx, alive, ReplicaDeletionStarted); err != nil {
+		return err
+	}
+	for _, t := range waiting {
+		t.ineligibleForDeletion = true
+	}
+	return nil
+}
+
+// stopReplicaReply takes the outcome of deleting replicas.
+func (c *core) stopReplicaReply(ctx context.Context, r *StopReplicaReply) error {
+	var failed, done []ReplicaID
+	tps := slices.SortedFunc(maps.Keys(r.Errors), func(a, b model.TopicPartition) int {
+		if a.Less(b) {
+			return -1
+		}
+		return 1
+	})
+	for _, tp := range tps {
+		p := c.partition(tp)
+		if p == nil || !c.queuedForDeletion(tp.Topic) || p.replicaState(r.Broker) != ReplicaDeletionStarted {
+			continue
+		}
+		if r.Errors[tp] != 0 {
+			failed = append(failed, ReplicaID{tp, r.Broker})
+		} else {
+			done = append(done, ReplicaID{tp, r.Broker})
+		}
+	}
+	if err := c.deletionFailed(ctx, failed); err != nil {
+		return err
+	}
+	if len(done) == 0 {
+		return nil
+	}
+	if err := c.moveReplicas(ctx, done, ReplicaDeletionSuccessful); err != nil {
+		return err
+	}
+	return c.resumeDeletions(ctx)
+}
+
+// deletionFailed makes replicas, and their topics, wait for a better time.
+func (c *core) deletionFailed(ctx context.Context, ids []ReplicaID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var waiting []ReplicaID
+	for _, r := range ids {
+		// Those that are deleted already, or wait already, stay what they are.
+		switch c.partition(r.TopicPartition).replicaState(r.Broker) {
+		case OfflineReplica, ReplicaDeletionStarted:
+			waiting = append(waiting, r)
+		}
+	}
+	if err := c.moveReplicas(ctx, waiting, ReplicaDeletionIneligible); err != nil {
+		return err
+	}
+	for _, r := range ids {
+		c.markIneligible(r.Topic)
+	}
+	return c.resumeDeletions(ctx)
+}

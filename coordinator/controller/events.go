@@ -1,0 +1,180 @@
+package controller
+
+import (
+	"context"
+
+	"momus/coordinator/zk"
+	"momus/storage/model"
+)
+
+// Event is something that has happened. Brokers that are not the active controller process most of them as no-ops.
+type Event interface{ event() }
+
+// Events of watches. None carries state: what they concern is read again.
+type (
+	// BrokerChange: the children of /brokers/ids.
+	BrokerChange struct{}
+	// BrokerModification: the registration of a live broker.
+	BrokerModification struct{ Broker int32 }
+	// TopicChange: the children of /brokers/topics.
+	TopicChange struct{}
+	// PartitionModification: the node of a topic.
+	PartitionModification struct{ Topic string }
+	// TopicDeletion: the children of /admin/delete_topics.
+	TopicDeletion struct{}
+	// ISRChange: the children of /isr_change_notification.
+	ISRChange struct{}
+	// LogDirEvent: the children of /log_dir_event_notification.
+	LogDirEvent struct{}
+	// PreferredElectionRequested: /admin/preferred_replica_election.
+	PreferredElectionRequested struct{}
+	// ReassignmentRequested: /admin/reassign_partitions.
+	ReassignmentRequested struct{}
+	// ReassignmentProgress: the state of a partition that is being reassigned.
+	ReassignmentProgress struct{ model.TopicPartition }
+)
+
+// Events of timers and of configs.
+type (
+	// AutoRebalance is the periodic check for leaders that are not the preferred ones.
+	AutoRebalance struct{}
+	// UncleanElectionEnabled: the broker's own unclean.leader.election.enable has become true.
+	UncleanElectionEnabled struct{}
+	// TopicUncleanElectionEnabled: the override of a topic has become true.
+	TopicUncleanElectionEnabled struct{ Topic string }
+)
+
+// Events of brokers' replies. Code is the top-level error; Errors has the partitions' codes (for StopReplica with a top-level error:
+// that code for each partition of the request).
+type (
+	// LeaderAndISRReply answers a LeaderAndISR.
+	LeaderAndISRReply struct {
+		Broker int32
+		Code   int16
+		Errors map[model.TopicPartition]int16
+	}
+	// StopReplicaReply answers a StopReplica with Delete.
+	StopReplicaReply struct {
+		Broker int32
+		Errors map[model.TopicPartition]int16
+	}
+)
+
+// ElectionType is the kind of election that ElectLeaders asks for; the numbers are Kafka's.
+type ElectionType int8
+
+// The election types.
+const (
+	PreferredElection ElectionType = 0
+	UncleanElection   ElectionType = 1
+)
+
+// Events of requests. Reply is called once, also when the event is dropped.
+type (
+	// ElectLeaders elects leaders on request. Partitions nil means all. The results are errors of kerr, nil for success.
+	ElectLeaders struct {
+		Type       ElectionType
+		Partitions []model.TopicPartition
+		All        bool
+		Reply      func(results []ElectionResult, err error)
+	}
+	// AlterReassignments starts (Replicas given) or cancels (nil) reassignments.
+	AlterReassignments struct {
+		Partitions []zk.Reassignment
+		Reply      func(results []ReassignmentResult, err error)
+	}
+	// ListReassignments lists running reassignments, of all partitions when Partitions is nil.
+	ListReassignments struct {
+		Partitions []model.TopicPartition
+		All        bool
+		Reply      func(running map[model.TopicPartition]model.Assignment, err error)
+	}
+	// ControlledShutdown moves leaderships away from a broker. Epoch is the sender's broker epoch, -1 if it sent none.
+	ControlledShutdown struct {
+		Broker int32
+		Epoch  int64
+		Reply  func(remaining []model.TopicPartition, err error)
+	}
+	// DescribeTopics calls Fn with the context, read only, on the controller's goroutine; for tests and diagnostics.
+	Inspect struct{ Fn func(*Context) }
+)
+
+// ElectionResult is the outcome for one partition: Leader is the new one when Err is nil.
+type ElectionResult struct {
+	model.TopicPartition
+	Leader int32
+	Err    error
+}
+
+// ReassignmentResult is the outcome for one partition.
+type ReassignmentResult struct {
+	model.TopicPartition
+	Err error
+}
+
+func (BrokerChange) event()                {}
+func (BrokerModification) event()          {}
+func (TopicChange) event()                 {}
+func (PartitionModification) event()       {}
+func (TopicDeletion) event()               {}
+func (ISRChange) event()                   {}
+func (LogDirEvent) event()                 {}
+func (PreferredElectionRequested) event()  {}
+func (ReassignmentRequested) event()       {}
+func (ReassignmentProgress) event()        {}
+func (AutoRebalance) event()               {}
+func (UncleanElectionEnabled) event()      {}
+func (TopicUncleanElectionEnabled) event() {}
+func (*LeaderAndISRReply) event()          {}
+func (*StopReplicaReply) event()           {}
+func (*ElectLeaders) event()               {}
+func (*AlterReassignments) event()         {}
+func (*ListReassignments) event()          {}
+func (*ControlledShutdown) event()         {}
+func (*Inspect) event()                    {}
+
+// Store is ZooKeeper as the active controller uses it; *zk.Client has all but the watches. Writes with an epoch fail with
+// zk.ErrControllerMoved when another controller was elected. Lists are sorted.
+type Store interface {
+	Brokers(ctx context.Context) ([]*model.Broker, error)
+	Broker(ctx context.Context, id int32) (*model.Broker, bool, error)
+
+	Topics(ctx context.Context) ([]string, error)
+	Assignment(ctx context.Context, topic string) (zk.Assignments, bool, error)
+	Assignments(ctx context.Context, topics []string) (map[string]zk.Assignments, error)
+	SetTopicAsController(ctx context.Context, epoch zk.ControllerEpoch, topic string, a zk.Assignments) error
+	PartitionsWithNodes(ctx context.Context, topic string) ([]int32, error)
+	Configs(ctx context.Context, t zk.EntityType, entities []string) (map[string]map[string]string, error)
+
+	States(ctx context.Context, tps []model.TopicPartition) (map[model.TopicPartition]model.LeaderAndISR, error)
+	CreateStates(ctx context.Context, epoch zk.ControllerEpoch, states []zk.PartitionState) ([]error, error)
+	SetStates(ctx context.Context, epoch zk.ControllerEpoch, states []zk.PartitionState) ([]zk.StateResult, error)
+
+	TopicDeletions(ctx context.Context) ([]string, error)
+	DropTopicDeletions(ctx context.Context, epoch zk.ControllerEpoch, topics []string) error
+	DeleteTopicNodes(ctx context.Context, epoch zk.ControllerEpoch, topic string) error
+
+	ISRChanges(ctx context.Context) ([]string, error)
+	ReadISRChanges(ctx context.Context, names []string) ([]model.TopicPartition, error)
+	DeleteISRChanges(ctx context.Context, epoch zk.ControllerEpoch, names []string) error
+	LogDirEvents(ctx context.Context) ([]string, error)
+	ReadLogDirEvents(ctx context.Context, names []string) ([]int32, error)
+	DeleteLogDirEvents(ctx context.Context, epoch zk.ControllerEpoch, names []string) error
+
+	PreferredElection(ctx context.Context) ([]model.TopicPartition, bool, error)
+	DeletePreferredElection(ctx context.Context, epoch zk.ControllerEpoch) error
+	Reassignments(ctx context.Context) ([]zk.Reassignment, bool, error)
+	SetReassignments(ctx context.Context, epoch zk.ControllerEpoch, rs []zk.Reassignment) error
+
+	// WatchBroker, WatchTopic and WatchState register interest in a node. WatchBroker arms the watch as well, the others leave
+	// that to the next read.
+	WatchBroker(ctx context.Context, id int32) error
+	UnwatchBroker(id int32)
+	WatchTopic(topic string)
+	UnwatchTopic(topic string)
+	WatchState(tp model.TopicPartition)
+	UnwatchState(tp model.TopicPartition)
+	// WatchAll registers interest in the fixed paths, UnwatchAll drops all interests.
+	WatchAll()
+	UnwatchAll()
+}

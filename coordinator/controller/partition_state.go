@@ -1,0 +1,248 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"momus/coordinator/zk"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// partitionMoves is the partition state machine: to each state, from which ones it may be entered.
+var partitionMoves = map[PartitionState][]PartitionState{
+	NewPartition:         {NonExistentPartition},
+	OnlinePartition:      {NewPartition, OnlinePartition, OfflinePartition},
+	OfflinePartition:     {NewPartition, OnlinePartition, OfflinePartition},
+	NonExistentPartition: {OfflinePartition},
+}
+
+// errNoCandidate means that no replica may become leader.
+var errNoCandidate = errors.New("no replica is eligible to lead")
+
+// markPartitions moves partitions to a state that needs no action outside.
+func (c *core) markPartitions(tps []model.TopicPartition, to PartitionState) {
+	for _, tp := range tps {
+		if p := c.partition(tp); p != nil && c.mayMove(p, to) {
+			p.state = to
+		}
+	}
+}
+
+func (c *core) mayMove(p *partition, to PartitionState) bool {
+	for _, from := range partitionMoves[to] {
+		if p.state == from {
+			return true
+		}
+	}
+	c.failed(p.TopicPartition, "illegal partition state transition", fmt.Errorf("from %s to %s", p.state, to))
+	return false
+}
+
+// bringOnline gives partitions a leader: new ones their first record, the others by an election. It returns the outcome of the elections
+// by partition (nil: elected) and sends what has to be sent.
+func (c *core) bringOnline(ctx context.Context, tps []model.TopicPartition, s strategy) (map[model.TopicPartition]error, error) {
+	var fresh, elect []*partition
+	for _, tp := range tps {
+		p := c.partition(tp)
+		switch {
+		case p == nil || !c.mayMove(p, OnlinePartition):
+		case p.state == NewPartition:
+			fresh = append(fresh, p)
+		default:
+			elect = append(elect, p)
+		}
+	}
+	if err := c.initialize(ctx, fresh); err != nil {
+		return nil, err
+	}
+	results, err := c.elect(ctx, elect, s)
+	if err != nil {
+		return nil, err
+	}
+	c.batch.send(c)
+	return results, nil
+}
+
+// initialize writes the first record of new partitions: the first live replica leads, all live ones are in sync. Partitions
+// without a live replica stay New.
+func (c *core) initialize(ctx context.Context, ps []*partition) error {
+	var states []zk.PartitionState
+	var which []*partition
+	for _, p := range ps {
+		var live []int32
+		for _, b := range p.assignment.Replicas {
+			if c.isOnline(b, p.TopicPartition) {
+				live = append(live, b)
+			}
+		}
+		if len(live) == 0 {
+			c.failed(p.TopicPartition, "partition has no live replica to start with", errNoCandidate)
+			continue
+		}
+		states = append(states, zk.PartitionState{TopicPartition: p.TopicPartition, State: model.LeaderAndISR{
+			Leader: live[0], LeaderEpoch: 0, ISR: live, ControllerEpoch: c.epoch.Epoch, ZKVersion: 0,
+		}})
+		which = append(which, p)
+	}
+	if len(states) == 0 {
+		return nil
+	}
+	results, err := c.store.CreateStates(ctx, c.epoch, states)
+	for i, p := range which {
+		switch {
+		case i >= len(results) || (err != nil && results[i] != nil):
+		case results[i] != nil:
+			c.failed(p.TopicPartition, "could not create the state of a new partition", results[i])
+		case err == nil:
+			p.leadership = &states[i].State
+			p.state = OnlinePartition
+			c.batch.leaderAndISRTo(c, p.leadership.ISR, p, true)
+		}
+	}
+	return err
+}
+
+// elect elects leaders until every partition has one or has failed. Only the records are written and the requests collected.
+func (c *core) elect(ctx context.Context, ps []*partition, s strategy) (map[model.TopicPartition]error, error) {
+	results := make(map[model.TopicPartition]error, len(ps))
+	for len(ps) > 0 {
+		again, err := c.electOnce(ctx, ps, s, results)
+		if err != nil {
+			return results, err
+		}
+		ps = again
+	}
+	return results, nil
+}
+
+func (c *core) electOnce(ctx context.Context, ps []*partition, s strategy, results map[model.TopicPartition]error) (again []*partition, err error) {
+	tps := make([]model.TopicPartition, len(ps))
+	for i, p := range ps {
+		tps[i] = p.TopicPartition
+	}
+	states, err := c.store.States(ctx, tps)
+	if err != nil {
+		return nil, err
+	}
+	readable := ps[:0:0]
+	for _, p := range ps {
+		state, ok := states[p.TopicPartition]
+		switch {
+		case !ok:
+			results[p.TopicPartition] = fmt.Errorf("%s has no state in ZooKeeper: %w", p.TopicPartition, errNoCandidate)
+			c.failed(p.TopicPartition, "partition was not elected", results[p.TopicPartition])
+		case state.ControllerEpoch > c.epoch.Epoch:
+			results[p.TopicPartition] = fmt.Errorf("state of %s was written by controller epoch %d: %w", p.TopicPartition, state.ControllerEpoch, kerr.StaleControllerEpoch)
+			c.failed(p.TopicPartition, "partition was not elected", results[p.TopicPartition])
+		default:
+			readable = append(readable, p)
+		}
+	}
+	unclean, err := c.uncleanAllowed(ctx, readable, states, s)
+	if err != nil {
+		return nil, err
+	}
+	var writes []zk.PartitionState
+	var which []*partition
+	var tell [][]int32
+	for _, p := range readable {
+		cand := candidate{
+			assignment: p.assignment, state: states[p.TopicPartition],
+			live:           func(b int32) bool { return c.isOnline(b, p.TopicPartition) },
+			shuttingDown:   func(b int32) bool { return c.shuttingDown[b] && c.isOnlineOrShuttingDown(b, p.TopicPartition) },
+			uncleanAllowed: unclean[p.Topic],
+		}
+		next, recipients, wasUnclean, ok := cand.elect(s)
+		if !ok {
+			results[p.TopicPartition] = fmt.Errorf("%s, replicas %v, in sync %v: %w", p.TopicPartition, p.assignment.Replicas, cand.state.ISR, errNoCandidate)
+			c.failed(p.TopicPartition, "partition has no leader", results[p.TopicPartition])
+			continue
+		}
+		if wasUnclean {
+			c.log.WithFields(map[string]any{"topic": p.Topic, "partition": p.Partition, "broker": next.Leader}).
+				Warn("elected a leader that was not in sync; records may be lost")
+		}
+		next.ControllerEpoch = c.epoch.Epoch
+		writes = append(writes, zk.PartitionState{TopicPartition: p.TopicPartition, State: next})
+		which = append(which, p)
+		tell = append(tell, recipients)
+	}
+	done, err := c.writeStates(ctx, which, writes)
+	for i, p := range which {
+		switch {
+		case done[i] == nil:
+			p.state = OnlinePartition
+			results[p.TopicPartition] = nil
+			c.batch.leaderAndISRTo(c, tell[i], p, false)
+		case errors.Is(done[i], zk.ErrBadVersion):
+			again = append(again, p)
+		default:
+			results[p.TopicPartition] = done[i]
+			c.failed(p.TopicPartition, "partition was not elected", done[i])
+		}
+	}
+	return again, err
+}
+
+// writeStates writes records and takes those that were written into the context. The result has one error per partition.
+func (c *core) writeStates(ctx context.Context, ps []*partition, writes []zk.PartitionState) ([]error, error) {
+	done := make([]error, len(ps))
+	if len(ps) == 0 {
+		return done, nil
+	}
+	results, err := c.store.SetStates(ctx, c.epoch, writes)
+	for i, p := range ps {
+		if err != nil && (i >= len(results) || results[i].Err != nil || results[i].Version == 0) {
+			done[i] = err
+			continue
+		}
+		if done[i] = results[i].Err; done[i] == nil {
+			state := writes[i].State
+			state.ZKVersion = results[i].Version
+			p.leadership = &state
+		}
+	}
+	return done, err
+}
+
+// uncleanAllowed tells for which topics an unclean election is allowed, reading the configs only of those where it matters.
+func (c *core) uncleanAllowed(ctx context.Context, ps []*partition, states map[model.TopicPartition]model.LeaderAndISR, s strategy) (map[string]bool, error) {
+	allowed := map[string]bool{}
+	if s != offlineStrategy && s != uncleanStrategy {
+		return allowed, nil
+	}
+	var topics []string
+	for _, p := range ps {
+		clean := false
+		for _, b := range states[p.TopicPartition].ISR {
+			clean = clean || c.isOnline(b, p.TopicPartition)
+		}
+		if _, known := allowed[p.Topic]; !clean && !known {
+			allowed[p.Topic] = s == uncleanStrategy
+			topics = append(topics, p.Topic)
+		}
+	}
+	if s == uncleanStrategy || len(topics) == 0 {
+		return allowed, nil
+	}
+	overrides, err := c.store.Configs(ctx, zk.TopicConfigs, topics)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range topics {
+		value, ok := overrides[t]["unclean.leader.election.enable"]
+		allowed[t] = value == "true" || !ok && c.settings().UncleanLeaderElection
+	}
+	return allowed, nil
+}
+
+// electOffline elects leaders for all New and Offline partitions of those topics, except topics being deleted.
+func (c *core) electOffline(ctx context.Context, of func(*topic) bool) error {
+	tps := c.partitions(func(t *topic, p *partition) bool {
+		return (p.state == NewPartition || p.state == OfflinePartition) && !t.queuedForDeletion && of(t)
+	})
+	_, err := c.bringOnline(ctx, tps, offlineStrategy)
+	return err
+}

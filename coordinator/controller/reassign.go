@@ -1,0 +1,338 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"momus/coordinator/zk"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// target is where a reassignment leads to: the replicas without those that are being removed.
+func target(a model.Assignment) []int32 { return without(a.Replicas, a.Removing...) }
+
+// origin is where a reassignment came from: the replicas without those that are being added.
+func origin(a model.Assignment) []int32 { return without(a.Replicas, a.Adding...) }
+
+// reassignTo is the assignment while the replicas move to want (KIP-455): want first, then what was there before and goes.
+// It is also how a reassignment is cancelled (want is the origin) or replaced by another.
+func reassignTo(a model.Assignment, want []int32) model.Assignment {
+	from := origin(a)
+	removing := without(from, want...)
+	next := model.Assignment{Replicas: append(slices.Clone(want), removing...)}
+	if adding := without(want, from...); len(adding) > 0 {
+		next.Adding = adding
+	}
+	if len(removing) > 0 {
+		next.Removing = removing
+	}
+	return next
+}
+
+func sameAssignment(a, b model.Assignment) bool {
+	return slices.Equal(a.Replicas, b.Replicas) && slices.Equal(a.Adding, b.Adding) && slices.Equal(a.Removing, b.Removing)
+}
+
+func isReassigning(a model.Assignment) bool { return len(a.Adding)+len(a.Removing) > 0 }
+
+// validTarget checks the replicas of a request: not empty, no duplicates, no negative ids, and live if they are new.
+func (c *core) validTarget(a model.Assignment, want []int32) bool {
+	if len(want) == 0 {
+		return false
+	}
+	for i, b := range want {
+		if b < 0 || slices.Contains(want[:i], b) {
+			return false
+		}
+	}
+	for _, b := range reassignTo(a, want).Adding {
+		if !c.isLive(b) {
+			return false
+		}
+	}
+	return true
+}
+
+// alterReassignments serves AlterPartitionReassignments.
+func (c *core) alterReassignments(ctx context.Context, ev *AlterReassignments) error {
+	results := make([]ReassignmentResult, len(ev.Partitions))
+	wanted := map[model.TopicPartition]model.Assignment{}
+	for i, r := range ev.Partitions {
+		results[i].TopicPartition = r.TopicPartition
+		p := c.partition(r.TopicPartition)
+		switch {
+		case p == nil || c.queuedForDeletion(r.Topic):
+			results[i].Err = kerr.UnknownTopicOrPartition
+		case r.Replicas == nil && !isReassigning(p.assignment):
+			results[i].Err = kerr.NoReassignmentInProgress
+		case r.Replicas == nil:
+			wanted[r.TopicPartition] = reassignTo(p.assignment, origin(p.assignment))
+		case !c.validTarget(p.assignment, r.Replicas):
+			results[i].Err = kerr.InvalidReplicaAssignment
+		default:
+			wanted[r.TopicPartition] = reassignTo(p.assignment, r.Replicas)
+		}
+	}
+	// A request replaces what /admin/reassign_partitions says about the same partitions.
+	err := c.removeFromReassignNode(ctx, func(r zk.Reassignment) bool { _, ok := wanted[r.TopicPartition]; return ok })
+	for i := range results {
+		if a, ok := wanted[results[i].TopicPartition]; ok && err == nil && results[i].Err == nil {
+			err = c.reassign(ctx, c.partition(results[i].TopicPartition), a)
+		}
+	}
+	if err != nil {
+		ev.Reply(nil, err)
+		return err
+	}
+	ev.Reply(results, nil)
+	return nil
+}
+
+// listReassignments serves ListPartitionReassignments.
+func (c *core) listReassignments(ev *ListReassignments) {
+	running := map[model.TopicPartition]model.Assignment{}
+	add := func(p *partition) {
+		if p != nil && isReassigning(p.assignment) {
+			running[p.TopicPartition] = p.assignment
+		}
+	}
+	if ev.All {
+		c.each(func(_ *topic, p *partition) { add(p) })
+	}
+	for _, tp := range ev.Partitions {
+		add(c.partition(tp))
+	}
+	ev.Reply(running, nil)
+}
+
+// reassignmentRequested serves /admin/reassign_partitions; it returns the partitions that it has started or resumed.
+func (c *core) reassignmentRequested(ctx context.Context) (started map[model.TopicPartition]bool, err error) {
+	started = map[model.TopicPartition]bool{}
+	list, ok, err := c.store.Reassignments(ctx)
+	if err != nil || !ok {
+		return started, err
+	}
+	failed := map[model.TopicPartition]bool{}
+	for _, r := range list {
+		p := c.partition(r.TopicPartition)
+		if p == nil || c.queuedForDeletion(r.Topic) || len(p.assignment.Replicas) == 0 {
+			c.failed(r.TopicPartition, "reassignment was refused", kerr.UnknownTopicOrPartition)
+			failed[r.TopicPartition] = true
+			continue
+		}
+		started[r.TopicPartition] = true
+		if err := c.reassign(ctx, p, reassignTo(p.assignment, r.Replicas)); err != nil {
+			return started, err
+		}
+	}
+	if len(failed) == 0 {
+		return started, nil
+	}
+	return started, c.removeFromReassignNode(ctx, func(r zk.Reassignment) bool { return failed[r.TopicPartition] })
+}
+
+// reassignmentProgress checks whether the new replicas of a partition are in sync.
+func (c *core) reassignmentProgress(ctx context.Context, tp model.TopicPartition) error {
+	p := c.partition(tp)
+	if p == nil || !c.reassigning[tp] {
+		return nil
+	}
+	done, err := c.reassignmentComplete(ctx, p, p.assignment)
+	if err != nil || !done {
+		return err
+	}
+	return c.reassign(ctx, p, p.assignment)
+}
+
+// resumeReassignments continues running reassignments that ok accepts.
+func (c *core) resumeReassignments(ctx context.Context, ok func(p *partition) bool) error {
+	tps := c.partitions(func(_ *topic, p *partition) bool { return c.reassigning[p.TopicPartition] && ok(p) })
+	for _, tp := range tps {
+		if p := c.partition(tp); p != nil && c.reassigning[tp] {
+			if err := c.reassign(ctx, p, p.assignment); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reassign starts, resumes or completes the reassignment of a partition (zookeeper.md 3.12; the letters are its phases).
+func (c *core) reassign(ctx context.Context, p *partition, want model.Assignment) error {
+	tp := p.TopicPartition
+	c.markIneligible(tp.Topic)
+	if err := c.setReassignment(ctx, p, want); err != nil { // U
+		return err
+	}
+	done, err := c.reassignmentComplete(ctx, p, want)
+	if err != nil {
+		return err
+	}
+	if !done { // A
+		if err := c.bumpEpoch(ctx, p, want.Replicas); err != nil {
+			return err
+		}
+		return c.startAdding(ctx, p, want.Adding)
+	}
+	// B
+	if err := c.moveReplicas(ctx, replicaIDs(tp, want.Adding), OnlineReplica); err != nil {
+		return err
+	}
+	p.assignment = model.Assignment{Replicas: target(want)}
+	if err := c.moveLeader(ctx, p); err != nil {
+		return err
+	}
+	if err := c.dropReplicas(ctx, tp, want.Removing); err != nil {
+		return err
+	}
+	if err := c.writeTopic(ctx, tp.Topic); err != nil {
+		return err
+	}
+	if c.reassigning[tp] {
+		c.store.UnwatchState(tp)
+		delete(c.reassigning, tp)
+		replicas := p.assignment.Replicas
+		if err := c.removeFromReassignNode(ctx, func(r zk.Reassignment) bool {
+			return r.TopicPartition == tp && slices.Equal(r.Replicas, replicas)
+		}); err != nil {
+			return err
+		}
+	}
+	c.updateMetadata(c.liveOrShuttingDown(), []model.TopicPartition{tp})
+	return c.resumeDeletionOf(ctx, map[string]bool{tp.Topic: true})
+}
+
+// setReassignment writes the wish to the topic's node, before anything else happens, and stops replicas that a former wish had added.
+func (c *core) setReassignment(ctx context.Context, p *partition, want model.Assignment) error {
+	if before := p.assignment; !sameAssignment(before, want) {
+		p.assignment = want
+		if err := c.writeTopic(ctx, p.Topic); err != nil {
+			p.assignment = before
+			return err
+		}
+		if err := c.dropReplicas(ctx, p.TopicPartition, without(before.Replicas, want.Replicas...)); err != nil {
+			return err
+		}
+		p.assignment = want
+	}
+	c.reassigning[p.TopicPartition] = true
+	c.store.WatchState(p.TopicPartition)
+	return nil
+}
+
+func (c *core) writeTopic(ctx context.Context, name string) error {
+	as := zk.Assignments{}
+	for id, p := range c.topics[name].partitions {
+		as[id] = p.assignment
+	}
+	return c.store.SetTopicAsController(ctx, c.epoch, name, as)
+}
+
+// reassignmentComplete reads whether all target replicas are in sync, which also arms the watch of the state.
+func (c *core) reassignmentComplete(ctx context.Context, p *partition, a model.Assignment) (bool, error) {
+	if !isReassigning(a) {
+		return true, nil
+	}
+	states, err := c.store.States(ctx, []model.TopicPartition{p.TopicPartition})
+	if err != nil {
+		return false, err
+	}
+	state, ok := states[p.TopicPartition]
+	if !ok {
+		return false, nil
+	}
+	for _, b := range target(a) {
+		if !slices.Contains(state.ISR, b) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// bumpEpoch raises the leader epoch, so that brokers accept a changed replica list, and tells them.
+func (c *core) bumpEpoch(ctx context.Context, p *partition, recipients []int32) error {
+	for {
+		states, err := c.store.States(ctx, []model.TopicPartition{p.TopicPartition})
+		if err != nil {
+			return err
+		}
+		state, ok := states[p.TopicPartition]
+		if !ok {
+			c.failed(p.TopicPartition, "leader epoch was not raised", errors.New("the partition has no state in ZooKeeper"))
+			return nil
+		}
+		if state.ControllerEpoch > c.epoch.Epoch {
+			c.failed(p.TopicPartition, "leader epoch was not raised", kerr.StaleControllerEpoch)
+			return nil
+		}
+		state.LeaderEpoch++
+		state.ControllerEpoch = c.epoch.Epoch
+		done, err := c.writeStates(ctx, []*partition{p}, []zk.PartitionState{{TopicPartition: p.TopicPartition, State: state}})
+		switch {
+		case err != nil:
+			return err
+		case done[0] == nil:
+			c.batch.leaderAndISRTo(c, recipients, p, false)
+			c.batch.send(c)
+			return nil
+		case !errors.Is(done[0], zk.ErrBadVersion):
+			c.failed(p.TopicPartition, "leader epoch was not raised", done[0])
+			return nil
+		}
+	}
+}
+
+// startAdding creates the new replicas. After a failover, or when a reassignment is resumed, they exist already.
+func (c *core) startAdding(ctx context.Context, p *partition, adding []int32) error {
+	var fresh []ReplicaID
+	for _, b := range adding {
+		if p.replicaState(b) == NonExistentReplica {
+			fresh = append(fresh, ReplicaID{p.TopicPartition, b})
+		}
+	}
+	return c.moveReplicas(ctx, fresh, NewReplica)
+}
+
+// moveLeader keeps a leader that stays, with a new epoch, or elects one of the target replicas.
+func (c *core) moveLeader(ctx context.Context, p *partition) error {
+	if p.leadership != nil && slices.Contains(p.assignment.Replicas, p.leadership.Leader) && c.isOnline(p.leadership.Leader, p.TopicPartition) {
+		return c.bumpEpoch(ctx, p, p.assignment.Replicas)
+	}
+	_, err := c.bringOnline(ctx, []model.TopicPartition{p.TopicPartition}, reassignStrategy)
+	return err
+}
+
+// dropReplicas stops and deletes replicas that are not wanted any more, without waiting for the outcome.
+func (c *core) dropReplicas(ctx context.Context, tp model.TopicPartition, brokers []int32) error {
+	ids := replicaIDs(tp, brokers)
+	for _, to := range []ReplicaState{OfflineReplica, ReplicaDeletionStarted, ReplicaDeletionSuccessful, NonExistentReplica} {
+		if err := c.moveReplicas(ctx, ids, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeFromReassignNode takes entries out of /admin/reassign_partitions. When that deletes the node, the watch that the read has
+// set tells of it and thereby of a newer node.
+func (c *core) removeFromReassignNode(ctx context.Context, drop func(zk.Reassignment) bool) error {
+	list, ok, err := c.store.Reassignments(ctx)
+	if err != nil || !ok {
+		return err
+	}
+	rest := slices.DeleteFunc(slices.Clone(list), drop)
+	if len(rest) == len(list) {
+		return nil
+	}
+	return c.store.SetReassignments(ctx, c.epoch, rest)
+}
+
+func replicaIDs(tp model.TopicPartition, brokers []int32) []ReplicaID {
+	ids := make([]ReplicaID, len(brokers))
+	for i, b := range brokers {
+		ids[i] = ReplicaID{tp, b}
+	}
+	return ids
+}

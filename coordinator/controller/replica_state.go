@@ -1,0 +1,179 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"momus/coordinator/zk"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// replicaMoves is the replica state machine: to each state, from which ones it may be entered.
+var replicaMoves = map[ReplicaState][]ReplicaState{
+	NewReplica:                {NonExistentReplica},
+	OnlineReplica:             {NewReplica, OnlineReplica, OfflineReplica, ReplicaDeletionIneligible},
+	OfflineReplica:            {NewReplica, OnlineReplica, OfflineReplica, ReplicaDeletionIneligible},
+	ReplicaDeletionStarted:    {OfflineReplica},
+	ReplicaDeletionSuccessful: {ReplicaDeletionStarted},
+	ReplicaDeletionIneligible: {OfflineReplica, ReplicaDeletionStarted},
+	NonExistentReplica:        {ReplicaDeletionSuccessful},
+}
+
+// moveReplicas moves replicas to a state, with what has to happen outside, and sends the requests at the end.
+func (c *core) moveReplicas(ctx context.Context, ids []ReplicaID, to ReplicaState) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	byBroker := map[int32][]*partition{}
+	for _, id := range ids {
+		p := c.partition(id.TopicPartition)
+		if p == nil {
+			continue
+		}
+		from := p.replicaState(id.Broker)
+		if !slices.Contains(replicaMoves[to], from) {
+			c.failed(id.TopicPartition, "illegal replica state transition", fmt.Errorf("replica on broker %d from %s to %s", id.Broker, from, to))
+			continue
+		}
+		byBroker[id.Broker] = append(byBroker[id.Broker], p)
+	}
+	brokers := make([]int32, 0, len(byBroker))
+	for b := range byBroker {
+		brokers = append(brokers, b)
+	}
+	for _, b := range sortedIDs(brokers) {
+		if err := c.moveReplicasOf(ctx, b, byBroker[b], to); err != nil {
+			return err
+		}
+	}
+	c.batch.send(c)
+	return nil
+}
+
+func (c *core) moveReplicasOf(ctx context.Context, broker int32, ps []*partition, to ReplicaState) error {
+	switch to {
+	case NewReplica:
+		for _, p := range ps {
+			if p.leadership != nil {
+				if p.leadership.Leader == broker {
+					c.failed(p.TopicPartition, "replica cannot be new", fmt.Errorf("broker %d leads the partition", broker))
+					continue
+				}
+				c.batch.leaderAndISRTo(c, []int32{broker}, p, true)
+			}
+			p.setReplicaState(broker, to)
+		}
+	case OnlineReplica:
+		for _, p := range ps {
+			if p.replicaState(broker) == NewReplica {
+				if !slices.Contains(p.assignment.Replicas, broker) {
+					p.assignment.Replicas = append(slices.Clone(p.assignment.Replicas), broker)
+				}
+			} else if p.leadership != nil {
+				c.batch.leaderAndISRTo(c, []int32{broker}, p, false)
+			}
+			p.setReplicaState(broker, to)
+		}
+	case OfflineReplica:
+		return c.takeOffline(ctx, broker, ps)
+	case ReplicaDeletionStarted:
+		for _, p := range ps {
+			p.setReplicaState(broker, to)
+			c.batch.stopReplica(broker, p.TopicPartition, true)
+		}
+	case NonExistentReplica:
+		for _, p := range ps {
+			drop := func(list []int32) []int32 {
+				if len(list) == 0 {
+					return nil
+				}
+				return without(list, broker)
+			}
+			p.assignment = model.Assignment{
+				Replicas: without(p.assignment.Replicas, broker), Adding: drop(p.assignment.Adding), Removing: drop(p.assignment.Removing),
+			}
+			p.setReplicaState(broker, to)
+		}
+	default: // ReplicaDeletionSuccessful, ReplicaDeletionIneligible
+		for _, p := range ps {
+			p.setReplicaState(broker, to)
+		}
+	}
+	return nil
+}
+
+// takeOffline stops the replicas and takes them out of the in-sync replicas.
+func (c *core) takeOffline(ctx context.Context, broker int32, ps []*partition) error {
+	var led []*partition
+	for _, p := range ps {
+		c.batch.stopReplica(broker, p.TopicPartition, false)
+		if p.leadership != nil {
+			led = append(led, p)
+		} else {
+			p.setReplicaState(broker, OfflineReplica)
+			c.batch.updateMetadata(c, c.liveOrShuttingDown(), []model.TopicPartition{p.TopicPartition})
+		}
+	}
+	for len(led) > 0 {
+		again, err := c.removeFromISR(ctx, broker, led)
+		if err != nil {
+			return err
+		}
+		led = again
+	}
+	return nil
+}
+
+// removeFromISR does one round of reading and conditional writing; again are those that somebody else wrote meanwhile.
+func (c *core) removeFromISR(ctx context.Context, broker int32, ps []*partition) (again []*partition, err error) {
+	tps := make([]model.TopicPartition, len(ps))
+	for i, p := range ps {
+		tps[i] = p.TopicPartition
+	}
+	states, err := c.store.States(ctx, tps)
+	if err != nil {
+		return nil, err
+	}
+	offline := func(p *partition) {
+		p.setReplicaState(broker, OfflineReplica)
+		if !c.queuedForDeletion(p.Topic) {
+			c.batch.leaderAndISRTo(c, without(p.assignment.Replicas, broker), p, false)
+		}
+	}
+	var writes []zk.PartitionState
+	var which []*partition
+	for _, p := range ps {
+		state, ok := states[p.TopicPartition]
+		switch {
+		case !ok:
+			c.failed(p.TopicPartition, "replica was not taken out of the in-sync replicas", errors.New("the partition has no state in ZooKeeper"))
+		case state.ControllerEpoch > c.epoch.Epoch:
+			c.failed(p.TopicPartition, "replica was not taken out of the in-sync replicas",
+				fmt.Errorf("state was written by controller epoch %d: %w", state.ControllerEpoch, kerr.StaleControllerEpoch))
+		case !slices.Contains(state.ISR, broker):
+			state.ControllerEpoch = c.epoch.Epoch
+			p.leadership = &state
+			offline(p)
+		default:
+			next := withoutReplica(state, broker)
+			next.ControllerEpoch = c.epoch.Epoch
+			writes = append(writes, zk.PartitionState{TopicPartition: p.TopicPartition, State: next})
+			which = append(which, p)
+		}
+	}
+	done, err := c.writeStates(ctx, which, writes)
+	for i, p := range which {
+		switch {
+		case done[i] == nil:
+			offline(p)
+		case errors.Is(done[i], zk.ErrBadVersion):
+			again = append(again, p)
+		default:
+			c.failed(p.TopicPartition, "replica was not taken out of the in-sync replicas", done[i])
+		}
+	}
+	return again, err
+}

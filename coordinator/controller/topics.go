@@ -1,0 +1,148 @@
+package controller
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"momus/coordinator/zk"
+	"momus/storage/model"
+)
+
+// topicChange finds created and vanished topics.
+func (c *core) topicChange(ctx context.Context) error {
+	names, err := c.store.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	var created []string
+	present := make(map[string]bool, len(names))
+	for _, name := range names {
+		present[name] = true
+		if c.topics[name] == nil {
+			created = append(created, name)
+		}
+	}
+	for _, name := range c.topicNames() {
+		if !present[name] {
+			c.forgetTopic(name)
+		}
+	}
+	for _, name := range created {
+		c.store.WatchTopic(name)
+		c.addTopic(name)
+	}
+	assignments, err := c.store.Assignments(ctx, created)
+	if err != nil {
+		return err
+	}
+	var fresh []model.TopicPartition
+	for _, name := range created {
+		fresh = append(fresh, c.takeAssignments(name, assignments[name])...)
+	}
+	return c.createPartitions(ctx, fresh)
+}
+
+// forgetTopic drops a topic that is gone from ZooKeeper, with the interests in its nodes.
+func (c *core) forgetTopic(name string) {
+	c.store.UnwatchTopic(name)
+	for _, p := range c.topics[name].sorted() {
+		if c.reassigning[p.TopicPartition] {
+			c.store.UnwatchState(p.TopicPartition)
+		}
+	}
+	c.removeTopic(name)
+}
+
+// takeAssignments enters the partitions that are not known yet and returns them in order.
+func (c *core) takeAssignments(topic string, as zk.Assignments) (fresh []model.TopicPartition) {
+	for _, id := range as.Partitions() {
+		tp := model.TopicPartition{Topic: topic, Partition: id}
+		if c.partition(tp) == nil {
+			c.setAssignment(tp, as[id])
+			fresh = append(fresh, tp)
+		}
+	}
+	return fresh
+}
+
+// createPartitions brings partitions into being.
+func (c *core) createPartitions(ctx context.Context, tps []model.TopicPartition) error {
+	if len(tps) == 0 {
+		return nil
+	}
+	c.log.WithField("partitions", len(tps)).Info("new partitions")
+	c.markPartitions(tps, NewPartition)
+	var replicas []ReplicaID
+	for _, tp := range tps {
+		for _, b := range c.partition(tp).assignment.Replicas {
+			replicas = append(replicas, ReplicaID{tp, b})
+		}
+	}
+	if err := c.moveReplicas(ctx, replicas, NewReplica); err != nil {
+		return err
+	}
+	if _, err := c.bringOnline(ctx, tps, offlineStrategy); err != nil {
+		return err
+	}
+	return c.moveReplicas(ctx, replicas, OnlineReplica)
+}
+
+// partitionModification looks for added partitions. What others have written about existing ones is ignored: only the
+// controller changes replica lists.
+func (c *core) partitionModification(ctx context.Context, name string) error {
+	t := c.topics[name]
+	if t == nil {
+		return nil
+	}
+	as, ok, err := c.store.Assignment(ctx, name)
+	if err != nil || !ok {
+		return err
+	}
+	if !t.queuedForDeletion {
+		return c.createPartitions(ctx, c.takeAssignments(name, as))
+	}
+	added := slices.ContainsFunc(slices.Collect(maps.Keys(as)), func(id int32) bool { return t.partitions[id] == nil })
+	if !added {
+		return nil
+	}
+	// The topic is being deleted: undo the addition, for the partitions that exist.
+	ids, err := c.store.PartitionsWithNodes(ctx, name)
+	if err != nil {
+		return err
+	}
+	keep := zk.Assignments{}
+	for _, id := range ids {
+		if p := t.partitions[id]; p != nil {
+			keep[id] = p.assignment
+		}
+	}
+	return c.store.SetTopicAsController(ctx, c.epoch, name, keep)
+}
+
+// isrChange takes over what leaders have written and tells everybody.
+func (c *core) isrChange(ctx context.Context) error {
+	names, err := c.store.ISRChanges(ctx)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	tps, err := c.store.ReadISRChanges(ctx, names)
+	if err == nil {
+		tps = slices.DeleteFunc(tps, func(tp model.TopicPartition) bool { return c.partition(tp) == nil })
+		slices.SortFunc(tps, func(a, b model.TopicPartition) int {
+			if a.Less(b) {
+				return -1
+			}
+			return 1
+		})
+		if len(tps) > 0 {
+			if err = c.readStates(ctx, tps); err == nil {
+				c.updateMetadata(c.liveOrShuttingDown(), tps)
+			}
+		}
+	}
+	if derr := c.store.DeleteISRChanges(ctx, c.epoch, names); err == nil {
+		err = derr
+	}
+	return err
+}

@@ -43,6 +43,8 @@ const (
 func rows() []api {
 	return []api{
 		{key: protocol.Metadata, serve: metadataAPI},
+		{key: protocol.LeaderAndIsr, serve: leaderAndISR, access: clusterAction, throttle: exempt},
+		{key: protocol.StopReplica, serve: stopReplica, access: clusterAction, throttle: exempt},
 		{key: protocol.OffsetCommit, serve: offsetCommit},
 		{key: protocol.OffsetFetch, serve: offsetFetch},
 		{key: protocol.FindCoordinator, serve: findCoordinator},
@@ -54,6 +56,8 @@ func rows() []api {
 		{key: protocol.ListGroups, serve: listGroups},
 		{key: protocol.ApiVersions, serve: apiVersions},
 		{key: protocol.InitProducerId, serve: initProducerID},
+		{key: protocol.AlterReplicaLogDirs, serve: alterReplicaLogDirs},
+		{key: protocol.DescribeLogDirs, serve: describeLogDirs},
 		{key: protocol.DeleteGroups, serve: deleteGroups},
 		{key: protocol.OffsetDelete, serve: offsetDelete},
 	}

@@ -1,0 +1,40 @@
+package handler
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// stopReplica obeys StopReplica, v0-v2. v1 added the broker epoch (KIP-380), v2 is flexible. Rights: Cluster:ClusterAction.
+// STALE_BROKER_EPOCH and STALE_CONTROLLER_EPOCH stand at the top, without partitions. A partition on a failed disk gets
+// KAFKA_STORAGE_ERROR.
+func stopReplica(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.StopReplicaRequest)
+	resp := kmsg.NewPtrStopReplicaResponse()
+	if err := e.checkBrokerEpoch(req.BrokerEpoch); err != nil {
+		resp.ErrorCode = kerr.Code(err)
+		return Respond(resp)
+	}
+	var tps []model.TopicPartition
+	for _, t := range req.Topics {
+		if req.Version == 0 {
+			tps = append(tps, model.TopicPartition{Topic: t.Topic, Partition: t.Partition})
+		}
+		for _, p := range t.Partitions {
+			tps = append(tps, model.TopicPartition{Topic: t.Topic, Partition: p})
+		}
+	}
+	results, err := e.Replicas.StopReplica(req.ControllerEpoch, req.DeletePartitions, tps)
+	resp.ErrorCode = kerr.Code(err)
+	resp.Partitions = make([]kmsg.StopReplicaResponsePartition, len(results))
+	for i, p := range results {
+		out := kmsg.NewStopReplicaResponsePartition()
+		out.Topic, out.Partition, out.ErrorCode = p.TP.Topic, p.TP.Partition, kerr.Code(p.Err)
+		resp.Partitions[i] = out
+	}
+	return Respond(resp)
+}

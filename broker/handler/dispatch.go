@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"encoding/binary"
+	"math/rand/v2"
 	"reflect"
 	"runtime/debug"
 	"time"
@@ -10,10 +11,12 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/broker/fetchsession"
 	"momus/broker/metrics"
 	"momus/broker/network"
 	"momus/broker/protocol"
 	"momus/storage/kerr"
+	"momus/storage/model"
 )
 
 // Dispatcher executes requests for the network server: it implements network.Handler.
@@ -48,6 +51,12 @@ func New(e *Env) *Dispatcher {
 	}
 	if e.Metrics == nil {
 		e.Metrics = metrics.New(RequestNames(), e.Now)
+	}
+	if e.Data == nil && e.Replicas != nil {
+		e.Data = hosted{e.Replicas}
+	}
+	if e.FetchSessions == nil {
+		e.FetchSessions = fetchsession.New(func() int { return int(e.Config().MaxIncrementalFetchSessionCacheSlots) }, rand.Int32)
 	}
 	e.apis = e.apis[:0]
 	for _, row := range rows() {
@@ -162,6 +171,14 @@ func (d *Dispatcher) refused(r *Request, err error) {
 func (d *Dispatcher) panicked(r *Request, x any) {
 	d.env.Metrics.Panics.Inc()
 	d.env.Logger.WithFields(requestFields(r)).WithField("panic", x).WithField("stack", string(debug.Stack())).Error("a request panicked")
+}
+
+// reportUnexpected logs an error that has no code of its own: a fault of ours.
+func (e *Env) reportUnexpected(r *Request, tp model.TopicPartition, err error) {
+	if kerr.Of(err) == kerr.UnknownServerError {
+		e.Logger.WithFields(requestFields(r)).WithFields(logrus.Fields{"topic": tp.Topic, "partition": tp.Partition}).WithError(err).
+			Error("a request failed unexpectedly")
+	}
 }
 
 func requestFields(r *Request) logrus.Fields {

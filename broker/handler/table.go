@@ -42,6 +42,9 @@ const (
 // rows is the table, in key order, one line a row.
 func rows() []api {
 	return []api{
+		{key: protocol.Produce, serve: produce, throttle: byProduce, raw: true, pipelined: true},
+		{key: protocol.Fetch, serve: fetch, throttle: byFetch, raw: true},
+		{key: protocol.ListOffsets, serve: listOffsets},
 		{key: protocol.Metadata, serve: metadataAPI},
 		{key: protocol.LeaderAndIsr, serve: leaderAndISR, access: clusterAction, throttle: exempt},
 		{key: protocol.StopReplica, serve: stopReplica, access: clusterAction, throttle: exempt},
@@ -55,7 +58,9 @@ func rows() []api {
 		{key: protocol.DescribeGroups, serve: describeGroups},
 		{key: protocol.ListGroups, serve: listGroups},
 		{key: protocol.ApiVersions, serve: apiVersions},
+		{key: protocol.DeleteRecords, serve: deleteRecords},
 		{key: protocol.InitProducerId, serve: initProducerID},
+		{key: protocol.OffsetForLeaderEpoch, serve: offsetForLeaderEpoch},
 		{key: protocol.AlterReplicaLogDirs, serve: alterReplicaLogDirs},
 		{key: protocol.DescribeLogDirs, serve: describeLogDirs},
 		{key: protocol.DeleteGroups, serve: deleteGroups},

@@ -1,0 +1,85 @@
+package handler
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"momus/broker/fetchsession"
+	"momus/broker/replica"
+	"momus/storage/kerr"
+	"momus/storage/record"
+)
+
+// convert rewrites the records of a partition for a client that is older than their format; converted is false when they can go as they
+// are. The errors are UNSUPPORTED_COMPRESSION_TYPE and UNSUPPORTED_VERSION (message.downconversion.enable is off).
+func (c *fetchCall) convert(p *fetchsession.Partition, res *replica.FetchResult) (out []byte, converted bool, err error) {
+	if c.version >= 10 {
+		return nil, false, nil
+	}
+	topic := c.e.TopicConfig(p.TP.Topic)
+	if topic == nil {
+		return nil, false, nil
+	}
+	if topic.CompressionType == "zstd" {
+		return nil, false, kerr.UnsupportedCompressionType
+	}
+	target := record.Magic2
+	switch {
+	case c.version <= 1:
+		target = record.Magic0
+	case c.version <= 3:
+		target = record.Magic1
+	}
+	n := res.Records.Len()
+	if topic.RecordVersion <= target || n == 0 {
+		return nil, false, nil
+	}
+	records := make([]byte, n)
+	if _, err := res.Records.ReadAt(records, 0); err != nil {
+		return nil, false, fmt.Errorf("read records of %s to convert: %w", p.TP, err)
+	}
+	if compatible(records, target) {
+		return nil, false, nil
+	}
+	if !c.follower && !topic.MessageDownconversionEnable {
+		return nil, false, kerr.UnsupportedVersion
+	}
+	out, count, err := record.DownConvert(records, target, p.FetchOffset)
+	if err != nil && len(out) == 0 {
+		return nil, false, err
+	}
+	c.e.Metrics.Topic(p.TP.Topic).FetchMessageConversions.Add(int64(count))
+	c.e.Metrics.All.FetchMessageConversions.Add(int64(count))
+	return fill(out, n), true, nil
+}
+
+// compatible tells whether all whole batches have at most the format target.
+func compatible(records []byte, target int8) bool {
+	for {
+		b, rest, err := record.Next(records)
+		if b == nil || err != nil {
+			return true
+		}
+		if b.Magic() > target {
+			return false
+		}
+		records = rest
+	}
+}
+
+// fill makes converted records as long as Kafka announces them: the size of the original slice, or of the first converted batch if that
+// is larger. What is too long is cut; what is missing is filled with the beginning of a batch that never ends, so that clients
+// see an incomplete one.
+func fill(out []byte, size int) []byte {
+	if b, _, err := record.Next(out); err == nil && b.Size() > size {
+		size = b.Size()
+	}
+	if len(out) >= size {
+		return out[:size]
+	}
+	left := size - len(out)
+	filler := binary.BigEndian.AppendUint64(make([]byte, 0, max(left, record.LogOverhead)), 1<<64-1)
+	filler = binary.BigEndian.AppendUint32(filler, uint32(max(left+1, record.BatchOverhead)))
+	filler = append(filler, make([]byte, max(0, left-len(filler)))...)
+	return append(out, filler[:left]...)
+}

@@ -1,0 +1,46 @@
+package handler
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// offsetForLeaderEpoch answers OffsetForLeaderEpoch, v0-v3 (KIP-101, KIP-279): v1 the epoch found; v2 current leader epoch and throttle time
+// (KIP-320); v3 replica id. Cluster:ClusterAction allows all topics, else Topic:Describe is asked for each.
+//
+// Errors by partition: TOPIC_AUTHORIZATION_FAILED and what the look-up says; epoch and offset are -1 then.
+func offsetForLeaderEpoch(_ context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.OffsetForLeaderEpochRequest)
+	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
+	all := e.allowed(r, OpClusterAction, ResourceCluster, ClusterName)
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		out := kmsg.NewOffsetForLeaderEpochResponseTopic()
+		out.Topic = t.Topic
+		denied := !all && !e.allowed(r, OpDescribe, ResourceTopic, t.Topic)
+		for j := range t.Partitions {
+			p := &t.Partitions[j]
+			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
+			answer := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+			answer.Partition = p.Partition
+			answer.LeaderEpoch, answer.EndOffset = -1, -1
+			var err error = kerr.TopicAuthorizationFailed
+			if !denied {
+				var epoch int32
+				var end int64
+				if epoch, end, err = e.Data.OffsetForLeaderEpoch(tp, p.CurrentLeaderEpoch, p.LeaderEpoch); err == nil {
+					answer.LeaderEpoch, answer.EndOffset = epoch, end
+				}
+			}
+			e.reportUnexpected(r, tp, err)
+			answer.ErrorCode = kerr.Code(err)
+			out.Partitions = append(out.Partitions, answer)
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return Respond(resp)
+}

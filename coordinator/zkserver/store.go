@@ -1,6 +1,7 @@
 package zkserver
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ type store struct {
 }
 
 // openStore locks dir and replays what it holds into c. A torn end of the log is cut off.
-func openStore(dir string, noSync bool, c *core, logger *logrus.Entry) (s *store, err error) {
+func openStore(dir string, noSync bool, c *core, logger *logrus.Entry) (*store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -68,33 +69,34 @@ func openStore(dir string, noSync bool, c *core, logger *logrus.Entry) (s *store
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
-	s = &store{dir: dir, noSync: noSync, logger: logger, unlock: unlock}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
+	s := &store{dir: dir, noSync: noSync, logger: logger, unlock: unlock}
+	if err := s.load(c); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// load replays what the directory holds into c, and opens the log that goes on.
+func (s *store) load(c *core) error {
 	logs, snapshots, err := s.list()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.loadSnapshot(snapshots, logs, c); err != nil {
-		return nil, err
+		return err
 	}
 	for i, base := range logs {
 		if i+1 < len(logs) && logs[i+1] <= c.tree.lastZxid {
 			continue // the snapshot has it all
 		}
 		if err := s.replayLog(base, i == len(logs)-1, c); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if s.file == nil {
-		if err := s.roll(c.tree.lastZxid); err != nil {
-			return nil, err
-		}
+		return s.roll(c.tree.lastZxid)
 	}
-	return s, nil
+	return nil
 }
 
 // list returns the zxids that logs and snapshots are named by, ascending, and removes unfinished files.
@@ -203,8 +205,8 @@ func (s *store) replayLog(base int64, last bool, c *core) error {
 
 // replayFrames applies the whole frames of a log to c and returns where they end.
 func replayFrames(b []byte, path string, c *core) (good int64, err error) {
-	if len(b) < len(logHeader) {
-		return 0, nil
+	if len(b) < len(logHeader) || len(bytes.TrimLeft(b, "\x00")) == 0 {
+		return 0, nil // the machine stopped before the file had content
 	}
 	if string(b[:len(logHeader)]) != logHeader {
 		return 0, &CorruptError{path, 0, "not the header of a log, or one of a later version"}

@@ -1,6 +1,7 @@
 package zkserver
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -83,7 +84,7 @@ func (c *conn) describe(b *strings.Builder, brief bool) {
 	st := &c.client.stats
 	fmt.Fprintf(b, " /%s[1](queued=%d,recved=%d,sent=%d", c.net.RemoteAddr(), c.client.waiting, st.received, st.sent)
 	if se := c.client.session; se != nil && !brief {
-		fmt.Fprintf(b, ",sid=0x%x,lop=%s,est=%d,to=%d", uint64(se.id), st.lastOp, st.establishedMs, se.timeoutMs)
+		fmt.Fprintf(b, ",sid=0x%x,lop=%s,est=%d,to=%d", uint64(se.id), cmp.Or(st.lastOp, "NA"), st.establishedMs, se.timeoutMs)
 		if st.lastXid >= 0 {
 			fmt.Fprintf(b, ",lcxid=0x%x", st.lastXid)
 		}

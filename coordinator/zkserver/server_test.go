@@ -269,8 +269,6 @@ func TestFourLetterWords(t *testing.T) {
 		"wchs": {"1 connections watching 1 paths\nTotal watches:1\n"},
 		"wchp": {"wchp is not executed because it is not in the whitelist."},
 		"envi": {"Environment:\nzookeeper.version=3.4.14"},
-		"crst": {"Connection stats reset.\n"},
-		"srst": {"Server stats reset.\n"},
 	} {
 		got := ask(t, addr, word)
 		for _, part := range want {
@@ -278,6 +276,14 @@ func TestFourLetterWords(t *testing.T) {
 				t.Errorf("%s lacks %q:\n%s", word, part, got)
 			}
 		}
+	}
+	for word, want := range map[string]string{"crst": "Connection stats reset.\n", "srst": "Server stats reset.\n"} {
+		if got := ask(t, addr, word); got != want {
+			t.Errorf("%s: %q", word, got)
+		}
+	}
+	if got := ask(t, addr, "cons"); !strings.Contains(got, ",recved=0,sent=0,sid="+session+",lop=NA,") {
+		t.Errorf("cons after crst:\n%s", got)
 	}
 	if stats, ok := zk.FLWSrvr([]string{addr}, 5*time.Second); !ok || stats[0].Error != nil || stats[0].NodeCount != 5 {
 		t.Errorf("go-zookeeper cannot read srvr: %+v", stats[0])

@@ -1,0 +1,157 @@
+package index
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"momus/storage/vfs"
+)
+
+// OffsetEntrySize is the size of an entry of an offset index: int32 offset relative to the segment's base, int32 position.
+const OffsetEntrySize = 8
+
+// Position says where in a .log file a look-up of an offset may begin.
+type Position struct {
+	Offset   int64 // last offset of what was appended at Position
+	Position int64 // in bytes
+}
+
+// Offset is the sparse index from offsets to positions of one segment.
+type Offset struct {
+	table
+	base int64
+	last Position // guarded by mu; of the last entry, valid if known
+	have bool     // guarded by mu; last is known
+}
+
+// NewOffset describes the offset index at path of the segment with that base offset. Nothing is read or created yet.
+func NewOffset(f vfs.FS, path string, base int64) *Offset {
+	return &Offset{table: newTable(f, path, OffsetEntrySize), base: base}
+}
+
+func (x *Offset) decode(raw []byte) Position {
+	return Position{
+		Offset:   x.base + int64(int32(binary.BigEndian.Uint32(raw))),
+		Position: int64(int32(binary.BigEndian.Uint32(raw[4:]))),
+	}
+}
+
+// Add appends an entry. Offsets ascend strictly, else ErrNotAscending. The offset must be within 2^31-1 of the base.
+func (x *Offset) Add(offset, position int64) error {
+	return x.write(func() error {
+		last, n, err := x.lastLocked()
+		if err != nil {
+			return err
+		}
+		if n > 0 && offset <= last.Offset {
+			return fmt.Errorf("offset index %s: %d after %d: %w", x.path, offset, last.Offset, ErrNotAscending)
+		}
+		x.pending = binary.BigEndian.AppendUint32(x.pending, uint32(offset-x.base))
+		x.pending = binary.BigEndian.AppendUint32(x.pending, uint32(position))
+		x.last, x.have = Position{offset, position}, true
+		if len(x.pending) > 4*maxPending { // nobody prepares: recovery, tests
+			return x.spillLocked()
+		}
+		return nil
+	})
+}
+
+func (x *Offset) lastLocked() (Position, int, error) {
+	n := x.countLocked()
+	if n == 0 {
+		return Position{Offset: x.base}, 0, nil
+	}
+	if !x.have {
+		raw, err := x.rawLocked(n - 1)
+		if err != nil {
+			return Position{}, 0, err
+		}
+		x.last, x.have = x.decode(raw), true
+	}
+	return x.last, n, nil
+}
+
+// Last is the last entry, or (base offset, 0) if there is none.
+func (x *Offset) Last() (p Position, err error) {
+	err = x.write(func() error { p, _, err = x.lastLocked(); return err })
+	return p, err
+}
+
+// Lookup is the last entry with an offset not above target, or (base offset, 0) if there is none.
+func (x *Offset) Lookup(target int64) (Position, error) {
+	found := Position{Offset: x.base}
+	x.mu.RLock()
+	if x.have && x.last.Offset <= target && x.loaded && x.countLocked() > 0 {
+		found = x.last
+		x.mu.RUnlock()
+		return found, nil
+	}
+	x.mu.RUnlock()
+	err := x.read(func() error {
+		n, err := x.searchLocked(func(raw []byte) bool { return x.decode(raw).Offset <= target })
+		if err != nil || n == 0 {
+			return err
+		}
+		raw, err := x.rawLocked(n - 1)
+		if err == nil {
+			found = x.decode(raw)
+		}
+		return err
+	})
+	return found, err
+}
+
+// FirstAtPosition is the first entry whose position is at or above the given one; false if there is none.
+func (x *Offset) FirstAtPosition(position int64) (p Position, found bool, err error) {
+	err = x.read(func() error {
+		n, err := x.searchLocked(func(raw []byte) bool { return x.decode(raw).Position < position })
+		if err != nil || n == x.countLocked() {
+			return err
+		}
+		raw, err := x.rawLocked(n)
+		if err == nil {
+			p, found = x.decode(raw), true
+		}
+		return err
+	})
+	return p, found, err
+}
+
+// TruncateTo drops the entries with an offset at or above the given one.
+func (x *Offset) TruncateTo(offset int64) error {
+	return x.write(func() error {
+		n, err := x.searchLocked(func(raw []byte) bool { return x.decode(raw).Offset < offset })
+		if err != nil {
+			return err
+		}
+		x.have = false
+		return x.keepLocked(n)
+	})
+}
+
+// Reset drops all entries.
+func (x *Offset) Reset() error {
+	return x.write(func() error {
+		x.have = false
+		return x.keepLocked(0)
+	})
+}
+
+// Discard forgets what is in memory; the file stays as it is and is looked at again when needed.
+func (x *Offset) Discard() error {
+	x.mu.Lock()
+	x.have = false
+	x.mu.Unlock()
+	return x.table.Discard()
+}
+
+// Sane tells whether the last entry can be true for a .log of that size. Kafka 2.5 does not look; we do, for the last
+// segment, where a wrong entry would hide data.
+func (x *Offset) Sane(logSize int64) (bool, error) {
+	last, err := x.Last()
+	if err != nil {
+		return false, err
+	}
+	n, err := x.Len()
+	return n == 0 || last.Offset >= x.base && last.Position >= 0 && last.Position < logSize, err
+}

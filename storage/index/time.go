@@ -1,0 +1,127 @@
+package index
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"momus/storage/vfs"
+)
+
+// TimeEntrySize is the size of an entry of a time index: int64 timestamp in ms, int32 offset relative to the segment's base.
+const TimeEntrySize = 12
+
+// Timestamp is an entry of a time index: every record with a
+// timestamp above Timestamp has an offset above Offset.
+type Timestamp struct {
+	Timestamp int64 // ms
+	Offset    int64
+}
+
+// Time is the sparse index from timestamps to offsets of one segment.
+type Time struct {
+	table
+	base int64
+	last Timestamp // guarded by mu; of the last entry, valid if known
+	have bool      // guarded by mu; last is known
+}
+
+// NewTime describes the time index at path of the segment with that base offset. Nothing is read or created yet.
+func NewTime(f vfs.FS, path string, base int64) *Time {
+	return &Time{table: newTable(f, path, TimeEntrySize), base: base}
+}
+
+func (x *Time) decode(raw []byte) Timestamp {
+	return Timestamp{
+		Timestamp: int64(binary.BigEndian.Uint64(raw)),
+		Offset:    x.base + int64(int32(binary.BigEndian.Uint32(raw[8:]))),
+	}
+}
+
+func (x *Time) lastLocked() (Timestamp, int, error) {
+	n := x.countLocked()
+	if n == 0 {
+		return Timestamp{Timestamp: -1, Offset: x.base}, 0, nil
+	}
+	if !x.have {
+		raw, err := x.rawLocked(n - 1)
+		if err != nil {
+			return Timestamp{}, 0, err
+		}
+		x.last, x.have = x.decode(raw), true
+	}
+	return x.last, n, nil
+}
+
+// Offer adds an entry if its timestamp is above the last one's. A smaller timestamp or offset than the last is ErrNotAscending.
+func (x *Time) Offer(timestamp, offset int64) error {
+	return x.write(func() error {
+		last, n, err := x.lastLocked()
+		if err != nil {
+			return err
+		}
+		if n > 0 && (offset < last.Offset || timestamp < last.Timestamp) {
+			return fmt.Errorf("time index %s: (%d, %d) after (%d, %d): %w", x.path, timestamp, offset, last.Timestamp, last.Offset, ErrNotAscending)
+		}
+		if timestamp <= last.Timestamp {
+			return nil
+		}
+		x.pending = binary.BigEndian.AppendUint64(x.pending, uint64(timestamp))
+		x.pending = binary.BigEndian.AppendUint32(x.pending, uint32(offset-x.base))
+		x.last, x.have = Timestamp{timestamp, offset}, true
+		if len(x.pending) > 4*maxPending {
+			return x.spillLocked()
+		}
+		return nil
+	})
+}
+
+// Last is the last entry, or (-1, base offset) if there is none.
+func (x *Time) Last() (e Timestamp, err error) {
+	err = x.write(func() error { e, _, err = x.lastLocked(); return err })
+	return e, err
+}
+
+// Lookup is the last entry with a timestamp not above target, or (-1, base offset) if there is none.
+func (x *Time) Lookup(target int64) (Timestamp, error) {
+	found := Timestamp{Timestamp: -1, Offset: x.base}
+	err := x.read(func() error {
+		n, err := x.searchLocked(func(raw []byte) bool { return x.decode(raw).Timestamp <= target })
+		if err != nil || n == 0 {
+			return err
+		}
+		raw, err := x.rawLocked(n - 1)
+		if err == nil {
+			found = x.decode(raw)
+		}
+		return err
+	})
+	return found, err
+}
+
+// TruncateTo drops the entries with an offset at or above the given one.
+func (x *Time) TruncateTo(offset int64) error {
+	return x.write(func() error {
+		n, err := x.searchLocked(func(raw []byte) bool { return x.decode(raw).Offset < offset })
+		if err != nil {
+			return err
+		}
+		x.have = false
+		return x.keepLocked(n)
+	})
+}
+
+// Reset drops all entries.
+func (x *Time) Reset() error {
+	return x.write(func() error {
+		x.have = false
+		return x.keepLocked(0)
+	})
+}
+
+// Discard forgets what is in memory; the file stays as it is and is looked at again when needed.
+func (x *Time) Discard() error {
+	x.mu.Lock()
+	x.have = false
+	x.mu.Unlock()
+	return x.table.Discard()
+}

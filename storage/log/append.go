@@ -1,0 +1,238 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"momus/configs"
+	"momus/storage/index"
+	"momus/storage/kerr"
+	"momus/storage/record"
+)
+
+// AppendAsLeader validates records, gives them offsets from the log end on and the leader epoch, and appends them in one
+// write. records is patched in place and belongs to the caller again afterwards. Without a whole batch in records nothing happens. Errors are those of
+// record.Analyze and record.Assign, those of the producer checks, RECORD_LIST_TOO_LARGE and KAFKA_STORAGE_ERROR.
+func (l *Log) AppendAsLeader(records []byte, leaderEpoch int32, origin record.Origin) (AppendInfo, error) {
+	c := l.config.Load()
+	info, err := record.Analyze(records, origin, int(c.MaxMessageBytes))
+	if err != nil || info.Batches == 0 {
+		return l.nothingAppended(), err
+	}
+	l.mu.Lock()
+	done, err := l.appendAsLeaderLocked(records[:info.ValidBytes], info, leaderEpoch, origin)
+	l.mu.Unlock()
+	return l.appended(done, err)
+}
+
+// AppendAsFollower appends what the leader sent, offsets and leader epochs included. Offsets must ascend and begin at or after
+// the log end; only an empty log, whose leader's log start lies inside the first batch, starts again with that batch.
+func (l *Log) AppendAsFollower(records []byte) (AppendInfo, error) {
+	info, err := record.Analyze(records, record.OriginReplication, 0)
+	if err != nil || info.Batches == 0 {
+		return l.nothingAppended(), err
+	}
+	l.mu.Lock()
+	done, err := l.appendAsFollowerLocked(records[:info.ValidBytes], info)
+	l.mu.Unlock()
+	return l.appended(done, err)
+}
+
+func (l *Log) nothingAppended() AppendInfo {
+	return AppendInfo{FirstOffset: -1, LastOffset: -1, MaxTimestamp: -1, LogAppendTime: -1, LogStartOffset: l.LogStartOffset()}
+}
+
+// appended does what follows an append outside of the lock.
+func (l *Log) appended(done AppendInfo, err error) (AppendInfo, error) {
+	if err != nil {
+		return l.nothingAppended(), l.report("append", err)
+	}
+	if every := l.config.Load().FlushMessages; every < math.MaxInt64 && l.LogEndOffset()-l.RecoveryPoint() >= every {
+		if err := l.Flush(l.LogEndOffset()); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func (l *Log) appendAsLeaderLocked(records []byte, info record.Info, leaderEpoch int32, origin record.Origin) (AppendInfo, error) {
+	if err := l.usableLocked(); err != nil {
+		return AppendInfo{}, err
+	}
+	c, now := l.config.Load(), l.nowMs()
+	l.policy.Topic, l.policy.Origin, l.policy.Now, l.policy.LeaderEpoch = c, origin, now, leaderEpoch
+	records, info, err := record.Assign(records, info, l.logEndOffset.Load(), &l.policy)
+	if err != nil {
+		return AppendInfo{}, err
+	}
+	if info.Converted {
+		if err := checkSizes(records, int(c.MaxMessageBytes)); err != nil {
+			return AppendInfo{}, err
+		}
+	}
+	return l.appendLocked(records, info, origin, c, now)
+}
+
+func checkSizes(records []byte, maxMessageBytes int) error {
+	for rest := records; ; {
+		b, after, err := record.Next(rest)
+		if err != nil || b == nil {
+			return err
+		}
+		if b.Size() > maxMessageBytes {
+			return fmt.Errorf("batch of %d bytes after conversion is larger than max.message.bytes %d: %w", b.Size(), maxMessageBytes, kerr.MessageTooLarge)
+		}
+		rest = after
+	}
+}
+
+func (l *Log) appendAsFollowerLocked(records []byte, info record.Info) (AppendInfo, error) {
+	if err := l.usableLocked(); err != nil {
+		return AppendInfo{}, err
+	}
+	if !info.Monotonic {
+		return AppendInfo{}, fmt.Errorf("offsets from the leader do not ascend, from %d to %d", info.FirstOffset, info.LastOffset)
+	}
+	first, end := info.FirstOffset, l.logEndOffset.Load()
+	if first < 0 {
+		first = info.LastOffsetOfFirstBatch
+	}
+	if first < end {
+		if l.logStartOffset.Load() != end || info.LastOffset < end {
+			return AppendInfo{}, fmt.Errorf("unexpected append offset %d (to %d), log end is %d", first, info.LastOffset, end)
+		}
+		if err := l.startAtLocked(first); err != nil {
+			return AppendInfo{}, err
+		}
+	}
+	return l.appendLocked(records, info, record.OriginReplication, l.config.Load(), l.nowMs())
+}
+
+// appendLocked appends records whose offsets are final.
+func (l *Log) appendLocked(records []byte, info record.Info, origin record.Origin, c *configs.Topic, now int64) (AppendInfo, error) {
+	if err := l.noteEpochsLocked(records, info); err != nil {
+		return AppendInfo{}, err
+	}
+	if int64(len(records)) > int64(c.SegmentBytes) {
+		return AppendInfo{}, fmt.Errorf("records of %d bytes are larger than segment.bytes %d: %w", len(records), c.SegmentBytes, kerr.RecordListTooLarge)
+	}
+	if err := l.maybeRollLocked(len(records), info, c, now); err != nil {
+		return AppendInfo{}, err
+	}
+	done := AppendInfo{
+		FirstOffset: info.FirstOffset, LastOffset: info.LastOffset,
+		MaxTimestamp: info.MaxTimestamp, LogAppendTime: info.LogAppendTime,
+		LogStartOffset: l.logStartOffset.Load(), ValidBytes: len(records), Records: info.Records,
+	}
+	if done.FirstOffset < 0 {
+		done.FirstOffset = info.LastOffsetOfFirstBatch
+	}
+	if info.HasProducerID {
+		known, err := l.checkProducersLocked(records, origin)
+		if err != nil {
+			return AppendInfo{}, err
+		}
+		if known != nil {
+			done.FirstOffset, done.LastOffset, done.LogAppendTime = known.first, known.last, known.timestamp
+			done.MaxTimestamp, done.Duplicate, done.ValidBytes = known.timestamp, true, 0
+			return done, nil
+		}
+	}
+	active := l.list().active()
+	size, err := active.append(records, info.LastOffset, info.MaxTimestamp, info.OffsetOfMaxTimestamp)
+	if err == nil && info.HasProducerID {
+		err = l.commitProducersLocked(active)
+	}
+	if err != nil {
+		l.producers.Rollback()
+		if errors.Is(err, errBroken) {
+			l.failed = err
+		}
+		return AppendInfo{}, err
+	}
+	next := info.LastOffset + 1
+	l.producers.SetEndOffset(next)
+	l.logEndOffset.Store(next)
+	active.size.Store(size) // after the log end: see Log.Read
+	return done, nil
+}
+
+// noteEpochsLocked enters the leader epochs of the batches; the first batch of an older format ends the list.
+func (l *Log) noteEpochsLocked(records []byte, info record.Info) error {
+	epochs := l.epochs.Load()
+	if epochs == nil {
+		return nil
+	}
+	for rest, n := records, 0; n < info.Batches; n++ {
+		b, after, err := record.Next(rest)
+		if err != nil || b == nil {
+			return err
+		}
+		rest = after
+		if b.Magic() >= record.Magic2 {
+			err = epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
+		} else {
+			err = epochs.Clear()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type knownBatch struct{ first, last, timestamp int64 }
+
+// checkProducersLocked prepares the change of the producer state, to be committed after the write. The result is not nil for a repeated
+// batch.
+func (l *Log) checkProducersLocked(records []byte, origin record.Origin) (*knownBatch, error) {
+	for rest := records; ; {
+		b, after, err := record.Next(rest)
+		if err == nil && b == nil {
+			return nil, nil
+		}
+		if err != nil {
+			l.producers.Rollback()
+			return nil, err
+		}
+		rest = after
+		known, repeated, err := l.producers.Prepare(b, origin)
+		if err != nil || repeated {
+			l.producers.Rollback()
+			if err != nil {
+				return nil, err
+			}
+			return &knownBatch{known.FirstOffset(), known.LastOffset, known.Timestamp}, nil
+		}
+	}
+}
+
+// commitProducersLocked makes the prepared change count. A failure leaves a marker in the .log without its entry in the
+// transaction index, so that the log is broken then.
+func (l *Log) commitProducersLocked(active *Segment) error {
+	for _, end := range l.producers.Commit() {
+		stable := l.producers.Complete(end)
+		if !end.Aborted {
+			continue
+		}
+		err := active.txns.Add(index.AbortedTxn{ProducerID: end.ProducerID, FirstOffset: end.FirstOffset, LastOffset: end.LastOffset, LastStableOffset: stable})
+		if err != nil {
+			return fmt.Errorf("%w: %w", errBroken, err)
+		}
+	}
+	l.updateFirstUnstableLocked()
+	return nil
+}
+
+func (l *Log) maybeRollLocked(n int, info record.Info, c *configs.Topic, now int64) error {
+	roll, err := l.list().active().shouldRoll(c, n, info.MaxTimestamp, info.LastOffset, now)
+	if err != nil || !roll {
+		return err
+	}
+	expected := info.FirstOffset
+	if expected < 0 {
+		expected = info.LastOffset - math.MaxInt32
+	}
+	return l.rollLocked(max(l.logEndOffset.Load(), expected), c, now)
+}

@@ -1,0 +1,577 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/storage/index"
+	"momus/storage/producer"
+	"momus/storage/record"
+	"momus/storage/vfs"
+)
+
+// defaultProducerExpiration is the default of transactional.id.expiration.ms.
+const defaultProducerExpiration = 7 * 24 * time.Hour
+
+// Open loads the log in o.Dir, creating the directory if it is missing and recovering the log if the last stop was not clean. A
+// malformed leader-epoch file is a *checkpoint.FormatError.
+func Open(o Options) (*Log, error) {
+	l := newLog(o)
+	if err := l.load(); err != nil {
+		if list := l.segments.Load(); list != nil {
+			for _, s := range *list {
+				s.retire()
+			}
+		}
+		return nil, l.report("open", err)
+	}
+	return l, nil
+}
+
+func newLog(o Options) *Log {
+	l := &Log{fs: o.FS, tp: o.TopicPartition, now: o.Now, logger: o.Logger}
+	if l.fs == nil {
+		l.fs = vfs.OS{}
+	}
+	if l.now == nil {
+		l.now = time.Now
+	}
+	if l.logger == nil {
+		silent := logrus.New()
+		silent.SetOutput(io.Discard)
+		l.logger = logrus.NewEntry(silent)
+	}
+	l.logger = l.logger.WithFields(logrus.Fields{"topic": o.TopicPartition.Topic, "partition": o.TopicPartition.Partition})
+	if o.ProducerExpirationMs == 0 {
+		o.ProducerExpirationMs = defaultProducerExpiration.Milliseconds()
+	}
+	l.opts = o
+	l.dir.Store(&o.Dir)
+	l.config.Store(o.Config)
+	l.policy = record.Policy{TopicPartition: o.TopicPartition, ZstdAllowed: !o.RefuseZstd}
+	l.firstUnstable.Store(-1)
+	l.logStartOffset.Store(o.LogStartOffset)
+	l.highWatermark.Store(o.LogStartOffset)
+	l.recoveryPoint.Store(o.RecoveryPoint)
+	l.lastFlush.Store(l.nowMs())
+	l.setSegments(nil)
+	return l
+}
+
+// errOverflow says that a batch lies beyond what the index of its segment can address.
+var errOverflow = errors.New("offset exceeds the range of its segment")
+
+// overflowError names the segment to be split.
+type overflowError struct{ segment *Segment }
+
+func (e *overflowError) Error() string { return errOverflow.Error() }
+func (e *overflowError) Unwrap() error { return errOverflow }
+
+func fits(base, offset int64) bool { return offset >= base && offset-base <= math.MaxInt32 }
+
+// loader does what Open needs only once.
+type loader struct {
+	*Log
+	snapshots []int64    // offsets of the snapshot files
+	swaps     []swapFile // finished outputs of a cleaning or split
+	scanned   int64      // bytes
+}
+
+type swapFile struct {
+	base    int64
+	hasTxns bool
+}
+
+func (l *Log) load() error {
+	if err := l.fs.MkdirAll(l.Dir()); err != nil {
+		return err
+	}
+	ld := &loader{Log: l}
+	if err := l.openEpochs(l.opts.Config); err != nil {
+		return err
+	}
+	if err := ld.cleanTemporaryFiles(); err != nil {
+		return err
+	}
+	if err := ld.splitting(ld.loadSegments); err != nil {
+		return err
+	}
+	if err := ld.splitting(ld.completeSwaps); err != nil {
+		return err
+	}
+	var end int64
+	if isDeleteDir(l.Dir()) {
+		if len(l.list()) == 0 {
+			if err := ld.create(0); err != nil {
+				return err
+			}
+		}
+	} else {
+		if err := ld.splitting(ld.recover); err != nil {
+			return err
+		}
+		var err error
+		if end, err = ld.settle(); err != nil {
+			return err
+		}
+	}
+	return ld.finish(end)
+}
+
+// splitting runs a step, splitting segments whose offsets overflow and starting again with loading them.
+func (ld *loader) splitting(step func() error) error {
+	for {
+		err := step()
+		var overflow *overflowError
+		if !errors.As(err, &overflow) {
+			return err
+		}
+		if err := ld.splitLocked(overflow.segment); err != nil {
+			return err
+		}
+		for _, s := range ld.list() {
+			s.retire()
+		}
+		if err := ld.loadSegments(); err != nil {
+			return err
+		}
+	}
+}
+
+// parseSegmentFile splits the name of a segment file: base offset, kind (.log, .index …), suffix (.swap …). ok is false for other names.
+func parseSegmentFile(name string) (base int64, kind, suffix string, ok bool) {
+	digits, rest, found := strings.Cut(name, ".")
+	if !found {
+		return 0, "", "", false
+	}
+	base, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || base < 0 {
+		return 0, "", "", false
+	}
+	rest = "." + rest
+	for _, kind := range segmentSuffixes {
+		if suffix, ok := strings.CutPrefix(rest, kind); ok {
+			switch suffix {
+			case "", deletedSuffix, cleanedSuffix, swapSuffix:
+				return base, kind, suffix, true
+			}
+		}
+	}
+	return 0, "", "", false
+}
+
+func (ld *loader) remove(name string) error {
+	err := ld.fs.Remove(filepath.Join(ld.Dir(), name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	ld.dirUnsynced = true
+	return err
+}
+
+func (ld *loader) removeIndexes(base int64, suffix string) error {
+	for _, kind := range segmentSuffixes[1:] {
+		if err := ld.remove(fileName(base, kind) + suffix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cleanTemporaryFiles removes what unfinished deletions, cleanings and splits left, and notes finished outputs (.swap).
+func (ld *loader) cleanTemporaryFiles() error {
+	entries, err := ld.fs.ReadDir(ld.Dir())
+	if err != nil {
+		return err
+	}
+	var cleaned []string
+	firstCleaned := int64(math.MaxInt64)
+	swapTxns := map[int64]bool{}
+	for _, e := range entries {
+		name := e.Name()
+		base, kind, suffix, ok := parseSegmentFile(name)
+		switch {
+		case e.IsDir():
+			continue
+		case strings.HasSuffix(name, deletedSuffix):
+			err = ld.remove(name)
+		case !ok:
+			continue
+		case suffix == cleanedSuffix:
+			cleaned = append(cleaned, name)
+			firstCleaned = min(firstCleaned, base)
+		case suffix == swapSuffix:
+			if kind == logSuffix {
+				ld.swaps = append(ld.swaps, swapFile{base: base})
+			}
+			if kind == txnSuffix {
+				swapTxns[base] = true
+			}
+			err = ld.removeIndexes(base, "")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	valid := ld.swaps[:0]
+	for _, s := range ld.swaps {
+		if s.base < firstCleaned {
+			s.hasTxns = swapTxns[s.base]
+			valid = append(valid, s)
+			continue
+		}
+		// An interrupted split: the old segment is still there.
+		if err := ld.removeIndexes(s.base, swapSuffix); err != nil {
+			return err
+		}
+		if err := ld.remove(fileName(s.base, logSuffix) + swapSuffix); err != nil {
+			return err
+		}
+	}
+	ld.swaps = valid
+	for _, name := range cleaned {
+		if err := ld.remove(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadSegments opens the segments that are there. A segment without offset index, or with a bad transaction index, is recovered.
+func (ld *loader) loadSegments() error {
+	entries, err := ld.fs.ReadDir(ld.Dir())
+	if err != nil {
+		return err
+	}
+	ld.setSegments(nil)
+	ld.snapshots = nil
+	files := map[string]bool{}
+	var bases []int64
+	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
+		if o, ok := producer.SnapshotOffset(e.Name()); ok {
+			ld.snapshots = append(ld.snapshots, o)
+			continue
+		}
+		base, kind, suffix, ok := parseSegmentFile(e.Name())
+		if !ok || suffix != "" {
+			continue
+		}
+		files[e.Name()] = true
+		if kind == logSuffix {
+			bases = append(bases, base)
+		}
+	}
+	for name := range files {
+		base, kind, _, _ := parseSegmentFile(name)
+		if kind != logSuffix && !files[fileName(base, logSuffix)] {
+			ld.logger.WithField("file", name).Warn("removed index file without segment")
+			if err := ld.remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	slices.Sort(bases)
+	for _, base := range bases {
+		s, err := loadSegment(ld.fs, ld.Dir(), base, "", ld.opts.Config, ld.nowMs(), files[fileName(base, txnSuffix)])
+		if err != nil {
+			return err
+		}
+		if !files[fileName(base, timeSuffix)] {
+			if err := s.times.Create(); err != nil {
+				return err
+			}
+		}
+		reason := ""
+		if !files[fileName(base, indexSuffix)] {
+			reason = "offset index is missing"
+		} else if s.txns.Exists() && !s.txns.Sane() {
+			reason = "transaction index is bad"
+		}
+		if reason != "" {
+			ld.logger.WithField("segment", base).WithField("reason", reason).Warn("recovered segment")
+			if _, err := ld.recoverSegment(s, false); err != nil {
+				return err
+			}
+		}
+		ld.setSegments(ld.list().with(s))
+	}
+	return nil
+}
+
+// completeSwaps puts finished outputs into the place of the segments they were made from.
+func (ld *loader) completeSwaps() error {
+	for len(ld.swaps) > 0 {
+		swap := ld.swaps[0]
+		s, err := loadSegment(ld.fs, ld.Dir(), swap.base, swapSuffix, ld.opts.Config, ld.nowMs(), swap.hasTxns)
+		if err != nil {
+			return err
+		}
+		ld.logger.WithField("segment", swap.base).Info("completed interrupted swap of segment")
+		if _, err := ld.recoverSegment(s, false); err != nil {
+			return err
+		}
+		end, err := s.nextOffset()
+		if err != nil {
+			return err
+		}
+		var old []*Segment
+		for _, candidate := range ld.list().from(s.base, end) {
+			next, err := candidate.nextOffset()
+			if err != nil {
+				return err
+			}
+			if next > s.base {
+				old = append(old, candidate)
+			}
+		}
+		if err := ld.replaceLocked([]*Segment{s}, old, true); err != nil {
+			return err
+		}
+		ld.swaps = ld.swaps[1:]
+	}
+	return nil
+}
+
+// recover scans the segments from the recovery point on, unless the last stop was clean. What follows a bad batch goes.
+func (ld *loader) recover() error {
+	list := ld.list()
+	if len(list) == 0 {
+		return nil
+	}
+	if ld.opts.Clean {
+		return ld.checkLast(list.active())
+	}
+	dirty := list[max(list.floor(ld.recoveryPoint.Load()), 0):]
+	for i, s := range dirty {
+		cut, err := ld.recoverSegment(s, true)
+		if errors.Is(err, index.ErrNotAscending) {
+			ld.logger.WithField("segment", s.base).WithError(err).Warn("emptied segment with offsets that do not ascend")
+			size := s.size.Load()
+			if err := s.truncateTo(s.base, ld.nowMs()); err != nil {
+				return err
+			}
+			cut, err = size-s.size.Load(), nil
+		}
+		if err != nil {
+			return err
+		}
+		if ld.opts.OnRecovery != nil {
+			ld.opts.OnRecovery(i+1, len(dirty), ld.scanned)
+		}
+		if cut > 0 {
+			ld.logger.WithFields(logrus.Fields{"segment": s.base, "bytes": cut, "segments": len(dirty) - i - 1}).Warn("cut invalid end of log")
+			return ld.deleteSegmentsLocked(dirty[i+1:], ld.list().without(dirty[i+1:]...))
+		}
+	}
+	return nil
+}
+
+// checkLast recovers the last segment after a clean stop if its index points outside of it, which would hide data. Kafka does not look.
+func (ld *loader) checkLast(s *Segment) error {
+	sane, err := s.index.Sane(s.size.Load())
+	if err != nil || sane {
+		return err
+	}
+	ld.logger.WithField("segment", s.base).WithField("reason", "offset index is bad").Warn("recovered segment")
+	_, err = ld.recoverSegment(s, false)
+	return err
+}
+
+// recoverSegment rebuilds the indexes from the batches, cuts the .log after the last valid one and makes the result durable. It returns the
+// bytes cut. withEpochs notes leader epochs that the epoch list lacks.
+func (ld *loader) recoverSegment(s *Segment, withEpochs bool) (cut int64, err error) {
+	state := producer.NewManager(ld.fs, ld.Dir(), ld.opts.ProducerExpirationMs, ld.snapshots)
+	if err := ld.rebuildProducers(state, ld.list(), s.base, false); err != nil {
+		return 0, err
+	}
+	defer func() { ld.snapshots = state.Snapshots() }()
+	if err := s.index.Reset(); err != nil {
+		return 0, err
+	}
+	if err := s.times.Reset(); err != nil {
+		return 0, err
+	}
+	if err := s.txns.Reset(); err != nil {
+		return 0, err
+	}
+	s.maxTimestamp.Store(-1)
+	s.maxTimestampOffset.Store(-1)
+	d, err := s.acquire()
+	if err != nil {
+		return 0, err
+	}
+	defer d.release()
+	size := s.size.Load()
+	valid, err := ld.scanSegment(s, d, size, state, withEpochs)
+	if err != nil {
+		return 0, err
+	}
+	ld.scanned += size
+	if valid < size {
+		if err := d.file.Truncate(valid); err != nil {
+			return 0, err
+		}
+		s.size.Store(valid)
+	}
+	if err := s.becomeInactive(); err != nil {
+		return 0, err
+	}
+	if err := state.TakeSnapshot(); err != nil {
+		return 0, err
+	}
+	s.unsynced.Store(true) // whoever wrote it may not have synced it, and it will count as flushed
+	return size - valid, s.flush(false)
+}
+
+// scanSegment enters all valid batches into the indexes and the producer state and returns where they end.
+func (ld *loader) scanSegment(s *Segment, d *dataFile, size int64, state *producer.Manager, withEpochs bool) (valid int64, err error) {
+	var indexed int64
+	epochs := ld.epochs.Load()
+	for scan := s.scan(d, 0, size, fullScan); ; {
+		b, pos, n, err := scan.next(true)
+		var corrupt *CorruptError
+		if b == nil && err == nil || errors.As(err, &corrupt) {
+			return valid, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if err := b.Verify(); err != nil {
+			ld.logger.WithField("segment", s.base).WithField("position", pos).WithError(err).Warn("met invalid batch")
+			return valid, nil
+		}
+		last := b.LastOffset()
+		if !fits(s.base, last) {
+			return 0, &overflowError{s}
+		}
+		if t := b.MaxTimestamp(); t > s.maxTimestamp.Load() {
+			s.maxTimestamp.Store(t)
+			s.maxTimestampOffset.Store(last)
+		}
+		if pos-indexed > int64(s.indexInterval) {
+			if err := s.addToIndexes(last, pos); err != nil {
+				return 0, err
+			}
+			indexed = pos
+		}
+		valid = pos + int64(n)
+		if b.Magic() < record.Magic2 {
+			continue
+		}
+		if withEpochs && epochs != nil {
+			latest, known := epochs.Latest()
+			if e := b.LeaderEpoch(); e > 0 && (!known || e > latest) {
+				if err := epochs.Assign(e, b.BaseOffset()); err != nil {
+					return 0, err
+				}
+			}
+		}
+		if err := ld.applyRecovered(s, state, b); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// applyRecovered enters a batch into the producer state, and an abort into the transaction index.
+func (ld *loader) applyRecovered(s *Segment, state *producer.Manager, b record.Batch) error {
+	if b.HasProducerID() {
+		if _, _, err := state.Prepare(b, record.OriginReplication); err != nil {
+			state.Rollback()
+			return err
+		}
+		for _, end := range state.Commit() {
+			stable := state.Complete(end)
+			if !end.Aborted {
+				continue
+			}
+			if err := s.txns.Add(index.AbortedTxn{ProducerID: end.ProducerID, FirstOffset: end.FirstOffset, LastOffset: end.LastOffset, LastStableOffset: stable}); err != nil {
+				return err
+			}
+		}
+	}
+	state.SetEndOffset(b.NextOffset())
+	return nil
+}
+
+func (ld *loader) create(base int64) error {
+	s, err := createSegment(ld.fs, ld.Dir(), base, "", ld.opts.Config, ld.nowMs())
+	if err != nil {
+		return err
+	}
+	ld.dirUnsynced = true
+	ld.setSegments(ld.list().with(s))
+	return nil
+}
+
+// settle finds the log end, and starts again at the log start offset if the log ends before it.
+func (ld *loader) settle() (end int64, err error) {
+	if list := ld.list(); len(list) > 0 {
+		if end, err = list.active().nextOffset(); err != nil {
+			return 0, err
+		}
+		if end < ld.logStartOffset.Load() {
+			ld.logger.WithFields(logrus.Fields{"end": end, "log_start": ld.logStartOffset.Load()}).Warn("deleted all segments: they end before the log start offset")
+			if err := ld.deleteSegmentsLocked(list, nil); err != nil {
+				return 0, err
+			}
+			ld.setSegments(nil)
+		}
+	}
+	if len(ld.list()) == 0 {
+		end = ld.logStartOffset.Load()
+		if err := ld.create(end); err != nil {
+			return 0, err
+		}
+	}
+	ld.recoveryPoint.Store(end)
+	return end, nil
+}
+
+// finish sets the offsets, cuts the epoch list to them, and loads the producer state.
+func (ld *loader) finish(end int64) error {
+	list := ld.list()
+	if d, err := list.active().acquire(); err != nil { // appends need it open
+		return err
+	} else {
+		d.release()
+	}
+	ld.logEndOffset.Store(end)
+	start := max(ld.logStartOffset.Load(), list[0].base)
+	ld.logStartOffset.Store(start)
+	ld.highWatermark.Store(start)
+	ld.recoveryPoint.Store(max(ld.recoveryPoint.Load(), start))
+	if epochs := ld.epochs.Load(); epochs != nil {
+		if err := epochs.TruncateFromEnd(end); err != nil {
+			return err
+		}
+		if err := epochs.TruncateFromStart(start); err != nil {
+			return err
+		}
+	}
+	ld.producers = producer.NewManager(ld.fs, ld.Dir(), ld.opts.ProducerExpirationMs, ld.snapshots)
+	if err := ld.rebuildProducers(ld.producers, list, end, ld.opts.Clean); err != nil {
+		return err
+	}
+	ld.updateFirstUnstableLocked()
+	if !ld.dirUnsynced || ld.opts.Clean {
+		return nil
+	}
+	ld.dirUnsynced = false
+	if err := ld.fs.SyncDir(ld.Dir()); err != nil {
+		return fmt.Errorf("sync log directory: %w", err)
+	}
+	return nil
+}

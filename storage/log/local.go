@@ -1,0 +1,188 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"momus/configs"
+)
+
+// What is here changes the segments of a log; the holder of Log.mu calls it.
+
+// rollLocked completes the active segment and begins one at base.
+func (l *Log) rollLocked(base int64, c *configs.Topic, now int64) error {
+	list := l.list()
+	active := list.active()
+	if base == active.base && active.size.Load() == 0 {
+		// Its index counts as full without an entry (a tiny segment.index.bytes): start it again.
+		if err := l.deleteSegmentsLocked([]*Segment{active}, list.without(active)); err != nil {
+			return err
+		}
+		list = list.without(active)
+	} else if base <= active.base {
+		return fmt.Errorf("cannot roll to a segment at offset %d, the active one begins at %d", base, active.base)
+	}
+	for _, kind := range segmentSuffixes {
+		if err := l.fs.Remove(filepath.Join(l.Dir(), fileName(base, kind))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove stale segment file: %w", err)
+		}
+	}
+	if len(list) > 0 && list.active() == active {
+		if err := active.becomeInactive(); err != nil {
+			return err
+		}
+	}
+	l.producers.SetEndOffset(base)
+	if err := l.producers.TakeSnapshot(); err != nil {
+		return err
+	}
+	s, err := createSegment(l.fs, l.Dir(), base, "", c, now)
+	if err != nil {
+		return err
+	}
+	l.dirUnsynced = true
+	l.setSegments(list.with(s))
+	l.logger.WithField("offset", base).Debug("rolled to a new segment")
+	l.after(0, func() { l.Flush(base) }) // an error is reported by it
+	return nil
+}
+
+func (l *Log) setSegments(list segmentList) { l.segments.Store(&list) }
+
+// after runs fn later, if the owner of the log directory does such things.
+func (l *Log) after(d time.Duration, fn func()) {
+	if l.opts.After != nil {
+		l.opts.After(d, fn)
+	}
+}
+
+// deleteSegmentsLocked publishes the list without gone, renames their files to *.deleted and has them removed after
+// file.delete.delay.ms. Readers that have begun go on reading.
+func (l *Log) deleteSegmentsLocked(gone []*Segment, left segmentList) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	if len(left) > 0 {
+		l.setSegments(left)
+	}
+	l.dirUnsynced = true
+	for _, s := range gone {
+		if err := s.changeSuffix(deletedSuffix); err != nil {
+			return err
+		}
+		s.retire()
+	}
+	delay := time.Duration(l.config.Load().FileDeleteDelayMs) * time.Millisecond
+	l.after(delay, func() {
+		for _, s := range gone {
+			if err := s.removeFiles(l.Dir()); err != nil {
+				l.report("remove deleted segment", err)
+				return
+			}
+		}
+	})
+	return nil
+}
+
+// TruncateTo removes everything from offset o on. A batch that begins before o and ends after it goes entirely, which leaves
+// a gap in the offsets. The log end is o afterwards. The caller has the recovery points of the log directory written then.
+func (l *Log) TruncateTo(o int64) error {
+	l.mu.Lock()
+	err := l.usableLocked()
+	if err == nil {
+		err = l.truncateToLocked(o)
+		if err != nil {
+			l.failed = fmt.Errorf("%w: %w", errBroken, err)
+		}
+	}
+	l.mu.Unlock()
+	return l.report("truncate", err)
+}
+
+func (l *Log) truncateToLocked(o int64) error {
+	if o < 0 {
+		return fmt.Errorf("cannot truncate to the negative offset %d", o)
+	}
+	epochs := l.epochs.Load()
+	if end := l.logEndOffset.Load(); o >= end {
+		if epochs != nil {
+			return epochs.TruncateFromEnd(end)
+		}
+		return nil
+	}
+	list := l.list()
+	if list[0].base > o {
+		return l.startAtLocked(o)
+	}
+	l.logger.WithField("offset", o).Info("truncated log")
+	l.truncations++
+	// What readers may see goes down first.
+	l.logStartOffset.Store(min(l.logStartOffset.Load(), o))
+	l.highWatermark.Store(min(l.highWatermark.Load(), o))
+	l.recoveryPoint.Store(min(l.recoveryPoint.Load(), o))
+	l.logEndOffset.Store(o)
+	l.bound.Store(nil)
+	keep := list.floor(o) + 1
+	left := list[:keep:keep]
+	if err := l.deleteSegmentsLocked(list[keep:], left); err != nil {
+		return err
+	}
+	if err := left.active().truncateTo(o, l.nowMs()); err != nil {
+		return err
+	}
+	if epochs != nil {
+		if err := epochs.TruncateFromEnd(o); err != nil {
+			return err
+		}
+	}
+	err := l.rebuildProducers(l.producers, left, o, false)
+	l.updateFirstUnstableLocked()
+	return err
+}
+
+// TruncateFullyAndStartAt removes everything and starts again at o: log start, high watermark, recovery point and log end are o.
+// The caller has the recovery points of the log directory written then.
+func (l *Log) TruncateFullyAndStartAt(o int64) error {
+	l.mu.Lock()
+	err := l.usableLocked()
+	if err == nil {
+		err = l.startAtLocked(o)
+		if err != nil {
+			l.failed = fmt.Errorf("%w: %w", errBroken, err)
+		}
+	}
+	l.mu.Unlock()
+	return l.report("truncate fully", err)
+}
+
+func (l *Log) startAtLocked(o int64) error {
+	l.logger.WithField("offset", o).Info("truncated log fully")
+	l.truncations++
+	l.bound.Store(nil)
+	// Readers may see an empty range at o, or at the old place, but never offsets that are not there.
+	l.highWatermark.Store(min(l.highWatermark.Load(), o))
+	l.logEndOffset.Store(o)
+	l.highWatermark.Store(o)
+	l.logStartOffset.Store(o)
+	l.recoveryPoint.Store(o)
+	old := l.list()
+	if err := l.deleteSegmentsLocked(old, nil); err != nil {
+		return err
+	}
+	s, err := createSegment(l.fs, l.Dir(), o, "", l.config.Load(), l.nowMs())
+	if err != nil {
+		return err
+	}
+	l.setSegments(segmentList{s})
+	if epochs := l.epochs.Load(); epochs != nil {
+		if err := epochs.ClearAndFlush(); err != nil {
+			return err
+		}
+	}
+	err = l.producers.TruncateFully(o)
+	l.updateFirstUnstableLocked()
+	return err
+}

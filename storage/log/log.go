@@ -1,0 +1,529 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/configs"
+	"momus/storage/checkpoint"
+	"momus/storage/epoch"
+	"momus/storage/index"
+	"momus/storage/kerr"
+	"momus/storage/model"
+	"momus/storage/producer"
+	"momus/storage/record"
+	"momus/storage/vfs"
+)
+
+// Log is the log of one partition. Its methods are safe for concurrent use.
+//
+// logStartOffset <= lastStableOffset <= highWatermark <= logEndOffset, and recoveryPoint <= logEndOffset, hold whenever mu is free.
+type Log struct {
+	fs      vfs.FS
+	tp      model.TopicPartition
+	now     func() time.Time
+	opts    Options
+	logger  *logrus.Entry
+	config  atomic.Pointer[configs.Topic]
+	dir     atomic.Pointer[string]
+	epochs  atomic.Pointer[epoch.Cache] // nil with message formats before 0.11
+	flushMu sync.Mutex                  // one flush at a time
+
+	// Stored by the holder of mu, loaded by anybody. Readers load in the order given at view.
+	segments       atomic.Pointer[segmentList]
+	logStartOffset atomic.Int64
+	highWatermark  atomic.Int64
+	firstUnstable  atomic.Int64 // -1: none
+	logEndOffset   atomic.Int64
+	recoveryPoint  atomic.Int64
+	lastFlush      atomic.Int64 // ms
+	bound          atomic.Pointer[boundary]
+
+	mu          sync.Mutex
+	producers   *producer.Manager // guarded by mu, as is all that follows
+	policy      record.Policy
+	truncations int   // how often data was taken away at the end
+	dirUnsynced bool  // names in the directory have changed since it was synced
+	failed      error // why the log cannot be written any more
+	closed      bool
+}
+
+// errClosed is what a closed log answers.
+var errClosed = errors.New("log is closed")
+
+// TopicPartition is who the log belongs to.
+func (l *Log) TopicPartition() model.TopicPartition { return l.tp }
+
+// Dir is the directory.
+func (l *Log) Dir() string { return *l.dir.Load() }
+
+// Config is the topic's configuration in force.
+func (l *Log) Config() *configs.Topic { return l.config.Load() }
+
+// LogStartOffset is the first offset that may be read.
+func (l *Log) LogStartOffset() int64 { return l.logStartOffset.Load() }
+
+// HighWatermark is the offset after the last record that all in-sync replicas have.
+func (l *Log) HighWatermark() int64 { return l.highWatermark.Load() }
+
+// LogEndOffset is the offset that the next record gets.
+func (l *Log) LogEndOffset() int64 { return l.logEndOffset.Load() }
+
+// RecoveryPoint is the offset below which everything is durable.
+func (l *Log) RecoveryPoint() int64 { return l.recoveryPoint.Load() }
+
+// LastFlush is when the log was flushed last, or opened.
+func (l *Log) LastFlush() time.Time { return time.UnixMilli(l.lastFlush.Load()) }
+
+// LastStableOffset is the offset up to which transactions are decided, at most the high watermark (KIP-98).
+func (l *Log) LastStableOffset() int64 { return l.view().LastStableOffset }
+
+// FirstUnstableOffset is the first offset of the earliest transaction that is open, or whose marker is not below the high watermark; false if
+// there is none.
+func (l *Log) FirstUnstableOffset() (int64, bool) {
+	o := l.firstUnstable.Load()
+	return o, o >= 0
+}
+
+// ActiveBaseOffset is the base offset of the active segment.
+func (l *Log) ActiveBaseOffset() int64 { return l.list().active().base }
+
+// FirstBaseOffset is the base offset of the first segment.
+func (l *Log) FirstBaseOffset() int64 { return l.list()[0].base }
+
+// Size is the sum of the sizes of the segments in bytes.
+func (l *Log) Size() int64 { return l.list().size() }
+
+// Segments are the present segments in order, the last one being active. The slice must not be changed.
+func (l *Log) Segments() []*Segment { return l.list() }
+
+func (l *Log) list() segmentList { return *l.segments.Load() }
+
+// view loads the offsets so that they are consistent: a transaction that begins below the high watermark loaded first is either
+// in firstUnstable, or decided with its end already in the transaction index.
+func (l *Log) view() ReadResult {
+	r := ReadResult{LogStartOffset: l.logStartOffset.Load()}
+	r.HighWatermark = max(l.highWatermark.Load(), r.LogStartOffset)
+	unstable := l.firstUnstable.Load()
+	r.LogEndOffset = max(l.logEndOffset.Load(), r.HighWatermark)
+	r.LastStableOffset = r.HighWatermark
+	if unstable >= 0 && unstable < r.HighWatermark {
+		r.LastStableOffset = max(unstable, r.LogStartOffset)
+	}
+	return r
+}
+
+// UpdateHighWatermark sets the high watermark to o, or to the nearest of [log start, log end], and returns it.
+func (l *Log) UpdateHighWatermark(o int64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.setHighWatermarkLocked(o)
+}
+
+// MaybeIncrementHighWatermark raises the high watermark to o, at most to the log end; false if it is there already.
+func (l *Log) MaybeIncrementHighWatermark(o int64) bool {
+	if o <= l.highWatermark.Load() {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.highWatermark.Load()
+	return o > before && l.setHighWatermarkLocked(o) > before
+}
+
+func (l *Log) setHighWatermarkLocked(o int64) int64 {
+	o = min(max(o, l.logStartOffset.Load()), l.logEndOffset.Load())
+	l.highWatermark.Store(o)
+	if l.producers.HasUnreplicated() {
+		l.producers.OnHighWatermark(o)
+		l.updateFirstUnstableLocked()
+	}
+	return o
+}
+
+func (l *Log) updateFirstUnstableLocked() {
+	first, found := l.producers.FirstUnstableOffset()
+	if found {
+		first = max(first, l.logStartOffset.Load())
+	} else {
+		first = -1
+	}
+	l.firstUnstable.Store(first)
+}
+
+// MaybeIncrementLogStartOffset raises the log start offset to o (DeleteRecords, or the leader's): high watermark and recovery point are
+// raised with it, what lies before it in epochs and producer snapshots goes. No segment is touched. An o above the log end is
+// OFFSET_OUT_OF_RANGE.
+func (l *Log) MaybeIncrementLogStartOffset(o int64) error {
+	if o <= l.logStartOffset.Load() {
+		return nil
+	}
+	l.mu.Lock()
+	err := l.usableLocked()
+	if err == nil {
+		err = l.raiseLogStartLocked(o)
+	}
+	l.mu.Unlock()
+	return l.report("raise the log start offset", err)
+}
+
+func (l *Log) raiseLogStartLocked(o int64) error {
+	if o <= l.logStartOffset.Load() {
+		return nil
+	}
+	if end := l.logEndOffset.Load(); o > end {
+		return fmt.Errorf("log start offset %d is above the log end %d: %w", o, end, kerr.OffsetOutOfRange)
+	}
+	if l.highWatermark.Load() < o {
+		l.highWatermark.Store(o)
+	}
+	l.logStartOffset.Store(o)
+	if l.recoveryPoint.Load() < o {
+		l.recoveryPoint.Store(o)
+	}
+	if c := l.epochs.Load(); c != nil {
+		if err := c.TruncateFromStart(o); err != nil {
+			return err
+		}
+	}
+	err := l.producers.TruncateHead(o)
+	l.updateFirstUnstableLocked()
+	return err
+}
+
+// LatestEpoch is the latest leader epoch known; false if none, or if the message format has no epochs.
+func (l *Log) LatestEpoch() (int32, bool) {
+	if c := l.epochs.Load(); c != nil {
+		return c.Latest()
+	}
+	return epoch.Undefined, false
+}
+
+// EndOffsetForEpoch answers OffsetForLeaderEpoch (KIP-101, KIP-279): the largest known epoch not above e and where it ends; (-1, -1) if that is not known.
+func (l *Log) EndOffsetForEpoch(e int32) (epochBefore int32, end int64) {
+	if c := l.epochs.Load(); c != nil {
+		return c.EndOffset(e, l.logEndOffset.Load())
+	}
+	return epoch.Undefined, epoch.Undefined
+}
+
+// EpochForOffset is the leader epoch of the record at o; false if it is not known.
+func (l *Log) EpochForOffset(o int64) (int32, bool) {
+	if c := l.epochs.Load(); c != nil {
+		return c.ForOffset(o)
+	}
+	return epoch.Undefined, false
+}
+
+// AssignEpochStart notes that leader epoch e begins at the log end, on becoming leader. With message formats without epochs it does nothing.
+func (l *Log) AssignEpochStart(e int32) error {
+	l.mu.Lock()
+	err := l.usableLocked()
+	if c := l.epochs.Load(); err == nil && c != nil {
+		err = c.Assign(e, l.logEndOffset.Load())
+	}
+	l.mu.Unlock()
+	return l.report("assign leader epoch", err)
+}
+
+// EpochStarts are the leader epochs with their start offsets, in order; the slice must not be changed.
+func (l *Log) EpochStarts() []checkpoint.Epoch {
+	if c := l.epochs.Load(); c != nil {
+		return c.Entries()
+	}
+	return nil
+}
+
+// ActiveProducers are copies of what is known of each producer, ordered by id.
+func (l *Log) ActiveProducers() []producer.Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.producers.Entries()
+}
+
+// RemoveExpiredProducers forgets producers that have been idle, by record time, for the expiration time.
+func (l *Log) RemoveExpiredProducers(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.producers.RemoveExpired(now.UnixMilli())
+}
+
+// CollectAborted returns the aborted transactions that overlap [from, to), in the order of their markers.
+func (l *Log) CollectAborted(from, to int64) ([]index.AbortedTxn, error) {
+	all, err := l.list().collectAborted(nil, from, to)
+	return all, l.report("read transaction index", err)
+}
+
+func (l segmentList) collectAborted(dst []index.AbortedTxn, from, to int64) ([]index.AbortedTxn, error) {
+	for _, s := range l[max(l.floor(from), 0):] {
+		var done bool
+		var err error
+		if dst, done, err = s.txns.Collect(dst, from, to); err != nil || done {
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+// UpdateConfig puts another configuration in force. A change of the message format to or from one without leader epochs
+// creates or removes the epoch file.
+func (l *Log) UpdateConfig(c *configs.Topic) error {
+	l.mu.Lock()
+	err := l.usableLocked()
+	if err == nil {
+		err = l.openEpochs(c)
+	}
+	if err == nil {
+		l.config.Store(c)
+	}
+	l.mu.Unlock()
+	return l.report("change configuration", err)
+}
+
+// openEpochs makes epochs fit the message format of c.
+func (l *Log) openEpochs(c *configs.Topic) error {
+	path := filepath.Join(l.Dir(), checkpoint.LeaderEpochFile)
+	if c.RecordVersion < record.Magic2 {
+		l.epochs.Store(nil)
+		return epoch.Remove(l.fs, path)
+	}
+	if l.epochs.Load() != nil {
+		return nil
+	}
+	cache, err := epoch.Open(l.fs, path)
+	if err == nil {
+		l.epochs.Store(cache)
+	}
+	return err
+}
+
+// Rename moves the directory; newDir is the whole new path, next to the old one. The log goes on.
+func (l *Log) Rename(newDir string) error {
+	l.mu.Lock()
+	err := l.renameLocked(newDir)
+	l.mu.Unlock()
+	return l.report("rename log directory", err)
+}
+
+func (l *Log) renameLocked(newDir string) error {
+	if l.closed {
+		return errClosed
+	}
+	old := l.Dir()
+	if err := l.fs.Rename(old, newDir); err != nil {
+		return err
+	}
+	l.dir.Store(&newDir)
+	l.dirUnsynced = true
+	for _, s := range l.list() {
+		s.setDir(newDir)
+	}
+	l.producers.SetDir(newDir)
+	if c := l.epochs.Load(); c != nil {
+		c.SetPath(filepath.Join(newDir, checkpoint.LeaderEpochFile))
+	}
+	return l.fs.SyncDir(filepath.Dir(newDir))
+}
+
+// Flush makes everything below upTo durable. Kafka syncs neither directories nor new names; we do, so that what counts as flushed
+// survives a power failure.
+func (l *Log) Flush(upTo int64) error {
+	if upTo <= l.recoveryPoint.Load() {
+		return nil
+	}
+	l.flushMu.Lock()
+	err := l.flush(upTo)
+	l.flushMu.Unlock()
+	return l.report("flush", err)
+}
+
+func (l *Log) flush(upTo int64) error {
+	l.mu.Lock()
+	truncations, syncDir := l.truncations, l.dirUnsynced
+	upTo = min(upTo, l.logEndOffset.Load())
+	list, from := l.list(), l.recoveryPoint.Load()
+	closed := l.closed
+	l.dirUnsynced = false
+	l.mu.Unlock()
+	if closed || upTo <= from {
+		return nil
+	}
+	for _, s := range list.from(from, upTo) {
+		if err := s.flush(s == list.active()); err != nil && !errors.Is(err, errGone) {
+			return err
+		}
+	}
+	if syncDir {
+		if err := l.fs.SyncDir(l.Dir()); err != nil {
+			l.mu.Lock()
+			l.dirUnsynced = true
+			l.mu.Unlock()
+			return fmt.Errorf("sync log directory: %w", err)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.truncations == truncations && l.recoveryPoint.Load() < upTo {
+		l.recoveryPoint.Store(upTo)
+	}
+	l.lastFlush.Store(l.nowMs())
+	return nil
+}
+
+// Close flushes, writes the producer snapshot at the log end, completes, syncs and closes all files. After an error the log
+// directory must not get its marker of a clean stop.
+func (l *Log) Close() error {
+	if err := l.Flush(l.LogEndOffset()); err != nil {
+		l.CloseHandlers()
+		return err
+	}
+	l.mu.Lock()
+	err := l.closeLocked()
+	l.mu.Unlock()
+	return l.report("close", err)
+}
+
+func (l *Log) closeLocked() error {
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	err := l.failed
+	if err == nil {
+		err = l.finishLocked()
+	}
+	for _, s := range l.list() {
+		s.retire()
+	}
+	return err
+}
+
+// finishLocked brings the files into the state of a clean stop.
+func (l *Log) finishLocked() error {
+	before, _ := l.producers.LatestSnapshot()
+	if err := l.producers.TakeSnapshot(); err != nil {
+		return err
+	}
+	if after, _ := l.producers.LatestSnapshot(); after != before {
+		if err := l.producers.SyncSnapshot(); err != nil {
+			return err
+		}
+		l.dirUnsynced = true
+	}
+	for _, s := range l.list() {
+		if err := s.becomeInactive(); err != nil {
+			return err
+		}
+		if err := s.flush(false); err != nil {
+			return err
+		}
+	}
+	if !l.dirUnsynced {
+		return nil
+	}
+	l.dirUnsynced = false
+	return l.fs.SyncDir(l.Dir())
+}
+
+// CloseHandlers closes the files without writing anything: the log directory has failed.
+func (l *Log) CloseHandlers() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for _, s := range l.list() {
+		s.retire()
+	}
+}
+
+// Delete closes the files and removes the directory.
+func (l *Log) Delete() error {
+	l.CloseHandlers()
+	return l.report("delete log directory", l.fs.RemoveAll(l.Dir()))
+}
+
+// CloseIdle closes the files of segments that are not active and were not read since t, and gives back memory that look-ups took.
+func (l *Log) CloseIdle(t time.Time) {
+	list := l.list()
+	for _, s := range list[:len(list)-1] {
+		s.closeIdle(t.UnixMilli())
+	}
+	if active := list.active(); active.lastRead.Load() < t.UnixMilli() {
+		active.index.Release()
+		active.times.Release()
+		active.txns.Release()
+	}
+}
+
+// DeleteSnapshotsAfterCheckpoint drops producer snapshots that are not needed once the present recovery point is in the log directory's
+// checkpoint: all but those of the last two segments and from the one before the recovery point on.
+func (l *Log) DeleteSnapshotsAfterCheckpoint() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed && l.failed != nil {
+		return nil
+	}
+	list, point := l.list(), l.recoveryPoint.Load()
+	keep := list.active().base
+	if len(list) > 1 {
+		keep = list[len(list)-2].base
+	}
+	beforePoint := point
+	if i := list.floor(point - 1); i >= 0 {
+		beforePoint = list[i].base
+	}
+	keep = min(keep, beforePoint)
+	return l.producers.DeleteSnapshots(func(o int64) bool { return o < keep })
+}
+
+func (l *Log) nowMs() int64 { return l.now().UnixMilli() }
+
+func (l *Log) usableLocked() error {
+	switch {
+	case l.closed:
+		return fmt.Errorf("%w: %w", errClosed, kerr.KafkaStorageError)
+	case l.failed != nil:
+		return l.failed
+	}
+	return nil
+}
+
+// report gives an I/O error its Kafka code and context, and tells the owner of the log directory. mu must not be held.
+func (l *Log) report(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s: %s: %w", l.tp, what, err)
+	if !isIO(err) {
+		return err
+	}
+	if !errors.Is(err, kerr.KafkaStorageError) {
+		err = fmt.Errorf("%w: %w", kerr.KafkaStorageError, err)
+	}
+	if l.opts.OnIOError != nil {
+		l.opts.OnIOError(err)
+	}
+	return err
+}
+
+// isIO tells errors of the disk from those of a request.
+func isIO(err error) bool {
+	var path *fs.PathError
+	var link *os.LinkError
+	var errno syscall.Errno
+	return errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &errno) || errors.Is(err, errBroken) ||
+		errors.Is(err, io.ErrShortWrite) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// isDeleteDir tells whether dir is that of a partition waiting for its removal.
+func isDeleteDir(dir string) bool { return strings.HasSuffix(dir, "-delete") }

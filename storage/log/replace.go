@@ -1,0 +1,157 @@
+package log
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"momus/storage/index"
+)
+
+// NewCleanedSegment creates BASE.log.cleaned and its indexes for the output of a cleaning or a split, removing older ones of that
+// name. Fill it with Append and AppendAborted, complete it with FinishCleaned, and hand it to ReplaceSegments; or AbandonCleaned.
+func (l *Log) NewCleanedSegment(base int64) (*Segment, error) {
+	s, err := l.newCleanedSegment(base)
+	return s, l.report("create cleaned segment", err)
+}
+
+func (l *Log) newCleanedSegment(base int64) (*Segment, error) {
+	stale := newSegment(l.fs, l.Dir(), base, cleanedSuffix, l.config.Load(), l.nowMs(), false)
+	if err := stale.removeFiles(l.Dir()); err != nil {
+		return nil, err
+	}
+	s, err := createSegment(l.fs, l.Dir(), base, cleanedSuffix, l.config.Load(), l.nowMs())
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Append writes whole batches to a segment made by NewCleanedSegment. The largest offset among them, the largest timestamp and the last offset
+// of the batch that has it are given; one call makes at most one index entry. The offsets must be within 2^31-1 of the base.
+func (s *Segment) Append(records []byte, largestOffset, largestTimestamp, offsetOfLargestTimestamp int64) error {
+	if len(records) == 0 {
+		return nil
+	}
+	size, err := s.append(records, largestOffset, largestTimestamp, offsetOfLargestTimestamp)
+	if err == nil {
+		s.size.Store(size)
+	}
+	return err
+}
+
+// AppendAborted adds an entry to the transaction index of a segment made by NewCleanedSegment.
+func (s *Segment) AppendAborted(t index.AbortedTxn) error { return s.txns.Add(t) }
+
+// FinishCleaned completes a segment made by NewCleanedSegment: final time index entry, everything synced, modification times of .log,
+// .index and .timeindex set.
+func (s *Segment) FinishCleaned(mtime time.Time) error {
+	if err := s.becomeInactive(); err != nil {
+		return err
+	}
+	if err := s.flush(false); err != nil {
+		return err
+	}
+	for _, kind := range segmentSuffixes[:3] {
+		if err := s.fs.Chtimes(s.path(kind), mtime); err != nil {
+			return fmt.Errorf("set modification time: %w", err)
+		}
+	}
+	return nil
+}
+
+// AbandonCleaned closes and removes the files of a cleaned segment that will not be used.
+func (s *Segment) AbandonCleaned() error {
+	s.retire()
+	s.mu.Lock()
+	dir := s.dir
+	s.mu.Unlock()
+	return s.removeFiles(dir)
+}
+
+// ReplaceSegments swaps finished cleaned segments in for old ones that are adjacent; both ascend. Whenever the process dies, the next Open finds
+// either the old or the new content. Old segments that were deleted meanwhile are passed over.
+func (l *Log) ReplaceSegments(cleaned, old []*Segment) error {
+	l.mu.Lock()
+	err := l.usableLocked()
+	if err == nil {
+		err = l.replaceLocked(cleaned, old, false)
+		if err != nil {
+			l.failed = fmt.Errorf("%w: %w", errBroken, err)
+		}
+	}
+	l.mu.Unlock()
+	return l.report("replace segments", err)
+}
+
+// replaceLocked is ReplaceSegments; swapped tells that the new files have their .swap suffix already (a swap found at load).
+func (l *Log) replaceLocked(added, old []*Segment, swapped bool) error {
+	list := l.list()
+	old = slices.DeleteFunc(slices.Clone(old), func(s *Segment) bool { return !slices.Contains(list, s) })
+	if !swapped {
+		for _, s := range slices.Backward(added) {
+			if err := s.changeSuffix(swapSuffix); err != nil {
+				return err
+			}
+		}
+		// From here on a crash ends with the new content: it must be there.
+		if err := l.fs.SyncDir(l.Dir()); err != nil {
+			return err
+		}
+	}
+	list = list.without(old...)
+	for _, s := range added {
+		list = list.with(s)
+	}
+	if err := l.deleteSegmentsLocked(old, list); err != nil {
+		return err
+	}
+	l.setSegments(list)
+	for _, s := range added {
+		if err := s.changeSuffix(""); err != nil {
+			return err
+		}
+	}
+	l.bound.Store(nil)
+	return nil
+}
+
+// splitLocked cuts a segment whose offsets exceed the range of its index into several (old versions of Kafka wrote such). It returns the new ones.
+func (l *Log) splitLocked(s *Segment) error {
+	d, err := s.acquire()
+	if err != nil {
+		return err
+	}
+	defer d.release()
+	mtime, err := s.ModTime()
+	if err != nil {
+		return err
+	}
+	var parts []*Segment
+	var part *Segment
+	for scan := s.scan(d, 0, s.size.Load(), fullScan); ; {
+		b, _, _, err := scan.next(true)
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			break
+		}
+		if part == nil || !fits(part.base, b.LastOffset()) {
+			if part, err = l.newCleanedSegment(b.BaseOffset()); err != nil {
+				return err
+			}
+			parts = append(parts, part)
+		}
+		if err := part.Append(b, b.LastOffset(), b.MaxTimestamp(), b.LastOffset()); err != nil {
+			return err
+		}
+	}
+	for _, p := range parts {
+		if err := p.FinishCleaned(mtime); err != nil {
+			return err
+		}
+	}
+	l.logger.WithField("segment", s.base).WithField("parts", len(parts)).Info("split segment whose offsets exceed its index")
+	return l.replaceLocked(parts, []*Segment{s}, false)
+}

@@ -1,0 +1,115 @@
+package log
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"sync"
+
+	"momus/storage/kerr"
+	"momus/storage/record"
+)
+
+// CorruptError says that a segment file holds something that is no batch where one should begin.
+type CorruptError struct {
+	File     string
+	Position int64 // in bytes
+	Reason   string
+}
+
+// Error names file, position and what is wrong there.
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("%s is corrupt at byte %d: %s; stop the broker without a clean-shutdown marker to have the segment recovered", e.File, e.Position, e.Reason)
+}
+
+// Unwrap makes it CORRUPT_MESSAGE for clients.
+func (e *CorruptError) Unwrap() error { return kerr.CorruptMessage }
+
+// Sizes of what a scan reads at once.
+const (
+	headerScan = 4 << 10   // looking for an offset: headers of a few batches
+	fullScan   = 256 << 10 // reading everything
+)
+
+// headerBytes is how much of a batch a header scan shows: all fields before the records.
+const headerBytes = record.BatchOverhead
+
+// scanner walks the batches of a file from a position on, by Kafka's rules (FileLogInputStream): bytes at the end that are
+// no whole batch are not shown.
+type scanner struct {
+	file io.ReaderAt
+	name string
+	pos  int64 // of the next batch
+	end  int64 // of the file
+	buf  []byte
+	have []byte // part of buf: bytes of the file from at on
+	at   int64
+}
+
+// headerBuffers holds buffers for looking up offsets, which happens with every read.
+var headerBuffers = sync.Pool{New: func() any { b := make([]byte, headerScan); return &b }}
+
+// fill makes n bytes at s.pos available, or fewer at the end of the file.
+func (s *scanner) fill(n int) ([]byte, error) {
+	if off := s.pos - s.at; off >= 0 && off+int64(n) <= int64(len(s.have)) {
+		return s.have[off:], nil
+	}
+	if len(s.buf) < n {
+		s.buf = make([]byte, max(n, fullScan))
+	}
+	want := min(int64(len(s.buf)), s.end-s.pos)
+	got, err := s.file.ReadAt(s.buf[:want], s.pos)
+	if err != nil && err != io.EOF {
+		return nil, fmt.Errorf("read segment: %w", err)
+	}
+	s.have, s.at = s.buf[:got], s.pos
+	return s.have, nil
+}
+
+// next returns the next batch: its header, or all of it if whole is set, valid until the following call; its position; its size. A nil
+// batch is the end.
+func (s *scanner) next(whole bool) (b record.Batch, pos int64, size int, err error) {
+	pos = s.pos
+	if pos >= s.end-headerUpToMagic {
+		return nil, pos, 0, nil
+	}
+	have, err := s.fill(int(min(headerBytes, s.end-pos)))
+	if err != nil || len(have) < headerUpToMagic {
+		return nil, pos, 0, err
+	}
+	length := int32(binary.BigEndian.Uint32(have[8:]))
+	if length < minRecordSize {
+		return nil, pos, 0, &CorruptError{s.name, pos, fmt.Sprintf("record size %d is less than the minimum (%d)", length, minRecordSize)}
+	}
+	if pos > s.end-record.LogOverhead-int64(length) {
+		return nil, pos, 0, nil
+	}
+	size = record.LogOverhead + int(length)
+	magic := int8(have[16])
+	smallest := record.LogOverhead + minRecordSize
+	switch {
+	case magic < 0 || magic > record.Magic2:
+		return nil, pos, 0, &CorruptError{s.name, pos, fmt.Sprintf("magic %d is not known", magic)}
+	case magic == record.Magic2:
+		smallest = record.BatchOverhead
+	case magic == record.Magic1:
+		smallest += 8
+	}
+	if size < smallest {
+		return nil, pos, 0, &CorruptError{s.name, pos, fmt.Sprintf("entry of %d bytes is smaller than its header", size)}
+	}
+	n := min(size, headerBytes)
+	if whole {
+		n = size
+	}
+	if have, err = s.fill(n); err != nil || len(have) < n {
+		return nil, pos, 0, err
+	}
+	s.pos += int64(size)
+	return record.Batch(have[:n:n]), pos, size, nil
+}
+
+const (
+	headerUpToMagic = 17
+	minRecordSize   = 14
+)

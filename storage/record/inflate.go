@@ -20,7 +20,8 @@ const maxRatio = 32
 // Sizes of the pieces in which a payload is decompressed, in bytes.
 const (
 	streamChunk  = 64 << 10  // gzip
-	zstdAllLimit = 4 << 20   // a zstd payload up to here is decoded in one go, a larger one is streamed
+	zstdAllLimit = 8 << 20   // a zstd payload (or window) up to here is decoded in one go, a larger one is streamed
+	zstdWindow   = 32 << 20  // the largest window that is streamed; Kafka's clients use 2 MiB, level 19 of other ones 8 MiB
 	zstdChunk    = 128 << 10 // zstd streamed: the largest block of the format
 	keepBuffer   = 4 << 20   // larger buffers are not put back into the pool
 )
@@ -209,7 +210,7 @@ func (f *inflater) chunkZstd() error {
 				return err
 			}
 		}
-		out, err := f.zall.DecodeAll(f.src, f.room(min(zstdAllLimit, 4*len(f.src)))[:0])
+		out, err := f.zall.DecodeAll(f.src, f.room(min(keepBuffer, 4*len(f.src)))[:0])
 		if err == nil {
 			f.src = nil
 			f.buf, f.cur = out[:cap(out)], out
@@ -222,7 +223,7 @@ func (f *inflater) chunkZstd() error {
 		f.br.Reset(f.src)
 		if f.zstream == nil {
 			if f.zstream, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-				zstd.WithDecoderMaxWindow(128<<20)); err != nil {
+				zstd.WithDecoderMaxWindow(zstdWindow)); err != nil {
 				return err
 			}
 		}

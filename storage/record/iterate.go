@@ -208,37 +208,51 @@ func (r *rawRecord) parse(b []byte) error {
 	if len(b) < 6 { // attributes, two deltas, two lengths, header count
 		return errStructure
 	}
-	var n int
+	// Each field is tried as one byte in place before the general reader is called: with 100 byte records that is a third of
+	// the time (BenchmarkValidate/none/16KBx100B).
 	p := b[1:]
-	if r.timestampDelta, n = varlong(p); n <= 0 {
-		return errStructure
-	}
-	p = p[n:]
-	if r.offsetDelta, n = varint(p); n <= 0 {
-		return errStructure
-	}
-	p = p[n:]
-	if r.keySize, n = varint(p); n <= 0 {
-		return errStructure
-	}
-	p = p[n:]
-	r.key = nil
-	if k := int(r.keySize); k >= 0 {
-		if k > len(p) {
+	if c := p[0]; c < 0x80 {
+		r.timestampDelta, p = int64(c>>1)^-int64(c&1), p[1:]
+	} else {
+		v, n := varlong(p)
+		if n <= 0 {
 			return errStructure
 		}
-		r.key, p = p[:k:k], p[k:]
+		r.timestampDelta, p = v, p[n:]
 	}
-	if r.valueSize, n = varint(p); n <= 0 {
-		return errStructure
-	}
-	p = p[n:]
-	r.value = nil
-	if k := int(r.valueSize); k >= 0 {
-		if k > len(p) {
+	if len(p) > 0 && p[0] < 0x80 {
+		r.offsetDelta, p = int32(p[0]>>1)^-int32(p[0]&1), p[1:]
+	} else {
+		v, n := varint(p)
+		if n <= 0 {
 			return errStructure
 		}
-		r.value, p = p[:k:k], p[k:]
+		r.offsetDelta, p = v, p[n:]
+	}
+	r.key, r.value = nil, nil
+	if len(p) > 0 && p[0] == 1 {
+		r.keySize, p = -1, p[1:]
+	} else {
+		v, n := varint(p)
+		if n <= 0 || int(v) > len(p)-n {
+			return errStructure
+		}
+		r.keySize, p = v, p[n:]
+		if v >= 0 {
+			r.key, p = p[:v:v], p[v:]
+		}
+	}
+	v, n := varint(p)
+	if n <= 0 || int(v) > len(p)-n {
+		return errStructure
+	}
+	r.valueSize, p = v, p[n:]
+	if v >= 0 {
+		r.value, p = p[:v:v], p[v:]
+	}
+	if len(p) == 1 && p[0] == 0 { // no headers
+		r.headerCount, r.headers = 0, nil
+		return nil
 	}
 	if r.headerCount, n = varint(p); n <= 0 || r.headerCount < 0 {
 		return errStructure

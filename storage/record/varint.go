@@ -9,12 +9,19 @@ import (
 // The readers return the number of bytes used: 0 if b ends too early, -1 if the number is too long.
 
 func varint(b []byte) (int32, int) {
-	if len(b) > 0 && b[0] < 0x80 {
-		return unzig32(uint32(b[0])), 1
+	if len(b) > 1 { // short cuts for one and two bytes, the usual lengths of records and values
+		c := b[0]
+		if c < 0x80 {
+			return int32(c>>1) ^ -int32(c&1), 1
+		}
+		if d := b[1]; d < 0x80 {
+			return unzig32(uint32(c&0x7f) | uint32(d)<<7), 2
+		}
 	}
 	return varintSlow(b)
 }
 
+//go:noinline
 func varintSlow(b []byte) (int32, int) {
 	var u uint32
 	for i := 0; i < len(b); i++ {
@@ -32,11 +39,12 @@ func varintSlow(b []byte) (int32, int) {
 
 func varlong(b []byte) (int64, int) {
 	if len(b) > 0 && b[0] < 0x80 {
-		return unzig64(uint64(b[0])), 1
+		return int64(b[0]>>1) ^ -int64(b[0]&1), 1
 	}
 	return varlongSlow(b)
 }
 
+//go:noinline
 func varlongSlow(b []byte) (int64, int) {
 	var u uint64
 	for i := 0; i < len(b); i++ {

@@ -566,6 +566,9 @@ func (ld *loader) finish(end int64) error {
 		return err
 	}
 	ld.updateFirstUnstableLocked()
+	for _, s := range list { // what was mapped for loading is not needed at once again
+		s.index.Release()
+	}
 	if !ld.dirUnsynced || ld.opts.Clean {
 		return nil
 	}

@@ -258,15 +258,16 @@ func (s *Segment) offsetForTimestamp(ts, from int64) (at TimestampOffset, found 
 var errFound = errors.New("found")
 
 // LegacyOffsetsBefore answers ListOffsets v0: base offsets of segments (not below the log start), and the log end, that are older than ts
-// by the modification times of the files, latest first, at most maxOffsets. ts may be LatestTimestamp or EarliestTimestamp.
-func (l *Log) LegacyOffsetsBefore(ts int64, maxOffsets int) ([]int64, error) {
+// by the modification times of the files, latest first, at most maxOffsets. ts may be LatestTimestamp or EarliestTimestamp. A segment
+// that is just being deleted is passed over.
+func (l *Log) LegacyOffsetsBefore(ts int64, maxOffsets int) []int64 {
 	list, logStart := l.list(), l.logStartOffset.Load()
 	type entry struct{ offset, ms int64 }
 	entries := make([]entry, 0, len(list)+1)
 	for _, s := range list {
 		mtime, err := s.ModTime()
 		if err != nil {
-			return nil, l.report("list offsets", err)
+			continue
 		}
 		entries = append(entries, entry{max(s.base, logStart), mtime.UnixMilli()})
 	}
@@ -277,7 +278,7 @@ func (l *Log) LegacyOffsetsBefore(ts int64, maxOffsets int) ([]int64, error) {
 	switch ts {
 	case LatestTimestamp:
 	case EarliestTimestamp:
-		last = 0
+		last = min(last, 0)
 	default:
 		for last >= 0 && entries[last].ms > ts {
 			last--
@@ -287,5 +288,5 @@ func (l *Log) LegacyOffsetsBefore(ts int64, maxOffsets int) ([]int64, error) {
 	for ; last >= 0 && len(offsets) < maxOffsets; last-- {
 		offsets = append(offsets, entries[last].offset)
 	}
-	return offsets, nil
+	return offsets
 }

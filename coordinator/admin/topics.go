@@ -97,7 +97,7 @@ func (a *Admin) CreateTopic(ctx context.Context, t *NewTopic) error {
 	if err := a.ValidateNewTopic(ctx, t); err != nil {
 		return err
 	}
-	if err := a.Store.SetConfig(ctx, zk.TopicConfigs, t.Name, t.Overrides); err != nil {
+	if err := a.Store.SetConfig(ctx, zk.EntityTopics, t.Name, t.Overrides); err != nil {
 		return err
 	}
 	err := a.Store.CreateTopic(ctx, t.Name, t.Assignments)
@@ -219,7 +219,7 @@ func (a *Admin) SetTopicConfig(ctx context.Context, topic string, overrides map[
 	if err := a.CheckTopicConfig(ctx, topic, overrides); err != nil {
 		return err
 	}
-	return a.setConfig(ctx, zk.TopicConfigs, topic, overrides)
+	return a.setConfig(ctx, zk.EntityTopics, topic, overrides)
 }
 
 // CheckTopicConfig is SetTopicConfig without writing.
@@ -239,7 +239,7 @@ func (a *Admin) CheckTopicConfig(ctx context.Context, topic string, overrides ma
 
 // SetBrokerConfig replaces the dynamic configs of a broker (its id, or zk.DefaultEntity) and tells all brokers.
 func (a *Admin) SetBrokerConfig(ctx context.Context, entity string, settings map[string]string) error {
-	return a.setConfig(ctx, zk.BrokerConfigs, entity, settings)
+	return a.setConfig(ctx, zk.EntityBrokers, entity, settings)
 }
 
 func (a *Admin) setConfig(ctx context.Context, t zk.EntityType, entity string, overrides map[string]string) error {

@@ -227,7 +227,7 @@ func (c *core) uncleanAllowed(ctx context.Context, ps []*partition, states map[m
 	if s == uncleanStrategy || len(topics) == 0 {
 		return allowed, nil
 	}
-	overrides, err := c.store.Configs(ctx, zk.TopicConfigs, topics)
+	overrides, err := c.store.Configs(ctx, zk.EntityTopics, topics)
 	if err != nil {
 		return nil, err
 	}

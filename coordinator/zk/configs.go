@@ -20,7 +20,7 @@ func (c *Client) Config(ctx context.Context, t EntityType, entity string) (map[s
 // ConfigEntities lists the entities of a type that have a config node; for users also users/<u>/clients/<c>.
 func (c *Client) ConfigEntities(ctx context.Context, t EntityType) ([]string, error) {
 	names, err := c.sortedChildren(ctx, "/config/"+string(t))
-	if err != nil || t != UserConfigs {
+	if err != nil || t != EntityUsers {
 		return names, err
 	}
 	all := names

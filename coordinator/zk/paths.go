@@ -37,10 +37,10 @@ type EntityType string
 
 // The config entity types.
 const (
-	TopicConfigs  EntityType = "topics"
-	ClientConfigs EntityType = "clients"
-	UserConfigs   EntityType = "users"
-	BrokerConfigs EntityType = "brokers"
+	EntityTopics  EntityType = "topics"
+	EntityClients EntityType = "clients"
+	EntityUsers   EntityType = "users"
+	EntityBrokers EntityType = "brokers"
 )
 
 // BrokerPath is the registration of a broker.

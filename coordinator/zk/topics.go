@@ -235,7 +235,7 @@ func (c *Client) DeleteTopicNodes(ctx context.Context, epoch ControllerEpoch, to
 	if err := c.checkedDeleteTree(ctx, epoch, TopicPath(topic)); err != nil {
 		return err
 	}
-	for _, path := range []string{ConfigPath(TopicConfigs, topic), DeleteTopicPath(topic)} {
+	for _, path := range []string{ConfigPath(EntityTopics, topic), DeleteTopicPath(topic)} {
 		if err := c.checkedDelete(ctx, epoch, path); err != nil && !errors.Is(err, ErrNoNode) {
 			return err
 		}

@@ -287,7 +287,7 @@ func DecodeConfigChange(data []byte) (ConfigChange, error) {
 	switch {
 	case j.Version == 1 && j.EntityName != nil:
 		ch = ConfigChange{EntityType(j.EntityType), *j.EntityName}
-		if ch.Type != TopicConfigs && ch.Type != ClientConfigs {
+		if ch.Type != EntityTopics && ch.Type != EntityClients {
 			return ConfigChange{}, fmt.Errorf("config change notification of version 1 has entity_type %q; valid are topics and clients", j.EntityType)
 		}
 	case j.Version == 2 && j.EntityPath != nil:
@@ -300,7 +300,7 @@ func DecodeConfigChange(data []byte) (ConfigChange, error) {
 		return ConfigChange{}, fmt.Errorf("config change notification has version %d or lacks its entity; valid are 1 and 2: %.100s", j.Version, data)
 	}
 	switch ch.Type {
-	case TopicConfigs, ClientConfigs, UserConfigs, BrokerConfigs:
+	case EntityTopics, EntityClients, EntityUsers, EntityBrokers:
 		return ch, nil
 	}
 	return ConfigChange{}, fmt.Errorf("config change notification for unknown entity type %q", ch.Type)

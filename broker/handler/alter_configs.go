@@ -1,0 +1,192 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/configs"
+	"momus/coordinator/admin"
+	"momus/coordinator/zk"
+	"momus/storage/kerr"
+)
+
+// alterConfigs answers AlterConfigs, v0-v1, which replaces all overrides of a resource. Any broker serves topics; a broker's configs are
+// served by that broker, the defaults of all brokers by any. Rights: Topic:AlterConfigs, else Cluster:AlterConfigs.
+//
+// Errors by resource: INVALID_REQUEST (bad value, not dynamic, another broker, unknown type, loggers), INVALID_CONFIG (unknown key of a
+// topic), INVALID_TOPIC_EXCEPTION, UNKNOWN_SERVER_ERROR (no such topic), TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED.
+func alterConfigs(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.AlterConfigsRequest)
+	resp := kmsg.NewPtrAlterConfigsResponse()
+	loggers := slices.ContainsFunc(req.Resources, func(res kmsg.AlterConfigsRequestResource) bool {
+		return res.ResourceType == kmsg.ConfigResourceTypeBrokerLogger
+	})
+	for i := range req.Resources {
+		res := &req.Resources[i]
+		var err error
+		switch {
+		case loggers: // the whole request is refused
+			err = &admin.Error{Kind: kerr.InvalidRequest, Message: "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER"}
+		default:
+			err = e.mayAlterConfigs(r, res.ResourceType, res.ResourceName)
+		}
+		if err == nil {
+			settings, nulls := map[string]string{}, []string{}
+			for _, c := range res.Configs {
+				if c.Value == nil {
+					nulls = append(nulls, c.Name)
+				} else {
+					settings[c.Name] = *c.Value
+				}
+			}
+			if len(nulls) > 0 {
+				err = &admin.Error{Kind: kerr.InvalidRequest, Message: "Null value not supported for : " + strings.Join(nulls, ",")}
+			} else {
+				err = e.setConfigs(ctx, res.ResourceType, res.ResourceName, settings, req.ValidateOnly)
+			}
+		}
+		if err != nil {
+			e.logFailure("configs were not altered", res.ResourceName, err)
+		}
+		out := kmsg.NewAlterConfigsResponseResource()
+		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = res.ResourceType, res.ResourceName, kerr.Code(err), message(err)
+		resp.Resources = append(resp.Resources, out)
+	}
+	return Respond(resp)
+}
+
+// mayAlterConfigs checks the rights and the type of a resource.
+func (e *Env) mayAlterConfigs(r *Request, t kmsg.ConfigResourceType, name string) error {
+	switch t {
+	case kmsg.ConfigResourceTypeTopic:
+		if !e.allowed(r, OpAlterConfigs, ResourceTopic, name) {
+			return kerr.TopicAuthorizationFailed
+		}
+	case kmsg.ConfigResourceTypeBroker, kmsg.ConfigResourceTypeBrokerLogger:
+		if !e.allowed(r, OpAlterConfigs, ResourceCluster, ClusterName) {
+			return kerr.ClusterAuthorizationFailed
+		}
+	default:
+		return &admin.Error{Kind: kerr.InvalidRequest, Message: fmt.Sprintf("AlterConfigs is only supported for topics and brokers, but resource type is %s", javaResourceType(t))}
+	}
+	return nil
+}
+
+// setConfigs checks and writes the whole overrides of a topic or of brokers.
+func (e *Env) setConfigs(ctx context.Context, t kmsg.ConfigResourceType, name string, settings map[string]string, validateOnly bool) error {
+	if t == kmsg.ConfigResourceTypeTopic {
+		if validateOnly {
+			return e.Admin.CheckTopicConfig(ctx, name, settings)
+		}
+		return e.Admin.SetTopicConfig(ctx, name, settings)
+	}
+	entity, perBroker, err := e.brokerEntity(name)
+	if err != nil {
+		return err
+	}
+	if err := e.Configs.ValidateBrokerUpdate(settings, perBroker); err != nil {
+		return &admin.Error{Kind: kerr.InvalidRequest,
+			Message: fmt.Sprintf("Invalid config value for resource ConfigResource(type=BROKER, name='%s'): %s", name, err)}
+	}
+	if validateOnly {
+		return nil
+	}
+	return e.Admin.SetBrokerConfig(ctx, entity, settings)
+}
+
+// brokerEntity is the config entity of a broker resource: this broker, or the defaults of all.
+func (e *Env) brokerEntity(name string) (entity string, perBroker bool, err error) {
+	if name == "" {
+		return zk.DefaultEntity, false, nil
+	}
+	if err := e.checkOwnResource(kmsg.ConfigResourceTypeBroker, name, ""); err != nil {
+		return "", false, err
+	}
+	return strconv.Itoa(int(e.BrokerID)), true, nil
+}
+
+// storedConfigs reads the overrides that an incremental change starts from.
+func (e *Env) storedConfigs(ctx context.Context, t kmsg.ConfigResourceType, name string) (map[string]string, error) {
+	if t == kmsg.ConfigResourceTypeTopic {
+		if err := admin.ValidateTopicName(name); err != nil {
+			return nil, err
+		}
+		return e.Admin.Store.Config(ctx, zk.EntityTopics, name)
+	}
+	entity, _, err := e.brokerEntity(name)
+	if err != nil {
+		return nil, err
+	}
+	return e.Admin.Store.Config(ctx, zk.EntityBrokers, entity)
+}
+
+// changeConfigs applies operations to a copy of the overrides.
+func changeConfigs(t kmsg.ConfigResourceType, stored map[string]string, ops []kmsg.IncrementalAlterConfigsRequestResourceConfig) (map[string]string, error) {
+	next := maps.Clone(stored)
+	for _, op := range ops {
+		value := ""
+		if op.Value != nil {
+			value = *op.Value
+		}
+		switch op.Op {
+		case kmsg.IncrementalAlterConfigOpSet:
+			next[op.Name] = value
+		case kmsg.IncrementalAlterConfigOpDelete:
+			delete(next, op.Name)
+		case kmsg.IncrementalAlterConfigOpAppend, kmsg.IncrementalAlterConfigOpSubtract:
+			changed, err := changeList(t, op, stored, value)
+			if err != nil {
+				return nil, err
+			}
+			next[op.Name] = changed
+		default:
+			return nil, &admin.Error{Kind: kerr.InvalidRequest, Message: fmt.Sprintf("Unknown operation type %d", op.Op)}
+		}
+	}
+	return next, nil
+}
+
+// changeList appends to or subtracts from a list. As in Kafka 2.5 a key that is not overridden yet fails: the default is no base.
+func changeList(t kmsg.ConfigResourceType, op kmsg.IncrementalAlterConfigsRequestResourceConfig, stored map[string]string, value string) (string, error) {
+	verb := "append"
+	if op.Op == kmsg.IncrementalAlterConfigOpSubtract {
+		verb = "subtract"
+	}
+	isList, known := isListKey(t, op.Name)
+	if !known {
+		return "", errors.New("key not found: " + op.Name)
+	}
+	if !isList {
+		return "", &admin.Error{Kind: kerr.InvalidRequest, Message: fmt.Sprintf("Config value %s is not allowed for config key: %s", verb, op.Name)}
+	}
+	old, ok := stored[op.Name]
+	if !ok {
+		return "", fmt.Errorf("config value %s: %s has no override to start from", verb, op.Name)
+	}
+	list, change := strings.Split(old, ","), strings.Split(value, ",")
+	if verb == "append" {
+		return strings.Join(append(list, change...), ","), nil
+	}
+	for _, v := range change {
+		if i := slices.Index(list, v); i >= 0 {
+			list = slices.Delete(list, i, i+1)
+		}
+	}
+	return strings.Join(list, ","), nil
+}
+
+func isListKey(t kmsg.ConfigResourceType, name string) (isList, known bool) {
+	find := configs.BrokerKey
+	if t == kmsg.ConfigResourceTypeTopic {
+		find = configs.TopicKey
+	}
+	k, ok := find(name)
+	return ok && k.Type == configs.List, ok
+}

@@ -1,0 +1,237 @@
+package handler
+
+import (
+	"context"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/broker/metadata"
+	"momus/coordinator/admin"
+	"momus/coordinator/zk"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// createTopics answers CreateTopics, v0-v5: v1 validate_only and messages, v4 -1 for the broker's defaults (KIP-464, accepted in all
+// versions), v5 flexible, with the effective configs in the answer (KIP-525). Rights: Cluster:Create, else Topic:Create each;
+// Topic:DescribeConfigs for the configs. Only the active controller answers, others NOT_CONTROLLER, although the topics are
+// created through ZooKeeper. The answer waits until every new partition has a leader in this broker's metadata, at most the
+// timeout: REQUEST_TIMED_OUT, the topic existing all the same.
+//
+// Errors by topic: INVALID_REQUEST (named twice; assignment and numbers given), TOPIC_AUTHORIZATION_FAILED, TOPIC_ALREADY_EXISTS,
+// INVALID_CONFIG, UNKNOWN_SERVER_ERROR (config without value; only some brokers have racks), INVALID_PARTITIONS,
+// INVALID_REPLICATION_FACTOR, INVALID_TOPIC_EXCEPTION, INVALID_REPLICA_ASSIGNMENT.
+func createTopics(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.CreateTopicsRequest)
+	resp := kmsg.NewPtrCreateTopicsResponse()
+	names := make([]string, len(req.Topics))
+	for i := range req.Topics {
+		names[i] = req.Topics[i].Topic
+	}
+	twice := namedTwice(names)
+	active := e.Controller.IsActive()
+	mayCreateAll := e.allowed(r, OpCreate, ResourceCluster, ClusterName)
+	created := map[string]int{} // partitions of the topics to wait for
+	answered := map[string]bool{}
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		if answered[t.Topic] {
+			continue
+		}
+		answered[t.Topic] = true
+		var err error
+		var topic *admin.NewTopic
+		switch {
+		case !active:
+			err = kerr.NotController
+		case twice[t.Topic]:
+			err = &admin.Error{Kind: kerr.InvalidRequest, Message: "Found multiple entries for this topic."}
+		case !mayCreateAll && !e.allowed(r, OpCreate, ResourceTopic, t.Topic):
+			err = kerr.TopicAuthorizationFailed
+		default:
+			topic, err = e.createOneTopic(ctx, t, req.ValidateOnly)
+		}
+		out := kmsg.NewCreateTopicsResponseTopic()
+		out.Topic = t.Topic
+		if err == nil {
+			e.describeCreated(r, &out, topic)
+			if !req.ValidateOnly {
+				created[t.Topic] = len(topic.Assignments)
+			}
+		} else {
+			e.logFailure("topic was not created", t.Topic, err)
+			out.ErrorCode, out.ErrorMessage = kerr.Code(err), message(err)
+			out.NumPartitions, out.ReplicationFactor, out.Configs = -1, -1, []kmsg.CreateTopicsResponseTopicConfig{}
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	missing := e.awaitTopics(ctx, req.TimeoutMillis, created, func(s *metadata.Snapshot, topic string, partitions int) bool {
+		return hasLeaders(s.Topic(topic), partitions)
+	})
+	for i := range resp.Topics {
+		if out := &resp.Topics[i]; missing[out.Topic] {
+			out.ErrorCode = kerr.RequestTimedOut.Code
+			out.NumPartitions, out.ReplicationFactor, out.Configs = -1, -1, []kmsg.CreateTopicsResponseTopicConfig{}
+		}
+	}
+	return Respond(resp)
+}
+
+// createOneTopic checks in Kafka's order, of which clients see the first failure, and creates.
+func (e *Env) createOneTopic(ctx context.Context, t *kmsg.CreateTopicsRequestTopic, validateOnly bool) (*admin.NewTopic, error) {
+	snapshot := e.Metadata.Snapshot()
+	if snapshot.Topic(t.Topic) != nil {
+		return nil, &admin.Error{Kind: kerr.TopicAlreadyExists, Message: "Topic '" + t.Topic + "' already exists."}
+	}
+	topic := &admin.NewTopic{Name: t.Topic, Overrides: map[string]string{}}
+	var nulls []string
+	for _, c := range t.Configs {
+		if c.Value == nil {
+			nulls = append(nulls, c.Name)
+		} else {
+			topic.Overrides[c.Name] = *c.Value
+		}
+	}
+	if err := admin.ValidateNewConfig(topic.Overrides); err != nil {
+		return nil, err
+	}
+	if len(nulls) > 0 {
+		return nil, &admin.Error{Kind: kerr.UnknownServerError, Message: "Null value not supported for topic configs : " + strings.Join(nulls, ",")}
+	}
+	if (t.NumPartitions != -1 || t.ReplicationFactor != -1) && len(t.ReplicaAssignment) > 0 {
+		return nil, &admin.Error{Kind: kerr.InvalidRequest,
+			Message: "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be used at the same time."}
+	}
+	if len(t.ReplicaAssignment) > 0 {
+		topic.Assignments = zk.Assignments{}
+		for _, a := range t.ReplicaAssignment {
+			topic.Assignments[a.Partition] = model.Assignment{Replicas: a.Replicas}
+		}
+	} else {
+		c := e.Config()
+		partitions, factor := t.NumPartitions, int32(t.ReplicationFactor)
+		if partitions == -1 {
+			partitions = c.NumPartitions
+		}
+		if factor == -1 {
+			factor = c.DefaultReplicationFactor
+		}
+		var err error
+		if topic.Assignments, err = e.Admin.Place(snapshot.AliveBrokers(), partitions, int(factor)); err != nil {
+			return nil, err
+		}
+	}
+	if validateOnly {
+		return topic, e.Admin.ValidateNewTopic(ctx, topic)
+	}
+	return topic, e.Admin.CreateTopic(ctx, topic)
+}
+
+// describeCreated fills in what v5 tells about a created topic.
+func (e *Env) describeCreated(r *Request, out *kmsg.CreateTopicsResponseTopic, t *admin.NewTopic) {
+	out.NumPartitions, out.ReplicationFactor = -1, -1
+	if r.Version < 5 {
+		return
+	}
+	if !e.allowed(r, OpDescribeConfigs, ResourceTopic, t.Name) {
+		out.ConfigErrorCode = kerr.TopicAuthorizationFailed.Code
+		return
+	}
+	out.NumPartitions = int32(len(t.Assignments))
+	out.ReplicationFactor = int16(len(t.Assignments[0].Replicas))
+	out.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
+	for _, entry := range e.Configs.DescribeTopic(t.Overrides, nil) {
+		c := kmsg.NewCreateTopicsResponseTopicConfig()
+		c.Name, c.Value, c.ReadOnly, c.Source, c.IsSensitive = entry.Name, entry.Value, entry.ReadOnly, int8(entry.Source), entry.Sensitive
+		out.Configs = append(out.Configs, c)
+	}
+}
+
+// CreateTopic implements TopicCreator for topics that clients ask about: brokers by id, racks only if all have one.
+func (a AutoCreator) CreateTopic(ctx context.Context, name string, partitions int32, replicationFactor int16, overrides map[string]string) error {
+	brokers := admin.WithoutRacks(a.Metadata.Snapshot().AliveBrokers())
+	assignments, err := a.Admin.Place(brokers, partitions, int(replicationFactor))
+	if err != nil {
+		return err
+	}
+	return a.Admin.CreateTopic(ctx, &admin.NewTopic{Name: name, Assignments: assignments, Overrides: overrides})
+}
+
+// AutoCreator is the TopicCreator that writes to ZooKeeper.
+type AutoCreator struct {
+	Admin    *admin.Admin
+	Metadata *metadata.Cache
+}
+
+var _ TopicCreator = AutoCreator{}
+
+// awaitTopics waits until ok holds for all topics in the metadata cache, at most timeoutMs; it returns those for which it does
+// not. With a timeout of 0 or less it does not look: Kafka then reports every topic as timed out.
+func (e *Env) awaitTopics(ctx context.Context, timeoutMs int32, topics map[string]int, ok func(s *metadata.Snapshot, topic string, partitions int) bool) (missing map[string]bool) {
+	missing = map[string]bool{}
+	for t := range topics {
+		missing[t] = true
+	}
+	if len(topics) == 0 || timeoutMs <= 0 {
+		return missing
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(timeoutMs)*time.Millisecond)
+	defer cancel()
+	e.Metadata.WaitFor(ctx, func(s *metadata.Snapshot) bool {
+		for t := range missing {
+			if ok(s, t, topics[t]) {
+				delete(missing, t)
+			}
+		}
+		return len(missing) == 0
+	})
+	return missing
+}
+
+// hasLeaders tells whether partitions 0 to n-1 are known and have leaders.
+func hasLeaders(ps []metadata.Partition, n int) bool {
+	if len(ps) < n {
+		return false
+	}
+	for i := range ps {
+		if int(ps[i].ID) < n && ps[i].Leader < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// namedTwice are the names that occur more than once.
+func namedTwice(names []string) map[string]bool {
+	sorted := append([]string(nil), names...)
+	sort.Strings(sorted)
+	twice := map[string]bool{}
+	for i := 1; i < len(sorted); i++ {
+		if sorted[i] == sorted[i-1] {
+			twice[sorted[i]] = true
+		}
+	}
+	return twice
+}
+
+// message is the text of an error in an answer, nil for success.
+func message(err error) *string {
+	if err == nil {
+		return nil
+	}
+	text := admin.Message(err)
+	return &text
+}
+
+// logFailure logs what a client asked for and did not get: at debug level, unless it is our fault.
+func (e *Env) logFailure(what, name string, err error) {
+	entry := e.Logger.WithError(err).WithField("resource", name)
+	if kerr.Of(err) == kerr.UnknownServerError {
+		entry.Error(what)
+	} else {
+		entry.Debug(what)
+	}
+}

@@ -1,0 +1,138 @@
+package handler
+
+import (
+	"context"
+	"sort"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/configs"
+	"momus/coordinator/admin"
+	"momus/coordinator/zk"
+	"momus/storage/kerr"
+)
+
+// describeConfigs answers DescribeConfigs, v0-v2: v1 source and synonyms instead of is_default. Topics, this broker (by its id), the dynamic
+// defaults of all brokers (""), and the loggers of this broker. Rights: Topic:DescribeConfigs, else Cluster:DescribeConfigs.
+//
+// Errors by resource: INVALID_REQUEST (unknown type, another broker), TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED,
+// INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION.
+func describeConfigs(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.DescribeConfigsRequest)
+	resp := kmsg.NewPtrDescribeConfigsResponse()
+	for i := range req.Resources {
+		res := &req.Resources[i]
+		entries, err := e.describeResource(ctx, r, res)
+		out := kmsg.NewDescribeConfigsResponseResource()
+		out.ResourceType, out.ResourceName = res.ResourceType, res.ResourceName
+		if err != nil {
+			out.ErrorCode, out.ErrorMessage = kerr.Code(err), message(err)
+			e.logFailure("configs were not described", res.ResourceName, err)
+		}
+		for _, entry := range entries {
+			out.Configs = append(out.Configs, configEntry(entry, req.IncludeSynonyms))
+		}
+		resp.Resources = append(resp.Resources, out)
+	}
+	return Respond(resp)
+}
+
+func configEntry(entry configs.Entry, withSynonyms bool) kmsg.DescribeConfigsResponseResourceConfig {
+	c := kmsg.NewDescribeConfigsResponseResourceConfig()
+	c.Name, c.Value, c.ReadOnly, c.IsSensitive = entry.Name, entry.Value, entry.ReadOnly, entry.Sensitive
+	c.Source, c.IsDefault = kmsg.ConfigSource(entry.Source), entry.Source == configs.SourceDefault
+	if !withSynonyms {
+		return c
+	}
+	for _, s := range entry.Synonyms {
+		ks := kmsg.NewDescribeConfigsResponseResourceConfigConfigSynonym()
+		ks.Name, ks.Value, ks.Source = s.Name, s.Value, kmsg.ConfigSource(s.Source)
+		c.ConfigSynonyms = append(c.ConfigSynonyms, ks)
+	}
+	return c
+}
+
+func (e *Env) describeResource(ctx context.Context, r *Request, res *kmsg.DescribeConfigsRequestResource) ([]configs.Entry, error) {
+	name := res.ResourceName
+	switch res.ResourceType {
+	case kmsg.ConfigResourceTypeTopic:
+		if !e.allowed(r, OpDescribeConfigs, ResourceTopic, name) {
+			return nil, kerr.TopicAuthorizationFailed
+		}
+		if err := admin.ValidateTopicName(name); err != nil {
+			return nil, err
+		}
+		if e.Metadata.Snapshot().Topic(name) == nil {
+			return nil, kerr.UnknownTopicOrPartition
+		}
+		overrides, err := e.Admin.Store.Config(ctx, zk.EntityTopics, name)
+		if err != nil {
+			return nil, err
+		}
+		return e.Configs.DescribeTopic(overrides, res.ConfigNames), nil
+	case kmsg.ConfigResourceTypeBroker, kmsg.ConfigResourceTypeBrokerLogger:
+		if !e.allowed(r, OpDescribeConfigs, ResourceCluster, ClusterName) {
+			return nil, kerr.ClusterAuthorizationFailed
+		}
+	default:
+		return nil, &admin.Error{Kind: kerr.InvalidRequest, Message: "Unsupported resource type: " + javaResourceType(res.ResourceType)}
+	}
+	if res.ResourceType == kmsg.ConfigResourceTypeBroker && name == "" {
+		return e.Configs.DescribeBrokerDefaults(res.ConfigNames), nil
+	}
+	if err := e.checkOwnResource(res.ResourceType, name, "or empty string"); err != nil {
+		return nil, err
+	}
+	if res.ResourceType == kmsg.ConfigResourceTypeBroker {
+		return e.Configs.DescribeBroker(res.ConfigNames), nil
+	}
+	return e.describeLoggers(res.ConfigNames), nil
+}
+
+// checkOwnResource checks that a resource names this broker.
+func (e *Env) checkOwnResource(t kmsg.ConfigResourceType, name, alternative string) error {
+	id, err := strconv.Atoi(name)
+	if err != nil {
+		return &admin.Error{Kind: kerr.InvalidRequest, Message: "Broker id must be an integer, but it is: " + name}
+	}
+	if int32(id) == e.BrokerID {
+		return nil
+	}
+	expected := strconv.Itoa(int(e.BrokerID))
+	if t == kmsg.ConfigResourceTypeBroker && alternative != "" {
+		expected += " " + alternative
+	}
+	return &admin.Error{Kind: kerr.InvalidRequest, Message: "Unexpected broker id, expected " + expected + ", but received " + name}
+}
+
+func (e *Env) describeLoggers(names []string) (entries []configs.Entry) {
+	if e.Loggers == nil {
+		return nil
+	}
+	levels := e.Loggers.Levels()
+	if names == nil {
+		for name := range levels {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		if level, ok := levels[name]; ok {
+			entries = append(entries, configs.Entry{Name: name, Value: &level, Source: configs.SourceLogger})
+		}
+	}
+	return entries
+}
+
+func javaResourceType(t kmsg.ConfigResourceType) string {
+	switch t {
+	case kmsg.ConfigResourceTypeTopic:
+		return "TOPIC"
+	case kmsg.ConfigResourceTypeBroker:
+		return "BROKER"
+	case kmsg.ConfigResourceTypeBrokerLogger:
+		return "BROKER_LOGGER"
+	}
+	return "UNKNOWN"
+}

@@ -1,0 +1,111 @@
+package handler
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/coordinator/admin"
+	"momus/storage/kerr"
+)
+
+// incrementalAlterConfigs answers IncrementalAlterConfigs, v0-v1 (KIP-339): SET, DELETE, APPEND and SUBTRACT on the stored overrides of
+// topics and brokers, SET and DELETE on the levels of this broker's loggers (KIP-412). Rights and errors are those of AlterConfigs;
+// besides INVALID_REQUEST for a key named twice, APPEND and SUBTRACT on what is no list, and everything that is wrong with a
+// logger; UNKNOWN_SERVER_ERROR for APPEND and SUBTRACT where no override exists.
+func incrementalAlterConfigs(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.IncrementalAlterConfigsRequest)
+	resp := kmsg.NewPtrIncrementalAlterConfigsResponse()
+	for i := range req.Resources {
+		res := &req.Resources[i]
+		err := e.mayAlterConfigs(r, res.ResourceType, res.ResourceName)
+		if err == nil {
+			err = e.alterIncrementally(ctx, res, req.ValidateOnly)
+		}
+		if err != nil {
+			e.logFailure("configs were not altered", res.ResourceName, err)
+		}
+		out := kmsg.NewIncrementalAlterConfigsResponseResource()
+		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = res.ResourceType, res.ResourceName, kerr.Code(err), message(err)
+		resp.Resources = append(resp.Resources, out)
+	}
+	return Respond(resp)
+}
+
+func (e *Env) alterIncrementally(ctx context.Context, res *kmsg.IncrementalAlterConfigsRequestResource, validateOnly bool) error {
+	names := make([]string, len(res.Configs))
+	var nulls []string
+	for i, c := range res.Configs {
+		names[i] = c.Name
+		if c.Value == nil && c.Op != kmsg.IncrementalAlterConfigOpDelete {
+			nulls = append(nulls, c.Name)
+		}
+	}
+	var twice []string
+	for name := range namedTwice(names) {
+		twice = append(twice, name)
+	}
+	slices.Sort(twice)
+	switch {
+	case len(twice) > 0:
+		return &admin.Error{Kind: kerr.InvalidRequest, Message: "Error due to duplicate config keys : " + strings.Join(twice, ",")}
+	case len(nulls) > 0:
+		return &admin.Error{Kind: kerr.InvalidRequest, Message: "Null value not supported for : " + strings.Join(nulls, ",")}
+	case res.ResourceType == kmsg.ConfigResourceTypeBrokerLogger:
+		return e.alterLoggers(res, validateOnly)
+	}
+	stored, err := e.storedConfigs(ctx, res.ResourceType, res.ResourceName)
+	if err != nil {
+		return err
+	}
+	next, err := changeConfigs(res.ResourceType, stored, res.Configs)
+	if err != nil {
+		return err
+	}
+	return e.setConfigs(ctx, res.ResourceType, res.ResourceName, next, validateOnly)
+}
+
+var logLevels = []string{"FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"}
+
+// alterLoggers changes the levels of this broker's loggers: all or none.
+func (e *Env) alterLoggers(res *kmsg.IncrementalAlterConfigsRequestResource, validateOnly bool) error {
+	refuse := func(text string) error { return &admin.Error{Kind: kerr.InvalidRequest, Message: text} }
+	if err := e.checkOwnResource(res.ResourceType, res.ResourceName, ""); err != nil {
+		return err
+	}
+	levels := map[string]string{}
+	if e.Loggers != nil {
+		levels = e.Loggers.Levels()
+	}
+	for _, c := range res.Configs {
+		if _, ok := levels[c.Name]; !ok {
+			return refuse("Logger " + c.Name + " does not exist!")
+		}
+		switch c.Op {
+		case kmsg.IncrementalAlterConfigOpSet:
+			if !slices.Contains(logLevels, *c.Value) {
+				return refuse("Cannot set the log level of " + c.Name + " to " + *c.Value + " as it is not a supported log level. " +
+					"Valid log levels are " + strings.Join(logLevels, ", "))
+			}
+		case kmsg.IncrementalAlterConfigOpDelete:
+			if c.Name == "root" {
+				return refuse("Removing the log level of the root logger is not allowed")
+			}
+		default:
+			return refuse("Log level cannot be changed with APPEND or SUBTRACT")
+		}
+	}
+	if validateOnly {
+		return nil
+	}
+	for _, c := range res.Configs {
+		level := ""
+		if c.Op == kmsg.IncrementalAlterConfigOpSet {
+			level = *c.Value
+		}
+		e.Loggers.SetLevel(c.Name, level)
+	}
+	return nil
+}

@@ -7,7 +7,8 @@ import (
 	"io"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
+	"momus/storage/record/internal/gunzip"
+
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -19,7 +20,6 @@ const maxRatio = 32
 
 // Sizes of the pieces in which a payload is decompressed, in bytes.
 const (
-	streamChunk  = 64 << 10  // gzip
 	zstdAllLimit = 8 << 20   // a zstd payload (or window) up to here is decoded in one go, a larger one is streamed
 	zstdWindow   = 32 << 20  // the largest window that is streamed; Kafka's clients use 2 MiB, level 19 of other ones 8 MiB
 	zstdChunk    = 128 << 10 // zstd streamed: the largest block of the format
@@ -64,8 +64,7 @@ type inflater struct {
 	started bool
 	stream  bool // zstd: fallen back to streaming
 	br      bytes.Reader
-	pending error // gzip: what ended the member
-	gz      *gzip.Reader
+	gz      *gunzip.Reader
 	zall    *zstd.Decoder
 	zstream *zstd.Decoder
 }
@@ -80,7 +79,7 @@ func (d *Decoder) inflate(payload []byte, codec Codec, magic int8) *inflater {
 		f = &inflater{d: d}
 	}
 	f.codec, f.magic = codec, magic
-	f.total, f.started, f.stream, f.pending = 0, false, false, nil
+	f.total, f.started, f.stream = 0, false, false
 	f.limit = max(d.maxBytes, maxRatio*len(payload))
 	if codec == None {
 		f.src, f.cur = nil, payload
@@ -95,6 +94,9 @@ func (f *inflater) release() {
 	f.src, f.cur = nil, nil
 	f.raw = rawRecord{}
 	f.br.Reset(nil)
+	if f.gz != nil {
+		f.gz.Release()
+	}
 	if cap(f.buf) > keepBuffer {
 		f.buf = nil
 	}
@@ -163,39 +165,18 @@ func (f *inflater) chunk() error {
 }
 
 // chunkGzip reads one member after the other. As in Java, what follows a member and is no member is ignored.
-func (f *inflater) chunkGzip() error {
+func (f *inflater) chunkGzip() (err error) {
 	if !f.started {
 		f.started = true
-		f.br.Reset(f.src)
 		if f.gz == nil {
-			f.gz = new(gzip.Reader)
+			f.gz = new(gunzip.Reader)
 		}
-		if err := f.gz.Reset(&f.br); err != nil {
-			return fmt.Errorf("header: %v", err)
-		}
-		f.gz.Multistream(false)
-	}
-	if f.pending == nil {
-		buf := f.room(streamChunk)
-		n, err := f.gz.Read(buf)
-		f.cur, f.pending = buf[:n], err
-		if n > 0 || err == nil {
-			return nil // what was read first, the error next time
+		if err := f.gz.Reset(f.src); err != nil {
+			return err
 		}
 	}
-	err := f.pending
-	f.pending = nil
-	if err != io.EOF {
-		return err
-	}
-	if f.br.Len() == 0 {
-		return io.EOF
-	}
-	if err := f.gz.Reset(&f.br); err != nil {
-		return io.EOF
-	}
-	f.gz.Multistream(false)
-	return nil
+	f.cur, err = f.gz.Next()
+	return err
 }
 
 // chunkZstd decodes a payload of up to zstdAllLimit in one go, which saves the copy out of the history that streaming needs

@@ -18,7 +18,11 @@ import (
 // startCoordinator runs a coordinator on log that leads all of n partitions; stop ends it.
 func startCoordinator(t testing.TB, log *shardtest.Log, cfg *configs.Broker, n int32) (c *Coordinator, stop func()) {
 	t.Helper()
-	c = New(Options{Config: func() *configs.Broker { return cfg }, Log: log, Logger: quiet()})
+	loaded := make(chan struct{}, n)
+	c = New(Options{
+		Config: func() *configs.Broker { return cfg }, Log: log, Logger: quiet(),
+		OnLoaded: func(int32, time.Duration, int) { loaded <- struct{}{} },
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); c.Run(ctx) }()
@@ -26,11 +30,8 @@ func startCoordinator(t testing.TB, log *shardtest.Log, cfg *configs.Broker, n i
 	for p := range n {
 		c.OnBecomeLeader(p, 0)
 	}
-	for {
-		if serving, _ := c.shards.Partitions(); len(serving) == int(n) {
-			break
-		}
-		time.Sleep(time.Millisecond)
+	for range n {
+		<-loaded
 	}
 	return c, func() { cancel(); <-ended }
 }

@@ -134,6 +134,13 @@ func (s *Server) Addr(listener string) net.Addr {
 	return nil
 }
 
+// Close gives up the addresses of a server that was not run.
+func (s *Server) Close() {
+	for _, l := range s.listeners {
+		l.ln.Close()
+	}
+}
+
 // Run serves until ctx ends, then closes the listeners and all connections, and returns once all goroutines have ended.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)

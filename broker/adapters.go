@@ -1,0 +1,108 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"momus/broker/replica"
+	"momus/coordinator/shard"
+	"momus/coordinator/zk"
+	"momus/storage/kerr"
+	"momus/storage/model"
+	"momus/storage/record"
+)
+
+// isrStore writes the in-sync replicas to ZooKeeper for the replica manager.
+type isrStore struct {
+	zk *zk.Client
+	id int32
+}
+
+func (s isrStore) UpdateISR(ctx context.Context, tp model.TopicPartition, state model.LeaderAndISR) (int32, error) {
+	v, err := s.zk.UpdateISR(ctx, tp, state)
+	if errors.Is(err, zk.ErrBadVersion) {
+		return 0, fmt.Errorf("%w: %w", replica.ErrISRVersion, err)
+	}
+	return v, err
+}
+
+func (s isrStore) NotifyISRChange(ctx context.Context, tps []model.TopicPartition) error {
+	return s.zk.NotifyISRChanges(ctx, tps)
+}
+
+func (s isrStore) NotifyLogDirFailure(ctx context.Context) error {
+	return s.zk.NotifyLogDirFailure(ctx, s.id)
+}
+
+// coordinatorLog is the log of internal topics as coordinators see it.
+type coordinatorLog struct{ m *replica.Manager }
+
+func (l coordinatorLog) Append(tp model.TopicPartition, batch []byte, acks int16) shard.Pending {
+	return pendingAppend{l.m.Append([]replica.AppendEntry{{TP: tp, Records: batch}}, acks, record.OriginCoordinator)}
+}
+
+func (l coordinatorLog) Read(tp model.TopicPartition, offset int64, maxBytes int, buf []byte) ([]byte, error) {
+	r, err := l.m.ReadLocal(tp, offset, maxBytes)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Release()
+	n := r.Len()
+	if cap(buf) < n {
+		buf = make([]byte, n)
+	}
+	buf = buf[:n]
+	if _, err := r.ReadAt(buf, 0); err != nil {
+		return nil, fmt.Errorf("read %s at %d: %w", tp, offset, err)
+	}
+	return buf, nil
+}
+
+func (l coordinatorLog) Bounds(tp model.TopicPartition) (start, end int64, err error) {
+	start, _, end, err = l.m.LogBounds(tp)
+	return start, end, err
+}
+
+type pendingAppend struct{ a *replica.Appended }
+
+func (p pendingAppend) Done() (shard.Result, bool) {
+	if !p.a.Satisfied() {
+		return shard.Result{}, false
+	}
+	return result(p.a.Results()), true
+}
+
+func (p pendingAppend) Wait(ctx context.Context, timeout time.Duration) shard.Result {
+	return result(p.a.Wait(ctx, timeout))
+}
+
+func result(rs []replica.AppendResult) shard.Result {
+	if len(rs) != 1 {
+		return shard.Result{BaseOffset: -1, Err: kerr.UnknownServerError}
+	}
+	return shard.Result{BaseOffset: rs[0].BaseOffset, Err: rs[0].Err}
+}
+
+// producerIDBlocks claims blocks of producer ids in ZooKeeper.
+type producerIDBlocks struct {
+	zk *zk.Client
+	id int32
+}
+
+func (b producerIDBlocks) NextProducerIDBlock(ctx context.Context) (first, last int64, err error) {
+	block, err := b.zk.ClaimProducerIDs(ctx, b.id)
+	return block.First, block.Last, err
+}
+
+// groupOffsets keeps the offsets of OffsetCommit and OffsetFetch version 0 in ZooKeeper.
+type groupOffsets struct{ zk *zk.Client }
+
+func (g groupOffsets) CommitOffset(ctx context.Context, group string, tp model.TopicPartition, offset int64) error {
+	return g.zk.SetGroupOffset(ctx, group, tp, offset)
+}
+
+func (g groupOffsets) FetchOffset(ctx context.Context, group string, tp model.TopicPartition) (int64, bool, error) {
+	return g.zk.GroupOffset(ctx, group, tp)
+}

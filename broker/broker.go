@@ -1,0 +1,414 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/broker/handler"
+	"momus/broker/interbroker"
+	"momus/broker/metadata"
+	"momus/broker/metrics"
+	"momus/broker/network"
+	"momus/broker/replica"
+	"momus/configs"
+	"momus/coordinator/controller"
+	"momus/coordinator/group"
+	"momus/coordinator/txn"
+	"momus/coordinator/zk"
+	"momus/storage/logdir"
+	"momus/storage/model"
+)
+
+// Broker is one broker. Run it once.
+type Broker struct {
+	opts    Options
+	config  *configs.Config
+	loggers *loggers
+	log     *logrus.Entry
+	ready   chan struct{}
+	state   atomic.Int32
+
+	id        int32
+	versions  interbroker.Versions
+	zk        *zk.Client
+	metadata  *metadata.Cache
+	dynamic   *dynamic
+	logs      *logdir.Manager
+	server    *network.Server
+	replicas  *replica.Manager
+	control   *controller.Controller
+	groups    *group.Coordinator
+	producers *txn.ProducerIDs
+	metrics   *metrics.Metrics
+}
+
+// New makes a broker that does nothing until Run.
+func New(o Options) (*Broker, error) {
+	if o.Config == nil || o.Logger == nil {
+		return nil, errors.New("a broker needs a configuration and a logger")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	versions, err := interbroker.VersionsFor(o.Config.Broker().InterBrokerProtocolVersion)
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{opts: o, config: o.Config, loggers: newLoggers(o.Logger), ready: make(chan struct{}), versions: versions}
+	b.log = b.logFor("kafka.server.KafkaServer")
+	return b, nil
+}
+
+// Ready is closed when the broker serves requests.
+func (b *Broker) Ready() <-chan struct{} { return b.ready }
+
+// ID is the broker's id, known once it is ready.
+func (b *Broker) ID() int32 { return b.id }
+
+// Addr is the address that a listener is bound to, known once the broker is ready; nil for an unknown listener.
+func (b *Broker) Addr(listener string) net.Addr { return b.server.Addr(listener) }
+
+// State is the broker's state.
+func (b *Broker) State() State { return State(b.state.Load()) }
+
+// Run serves until ctx ends, then stops in an orderly way: leaderships handed over, logs flushed and closed, znodes gone. It returns
+// nil after such a stop, and the reason when the broker could not start or had to stop by itself.
+func (b *Broker) Run(ctx context.Context) error {
+	b.state.Store(int32(Starting))
+	p := newParts()
+	err := b.start(ctx, p)
+	if err == nil {
+		b.state.Store(int32(RunningAsBroker))
+		b.log.WithFields(logrus.Fields{"broker": b.id, "listeners": fmt.Sprint(b.advertised())}).Info("started")
+		close(b.ready)
+		select {
+		case <-ctx.Done():
+			b.log.Info("stopping")
+		case err = <-p.failed:
+			b.log.WithError(err).Error("stopping, because a part of the broker failed")
+		}
+		b.handOver(err == nil)
+	}
+	b.state.Store(int32(ShuttingDown))
+	p.stop()
+	b.state.Store(int32(NotRunning))
+	if err == nil {
+		b.log.Info("stopped")
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // stopped while it was starting
+	}
+	return err
+}
+
+// start brings up the parts in Kafka's order (zookeeper.md 2.1): what other brokers and clients can see comes late, so that they
+// never meet a broker that cannot answer yet.
+func (b *Broker) start(ctx context.Context, p *parts) error {
+	c := b.config.Broker()
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p.onStop(cancel)
+
+	if err := b.connectZooKeeper(ctx, p, c); err != nil {
+		return err
+	}
+	clusterID, identity, err := b.identify(ctx, c)
+	if err != nil {
+		return err
+	}
+	b.dynamic = newDynamic(life, b.config, b.zk, b.id, b.logFor("kafka.server.DynamicConfigManager"))
+	if err := b.dynamic.loadBroker(ctx); err != nil {
+		return err
+	}
+	if err := b.dynamic.loadTopics(ctx); err != nil {
+		return err
+	}
+	if err := b.openLogs(ctx, p, identity); err != nil {
+		return err
+	}
+
+	b.metadata = metadata.NewCache(clusterID)
+	b.metrics = metrics.New(handler.RequestNames(), b.opts.Now)
+	b.replicas = replica.New(replica.Options{
+		BrokerID: b.id, Config: b.config.Broker, TopicConfig: b.dynamic.HostedTopic, Logs: b.logs, Metadata: b.metadata,
+		ISR: isrStore{b.zk, b.id}, Endpoint: b.leaderEndpoint, OnLeadership: b.onLeadership, OnDeleted: b.onDeleted,
+		Logger: b.logFor("kafka.server.ReplicaManager"), Now: b.opts.Now,
+	})
+	b.groups = group.New(group.Options{
+		Config: b.config.Broker, Log: coordinatorLog{b.replicas}, Logger: b.logFor("kafka.coordinator.group.GroupCoordinator"), Now: b.opts.Now,
+		ZooKeeper: groupOffsets{b.zk},
+	})
+	b.producers = txn.NewProducerIDs(producerIDBlocks{b.zk, b.id})
+	b.control = controller.New(b.controllerOptions())
+	if err := b.listen(handler.New(b.handlerEnv())); err != nil {
+		return err
+	}
+	p.onStop(b.server.Close)
+	p.run("replica manager", b.replicas.Run)
+	p.run("group coordinator", b.groups.Run)
+
+	if err := b.control.Register(ctx); err != nil {
+		return err
+	}
+	b.logs.WriteMeta(b.id, clusterID)
+	p.run("controller", b.control.Run)
+
+	if err := b.startCoordinators(ctx); err != nil {
+		return err
+	}
+	reader := b.zk.NewConfigChangeReader(b.opts.Now, b.dynamic.apply)
+	if err := reader.Start(ctx); err != nil {
+		return fmt.Errorf("config change notifications: %w", err)
+	}
+	p.run("config change notifications", reader.Run)
+	b.zk.OnSession(zk.SessionHandler{Renewed: func(ctx context.Context) {
+		if err := b.dynamic.applyAll(ctx); err != nil {
+			b.log.WithError(err).Error("could not read the configs again after the ZooKeeper session was lost")
+		}
+	}})
+
+	p.run("network", b.server.Run)
+	if b.opts.HTTPAddr != "" {
+		b.exportMetrics()
+		p.run("metrics", func(ctx context.Context) error { return b.metrics.Serve(ctx, b.opts.HTTPAddr, b.healthy, nil) })
+	}
+	return nil
+}
+
+func (b *Broker) connectZooKeeper(ctx context.Context, p *parts, c *configs.Broker) (err error) {
+	b.zk, err = zk.Dial(ctx, zk.Options{
+		Connect:        c.ZookeeperConnect,
+		SessionTimeout: ms(c.ZookeeperSessionTimeoutMs),
+		ConnectTimeout: ms(c.ZookeeperConnectionTimeoutMs),
+		MaxInFlight:    int(c.ZookeeperMaxInFlightRequests),
+		SecureACLs:     c.ZookeeperSetAcl,
+		Logger:         b.logFor("kafka.zookeeper.ZooKeeperClient"),
+	})
+	if err != nil {
+		return err
+	}
+	// The session ends last, so that the broker's znode vanishes only when its logs are closed.
+	p.onStop(func() {
+		if err := b.zk.Close(); err != nil {
+			b.log.WithError(err).Warn("the ZooKeeper session was not closed in an orderly way; its znodes vanish when it times out")
+		}
+	})
+	if err := b.zk.CreateTopLevelPaths(ctx); err != nil {
+		return fmt.Errorf("create the top-level znodes: %w", err)
+	}
+	return nil
+}
+
+// identify finds out which cluster and which broker this is.
+func (b *Broker) identify(ctx context.Context, c *configs.Broker) (clusterID string, identity logdir.Identity, err error) {
+	if clusterID, err = b.zk.ClusterID(ctx); err != nil {
+		return "", identity, fmt.Errorf("cluster id: %w", err)
+	}
+	if identity, err = logdir.ReadIdentity(b.opts.FS, c.LogDirectories()); err != nil {
+		return "", identity, err
+	}
+	if err := identity.CheckCluster(clusterID); err != nil {
+		return "", identity, err
+	}
+	if b.id, err = identity.CheckBroker(c.BrokerID); err != nil {
+		return "", identity, err
+	}
+	if b.id < 0 {
+		if !c.BrokerIDGenerationEnable {
+			return "", identity, errors.New("broker.id is not set and broker.id.generation.enable is false: set broker.id to a number that no other broker has")
+		}
+		if b.id, err = b.zk.GenerateBrokerID(ctx, c.ReservedBrokerMaxID); err != nil {
+			return "", identity, fmt.Errorf("generate a broker id: %w", err)
+		}
+	}
+	b.config.SetBrokerID(b.id)
+	b.log = b.log.WithField("broker", b.id)
+	return clusterID, identity, nil
+}
+
+func (b *Broker) openLogs(ctx context.Context, p *parts, identity logdir.Identity) (err error) {
+	c := b.config.Broker()
+	b.logs, err = logdir.Open(ctx, logdir.Options{
+		FS: b.opts.FS, Dirs: c.LogDirectories(), Config: b.config.Broker, TopicConfig: b.dynamic.Topic, Offline: identity.Offline,
+		Logger: b.logFor("kafka.log.LogManager"), Now: b.opts.Now,
+	})
+	if err != nil {
+		return err
+	}
+	b.dynamic.logs = b.logs
+	p.onStop(func() {
+		if err := b.logs.Close(); err != nil {
+			b.log.WithError(err).Error("the logs were not closed cleanly; the next start recovers them")
+		}
+	})
+	p.run("log directories", b.logs.Run)
+	return nil
+}
+
+// listen binds all listeners. Connections are accepted by the system from now on, but nothing is read before the server runs.
+func (b *Broker) listen(h network.Handler) error {
+	var ls []network.Listener
+	for _, e := range b.config.Listeners().Bind {
+		if e.Protocol != model.Plaintext {
+			return fmt.Errorf("listener %s uses %s, which this version cannot serve yet; use PLAINTEXT (listener.security.protocol.map)", e.Listener, e.Protocol)
+		}
+		ls = append(ls, network.Listener{Name: e.Listener, Protocol: e.Protocol, Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))})
+	}
+	b.server = network.New(network.Options{Listeners: ls, Handler: h, Limits: b.limits(), Logger: b.logFor("kafka.network.SocketServer"), Now: b.opts.Now, Hooks: b.networkHooks()})
+	return b.server.Listen()
+}
+
+// startCoordinators tells the coordinators how many partitions their topics have.
+func (b *Broker) startCoordinators(ctx context.Context) error {
+	n := b.config.Broker().OffsetsTopicNumPartitions
+	a, ok, err := b.zk.Assignment(ctx, model.OffsetsTopic)
+	if err != nil {
+		return fmt.Errorf("read the partitions of %s: %w", model.OffsetsTopic, err)
+	}
+	if ok && len(a) > 0 {
+		n = int32(len(a))
+	}
+	b.groups.Start(n)
+	return b.producers.Prepare(ctx)
+}
+
+func (b *Broker) controllerOptions() controller.Options {
+	c := b.config.Broker()
+	listener := b.config.Listeners().InterBroker
+	if l := b.config.Listeners().ControlPlane; l != "" {
+		listener = l
+	}
+	return controller.Options{
+		BrokerID: b.id, ZK: b.zk, Registration: b.registration, Logger: b.logFor("kafka.controller.KafkaController"), Now: b.opts.Now,
+		Settings: func() controller.Settings {
+			c := b.config.Broker()
+			return controller.Settings{
+				UncleanLeaderElection: c.UncleanLeaderElectionEnable, DeleteTopics: c.DeleteTopicEnable, AutoRebalance: c.AutoLeaderRebalanceEnable,
+				ImbalancePercentage: int(c.LeaderImbalancePerBrokerPercentage), ImbalanceInterval: time.Duration(c.LeaderImbalanceCheckIntervalSeconds) * time.Second,
+			}
+		},
+		NewSender: func(reply func(controller.Event)) controller.Sender {
+			return interbroker.NewChannels(interbroker.ChannelsOptions{
+				ControllerID: b.id, Listener: listener, Versions: b.versions, Dialer: interbroker.Plaintext{},
+				ConnectTimeout: ms(c.ControllerSocketTimeoutMs), RequestTimeout: ms(c.RequestTimeoutMs),
+				Reply: reply, Logger: b.logFor("kafka.controller.RequestSendThread"),
+			})
+		},
+	}
+}
+
+func (b *Broker) registration() *zk.Registration {
+	c := b.config.Broker()
+	version := 4
+	if v := b.config.Broker().InterBrokerVersion(); v < configs.V0_10_0_IV1 {
+		version = 2
+	}
+	return &zk.Registration{Endpoints: b.advertised(), Rack: c.BrokerRack, JMXPort: -1, Timestamp: b.opts.Now().UnixMilli(), Version: version}
+}
+
+// advertised are the endpoints that others are told; a port 0 is replaced by the one that the system chose.
+func (b *Broker) advertised() []model.Endpoint {
+	return b.config.Listeners().AdvertisedWith(func(listener string) int32 {
+		if a, ok := b.server.Addr(listener).(*net.TCPAddr); ok {
+			return int32(a.Port)
+		}
+		return 0
+	})
+}
+
+// leaderEndpoint reaches another broker for a fetcher.
+func (b *Broker) leaderEndpoint(leader int32, fetcherID int) replica.LeaderEndpoint {
+	c := b.config.Broker()
+	client := interbroker.NewClient(interbroker.ClientOptions{
+		ClientID: fmt.Sprintf("broker-%d-fetcher-%d", b.id, fetcherID),
+		Endpoint: func() (model.Endpoint, bool) {
+			return b.metadata.Snapshot().Endpoint(leader, b.config.Listeners().InterBroker)
+		},
+		ConnectTimeout: ms(c.ReplicaSocketTimeoutMs), RequestTimeout: ms(c.ReplicaSocketTimeoutMs), ReuseBuffer: true,
+	})
+	return replica.NewRemote(replica.RemoteOptions{BrokerID: b.id, Client: client, Versions: b.versions, Config: b.config.Broker})
+}
+
+// onLeadership loads and unloads the coordinators of internal topics.
+func (b *Broker) onLeadership(leaders, followers []replica.Leadership) {
+	for _, l := range leaders {
+		if l.TP.Topic == model.OffsetsTopic {
+			b.groups.OnBecomeLeader(l.TP.Partition, l.LeaderEpoch)
+		}
+	}
+	for _, l := range followers {
+		if l.TP.Topic == model.OffsetsTopic {
+			b.groups.OnResign(l.TP.Partition)
+		}
+	}
+}
+
+func (b *Broker) onDeleted(deleted []model.TopicPartition) {
+	for _, tp := range deleted {
+		if tp.Topic == model.OffsetsTopic {
+			b.groups.OnResign(tp.Partition)
+		}
+		b.dynamic.forget(tp.Topic)
+	}
+}
+
+// handOver asks the controller to move this broker's leaderships before a stop.
+func (b *Broker) handOver(orderly bool) {
+	c := b.config.Broker()
+	if !orderly || !c.ControlledShutdownEnable {
+		return
+	}
+	b.state.Store(int32(PendingControlledShutdown))
+	ctx, cancel := context.WithTimeout(context.Background(), ms(c.RequestTimeoutMs)*time.Duration(max(1, c.ControlledShutdownMaxRetries)))
+	defer cancel()
+	err := interbroker.ControlledShutdown(ctx, interbroker.ControlledShutdownOptions{
+		BrokerID: b.id, BrokerEpoch: b.control.BrokerEpoch, Controller: b.findController,
+		MaxRetries: int(c.ControlledShutdownMaxRetries), Backoff: time.Duration(c.ControlledShutdownRetryBackoffMs) * time.Millisecond,
+		Versions: b.versions, ConnectTimeout: ms(c.ControllerSocketTimeoutMs), RequestTimeout: ms(c.RequestTimeoutMs),
+		Logger: b.log,
+	})
+	if err != nil {
+		b.log.WithError(err).Warn("leaderships were not handed over; partitions without another in-sync replica are offline until this broker is back")
+	}
+}
+
+func (b *Broker) findController(ctx context.Context) (int32, model.Endpoint, error) {
+	id, err := b.zk.ControllerID(ctx)
+	if err != nil {
+		return -1, model.Endpoint{}, err
+	}
+	if id < 0 {
+		return -1, model.Endpoint{}, errors.New("no broker is controller at the moment")
+	}
+	other, ok, err := b.zk.Broker(ctx, id)
+	if err != nil {
+		return -1, model.Endpoint{}, err
+	}
+	if ok {
+		if e, has := other.Endpoint(b.config.Listeners().InterBroker); has {
+			return id, e, nil
+		}
+	}
+	return -1, model.Endpoint{}, fmt.Errorf("the controller, broker %d, has no endpoint on listener %s", id, b.config.Listeners().InterBroker)
+}
+
+func (b *Broker) healthy() error {
+	if s := b.State(); s != RunningAsBroker {
+		return fmt.Errorf("the broker is in state %s", s)
+	}
+	if !b.zk.Connected() {
+		return errors.New("not connected to ZooKeeper")
+	}
+	return nil
+}
+
+// logFor is a logger that carries the name that Kafka gives the component.
+func (b *Broker) logFor(name string) *logrus.Entry { return b.loggers.entry(name) }
+
+func ms(n int32) time.Duration { return time.Duration(n) * time.Millisecond }

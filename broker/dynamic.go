@@ -1,0 +1,214 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/configs"
+	"momus/coordinator/zk"
+	"momus/storage/logdir"
+)
+
+// dynamic keeps what ZooKeeper says about configuration: the overrides of topics and the dynamic configs of brokers. It is told by
+// the config change notifications, and reads the nodes that those name.
+type dynamic struct {
+	ctx    context.Context // the broker's life, for reads that are not part of anybody's request
+	config *configs.Config
+	zk     *zk.Client
+	id     int32
+	logger *logrus.Entry
+	logs   *logdir.Manager // nil until the logs are open
+	// onTopic is told that a topic's overrides have changed.
+	onTopic func(topic string, overrides map[string]string)
+
+	mu        sync.RWMutex
+	overrides map[string]map[string]string // by topic, of all topics that were read, those without overrides too
+	effective map[string]*configs.Topic    // the same, with the broker's defaults
+	defaults  *configs.Topic
+}
+
+// defaultEntity is the name of the entity whose settings hold for all others.
+const defaultEntity = "<default>"
+
+func newDynamic(ctx context.Context, c *configs.Config, client *zk.Client, id int32, logger *logrus.Entry) *dynamic {
+	d := &dynamic{ctx: ctx, config: c, zk: client, id: id, logger: logger, overrides: map[string]map[string]string{}, effective: map[string]*configs.Topic{}, defaults: c.Topic(nil)}
+	c.Subscribe(func(_, _ *configs.Broker) { d.rebase() })
+	return d
+}
+
+// loadBroker reads the dynamic configs of brokers, before anything is built from the configuration.
+func (d *dynamic) loadBroker(ctx context.Context) error {
+	for _, entity := range []string{defaultEntity, strconv.Itoa(int(d.id))} {
+		if err := d.applyBroker(ctx, entity); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadTopics reads the overrides of all topics.
+func (d *dynamic) loadTopics(ctx context.Context) error {
+	topics, err := d.zk.Topics(ctx)
+	if err != nil {
+		return fmt.Errorf("list topics: %w", err)
+	}
+	all, err := d.zk.Configs(ctx, zk.EntityTopics, topics)
+	if err != nil {
+		return fmt.Errorf("read topic configs: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for t, o := range all {
+		d.setTopicLocked(t, o)
+	}
+	return nil
+}
+
+// Topic is the configuration of a topic; the broker's defaults for one that this broker does not know.
+func (d *dynamic) Topic(topic string) *configs.Topic {
+	d.mu.RLock()
+	t, ok := d.effective[topic]
+	if !ok {
+		t = d.defaults
+	}
+	d.mu.RUnlock()
+	return t
+}
+
+// HostedTopic is Topic for topics of which this broker holds partitions. A topic that is not known yet is read from ZooKeeper: there is no
+// notification for the configs with which it was created.
+func (d *dynamic) HostedTopic(topic string) *configs.Topic {
+	d.mu.RLock()
+	t, ok := d.effective[topic]
+	d.mu.RUnlock()
+	if ok {
+		return t
+	}
+	o, err := d.zk.Config(d.ctx, zk.EntityTopics, topic)
+	if err != nil {
+		d.logger.WithError(err).WithField("topic", topic).Warn("could not read the configs of a new topic; the defaults hold until they change")
+		return d.Topic(topic)
+	}
+	d.mu.Lock()
+	d.setTopicLocked(topic, o)
+	d.mu.Unlock()
+	return d.Topic(topic)
+}
+
+// Overrides are the overrides of a topic, nil if it has none or is not known. They must not be changed.
+func (d *dynamic) Overrides(topic string) map[string]string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.overrides[topic]
+}
+
+func (d *dynamic) setTopicLocked(topic string, overrides map[string]string) {
+	d.overrides[topic] = overrides
+	d.effective[topic] = d.config.Topic(overrides)
+}
+
+// rebase recomputes all topics after the broker's own settings have changed.
+func (d *dynamic) rebase() {
+	d.mu.Lock()
+	d.defaults = d.config.Topic(nil)
+	for t, o := range d.overrides {
+		d.effective[t] = d.config.Topic(o)
+	}
+	d.mu.Unlock()
+	if d.logs != nil {
+		if err := d.logs.UpdateDefaults(); err != nil {
+			d.logger.WithError(err).Error("could not apply the changed defaults to all logs")
+		}
+	}
+}
+
+// apply carries out one config change notification.
+func (d *dynamic) apply(ctx context.Context, ch zk.ConfigChange) error {
+	switch ch.Type {
+	case zk.EntityTopics:
+		return d.applyTopic(ctx, ch.Entity)
+	case zk.EntityBrokers:
+		if ch.Entity != defaultEntity && ch.Entity != strconv.Itoa(int(d.id)) {
+			return nil
+		}
+		return d.applyBroker(ctx, ch.Entity)
+	}
+	return nil // quotas and credentials: read by those that enforce them
+}
+
+// applyAll reads everything again, as after a lost session.
+func (d *dynamic) applyAll(ctx context.Context) error {
+	if err := d.loadBroker(ctx); err != nil {
+		return err
+	}
+	topics, err := d.zk.ConfigEntities(ctx, zk.EntityTopics)
+	if err != nil {
+		return fmt.Errorf("list topic configs: %w", err)
+	}
+	all, err := d.zk.Configs(ctx, zk.EntityTopics, topics)
+	if err != nil {
+		return fmt.Errorf("read topic configs: %w", err)
+	}
+	for t, o := range all {
+		if !maps.Equal(o, d.Overrides(t)) {
+			if err := d.changeTopic(t, o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *dynamic) applyTopic(ctx context.Context, topic string) error {
+	o, err := d.zk.Config(ctx, zk.EntityTopics, topic)
+	if err != nil {
+		return fmt.Errorf("read the configs of topic %s: %w", topic, err)
+	}
+	return d.changeTopic(topic, o)
+}
+
+func (d *dynamic) changeTopic(topic string, overrides map[string]string) error {
+	d.mu.Lock()
+	d.setTopicLocked(topic, overrides)
+	d.mu.Unlock()
+	d.logger.WithFields(logrus.Fields{"topic": topic, "overrides": len(overrides)}).Debug("topic configs changed")
+	var err error
+	if d.logs != nil {
+		err = d.logs.UpdateTopicConfig(topic, d.Topic(topic))
+	}
+	if d.onTopic != nil {
+		d.onTopic(topic, overrides)
+	}
+	return err
+}
+
+// forget drops what is known of deleted topics: they may come back with other configs.
+func (d *dynamic) forget(topics ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range topics {
+		delete(d.overrides, t)
+		delete(d.effective, t)
+	}
+}
+
+func (d *dynamic) applyBroker(ctx context.Context, entity string) error {
+	settings, err := d.zk.Config(ctx, zk.EntityBrokers, entity)
+	if err != nil {
+		return fmt.Errorf("read the dynamic configs of broker %s: %w", entity, err)
+	}
+	if entity == defaultEntity {
+		err = d.config.SetDynamicDefault(settings)
+	} else {
+		err = d.config.SetDynamicBroker(settings)
+	}
+	if err != nil { // Kafka keeps the valid ones and logs the rest
+		d.logger.WithError(err).WithField("broker", entity).Error("some dynamic configs in ZooKeeper are not valid and are left out")
+	}
+	return nil
+}

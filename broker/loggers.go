@@ -1,0 +1,126 @@
+package broker
+
+import (
+	"maps"
+	"strings"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+)
+
+// loggers are the broker's loggers by Kafka's names. Each has a level of its own or that of the nearest named parent (kafka.log for
+// kafka.log.LogManager), at last that of root. kafka-configs --entity-type broker-loggers shows and changes them.
+type loggers struct {
+	base *logrus.Logger
+
+	mu     sync.Mutex
+	named  map[string]*logrus.Logger
+	levels map[string]logrus.Level // those set, "root" always
+}
+
+// rootLogger is what Kafka calls the logger above all others.
+const rootLogger = "root"
+
+// kafkaLevels are Kafka's level names in logrus's.
+var kafkaLevels = [...]struct {
+	name  string
+	level logrus.Level
+}{
+	{"FATAL", logrus.FatalLevel}, {"ERROR", logrus.ErrorLevel}, {"WARN", logrus.WarnLevel}, {"INFO", logrus.InfoLevel}, {"DEBUG", logrus.DebugLevel}, {"TRACE", logrus.TraceLevel},
+}
+
+func newLoggers(base *logrus.Logger) *loggers {
+	return &loggers{base: base, named: map[string]*logrus.Logger{}, levels: map[string]logrus.Level{rootLogger: base.GetLevel()}}
+}
+
+// entry is a logger with a name; all of one name share a level.
+func (l *loggers) entry(name string) *logrus.Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, ok := l.named[name]
+	if !ok {
+		n = &logrus.Logger{Out: l.base.Out, Hooks: l.base.Hooks, Formatter: l.base.Formatter, ReportCaller: l.base.ReportCaller, ExitFunc: l.base.ExitFunc}
+		n.SetLevel(l.levelLocked(name))
+		l.named[name] = n
+	}
+	return n.WithField("logger", name)
+}
+
+func (l *loggers) levelLocked(name string) logrus.Level {
+	for {
+		if level, ok := l.levels[name]; ok {
+			return level
+		}
+		i := strings.LastIndexByte(name, '.')
+		if i < 0 {
+			return l.levels[rootLogger]
+		}
+		name = name[:i]
+	}
+}
+
+// Levels lists the effective levels by name, root included.
+func (l *loggers) Levels() map[string]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := map[string]string{rootLogger: levelName(l.levels[rootLogger])}
+	for name := range l.levels {
+		out[name] = levelName(l.levelLocked(name))
+	}
+	for name := range l.named {
+		out[name] = levelName(l.levelLocked(name))
+	}
+	return out
+}
+
+// SetLevel changes a logger's level; "" removes its own. ok is false when there is no such logger or level.
+func (l *loggers) SetLevel(name, level string) (ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.named[name]; !known && name != rootLogger && !l.isParentLocked(name) {
+		return false
+	}
+	if level == "" {
+		if name == rootLogger {
+			return false
+		}
+		delete(l.levels, name)
+	} else {
+		v, valid := levelOf(level)
+		if !valid {
+			return false
+		}
+		l.levels[name] = v
+	}
+	for n, logger := range maps.All(l.named) {
+		logger.SetLevel(l.levelLocked(n))
+	}
+	return true
+}
+
+func (l *loggers) isParentLocked(name string) bool {
+	for n := range l.named {
+		if strings.HasPrefix(n, name+".") {
+			return true
+		}
+	}
+	return false
+}
+
+func levelName(v logrus.Level) string {
+	for _, k := range kafkaLevels {
+		if k.level == v {
+			return k.name
+		}
+	}
+	return "FATAL"
+}
+
+func levelOf(name string) (logrus.Level, bool) {
+	for _, k := range kafkaLevels {
+		if k.name == name {
+			return k.level, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,54 @@
+// Package broker assembles a broker from its parts: it starts them in Kafka's order, wires them together, and stops them in
+// reverse. It decides nothing itself. A Broker has no state outside itself: many may run in one process.
+package broker
+
+import (
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/configs"
+	"momus/storage/vfs"
+)
+
+// Options make a Broker.
+type Options struct {
+	Config *configs.Config
+	Logger *logrus.Logger
+	// HTTPAddr is where /metrics and /healthz are served, "" for nowhere.
+	HTTPAddr string
+	// FS holds the log directories; nil is the operating system's.
+	FS vfs.FS
+	// Now is the clock of logs and coordinators; nil is time.Now.
+	Now func() time.Time
+}
+
+// State is a broker's state, with Kafka's numbers (kafka.server:type=KafkaServer,name=BrokerState).
+type State int32
+
+// The states.
+const (
+	NotRunning                    State = 0
+	Starting                      State = 1
+	RecoveringFromUncleanShutdown State = 2
+	RunningAsBroker               State = 3
+	PendingControlledShutdown     State = 6
+	ShuttingDown                  State = 7
+)
+
+// String is Kafka's name of the state.
+func (s State) String() string {
+	switch s {
+	case Starting:
+		return "Starting"
+	case RecoveringFromUncleanShutdown:
+		return "RecoveringFromUncleanShutdown"
+	case RunningAsBroker:
+		return "RunningAsBroker"
+	case PendingControlledShutdown:
+		return "PendingControlledShutdown"
+	case ShuttingDown:
+		return "BrokerShuttingDown"
+	}
+	return "NotRunning"
+}

@@ -108,10 +108,7 @@ func (c *Coordinator) OnPartitionsDeleted(partitions []model.TopicPartition) {
 	if len(partitions) == 0 {
 		return
 	}
-	serving, _ := c.shards.Partitions()
-	for _, p := range serving {
-		c.shards.Cast(p, partitionsDeleted(slices.Clone(partitions)))
-	}
+	c.shards.CastAll(partitionsDeleted(slices.Clone(partitions)))
 }
 
 // OnTransactionCompleted applies (commit) or drops (abort) the offsets that a producer's transaction committed in an offsets

@@ -140,6 +140,15 @@ func (r *Runtime) Cast(partition int32, ev any) bool {
 	return l != nil && l.post(message{ev: ev})
 }
 
+// CastAll gives an event to the machine of every led partition, those that are loading included, without waiting.
+func (r *Runtime) CastAll(ev any) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, l := range r.loops {
+		l.post(message{ev: ev})
+	}
+}
+
 // Partitions lists the partitions that serve, in no order, and tells whether others are loading.
 func (r *Runtime) Partitions() (serving []int32, loading bool) {
 	r.mu.RLock()

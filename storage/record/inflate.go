@@ -180,7 +180,7 @@ func (f *inflater) chunkGzip() (err error) {
 }
 
 // chunkZstd decodes a payload of up to zstdAllLimit in one go, which saves the copy out of the history that streaming needs
-// (BenchmarkValidate: 16 KB batches 15 % faster), and streams a larger one, which needs only its window.
+// (BenchmarkValidate/zstd: 8 % less CPU), and streams a larger one, which needs only its window.
 func (f *inflater) chunkZstd() error {
 	if !f.started {
 		f.started = true

@@ -146,6 +146,12 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	})
 	b.producers = txn.NewProducerIDs(producerIDBlocks{b.zk, b.id})
 	b.control = controller.New(b.controllerOptions())
+	b.dynamic.onTopic = b.control.TopicConfigChanged
+	b.config.Subscribe(func(old, new *configs.Broker) {
+		if new.UncleanLeaderElectionEnable && !old.UncleanLeaderElectionEnable {
+			b.control.UncleanElectionEnabled()
+		}
+	})
 	if err := b.listen(handler.New(b.handlerEnv())); err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ func rows() []api {
 		{key: protocol.LeaderAndIsr, serve: leaderAndISR, access: clusterAction, throttle: exempt},
 		{key: protocol.StopReplica, serve: stopReplica, access: clusterAction, throttle: exempt},
 		{key: protocol.UpdateMetadata, serve: updateMetadata, access: clusterAction, throttle: exempt},
+		{key: protocol.ControlledShutdown, serve: controlledShutdown, access: clusterAction, throttle: exempt},
 		{key: protocol.OffsetCommit, serve: offsetCommit},
 		{key: protocol.OffsetFetch, serve: offsetFetch},
 		{key: protocol.FindCoordinator, serve: findCoordinator},

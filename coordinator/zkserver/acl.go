@@ -63,8 +63,15 @@ func idMatches(id ID, expr string) bool {
 	return false
 }
 
+// maxACL bounds the entries of one ACL and the IDs of one connection. ZooKeeper has no bound but jute.maxbuffer, and so
+// could be made to multiply the one by the other.
+const maxACL = 1000
+
 // fixupACL validates the ACL of a request and replaces the scheme auth by who the client has authenticated as.
 func fixupACL(acl []ACL, ids []ID) ([]ACL, bool) {
+	if len(acl) > maxACL {
+		return nil, false
+	}
 	var fixed, added []ACL
 	for i, a := range acl {
 		if slices.Contains(acl[:i], a) {
@@ -98,7 +105,7 @@ func fixupACL(acl []ACL, ids []ID) ([]ACL, bool) {
 		fixed = append(fixed, a)
 	}
 	fixed = append(fixed, added...)
-	return fixed, len(fixed) > 0
+	return fixed, len(fixed) > 0 && len(fixed) <= maxACL
 }
 
 // digestID is the ID of "user:password": the user and base64(sha1("user:password")).

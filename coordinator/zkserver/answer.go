@@ -256,7 +256,7 @@ func (c *core) authenticate(cl *client, xid int32, d *decoder) bool {
 	}
 	code := codeOK
 	switch {
-	case scheme == "digest" && auth != nil:
+	case scheme == "digest" && auth != nil && len(cl.auth) < maxACL:
 		cl.addAuth(digestID(auth))
 	case scheme == "ip":
 		// The client has its address as an ID from the start.

@@ -12,6 +12,7 @@ type client struct {
 	connect     connectRequest
 	lastPending *pending // the transaction that later requests of this client come after; nil when there is none
 	waiting     int      // requests not yet answered
+	deferred    int      // of these, reads that wait for a transaction
 	stats       clientStats
 }
 
@@ -24,6 +25,7 @@ type pending struct {
 	op       opcode
 	codes    []Code // of the parts of a multi that failed
 	received instant
+	size     int       // bytes of the request
 	after    []request // reads that came later from the same clients, and syncs
 	done     bool      // applied; only then the rest may be forgotten
 }
@@ -52,6 +54,7 @@ type core struct {
 	overlay  overlay
 	sessions *sessionTable
 	queue    []*pending // in the order of their zxids
+	queued   int        // bytes of the requests in queue
 	lastZxid int64      // given out
 
 	minTimeoutMs, maxTimeoutMs int32
@@ -176,6 +179,7 @@ func (c *core) request(now instant, cl *client, frame []byte) bool {
 	if cl.session == nil || !c.sessions.touch(cl.session, now) {
 		return true // the session is over: ZooKeeper drops the request, and the connection is about to be closed
 	}
+	before := len(c.queue)
 	switch op {
 	case opCreate, opCreate2, opDelete, opSetData, opSetACL, opCheck:
 		c.write(now, cl, xid, op, &d)
@@ -191,6 +195,10 @@ func (c *core) request(now instant, cl *client, frame []byte) bool {
 	default:
 		c.read(request{client: cl, xid: xid, op: op, body: d.b, received: now})
 	}
+	for _, p := range c.queue[before:] {
+		p.size = len(frame)
+		c.queued += p.size
+	}
 	return true
 }
 
@@ -198,6 +206,7 @@ func (c *core) request(now instant, cl *client, frame []byte) bool {
 func (c *core) read(r request) {
 	r.client.waiting++
 	if p := r.client.lastPending; p != nil && !p.done {
+		r.client.deferred++
 		r.body = bytes.Clone(r.body)
 		p.after = append(p.after, r)
 		return
@@ -296,8 +305,10 @@ func (c *core) logged(now instant, n int) {
 		}
 		p.done = true
 		for _, r := range p.after {
+			r.client.deferred--
 			c.answerRead(now, r)
 		}
+		c.queued -= p.size
 		p.txn, p.records, p.after = nil, nil, nil // a client may still point to p
 	}
 	c.queue = slices.Delete(c.queue, 0, n)

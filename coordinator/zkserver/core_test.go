@@ -1,9 +1,15 @@
 package zkserver
 
 import (
+	"bufio"
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -302,5 +308,98 @@ func TestDecoderBoundsAllocation(t *testing.T) {
 	})
 	if allocated > 8 {
 		t.Errorf("%v allocations", allocated)
+	}
+}
+
+// A log that cannot be written ends the server, and nothing that is not in it is acknowledged.
+func TestServerStopsWhenItsLogFails(t *testing.T) {
+	s, err := New(Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.store.file.Close()
+	done := make(chan error, 1)
+	go func() { done <- s.Run(t.Context()) }()
+	nc, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	nc.Write(append([]byte{0, 0, 0, 44}, make([]byte, 44)...))
+	if n, err := nc.Read(make([]byte, 1)); err == nil {
+		t.Errorf("answered with %d bytes", n)
+	}
+	if err := <-done; !errors.Is(err, os.ErrClosed) {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// What one connection can make wait is bounded, and all of it is answered in the end.
+func TestFloodIsHeldBack(t *testing.T) {
+	s, err := New(Options{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	nc, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	e := newFrame(44)
+	e.b = append(e.b, make([]byte, 44)...)
+	nc.Write(e.endFrame())
+	const requests = 3000
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		for i := range requests {
+			e := newFrame(64)
+			e.int32(int32(i))
+			if i%3 == 0 {
+				e.int32(int32(opSetData))
+				e.string("/")
+				e.bytes(make([]byte, 10_000))
+				e.int32(-1)
+			} else {
+				e.int32(int32(opGetData))
+				read("/", false)(&e)
+			}
+			if _, err := nc.Write(e.endFrame()); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	r := bufio.NewReader(nc)
+	for i := range requests + 1 {
+		var length [4]byte
+		if _, err := io.ReadFull(r, length[:]); err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, binary.BigEndian.Uint32(length[:]))
+		if _, err := io.ReadFull(r, b); err != nil {
+			t.Fatal(err)
+		}
+		if xid := binary.BigEndian.Uint32(b); i > 0 && xid != uint32(i-1) {
+			t.Fatalf("answer %d has xid %d", i, xid)
+		}
+	}
+	<-sent
+	s.mu.Lock()
+	if c := s.mu.core; c.queued != 0 || len(c.queue) != 0 {
+		t.Errorf("%d bytes, %d requests are left", c.queued, len(c.queue))
+	}
+	for cl := range s.mu.conns {
+		if cl.waiting != 0 || cl.deferred != 0 {
+			t.Errorf("waiting %d, deferred %d", cl.waiting, cl.deferred)
+		}
+	}
+	s.mu.Unlock()
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -215,19 +215,30 @@ func (s *Server) deliverLocked() {
 
 // Bounds of what may wait in memory. A connection that reaches one is not read from until there is room again.
 const (
-	maxWaiting  = 1000    // requests of one connection without an answer (ZooKeeper's globalOutstandingLimit)
-	maxUnlogged = 10_000  // transactions on their way to the log
-	maxUnsent   = 4 << 20 // bytes of one connection's answers
+	maxWaiting     = 1000     // requests of one connection without an answer (ZooKeeper's globalOutstandingLimit)
+	maxDeferred    = 64       // of these, reads that wait for a write: their answers may be large, and come all at once
+	maxQueued      = 10_000   // transactions on their way to the log
+	maxQueuedBytes = 32 << 20 // and the requests that they come from
+	maxUnsent      = 4 << 20  // bytes of one connection's answers
 )
 
-// connect and request hand a frame to the core, and wait while there is too much under way. They return false when
-// the connection has to end.
+// waitForRoomLocked waits while there is too much under way. It returns false when the server stops.
+func (s *Server) waitForRoomLocked(c *conn) bool {
+	core := s.mu.core
+	for !s.mu.stopping && (c.client.waiting >= maxWaiting || c.client.deferred >= maxDeferred ||
+		len(core.queue) >= maxQueued || core.queued >= maxQueuedBytes) {
+		s.mu.progress.Wait()
+	}
+	return !s.mu.stopping
+}
+
+// connect hands the first frame of a connection to the core. It returns false when the connection has to end.
 func (s *Server) connect(c *conn, r connectRequest) bool {
 	var secret [16]byte
 	rand.Read(secret[:])
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.stopping {
+	if !s.waitForRoomLocked(c) {
 		return false
 	}
 	s.mu.core.connected(s.now(), &c.client, r, secret)
@@ -235,13 +246,11 @@ func (s *Server) connect(c *conn, r connectRequest) bool {
 	return true
 }
 
+// request hands any later frame to the core.
 func (s *Server) request(c *conn, frame []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !s.mu.stopping && (c.client.waiting >= maxWaiting || len(s.mu.core.queue) >= maxUnlogged) {
-		s.mu.progress.Wait()
-	}
-	if s.mu.stopping {
+	if !s.waitForRoomLocked(c) {
 		return false
 	}
 	ok := s.mu.core.request(s.now(), &c.client, frame)

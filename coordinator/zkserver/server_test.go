@@ -1,6 +1,7 @@
 package zkserver_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -380,6 +382,87 @@ func TestAcknowledgedWritesAreInACopyOfTheDirectory(t *testing.T) {
 	}
 	c.Close()
 	stop()
+}
+
+// crashDir makes the test binary a server, for the test below to kill.
+const crashDir = "MOMUS_ZKSERVER_CRASH_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDir); dir != "" {
+		s, err := zkserver.New(zkserver.Options{Dir: dir, SnapshotBytes: 16 << 10})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println(s.Addr())
+		if err := s.Run(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// A server is killed under load, again and again; what was acknowledged is there, and nothing is there twice.
+func TestKilledServerHasWhatItAcknowledged(t *testing.T) {
+	dir := t.TempDir()
+	acknowledged := make(map[string]bool)
+	for round := range 4 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), crashDir+"="+dir)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		addr, err := bufio.NewReader(out).ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, _ := connect(t, strings.TrimSpace(addr), 10*time.Second)
+		names, _, err := c.Children("/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		have := make(map[string]bool)
+		for _, name := range names {
+			have["/"+name] = true
+		}
+		for path := range acknowledged {
+			if !have[path] {
+				t.Errorf("round %d: %s was acknowledged and is gone", round, path)
+			}
+		}
+		results := make(chan string)
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for {
+					path, err := c.Create("/n-", []byte("x"), zk.FlagSequence, zk.WorldACL(zk.PermAll))
+					if err != nil {
+						return
+					}
+					results <- path
+				}
+			})
+		}
+		go func() { wg.Wait(); close(results) }()
+		count := 0
+		for path := range results {
+			if acknowledged[path] {
+				t.Errorf("%s was made twice", path)
+			}
+			acknowledged[path] = true
+			if count++; count == 300 {
+				cmd.Process.Kill()
+				cmd.Wait()
+				c.Close()
+			}
+		}
+	}
 }
 
 func TestNoSecondServerOnADirectory(t *testing.T) {

@@ -186,8 +186,10 @@ func (s *store) replayLog(base int64, last bool, c *core) error {
 		if err := f.Truncate(max(good, 0)); err != nil {
 			return err
 		}
-		if err := f.Sync(); err != nil {
-			return err
+		if !s.noSync {
+			if err := f.Sync(); err != nil {
+				return err
+			}
 		}
 	}
 	if good == 0 { // even the header was torn
@@ -373,7 +375,10 @@ func (s *store) purge() error {
 func (s *store) close() error {
 	var errs []error
 	if s.file != nil {
-		errs = append(errs, s.file.Sync(), s.file.Close())
+		if !s.noSync {
+			errs = append(errs, s.file.Sync())
+		}
+		errs = append(errs, s.file.Close())
 		s.file = nil
 	}
 	return errors.Join(append(errs, s.unlock())...)

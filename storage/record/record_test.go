@@ -488,3 +488,31 @@ func TestForEachStopsAtTheCallbacksError(t *testing.T) {
 		}
 	}
 }
+
+func TestDecoderIsSharedByGoroutines(t *testing.T) {
+	d := NewDecoder(0)
+	errs := make(chan error)
+	for c := None; c <= Zstd; c++ {
+		for range 2 {
+			go func() {
+				b, n := Batch(testBatch(c, Magic2, 50)), 0
+				for range 20 {
+					if err := b.ForEach(d, func(r *Record) error { n++; return nil }); err != nil {
+						errs <- err
+						return
+					}
+				}
+				if n != 1000 {
+					errs <- fmt.Errorf("%s: %d records", c, n)
+					return
+				}
+				errs <- nil
+			}()
+		}
+	}
+	for range 10 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -65,8 +65,8 @@ func (p *Partition) truncateFollower(epoch int32, offset int64, restart bool) (i
 		case l == nil:
 		case restart:
 			err = p.m.logs.TruncateFullyAndStartAt(l, offset)
-		case offset < l.LogEndOffset():
-			p.m.logger.WithField("dir", l.Dir()).WithField("offset", offset).WithField("log_end", l.LogEndOffset()).Info("truncating log")
+		default:
+			// Also at the log end: an epoch that began there without data, when this replica led, has to go.
 			err = p.m.logs.TruncateTo(l, offset)
 		}
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 
 // staticRefused tells whether a request carries a group.instance.id that the inter.broker.protocol.version does not allow yet (KIP-345).
 func (e *Env) staticRefused(instanceID *string) bool {
-	return instanceID != nil && !group.StaticMembersAllowed(e.Config().InterBrokerProtocolVersion)
+	return instanceID != nil && !group.StaticMembersAllowed(e.Config())
 }
 
 // topicPartitionError is what keeps a request from a partition: TOPIC_AUTHORIZATION_FAILED without the right, so that missing topics

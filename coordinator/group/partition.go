@@ -74,7 +74,7 @@ func (p *Partition) begin(now time.Time) {
 	}
 	if cfg := p.config(); cfg != p.cfg {
 		p.cfg = cfg
-		p.formats = formatsFor(parseInterBroker(cfg.InterBrokerProtocolVersion))
+		p.formats = formatsFor(cfg.InterBrokerVersion())
 	}
 	p.now, p.nowMs = now.Sub(p.origin), now.UnixMilli()
 	clear(p.effects)

@@ -64,7 +64,7 @@ func (s *Server) fourLetterWord(word string) (answer string, ok bool) {
 		b.WriteString("Server stats reset.\n")
 	case "crst":
 		for _, c := range s.mu.conns {
-			c.client.stats = clientStats{establishedMs: c.client.stats.establishedMs}
+			c.client.stats = clientStats{establishedMs: c.client.stats.establishedMs, lastXid: -1}
 		}
 		b.WriteString("Connection stats reset.\n")
 	default:

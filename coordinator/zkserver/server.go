@@ -182,7 +182,7 @@ func (s *Server) register(c *conn) bool {
 	}
 	s.mu.perHost[c.host]++
 	s.mu.conns[&c.client] = c
-	c.client.stats.establishedMs = s.now().wallMs
+	c.client.stats = clientStats{establishedMs: s.now().wallMs, lastXid: -1}
 	return true
 }
 

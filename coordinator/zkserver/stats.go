@@ -37,7 +37,7 @@ type clientStats struct {
 	lastLatencyMs  int64
 	lastZxid       int64
 	lastOp         string
-	lastXid        int32
+	lastXid        int32 // -1 before the first
 }
 
 func (c *core) countReceived(cl *client) {
@@ -54,6 +54,8 @@ func (c *core) answered(cl *client, now, received instant, op opcode, xid int32)
 	s.lastLatencyMs = ms
 	s.lastResponseMs = now.wallMs
 	s.lastOp = op.lastOp()
-	s.lastXid = xid
+	if xid >= 0 { // not those of pings and setWatches
+		s.lastXid = xid
+	}
 	s.lastZxid = c.tree.lastZxid
 }

@@ -191,7 +191,8 @@ func decodeOperation(d *decoder, op opcode) (operation, error) {
 	return o, d.err
 }
 
-// decodeMulti decodes the parts of a multi: create, delete, setData, check and, as 3.5 has it, create2.
+// decodeMulti decodes the parts of a multi: create, delete, setData and check. A create2 is a create there: 3.5 answers
+// it without a stat.
 func decodeMulti(d *decoder) ([]operation, error) {
 	var ops []operation
 	for {
@@ -205,7 +206,9 @@ func decodeMulti(d *decoder) ([]operation, error) {
 			return ops, nil
 		}
 		switch typ {
-		case opCreate, opCreate2, opDelete, opSetData, opCheck:
+		case opCreate, opDelete, opSetData, opCheck:
+		case opCreate2:
+			typ = opCreate
 		default:
 			return nil, errMarshalling
 		}

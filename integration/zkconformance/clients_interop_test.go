@@ -73,7 +73,7 @@ func TestZkCliWorks(t *testing.T) {
 }
 
 func TestGoZookeeperSeesTheSameTree(t *testing.T) {
-	real, ours := startReal(t), ""
+	real, ours := startReal(t, "zookeeper"), ""
 	ours, _ = startOurs(t, zkserver.Options{})
 	var seen [2]string
 	for i, addr := range []string{real, ours} {

@@ -14,7 +14,11 @@ import (
 	"momus/coordinator/zkserver"
 )
 
-const golden = "testdata/zookeeper-3.4.14.txt"
+// What the real servers answered to the scripts.
+const (
+	golden   = "testdata/zookeeper-3.4.14.txt"
+	golden35 = "testdata/zookeeper-3.5.7.txt"
+)
 
 // tick is what both servers use.
 const tick = time.Second
@@ -48,8 +52,8 @@ func startOurs(t *testing.T, o zkserver.Options) (addr string, stop func()) {
 	return s.Addr().String(), stop
 }
 
-// transcript runs all scenarios against one server.
-func transcript(t *testing.T, addr string) string {
+// transcript runs scenarios against one server.
+func transcript(t *testing.T, addr string, scenarios []scenario) string {
 	t.Helper()
 	var b strings.Builder
 	for _, sc := range scenarios {
@@ -61,14 +65,19 @@ func transcript(t *testing.T, addr string) string {
 }
 
 func TestEmbeddedServerAnswersAsRecorded(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	want, err := os.ReadFile(filepath.FromSlash(golden))
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	addr, _ := startOurs(t, zkserver.Options{NoSync: true})
+	compare(t, recorded(t, golden), transcript(t, addr, scenarios))
+	compare(t, recorded(t, golden35), transcript(t, addr, scenarios35))
+}
+
+func recorded(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.FromSlash(file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr, stop := startOurs(t, zkserver.Options{NoSync: true})
-	compare(t, string(want), transcript(t, addr))
-	stop()
+	return string(b)
 }
 
 // compare reports where two transcripts part, with what led there.

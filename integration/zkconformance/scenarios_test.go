@@ -407,6 +407,45 @@ var scenarios = []scenario{
 	}},
 }
 
+// scenarios35 are the requests of 3.5 that clients of a single node use; 3.4 does not know them.
+var scenarios35 = []scenario{
+	{"create2", func(s *script) {
+		s.open("A")
+		s.call("A", "create2", opCreate2, buf(nil).str("/c2").bytes([]byte("abc")).acl(open()).i32(0))
+		s.call("A", "create2", opCreate2, buf(nil).str("/c2").bytes([]byte("abc")).acl(open()).i32(0))
+		s.call("A", "create2 sequential", opCreate2, buf(nil).str("/c2/s-").bytes(nil).acl(open()).i32(sequential|ephemeral))
+		s.call("A", "create2 nowhere", opCreate2, buf(nil).str("/nowhere/c2").bytes(nil).acl(open()).i32(0))
+		s.call("A", "create2 cut short", opCreate2, buf(nil).str("/c2/x"))
+		s.multi("A", part{opCreate2, "create2", buf(nil).str("/c2/m").bytes([]byte("m")).acl(open()).i32(0)}, mkSet("/c2/m", nil, 0), mkCreate("/c2/n", nil, open(), 0))
+		s.multi("A", part{opCreate2, "create2", buf(nil).str("/c2/m").bytes([]byte("m")).acl(open()).i32(0)}, mkSet("/c2/m", nil, 0))
+		s.read("A", opGetChildren2, "/c2", false)
+		s.close("A")
+	}},
+	{"checkWatches and removeWatches", func(s *script) {
+		const check, remove = 17, 18
+		s.open("A")
+		s.create("A", "/rw", nil, open(), 0)
+		for _, op := range []int{check, remove} {
+			for typ := int32(1); typ <= 3; typ++ {
+				s.call("A", "no watch", op, buf(nil).str("/rw").i32(typ))
+			}
+		}
+		for typ := int32(1); typ <= 3; typ++ {
+			s.read("A", opGetData, "/rw", true)
+			s.read("A", opGetChildren, "/rw", true)
+			s.call("A", "check", check, buf(nil).str("/rw").i32(typ))
+			s.call("A", "check elsewhere", check, buf(nil).str("/rw/x").i32(typ))
+			s.call("A", "remove", remove, buf(nil).str("/rw").i32(typ))
+			s.call("A", "check again", check, buf(nil).str("/rw").i32(typ))
+			s.call("A", "remove again", remove, buf(nil).str("/rw").i32(typ))
+			s.set("A", "/rw", nil, -1)
+			s.create("A", "/rw/c", nil, open(), 0)
+			s.delete("A", "/rw/c", -1)
+		}
+		s.close("A")
+	}},
+}
+
 // Permissions used above.
 const (
 	permWrite  = 2

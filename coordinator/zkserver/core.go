@@ -282,14 +282,14 @@ func (c *core) enqueue(now instant, cl *client, xid int32, x *txn, stage *staged
 	return p
 }
 
-// tick ends the sessions whose time is over.
-func (c *core) tick(now instant) {
-	for _, s := range c.sessions.expired(now) {
-		if !s.closing {
-			c.stats.expired++
-			c.endSession(now, s, nil, 0)
-		}
+// tick ends the sessions whose time is over, and returns them.
+func (c *core) tick(now instant) []*session {
+	expired := slices.DeleteFunc(c.sessions.expired(now), func(s *session) bool { return s.closing })
+	for _, s := range expired {
+		c.stats.expired++
+		c.endSession(now, s, nil, 0)
 	}
+	return expired
 }
 
 // logged applies the first n transactions in the queue, which are durable now, and answers them.

@@ -271,9 +271,12 @@ func (s *Server) tick(ctx context.Context) {
 		}
 		s.mu.Lock()
 		now := s.now()
-		s.mu.core.tick(now)
+		expired := s.mu.core.tick(now)
 		s.deliverLocked()
 		s.mu.Unlock()
+		for _, e := range expired {
+			s.logger.WithField("session", fmt.Sprintf("%#x", e.id)).Info("session expired")
+		}
 		next := (now.elapsedMs/tickMs + 1) * tickMs
 		timer.Reset(time.Duration(next-now.elapsedMs) * time.Millisecond)
 	}

@@ -511,3 +511,72 @@ func BenchmarkCreate(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkOpen opens a directory with many nodes, as after a crash (log) and after a stop (snapshot).
+func BenchmarkOpen(b *testing.B) {
+	for _, nodes := range []int{0, 1000, 20_000} {
+		for _, clean := range []bool{false, true} {
+			b.Run(fmt.Sprintf("nodes=%d/clean=%v", nodes, clean), func(b *testing.B) {
+				o := zkserver.Options{Dir: b.TempDir(), NoSync: true}
+				serve := func(work func(c *zk.Conn)) {
+					s, err := zkserver.New(o)
+					if err != nil {
+						b.Fatal(err)
+					}
+					ctx, cancel := context.WithCancel(context.Background())
+					done := make(chan error, 1)
+					go func() { done <- s.Run(ctx) }()
+					c, _, err := zk.Connect([]string{s.Addr().String()}, 10*time.Second, zk.WithLogger(quiet{}))
+					if err != nil {
+						b.Fatal(err)
+					}
+					work(c)
+					c.Close()
+					if !clean { // what a crash would leave
+						logs, err := filepath.Glob(filepath.Join(o.Dir, "log.*"))
+						if err != nil {
+							b.Fatal(err)
+						}
+						copied := b.TempDir()
+						for _, log := range logs {
+							data, err := os.ReadFile(log)
+							if err != nil {
+								b.Fatal(err)
+							}
+							if err := os.WriteFile(filepath.Join(copied, filepath.Base(log)), data, 0o644); err != nil {
+								b.Fatal(err)
+							}
+						}
+						o.Dir = copied
+					}
+					cancel()
+					if err := <-done; err != nil {
+						b.Fatal(err)
+					}
+				}
+				serve(func(c *zk.Conn) {
+					var wg sync.WaitGroup
+					for w := range 20 {
+						wg.Go(func() {
+							for n := w; n < nodes; n += 20 {
+								if _, err := c.Create("/n", make([]byte, 80), zk.FlagSequence, zk.WorldACL(zk.PermAll)); err != nil {
+									b.Error(err)
+								}
+							}
+						})
+					}
+					wg.Wait()
+				})
+				for b.Loop() {
+					s, err := zkserver.New(o)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if err := s.Close(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -77,10 +77,12 @@ type testBroker struct {
 	config  *configs.Config
 	logs    *logdir.Manager
 	m       *Manager
+	serving atomic.Pointer[Manager] // m, for the other brokers
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 	down    atomic.Bool
-	settled sync.Map // topic → map[string]string of overrides
+	settled sync.Map          // topic → map[string]string of overrides
+	extra   map[string]string // broker settings of the next start
 }
 
 type testCluster struct {
@@ -131,10 +133,9 @@ func (b *testBroker) start() {
 	t := b.cluster.t
 	t.Helper()
 	var err error
-	b.config, err = configs.New(map[string]string{
-		"zookeeper.connect": "localhost:2181", "broker.id": fmt.Sprint(b.id), "log.dirs": "/data", "replica.fetch.backoff.ms": "100",
-		"log.flush.offset.checkpoint.interval.ms": "60000",
-	})
+	settings := map[string]string{"zookeeper.connect": "localhost:2181", "broker.id": fmt.Sprint(b.id), "log.dirs": "/data", "replica.fetch.backoff.ms": "100"}
+	maps.Copy(settings, b.extra)
+	b.config, err = configs.New(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,6 +164,7 @@ func (b *testBroker) start() {
 		Logger: quiet()})
 	var ctx context.Context
 	ctx, b.cancel = context.WithCancel(context.Background())
+	b.serving.Store(b.m)
 	b.down.Store(false)
 	b.done.Go(func() { b.m.Run(ctx) })
 	b.done.Go(func() { b.logs.Run(ctx) })
@@ -334,7 +336,7 @@ func (e *localEndpoint) Fetch(ctx context.Context, partitions []ReplicaFetch) ([
 	for i, p := range partitions {
 		parts[i] = FetchPartition{TP: p.TP, FetchOffset: p.Offset, LogStartOffset: p.LogStartOffset, MaxBytes: 1 << 20, CurrentLeaderEpoch: p.CurrentLeaderEpoch}
 	}
-	results := e.leader.m.Fetch(ctx, FetchParams{ReplicaID: e.me.id, MaxWait: 500 * time.Millisecond, MinBytes: 1, MaxBytes: 10 << 20, Version: 11}, parts)
+	results := e.leader.serving.Load().Fetch(ctx, FetchParams{ReplicaID: e.me.id, MaxWait: 500 * time.Millisecond, MinBytes: 1, MaxBytes: 10 << 20, Version: 11}, parts)
 	data := make([]ReplicaData, len(results))
 	for i := range results {
 		r := &results[i]
@@ -356,7 +358,7 @@ func (e *localEndpoint) EndOffsets(ctx context.Context, queries []EpochQuery) ([
 	answers := make([]EpochAnswer, len(queries))
 	for i, q := range queries {
 		a := &answers[i]
-		a.Epoch, a.EndOffset, a.Err = e.leader.m.OffsetForLeaderEpoch(q.TP, q.CurrentLeaderEpoch, q.LeaderEpoch)
+		a.Epoch, a.EndOffset, a.Err = e.leader.serving.Load().OffsetForLeaderEpoch(q.TP, q.CurrentLeaderEpoch, q.LeaderEpoch)
 	}
 	return answers, nil
 }
@@ -365,7 +367,7 @@ func (e *localEndpoint) Offset(ctx context.Context, tp model.TopicPartition, epo
 	if e.leader.down.Load() || e.me.down.Load() {
 		return 0, errDown
 	}
-	a, _, err := e.leader.m.ListOffset(ListOffsetQuery{TP: tp, Timestamp: timestamp, ReplicaID: e.me.id, CurrentLeaderEpoch: epoch})
+	a, _, err := e.leader.serving.Load().ListOffset(ListOffsetQuery{TP: tp, Timestamp: timestamp, ReplicaID: e.me.id, CurrentLeaderEpoch: epoch})
 	return a.Offset, err
 }
 

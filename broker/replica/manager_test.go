@@ -173,7 +173,10 @@ func TestAcksAllEndsWithTimeoutLostLeadershipOrTooFewReplicas(t *testing.T) {
 			t.Errorf("ISR in ZooKeeper: %v", s.ISR)
 		}
 		time.Sleep(10 * time.Second)
-		if !slices.Contains(c.zk.notified, tp0) {
+		c.zk.mu.Lock()
+		notified := slices.Contains(c.zk.notified, tp0)
+		c.zk.mu.Unlock()
+		if !notified {
 			t.Error("controller was not notified")
 		}
 		leader.settled.Store("t", map[string]string{"min.insync.replicas": "1"})
@@ -385,14 +388,26 @@ func TestPreferredReplica(t *testing.T) {
 		if r := b.consume(near, at(0)); r[0].PreferredReadReplica != -1 || len(values(t, &r[0], 0)) != 1 {
 			t.Errorf("without a selector: %+v", r[0])
 		}
-		b.config.SetDynamicBroker(nil)
-		sel := *b.config.Broker()
-		sel.ReplicaSelectorClass = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
-		b.m.opts.Config = b.config.Broker
-		p := b.m.Partition(tp0)
-		r := p.role.Load()
-		if id, ok := b.m.preferredReplica(p, r, "rack2", 0); ok || id != 0 {
-			t.Error("no selector is configured", id)
+		b.stop(true)
+		b.extra = map[string]string{"replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector"}
+		b.start()
+		c.lead(tp0, 1, 1, isr(1, 2), 1, 2)
+		time.Sleep(time.Second)
+		for _, tc := range []struct {
+			rack   string
+			offset int64
+			want   int32
+		}{
+			{"rack2", 0, 2}, {"rack1", 0, -1}, {"", 0, -1}, {"rack3", 0, -1}, {"rack2", 1, 2},
+		} {
+			r := b.consume(FetchParams{ClientRack: tc.rack}, at(tc.offset))
+			if r[0].PreferredReadReplica != tc.want || tc.want >= 0 && (r[0].Records.Len() != 0 || r[0].HighWatermark != 1) {
+				t.Errorf("%+v: %+v", tc, r[0])
+			}
+			r[0].Records.Release()
+		}
+		if r := c.brokers[2].consume(near, at(0)); r[0].Err != nil || !slices.Equal(values(t, &r[0], 0), []string{"a"}) {
+			t.Errorf("the follower does not serve: %+v", r[0])
 		}
 	})
 }

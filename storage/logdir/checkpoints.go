@@ -56,7 +56,7 @@ func (m *Manager) writeOffsets(d *dir, file string, offsets map[model.TopicParti
 		return false
 	}
 	if err := checkpoint.WriteOffsets(m.fs, filepath.Join(d.path, file), offsets); err != nil {
-		m.fail(d, explain(err))
+		m.fail(d, err)
 		return false
 	}
 	d.files.written[file] = offsets

@@ -419,7 +419,7 @@ func (m *Manager) describe() string {
 	var b strings.Builder
 	for _, d := range m.dirs {
 		if err := d.err(); err != nil {
-			fmt.Fprintf(&b, "\n  %s: %v", d.path, err)
+			fmt.Fprintf(&b, "\n  %s: %v", d.path, explain(err))
 		}
 	}
 	return b.String()

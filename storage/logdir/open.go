@@ -85,14 +85,14 @@ func (m *Manager) prepare() error {
 			continue
 		}
 		if err := m.fs.MkdirAll(d.path); err != nil {
-			m.fail(d, explain(err))
+			m.fail(d, err)
 			continue
 		}
 		if info, err := m.fs.Stat(d.path); err != nil || !info.IsDir() {
 			if err == nil {
 				err = fmt.Errorf("%s is a file, not a directory", d.path)
 			}
-			m.fail(d, explain(err))
+			m.fail(d, err)
 			continue
 		}
 		lock, err := m.fs.Lock(filepath.Join(d.path, checkpoint.LockFile))
@@ -101,7 +101,7 @@ func (m *Manager) prepare() error {
 			return fmt.Errorf("log.dirs: %s is in use by another broker (it holds the lock on %s): stop that broker, or give this one its own directory",
 				d.path, filepath.Join(d.path, checkpoint.LockFile))
 		case err != nil:
-			m.fail(d, explain(err))
+			m.fail(d, err)
 		default:
 			d.lock = lock
 		}
@@ -180,7 +180,7 @@ func (m *Manager) loadDir(ctx context.Context, d *dir) error {
 	ld := &loader{m: m, d: d}
 	var err error
 	if d.clean, err = checkpoint.HasCleanShutdown(m.fs, d.path); err != nil {
-		m.fail(d, explain(err))
+		m.fail(d, err)
 		return nil
 	}
 	read := func(file string) map[model.TopicPartition]int64 {
@@ -196,7 +196,7 @@ func (m *Manager) loadDir(ctx context.Context, d *dir) error {
 	d.files.highWatermarks = read(checkpoint.HighWatermarkFile)
 	entries, err := m.fs.ReadDir(d.path)
 	if err != nil {
-		m.fail(d, explain(err))
+		m.fail(d, err)
 		return nil
 	}
 	var names []string
@@ -231,11 +231,8 @@ func (m *Manager) loadDir(ctx context.Context, d *dir) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if !d.online() {
-		return nil
-	}
 	if err := checkpoint.RemoveCleanShutdown(m.fs, d.path); err != nil {
-		m.fail(d, explain(err))
+		m.fail(d, err)
 	}
 	return nil
 }
@@ -251,7 +248,7 @@ func (ld *loader) loadLog(name string, tp model.TopicPartition, k kind) error {
 	if err != nil {
 		err = fmt.Errorf("load %s: %w", path, err)
 		if isIOError(err) {
-			m.fail(d, explain(err))
+			m.fail(d, err)
 			return nil
 		}
 		return err

@@ -95,7 +95,7 @@ func (r *envReader) warn(variable, text string) {
 }
 
 // stock is the server.properties that Kafka ships, which wurstmeister and Bitnami start from; it differs from the built-in
-// defaults in what a single broker needs.
+// defaults in what a single broker needs. Its zookeeper.connect is left out: wurstmeister wants that variable.
 var stock = [...][2]string{
 	{"broker.id", "0"},
 	{"num.network.threads", "3"},
@@ -112,7 +112,6 @@ var stock = [...][2]string{
 	{"log.retention.hours", "168"},
 	{"log.segment.bytes", "1073741824"},
 	{"log.retention.check.interval.ms", "300000"},
-	{"zookeeper.connect", "localhost:2181"},
 	{"zookeeper.connection.timeout.ms", "18000"},
 	{"group.initial.rebalance.delay.ms", "0"},
 }

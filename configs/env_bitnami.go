@@ -51,6 +51,7 @@ func (r *envReader) bitnami() {
 	}
 	r.preset("auto.create.topics.enable", "true")
 	r.preset("log.dirs", "/bitnami/kafka/data")
+	r.preset("zookeeper.connect", "localhost:2181")
 	if _, ok := r.settings["broker.id"]; !ok {
 		r.preset("broker.id", "-1")
 	}

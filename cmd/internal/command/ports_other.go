@@ -1,0 +1,6 @@
+//go:build !linux
+
+package command
+
+// portHolder is only known on Linux.
+func portHolder(int) string { return "" }

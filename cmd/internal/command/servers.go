@@ -1,0 +1,52 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/configs"
+	"momus/coordinator/zkserver"
+)
+
+// Server is a broker: Run serves until ctx ends and then stops in an orderly way; Ready is closed when it serves.
+type Server interface {
+	Run(ctx context.Context) error
+	Ready() <-chan struct{}
+}
+
+// BrokerOptions is what a broker is made of.
+type BrokerOptions struct {
+	Config *configs.Config
+	Logger *logrus.Logger
+	// HTTPAddr is where /metrics and /healthz are served, "" for nowhere.
+	HTTPAddr string
+}
+
+// NewBroker makes a broker.
+type NewBroker func(BrokerOptions) (Server, error)
+
+// Coordination is a coordination server, see zkserver.Server.
+type Coordination interface {
+	Run(ctx context.Context) error
+	Addr() net.Addr
+}
+
+// NewCoordination makes a coordination server, which listens when it returns.
+type NewCoordination func(zkserver.Options) (Coordination, error)
+
+func (e *Env) newBroker(o BrokerOptions) (Server, error) {
+	if e.NewBroker != nil {
+		return e.NewBroker(o)
+	}
+	return nil, errors.New("the broker is not part of this program yet")
+}
+
+func (e *Env) newCoordination(o zkserver.Options) (Coordination, error) {
+	if e.NewCoordination != nil {
+		return e.NewCoordination(o)
+	}
+	return zkserver.New(o)
+}

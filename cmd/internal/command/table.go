@@ -1,0 +1,215 @@
+// Package command holds the commands of the momus program: one file a command, all listed in Table. A command gets everything it
+// touches in an Env, so that tests run commands side by side in one process. Commands that serve end when their context does.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/spf13/pflag"
+)
+
+// Env is what a command may use of the world.
+type Env struct {
+	Args           []string // the program's name and its arguments
+	Environ        []string // as os.Environ
+	Stdout, Stderr io.Writer
+	Version        string
+	// Exit ends the process at once; nil means os.Exit. It is used when a second signal asks to stop.
+	Exit func(code int)
+
+	// Starters of the servers; nil means the real ones.
+	NewBroker       NewBroker
+	NewCoordination NewCoordination
+}
+
+// Command is one entry of the table.
+type Command struct {
+	Name    string
+	Aliases []string
+	Args    string // the arguments in short, for usage
+	Help    string // one line
+	Run     func(ctx context.Context, e *Env, args []string) error
+}
+
+// Table lists the commands in the order in which help shows them.
+func Table() []Command {
+	return []Command{
+		{Name: "quickstart", Args: "[--brokers N] [--dir DIR] [--port 9092] [--zookeeper-port 2181] [--http-port 9404] [--fresh]",
+			Help: "start brokers and a coordination server in this process, to try things out", Run: runQuickstart},
+		{Name: "broker", Aliases: []string{"kafka-server-start", "kafka-server-start.sh"}, Args: "[FILE] [--override property=value]*",
+			Help: "start a broker with a server.properties or YAML file, the environment, or both", Run: runBroker},
+		{Name: "zookeeper", Aliases: []string{"zookeeper-server-start", "zookeeper-server-start.sh"}, Args: "[FILE] [--dir DIR] [--port 2181]",
+			Help: "start the coordination server alone", Run: runZooKeeper},
+		{Name: "healthcheck", Args: "[--url URL]", Help: "ask a running broker whether it serves; exit status 0 if it does", Run: runHealthcheck},
+		{Name: "version", Aliases: []string{"--version", "-v"}, Help: "print the version", Run: runVersion},
+		{Name: "help", Aliases: []string{"--help", "-h"}, Help: "print this", Run: runHelp},
+	}
+}
+
+// Exit is an error with the exit status that it stands for.
+type Exit struct {
+	Code int
+	Err  error // nil when there is nothing to say
+}
+
+func (e *Exit) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit status %d", e.Code)
+	}
+	return e.Err.Error()
+}
+
+// Unwrap gives the reason.
+func (e *Exit) Unwrap() error { return e.Err }
+
+// Main runs the command that e.Args select and returns the exit status. The first SIGINT, SIGTERM or SIGHUP stops it in an orderly
+// way, the second at once.
+func Main(e *Env) int {
+	if e.Exit == nil {
+		e.Exit = os.Exit
+	}
+	ctx, stop := withSignals(context.Background(), e)
+	defer stop()
+	return e.status(run(ctx, e))
+}
+
+func (e *Env) status(err error) int {
+	if err == nil {
+		return 0
+	}
+	code := 1
+	var exit *Exit
+	if errors.As(err, &exit) {
+		code, err = exit.Code, exit.Err
+	}
+	if err != nil {
+		fmt.Fprintln(e.Stderr, err)
+	}
+	return code
+}
+
+func run(ctx context.Context, e *Env) error {
+	name, args := "", e.Args
+	if len(args) > 0 {
+		name, args = strings.TrimSuffix(filepath.Base(args[0]), ".exe"), args[1:]
+	}
+	if c, ok := find(name); ok {
+		return c.Run(ctx, e, args)
+	}
+	if len(args) == 0 {
+		printHelp(e.Stderr)
+		return &Exit{Code: 1}
+	}
+	c, ok := find(args[0])
+	if !ok {
+		text := fmt.Sprintf("momus: there is no command %q", args[0])
+		if near := nearest(args[0]); near != "" {
+			text += "; did you mean " + near + "?"
+		}
+		return fmt.Errorf("%s\nmomus help lists the commands", text)
+	}
+	return c.Run(ctx, e, args[1:])
+}
+
+func find(name string) (Command, bool) {
+	for _, c := range Table() {
+		if c.Name == name || slices.Contains(c.Aliases, name) {
+			return c, true
+		}
+	}
+	return Command{}, false
+}
+
+func nearest(name string) string {
+	best, distance := "", 4
+	for _, c := range Table() {
+		if d := levenshtein.ComputeDistance(name, c.Name); d < distance {
+			best, distance = c.Name, d
+		}
+	}
+	return best
+}
+
+// withSignals cancels the context at the first signal and ends the process at the second.
+func withSignals(parent context.Context, e *Env) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 2) // two: one to stop, one to force
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	done := make(chan struct{})
+	finished := make(chan struct{})
+	go func() { // ended by stop
+		defer close(finished)
+		select {
+		case <-signals:
+			cancel()
+		case <-done:
+			return
+		}
+		select {
+		case <-signals:
+			fmt.Fprintln(e.Stderr, "stopped at once; the next start has to check the logs")
+			e.Exit(130)
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		<-finished
+		cancel()
+	}
+}
+
+// parse reads flags, which may stand before, between and after the other arguments. An unknown option and a misuse have the text of
+// Kafka's tools.
+func parse(e *Env, c string, flags *pflag.FlagSet, args []string) error {
+	flags.SetOutput(io.Discard)
+	flags.SortFlags = false
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		fmt.Fprint(e.Stdout, usage(c, flags))
+		return &Exit{Code: 0}
+	case err != nil:
+		text := err.Error()
+		if name, ok := strings.CutPrefix(text, "unknown flag: --"); ok {
+			text = name + " is not a recognized option"
+		}
+		return fmt.Errorf("%s\n%s", text, strings.TrimRight(usage(c, flags), "\n"))
+	}
+	return nil
+}
+
+func usage(name string, flags *pflag.FlagSet) string {
+	c, _ := find(name)
+	s := strings.TrimRight("USAGE: momus "+c.Name+" "+c.Args, " ") + "\n"
+	if flags != nil && flags.HasFlags() {
+		s += flags.FlagUsages()
+	}
+	return s
+}
+
+func runHelp(_ context.Context, e *Env, _ []string) error {
+	printHelp(e.Stdout)
+	return nil
+}
+
+func printHelp(w io.Writer) {
+	fmt.Fprintln(w, "momus is a broker for Apache Kafka 2.5's clients and tools.")
+	fmt.Fprintln(w)
+	for _, c := range Table() {
+		fmt.Fprintf(w, "  momus %-12s %s\n", c.Name, c.Help)
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, "momus COMMAND --help shows a command's options. Begin with: momus quickstart")
+}

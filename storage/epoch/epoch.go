@@ -66,11 +66,9 @@ func (c *Cache) Entries() []checkpoint.Epoch {
 	return c.entries
 }
 
-// replaceLocked writes the list, then keeps it. It is synced unless all that could be lost is one entry in place of another
-// or of none: a lone entry is written anew by the next leader.
+// replaceLocked writes the list, then keeps it.
 func (c *Cache) replaceLocked(entries []checkpoint.Epoch) error {
-	sync := len(entries) > 1 || len(c.entries) > 1
-	if err := checkpoint.WriteEpochs(c.fs, c.path, entries, sync); err != nil {
+	if err := checkpoint.WriteEpochs(c.fs, c.path, entries); err != nil {
 		return err
 	}
 	c.entries = entries

@@ -130,6 +130,11 @@ func (l *Log) truncateToLocked(o int64) error {
 	if err := l.deleteSegmentsLocked(list[keep:], left); err != nil {
 		return err
 	}
+	if keep < len(list) { // deleted segments must not come back
+		if err := l.fs.SyncDir(l.Dir()); err != nil {
+			return fmt.Errorf("sync log directory: %w", err)
+		}
+	}
 	if err := left.active().truncateTo(o, l.nowMs()); err != nil {
 		return err
 	}
@@ -177,6 +182,9 @@ func (l *Log) startAtLocked(o int64) error {
 		return err
 	}
 	l.setSegments(segmentList{s})
+	if err := l.fs.SyncDir(l.Dir()); err != nil {
+		return fmt.Errorf("sync log directory: %w", err)
+	}
 	if epochs := l.epochs.Load(); epochs != nil {
 		if err := epochs.ClearAndFlush(); err != nil {
 			return err

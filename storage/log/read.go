@@ -201,7 +201,9 @@ func (l *Log) offsetForTimestamp(ts int64) (TimestampOffset, bool, error) {
 		return none, false, fmt.Errorf("cannot search by timestamp with message.format.version %s: %w",
 			l.config.Load().MessageFormatVersion, kerr.UnsupportedForMessageFormat)
 	}
-	for _, s := range l.list() {
+	list := l.list()
+	// Kafka begins with the first segment there is; while one below the log start is not yet deleted, it then finds nothing.
+	for _, s := range list[max(list.floor(logStart), 0):] {
 		largest, err := s.LargestTimestamp()
 		if err != nil {
 			return none, false, err

@@ -476,8 +476,12 @@ func (s *Segment) truncateTo(offset, now int64) error {
 			return fmt.Errorf("truncate segment: %w", err)
 		}
 		s.preallocated = false
-		s.unsynced.Store(true)
 		s.size.Store(pos)
+		s.unsynced.Store(true)
+		// What was cut must not come back behind what is written next.
+		if err := s.flush(true); err != nil {
+			return err
+		}
 	}
 	if s.size.Load() == 0 {
 		s.createdMs = now

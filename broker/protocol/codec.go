@@ -8,11 +8,14 @@ import (
 )
 
 // DecodeRequest decodes a request body that kmsg knows. Byte fields alias body. Bytes behind the message are ignored, as Kafka
-// does. Array lengths are checked against what is left of body before anything is allocated.
+// does. Lengths are checked against what is left of body before anything is allocated for them.
 func DecodeRequest(key Key, version int16, body []byte) (kmsg.Request, error) {
 	api, ok := Lookup(key)
 	if !ok || !api.Supported(version) {
 		return nil, fmt.Errorf("%w: %s v%d is not supported", ErrMalformed, Name(key), version)
+	}
+	if err := skim(key, version, body); err != nil {
+		return nil, err
 	}
 	req := kmsg.RequestForKey(key)
 	req.SetVersion(version)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"momus/configs"
 )
 
 var build struct {
@@ -83,7 +85,7 @@ func Broker(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
 	c.HTTP = fmt.Sprintf("http://127.0.0.1:%d", web)
 	c.Bootstrap = fmt.Sprintf("127.0.0.1:%d", port)
 	file := ServerProperties(t, c.Dir, id, port, zookeeper, lines...)
-	c.args = []string{Binary(t), "broker", file, "--http-port", fmt.Sprint(web)}
+	c.args = []string{Binary(t), "broker", file, "--override", fmt.Sprintf("%s=%d", configs.HTTPPortKey, web)}
 	c.Restart(t)
 	return c
 }

@@ -1,7 +1,9 @@
 package testkit
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -43,7 +45,7 @@ func ZooKeeper(t testing.TB, peer string) string {
 	t.Helper()
 	port, dir := FreePort(t), t.TempDir()
 	cfg := filepath.Join(dir, "zoo.cfg")
-	text := fmt.Sprintf("tickTime=1000\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n", dir, port)
+	text := fmt.Sprintf("tickTime=1000\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n", dir, port)
 	if err := os.WriteFile(cfg, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +61,11 @@ func ZooKeeper(t testing.TB, peer string) string {
 		if err != nil {
 			return false
 		}
-		c.Close()
-		return true
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(2 * time.Second))
+		fmt.Fprint(c, "srvr")
+		answer, _ := io.ReadAll(c)
+		return bytes.Contains(answer, []byte("Mode: standalone"))
 	})
 	return addr
 }

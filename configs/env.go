@@ -56,7 +56,7 @@ func readEnvironment(s Sources, hasFile bool) *envReader {
 		r.confluent()
 	}
 	for name, value := range r.vars {
-		if rest, ok := strings.CutPrefix(name, "MOMUS_"); ok {
+		if rest, ok := strings.CutPrefix(name, "MOMUS_"); ok && isOwnKey("momus."+plainKey(rest)) {
 			r.set("momus."+plainKey(rest), value, name)
 		}
 	}

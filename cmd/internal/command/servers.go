@@ -2,11 +2,11 @@ package command
 
 import (
 	"context"
-	"errors"
 	"net"
 
 	"github.com/sirupsen/logrus"
 
+	"momus/broker"
 	"momus/configs"
 	"momus/coordinator/zkserver"
 )
@@ -41,7 +41,7 @@ func (e *Env) newBroker(o BrokerOptions) (Server, error) {
 	if e.NewBroker != nil {
 		return e.NewBroker(o)
 	}
-	return nil, errors.New("the broker is not part of this program yet")
+	return broker.New(broker.Options{Config: o.Config, Logger: o.Logger, HTTPAddr: o.HTTPAddr})
 }
 
 func (e *Env) newCoordination(o zkserver.Options) (Coordination, error) {

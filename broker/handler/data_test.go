@@ -1,0 +1,292 @@
+package handler
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/broker/metadata"
+	"momus/broker/network"
+	"momus/broker/protocol"
+	"momus/broker/replica"
+	"momus/configs"
+	"momus/storage/kerr"
+	"momus/storage/log"
+	"momus/storage/model"
+	"momus/storage/record"
+)
+
+// dataBroker serves the data APIs over a socket, on real logs without replication.
+type dataBroker struct {
+	t      *testing.T
+	env    *Env
+	server *network.Server
+	data   *fakeData
+	broker *configs.Broker
+	topic  *configs.Topic
+}
+
+// fakeData stands for the replica manager: partitions are logs that this broker leads alone.
+type fakeData struct {
+	t *testing.T
+
+	mu      sync.Mutex
+	logs    map[model.TopicPartition]*log.Log
+	gate    chan struct{} // when set, acks=-1 waits until it is closed
+	fail    map[model.TopicPartition]error
+	fetched []replica.FetchParams
+	queries []replica.ListOffsetQuery
+}
+
+type fakeAppended struct {
+	results []replica.AppendResult
+	gate    chan struct{}
+}
+
+func (a *fakeAppended) Results() []replica.AppendResult { return a.results }
+
+func (a *fakeAppended) Satisfied() bool {
+	if a.gate == nil {
+		return true
+	}
+	select {
+	case <-a.gate:
+		return true
+	default:
+		return false
+	}
+}
+
+func (a *fakeAppended) Wait(ctx context.Context, _ time.Duration) []replica.AppendResult {
+	if a.gate != nil {
+		select {
+		case <-a.gate:
+		case <-ctx.Done():
+		}
+	}
+	return a.results
+}
+
+func (d *fakeData) Append(entries []replica.AppendEntry, acks int16, origin record.Origin) Appended {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a := &fakeAppended{}
+	if acks == -1 {
+		a.gate = d.gate
+	}
+	for _, e := range entries {
+		res := replica.AppendResult{TP: e.TP, BaseOffset: -1, LastOffset: -1, LogAppendTime: -1, LogStartOffset: -1}
+		if acks < -1 || acks > 1 {
+			res.Err = kerr.InvalidRequiredAcks
+		} else if res.Err = d.fail[e.TP]; res.Err == nil {
+			l := d.logs[e.TP]
+			var info log.AppendInfo
+			if info, res.Err = l.AppendAsLeader(e.Records, 0, origin); res.Err == nil {
+				l.UpdateHighWatermark(l.LogEndOffset())
+				res.BaseOffset, res.LastOffset, res.LogAppendTime, res.LogStartOffset = info.FirstOffset, info.LastOffset, info.LogAppendTime, info.LogStartOffset
+			}
+		}
+		a.results = append(a.results, res)
+	}
+	return a
+}
+
+func (d *fakeData) Fetch(_ context.Context, params replica.FetchParams, parts []replica.FetchPartition) []replica.FetchResult {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fetched = append(d.fetched, params)
+	var results []replica.FetchResult
+	first := true
+	for _, p := range parts {
+		res := replica.FetchResult{TP: p.TP, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1}
+		if res.Err = d.fail[p.TP]; res.Err == nil {
+			var read log.ReadResult
+			if read, res.Err = d.logs[p.TP].Read(p.FetchOffset, int(p.MaxBytes), params.Isolation, first && !params.HardLimit); res.Err == nil {
+				res.Records, res.Aborted = read.Records, read.Aborted
+				res.HighWatermark, res.LastStableOffset, res.LogStartOffset = read.HighWatermark, read.LastStableOffset, read.LogStartOffset
+				first = first && read.Records.Len() == 0
+			}
+		}
+		results = append(results, res)
+	}
+	return results
+}
+
+func (d *fakeData) ListOffset(q replica.ListOffsetQuery) (log.TimestampOffset, bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.queries = append(d.queries, q)
+	if err := d.fail[q.TP]; err != nil {
+		return log.TimestampOffset{}, false, err
+	}
+	if q.Timestamp > 0 {
+		return log.TimestampOffset{}, false, nil
+	}
+	return log.TimestampOffset{Timestamp: -1, Offset: d.logs[q.TP].LogEndOffset(), LeaderEpoch: 3}, true, nil
+}
+
+func (d *fakeData) LegacyListOffset(tp model.TopicPartition, _ int64, n int, _ int32) ([]int64, error) {
+	return []int64{5, 0}[:n], d.fail[tp]
+}
+
+func (d *fakeData) OffsetForLeaderEpoch(tp model.TopicPartition, _, epoch int32) (int32, int64, error) {
+	return epoch, 42, d.fail[tp]
+}
+
+func (d *fakeData) DeleteRecords(_ context.Context, entries []replica.DeleteRecordsEntry, _ time.Duration) (results []replica.DeleteRecordsResult) {
+	for _, e := range entries {
+		r := replica.DeleteRecordsResult{TP: e.TP, LowWatermark: e.Offset, Err: d.fail[e.TP]}
+		results = append(results, r)
+	}
+	return results
+}
+
+// newDataBroker serves topics "t" (partitions 0 and 1), "u" (0) and the offsets topic (0).
+func newDataBroker(t *testing.T) *dataBroker {
+	t.Helper()
+	config, err := configs.New(map[string]string{"zookeeper.connect": "localhost:2181"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic := *config.Topic(nil)
+	b := &dataBroker{t: t, broker: config.Broker(), topic: &topic}
+	b.data = &fakeData{t: t, logs: map[model.TopicPartition]*log.Log{}, fail: map[model.TopicPartition]error{}}
+	dir := t.TempDir()
+	cache := metadata.NewCache("cluster")
+	update := metadata.Update{ControllerID: 1, Brokers: []*model.Broker{{ID: 1, Endpoints: []model.Endpoint{{Listener: "PLAINTEXT", Host: "localhost", Port: 9092}}}}}
+	for _, tp := range []model.TopicPartition{{Topic: "t"}, {Topic: "t", Partition: 1}, {Topic: "u"}, {Topic: model.OffsetsTopic}} {
+		l, err := log.Open(log.Options{Dir: filepath.Join(dir, tp.String()), TopicPartition: tp, Config: b.topic})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		b.data.logs[tp] = l
+		update.Partitions = append(update.Partitions, metadata.PartitionUpdate{Topic: tp.Topic, Partition: metadata.Partition{ID: tp.Partition,
+			LeaderAndISR: model.LeaderAndISR{Leader: 1, LeaderEpoch: 3, ISR: []int32{1}}, Replicas: []int32{1}}})
+	}
+	cache.Apply(update)
+	logger := logrus.New()
+	logger.SetOutput(io.Discard)
+	b.env = &Env{BrokerID: 1, Config: func() *configs.Broker { return b.broker }, TopicConfig: func(string) *configs.Topic { return b.topic },
+		Logger: logrus.NewEntry(logger)}
+	b.env.Metadata, b.env.Data = cache, b.data
+	limits := &network.Limits{MaxRequestBytes: 100 << 20, MaxConnections: 1000, MaxConnectionsPerIP: 1000}
+	b.server = network.New(network.Options{Handler: New(b.env), Limits: func() *network.Limits { return limits }, Logger: b.env.Logger,
+		Listeners: []network.Listener{{Name: "PLAINTEXT", Addr: "127.0.0.1:0"}}})
+	if err := b.server.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = b.server.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return b
+}
+
+// client is one connection.
+type client struct {
+	t *testing.T
+	net.Conn
+	id     string
+	nextID int32
+}
+
+func (b *dataBroker) dial() *client {
+	b.t.Helper()
+	c, err := net.Dial("tcp", b.server.Addr("PLAINTEXT").String())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { c.Close() })
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	return &client{t: b.t, Conn: c, id: "test"}
+}
+
+func (c *client) send(req kmsg.Request) {
+	c.t.Helper()
+	c.nextID++
+	c.raw(protocol.AppendRequest(nil, req, c.nextID, &c.id))
+}
+
+func (c *client) raw(frame []byte) {
+	c.t.Helper()
+	if _, err := c.Write(frame); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *client) frame() ([]byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(c, size[:]); err != nil {
+		return nil, err
+	}
+	frame := make([]byte, binary.BigEndian.Uint32(size[:]))
+	_, err := io.ReadFull(c, frame)
+	return frame, err
+}
+
+// receive reads the answer with a correlation id into resp.
+func (c *client) receive(id int32, resp kmsg.Response) {
+	c.t.Helper()
+	frame, err := c.frame()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	got, err := protocol.ReadResponse(frame, resp)
+	if err != nil || got != id {
+		c.t.Fatalf("correlation id %d, want %d: %v", got, id, err)
+	}
+}
+
+// call sends a request and reads its answer.
+func call[R kmsg.Response](c *client, req kmsg.Request) R {
+	c.t.Helper()
+	resp := req.ResponseKind()
+	c.send(req)
+	c.receive(c.nextID, resp)
+	return resp.(R)
+}
+
+func (c *client) expectClosed() {
+	c.t.Helper()
+	if frame, err := c.frame(); err == nil {
+		c.t.Fatalf("answered with %d bytes, want the connection closed", len(frame))
+	} else if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+		c.t.Fatal("the connection was not closed")
+	}
+}
+
+func batch(change func(o *record.BuilderOptions), values ...string) []byte {
+	o := record.DefaultOptions()
+	if change != nil {
+		change(&o)
+	}
+	b := record.NewBuilder(o)
+	for _, v := range values {
+		b.Append(1000, nil, []byte(v))
+	}
+	return b.Bytes()
+}
+
+func produceRequest(version, acks int16, topic string, partitions ...[]byte) *kmsg.ProduceRequest {
+	req := kmsg.NewPtrProduceRequest()
+	req.Version, req.Acks, req.TimeoutMillis = version, acks, 10_000
+	t := kmsg.NewProduceRequestTopic()
+	t.Topic = topic
+	for i, records := range partitions {
+		p := kmsg.NewProduceRequestTopicPartition()
+		p.Partition, p.Records = int32(i), records
+		t.Partitions = append(t.Partitions, p)
+	}
+	req.Topics = append(req.Topics, t)
+	return req
+}

@@ -1,0 +1,119 @@
+package handler
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+func listRequest(version int16, timestamp int64, topics ...string) *kmsg.ListOffsetsRequest {
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.Version, req.ReplicaID = version, -1
+	for _, name := range topics {
+		topic := kmsg.NewListOffsetsRequestTopic()
+		topic.Topic = name
+		p := kmsg.NewListOffsetsRequestTopicPartition()
+		p.Timestamp, p.MaxNumOffsets, p.CurrentLeaderEpoch = timestamp, 2, 7
+		topic.Partitions = append(topic.Partitions, p)
+		req.Topics = append(req.Topics, topic)
+	}
+	return req
+}
+
+func TestListOffsets(t *testing.T) {
+	b := newDataBroker(t)
+	b.fill()
+	c := b.dial()
+	if p := call[*kmsg.ListOffsetsResponse](c, listRequest(0, -1, "t")).Topics[0].Partitions[0]; !slices.Equal(p.OldStyleOffsets, []int64{5, 0}) || p.ErrorCode != 0 {
+		t.Errorf("%+v", p)
+	}
+	for v := int16(1); v <= 5; v++ {
+		req := listRequest(v, -1, "t")
+		req.IsolationLevel = 1
+		p := call[*kmsg.ListOffsetsResponse](c, req).Topics[0].Partitions[0]
+		if p.ErrorCode != 0 || p.Offset != 6 || p.Timestamp != -1 || v >= 4 && p.LeaderEpoch != 3 {
+			t.Errorf("v%d: %+v", v, p)
+		}
+		q := b.data.queries[len(b.data.queries)-1]
+		wantEpoch := model.NoEpoch
+		if v >= 4 {
+			wantEpoch = 7
+		}
+		if q.ReadCommitted != (v >= 2) || q.CurrentLeaderEpoch != wantEpoch || q.ReplicaID != -1 {
+			t.Errorf("v%d: %+v", v, q)
+		}
+		p = call[*kmsg.ListOffsetsResponse](c, listRequest(v, 99, "t")).Topics[0].Partitions[0]
+		if p.ErrorCode != 0 || p.Offset != -1 || p.Timestamp != -1 || p.LeaderEpoch != -1 {
+			t.Errorf("v%d, nothing found: %+v", v, p)
+		}
+		twice := call[*kmsg.ListOffsetsResponse](c, listRequest(v, -1, "t", "u", "t"))
+		if p := twice.Topics[0].Partitions; len(p) != 1 || p[0].ErrorCode != kerr.InvalidRequest.Code {
+			t.Errorf("v%d, listed twice: %+v", v, p)
+		}
+		if len(twice.Topics[1].Partitions) != 1 || twice.Topics[1].Partitions[0].ErrorCode != 0 || len(twice.Topics[2].Partitions) != 0 {
+			t.Errorf("v%d, listed twice: %+v", v, twice)
+		}
+	}
+	b.data.fail[model.TopicPartition{Topic: "t"}] = kerr.OffsetNotAvailable
+	for v, want := range map[int16]*kerr.Error{4: kerr.LeaderNotAvailable, 5: kerr.OffsetNotAvailable} {
+		if p := call[*kmsg.ListOffsetsResponse](c, listRequest(v, -1, "t")).Topics[0].Partitions[0]; p.ErrorCode != want.Code || p.Offset != -1 {
+			t.Errorf("v%d: %+v", v, p)
+		}
+	}
+}
+
+func TestOffsetForLeaderEpoch(t *testing.T) {
+	b := newDataBroker(t)
+	b.data.fail[model.TopicPartition{Topic: "u"}] = kerr.FencedLeaderEpoch
+	c := b.dial()
+	for v := int16(0); v <= 3; v++ {
+		req := kmsg.NewPtrOffsetForLeaderEpochRequest()
+		req.Version, req.ReplicaID = v, -2
+		for _, name := range []string{"t", "u"} {
+			topic := kmsg.NewOffsetForLeaderEpochRequestTopic()
+			topic.Topic = name
+			p := kmsg.NewOffsetForLeaderEpochRequestTopicPartition()
+			p.LeaderEpoch = 4
+			topic.Partitions = append(topic.Partitions, p)
+			req.Topics = append(req.Topics, topic)
+		}
+		resp := call[*kmsg.OffsetForLeaderEpochResponse](c, req)
+		if p := resp.Topics[0].Partitions[0]; p.ErrorCode != 0 || p.EndOffset != 42 || v >= 1 && p.LeaderEpoch != 4 {
+			t.Errorf("v%d: %+v", v, p)
+		}
+		if p := resp.Topics[1].Partitions[0]; p.ErrorCode != kerr.FencedLeaderEpoch.Code || p.EndOffset != -1 || p.LeaderEpoch != -1 {
+			t.Errorf("v%d: %+v", v, p)
+		}
+	}
+}
+
+func TestDeleteRecords(t *testing.T) {
+	b := newDataBroker(t)
+	b.data.fail[model.TopicPartition{Topic: "u"}] = kerr.RequestTimedOut
+	c := b.dial()
+	for v := int16(0); v <= 1; v++ {
+		req := kmsg.NewPtrDeleteRecordsRequest()
+		req.Version = v
+		for _, name := range []string{"t", "missing", model.OffsetsTopic, "u"} {
+			topic := kmsg.NewDeleteRecordsRequestTopic()
+			topic.Topic = name
+			p := kmsg.NewDeleteRecordsRequestTopicPartition()
+			p.Offset = 2
+			topic.Partitions = append(topic.Partitions, p)
+			req.Topics = append(req.Topics, topic)
+		}
+		resp := call[*kmsg.DeleteRecordsResponse](c, req)
+		for i, want := range []struct {
+			code int16
+			low  int64
+		}{{0, 2}, {kerr.UnknownTopicOrPartition.Code, -1}, {kerr.InvalidTopicException.Code, -1}, {kerr.RequestTimedOut.Code, 2}} {
+			if p := resp.Topics[i].Partitions[0]; p.ErrorCode != want.code || p.LowWatermark != want.low {
+				t.Errorf("v%d: %+v, want %+v", v, p, want)
+			}
+		}
+	}
+}

@@ -95,7 +95,10 @@ func (r *crashRun) step(i int) error {
 		}
 		r.clean, r.flushed, r.kept, r.point, r.startMark = true, r.end, r.end, r.end, r.log.LogStartOffset()
 		var err error
-		r.log, err = r.open(r.fs, true)
+		if r.log, err = r.open(r.fs, true); err == nil {
+			r.end = r.log.LogEndOffset() // lower if a truncation had left a gap at the end
+			r.flushed, r.kept, r.point = r.end, r.end, r.end
+		}
 		return err
 	}
 	return nil
@@ -132,7 +135,7 @@ func (r *crashRun) truncate(to int64) error {
 		}
 	}
 	start := to
-	for start > r.started && r.records[start-1] != "" && sameBatch(r.records[start-1], r.before[to]) {
+	for r.before[to] != "" && start > r.started && r.records[start-1] != "" && sameBatch(r.records[start-1], r.before[to]) {
 		start--
 		delete(r.records, start)
 	}

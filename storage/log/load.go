@@ -439,6 +439,7 @@ func (ld *loader) recoverSegment(s *Segment, withEpochs bool) (cut int64, err er
 // scanSegment enters all valid batches into the indexes and the producer state and returns where they end.
 func (ld *loader) scanSegment(s *Segment, d *dataFile, size int64, state *producer.Manager, withEpochs bool) (valid int64, err error) {
 	var indexed int64
+	next := s.base
 	epochs := ld.epochs.Load()
 	for scan := s.scan(d, 0, size, fullScan); ; {
 		b, pos, n, err := scan.next(true)
@@ -454,6 +455,12 @@ func (ld *loader) scanSegment(s *Segment, d *dataFile, size int64, state *produc
 			return valid, nil
 		}
 		last := b.LastOffset()
+		if first := min(b.BaseOffset(), last); first < next {
+			// The CRC does not cover the base offset: a torn write can leave zeros there. Kafka would drop the whole segment.
+			ld.logger.WithFields(logrus.Fields{"segment": s.base, "position": pos, "offset": first, "expected": next}).Warn("met batch whose offset does not ascend")
+			return valid, nil
+		}
+		next = last + 1
 		if !fits(s.base, last) {
 			return 0, &overflowError{s}
 		}
@@ -537,6 +544,7 @@ func (ld *loader) settle() (end int64, err error) {
 		}
 	}
 	ld.recoveryPoint.Store(end)
+	ld.synced = end
 	return end, nil
 }
 

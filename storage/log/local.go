@@ -123,6 +123,7 @@ func (l *Log) truncateToLocked(o int64) error {
 	l.logStartOffset.Store(min(l.logStartOffset.Load(), o))
 	l.highWatermark.Store(min(l.highWatermark.Load(), o))
 	l.recoveryPoint.Store(min(l.recoveryPoint.Load(), o))
+	l.synced = min(l.synced, o)
 	l.logEndOffset.Store(o)
 	l.bound.Store(nil)
 	keep := list.floor(o) + 1
@@ -173,6 +174,7 @@ func (l *Log) startAtLocked(o int64) error {
 	l.highWatermark.Store(o)
 	l.logStartOffset.Store(o)
 	l.recoveryPoint.Store(o)
+	l.synced = o
 	old := l.list()
 	if err := l.deleteSegmentsLocked(old, nil); err != nil {
 		return err

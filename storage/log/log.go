@@ -54,6 +54,7 @@ type Log struct {
 	producers   *producer.Manager // guarded by mu, as is all that follows
 	policy      record.Policy
 	truncations int   // how often data was taken away at the end
+	synced      int64 // segments below are durable; unlike the recovery point it does not rise with the log start
 	dirUnsynced bool  // names in the directory have changed since it was synced
 	failed      error // why the log cannot be written any more
 	closed      bool
@@ -352,11 +353,12 @@ func (l *Log) flush(upTo int64) error {
 	l.mu.Lock()
 	truncations, syncDir := l.truncations, l.dirUnsynced
 	upTo = min(upTo, l.logEndOffset.Load())
-	list, from := l.list(), l.recoveryPoint.Load()
+	// A segment below the log start may still be met by a recovery, which would drop what follows if it were torn.
+	list, from := l.list(), l.synced
 	closed := l.closed
 	l.dirUnsynced = false
 	l.mu.Unlock()
-	if closed || upTo <= from {
+	if closed {
 		return nil
 	}
 	for _, s := range list.from(from, upTo) {
@@ -374,8 +376,9 @@ func (l *Log) flush(upTo int64) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.truncations == truncations && l.recoveryPoint.Load() < upTo {
-		l.recoveryPoint.Store(upTo)
+	if l.truncations == truncations {
+		l.synced = max(l.synced, upTo)
+		l.recoveryPoint.Store(max(l.recoveryPoint.Load(), upTo))
 	}
 	l.lastFlush.Store(l.nowMs())
 	return nil

@@ -255,13 +255,13 @@ func (n *names) body(op int, v *view) string {
 }
 
 // fourLetters returns the answer to a four-letter word, or what went wrong.
-func fourLetters(addr, word string) string {
-	c, err := net.DialTimeout("tcp", addr, ioTimeout)
+func fourLetters(addr, word string, limit time.Duration) string {
+	c, err := net.DialTimeout("tcp", addr, limit)
 	if err != nil {
 		return err.Error()
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(ioTimeout))
+	c.SetDeadline(time.Now().Add(limit))
 	if _, err := io.WriteString(c, word); err != nil {
 		return err.Error()
 	}

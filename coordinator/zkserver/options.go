@@ -11,7 +11,7 @@ const (
 	DefaultTickTime       = 2000 * time.Millisecond // tickTime
 	DefaultMaxClientCnxns = 60                      // maxClientCnxns
 	DefaultMaxBuffer      = 0xfffff                 // jute.maxbuffer: 1 MiB - 1
-	DefaultSnapshotBytes  = 4 << 20 // replayed in about 0.1 s
+	DefaultSnapshotBytes  = 4 << 20                 // replayed in about 0.1 s
 )
 
 // Options says where a server keeps its data and how it serves. Only Dir is required.

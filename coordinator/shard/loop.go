@@ -152,6 +152,10 @@ func (l *loop) carryOut(effects []Effect) {
 			l.append(e)
 		case Reply:
 			e.answer()
+		case Emit:
+			if l.r.o.OnEmit != nil {
+				l.r.o.OnEmit(l.tp.Partition, e.Value)
+			}
 		}
 	}
 }

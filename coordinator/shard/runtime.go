@@ -20,6 +20,7 @@ type Options struct {
 	Logger         *logrus.Entry
 	Now            func() time.Time                                       // nil: time.Now
 	OnLoaded       func(partition int32, took time.Duration, batches int) // nil: nobody; called by the loop
+	OnEmit         func(partition int32, value any)                       // takes what machines Emit; called by the loop, must not block
 }
 
 // maxConcurrentLoads bounds the memory that loading takes: each load holds one buffer.

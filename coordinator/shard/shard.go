@@ -55,7 +55,7 @@ type Machine interface {
 	// NextDeadline tells when Tick is due; ok is false if nothing is.
 	NextDeadline() (at time.Time, ok bool)
 	// Unload ends the machine: this broker no longer leads the partition. Parked calls are answered by the effects, which
-	// may be replies only.
+	// may not be appends.
 	Unload(now time.Time) []Effect
 }
 
@@ -68,7 +68,7 @@ type Appended struct {
 	Result
 }
 
-// Effect is Append or Reply.
+// Effect is Append, Reply or Emit.
 type Effect interface{ effect() }
 
 // Append asks to append Batch; Appended with the same Tag follows (Tag 0: nobody wants to know). The loop has done with Batch
@@ -87,8 +87,12 @@ type Reply struct {
 	Err   error
 }
 
+// Emit hands a value to Options.OnEmit: what the machine asks of the world beside the log and its callers.
+type Emit struct{ Value any }
+
 func (Append) effect() {}
 func (Reply) effect()  {}
+func (Emit) effect()   {}
 
 // Call is a request that waits for its answer; a machine keeps it while it is parked and names it in a Reply.
 type Call struct {

@@ -81,9 +81,9 @@ func (c *core) electLeaders(ctx context.Context, ev *ElectLeaders) error {
 			results = append(results, ElectionResult{tp, model.NoLeader, kerr.ElectionNotNeeded})
 		}
 	}
-	s, none := preferredStrategy, kerr.PreferredLeaderNotAvailable
+	s, none, name := preferredStrategy, kerr.PreferredLeaderNotAvailable, "PreferredReplicaPartitionLeaderElectionStrategy"
 	if ev.Type == UncleanElection {
-		s, none = uncleanStrategy, kerr.EligibleLeadersNotAvailable
+		s, none, name = uncleanStrategy, kerr.EligibleLeadersNotAvailable, "OfflinePartitionLeaderElectionStrategy(true)"
 	}
 	outcome, err := c.bringOnline(ctx, elect, s)
 	if err != nil {
@@ -95,7 +95,8 @@ func (c *core) electLeaders(ctx context.Context, ev *ElectLeaders) error {
 		p := c.partition(tp)
 		switch {
 		case errors.Is(r.Err, errNoCandidate), r.Err == nil && p.leadership == nil: // a new partition without a live replica
-			r.Err = none
+			r.Err = &kerr.Error{Code: none.Code, Name: none.Name, Retriable: none.Retriable,
+				Message: "Failed to elect leader for partition " + tp.String() + " under strategy " + name}
 		case r.Err == nil:
 			r.Leader = p.leadership.Leader
 		}

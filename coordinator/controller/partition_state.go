@@ -157,7 +157,10 @@ func (c *core) electOnce(ctx context.Context, ps []*partition, s strategy, resul
 		next, recipients, wasUnclean, ok := cand.elect(s)
 		if !ok {
 			results[p.TopicPartition] = fmt.Errorf("%s, replicas %v, in sync %v: %w", p.TopicPartition, p.assignment.Replicas, cand.state.ISR, errNoCandidate)
-			c.failed(p.TopicPartition, "partition has no leader", results[p.TopicPartition])
+			c.failed(p.TopicPartition, "partition was not elected", results[p.TopicPartition])
+			if p.state == OnlinePartition && !c.isOnlineOrShuttingDown(cand.state.Leader, p.TopicPartition) {
+				p.state = OfflinePartition // so that it is tried again; Kafka 2.5 forgets a partition that loses its leader in a reassignment
+			}
 			continue
 		}
 		if wasUnclean {

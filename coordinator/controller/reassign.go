@@ -184,6 +184,12 @@ func (c *core) reassign(ctx context.Context, p *partition, want model.Assignment
 	if err := c.moveLeader(ctx, p); err != nil {
 		return err
 	}
+	if l := p.leadership; len(want.Removing) > 0 && (l == nil || !slices.Contains(p.assignment.Replicas, l.Leader)) {
+		// No target replica can lead, as they have fallen out of sync or shut down since. Kafka 2.5 goes on and takes the last replicas
+		// in sync away; here the reassignment waits for the next change of the state or the return of a broker.
+		p.assignment = want
+		return nil
+	}
 	if err := c.dropReplicas(ctx, tp, want.Removing); err != nil {
 		return err
 	}

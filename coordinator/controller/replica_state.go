@@ -139,6 +139,9 @@ func (c *core) removeFromISR(ctx context.Context, broker int32, ps []*partition)
 	}
 	offline := func(p *partition) {
 		p.setReplicaState(broker, OfflineReplica)
+		if p.leadership.Leader < 0 && p.state == OnlinePartition {
+			p.state = OfflinePartition // so that an election is tried again; Kafka 2.5 does that only when another broker fails
+		}
 		if !c.queuedForDeletion(p.Topic) {
 			c.batch.leaderAndISRTo(c, without(p.assignment.Replicas, broker), p, false)
 		}

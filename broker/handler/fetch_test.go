@@ -99,6 +99,8 @@ func TestFetchEveryVersion(t *testing.T) {
 			}
 		}
 	}
+	b.data.mu.Lock()
+	defer b.data.mu.Unlock()
 	last := b.data.fetched[len(b.data.fetched)-1]
 	if last.MaxBytes != int(b.broker.FetchMaxBytes) || last.MinBytes != 1 || last.MaxWait != 0 || last.HardLimit || last.Version != 11 || last.ClientID != "test" {
 		t.Errorf("%+v", last)

@@ -29,6 +29,7 @@ type conn struct {
 	lastActive atomic.Int64 // Unix nanoseconds of the last byte read or written
 	serving    atomic.Bool  // the handler runs
 	receiving  atomic.Bool  // part of a frame has arrived
+	starved    atomic.Bool  // it waits for memory
 	writing    atomic.Bool  // an answer is being written
 	broken     atomic.Bool
 

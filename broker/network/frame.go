@@ -135,7 +135,12 @@ func (c *Conn) keep(b []byte) error {
 func (c *Conn) newFrame(n int, held int64) (*buffer, error) {
 	b := c.srv.pool.get(n)
 	b.charged = int64(len(b.b))
-	if !c.srv.memory.tryCharge(b.charged, held) && !c.srv.memory.charge(b.charged, held, c.srv.o.Now(), c.done) {
+	if c.srv.memory.tryCharge(b.charged, held) {
+		return b, nil
+	}
+	c.starved.Store(true)
+	defer c.starved.Store(false)
+	if !c.srv.memory.charge(b.charged, held, c.srv.o.Now(), c.done) {
 		b.charged = 0
 		c.srv.pool.put(b)
 		return nil, errClosed

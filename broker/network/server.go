@@ -377,7 +377,7 @@ func (s *Server) sweepOnce(now time.Time) {
 }
 
 // closeStalled closes the connection that has been receiving one frame longest without progress, if that is long: it holds memory
-// that others wait for.
+// that others wait for. One that waits for memory itself is not to blame, unless all do.
 func (s *Server) closeStalled(now time.Time) {
 	var stalled *Conn
 	since := now.Add(-starvation)
@@ -385,7 +385,11 @@ func (s *Server) closeStalled(now time.Time) {
 		if !c.receiving.Load() || c.broken.Load() {
 			continue
 		}
-		if t := time.Unix(0, c.lastActive.Load()); t.Before(since) {
+		t := time.Unix(0, c.lastActive.Load())
+		if !t.Before(now.Add(-starvation)) {
+			continue
+		}
+		if stalled == nil || stalled.starved.Load() && !c.starved.Load() || t.Before(since) && stalled.starved.Load() == c.starved.Load() {
 			stalled, since = c, t
 		}
 	}

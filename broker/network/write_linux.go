@@ -7,12 +7,14 @@ import (
 	"io"
 	"os"
 	"runtime"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // maxSendfile is the most that is asked of one sendfile call: what Linux does at most.
 const maxSendfile = 0x7ffff000
+
+// msgMore is MSG_MORE of Linux.
+const msgMore = 0x8000
 
 // sendState is the state of a sendfile or send that may be cut into several calls.
 type sendState struct {
@@ -48,14 +50,14 @@ func (c *Conn) sendFile(f *os.File, pos, n int64) error {
 // sendfile sends until all is sent; false when the socket is full.
 func (s *sendState) sendfile(fd uintptr) bool {
 	for s.left > 0 {
-		n, err := unix.Sendfile(int(fd), s.fd, &s.offset, int(min(s.left, maxSendfile)))
+		n, err := syscall.Sendfile(int(fd), s.fd, &s.offset, int(min(s.left, maxSendfile)))
 		if n > 0 {
 			s.left -= int64(n)
 		}
 		switch {
-		case err == unix.EAGAIN:
+		case err == syscall.EAGAIN:
 			return false
-		case err == unix.EINTR:
+		case err == syscall.EINTR:
 		case err != nil:
 			s.err = os.NewSyscallError("sendfile", err)
 			return true
@@ -89,11 +91,11 @@ func (c *Conn) writeOne(b []byte, more bool) error {
 
 func (s *sendState) sendMore(fd uintptr) bool {
 	for len(s.bytes) > 0 {
-		n, err := unix.SendmsgN(int(fd), s.bytes, nil, nil, unix.MSG_MORE|unix.MSG_NOSIGNAL)
+		n, err := syscall.SendmsgN(int(fd), s.bytes, nil, nil, msgMore|syscall.MSG_NOSIGNAL)
 		switch {
-		case err == unix.EAGAIN:
+		case err == syscall.EAGAIN:
 			return false
-		case err == unix.EINTR:
+		case err == syscall.EINTR:
 		case err != nil:
 			s.err = os.NewSyscallError("sendmsg", err)
 			return true

@@ -1,0 +1,132 @@
+package cleaner
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math/bits"
+)
+
+const (
+	// slotBytes is what a key takes in an offset map: 16 bytes of hash and an offset.
+	slotBytes = 24
+	// shardSlots is how many slots a part of a map has at most, about; parts grow one by one, so that growing never takes much more memory
+	// than there is in the end.
+	shardSlots  = 64 << 10
+	maxShards   = 256
+	firstSlots  = 256
+	maxMapBytes = 1<<31 - 1
+)
+
+// offsetMap remembers the latest offset of each key (Kafka's SkimpyOffsetMap): open addressing over 16-byte hashes, bounded memory. It
+// begins empty and grows with the number of keys. Equal hashes are equal keys; the hash is SHA-256 cut to 16 bytes where Kafka uses MD5, whose
+// collisions can be made on purpose. It is not safe for concurrent use.
+type offsetMap struct {
+	slots  int // the limit
+	usable int // so many keys make it full
+	shards []shard
+	size   int
+	latest int64 // offset up to which (inclusive) keys have been entered
+}
+
+type shard struct {
+	slots []slot
+	used  int
+	limit int // of slots
+}
+
+// slot is free while next is 0.
+type slot struct {
+	hi, lo uint64
+	next   int64 // offset + 1
+}
+
+// newOffsetMap makes a map for at most bytes of memory, of which the load factor's part is used.
+func newOffsetMap(bytes int64, loadFactor float64) *offsetMap {
+	m := &offsetMap{slots: int(max(min(bytes, maxMapBytes)/slotBytes, 2)), latest: -1}
+	m.usable = max(int(float64(m.slots)*loadFactor), 1)
+	n := min(max(m.slots/shardSlots, 1), maxShards)
+	m.shards = make([]shard, n)
+	for i := range m.shards {
+		m.shards[i].limit = m.slots/n + 1
+	}
+	return m
+}
+
+// full tells that no further key can be taken.
+func (m *offsetMap) full() bool { return m.size >= m.usable }
+
+// utilization is the used part of the memory, 0 to 1.
+func (m *offsetMap) utilization() float64 { return float64(m.size) / float64(m.slots) }
+
+func hash(key []byte) (hi, lo uint64) {
+	sum := sha256.Sum256(key)
+	return binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])
+}
+
+func (m *offsetMap) shard(hi uint64) *shard {
+	i, _ := bits.Mul64(hi, uint64(len(m.shards)))
+	return &m.shards[i]
+}
+
+// find is the position of the key's slot, or of the free one where it belongs. There is always a free slot.
+func (s *shard) find(hi, lo uint64) int {
+	p, _ := bits.Mul64(lo, uint64(len(s.slots)))
+	for i := int(p); ; {
+		e := &s.slots[i]
+		if e.next == 0 || e.hi == hi && e.lo == lo {
+			return i
+		}
+		if i++; i == len(s.slots) {
+			i = 0
+		}
+	}
+}
+
+// put sets the offset of a key. It is false, and nothing was done, if the map is full.
+func (m *offsetMap) put(key []byte, offset int64) bool {
+	if m.full() {
+		return false
+	}
+	hi, lo := hash(key)
+	s := m.shard(hi)
+	if s.used*4 >= len(s.slots)*3 && len(s.slots) < s.limit {
+		s.grow()
+	}
+	e := &s.slots[s.find(hi, lo)]
+	if e.next == 0 {
+		if s.used+1 >= len(s.slots) {
+			return false
+		}
+		s.used++
+		m.size++
+	}
+	*e = slot{hi, lo, offset + 1}
+	m.latest = offset
+	return true
+}
+
+// get is the offset that was put last for the key, -1 if there is none.
+func (m *offsetMap) get(key []byte) int64 {
+	if m.size == 0 {
+		return -1
+	}
+	hi, lo := hash(key)
+	s := m.shard(hi)
+	if s.used == 0 {
+		return -1
+	}
+	return s.slots[s.find(hi, lo)].next - 1
+}
+
+// passed notes that everything up to offset (inclusive) has been entered.
+func (m *offsetMap) passed(offset int64) { m.latest = max(m.latest, offset) }
+
+func (s *shard) grow() {
+	old := s.slots
+	s.slots = make([]slot, min(max(2*len(old), firstSlots), s.limit))
+	for _, e := range old {
+		if e.next != 0 {
+			s.slots[s.find(e.hi, e.lo)] = e
+		}
+	}
+}

@@ -35,6 +35,7 @@ type fetcher struct {
 	stopped  context.Context // ends when the fetcher is no longer wanted
 	stop     context.CancelFunc
 	wake     chan struct{} // capacity 1: partitions were added
+	failing  bool          // the last request failed, and was logged; used by run only
 
 	mu struct {
 		sync.Mutex
@@ -95,6 +96,10 @@ func (f *fetcher) fail(s *fetching, err error) {
 	f.removeLocked(s)
 	f.mu.Unlock()
 	f.fm.fail(f, s.p.tp)
+	if kerr.Of(err) == kerr.FencedLeaderEpoch {
+		f.entry(s).Info("leader has a newer epoch; waiting for LeaderAndIsr") // which is on its way
+		return
+	}
 	f.entry(s).WithError(err).Error("stopped fetching until the next LeaderAndIsr")
 }
 
@@ -136,7 +141,7 @@ func (f *fetcher) run(ctx context.Context) {
 		truncating, ready, wait := f.take()
 		if len(truncating) > 0 {
 			if err := f.truncate(ctx, truncating); err != nil {
-				f.retry(ctx, "leader epochs were not answered", err)
+				f.retry(ctx, err)
 				continue
 			}
 			if len(ready) == 0 {
@@ -145,7 +150,10 @@ func (f *fetcher) run(ctx context.Context) {
 		}
 		if len(ready) > 0 {
 			if err := f.fetch(ctx, ready); err != nil {
-				f.retry(ctx, "fetch failed", err)
+				f.retry(ctx, err)
+			} else if f.failing {
+				f.failing = false
+				f.logger.Info("fetching from the leader again")
 			}
 			continue
 		}
@@ -159,11 +167,15 @@ func (f *fetcher) run(ctx context.Context) {
 	}
 }
 
-func (f *fetcher) retry(ctx context.Context, what string, err error) {
+// retry waits before the next try after the leader could not be reached, which is logged once.
+func (f *fetcher) retry(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	f.logger.WithError(err).Warn(what)
+	if !f.failing {
+		f.failing = true
+		f.logger.WithError(err).Warn("cannot fetch from the leader; trying again")
+	}
 	sleep(ctx, f.backoff())
 }
 

@@ -22,6 +22,7 @@ import (
 	"momus/coordinator/group"
 	"momus/coordinator/txn"
 	"momus/coordinator/zk"
+	"momus/storage/cleaner"
 	"momus/storage/logdir"
 	"momus/storage/model"
 )
@@ -41,6 +42,7 @@ type Broker struct {
 	metadata  *metadata.Cache
 	dynamic   *dynamic
 	logs      *logdir.Manager
+	cleaner   *cleaner.Cleaner // nil without log.cleaner.enable
 	server    *network.Server
 	replicas  *replica.Manager
 	control   *controller.Controller
@@ -254,6 +256,11 @@ func (b *Broker) openLogs(ctx context.Context, p *parts, identity logdir.Identit
 		}
 	})
 	p.run("log directories", b.logs.Run)
+	if c.LogCleanerEnable {
+		b.cleaner = cleaner.New(cleaner.Options{Logs: b.logs, Config: b.config.Broker, Logger: b.logFor("kafka.log.LogCleaner"), Now: b.opts.Now})
+		b.logs.SetCleaner(b.cleaner)
+		p.run("log cleaner", b.cleaner.Run)
+	}
 	return nil
 }
 

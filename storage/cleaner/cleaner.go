@@ -166,7 +166,7 @@ func (c *Cleaner) cleanNext(ctx context.Context, worker int) bool {
 		return true
 	case errors.Is(err, errAborted) || ctx.Err() != nil:
 		logger.WithError(err).Debug("cleaning was aborted")
-		return true
+		return !log.IsGone(err) // a log that goes is not tried again at once
 	case errors.Is(err, kerr.KafkaStorageError):
 		logger.WithError(err).Error("the log was not cleaned, its directory has failed")
 	default:
@@ -216,7 +216,7 @@ func (c *Cleaner) choose(ctx context.Context) (*log.Log, plan, context.Context, 
 	checkpoints := map[string]map[model.TopicPartition]int64{}
 	var stats Stats
 	for _, l := range c.opts.Logs.All() {
-		if !l.Config().Compact || len(l.Segments()) < 2 && l.Size() == 0 || !c.isFree(l.TopicPartition(), true) {
+		if !l.Config().Compact || len(l.Segments()) < 2 || !c.isFree(l.TopicPartition(), true) {
 			continue
 		}
 		p, err := c.plan(l, checkpoints, now)

@@ -8,18 +8,17 @@ import (
 	"momus/storage/kerr"
 )
 
-// controlledShutdown answers ControlledShutdown, v0-v3: v2 broker epoch (KIP-380), v3 compact encoding. A broker asks the controller to
-// move its leaderships elsewhere before it stops; the answer lists the partitions that it still leads. Cluster:ClusterAction.
-//
-// Errors: STALE_CONTROLLER_EPOCH (not the active controller), STALE_BROKER_EPOCH, BROKER_NOT_AVAILABLE (unknown broker, no epoch given),
-// UNKNOWN_SERVER_ERROR (unknown broker).
+// controlledShutdown answers ControlledShutdown, v0-v3: the controller moves the leaderships of a broker to others before it stops. v0 has a
+// request header without client id, v2 added the broker epoch (KIP-380), v3 is flexible. Rights: Cluster:ClusterAction. Errors:
+// STALE_CONTROLLER_EPOCH (not the active controller), STALE_BROKER_EPOCH, BROKER_NOT_AVAILABLE or, with an epoch,
+// UNKNOWN_SERVER_ERROR (the broker is not registered). The partitions in the answer are those that the broker still leads.
 func controlledShutdown(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.ControlledShutdownRequest)
-	resp := kmsg.NewPtrControlledShutdownResponse()
 	epoch := int64(-1)
 	if r.Version >= 2 {
 		epoch = req.BrokerEpoch
 	}
+	resp := kmsg.NewPtrControlledShutdownResponse()
 	remaining, err := e.Controller.ControlledShutdown(ctx, req.BrokerID, epoch)
 	resp.ErrorCode = kerr.Code(err)
 	for _, tp := range remaining {

@@ -71,7 +71,10 @@ func rows() []api {
 		{key: protocol.DescribeLogDirs, serve: describeLogDirs},
 		{key: protocol.CreatePartitions, serve: createPartitions},
 		{key: protocol.DeleteGroups, serve: deleteGroups},
+		{key: protocol.ElectLeaders, serve: electLeaders},
 		{key: protocol.IncrementalAlterConfigs, serve: incrementalAlterConfigs},
+		{key: protocol.AlterPartitionReassignments, serve: alterPartitionReassignments},
+		{key: protocol.ListPartitionReassignments, serve: listPartitionReassignments},
 		{key: protocol.OffsetDelete, serve: offsetDelete},
 	}
 }

@@ -144,6 +144,7 @@ func (c *Controller) UpdateRegistration(ctx context.Context) error {
 // removes /controller.
 func (c *Controller) Run(ctx context.Context) error {
 	defer close(c.done)
+	defer c.core.out.Close()
 	defer c.queue.close(errStopped)
 	c.opts.ZK.OnSession(zk.SessionHandler{Lost: c.sessionLost, Renewed: func(context.Context) { c.queue.put(registerAndReelect{}) }})
 	cancel := c.opts.ZK.OnNode(zk.ControllerPath, func(ev zk.NodeEvent) {

@@ -409,6 +409,7 @@ func newModelSender() *modelSender { return &modelSender{open: map[int32]bool{}}
 func (s *modelSender) AddBroker(b *model.Broker)  { s.open[b.ID] = true }
 func (s *modelSender) RemoveBroker(id int32)      { delete(s.open, id) }
 func (s *modelSender) UpdateBroker(*model.Broker) {}
+func (s *modelSender) Close()                     {}
 func (s *modelSender) Send(to int32, r Request) {
 	if s.open[to] {
 		s.sent = append(s.sent, sentRequest{to, r})

@@ -52,7 +52,7 @@ func (*UpdateMetadata) request() {}
 func (*StopReplica) request()    {}
 
 // Sender queues requests. There is one queue a broker, in order; a request is sent again until it is answered or the broker is
-// removed. No method blocks. Answers to LeaderAndISR and StopReplica come back as events.
+// removed. Only Close blocks. Answers to LeaderAndISR and StopReplica come back as events.
 type Sender interface {
 	// AddBroker opens the queue of a broker.
 	AddBroker(b *model.Broker)
@@ -62,6 +62,8 @@ type Sender interface {
 	UpdateBroker(b *model.Broker)
 	// Send queues a request for a broker; without a queue it is dropped. Requests are shared: nobody changes them.
 	Send(to int32, r Request)
+	// Close drops all queues and waits until nothing is sent any more.
+	Close()
 }
 
 // ReplicaID names a replica: a partition on a broker.

@@ -1,0 +1,101 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/broker/metadata"
+	"momus/coordinator/controller"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// electLeaders answers ElectLeaders, v0-v2: v0 preferred leaders only and no top-level code, v1 unclean elections (KIP-460), v2 flexible. Rights:
+// Cluster:Alter. It waits until this broker's metadata shows the elected leaders, at most the timeout: REQUEST_TIMED_OUT. Other
+// errors by partition: NOT_CONTROLLER, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION (being deleted), ELECTION_NOT_NEEDED (left out when
+// all partitions were asked for), PREFERRED_LEADER_NOT_AVAILABLE, ELIGIBLE_LEADERS_NOT_AVAILABLE.
+func electLeaders(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.ElectLeadersRequest)
+	resp := kmsg.NewPtrElectLeadersResponse()
+	var tps []model.TopicPartition // nil: all
+	if req.Topics != nil {
+		tps = []model.TopicPartition{}
+	}
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			tps = append(tps, model.TopicPartition{Topic: t.Topic, Partition: p})
+		}
+	}
+	var results []controller.ElectionResult
+	switch {
+	case !e.allowed(r, OpAlter, ResourceCluster, ClusterName):
+		resp.ErrorCode = kerr.ClusterAuthorizationFailed.Code
+		results = failedElections(tps, kerr.ClusterAuthorizationFailed)
+	default:
+		kind := controller.PreferredElection
+		if r.Version >= 1 {
+			kind = controller.ElectionType(req.ElectionType)
+		}
+		var err error
+		if results, err = e.Controller.ElectLeaders(ctx, kind, tps); err != nil {
+			results = failedElections(tps, err)
+		}
+	}
+	e.awaitLeaders(ctx, time.Duration(req.TimeoutMillis)*time.Millisecond, results)
+	index := map[string]int{}
+	for i := range results {
+		res := &results[i]
+		at, ok := index[res.Topic]
+		if !ok {
+			at = len(resp.Topics)
+			index[res.Topic] = at
+			t := kmsg.NewElectLeadersResponseTopic()
+			t.Topic = res.Topic
+			resp.Topics = append(resp.Topics, t)
+		}
+		p := kmsg.NewElectLeadersResponseTopicPartition()
+		p.Partition, p.ErrorCode = res.Partition, kerr.Code(res.Err)
+		if res.Err != nil && !errors.Is(res.Err, kerr.RequestTimedOut) && !errors.Is(res.Err, kerr.NotController) {
+			p.ErrorMessage = message(res.Err)
+		}
+		resp.Topics[at].Partitions = append(resp.Topics[at].Partitions, p)
+	}
+	return Respond(resp)
+}
+
+func failedElections(tps []model.TopicPartition, err error) []controller.ElectionResult {
+	results := make([]controller.ElectionResult, len(tps))
+	for i, tp := range tps {
+		results[i] = controller.ElectionResult{TopicPartition: tp, Leader: model.NoLeader, Err: err}
+	}
+	return results
+}
+
+// awaitLeaders waits until the metadata cache shows the leaders that were elected; the others' errors become REQUEST_TIMED_OUT.
+func (e *Env) awaitLeaders(ctx context.Context, timeout time.Duration, results []controller.ElectionResult) {
+	ctx, cancel := context.WithTimeout(ctx, max(timeout, 0))
+	defer cancel()
+	shown := func(s *metadata.Snapshot, r *controller.ElectionResult) bool {
+		p, ok := s.Partition(r.TopicPartition)
+		return ok && p.Leader == r.Leader
+	}
+	if e.Metadata.WaitFor(ctx, func(s *metadata.Snapshot) bool {
+		for i := range results {
+			if results[i].Err == nil && !shown(s, &results[i]) {
+				return false
+			}
+		}
+		return true
+	}) {
+		return
+	}
+	s := e.Metadata.Snapshot()
+	for i := range results {
+		if results[i].Err == nil && !shown(s, &results[i]) {
+			results[i].Err = kerr.RequestTimedOut
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package handler
+
+import (
+	"context"
+	"sort"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// listPartitionReassignments answers ListPartitionReassignments, v0 (KIP-455): what is being moved now, of the given partitions or, with null
+// topics, of all. Rights: Cluster:Describe. Errors at the top: NOT_CONTROLLER, CLUSTER_AUTHORIZATION_FAILED.
+func listPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.ListPartitionReassignmentsRequest)
+	resp := kmsg.NewPtrListPartitionReassignmentsResponse()
+	empty := ""
+	resp.ErrorMessage = &empty // Kafka's is never null here
+	refuse := func(err error) Reply {
+		resp.ErrorCode, resp.ErrorMessage = kerr.Code(err), message(err)
+		return Respond(resp)
+	}
+	if !e.allowed(r, OpDescribe, ResourceCluster, ClusterName) {
+		return refuse(kerr.ClusterAuthorizationFailed)
+	}
+	var tps []model.TopicPartition // nil: all
+	if req.Topics != nil {
+		tps = []model.TopicPartition{}
+	}
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			tps = append(tps, model.TopicPartition{Topic: t.Topic, Partition: p})
+		}
+	}
+	running, err := e.Controller.ListReassignments(ctx, tps)
+	if err != nil {
+		return refuse(err)
+	}
+	moving := make([]model.TopicPartition, 0, len(running))
+	for tp := range running {
+		moving = append(moving, tp)
+	}
+	sort.Slice(moving, func(i, j int) bool { return moving[i].Less(moving[j]) })
+	for _, tp := range moving {
+		if n := len(resp.Topics); n == 0 || resp.Topics[n-1].Topic != tp.Topic {
+			t := kmsg.NewListPartitionReassignmentsResponseTopic()
+			t.Topic = tp.Topic
+			resp.Topics = append(resp.Topics, t)
+		}
+		t := &resp.Topics[len(resp.Topics)-1]
+		p := kmsg.NewListPartitionReassignmentsResponseTopicPartition()
+		a := running[tp]
+		p.Partition, p.Replicas, p.AddingReplicas, p.RemovingReplicas = tp.Partition, a.Replicas, a.Adding, a.Removing
+		t.Partitions = append(t.Partitions, p)
+	}
+	return Respond(resp)
+}

@@ -27,7 +27,7 @@ import (
 
 // dataBroker serves the data APIs over a socket, on real logs without replication.
 type dataBroker struct {
-	t      *testing.T
+	t      testing.TB
 	env    *Env
 	server *network.Server
 	data   *fakeData
@@ -37,7 +37,7 @@ type dataBroker struct {
 
 // fakeData stands for the replica manager: partitions are logs that this broker leads alone.
 type fakeData struct {
-	t *testing.T
+	t testing.TB
 
 	mu      sync.Mutex
 	logs    map[model.TopicPartition]*log.Log
@@ -151,7 +151,7 @@ func (d *fakeData) DeleteRecords(_ context.Context, entries []replica.DeleteReco
 }
 
 // newDataBroker serves topics "t" (partitions 0 and 1), "u" (0) and the offsets topic (0).
-func newDataBroker(t *testing.T) *dataBroker {
+func newDataBroker(t testing.TB) *dataBroker {
 	t.Helper()
 	config, err := configs.New(map[string]string{"zookeeper.connect": "localhost:2181"})
 	if err != nil {
@@ -194,7 +194,7 @@ func newDataBroker(t *testing.T) *dataBroker {
 
 // client is one connection.
 type client struct {
-	t *testing.T
+	t testing.TB
 	net.Conn
 	id     string
 	nextID int32

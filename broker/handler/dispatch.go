@@ -58,6 +58,13 @@ func New(e *Env) *Dispatcher {
 	if e.FetchSessions == nil {
 		e.FetchSessions = fetchsession.New(func() int { return int(e.Config().MaxIncrementalFetchSessionCacheSlots) }, rand.Int32)
 	}
+	stats := func(read func(s fetchsession.Stats) float64) func() float64 {
+		return func() float64 { return read(e.FetchSessions.Stats()) }
+	}
+	const cache = "kafka_server_fetchsessioncache_"
+	e.Metrics.Gauge(cache+"numincrementalfetchsessions", "incremental fetch sessions", stats(func(s fetchsession.Stats) float64 { return float64(s.Sessions) }))
+	e.Metrics.Gauge(cache+"numincrementalfetchpartitionscached", "partitions in incremental fetch sessions", stats(func(s fetchsession.Stats) float64 { return float64(s.Partitions) }))
+	e.Metrics.CounterFunc(cache+"incrementalfetchsessionevictions_total", "fetch sessions that made room for others", stats(func(s fetchsession.Stats) float64 { return float64(s.Evictions) }))
 	e.apis = e.apis[:0]
 	for _, row := range rows() {
 		d.table[row.key] = &row
@@ -132,11 +139,11 @@ func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, r
 	}
 	r.Body = nil
 	out.Meta.Served = d.env.Now()
+	out.Meta.Completed = out.Meta.Served // unless it is later
 	out.Meta.Kind = r.kind
 	if reply.verdict != network.Answered {
 		return reply.verdict, reply.pending
 	}
-	out.Meta.Completed = out.Meta.Served
 	out.B = protocol.AppendResponseHeader(out.B, r.Key, r.Version, r.CorrelationID)
 	if reply.body != nil {
 		reply.body.AppendBody(out)

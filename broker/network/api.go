@@ -19,7 +19,8 @@ type Handler interface {
 	// change it in place, but ends with Serve when the verdict is Later. An answer is appended to out, whose first bytes (the length)
 	// are the connection's. When the verdict is Later, p completes the answer. ctx ends with the server.
 	Serve(ctx context.Context, c *Conn, frame []byte, received time.Time, out *Output) (v Verdict, p Pending)
-	// Sent tells that an answer of n bytes, with its length field, has been written; out.Meta is as Serve or Complete left it.
+	// Sent tells that an answer of n bytes, with its length field, has been written (0 when there is none); out.Meta is as
+	// Serve or Complete left it.
 	Sent(c *Conn, out *Output, n int64)
 	// Closed tells that a connection is gone; it is called once for each connection that sent a request.
 	Closed(c *Conn)

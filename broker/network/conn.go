@@ -141,7 +141,11 @@ func (c *Conn) execute(ctx context.Context, buf *buffer, n int) (more bool) {
 		}
 		q.pending, q.verdict = pending, verdict
 		c.enqueue(ctx, q)
-		return verdict != CloseConn
+		if verdict == CloseConn {
+			c.waitQueue(0) // the earlier answers go out first
+			return false
+		}
+		return true
 	}
 	err := c.finish(out, verdict)
 	store.b = out.takeBuffer(store.b)
@@ -230,13 +234,13 @@ func (c *Conn) writeQueued(ctx context.Context, q *queued) {
 		q.pending = nil
 		if c.broken.Load() {
 			p.Abandon()
-			q.verdict = Silent
+			q.verdict = CloseConn
 		} else {
 			q.verdict = p.Complete(ctx, &q.out)
 		}
 	}
 	if c.broken.Load() {
-		q.verdict = Silent
+		q.verdict = CloseConn
 	}
 	err := c.finish(&q.out, q.verdict)
 	if err != nil {
@@ -250,7 +254,10 @@ func (c *Conn) writeQueued(ctx context.Context, q *queued) {
 
 // finish writes an answer and releases what it holds.
 func (c *Conn) finish(out *Output, verdict Verdict) (err error) {
-	if verdict == Answered {
+	switch verdict {
+	case Silent:
+		c.srv.o.Handler.Sent(c, out, 0)
+	case Answered:
 		out.finish()
 		n := out.Len()
 		c.touch()

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 //
 //	p  pipelined, pending until released     P  pipelined, answered at once
 //	e  answered at once                      s  silent
-//	c  close                                 !  panic
+//	c  close (C: pipelined)                  !  panic
 //	z  a frame of length 0 or unknown closes
 type echo struct {
 	mu      sync.Mutex
@@ -65,7 +65,7 @@ func (h *echo) set(ranges func() []Range) {
 func (h *echo) release(name string) { close(h.gate(name)) }
 
 func (h *echo) Pipelined(frame []byte) bool {
-	return len(frame) > 0 && (frame[0] == 'p' || frame[0] == 'P')
+	return len(frame) > 0 && (frame[0] == 'p' || frame[0] == 'P' || frame[0] == 'C')
 }
 
 func (h *echo) Serve(_ context.Context, _ *Conn, frame []byte, _ time.Time, out *Output) (Verdict, Pending) {
@@ -349,12 +349,16 @@ func TestPendingAnswersAreBounded(t *testing.T) {
 
 func TestCloseComesAfterEarlierAnswers(t *testing.T) {
 	f := start(t, nil)
-	c := f.dial()
-	send(t, c, "p1", "P2", "c")
-	<-f.h.served
-	f.h.release("p1")
-	expect(t, c, "p1", "P2")
-	expectClosed(t, c)
+	for _, last := range []string{"c", "C"} {
+		c := f.dial()
+		name := "p" + last
+		send(t, c, name, "P2", last, "e3")
+		for last == "C" && <-f.h.served != "C" {
+		}
+		f.h.release(name)
+		expect(t, c, name, "P2")
+		expectClosed(t, c)
+	}
 }
 
 func TestPanicClosesOnlyItsConnection(t *testing.T) {

@@ -86,7 +86,7 @@ type testBroker struct {
 }
 
 type testCluster struct {
-	t       *testing.T
+	t       testing.TB
 	zk      *fakeZK
 	cache   *metadata.Cache
 	brokers map[int32]*testBroker
@@ -101,7 +101,9 @@ func quiet() *logrus.Entry {
 }
 
 // newCluster starts brokers 1..n with the given log directories each (one by default). stop must be called.
-func newCluster(t *testing.T, n int, dirs ...string) *testCluster {
+func newCluster(t *testing.T, n int, dirs ...string) *testCluster { return newClusterTB(t, n, dirs...) }
+
+func newClusterTB(t testing.TB, n int, dirs ...string) *testCluster {
 	if len(dirs) == 0 {
 		dirs = []string{"/data"}
 	}

@@ -85,6 +85,11 @@ type Manager struct {
 	fetchers  fetcherManager
 	movers    moverManager
 	metrics   Metrics
+	counted   struct {
+		sync.Mutex
+		gauges Gauges
+		at     time.Time
+	}
 
 	checkpointStart chan struct{} // closed by the first LeaderAndIsr
 	checkpointOnce  sync.Once

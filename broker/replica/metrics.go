@@ -2,6 +2,7 @@ package replica
 
 import (
 	"sync/atomic"
+	"time"
 
 	"momus/storage/kerr"
 	"momus/storage/log"
@@ -14,8 +15,6 @@ type Metrics struct {
 	replicationBytesIn                       atomic.Int64
 	failedProduce                            atomic.Int64
 }
-
-func (c *Metrics) produced(records []byte) {}
 
 func (c *Metrics) appended(info *log.AppendInfo) {
 	if !info.Duplicate {
@@ -45,8 +44,20 @@ type Gauges struct {
 	FetcherMaxLag, FailedPartitions, FetcherCount, MoverMaxLag int64
 }
 
-// Gauges counts; it walks over all partitions, so once a scrape is often enough.
+// gaugesMaxAge is for how long counted gauges are good: a scrape asks for each of them by itself, and counting walks over all partitions.
+const gaugesMaxAge = 500 * time.Millisecond
+
+// Gauges returns the numbers, at most gaugesMaxAge old.
 func (m *Manager) Gauges() Gauges {
+	m.counted.Lock()
+	defer m.counted.Unlock()
+	if now := m.now(); m.counted.at.IsZero() || now.Sub(m.counted.at) > gaugesMaxAge {
+		m.counted.gauges, m.counted.at = m.countGauges(), now
+	}
+	return m.counted.gauges
+}
+
+func (m *Manager) countGauges() Gauges {
 	g := Gauges{
 		ISRShrinks: m.metrics.isrShrinks.Load(), ISRExpands: m.metrics.isrExpands.Load(), FailedISRUpdates: m.metrics.failedISRUpdates.Load(),
 		BytesIn: m.metrics.bytesIn.Load(), MessagesIn: m.metrics.messagesIn.Load(), ReplicationBytesIn: m.metrics.replicationBytesIn.Load(),

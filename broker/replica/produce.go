@@ -69,7 +69,6 @@ func (m *Manager) Append(entries []AppendEntry, acks int16, origin record.Origin
 			a.results[i] = failedAppend(tp, err, -1)
 			continue
 		}
-		m.metrics.produced(entries[i].Records)
 		info, committed, err := p.append(entries[i].Records, acks, origin)
 		if err != nil {
 			a.results[i] = failedAppend(tp, err, p.logStartAfter(err))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/configs"
 	"momus/storage/log"
 	"momus/storage/model"
 )
@@ -44,6 +45,9 @@ func (m *Manager) handleFailure(d *dir) error {
 		d.lock = nil
 	}
 	m.create.Unlock()
+	if m.opts.Config().InterBrokerVersion() < configs.V1_0_IV0 {
+		return fmt.Errorf("%w: a controller before 1.0 cannot move partitions off one failed directory (inter.broker.protocol.version):%s", ErrNoLiveDir, m.describe())
+	}
 	for _, other := range m.dirs {
 		if other.online() {
 			return nil

@@ -326,6 +326,7 @@ func (m *Manager) logOptions(d *dir, tp model.TopicPartition, path string, confi
 		FS: m.fs, Dir: path, TopicPartition: tp, Config: config, Now: m.now,
 		ProducerExpirationMs: int64(m.opts.Config().TransactionalIDExpirationMs),
 		After:                m.tasks.after,
+		RefuseZstd:           m.opts.Config().InterBrokerVersion() < configs.V2_1_IV0,
 		OnIOError:            func(err error) { m.fail(d, err) },
 		Logger:               m.logger,
 	}

@@ -75,16 +75,17 @@ func (x *build) adviseReachable(l *Listeners, inContainer bool) {
 			reachable = append(reachable, e)
 		}
 	}
+	if len(local) > 0 && len(reachable) == 0 {
+		e := local[0]
+		x.warn(x.advertisedKey(), fmt.Sprintf("%s is advertised from inside a container: clients in other containers would be told to connect to %s:%d, which is themselves, "+
+			"and fail after the first answer. Set KAFKA_ADVERTISED_LISTENERS to a name that they can resolve, such as this service's name (%s://%s:%d); "+
+			"for clients outside add a second listener", formatEndpoints(local), e.Host, e.Port, e.Listener, x.hostname, e.Port))
+		return
+	}
 	for _, e := range local {
-		address := fmt.Sprintf("%s:%d", e.Host, e.Port)
-		switch {
-		case len(reachable) == 0:
-			x.warn(x.advertisedKey(), fmt.Sprintf("%s is advertised from inside a container: clients in other containers would be told to connect to %s, which is themselves, "+
-				"and fail after the first answer. Set KAFKA_ADVERTISED_LISTENERS to a name that they can resolve, such as this service's name (%s://%s:%d); "+
-				"for clients outside add a second listener", e, address, e.Listener, x.hostname, e.Port))
-		case e.Listener == l.InterBroker:
-			x.warn(x.advertisedKey(), fmt.Sprintf("%s is the listener that other brokers use, and they would be told to connect to %s, which is themselves. "+
-				"Set KAFKA_INTER_BROKER_LISTENER_NAME to one of the others (%s)", e, address, strings.Join(names(reachable), ",")))
+		if e.Listener == l.InterBroker {
+			x.warn(x.advertisedKey(), fmt.Sprintf("%s is the listener that other brokers use, and they would be told to connect to %s:%d, which is themselves. "+
+				"Set KAFKA_INTER_BROKER_LISTENER_NAME to one of the others (%s)", e, e.Host, e.Port, strings.Join(names(reachable), ",")))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,8 +17,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/sirupsen/logrus"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"go.uber.org/goleak"
 
 	"momus/configs"
@@ -463,4 +467,41 @@ func TestHTTPPortOfAnotherBrokerIsNoError(t *testing.T) {
 	if got := httpAddr(c, newLogger(&log, "info", "text")); got != "" || !strings.Contains(log.String(), "momus.http.port") {
 		t.Errorf("taken: %q, %s", got, log.String())
 	}
+}
+
+func TestTopicsThatLackBrokersAreTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		tries := map[string]int{}
+		create := func(s configs.TopicSpec) error {
+			tries[s.Name]++
+			switch {
+			case s.Name == "there":
+				return kerr.TopicAlreadyExists
+			case s.Name == "wrong":
+				return fmt.Errorf("%w: no", kerr.InvalidTopicException)
+			case s.Name == "later" && tries["later"] < 4:
+				return fmt.Errorf("%w: 2 larger than 1", kerr.InvalidReplicationFactor)
+			case s.Name == "never":
+				return kerr.InvalidReplicationFactor
+			}
+			return nil
+		}
+		var specs []configs.TopicSpec
+		for _, name := range []string{"never", "there", "wrong", "later", "now"} {
+			specs = append(specs, configs.TopicSpec{Name: name})
+		}
+		var log buffer
+		createEach(ctx, specs, create, logrus.NewEntry(newLogger(&log, "info", "text")))
+		want := map[string]int{"never": 10, "there": 1, "wrong": 1, "later": 4, "now": 1}
+		if !maps.Equal(tries, want) {
+			t.Errorf("tries %v, want %v", tries, want)
+		}
+		for text, n := range map[string]int{"created topic": 2, "topic not created yet": 2, `msg="topic not created" `: 2} {
+			if got := strings.Count(log.String(), text); got != n {
+				t.Errorf("%q is logged %d times, want %d:\n%s", text, got, n, log.String())
+			}
+		}
+	})
 }

@@ -73,7 +73,7 @@ func localAddress(l *configs.Listeners) (string, error) {
 	return "", errors.New("this needs a listener without TLS and SASL")
 }
 
-// createTopics creates what does not exist yet. It waits for brokers and a controller that are still starting.
+// createTopics creates what does not exist yet.
 func createTopics(ctx context.Context, address string, specs []configs.TopicSpec, log *logrus.Entry) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.WithLogger(kgo.BasicLogger(io.Discard, kgo.LogLevelNone, nil)))
 	if err != nil {
@@ -81,36 +81,43 @@ func createTopics(ctx context.Context, address string, specs []configs.TopicSpec
 		return
 	}
 	defer client.Close()
-	waiting := false
-	for _, spec := range specs {
-		entry := log.WithField("topic", spec.Name)
-		for {
-			err := createTopic(ctx, client, spec)
-			if errors.Is(err, kerr.TopicAlreadyExists) {
-				break
-			}
-			if err == nil {
+	createEach(ctx, specs, func(spec configs.TopicSpec) error { return createTopic(ctx, client, spec) }, log)
+}
+
+// createEach calls create for each topic, again every second for those that lack brokers or a controller that may still be
+// starting. One topic does not wait for another.
+func createEach(ctx context.Context, pending []configs.TopicSpec, create func(configs.TopicSpec) error, log *logrus.Entry) {
+	for first := true; ; first = false {
+		var waiting []configs.TopicSpec
+		var last error
+		for _, spec := range pending {
+			entry := log.WithField("topic", spec.Name)
+			err := create(spec)
+			switch {
+			case err == nil:
 				entry.Info("created topic")
-				break
-			}
-			if ctx.Err() != nil {
+			case errors.Is(err, kerr.TopicAlreadyExists):
+			case ctx.Err() == nil && !errors.Is(err, kerr.InvalidReplicationFactor) && !kerr.IsRetriable(err):
 				entry.WithError(err).Error("topic not created")
-				return
+			default:
+				if first {
+					entry.WithError(err).Warn("topic not created yet, waiting for more brokers")
+				}
+				waiting, last = append(waiting, spec), err
 			}
-			if !errors.Is(err, kerr.InvalidReplicationFactor) && !kerr.IsRetriable(err) {
-				entry.WithError(err).Error("topic not created")
-				break
+		}
+		if pending = waiting; len(pending) == 0 {
+			return
+		}
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			for _, spec := range pending {
+				log.WithField("topic", spec.Name).WithError(last).Error("topic not created")
 			}
-			if !waiting {
-				waiting = true
-				entry.WithError(err).Warn("waiting for more brokers to create topics")
-			}
-			timer := time.NewTimer(time.Second)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-			}
+			return
 		}
 	}
 }

@@ -1,5 +1,3 @@
-// Package txn holds what transactional and idempotent producers need of their coordinator. So far: producer ids, handed out from
-// blocks that brokers claim in ZooKeeper. It does no I/O itself.
 package txn
 
 import (

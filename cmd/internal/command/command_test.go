@@ -471,7 +471,7 @@ func TestHTTPPortOfAnotherBrokerIsNoError(t *testing.T) {
 
 func TestTopicsThatLackBrokersAreTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 9500*time.Millisecond)
 		defer cancel()
 		tries := map[string]int{}
 		create := func(s configs.TopicSpec) error {

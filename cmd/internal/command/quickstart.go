@@ -124,8 +124,9 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	if err != nil {
 		return err
 	}
+	// Brokers that were killed with this process cannot come back for their sessions: the next start need not wait for these to time out.
 	coordination, err := e.newCoordination(zkserver.Options{Dir: coordinationDir, Listen: net.JoinHostPort(host, strconv.Itoa(o.zookeeperPort)),
-		MaxClientCnxns: -1, Logger: log.WithField("logger", "zookeeper")})
+		MaxClientCnxns: -1, EndOldSessions: true, Logger: log.WithField("logger", "zookeeper")})
 	if err != nil {
 		return explainPort(err)
 	}

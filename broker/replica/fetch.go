@@ -212,7 +212,7 @@ func (op *fetchOp) readRole(p *Partition, r *role, part *FetchPartition, result 
 		}
 		return false, nil // the usual answer for somebody who is up to date
 	}
-	maxBytes := min(int(part.MaxBytes), left)
+	maxBytes := max(0, min(int(part.MaxBytes), left))
 	minOne := !op.params.HardLimit && op.bytes == 0
 	read, err := l.Read(part.FetchOffset, maxBytes, isolation, minOne)
 	if err != nil {

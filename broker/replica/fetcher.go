@@ -206,7 +206,7 @@ func (f *fetcher) later(s *fetching) {
 
 // truncate brings partitions to where the leader's history and theirs are the same (KIP-101, KIP-279).
 func (f *fetcher) truncate(ctx context.Context, list []*fetching) error {
-	defer f.m.logs.CheckpointTruncated()
+	defer f.m.logs.CheckpointDue()
 	var asking []*fetching
 	var queries []EpochQuery
 	for _, s := range list {
@@ -333,7 +333,7 @@ func (f *fetcher) fetch(ctx context.Context, ready []*fetching) error {
 		f.append(s, d)
 	}
 	if truncated {
-		f.m.logs.CheckpointTruncated()
+		f.m.logs.CheckpointDue()
 	}
 	f.rotate(answer)
 	return nil

@@ -70,7 +70,7 @@ func (m *Manager) LeaderAndISR(req LeaderAndISRRequest) ([]PartitionError, error
 		}
 	}
 	m.checkpointOnce.Do(func() { close(m.checkpointStart) })
-	m.logs.CheckpointTruncated()
+	m.logs.CheckpointDue()
 	m.movers.resume(req.Partitions)
 	if m.opts.OnLeadership != nil {
 		led, followed := changed(leaders, results), changed(followers, results)
@@ -308,6 +308,7 @@ func (m *Manager) StopReplica(controllerEpoch int32, remove bool, tps []model.To
 		}
 	}
 	m.partitions.remove(gone)
+	m.logs.CheckpointDue()
 	if len(deleted) > 0 && m.opts.OnDeleted != nil {
 		m.opts.OnDeleted(deleted)
 	}

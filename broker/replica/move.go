@@ -179,7 +179,9 @@ func (mm *moverManager) copy(ctx context.Context, tp model.TopicPartition, dir s
 	if p == nil {
 		return errMoveCancelled
 	}
-	if err := p.truncateFuture(); err != nil {
+	err := p.truncateFuture()
+	mm.m.logs.CheckpointDue()
+	if err != nil {
 		return err
 	}
 	buf := make([]byte, 0, moveChunk)
@@ -238,6 +240,7 @@ func (p *Partition) copyToFuture(buf *[]byte) (n int, swapped bool, err error) {
 	if r.future.LogEndOffset() >= r.log.LogEndOffset() {
 		p.mu.RUnlock()
 		swapped, err = p.swapFuture()
+		p.m.logs.CheckpointDue()
 		return 0, swapped, err
 	}
 	defer p.mu.RUnlock()
@@ -309,6 +312,7 @@ func (m *Manager) AlterReplicaLogDirs(tp model.TopicPartition, dir string) error
 			if err := m.logs.DeleteFuture(tp); err != nil {
 				return err
 			}
+			m.logs.CheckpointDue()
 		}
 	}
 	m.logs.SetPreferred(tp, dir)

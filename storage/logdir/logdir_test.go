@@ -375,6 +375,7 @@ func TestDeleteNowRemoveLater(t *testing.T) {
 		if err := m.Delete(tp("never", 0)); err != nil {
 			t.Fatal(err)
 		}
+		m.CheckpointDue()
 		if m.Get(tp("t", 0)) != nil || !strings.HasSuffix(dirs()[0], "-delete") {
 			t.Error(dirs())
 		}

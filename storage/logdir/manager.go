@@ -93,7 +93,8 @@ type dir struct {
 		// highWatermarks are those read at the start, for logs that are not hosted yet.
 		highWatermarks map[model.TopicPartition]int64
 	}
-	checkpointDue atomic.Bool // a truncation wants the recovery points written
+	// Truncations and deletions want the checkpoints written when all of the moment are done.
+	recoveryDue, startsDue atomic.Bool
 }
 
 func (d *dir) err() error {
@@ -370,12 +371,12 @@ func (m *Manager) everything() []*log.Log {
 	return logs
 }
 
-// TruncateTo cuts a log at offset. CheckpointTruncated must follow when all truncations of the moment are done.
+// TruncateTo cuts a log at offset. CheckpointDue must follow when all truncations of the moment are done.
 func (m *Manager) TruncateTo(l *log.Log, offset int64) error {
 	return m.truncate(l, offset, func() error { return l.TruncateTo(offset) })
 }
 
-// TruncateFullyAndStartAt empties a log and lets it begin at offset. CheckpointTruncated must follow.
+// TruncateFullyAndStartAt empties a log and lets it begin at offset. CheckpointDue must follow.
 func (m *Manager) TruncateFullyAndStartAt(l *log.Log, offset int64) error {
 	return m.truncate(l, offset, func() error { return l.TruncateFullyAndStartAt(offset) })
 }
@@ -390,16 +391,20 @@ func (m *Manager) truncate(l *log.Log, offset int64, fn func() error) error {
 		return err
 	}
 	if d := m.dir(DirOf(l)); d != nil {
-		d.checkpointDue.Store(true)
+		d.recoveryDue.Store(true)
 	}
 	return nil
 }
 
-// CheckpointTruncated writes the recovery points of the directories in which logs were truncated.
-func (m *Manager) CheckpointTruncated() {
+// CheckpointDue writes the checkpoints of the directories in which logs were truncated, deleted or moved since the last call: once for
+// all of them, as each write is an fsync.
+func (m *Manager) CheckpointDue() {
 	for _, d := range m.dirs {
-		if d.checkpointDue.Swap(false) {
+		if d.recoveryDue.Swap(false) {
 			m.writeRecoveryPoints(d)
+		}
+		if d.startsDue.Swap(false) {
+			m.writeLogStarts(d)
 		}
 	}
 }

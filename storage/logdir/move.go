@@ -49,7 +49,7 @@ func (m *Manager) CreateFuture(tp model.TopicPartition, path string, config *con
 }
 
 // SwapFuture puts the copy in the place of the current log, which is deleted. The caller has stopped all use of both and has made sure that
-// they are equal.
+// they are equal. CheckpointDue must follow.
 func (m *Manager) SwapFuture(tp model.TopicPartition) error {
 	m.create.Lock()
 	defer m.create.Unlock()
@@ -77,6 +77,7 @@ func (m *Manager) SwapFuture(tp model.TopicPartition) error {
 	if c := m.cleaner(); c != nil {
 		c.Moved(tp, from.path, to.path)
 	}
-	to.checkpointDue.Store(true)
+	to.recoveryDue.Store(true)
+	to.startsDue.Store(true)
 	return m.retire(from, old, false)
 }

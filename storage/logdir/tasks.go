@@ -135,7 +135,8 @@ func (m *Manager) closeIdle(ctx context.Context) {
 }
 
 // Delete takes the log of a partition, and its future copy, out of service: the directory is renamed to -delete at once and removed after
-// log.segment.delete.delay.ms. Deleting what is not there does nothing.
+// log.segment.delete.delay.ms. Deleting what is not there does nothing. CheckpointDue must follow before a log of that name is created
+// again, as its old log start offset would be taken for the new one's.
 func (m *Manager) Delete(tp model.TopicPartition) error {
 	m.create.Lock()
 	defer m.create.Unlock()
@@ -147,7 +148,7 @@ func (m *Manager) Delete(tp model.TopicPartition) error {
 	return nil
 }
 
-// DeleteFuture gives up the copy of a partition to another directory.
+// DeleteFuture gives up the copy of a partition to another directory. CheckpointDue must follow.
 func (m *Manager) DeleteFuture(tp model.TopicPartition) error {
 	m.create.Lock()
 	defer m.create.Unlock()
@@ -193,8 +194,8 @@ func (m *Manager) retire(d *dir, l *log.Log, wasCurrent bool) error {
 	if c := m.cleaner(); c != nil && wasCurrent {
 		c.Deleted(d.path, tp)
 	}
-	m.writeRecoveryPoints(d)
-	m.writeLogStarts(d)
+	d.recoveryDue.Store(true)
+	d.startsDue.Store(true)
 	m.deleteLater(d, l)
 	m.logger.WithFields(logrus.Fields{"topic": tp.Topic, "partition": tp.Partition, "dir": l.Dir()}).Info("log is to be deleted")
 	return nil

@@ -77,12 +77,16 @@ func newCore(o *Options) *core {
 	return c
 }
 
-// serve ends recovery: from here on watches fire, and the sessions found have a whole timeout from now.
-func (c *core) serve(now instant) {
+// serve ends recovery: from here on watches fire, and the sessions found have a whole timeout from now, or none at all.
+func (c *core) serve(now instant, endSessions bool) {
 	c.lastZxid = c.tree.lastZxid
 	c.tree.watches.emit = func(cl *client, event int32, path string) { c.send(cl, watchEvent(event, path)) }
 	for _, s := range c.sessions.byID {
-		c.sessions.touch(s, now)
+		if endSessions {
+			c.sessions.overdue(s)
+		} else {
+			c.sessions.touch(s, now)
+		}
 	}
 }
 

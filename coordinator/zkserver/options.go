@@ -33,6 +33,9 @@ type Options struct {
 	// NoSync acknowledges writes once the operating system has them, without fsync: they survive the end of this
 	// process, not the end of the machine.
 	NoSync bool
+	// EndOldSessions ends the sessions that the last run left behind at once, instead of waiting for their clients to come back. It is
+	// for a server whose clients live and die in its own process, as in the quick start.
+	EndOldSessions bool
 	// Logger receives what the server has to say; nil discards it.
 	Logger *logrus.Entry
 	// Now is the clock, for tests; nil means time.Now.

@@ -54,7 +54,7 @@ func New(o Options) (*Server, error) {
 	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("coordination server: %w", err), s.store.close())
 	}
-	c.serve(s.now())
+	c.serve(s.now(), o.EndOldSessions)
 	s.mu.core = c
 	s.mu.conns = make(map[*client]*conn)
 	s.mu.perHost = make(map[string]int)

@@ -137,6 +137,28 @@ func TestStateSurvivesRestart(t *testing.T) {
 	stop2()
 }
 
+func TestOldSessionsEndAtOnceWhenAskedTo(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	dir := t.TempDir()
+	addr, stop := startServer(t, zkserver.Options{Dir: dir})
+	deadSession(t, addr, "/gone")
+	stop()
+	addr, stop = startServer(t, zkserver.Options{Dir: dir, EndOldSessions: true})
+	c, _ := connect(t, addr, 10*time.Second)
+	for {
+		exists, _, gone, err := c.ExistsW("/gone")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !exists {
+			break
+		}
+		<-gone // long before the session would have timed out
+	}
+	c.Close()
+	stop()
+}
+
 func mustCreate(t *testing.T, c *zk.Conn, path string, flags int32) {
 	t.Helper()
 	if _, err := c.Create(path, []byte("x"), flags, zk.WorldACL(zk.PermAll)); err != nil {

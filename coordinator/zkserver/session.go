@@ -71,6 +71,16 @@ func (t *sessionTable) touch(s *session, now instant) bool {
 	return true
 }
 
+// overdue makes s expire at the next look.
+func (t *sessionTable) overdue(s *session) {
+	t.leaveBucket(s)
+	s.expiresMs = 0
+	if t.buckets[0] == nil {
+		t.buckets[0] = make(map[*session]struct{})
+	}
+	t.buckets[0][s] = struct{}{}
+}
+
 func (t *sessionTable) leaveBucket(s *session) {
 	bucket := t.buckets[s.expiresMs]
 	delete(bucket, s)

@@ -3,6 +3,8 @@ package testkit
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -143,12 +145,22 @@ func (c *Cluster) Get(t testing.TB, path string) *http.Response {
 	return resp
 }
 
+// freeRange finds n ports in a row that nobody listens on, below those that the system hands out by itself.
 func freeRange(t testing.TB, n int) int {
 	t.Helper()
-	for {
-		p := FreePort(t)
-		if p+n < 65000 {
-			return p
+	for range 200 {
+		first := 12000 + rand.IntN(18000)
+		free := true
+		for p := first; p < first+n && free; p++ {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
+			if free = err == nil; free {
+				l.Close()
+			}
+		}
+		if free {
+			return first
 		}
 	}
+	t.Fatalf("no %d free ports in a row", n)
+	return 0
 }

@@ -328,15 +328,17 @@ func (c *cleaning) filter(b record.Batch, retain func(r *record.Record) bool) er
 	} else {
 		discard = c.txns.isAborted(b)
 	}
+	last := c.isLastOfProducer(b)
 	switch {
-	case discard:
-		c.result.readRecords += int64(max(b.Count(), 0))
-	case b.IsControl() && b.Count() > 0, b.Count() > 0 && b.Magic() >= record.Magic2 && b.BaseOffset() > c.offsets.latest:
-		// Whole: a marker, or nothing of it is in the map.
+	case b.IsControl() && b.Count() > 0 && (!discard || last), // a marker
+		!discard && b.Magic() >= record.Magic2 && b.Count() > 0 && b.BaseOffset() > c.offsets.latest: // nothing of it is in the map
+		// Kafka empties a marker that it keeps for its producer's epoch only, and forgets the epoch when it rebuilds its state.
 		c.out = append(c.out, b...)
 		c.kept(int64(b.Count()), len(b), b.LastOffset(), b.MaxTimestamp(), b.LastOffset())
 		c.result.readRecords += int64(b.Count())
 		return nil
+	case discard:
+		c.result.readRecords += int64(max(b.Count(), 0))
 	default:
 		start := len(c.out)
 		out, got, err := b.Retain(c.out, c.decoder, retain)
@@ -350,7 +352,7 @@ func (c *cleaning) filter(b record.Batch, retain func(r *record.Record) bool) er
 			return nil
 		}
 	}
-	if c.isLastOfProducer(b) {
+	if last {
 		c.out = b.AppendEmpty(c.out)
 		c.kept(0, record.BatchOverhead, b.LastOffset(), b.MaxTimestamp(), b.LastOffset())
 	}

@@ -43,16 +43,18 @@ func baseKey(name string) (base string, ok bool) {
 func (c *Config) SetDynamicDefault(settings map[string]string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	kept, left := usable(settings, false)
-	return errors.Join(left, c.applyLocked(kept, c.mu.dynamicBroker))
+	clear, unread := c.decodePasswords(settings)
+	kept, left := usable(clear, false)
+	return errors.Join(unread, left, c.applyLocked(kept, c.mu.dynamicBroker))
 }
 
 // SetDynamicBroker replaces the dynamic configs of this broker (of /config/brokers/<id>), see SetDynamicDefault.
 func (c *Config) SetDynamicBroker(settings map[string]string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	kept, left := usable(settings, true)
-	return errors.Join(left, c.applyLocked(c.mu.dynamicDefault, kept))
+	clear, unread := c.decodePasswords(settings)
+	kept, left := usable(clear, true)
+	return errors.Join(unread, left, c.applyLocked(c.mu.dynamicDefault, kept))
 }
 
 // Subscribe calls fn after each dynamic change with the snapshots before and after it, one call at a time. fn must not change
@@ -158,8 +160,17 @@ func conflict(text string, names []string) error {
 // ValidateBrokerUpdate checks the dynamic settings that are to be stored, all of them, not only those that change: for this broker,
 // else for all. The error has Kafka's text.
 func (c *Config) ValidateBrokerUpdate(settings map[string]string, perBroker bool) error {
+	settings, err := c.decodePasswords(settings)
+	if err != nil {
+		return err
+	}
 	if err := validateDynamic(settings, perBroker); err != nil {
 		return err
+	}
+	for name := range settings {
+		if isDynamicPassword(name) && c.Broker().PasswordEncoderSecret == "" {
+			return &ConflictError{Text: errNoSecret.Error()}
+		}
 	}
 	c.mu.Lock()
 	dynamicDefault, dynamicBroker := c.mu.dynamicDefault, c.mu.dynamicBroker

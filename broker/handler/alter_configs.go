@@ -98,6 +98,9 @@ func (e *Env) setConfigs(ctx context.Context, t kmsg.ConfigResourceType, name st
 	if validateOnly {
 		return nil
 	}
+	if settings, err = e.Configs.EncodePasswords(settings); err != nil {
+		return &admin.Error{Kind: kerr.InvalidRequest, Message: err.Error()}
+	}
 	return e.Admin.SetBrokerConfig(ctx, entity, settings)
 }
 

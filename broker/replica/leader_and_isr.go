@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
 
 	"momus/storage/kerr"
 	"momus/storage/log"
@@ -134,17 +135,34 @@ func (m *Manager) makeLeaders(list []assigned, results []PartitionError) {
 		return
 	}
 	m.fetchers.remove(partitionsOf(list))
-	for _, a := range list {
+	eachAssigned(list, func(_ int, a assigned) {
 		err := a.p.makeLeader(a.state)
 		fields := logrus.Fields{"topic": a.state.TP.Topic, "partition": a.state.TP.Partition, "leader_epoch": a.state.State.LeaderEpoch, "isr": a.state.State.ISR}
 		if err != nil {
 			results[a.index].Err = err
 			m.logger.WithFields(fields).WithError(err).Error("could not become leader")
-			continue
+			return
 		}
 		m.logger.WithFields(fields).Debug("became leader")
 		a.p.wakeAll()
+	})
+}
+
+// diskQueue is how many partitions are made leaders or followers at the same time: that is mostly waiting for the disk.
+const diskQueue = 16
+
+// eachAssigned calls fn for all partitions of the list, many at a time, and returns when all calls have.
+func eachAssigned(list []assigned, fn func(i int, a assigned)) {
+	var g errgroup.Group
+	g.SetLimit(diskQueue)
+	for i, a := range list {
+		if len(list) == 1 {
+			fn(i, a)
+			continue
+		}
+		g.Go(func() error { fn(i, a); return nil })
 	}
+	g.Wait()
 }
 
 // makeLeader makes this replica the leader, or begins a new epoch of its leadership.
@@ -200,27 +218,31 @@ func (m *Manager) makeFollowers(list []assigned, results []PartitionError) (foll
 		return nil
 	}
 	snapshot := m.opts.Metadata.Snapshot()
-	for _, a := range list {
+	follows := make([]bool, len(list))
+	eachAssigned(list, func(i int, a assigned) {
 		fields := logrus.Fields{"topic": a.state.TP.Topic, "partition": a.state.TP.Partition, "leader": a.state.State.Leader,
 			"leader_epoch": a.state.State.LeaderEpoch}
 		if !snapshot.IsAlive(a.state.State.Leader) {
 			// The epoch stays, so that the order counts when it is repeated with a live leader. The log exists nevertheless.
 			m.logger.WithFields(fields).Info("not following: the leader is not alive")
-			if err := a.p.ensureLog(a.state.IsNew); err != nil {
-				results[a.index].Err = err
-			}
-			continue
+			results[a.index].Err = a.p.ensureLog(a.state.IsNew)
+			return
 		}
 		isNew, err := a.p.makeFollower(a.state)
 		if err != nil {
 			results[a.index].Err = err
 			m.logger.WithFields(fields).WithError(err).Error("could not become follower")
-			continue
+			return
 		}
 		if isNew {
 			m.logger.WithFields(fields).Debug("became follower")
 		}
-		following = append(following, a)
+		follows[i] = true
+	})
+	for i, a := range list {
+		if follows[i] {
+			following = append(following, a)
+		}
 	}
 	m.fetchers.remove(partitionsOf(following))
 	for _, a := range following {

@@ -124,3 +124,22 @@ func TestTableIsInKeyOrder(t *testing.T) {
 		last = row.key
 	}
 }
+
+func TestSaslOnAReadyConnection(t *testing.T) {
+	b := newDataBroker(t)
+	c := b.dial()
+	for v := int16(0); v <= 1; v++ {
+		req := kmsg.NewPtrSASLHandshakeRequest()
+		req.Version, req.Mechanism = v, "PLAIN"
+		if resp := call[*kmsg.SASLHandshakeResponse](c, req); resp.ErrorCode != kerr.IllegalSASLState.Code {
+			t.Errorf("v%d: %+v", v, resp)
+		}
+	}
+	for v := int16(0); v <= 2; v++ {
+		req := kmsg.NewPtrSASLAuthenticateRequest()
+		req.Version, req.SASLAuthBytes = v, []byte("x")
+		if resp := call[*kmsg.SASLAuthenticateResponse](c, req); resp.ErrorCode != kerr.IllegalSASLState.Code || resp.ErrorMessage == nil {
+			t.Errorf("v%d: %+v", v, resp)
+		}
+	}
+}

@@ -125,9 +125,7 @@ func (c *fetchCall) read(ctx context.Context, r *Request) {
 		if len(c.req.RackID) > 0 {
 			params.ClientRack = string(c.req.RackID)
 		}
-		if len(c.parts) < len(c.answers) {
-			params.MaxWait = 0 // some have failed: the client is told at once
-		}
+		// Partitions that failed above do not end the wait, as in Kafka: else a consumer of a deleted topic would ask without pause.
 		results = c.e.Data.Fetch(ctx, params, c.parts)
 	}
 	next := 0

@@ -48,6 +48,7 @@ type Broker struct {
 	control   *controller.Controller
 	groups    *group.Coordinator
 	producers *txn.ProducerIDs
+	txns      *txn.Coordinator
 	metrics   *metrics.Metrics
 }
 
@@ -147,6 +148,7 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 		ZooKeeper: groupOffsets{b.zk},
 	})
 	b.producers = txn.NewProducerIDs(producerIDBlocks{b.zk, b.id})
+	b.txns = b.newTransactions(p)
 	b.control = controller.New(b.controllerOptions())
 	b.dynamic.onTopic = b.control.TopicConfigChanged
 	b.config.Subscribe(func(old, new *configs.Broker) {
@@ -160,6 +162,7 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	p.onStop(b.server.Close)
 	p.run("replica manager", b.replicas.Run)
 	p.run("group coordinator", b.groups.Run)
+	p.run("transaction coordinator", b.txns.Run)
 
 	if err := b.control.Register(ctx); err != nil {
 		return err
@@ -279,16 +282,33 @@ func (b *Broker) listen(h network.Handler) error {
 
 // startCoordinators tells the coordinators how many partitions their topics have.
 func (b *Broker) startCoordinators(ctx context.Context) error {
-	n := b.config.Broker().OffsetsTopicNumPartitions
-	a, ok, err := b.zk.Assignment(ctx, model.OffsetsTopic)
+	c := b.config.Broker()
+	offsets, err := b.partitionsOf(ctx, model.OffsetsTopic, c.OffsetsTopicNumPartitions)
 	if err != nil {
-		return fmt.Errorf("read the partitions of %s: %w", model.OffsetsTopic, err)
+		return err
+	}
+	transactions, err := b.partitionsOf(ctx, model.TransactionTopic, c.TransactionStateLogNumPartitions)
+	if err != nil {
+		return err
+	}
+	if err := b.producers.Prepare(ctx); err != nil {
+		return err
+	}
+	b.groups.Start(offsets)
+	b.txns.Start(transactions)
+	return nil
+}
+
+// partitionsOf is how many partitions an internal topic has, or will have when it is created.
+func (b *Broker) partitionsOf(ctx context.Context, topic string, configured int32) (int32, error) {
+	a, ok, err := b.zk.Assignment(ctx, topic)
+	if err != nil {
+		return 0, fmt.Errorf("read the partitions of %s: %w", topic, err)
 	}
 	if ok && len(a) > 0 {
-		n = int32(len(a))
+		return int32(len(a)), nil
 	}
-	b.groups.Start(n)
-	return b.producers.Prepare(ctx)
+	return configured, nil
 }
 
 func (b *Broker) controllerOptions() controller.Options {
@@ -351,22 +371,31 @@ func (b *Broker) leaderEndpoint(leader int32, fetcherID int) replica.LeaderEndpo
 // onLeadership loads and unloads the coordinators of internal topics.
 func (b *Broker) onLeadership(leaders, followers []replica.Leadership) {
 	for _, l := range leaders {
-		if l.TP.Topic == model.OffsetsTopic {
+		switch l.TP.Topic {
+		case model.OffsetsTopic:
 			b.groups.OnBecomeLeader(l.TP.Partition, l.LeaderEpoch)
+		case model.TransactionTopic:
+			b.txns.OnBecomeLeader(l.TP.Partition, l.LeaderEpoch)
 		}
 	}
 	for _, l := range followers {
-		if l.TP.Topic == model.OffsetsTopic {
-			b.groups.OnResign(l.TP.Partition)
-		}
+		b.resign(l.TP)
+	}
+}
+
+// resign unloads the coordinator of a partition of an internal topic.
+func (b *Broker) resign(tp model.TopicPartition) {
+	switch tp.Topic {
+	case model.OffsetsTopic:
+		b.groups.OnResign(tp.Partition)
+	case model.TransactionTopic:
+		b.txns.OnResign(tp.Partition)
 	}
 }
 
 func (b *Broker) onDeleted(deleted []model.TopicPartition) {
 	for _, tp := range deleted {
-		if tp.Topic == model.OffsetsTopic {
-			b.groups.OnResign(tp.Partition)
-		}
+		b.resign(tp)
 		b.dynamic.forget(tp.Topic)
 	}
 }

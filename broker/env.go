@@ -20,6 +20,7 @@ func (b *Broker) handlerEnv() *handler.Env {
 	e.Metadata = b.metadata
 	e.Groups = b.groups
 	e.ProducerIDs = b.producers
+	e.Transactions = b.txns
 	e.Replicas = b.replicas
 	e.BrokerEpoch = b.control.BrokerEpoch
 	e.Admin = &admin.Admin{Store: b.zk}

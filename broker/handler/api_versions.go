@@ -6,7 +6,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/protocol"
-	"momus/configs"
 	"momus/storage/kerr"
 )
 
@@ -25,8 +24,7 @@ func apiVersions(_ context.Context, e *Env, r *Request) Reply {
 		r.session.software = [2]string{req.ClientSoftwareName, req.ClientSoftwareVersion}
 	}
 	resp.ApiKeys = make([]kmsg.ApiVersionsResponseApiKey, 0, len(e.apis))
-	ibp, err := configs.ParseVersion(e.Config().InterBrokerProtocolVersion)
-	old := err == nil && ibp.RecordVersion() < 2
+	old := e.transactionsRefused()
 	for _, a := range e.apis {
 		if old && a.Key >= protocol.AddPartitionsToTxn && a.Key <= protocol.TxnOffsetCommit {
 			continue // transactions need the record format of 0.11

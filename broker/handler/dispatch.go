@@ -55,6 +55,9 @@ func New(e *Env) *Dispatcher {
 	if e.Data == nil && e.Replicas != nil {
 		e.Data = hosted{e.Replicas}
 	}
+	if e.HostedFormat == nil && e.Replicas != nil {
+		e.HostedFormat = e.hostedFormat
+	}
 	if e.FetchSessions == nil {
 		e.FetchSessions = fetchsession.New(func() int { return int(e.Config().MaxIncrementalFetchSessionCacheSlots) }, rand.Int32)
 	}

@@ -30,6 +30,7 @@ type Env struct {
 	GroupEnv
 	AdminEnv
 	StorageEnv
+	TxnEnv
 
 	apis []protocol.API // rows of the table, in key order; set by New
 }

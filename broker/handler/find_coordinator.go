@@ -17,7 +17,7 @@ const (
 
 // findCoordinator answers FindCoordinator, v0-v3: the leader of the partition of the internal topic that owns the key. v1 added the
 // type of the coordinator and error_message ("NONE" on success). Rights: Group:Describe, TransactionalId:Describe. A missing
-// offsets topic is created; until its leader is known, and for transactions, the answer is COORDINATOR_NOT_AVAILABLE.
+// internal topic is created; until its leader is known the answer is COORDINATOR_NOT_AVAILABLE.
 func findCoordinator(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.FindCoordinatorRequest)
 	var endpoint model.Endpoint
@@ -29,9 +29,9 @@ func findCoordinator(ctx context.Context, e *Env, r *Request) Reply {
 	case req.CoordinatorType == transactionCoordinator && !e.allowed(r, OpDescribe, ResourceTransactionalID, req.CoordinatorKey):
 		err = kerr.TransactionalIDAuthorizationFailed
 	case req.CoordinatorType == groupCoordinator:
-		node, endpoint, err = e.findGroupCoordinator(ctx, r, req.CoordinatorKey)
+		node, endpoint, err = e.leaderOfInternal(ctx, r, model.OffsetsTopic, func() int32 { return e.Groups.PartitionFor(req.CoordinatorKey) })
 	case req.CoordinatorType == transactionCoordinator:
-		err = kerr.CoordinatorNotAvailable
+		node, endpoint, err = e.leaderOfInternal(ctx, r, model.TransactionTopic, func() int32 { return e.Transactions.PartitionFor(req.CoordinatorKey) })
 	default:
 		err = kerr.UnknownServerError
 	}
@@ -48,15 +48,16 @@ func findCoordinator(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
-func (e *Env) findGroupCoordinator(ctx context.Context, r *Request, id string) (int32, model.Endpoint, *kerr.Error) {
+// leaderOfInternal finds the leader of a partition of an internal topic, and creates the topic if there is none.
+func (e *Env) leaderOfInternal(ctx context.Context, r *Request, topic string, partition func() int32) (int32, model.Endpoint, *kerr.Error) {
 	snapshot := e.Metadata.Snapshot()
-	if len(snapshot.Topic(model.OffsetsTopic)) == 0 {
-		if err := e.createInternalTopic(ctx, model.OffsetsTopic); err != nil {
-			e.Logger.WithError(err).WithField("topic", model.OffsetsTopic).Debug("internal topic not created")
+	if len(snapshot.Topic(topic)) == 0 {
+		if err := e.createInternalTopic(ctx, topic); err != nil {
+			e.Logger.WithError(err).WithField("topic", topic).Debug("internal topic not created")
 		}
 		return -1, model.Endpoint{}, kerr.CoordinatorNotAvailable
 	}
-	p, ok := snapshot.Partition(model.TopicPartition{Topic: model.OffsetsTopic, Partition: e.Groups.PartitionFor(id)})
+	p, ok := snapshot.Partition(model.TopicPartition{Topic: topic, Partition: partition()})
 	if !ok {
 		return -1, model.Endpoint{}, kerr.CoordinatorNotAvailable
 	}

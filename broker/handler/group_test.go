@@ -83,6 +83,7 @@ func newGroupBroker(t *testing.T) *groupBroker {
 	groups.Start(2)
 	b.env = &Env{Config: func() *configs.Broker { return cfg }, Logger: logrus.NewEntry(logger), Now: time.Now}
 	b.env.Groups, b.env.ProducerIDs, b.env.Metadata = groups, txn.NewProducerIDs(b.ids), metadata.NewCache("cluster")
+	b.env.Transactions = txn.New(txn.Options{Config: b.env.Config, Log: shardtest.New(), ProducerIDs: b.env.ProducerIDs, Logger: b.env.Logger})
 	b.r = &Request{
 		Header: protocol.Header{ClientID: []byte("client")}, Conn: &network.Conn{Listener: "L", ClientHost: "/10.0.0.1"},
 		Received: time.Now(), session: newSession(),

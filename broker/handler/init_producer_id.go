@@ -5,18 +5,26 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/txn"
 	"momus/storage/kerr"
 )
 
-// initProducerID answers InitProducerId, v0-v3: an id for an idempotent producer. v3 added the producer's current id and epoch (KIP-360),
-// of which both or none must be given. Rights: Cluster:IdempotentWrite, or TransactionalId:Write. Transactional ids are checked, then
-// answered COORDINATOR_NOT_AVAILABLE: there is no transaction coordinator.
+// initProducerID answers InitProducerId, v0-v3: an id for an idempotent producer, or the id and a new epoch for a transactional one, which
+// fences the former owner of the transactional id and aborts what it left open. v3 added the producer's current id and epoch (KIP-360),
+// of which both or none must be given. Rights: Cluster:IdempotentWrite, or TransactionalId:Write.
 func initProducerID(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.InitProducerIDRequest)
 	resp := kmsg.NewPtrInitProducerIDResponse()
 	resp.ProducerID, resp.ProducerEpoch = -1, -1
 	if err := e.admitInitProducerID(r, req); err != nil {
 		resp.ErrorCode = err.Code
+		return Respond(resp)
+	}
+	if req.TransactionalID != nil {
+		result := e.Transactions.InitProducerID(ctx, txn.InitRequest{
+			TransactionalID: *req.TransactionalID, TimeoutMs: req.TransactionTimeoutMillis, ProducerID: req.ProducerID, Epoch: req.ProducerEpoch,
+		})
+		resp.ProducerID, resp.ProducerEpoch, resp.ErrorCode = result.ProducerID, result.Epoch, kerr.Code(result.Err)
 		return Respond(resp)
 	}
 	id, err := e.ProducerIDs.Next(ctx)
@@ -47,5 +55,5 @@ func (e *Env) admitInitProducerID(r *Request, req *kmsg.InitProducerIDRequest) *
 	case req.TransactionTimeoutMillis <= 0 || req.TransactionTimeoutMillis > e.Config().TransactionMaxTimeoutMs:
 		return kerr.InvalidTransactionTimeout
 	}
-	return kerr.CoordinatorNotAvailable
+	return nil
 }

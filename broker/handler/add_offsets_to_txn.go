@@ -1,0 +1,34 @@
+package handler
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/coordinator/txn"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// addOffsetsToTxn answers AddOffsetsToTxn, v0-v1: the producer will commit offsets of a group in its transaction, so the group's partition
+// of the offsets topic becomes part of it. v1 changed nothing but throttling (KIP-219). Rights: TransactionalId:Write, Group:Read.
+func addOffsetsToTxn(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.AddOffsetsToTxnRequest)
+	resp := kmsg.NewPtrAddOffsetsToTxnResponse()
+	var err *kerr.Error
+	switch {
+	case e.transactionsRefused():
+		err = kerr.UnsupportedVersion
+	case !e.allowed(r, OpWrite, ResourceTransactionalID, req.TransactionalID):
+		err = kerr.TransactionalIDAuthorizationFailed
+	case !e.allowed(r, OpRead, ResourceGroup, req.Group):
+		err = kerr.GroupAuthorizationFailed
+	default:
+		err = e.Transactions.AddPartitions(ctx, &txn.AddRequest{
+			TransactionalID: req.TransactionalID, ProducerID: req.ProducerID, Epoch: req.ProducerEpoch,
+			Partitions: []model.TopicPartition{{Topic: model.OffsetsTopic, Partition: e.Groups.PartitionFor(req.Group)}},
+		})
+	}
+	resp.ErrorCode = kerr.Code(err)
+	return Respond(resp)
+}

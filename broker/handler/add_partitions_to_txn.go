@@ -1,0 +1,68 @@
+package handler
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/coordinator/txn"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// addPartitionsToTxn answers AddPartitionsToTxn, v0-v1: the producer will write to these partitions in its transaction, which begins
+// with the first. v1 changed nothing but throttling (KIP-219). Rights: TransactionalId:Write, and Topic:Write for each; internal topics
+// are never allowed. Errors stand at each partition: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, TOPIC_AUTHORIZATION_FAILED,
+// UNKNOWN_TOPIC_OR_PARTITION, with which the others get OPERATION_NOT_ATTEMPTED; or what the coordinator says of the whole.
+func addPartitionsToTxn(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.AddPartitionsToTxnRequest)
+	resp := kmsg.NewPtrAddPartitionsToTxnResponse()
+	var whole *kerr.Error
+	switch {
+	case e.transactionsRefused():
+		whole = kerr.UnsupportedVersion
+	case !e.allowed(r, OpWrite, ResourceTransactionalID, req.TransactionalID):
+		whole = kerr.TransactionalIDAuthorizationFailed
+	}
+	var tps []model.TopicPartition
+	refused := false
+	resp.Topics = make([]kmsg.AddPartitionsToTxnResponseTopic, len(req.Topics))
+	for i := range req.Topics {
+		t, out := &req.Topics[i], &resp.Topics[i]
+		out.Topic = t.Topic
+		out.Partitions = make([]kmsg.AddPartitionsToTxnResponseTopicPartition, len(t.Partitions))
+		for j, p := range t.Partitions {
+			out.Partitions[j].Partition = p
+			if whole != nil {
+				continue
+			}
+			tp := model.TopicPartition{Topic: t.Topic, Partition: p}
+			err := e.topicPartitionError(r, OpWrite, tp)
+			if model.IsInternalTopic(t.Topic) {
+				err = kerr.TopicAuthorizationFailed
+			}
+			out.Partitions[j].ErrorCode = kerr.Code(err)
+			refused = refused || err != nil
+			tps = append(tps, tp)
+		}
+	}
+	switch {
+	case whole != nil:
+	case refused:
+		whole = kerr.OperationNotAttempted
+	default:
+		whole = e.Transactions.AddPartitions(ctx, &txn.AddRequest{
+			TransactionalID: req.TransactionalID, ProducerID: req.ProducerID, Epoch: req.ProducerEpoch, Partitions: tps,
+		})
+	}
+	if whole != nil {
+		for i := range resp.Topics {
+			for j := range resp.Topics[i].Partitions {
+				if out := &resp.Topics[i].Partitions[j]; out.ErrorCode == 0 {
+					out.ErrorCode = whole.Code
+				}
+			}
+		}
+	}
+	return Respond(resp)
+}

@@ -1,0 +1,35 @@
+package handler
+
+import (
+	"momus/configs"
+	"momus/coordinator/txn"
+	"momus/storage/model"
+)
+
+// TxnEnv is what the APIs of transactions use (22, 24-28).
+type TxnEnv struct {
+	// Transactions is the transaction coordinator.
+	Transactions *txn.Coordinator
+	// HostedFormat tells the message format (magic) of a partition that this broker hosts; New asks StorageEnv.Replicas when it is nil.
+	HostedFormat func(tp model.TopicPartition) (magic int8, hosted bool)
+}
+
+// hostedFormat implements HostedFormat with the replica manager.
+func (e *StorageEnv) hostedFormat(tp model.TopicPartition) (int8, bool) {
+	p := e.Replicas.Partition(tp)
+	if p == nil {
+		return 0, false
+	}
+	l := p.Log()
+	if l == nil {
+		return 0, false
+	}
+	return l.Config().RecordVersion, true
+}
+
+// transactionsRefused tells whether inter.broker.protocol.version is older than transactions (0.11): APIs 24 to 28 are then not
+// advertised, and UNSUPPORTED_VERSION to whoever sends them all the same.
+func (e *Env) transactionsRefused() bool {
+	ibp, err := configs.ParseVersion(e.Config().InterBrokerProtocolVersion)
+	return err == nil && ibp.RecordVersion() < 2
+}

@@ -1,0 +1,65 @@
+package handler
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/coordinator/group"
+	"momus/storage/kerr"
+	"momus/storage/model"
+)
+
+// txnOffsetCommit answers TxnOffsetCommit, v0-v3, at the group coordinator: the offsets count once the producer's transaction is
+// committed. v2 added leader epochs, v3 member, instance and generation, which are then checked (KIP-447), and compact encoding. Rights:
+// TransactionalId:Write, Group:Read, and Topic:Read per partition. Errors stand at each partition; partitions without an error of
+// their own are committed.
+func txnOffsetCommit(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.TxnOffsetCommitRequest)
+	resp := kmsg.NewPtrTxnOffsetCommitResponse()
+	c := &group.CommitRequest{
+		Group: req.Group, Generation: req.Generation, MemberID: req.MemberID, InstanceID: req.InstanceID,
+		ProducerID: req.ProducerID, ProducerEpoch: req.ProducerEpoch,
+	}
+	var refused *kerr.Error
+	switch {
+	case e.transactionsRefused():
+		refused = kerr.UnsupportedVersion
+	case !e.allowed(r, OpWrite, ResourceTransactionalID, req.TransactionalID):
+		refused = kerr.TransactionalIDAuthorizationFailed
+	case !e.allowed(r, OpRead, ResourceGroup, req.Group):
+		refused = kerr.GroupAuthorizationFailed
+	case req.ProducerID < 0:
+		refused = kerr.InvalidProducerIDMapping // -1 would be a plain commit
+	}
+	var slots []*int16 // where the errors of c.Offsets go
+	resp.Topics = make([]kmsg.TxnOffsetCommitResponseTopic, len(req.Topics))
+	for i := range req.Topics {
+		t, out := &req.Topics[i], &resp.Topics[i]
+		out.Topic = t.Topic
+		out.Partitions = make([]kmsg.TxnOffsetCommitResponseTopicPartition, len(t.Partitions))
+		for j := range t.Partitions {
+			p := &t.Partitions[j]
+			out.Partitions[j].Partition = p.Partition
+			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
+			err := refused
+			if err == nil {
+				err = e.topicPartitionError(r, OpRead, tp)
+			}
+			if err != nil {
+				out.Partitions[j].ErrorCode = err.Code
+				continue
+			}
+			c.Offsets = append(c.Offsets, group.Offset{
+				TP: tp, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Metadata: orEmpty(p.Metadata), CommitTimestamp: -1, ExpireTimestamp: -1,
+			})
+			slots = append(slots, &out.Partitions[j].ErrorCode)
+		}
+	}
+	if len(c.Offsets) > 0 {
+		for i, err := range e.Groups.CommitOffsets(ctx, c).Errs {
+			*slots[i] = kerr.Code(err)
+		}
+	}
+	return Respond(resp)
+}

@@ -1,0 +1,84 @@
+package handler
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/broker/replica"
+	"momus/storage/kerr"
+	"momus/storage/model"
+	"momus/storage/record"
+)
+
+// writeTxnMarkers answers WriteTxnMarkers, v0, from transaction coordinators: it appends the marker that ends a producer's transaction to
+// each partition and answers when the in-sync replicas have all of them. In partitions of the offsets topic the offsets that the
+// producer committed in the transaction are then applied or dropped. Rights: Cluster:ClusterAction. Errors stand at each partition:
+// UNKNOWN_TOPIC_OR_PARTITION if it is not on this broker, UNSUPPORTED_FOR_MESSAGE_FORMAT, INVALID_PRODUCER_EPOCH and
+// TRANSACTION_COORDINATOR_FENCED for what is older than known, and those of Produce.
+func writeTxnMarkers(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.WriteTxnMarkersRequest)
+	resp := kmsg.NewPtrWriteTxnMarkersResponse()
+	resp.Markers = make([]kmsg.WriteTxnMarkersResponseMarker, len(req.Markers))
+	refused := e.transactionsRefused()
+	var w markerWriter
+	nowMs := e.Now().UnixMilli()
+	for i := range req.Markers {
+		m, out := &req.Markers[i], &resp.Markers[i]
+		out.ProducerID = m.ProducerID
+		out.Topics = make([]kmsg.WriteTxnMarkersResponseMarkerTopic, len(m.Topics))
+		for j := range m.Topics {
+			t, outTopic := &m.Topics[j], &out.Topics[j]
+			outTopic.Topic = t.Topic
+			outTopic.Partitions = make([]kmsg.WriteTxnMarkersResponseMarkerTopicPartition, len(t.Partitions))
+			for k, p := range t.Partitions {
+				slot := &outTopic.Partitions[k]
+				slot.Partition = p
+				tp := model.TopicPartition{Topic: t.Topic, Partition: p}
+				magic, hosted := e.HostedFormat(tp)
+				switch {
+				case refused:
+					slot.ErrorCode = kerr.UnsupportedVersion.Code
+				case !hosted:
+					slot.ErrorCode = kerr.UnknownTopicOrPartition.Code
+				case magic < record.Magic2:
+					slot.ErrorCode = kerr.UnsupportedForMessageFormat.Code
+				default:
+					w.entries = append(w.entries, replica.AppendEntry{
+						TP: tp, Records: record.ControlBatch(m.ProducerID, m.ProducerEpoch, m.CoordinatorEpoch, m.Committed, nowMs),
+					})
+					w.slots = append(w.slots, markerSlot{code: &slot.ErrorCode, producerID: m.ProducerID, commit: m.Committed})
+				}
+			}
+		}
+	}
+	w.write(ctx, e)
+	return Respond(resp)
+}
+
+// markerWriter appends markers.
+type markerWriter struct {
+	entries []replica.AppendEntry
+	slots   []markerSlot // one per entry
+}
+
+type markerSlot struct {
+	code       *int16 // where the outcome goes
+	producerID int64
+	commit     bool
+}
+
+func (w *markerWriter) write(ctx context.Context, e *Env) {
+	if len(w.entries) == 0 {
+		return
+	}
+	appended := e.Data.Append(w.entries, -1, record.OriginCoordinator)
+	for i, res := range appended.Wait(ctx, time.Duration(e.Config().RequestTimeoutMs)*time.Millisecond) {
+		s := &w.slots[i]
+		*s.code = kerr.Code(res.Err)
+		if res.Err == nil && res.TP.Topic == model.OffsetsTopic {
+			e.Groups.OnTransactionCompleted(res.TP.Partition, s.producerID, s.commit)
+		}
+	}
+}

@@ -33,7 +33,7 @@ func StartLoad(t testing.TB, bootstrap, topic string, partitions int32) *Load {
 	l := &Load{topic: topic, partitions: partitions, cancel: cancel, acked: map[int32][]int64{}}
 	seeds := kgo.SeedBrokers(strings.Split(bootstrap, ",")...)
 	producer, err := kgo.NewClient(seeds, kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }), kgo.RecordDeliveryTimeout(0))
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }), kgo.RecordDeliveryTimeout(0), kgo.MetadataMinAge(50*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a child whose CPU time and memory are read from /proc; on systems without it they are 0.
+type process struct {
+	cmd     *exec.Cmd
+	started time.Time
+	done    chan struct{}
+	errors  bytes.Buffer
+}
+
+func startProcess(args []string) (*process, error) {
+	p := &process{cmd: exec.Command(args[0], args[1:]...), done: make(chan struct{})}
+	p.cmd.Stderr = &p.errors
+	p.started = time.Now()
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", args[0], err)
+	}
+	go func() {
+		p.cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+func (p *process) stop() {
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(20 * time.Second):
+		p.cmd.Process.Kill()
+		<-p.done
+	}
+}
+
+// cpu is the user and system time so far in seconds.
+func (p *process) cpu() float64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / 100 // clock ticks are 1/100 s on Linux
+}
+
+func (p *process) rssMB() float64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for l := range strings.Lines(string(b)) {
+		if kb, ok := strings.CutPrefix(l, "VmRSS:"); ok {
+			v, _ := strconv.ParseFloat(strings.Fields(kb)[0], 64)
+			return v / 1000
+		}
+	}
+	return 0
+}

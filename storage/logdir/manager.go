@@ -64,13 +64,14 @@ type Manager struct {
 	tasks    *scheduler
 	failures chan *dir // capacity: one for each directory, as each fails once
 
-	// create serialises the creation, deletion and renaming of logs.
+	// create serialises the deletion and renaming of logs.
 	create sync.Mutex
 
 	mu struct {
 		sync.RWMutex
 		current   map[model.TopicPartition]*log.Log
 		future    map[model.TopicPartition]*log.Log
+		creating  map[model.TopicPartition]*creation
 		deleting  map[*log.Log]struct{}           // renamed to -delete, files still there
 		preferred map[model.TopicPartition]string // wishes of AlterReplicaLogDirs for logs that do not exist yet
 		onFailure func(path string, logs []*log.Log)
@@ -243,24 +244,14 @@ func (m *Manager) GetOrCreate(tp model.TopicPartition, config *configs.Topic, is
 	if l := m.Get(tp); l != nil {
 		return l, nil
 	}
-	m.create.Lock()
-	defer m.create.Unlock()
-	if l := m.Get(tp); l != nil {
+	done, l := m.beginCreate(tp)
+	if l != nil {
 		return l, nil
 	}
-	live := m.liveDirs()
-	if !isNew && len(live) < len(m.dirs) {
-		return nil, fmt.Errorf("create the log of %s while a log directory is offline: %w", tp, kerr.KafkaStorageError)
-	}
-	if len(live) == 0 {
-		return nil, fmt.Errorf("create the log of %s: %w: %w", tp, ErrNoLiveDir, kerr.KafkaStorageError)
-	}
-	m.mu.RLock()
-	preferred := m.mu.preferred[tp]
-	m.mu.RUnlock()
-	if i := slices.IndexFunc(live, func(d *dir) bool { return d.path == preferred }); i > 0 {
-		d := live[i]
-		live = slices.Insert(slices.Delete(live, i, i+1), 0, d)
+	defer done()
+	live, err := m.place(tp, isNew)
+	if err != nil {
+		return nil, fmt.Errorf("create the log of %s: %w", tp, err)
 	}
 	var errs []error
 	for _, d := range live {
@@ -279,8 +270,59 @@ func (m *Manager) GetOrCreate(tp model.TopicPartition, config *configs.Topic, is
 	return nil, fmt.Errorf("create the log of %s: %w", tp, errors.Join(errs...))
 }
 
-// liveDirs lists the usable directories, the one with the fewest logs first.
-func (m *Manager) liveDirs() []*dir {
+// place lists the directories to try for a new log, best first, and counts the log for the best one.
+func (m *Manager) place(tp model.TopicPartition, isNew bool) ([]*dir, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	live := m.liveDirsLocked()
+	if !isNew && len(live) < len(m.dirs) {
+		return nil, fmt.Errorf("a log directory is offline and may have it: %w", kerr.KafkaStorageError)
+	}
+	if len(live) == 0 {
+		return nil, fmt.Errorf("%w: %w", ErrNoLiveDir, kerr.KafkaStorageError)
+	}
+	preferred := m.mu.preferred[tp]
+	if i := slices.IndexFunc(live, func(d *dir) bool { return d.path == preferred }); i > 0 {
+		d := live[i]
+		live = slices.Insert(slices.Delete(live, i, i+1), 0, d)
+	}
+	m.mu.creating[tp].path = live[0].path
+	return live, nil
+}
+
+// creation is a log that is being created: path is where (for counting), done is closed when it is there or has failed.
+type creation struct {
+	path string
+	done chan struct{}
+}
+
+// beginCreate makes the caller the one who creates the log of tp, until it calls done; or returns the log that somebody else has
+// created meanwhile. Logs of different partitions are created at the same time: that is mostly waiting for the disk.
+func (m *Manager) beginCreate(tp model.TopicPartition) (done func(), l *log.Log) {
+	for {
+		m.mu.Lock()
+		l, other := m.mu.current[tp], m.mu.creating[tp]
+		if l == nil && other == nil {
+			c := &creation{done: make(chan struct{})}
+			m.mu.creating[tp] = c
+			m.mu.Unlock()
+			return func() {
+				m.mu.Lock()
+				delete(m.mu.creating, tp)
+				m.mu.Unlock()
+				close(c.done)
+			}, nil
+		}
+		m.mu.Unlock()
+		if l != nil {
+			return nil, l
+		}
+		<-other.done
+	}
+}
+
+// liveDirsLocked lists the usable directories, the one with the fewest logs first.
+func (m *Manager) liveDirsLocked() []*dir {
 	var live []*dir
 	for _, d := range m.dirs {
 		if d.online() {
@@ -291,14 +333,15 @@ func (m *Manager) liveDirs() []*dir {
 		return live
 	}
 	count := map[string]int{}
-	m.mu.RLock()
 	for _, l := range m.mu.current {
 		count[DirOf(l)]++
 	}
 	for _, l := range m.mu.future {
 		count[DirOf(l)]++
 	}
-	m.mu.RUnlock()
+	for _, c := range m.mu.creating {
+		count[c.path]++
+	}
 	sort.SliceStable(live, func(i, j int) bool { return count[live[i].path] < count[live[j].path] })
 	return live
 }

@@ -34,6 +34,7 @@ func Open(ctx context.Context, o Options) (*Manager, error) {
 	m := &Manager{opts: o, fs: o.FS, now: o.Now, logger: o.Logger}
 	m.mu.current = map[model.TopicPartition]*log.Log{}
 	m.mu.future = map[model.TopicPartition]*log.Log{}
+	m.mu.creating = map[model.TopicPartition]*creation{}
 	m.mu.deleting = map[*log.Log]struct{}{}
 	m.mu.preferred = map[model.TopicPartition]string{}
 	m.tasks = newScheduler(int(o.Config().BackgroundThreads))

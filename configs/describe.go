@@ -104,7 +104,8 @@ func source(synonyms []Synonym) Source {
 	return synonyms[0].Source
 }
 
-// brokerEntry describes one key; ok is false when neither the table nor a source knows it.
+// brokerEntry describes one key; ok is false when neither the table nor a source knows it. As in Kafka 2.5 what is not a key of
+// KafkaConfig, such as leader.replication.throttled.rate, is shown as sensitive.
 func (c *Config) brokerEntry(s *snapshot, name string) (Entry, bool) {
 	base, _ := baseKey(name)
 	k, known := BrokerKey(base)
@@ -112,7 +113,7 @@ func (c *Config) brokerEntry(s *snapshot, name string) (Entry, bool) {
 	if !given && (!known || base != name || k.DynamicOnly) {
 		return Entry{}, false
 	}
-	e := Entry{Name: name, Sensitive: !known || k.Sensitive(), ReadOnly: !known || base != name || k.Update == ReadOnly || k.DynamicOnly}
+	e := Entry{Name: name, Sensitive: !known || k.Sensitive() || k.DynamicOnly, ReadOnly: !known || base != name || k.Update == ReadOnly || k.DynamicOnly}
 	if !e.Sensitive {
 		if given {
 			e.Value = effective(k, set.Value)
@@ -170,7 +171,7 @@ func (c *Config) DescribeBrokerDefaults(names []string) []Entry {
 		}
 		base, _ := baseKey(n)
 		k, known := BrokerKey(base)
-		e := Entry{Name: n, Sensitive: !known || k.Sensitive(), ReadOnly: !known || base != n || k.Update == ReadOnly || k.DynamicOnly}
+		e := Entry{Name: n, Sensitive: !known || k.Sensitive() || k.DynamicOnly, ReadOnly: !known || base != n || k.Update == ReadOnly || k.DynamicOnly}
 		if !e.Sensitive {
 			e.Value = &value
 		}

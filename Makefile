@@ -28,8 +28,8 @@ peers: ## fetch Apache Kafka, ZooKeeper and the clients of the interop tests int
 interop: build peers ## run the tests against Apache Kafka 2.5.0, its tools, ZooKeeper and many clients
 	MOMUS_PEERS=$(PEERS) $(GO) test -tags interop -count 1 -p 1 -timeout 60m ./integration/...
 
-bench: build ## measure, beside Apache Kafka 2.5.0 if Java and Maven are there, and print the README's table
-	$(GO) run ./integration/bench -momus bin/momus $(ARGS)
+bench: build ## measure, beside Apache Kafka 2.5.0 after make peers, and print the README's table
+	$(GO) run ./integration/bench -momus bin/momus -peers $(PEERS) -markdown $(ARGS)
 
 install: build ## install into PREFIX/bin
 	install -d $(DESTDIR)$(PREFIX)/bin

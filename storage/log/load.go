@@ -194,7 +194,7 @@ func (ld *loader) cleanTemporaryFiles() error {
 	if err != nil {
 		return err
 	}
-	var cleaned []string
+	var cleaned, swapIndexes []string
 	firstCleaned := int64(math.MaxInt64)
 	swapTxns := map[int64]bool{}
 	for _, e := range entries {
@@ -213,6 +213,9 @@ func (ld *loader) cleanTemporaryFiles() error {
 		case suffix == swapSuffix:
 			if kind == logSuffix {
 				ld.swaps = append(ld.swaps, swapFile{base: base})
+			}
+			if kind != logSuffix {
+				swapIndexes = append(swapIndexes, name)
 			}
 			if kind == txnSuffix {
 				swapTxns[base] = true
@@ -239,6 +242,13 @@ func (ld *loader) cleanTemporaryFiles() error {
 		}
 	}
 	ld.swaps = valid
+	for _, name := range swapIndexes {
+		base, _, _, _ := parseSegmentFile(name)
+		// Without its .log, which has been renamed already, it is of no use. Kafka leaves it, and rebuilds the index at every load.
+		if !slices.ContainsFunc(valid, func(s swapFile) bool { return s.base == base }) {
+			cleaned = append(cleaned, name)
+		}
+	}
 	for _, name := range cleaned {
 		if err := ld.remove(name); err != nil {
 			return err

@@ -145,6 +145,7 @@ func (l *Log) truncateToLocked(o int64) error {
 		}
 	}
 	err := l.rebuildProducers(l.producers, left, o, false)
+	l.producers.OnHighWatermark(l.highWatermark.Load())
 	l.updateFirstUnstableLocked()
 	return err
 }

@@ -303,4 +303,3 @@ func TestRecordsWithoutKeyAreDropped(t *testing.T) {
 		t.Errorf("leader epoch %d", e)
 	}
 }
-

@@ -15,6 +15,8 @@ const (
 	maxShards   = 256
 	firstSlots  = 256
 	maxMapBytes = 1<<31 - 1
+	// maxLoad bounds log.cleaner.io.buffer.load.factor: a table that is nearly full is searched from end to end.
+	maxLoad = 0.95
 )
 
 // offsetMap remembers the latest offset of each key (Kafka's SkimpyOffsetMap): open addressing over 16-byte hashes, bounded memory. It
@@ -43,7 +45,7 @@ type slot struct {
 // newOffsetMap makes a map for at most bytes of memory, of which the load factor's part is used.
 func newOffsetMap(bytes int64, loadFactor float64) *offsetMap {
 	m := &offsetMap{slots: int(max(min(bytes, maxMapBytes)/slotBytes, 2)), latest: -1}
-	m.usable = max(int(float64(m.slots)*loadFactor), 1)
+	m.usable = max(int(float64(m.slots)*min(loadFactor, maxLoad)), 1)
 	n := min(max(m.slots/shardSlots, 1), maxShards)
 	m.shards = make([]shard, n)
 	for i := range m.shards {

@@ -55,6 +55,7 @@ func start(t *testing.T, brokers int) *cluster {
 			"broker.id": fmt.Sprint(id + 1), "listeners": "PLAINTEXT://127.0.0.1:0", "zookeeper.connect": zk.Addr().String(),
 			"log.dirs": filepath.Join(dir, fmt.Sprint("broker-", id+1)), "offsets.topic.num.partitions": "3", "group.initial.rebalance.delay.ms": "0",
 			"offsets.topic.replication.factor": fmt.Sprint(min(brokers, 3)), "log.cleaner.dedupe.buffer.size": "2097152",
+			"controlled.shutdown.enable": "false", // they stop together
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -91,6 +91,7 @@ func (o *quickstartOptions) settings(id int, dir string) []string {
 		"transaction.state.log.replication.factor=" + replicas,
 		"transaction.state.log.min.isr=" + strconv.Itoa(min(2, o.brokers)),
 		"group.initial.rebalance.delay.ms=0",
+		"controlled.shutdown.enable=false", // they stop together: there is nobody to hand leaderships to
 	}, o.overrides...)
 }
 

@@ -459,3 +459,126 @@ func TestThreadsFollowTheConfiguration(t *testing.T) {
 		}
 	})
 }
+
+// TestCleaningWhileProducing produces, reads and cleans at once. Every record that a reader finds is one that was appended, in order; in the end
+// there is the latest of each key.
+func TestCleaningWhileProducing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(b *configs.Broker) { b.LogCleanerThreads, b.LogCleanerBackoffMs = 2, 50 })
+		l := r.create("t", "/a", func(c *configs.Topic) { c.SegmentBytes, c.DeleteRetentionMs, c.MinCleanableDirtyRatio = 10_000, 0, 0.1 })
+		var mu sync.Mutex
+		appended := map[int64]string{}
+		latest := map[string]int64{}
+		for _, e := range readLog(t, l) {
+			appended[e.offset], latest[e.key] = e.key+e.value, e.offset
+		}
+		producing := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			defer close(producing)
+			for i := range 1500 {
+				b := record.NewBuilder(record.DefaultOptions())
+				mu.Lock()
+				for j := range 20 {
+					offset := l.LogEndOffset() + int64(j)
+					key, value := fmt.Sprint("key ", (i*31+j*j*17)%200), fmt.Sprint(" value ", offset)
+					if (i+j)%9 == 0 {
+						b.Append(time.Now().UnixMilli(), []byte(key), nil)
+						value = ""
+					} else {
+						b.Append(time.Now().UnixMilli(), []byte(key), []byte(value))
+					}
+					appended[offset], latest[key] = key+value, offset
+				}
+				mu.Unlock()
+				if _, err := l.AppendAsLeader(b.Bytes(), 0, record.OriginClient); err != nil {
+					t.Error(err)
+					return
+				}
+				l.UpdateHighWatermark(l.LogEndOffset())
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+		read := func() {
+			for offset := l.LogStartOffset(); ; {
+				got, err := l.Read(offset, 4000, log.UpToHighWatermark, true)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				data := make([]byte, got.Records.Len())
+				got.Records.ReadAt(data, 0)
+				got.Records.Release()
+				if len(data) == 0 {
+					if offset < l.ActiveBaseOffset() {
+						t.Errorf("nothing to read at %d, before the active segment at %d", offset, l.ActiveBaseOffset())
+					}
+					return
+				}
+				for {
+					b, rest, err := record.Next(data)
+					if err != nil || b == nil {
+						break
+					}
+					data = rest
+					mu.Lock()
+					err = b.ForEach(nil, func(e *record.Record) error {
+						if appended[e.Offset] != string(e.Key)+string(e.Value) || b.LastOffset() < offset {
+							t.Errorf("at %d: %q=%q", e.Offset, e.Key, e.Value)
+						}
+						return nil
+					})
+					mu.Unlock()
+					if err != nil {
+						t.Error(err)
+					}
+					offset = b.NextOffset()
+				}
+			}
+		}
+		wg.Go(func() {
+			for {
+				read()
+				select {
+				case <-producing:
+					return
+				case <-time.After(33 * time.Millisecond):
+				}
+			}
+		})
+		stop := r.run()
+		wg.Wait()
+		if err := l.Roll(); err != nil {
+			t.Fatal(err)
+		}
+		c := *l.Config()
+		c.MaxCompactionLagMs = 1
+		if err := l.UpdateConfig(&c); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		stop()
+		read()
+		if got := r.cleaner.Stats().Cleanings; got < 10 {
+			t.Errorf("only %d cleanings", got)
+		}
+		found := map[string]int64{}
+		for _, e := range readLog(t, l) {
+			if _, twice := found[e.key]; twice {
+				t.Errorf("%q is there twice", e.key)
+			}
+			found[e.key] = e.offset
+			if latest[e.key] != e.offset {
+				t.Errorf("%q is found at %d, its latest is at %d", e.key, e.offset, latest[e.key])
+			}
+		}
+		for key, offset := range latest {
+			if _, ok := found[key]; !ok && appended[offset] != key {
+				t.Errorf("%q is lost, its latest is at %d", key, offset)
+			}
+		}
+		if err := r.logs.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

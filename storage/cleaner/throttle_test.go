@@ -3,6 +3,7 @@ package cleaner
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,8 +11,9 @@ import (
 
 func TestThrottle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rate := 1000.0
-		th := &throttle{rate: func() float64 { return rate }}
+		var rate atomic.Uint64
+		rate.Store(1000)
+		th := &throttle{rate: func() float64 { return float64(rate.Load()) }}
 		started := time.Now()
 		for range 100 {
 			if err := th.wait(t.Context(), 100); err != nil {
@@ -32,7 +34,7 @@ func TestThrottle(t *testing.T) {
 		}
 		// A change of the rate counts for those who wait.
 		started = time.Now()
-		time.AfterFunc(1500*time.Millisecond, func() { rate = unthrottled })
+		time.AfterFunc(1500*time.Millisecond, func() { rate.Store(unthrottled) })
 		if err := th.wait(t.Context(), 100_000); err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +44,7 @@ func TestThrottle(t *testing.T) {
 		if err := th.wait(t.Context(), 1<<40); err != nil || time.Since(started) > 2*time.Second {
 			t.Errorf("without limit: %v", err)
 		}
-		rate = 1
+		rate.Store(1)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		started = time.Now()

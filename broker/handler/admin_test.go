@@ -332,6 +332,7 @@ func TestConfigsAreDescribedAndAltered(t *testing.T) {
 		{alter(broker, "2", "log.cleaner.threads", ptr("2")), outcome{42, "Unexpected broker id, expected 1, but received 2"}},
 		{alter(broker, "1", "zookeeper.connect", ptr("x")), outcome{42, "Invalid config value for resource ConfigResource(type=BROKER, name='1'): Cannot update these configs dynamically: Set(zookeeper.connect)"}},
 		{alter(broker, "1", "log.cleaner.threads", ptr("abc")), outcome{42, "Invalid config value for resource ConfigResource(type=BROKER, name='1'): Invalid value abc for configuration log.cleaner.threads: Not a number of type INT"}},
+		{alter(broker, "1", "listener.name.plaintext.ssl.keystore.password", ptr("secret")), outcome{42, "Invalid config value for resource ConfigResource(type=BROKER, name='1'): Password encoder secret not configured"}},
 		{alter(logger, "1", "root", ptr("INFO")), outcome{42, "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER"}},
 		{change(topic, "t", "cleanup.policy", appendTo, ptr("delete")), outcome{}},
 		{change(topic, "t", "cleanup.policy", subtract, ptr("compact")), outcome{}},

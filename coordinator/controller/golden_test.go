@@ -47,6 +47,7 @@ type replay struct {
 	takeover bool
 	// ignoreRequests leaves out the comparison of the requests, for the reason given.
 	ignoreRequests string
+	ignoreWrites   string // as ignoreRequests
 	// reverse: Kafka went through the list of /admin/reassign_partitions, a hash map, from its end.
 	reverse bool
 	// rebalance lets the automatic rebalance run at the end, rebalanceBefore before somebody writes below that path, as it did while
@@ -82,6 +83,7 @@ func TestControllerDoesWhatKafkaDid(t *testing.T) {
 			return removeBroker(2)(b)
 		}, ignoreRequests: "the leaving broker stops reading after the first one"},
 		{fixture: "39-restart-broker2", before: "38-controlled-shutdown-broker2"},
+		{fixture: "42-delete-topic-zk", before: "40-preferred-election-api", ignoreWrites: "Kafka takes the replicas out of sync in hash order, so that another one is the last"},
 		{fixture: "55-unclean-enable-topic-config", before: "54-broker2-back-no-eligible-leader", rebalanceBefore: zk.ConfigChangesPath},
 		{fixture: "57-controller-kill9", before: "56-broker3-back", takeover: true, rebalance: true, begin: func(b *bench) error {
 			delete(b.store.nodes, zk.BrokerPath(1))
@@ -175,7 +177,9 @@ func (r *replay) run(t *testing.T) {
 		}
 		collect()
 	}
-	compareSorted(t, "writes", want, writes)
+	if r.ignoreWrites == "" {
+		compareSorted(t, "writes", want, writes)
+	}
 	if r.ignoreRequests == "" {
 		compareRequests(t, r.fixture, r.skip, sent)
 	}

@@ -1,0 +1,52 @@
+package handler
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"momus/broker/protocol"
+)
+
+var writeDocs = flag.Bool("write-docs", false, "write docs/apis.md anew")
+
+const apisPage = "../../docs/apis.md"
+
+// The page of APIs is made from the table: go test ./broker/handler -run TestPageOfAPIs -write-docs
+func TestPageOfAPIs(t *testing.T) {
+	served := map[protocol.Key]api{}
+	for _, row := range rows() {
+		served[row.key] = row
+	}
+	var b strings.Builder
+	b.WriteString("# APIs\n\nMade from the broker's own table (`broker/handler/table.go`), which ApiVersions, dispatch and metrics use too. Versions are those of Apache Kafka 2.5.0.\n" +
+		"An API without versions is not served yet and not advertised.\n\n| key | name | versions | flexible from |\n|---|---|---|---|\n")
+	for key := range protocol.Key(protocol.Count) {
+		info, ok := protocol.Lookup(key)
+		if !ok {
+			t.Fatalf("key %d has no entry", key)
+		}
+		versions, flexible := "", ""
+		if _, ok := served[key]; ok {
+			versions = fmt.Sprintf("0–%d", info.Max)
+			if info.Flexible >= 0 && info.Flexible <= info.Max {
+				flexible = fmt.Sprint(info.Flexible)
+			}
+		}
+		fmt.Fprintf(&b, "| %d | %s | %s | %s |\n", key, info.Name, versions, flexible)
+	}
+	if *writeDocs {
+		if err := os.WriteFile(apisPage, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := os.ReadFile(apisPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(page) != b.String() {
+		t.Errorf("%s does not show the table as it is; write it with: go test ./broker/handler -run TestPageOfAPIs -write-docs", apisPage)
+	}
+}

@@ -26,8 +26,20 @@ type Load struct {
 	err   error
 }
 
-// StartLoad creates the topic and starts both.
+// Replication is how a topic is replicated.
+type Replication struct {
+	Factor int16
+	MinISR int
+}
+
+// StartLoad creates a topic with one replica and starts both.
 func StartLoad(t testing.TB, bootstrap, topic string, partitions int32) *Load {
+	t.Helper()
+	return StartReplicatedLoad(t, bootstrap, topic, partitions, Replication{Factor: 1, MinISR: 1})
+}
+
+// StartReplicatedLoad creates the topic and starts both.
+func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32, r Replication) *Load {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Load{topic: topic, partitions: partitions, cancel: cancel, acked: map[int32][]int64{}}
@@ -37,8 +49,9 @@ func StartLoad(t testing.TB, bootstrap, topic string, partitions int32) *Load {
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := "65536"
-	if _, err := kadm.NewClient(producer).CreateTopic(ctx, partitions, 1, map[string]*string{"segment.bytes": &small}, topic); err != nil {
+	small, minISR := "65536", fmt.Sprint(r.MinISR)
+	settings := map[string]*string{"segment.bytes": &small, "min.insync.replicas": &minISR}
+	if _, err := kadm.NewClient(producer).CreateTopic(ctx, partitions, r.Factor, settings, topic); err != nil {
 		t.Fatal(err)
 	}
 	for p := range partitions {
@@ -81,6 +94,19 @@ func StartLoad(t testing.TB, bootstrap, topic string, partitions int32) *Load {
 		producer.Close()
 	})
 	return l
+}
+
+// Acked is how many records are acknowledged.
+func (l *Load) Acked() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.total
+}
+
+// WaitMore waits until n more records are acknowledged.
+func (l *Load) WaitMore(t testing.TB, n int) {
+	t.Helper()
+	l.WaitAcked(t, l.Acked()+n)
 }
 
 // WaitAcked waits until n records in all are acknowledged.

@@ -49,6 +49,7 @@ type Cluster struct {
 	ZooKeeper string // host:port
 	HTTP      string // base URL of metrics and health
 	Dir       string
+	ID        int
 	Process   *Process // the process that was started last
 	args      []string
 }
@@ -75,21 +76,35 @@ func Quickstart(t testing.TB, brokers int, extra ...string) *Cluster {
 // Restart starts the cluster's process again with the same arguments.
 func (c *Cluster) Restart(t testing.TB) {
 	t.Helper()
-	c.Process = Start(t, "momus", Spec{Args: c.args})
+	c.Process = Start(t, fmt.Sprintf("%s %d", filepath.Base(c.args[0]), c.ID), Spec{Args: c.args})
 	WaitServing(t, c.Process, strings.Split(c.Bootstrap, ",")...)
 }
 
 // Broker starts `momus broker` with a properties file of the given lines, on a free port, and waits until it serves.
 func Broker(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{Dir: t.TempDir(), ZooKeeper: zookeeper}
+	c := &Cluster{ID: id, Dir: t.TempDir(), ZooKeeper: zookeeper}
 	port, web := FreePort(t), FreePort(t)
 	c.HTTP = fmt.Sprintf("http://127.0.0.1:%d", web)
 	c.Bootstrap = fmt.Sprintf("127.0.0.1:%d", port)
 	file := ServerProperties(t, c.Dir, id, port, zookeeper, lines...)
-	c.args = []string{Binary(t), "broker", file, "--override", fmt.Sprintf("%s=%d", configs.HTTPPortKey, web)}
+	c.args = momusArgs(t, file, web)
 	c.Restart(t)
 	return c
+}
+
+func momusArgs(t testing.TB, file string, web int) []string {
+	return []string{Binary(t), "broker", file, "--override", fmt.Sprintf("%s=%d", configs.HTTPPortKey, web)}
+}
+
+// AsMomus starts momus on the directory, id and port of a stopped broker that Kafka or Broker started.
+func (c *Cluster) AsMomus(t testing.TB) *Cluster {
+	t.Helper()
+	web := FreePort(t)
+	m := &Cluster{ID: c.ID, Dir: c.Dir, ZooKeeper: c.ZooKeeper, Bootstrap: c.Bootstrap, HTTP: fmt.Sprintf("http://127.0.0.1:%d", web)}
+	m.args = momusArgs(t, filepath.Join(c.Dir, "server.properties"), web)
+	m.Restart(t)
+	return m
 }
 
 // ServerProperties writes a server.properties for one broker on 127.0.0.1; later lines win.

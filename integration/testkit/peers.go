@@ -73,7 +73,7 @@ func ZooKeeper(t testing.TB, peer string) string {
 // Kafka starts a real Apache Kafka 2.5.0 broker; lines are added to its server.properties.
 func Kafka(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{Dir: t.TempDir(), ZooKeeper: zookeeper}
+	c := &Cluster{ID: id, Dir: t.TempDir(), ZooKeeper: zookeeper}
 	port := FreePort(t)
 	c.Bootstrap = fmt.Sprintf("127.0.0.1:%d", port)
 	file := ServerProperties(t, c.Dir, id, port, zookeeper, lines...)
@@ -85,7 +85,7 @@ func Kafka(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
 // AsKafka starts a real Apache Kafka 2.5.0 on the directory, id and port of a stopped broker that Broker or Kafka started.
 func (c *Cluster) AsKafka(t testing.TB) *Cluster {
 	t.Helper()
-	k := &Cluster{Dir: c.Dir, ZooKeeper: c.ZooKeeper, Bootstrap: c.Bootstrap}
+	k := &Cluster{ID: c.ID, Dir: c.Dir, ZooKeeper: c.ZooKeeper, Bootstrap: c.Bootstrap}
 	k.args = Java(t, "kafka", "kafka.Kafka", filepath.Join(c.Dir, "server.properties"))
 	k.Restart(t)
 	return k

@@ -1,0 +1,126 @@
+// Package cluster takes three brokers, each a process of its own, through what happens to clusters: brokers killed, paused and cut off under
+// load. Whatever happens, nothing acknowledged is lost or doubled, the replicas end up the same, and every in-sync set is whole again.
+package cluster
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"momus/coordinator/zkserver"
+	"momus/integration/testkit"
+)
+
+const topic = "load"
+
+// settings make a cluster that notices failures fast.
+var settings = []string{
+	"zookeeper.session.timeout.ms=1500", "replica.lag.time.max.ms=2000", "offsets.topic.replication.factor=3", "log.cleaner.dedupe.buffer.size=4194304",
+	"controlled.shutdown.retry.backoff.ms=500", "replica.socket.timeout.ms=3000", "controller.socket.timeout.ms=3000", "leader.imbalance.check.interval.seconds=3",
+}
+
+// coordination is the embedded coordination server in this process.
+type coordination struct {
+	opts zkserver.Options
+	stop func()
+}
+
+func startCoordination(t *testing.T) *coordination {
+	t.Helper()
+	c := &coordination{opts: zkserver.Options{Dir: filepath.Join(t.TempDir(), "zk"), TickTime: 250 * time.Millisecond, MaxClientCnxns: -1}}
+	c.start(t)
+	t.Cleanup(func() { c.stop() })
+	return c
+}
+
+func (c *coordination) start(t *testing.T) {
+	t.Helper()
+	s, err := zkserver.New(c.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.opts.Listen = s.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := s.Run(ctx); err != nil {
+			t.Errorf("coordination server: %v", err)
+		}
+	})
+	c.stop = func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// brokers starts three brokers side by side.
+func brokers(t *testing.T, zookeeper string) []*testkit.Cluster {
+	t.Helper()
+	testkit.Binary(t)
+	bs := make([]*testkit.Cluster, 3)
+	for i := range bs {
+		bs[i] = testkit.Broker(t, i+1, zookeeper, settings...)
+	}
+	testkit.WaitBrokers(t, bs, 3)
+	return bs
+}
+
+func startLoad(t *testing.T, bs []*testkit.Cluster) *testkit.Load {
+	t.Helper()
+	load := testkit.StartReplicatedLoad(t, testkit.Bootstrap(bs), topic, 3, testkit.Replication{Factor: 3, MinISR: 2})
+	load.WaitAcked(t, 300)
+	return load
+}
+
+// settle ends the load and checks all that must hold at the end.
+func settle(t *testing.T, bs []*testkit.Cluster, load *testkit.Load) {
+	t.Helper()
+	testkit.WaitWholeISR(t, bs, 20*time.Second)
+	load.WaitMore(t, 300)
+	load.Stop()
+	load.Check(t, testkit.Bootstrap(bs))
+	testkit.WaitWholeISR(t, bs, 20*time.Second)
+	for _, b := range bs {
+		b.Process.Stop(t, 20*time.Second)
+	}
+	testkit.SameLogs(t, bs, topic, "__consumer_offsets")
+}
+
+func TestKilledBrokersLoseNothing(t *testing.T) {
+	t.Parallel()
+	bs := brokers(t, startCoordination(t).opts.Listen)
+	load := startLoad(t, bs)
+	victims := []func() int{
+		func() int { return testkit.Leader(t, testkit.Bootstrap(bs), topic, 0) },
+		func() int { return testkit.Leader(t, testkit.Bootstrap(bs), topic, 0)%3 + 1 }, // a follower of partition 0
+		func() int { return testkit.Controller(t, testkit.Bootstrap(bs)) },
+	}
+	for _, victim := range victims {
+		b := bs[victim()-1]
+		b.Process.Kill()
+		load.WaitMore(t, 500)
+		b.Restart(t)
+		testkit.WaitWholeISR(t, bs, 20*time.Second)
+		load.WaitMore(t, 300)
+	}
+	settle(t, bs, load)
+}
+
+func TestPausedBrokersWakeAsZombiesAndJoinAgain(t *testing.T) {
+	t.Parallel()
+	bs := brokers(t, startCoordination(t).opts.Listen)
+	load := startLoad(t, bs)
+	for _, victim := range []int{testkit.Leader(t, testkit.Bootstrap(bs), topic, 0), testkit.Controller(t, testkit.Bootstrap(bs))} {
+		b := bs[victim-1]
+		b.Process.Signal(t, syscall.SIGSTOP)
+		testkit.SessionGone(t, b.ZooKeeper, victim)
+		load.WaitMore(t, 500)
+		b.Process.Signal(t, syscall.SIGCONT)
+		testkit.WaitWholeISR(t, bs, 20*time.Second)
+		load.WaitMore(t, 300)
+	}
+	settle(t, bs, load)
+}

@@ -1,0 +1,170 @@
+package testkit
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Proxy forwards TCP connections to an address, and can stop doing so: as in a cut network nothing is refused or closed, bytes just do not
+// arrive; those under way arrive when the cut is healed.
+type Proxy struct {
+	Addr   string
+	target string
+	l      net.Listener
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	healed *sync.Cond
+	cut    func(client string) bool // nil: nothing is cut
+	closed bool
+	conns  map[net.Conn]bool
+}
+
+// NewProxy forwards to target from a free port.
+func NewProxy(t testing.TB, target string) *Proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{Addr: l.Addr().String(), target: target, l: l, conns: map[net.Conn]bool{}}
+	p.healed = sync.NewCond(&p.mu)
+	p.wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			p.wg.Go(func() { p.serve(c) })
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		p.mu.Lock()
+		p.closed = true
+		for c := range p.conns {
+			c.Close()
+		}
+		p.healed.Broadcast()
+		p.mu.Unlock()
+		p.wg.Wait()
+	})
+	return p
+}
+
+// Port is the proxy's port.
+func (p *Proxy) Port() int { return p.l.Addr().(*net.TCPAddr).Port }
+
+// Cut stops forwarding, in both directions.
+func (p *Proxy) Cut() { p.CutClients(func(string) bool { return true }) }
+
+// CutClients stops forwarding for connections whose first Kafka request bears a client id that which accepts.
+func (p *Proxy) CutClients(which func(clientID string) bool) {
+	p.mu.Lock()
+	p.cut = which
+	p.mu.Unlock()
+}
+
+// Heal forwards again.
+func (p *Proxy) Heal() {
+	p.mu.Lock()
+	p.cut = nil
+	p.healed.Broadcast()
+	p.mu.Unlock()
+}
+
+func (p *Proxy) serve(c net.Conn) {
+	defer c.Close()
+	up, err := net.DialTimeout("tcp", p.target, 5*time.Second)
+	if err != nil {
+		return
+	}
+	defer up.Close()
+	if !p.add(c, up) {
+		return
+	}
+	defer p.remove(c, up)
+	head := make([]byte, 64<<10)
+	n, err := c.Read(head)
+	if err != nil {
+		return
+	}
+	client := clientID(head[:n])
+	var both sync.WaitGroup
+	both.Go(func() { p.pipe(c, up, client) })
+	if p.pass(client) {
+		if _, err := up.Write(head[:n]); err == nil {
+			p.pipe(up, c, client)
+		}
+	}
+	c.Close()
+	up.Close()
+	both.Wait()
+}
+
+// pipe copies until an end closes.
+func (p *Proxy) pipe(to, from net.Conn, client string) {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			if !p.pass(client) {
+				return
+			}
+			if _, err := to.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			if err == io.EOF {
+				p.pass(client) // the end does not arrive either
+			}
+			to.Close()
+			return
+		}
+	}
+}
+
+// pass waits while the client is cut off; false when the proxy is closed.
+func (p *Proxy) pass(client string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.closed && p.cut != nil && p.cut(client) {
+		p.healed.Wait()
+	}
+	return !p.closed
+}
+
+func (p *Proxy) add(cs ...net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range cs {
+		p.conns[c] = true
+	}
+	return !p.closed
+}
+
+func (p *Proxy) remove(cs ...net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range cs {
+		delete(p.conns, c)
+	}
+}
+
+// clientID is the client id in a Kafka request's header, "" if these are not the first bytes of one.
+func clientID(b []byte) string {
+	if len(b) < 14 {
+		return ""
+	}
+	n := int(int16(binary.BigEndian.Uint16(b[12:])))
+	if n < 0 || 14+n > len(b) {
+		return ""
+	}
+	return strings.Clone(string(b[14 : 14+n]))
+}

@@ -1,0 +1,220 @@
+package testkit
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"momus/storage/record"
+)
+
+// Admin is an administration client with fresh metadata.
+func Admin(t testing.TB, bootstrap string) *kadm.Client {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.MetadataMinAge(20*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	return kadm.NewClient(cl)
+}
+
+// Bootstrap joins the addresses of brokers.
+func Bootstrap(brokers []*Cluster) string {
+	var list []string
+	for _, b := range brokers {
+		list = append(list, b.Bootstrap)
+	}
+	return strings.Join(list, ",")
+}
+
+// WaitBrokers waits until every broker lists n live ones.
+func WaitBrokers(t testing.TB, brokers []*Cluster, n int) {
+	t.Helper()
+	for _, b := range brokers {
+		adm := Admin(t, b.Bootstrap)
+		Eventually(t, 30*time.Second, fmt.Sprintf("broker %d knows %d brokers", b.ID, n), func() bool {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			defer cancel()
+			m, err := adm.BrokerMetadata(ctx)
+			return err == nil && len(m.Brokers) == n && m.Controller >= 0
+		})
+	}
+}
+
+// Controller is the id of the broker that is controller, as the brokers have it.
+func Controller(t testing.TB, bootstrap string) int {
+	t.Helper()
+	adm, id := Admin(t, bootstrap), -1
+	Eventually(t, 30*time.Second, "there is a controller", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		m, err := adm.BrokerMetadata(ctx)
+		if err == nil {
+			id = int(m.Controller)
+		}
+		return err == nil && id >= 0
+	})
+	return id
+}
+
+// Leader is the leader of a partition.
+func Leader(t testing.TB, bootstrap, topic string, partition int32) int {
+	t.Helper()
+	adm, id := Admin(t, bootstrap), -1
+	Eventually(t, 30*time.Second, fmt.Sprintf("%s-%d has a leader", topic, partition), func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		m, err := adm.Metadata(ctx, topic)
+		if err == nil {
+			id = int(m.Topics[topic].Partitions[partition].Leader)
+		}
+		return err == nil && id >= 0
+	})
+	return id
+}
+
+// WaitWholeISR waits until all replicas of all partitions of all topics are in sync, and every broker says so.
+func WaitWholeISR(t testing.TB, brokers []*Cluster, limit time.Duration) {
+	t.Helper()
+	for _, b := range brokers {
+		adm, last := Admin(t, b.Bootstrap), ""
+		deadline := time.Now().Add(limit)
+		for {
+			if last = notWhole(adm); last == "" {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("broker %d: not all in sync after %s: %s", b.ID, limit, last)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+}
+
+func notWhole(adm *kadm.Client) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	m, err := adm.Metadata(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	var bad []string
+	m.Topics.EachPartition(func(p kadm.PartitionDetail) {
+		isr, replicas := slices.Sorted(slices.Values(p.ISR)), slices.Sorted(slices.Values(p.Replicas))
+		if p.Leader < 0 || !slices.Equal(isr, replicas) {
+			bad = append(bad, fmt.Sprintf("%s-%d leader %d replicas %v in sync %v", p.Topic, p.Partition, p.Leader, p.Replicas, p.ISR))
+		}
+	})
+	if len(m.Topics) == 0 {
+		return "no topics"
+	}
+	slices.Sort(bad)
+	return strings.Join(bad[:min(len(bad), 10)], "; ")
+}
+
+// SameLogs compares the logs of stopped or quiet brokers: every partition directory of a topic that several brokers have holds the same
+// batches at the same offsets, byte for byte. Replicas may start at different offsets and roll their segments elsewhere.
+func SameLogs(t testing.TB, brokers []*Cluster, topics ...string) {
+	t.Helper()
+	for _, topic := range topics {
+		dirs := map[string]map[int]string{} // directory name → broker → path
+		for _, b := range brokers {
+			found, err := filepath.Glob(filepath.Join(b.Dir, "logs", topic+"-*"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range found {
+				if strings.HasSuffix(d, "-delete") {
+					continue
+				}
+				if dirs[filepath.Base(d)] == nil {
+					dirs[filepath.Base(d)] = map[int]string{}
+				}
+				dirs[filepath.Base(d)][b.ID] = d
+			}
+		}
+		if len(dirs) == 0 {
+			t.Fatalf("nobody has %s", topic)
+		}
+		for name, at := range dirs {
+			var first map[int64]record.Batch
+			firstID, firstEnd := 0, int64(0)
+			for _, b := range brokers {
+				if at[b.ID] == "" {
+					continue
+				}
+				batches, end := readLog(t, at[b.ID])
+				if first == nil {
+					first, firstID, firstEnd = batches, b.ID, end
+					continue
+				}
+				if end != firstEnd {
+					t.Errorf("%s ends at %d on broker %d and at %d on broker %d", name, firstEnd, firstID, end, b.ID)
+				}
+				compared := 0
+				for offset, batch := range batches {
+					other, ok := first[offset]
+					if ok {
+						compared++
+					}
+					if ok && !bytes.Equal(other, batch) {
+						t.Errorf("%s at offset %d: broker %d has %x, broker %d has %x", name, offset, firstID, other[:61], b.ID, batch[:61])
+						break
+					}
+				}
+				if compared != min(len(first), len(batches)) {
+					t.Errorf("%s: broker %d has %d batches, broker %d has %d, only %d at the same offsets", name, firstID, len(first), b.ID, len(batches), compared)
+				}
+			}
+		}
+	}
+}
+
+// readLog is all batches of a partition directory by base offset, and the offset after the last.
+func readLog(t testing.TB, dir string) (map[int64]record.Batch, int64) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(files)
+	batches, end := map[int64]record.Batch{}, int64(0)
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for len(data) > 0 {
+			b, rest, err := record.Next(data)
+			if err != nil {
+				t.Fatalf("%s: %v", f, err)
+			}
+			if b == nil {
+				break
+			}
+			if b.BaseOffset() < end {
+				t.Fatalf("%s: batch at %d after offset %d", f, b.BaseOffset(), end)
+			}
+			if err := b.Verify(); err != nil {
+				t.Fatalf("%s at %d: %v", f, b.BaseOffset(), err)
+			}
+			batches[b.BaseOffset()], end = b, b.NextOffset()
+			data = rest
+		}
+		// A preallocated rest of zeros would be no batch; nothing else may follow the last one.
+		if len(bytes.Trim(data, "\x00")) > 0 {
+			t.Fatalf("%s: %d bytes after the last batch", f, len(data))
+		}
+	}
+	return batches, end
+}

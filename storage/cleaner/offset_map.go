@@ -1,9 +1,8 @@
 package cleaner
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"math/bits"
+	"math/rand/v2"
 )
 
 const (
@@ -20,9 +19,10 @@ const (
 )
 
 // offsetMap remembers the latest offset of each key (Kafka's SkimpyOffsetMap): open addressing over 16-byte hashes, bounded memory. It
-// begins empty and grows with the number of keys. Equal hashes are equal keys; the hash is SHA-256 cut to 16 bytes where Kafka uses MD5, whose
+// begins empty and grows with the number of keys. Equal hashes are equal keys; the hash has a random key where Kafka uses MD5, whose
 // collisions can be made on purpose. It is not safe for concurrent use.
 type offsetMap struct {
+	key    sipKey
 	slots  int // the limit
 	usable int // so many keys make it full
 	shards []shard
@@ -44,7 +44,7 @@ type slot struct {
 
 // newOffsetMap makes a map for at most bytes of memory, of which the load factor's part is used.
 func newOffsetMap(bytes int64, loadFactor float64) *offsetMap {
-	m := &offsetMap{slots: int(max(min(bytes, maxMapBytes)/slotBytes, 2)), latest: -1}
+	m := &offsetMap{key: sipKey{rand.Uint64(), rand.Uint64()}, slots: int(max(min(bytes, maxMapBytes)/slotBytes, 2)), latest: -1}
 	m.usable = max(int(float64(m.slots)*min(loadFactor, maxLoad)), 1)
 	n := min(max(m.slots/shardSlots, 1), maxShards)
 	m.shards = make([]shard, n)
@@ -59,11 +59,6 @@ func (m *offsetMap) full() bool { return m.size >= m.usable }
 
 // utilization is the used part of the memory, 0 to 1.
 func (m *offsetMap) utilization() float64 { return float64(m.size) / float64(m.slots) }
-
-func hash(key []byte) (hi, lo uint64) {
-	sum := sha256.Sum256(key)
-	return binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])
-}
 
 func (m *offsetMap) shard(hi uint64) *shard {
 	i, _ := bits.Mul64(hi, uint64(len(m.shards)))
@@ -89,7 +84,7 @@ func (m *offsetMap) put(key []byte, offset int64) bool {
 	if m.full() {
 		return false
 	}
-	hi, lo := hash(key)
+	hi, lo := m.key.hash(key)
 	s := m.shard(hi)
 	if s.used*4 >= len(s.slots)*3 && len(s.slots) < s.limit {
 		s.grow()
@@ -112,7 +107,7 @@ func (m *offsetMap) get(key []byte) int64 {
 	if m.size == 0 {
 		return -1
 	}
-	hi, lo := hash(key)
+	hi, lo := m.key.hash(key)
 	s := m.shard(hi)
 	if s.used == 0 {
 		return -1

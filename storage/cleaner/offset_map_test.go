@@ -1,6 +1,8 @@
 package cleaner
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -79,5 +81,25 @@ func TestOffsetMapTakesWhatItNeeds(t *testing.T) {
 	}
 	if m.put([]byte{}, 2001); m.get([]byte{}) != 2001 {
 		t.Error("an empty key is a key")
+	}
+}
+
+// TestSipHash compares with the vectors of the reference implementation: key 00 01 … 0f, input 00 01 … of growing length.
+func TestSipHash(t *testing.T) {
+	var key [16]byte
+	for i := range key {
+		key[i] = byte(i)
+	}
+	k := sipKey{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])}
+	var input []byte
+	for _, want := range []string{
+		"a3817f04ba25a8e66df67214c7550293", "da87c1d86b99af44347659119b22fc45", "8177228da4a45dc7fca38bdef60affe4", "9c70b60c5267a94e5f33b6b02985ed51",
+	} {
+		a, b := k.hash(input)
+		out := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, a), b)
+		if got := hex.EncodeToString(out); got != want {
+			t.Errorf("%d bytes: %s, not %s", len(input), got, want)
+		}
+		input = append(input, byte(len(input)))
 	}
 }

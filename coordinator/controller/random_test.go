@@ -18,7 +18,7 @@ var seed = flag.Uint64("seed", 0, "seed of the random cluster histories; 0 takes
 // TestRandomHistoriesKeepTheInvariants lets a cluster of up to five brokers live through random events, with leaders that write their ISR,
 // answers that come late, writes that conflict, and new controllers, and checks after each step what must always hold.
 func TestRandomHistoriesKeepTheInvariants(t *testing.T) {
-	first, rounds := *seed, 100
+	first, rounds := *seed, 40
 	if first == 0 {
 		first = rand.Uint64N(1 << 40)
 	} else {

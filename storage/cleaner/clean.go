@@ -63,7 +63,7 @@ type cleaning struct {
 	producers    map[int64]lastRecord
 	retainOld    bool   // tombstones and markers of the present source segment stay
 	out          []byte // kept batches of the present chunk
-	outLast      int64  // largest offset in out
+	outFirst     int64  // last offset of the first batch in out
 	outTimestamp int64  // largest timestamp in out, and the offset that goes with it
 	outAt        int64
 	firstOffset  int64 // keys below it are not entered into the map
@@ -334,7 +334,7 @@ func (c *cleaning) filter(b record.Batch, retain func(r *record.Record) bool) er
 		!discard && b.Magic() >= record.Magic2 && b.Count() > 0 && b.BaseOffset() > c.offsets.latest: // nothing of it is in the map
 		// Kafka empties a marker that it keeps for its producer's epoch only, and forgets the epoch when it rebuilds its state.
 		c.out = append(c.out, b...)
-		c.kept(int64(b.Count()), len(b), b.LastOffset(), b.MaxTimestamp(), b.LastOffset())
+		c.kept(int64(b.Count()), len(b), b.MaxTimestamp(), b.LastOffset())
 		c.result.readRecords += int64(b.Count())
 		return nil
 	case discard:
@@ -348,13 +348,13 @@ func (c *cleaning) filter(b record.Batch, retain func(r *record.Record) bool) er
 		c.out = out
 		c.result.readRecords += int64(got.Records + got.Dropped)
 		if got.Records > 0 {
-			c.kept(int64(got.Records), len(out)-start, got.LastOffset, got.MaxTimestamp, got.OffsetOfMaxTimestamp)
+			c.kept(int64(got.Records), len(out)-start, got.MaxTimestamp, got.OffsetOfMaxTimestamp)
 			return nil
 		}
 	}
 	if last {
 		c.out = b.AppendEmpty(c.out)
-		c.kept(0, record.BatchOverhead, b.LastOffset(), b.MaxTimestamp(), b.LastOffset())
+		c.kept(0, record.BatchOverhead, b.MaxTimestamp(), b.LastOffset())
 	}
 	return nil
 }
@@ -387,16 +387,20 @@ func (c *cleaning) isLastOfProducer(b record.Batch) bool {
 	return b.IsControl() && b.ProducerEpoch() == last.epoch
 }
 
-func (c *cleaning) kept(records int64, size int, last, timestamp, timestampOffset int64) {
+// kept accounts for a batch of that size that was just added to out.
+func (c *cleaning) kept(records int64, size int, timestamp, timestampOffset int64) {
 	c.result.keptRecords += records
 	c.result.keptBytes += int64(size)
-	c.outLast = max(c.outLast, last)
+	if len(c.out) == size {
+		c.outFirst = record.Batch(c.out).LastOffset()
+	}
 	if timestamp > c.outTimestamp {
 		c.outTimestamp, c.outAt = timestamp, timestampOffset
 	}
 }
 
-// writeOut appends out to the output, once for each chunk read.
+// writeOut appends out to the output, once for each chunk read. An index entry is for the first batch of the chunk: Kafka writes the largest offset
+// of the chunk there, which finds the same batches but is what its own dump tool calls a mismatch.
 func (c *cleaning) writeOut(ctx context.Context) error {
 	if len(c.out) == 0 {
 		return nil
@@ -404,7 +408,7 @@ func (c *cleaning) writeOut(ctx context.Context) error {
 	if c.output.Size()+int64(len(c.out)) > math.MaxInt32 {
 		return fmt.Errorf("cleaned segment %d would exceed %d bytes", c.output.BaseOffset(), math.MaxInt32)
 	}
-	if err := c.output.Append(c.out, c.outLast, c.outTimestamp, c.outAt); err != nil {
+	if err := c.output.Append(c.out, c.outFirst, c.outTimestamp, c.outAt); err != nil {
 		return err
 	}
 	n := len(c.out)
@@ -413,7 +417,7 @@ func (c *cleaning) writeOut(ctx context.Context) error {
 }
 
 func (c *cleaning) resetOut() {
-	c.out, c.outLast, c.outTimestamp, c.outAt = c.out[:0], -1, record.NoTimestamp, -1
+	c.out, c.outFirst, c.outTimestamp, c.outAt = c.out[:0], -1, record.NoTimestamp, -1
 }
 
 // scan reads a segment from a position on, in chunks of whole batches: fn for each batch, which is valid until the chunk ends, then

@@ -9,10 +9,8 @@ import (
 type Retained struct {
 	Records int // kept
 	Dropped int
-	// LastOffset, MaxTimestamp and OffsetOfMaxTimestamp are what the indexes get for the result: the offset of the last kept record (of
-	// the batch, if nothing was dropped), the largest timestamp and the offset that goes with it.
-	LastOffset           int64
-	MaxTimestamp         int64 // ms, -1 none
+	// MaxTimestamp (ms, -1 none) and OffsetOfMaxTimestamp are what the time index gets for the result.
+	MaxTimestamp         int64
 	OffsetOfMaxTimestamp int64
 }
 
@@ -47,7 +45,7 @@ func (b Batch) Retain(dst []byte, d *Decoder, keep func(r *Record) bool) ([]byte
 	case got.Records == 0:
 		return dst, got, nil
 	case got.Dropped == 0:
-		got.LastOffset, got.MaxTimestamp, got.OffsetOfMaxTimestamp = b.LastOffset(), b.MaxTimestamp(), b.LastOffset()
+		got.MaxTimestamp, got.OffsetOfMaxTimestamp = b.MaxTimestamp(), b.LastOffset()
 		return append(dst, b...), got, nil
 	}
 	o := BuilderOptions{
@@ -66,7 +64,6 @@ func (b Batch) Retain(dst []byte, d *Decoder, keep func(r *Record) bool) ([]byte
 				out = newBuilder(o, dst)
 			}
 			out.append(r.Offset, r.Timestamp, r.Key, r.Value, r.headerCount, r.headers)
-			got.LastOffset = r.Offset
 		}
 		n++
 		return nil

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -198,8 +199,10 @@ func (c *Config) DescribeTopic(overrides map[string]string, names []string) []En
 			names = append(names, n)
 		}
 	}
+	names = sortedUnique(names)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(topicPlace(a), topicPlace(b)) })
 	var out []Entry
-	for _, n := range sortedUnique(names) {
+	for _, n := range names {
 		override, overridden := overrides[n]
 		k, known := TopicKey(n)
 		if !known && !overridden {
@@ -222,6 +225,23 @@ func (c *Config) DescribeTopic(overrides map[string]string, names []string) []En
 		out = append(out, e)
 	}
 	return out
+}
+
+// topicOrder is the order in which Kafka 2.5 lists a topic's configs. kafka-topics prints them in an order that depends on it.
+var topicOrder = [...]string{
+	"compression.type", "leader.replication.throttled.replicas", "min.insync.replicas", "message.downconversion.enable", "segment.jitter.ms",
+	"cleanup.policy", "flush.ms", "follower.replication.throttled.replicas", "segment.bytes", "retention.ms", "flush.messages",
+	"message.format.version", "max.compaction.lag.ms", "file.delete.delay.ms", "max.message.bytes", "min.compaction.lag.ms", "message.timestamp.type",
+	"preallocate", "index.interval.bytes", "min.cleanable.dirty.ratio", "unclean.leader.election.enable", "retention.bytes", "delete.retention.ms",
+	"segment.ms", "message.timestamp.difference.max.ms", "segment.index.bytes",
+}
+
+// topicPlace is a key's place in topicOrder; unknown keys come last.
+func topicPlace(name string) int {
+	if i := slices.Index(topicOrder[:], name); i >= 0 {
+		return i
+	}
+	return len(topicOrder)
 }
 
 // fieldValue reads a field that store writes.

@@ -107,3 +107,21 @@ func TestSynonymsOfFamilies(t *testing.T) {
 		t.Errorf("got %s, want %s", show(topic[0]), want)
 	}
 }
+
+func TestTopicConfigsAreListedInKafkasOrder(t *testing.T) {
+	c, err := New(map[string]string{"zookeeper.connect": "localhost:2181"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range c.DescribeTopic(map[string]string{"a.custom.key": "x"}, nil) {
+		got = append(got, e.Name)
+	}
+	want := append(topicOrder[:len(topicOrder):len(topicOrder)], "a.custom.key")
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("listed as %v", got)
+	}
+	if len(topicOrder) != len(TopicKeys()) {
+		t.Errorf("the order has %d of %d keys", len(topicOrder), len(TopicKeys()))
+	}
+}

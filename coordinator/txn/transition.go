@@ -50,6 +50,7 @@ func (m *Metadata) prepareInit(r *InitRequest, fresh, nowMs int64) (next Metadat
 	case m.Epoch == record.NoProducerEpoch || r.Epoch == m.Epoch:
 		next.Epoch, next.LastEpoch = m.Epoch+1, m.Epoch
 	case r.Epoch == m.LastEpoch: // the answer to the bump was lost
+		next.LastProducerID = m.LastProducerID // Kafka 2.5 forgets it, so that asking a third time fails
 	default:
 		return next, false, kerr.InvalidProducerEpoch
 	}

@@ -15,6 +15,7 @@ import (
 
 // Load is an idempotent producer (acks=all) that numbers its records in each partition, and a group member that commits what it read.
 type Load struct {
+	producer   *kgo.Client
 	topic      string
 	partitions int32
 	cancel     context.CancelFunc
@@ -54,6 +55,7 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 	if _, err := kadm.NewClient(producer).CreateTopic(ctx, partitions, r.Factor, settings, topic); err != nil {
 		t.Fatal(err)
 	}
+	l.producer = producer
 	for p := range partitions {
 		l.wg.Go(func() {
 			// Up to 50 records of a partition are under way; the callbacks of one partition come in order.
@@ -90,7 +92,8 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 		member.Close() // commits
 	})
 	t.Cleanup(func() {
-		l.Stop()
+		cancel()
+		l.wg.Wait()
 		producer.Close()
 	})
 	return l
@@ -122,10 +125,17 @@ func (l *Load) WaitAcked(t testing.TB, n int) {
 	})
 }
 
-// Stop ends the load.
+// Stop ends the load and waits for the answers to what is under way.
 func (l *Load) Stop() {
 	l.cancel()
 	l.wg.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := l.producer.Flush(ctx); err != nil {
+		l.mu.Lock()
+		l.err = errors.Join(l.err, fmt.Errorf("records without an answer: %w", err))
+		l.mu.Unlock()
+	}
 }
 
 // Check reads everything back: record i of a partition is "i" at the acknowledged offset, each once, in order, without gaps; the group's
@@ -147,6 +157,9 @@ func (l *Load) Check(t testing.TB, bootstrap string) {
 	})
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.err != nil {
+		t.Fatalf("a record was refused: %v", l.err)
+	}
 	next := make([]int64, l.partitions)
 	for {
 		behind := false

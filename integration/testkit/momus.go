@@ -83,8 +83,14 @@ func (c *Cluster) Restart(t testing.TB) {
 // Broker starts `momus broker` with a properties file of the given lines, on a free port, and waits until it serves.
 func Broker(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
 	t.Helper()
+	return BrokerAt(t, id, FreePort(t), zookeeper, lines...)
+}
+
+// BrokerAt is Broker on a given port.
+func BrokerAt(t testing.TB, id, port int, zookeeper string, lines ...string) *Cluster {
+	t.Helper()
 	c := &Cluster{ID: id, Dir: t.TempDir(), ZooKeeper: zookeeper}
-	port, web := FreePort(t), FreePort(t)
+	web := FreePort(t)
 	c.HTTP = fmt.Sprintf("http://127.0.0.1:%d", web)
 	c.Bootstrap = fmt.Sprintf("127.0.0.1:%d", port)
 	file := ServerProperties(t, c.Dir, id, port, zookeeper, lines...)

@@ -63,7 +63,7 @@ func Start(t testing.TB, name string, s Spec) *Process {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			t.Logf("---- output of %s ----\n%s", name, tail(p.Output(), 12000))
+			t.Logf("---- output of %s ----\n%s", name, tail(p.Output(), 24000))
 		}
 	})
 	return p

@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/storage/record"
 )
@@ -41,13 +42,17 @@ func Bootstrap(brokers []*Cluster) string {
 func WaitBrokers(t testing.TB, brokers []*Cluster, n int) {
 	t.Helper()
 	for _, b := range brokers {
-		adm := Admin(t, b.Bootstrap)
-		Eventually(t, 30*time.Second, fmt.Sprintf("broker %d knows %d brokers", b.ID, n), func() bool {
-			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-			defer cancel()
-			m, err := adm.BrokerMetadata(ctx)
-			return err == nil && len(m.Brokers) == n && m.Controller >= 0
-		})
+		deadline := time.Now().Add(30 * time.Second)
+		for {
+			m, err := b.metadata(t, false)
+			if err == nil && len(m.Brokers) == n && m.ControllerID >= 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("broker %d does not know %d brokers: it answers %+v (%v)", b.ID, n, m, err)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 	}
 }
 
@@ -83,40 +88,74 @@ func Leader(t testing.TB, bootstrap, topic string, partition int32) int {
 	return id
 }
 
+// metadata is what this one broker answers; all topics, or none.
+func (c *Cluster) metadata(t testing.TB, topics bool) (*kmsg.MetadataResponse, error) {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.Bootstrap), kgo.RetryTimeout(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	req := kmsg.NewPtrMetadataRequest()
+	if !topics {
+		req.Topics = []kmsg.MetadataRequestTopic{}
+	}
+	resp, err := cl.SeedBrokers()[0].Request(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return resp.(*kmsg.MetadataResponse), nil
+}
+
 // WaitWholeISR waits until all replicas of all partitions of all topics are in sync, and every broker says so.
 func WaitWholeISR(t testing.TB, brokers []*Cluster, limit time.Duration) {
 	t.Helper()
 	for _, b := range brokers {
-		adm, last := Admin(t, b.Bootstrap), ""
 		deadline := time.Now().Add(limit)
 		for {
-			if last = notWhole(adm); last == "" {
+			missing := b.notInSync(t)
+			if missing == "" {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("broker %d: not all in sync after %s: %s", b.ID, limit, last)
+				t.Fatalf("broker %d: not all in sync after %s: %s", b.ID, limit, missing)
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
 }
 
-func notWhole(adm *kadm.Client) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	m, err := adm.Metadata(ctx)
+// WholeISR tells whether every broker says now that all replicas are in sync.
+func WholeISR(t testing.TB, brokers []*Cluster) bool {
+	t.Helper()
+	for _, b := range brokers {
+		if b.notInSync(t) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// notInSync says which partitions have no leader or replicas out of sync, "" when none has.
+func (c *Cluster) notInSync(t testing.TB) string {
+	t.Helper()
+	m, err := c.metadata(t, true)
 	if err != nil {
 		return err.Error()
 	}
-	var bad []string
-	m.Topics.EachPartition(func(p kadm.PartitionDetail) {
-		isr, replicas := slices.Sorted(slices.Values(p.ISR)), slices.Sorted(slices.Values(p.Replicas))
-		if p.Leader < 0 || !slices.Equal(isr, replicas) {
-			bad = append(bad, fmt.Sprintf("%s-%d leader %d replicas %v in sync %v", p.Topic, p.Partition, p.Leader, p.Replicas, p.ISR))
-		}
-	})
 	if len(m.Topics) == 0 {
 		return "no topics"
+	}
+	var bad []string
+	for _, topic := range m.Topics {
+		for _, p := range topic.Partitions {
+			isr, replicas := slices.Sorted(slices.Values(p.ISR)), slices.Sorted(slices.Values(p.Replicas))
+			if p.Leader < 0 || !slices.Equal(isr, replicas) {
+				bad = append(bad, fmt.Sprintf("%s-%d leader %d replicas %v in sync %v", *topic.Topic, p.Partition, p.Leader, p.Replicas, p.ISR))
+			}
+		}
 	}
 	slices.Sort(bad)
 	return strings.Join(bad[:min(len(bad), 10)], "; ")

@@ -24,7 +24,7 @@ func deadline(t *testing.T) context.Context {
 	return ctx
 }
 
-func client(t *testing.T, c *testkit.Cluster, opts ...kgo.Opt) *kgo.Client {
+func client(t testing.TB, c *testkit.Cluster, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(c.Bootstrap), kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.FetchMaxWait(100 * time.Millisecond)}, opts...)...)
@@ -35,7 +35,7 @@ func client(t *testing.T, c *testkit.Cluster, opts ...kgo.Opt) *kgo.Client {
 	return cl
 }
 
-func createTopic(ctx context.Context, t *testing.T, c *testkit.Cluster, name string, partitions int32) {
+func createTopic(ctx context.Context, t testing.TB, c *testkit.Cluster, name string, partitions int32) {
 	t.Helper()
 	r, err := kadm.NewClient(client(t, c)).CreateTopic(ctx, partitions, 1, nil, name)
 	if err = errors.Join(err, r.Err); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -301,5 +302,57 @@ func TestRecordsWithoutKeyAreDropped(t *testing.T) {
 	}
 	if e, ok := l.EpochForOffset(2); !ok || e != 3 {
 		t.Errorf("leader epoch %d", e)
+	}
+}
+
+// TestOverflowingSegmentIsSplit: old versions of Kafka merged segments beyond the range of an index. Such a segment is split, and cleaned in
+// the next round.
+func TestOverflowingSegmentIsSplit(t *testing.T) {
+	mem := vfs.NewMem()
+	if err := mem.MkdirAll(testDir); err != nil {
+		t.Fatal(err)
+	}
+	const far = 1<<31 + 5
+	batch := func(offset int64, value string) []byte {
+		o := record.DefaultOptions()
+		o.BaseOffset, o.LeaderEpoch = offset, 0
+		b := record.NewBuilder(o)
+		b.Append(testTime, []byte("key"), []byte(value))
+		return b.Bytes()
+	}
+	for name, content := range map[string][]byte{
+		"00000000000000000000.log":   slices.Concat(batch(0, "first"), batch(10, "second"), batch(far, "third"), batch(far+1, "fourth")),
+		"00000000000000000000.index": nil, "00000000000000000000.timeindex": nil,
+		"00000000002147483660.log":   batch(far+8, "active"),
+		"00000000002147483660.index": nil, "00000000002147483660.timeindex": nil,
+	} {
+		f, err := vfs.Create(mem, filepath.Join(testDir, name))
+		if err == nil {
+			_, err = f.WriteAt(content, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := openLog(t, mem, testDir, smallConfig(), true)
+	r, err := cleanOnce(l, 0, testLimits())
+	if !errors.Is(err, errAborted) || r.end != 0 {
+		t.Fatalf("cleaned up to %d: %v", r.end, err)
+	}
+	if got := len(l.Segments()); got != 3 {
+		t.Fatalf("%d segments", got)
+	}
+	if r, err = cleanOnce(l, 0, testLimits()); err != nil || r.end != l.ActiveBaseOffset() {
+		t.Fatalf("cleaned up to %d: %v", r.end, err)
+	}
+	var got []string
+	for _, e := range readLog(t, l) {
+		got = append(got, fmt.Sprint(e.offset, " ", e.value))
+	}
+	if want := fmt.Sprintf("%d fourth|%d active", far+1, far+8); strings.Join(got, "|") != want {
+		t.Errorf("%v, not %s", got, want)
+	}
+	if names := leftovers(t, mem, testDir); names != nil {
+		t.Errorf("left over: %v", names)
 	}
 }

@@ -43,7 +43,7 @@ type Command struct {
 
 // Table lists the commands in the order in which help shows them.
 func Table() []Command {
-	return []Command{
+	return append([]Command{
 		{Name: "quickstart", Args: "[--brokers N] [--dir DIR] [--port 9092] [--zookeeper-port 2181] [--http-port 9404] [--fresh]",
 			Help: "start brokers and a coordination server in this process, to try things out", Run: runQuickstart},
 		{Name: "broker", Aliases: []string{"kafka-server-start", "kafka-server-start.sh"}, Args: "[FILE] [--override property=value]*",
@@ -53,7 +53,7 @@ func Table() []Command {
 		{Name: "healthcheck", Args: "[--url URL]", Help: "ask a running broker whether it serves; exit status 0 if it does", Run: runHealthcheck},
 		{Name: "version", Aliases: []string{"--version", "-v"}, Help: "print the version", Run: runVersion},
 		{Name: "help", Aliases: []string{"--help", "-h"}, Help: "print this", Run: runHelp},
-	}
+	}, toolCommands()...)
 }
 
 // Exit is an error with the exit status that it stands for.
@@ -208,7 +208,7 @@ func printHelp(w io.Writer) {
 	fmt.Fprintln(w, "momus is a broker for Apache Kafka 2.5's clients and tools.")
 	fmt.Fprintln(w)
 	for _, c := range Table() {
-		fmt.Fprintf(w, "  momus %-12s %s\n", c.Name, c.Help)
+		fmt.Fprintf(w, "  momus %-18s %s\n", c.Name, c.Help)
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, "momus COMMAND --help shows a command's options. Begin with: momus quickstart")

@@ -1,0 +1,321 @@
+package tool
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+// clientConfig are the settings of a Java client: its properties and how its log lines begin.
+type clientConfig struct {
+	props  map[string]string
+	prefix string // such as [AdminClient clientId=adminclient-1]
+	boot   bool   // whether the loss of a bootstrap connection gets a line of its own (producer and consumer)
+}
+
+// bootstrap splits bootstrap.servers; a part that is not host:port is an error.
+func (cc *clientConfig) bootstrap() ([]string, error) {
+	var out []string
+	for _, s := range strings.Split(cc.props["bootstrap.servers"], ",") {
+		if s = strings.TrimSpace(s); s == "" {
+			continue
+		}
+		host, port, err := net.SplitHostPort(s)
+		if _, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || host == "" {
+			return nil, &javaError{class: "org.apache.kafka.common.config.ConfigException", text: "Invalid url in bootstrap.servers: " + s}
+		}
+		out = append(out, s)
+	}
+	if len(out) == 0 {
+		return nil, &javaError{class: "org.apache.kafka.common.config.ConfigException", text: "No resolvable bootstrap urls given in bootstrap.servers"}
+	}
+	return out, nil
+}
+
+// duration reads a setting in milliseconds.
+func (cc *clientConfig) duration(key string, fallback time.Duration) (time.Duration, error) {
+	s, ok := cc.props[key]
+	if !ok {
+		return fallback, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0, notANumber(s, key, "INT")
+	}
+	return time.Duration(n) * time.Millisecond, nil
+}
+
+func notANumber(value, key, kind string) error {
+	return &javaError{class: "org.apache.kafka.common.config.ConfigException",
+		text: fmt.Sprintf("Invalid value %s for configuration %s: Not a number of type %s", value, key, kind)}
+}
+
+// newClient makes a client out of Java's settings. Nothing is connected before the first request.
+func (c *call) newClient(cc *clientConfig, more ...kgo.Opt) (*kgo.Client, error) {
+	seeds, err := cc.bootstrap()
+	if err != nil {
+		return nil, err
+	}
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(seeds...),
+		kgo.ClientID(cc.props["client.id"]),
+		kgo.SoftwareNameAndVersion("momus-tools", "2.5.0"),
+		kgo.RequestRetries(1 << 20), // time bounds them
+		kgo.RetryBackoffFn(func(n int) time.Duration { return min(50*time.Millisecond<<min(n-1, 5), time.Second) }),
+		kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.DialTimeout(10 * time.Second),
+		kgo.WithHooks(&connectLog{c: c, cc: cc, seeds: seeds}),
+	}
+	if seconds, err := cc.duration("metadata.max.age.ms", 0); err == nil && seconds > 100*time.Millisecond {
+		opts = append(opts, kgo.MetadataMaxAge(seconds))
+	}
+	security, err := cc.security()
+	if err != nil {
+		return nil, err
+	}
+	return kgo.NewClient(append(append(opts, security...), more...)...)
+}
+
+// connectLog writes Kafka's lines about connections that could not be made.
+type connectLog struct {
+	c     *call
+	cc    *clientConfig
+	seeds []string
+}
+
+// OnBrokerConnect implements kgo.HookBrokerConnect.
+func (l *connectLog) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, conn net.Conn, err error) {
+	if err == nil || conn != nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	address := net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))
+	id := int(meta.NodeID)
+	if id < 0 {
+		id = -1
+		for i, s := range l.seeds {
+			if s == address {
+				id = -(i + 1)
+			}
+		}
+	}
+	l.c.log("WARN", "org.apache.kafka.clients.NetworkClient", "%s Connection to node %d (%s) could not be established. Broker may not be available.",
+		l.cc.prefix, id, javaAddress(meta.Host, int(meta.Port)))
+	if l.cc.boot && id < 0 {
+		l.c.log("WARN", "org.apache.kafka.clients.NetworkClient", "%s Bootstrap broker %s (id: %d rack: null) disconnected", l.cc.prefix, address, id)
+	}
+}
+
+// javaAddress is an InetSocketAddress as text: the name, a slash, the address.
+func javaAddress(host string, port int) string {
+	if net.ParseIP(host) != nil {
+		return "/" + net.JoinHostPort(host, strconv.Itoa(port))
+	}
+	ips, err := net.LookupIP(host)
+	if err != nil || len(ips) == 0 {
+		return fmt.Sprintf("%s:%d", host, port)
+	}
+	ip := ips[0]
+	for _, x := range ips {
+		if x.To4() != nil {
+			ip = x
+			break
+		}
+	}
+	return fmt.Sprintf("%s/%s", host, net.JoinHostPort(ip.String(), strconv.Itoa(port)))
+}
+
+// security turns security.protocol, sasl.* and ssl.* into options.
+func (cc *clientConfig) security() ([]kgo.Opt, error) {
+	protocol := strings.ToUpper(cc.props["security.protocol"])
+	var opts []kgo.Opt
+	switch protocol {
+	case "", "PLAINTEXT":
+		return nil, nil
+	case "SSL", "SASL_SSL":
+		config, err := cc.tls()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.DialTLSConfig(config))
+	case "SASL_PLAINTEXT":
+	default:
+		return nil, &javaError{class: "org.apache.kafka.common.config.ConfigException", text: "Invalid value " + protocol + " for configuration security.protocol: valid are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL"}
+	}
+	if !strings.HasPrefix(protocol, "SASL_") {
+		return opts, nil
+	}
+	mechanism, err := saslMechanism(cc.props)
+	if err != nil {
+		return nil, err
+	}
+	return append(opts, kgo.SASL(mechanism)), nil
+}
+
+// saslMechanism reads sasl.mechanism and the user in sasl.jaas.config.
+func saslMechanism(props map[string]string) (sasl.Mechanism, error) {
+	jaas := map[string]string{}
+	for _, m := range regexp.MustCompile(`([\w.]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))`).FindAllStringSubmatch(props["sasl.jaas.config"], -1) {
+		jaas[m[1]] = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(m[2]) + m[3]
+	}
+	user, password := jaas["username"], jaas["password"]
+	if user == "" {
+		return nil, errors.New("sasl.jaas.config names no user: set it to org.apache.kafka.common.security.plain.PlainLoginModule required username=\"…\" password=\"…\";")
+	}
+	switch mechanism := props["sasl.mechanism"]; mechanism {
+	case "PLAIN":
+		return plain.Auth{User: user, Pass: password}.AsMechanism(), nil
+	case "SCRAM-SHA-256":
+		return scram.Auth{User: user, Pass: password, IsToken: jaas["tokenauth"] == "true"}.AsSha256Mechanism(), nil
+	case "SCRAM-SHA-512":
+		return scram.Auth{User: user, Pass: password, IsToken: jaas["tokenauth"] == "true"}.AsSha512Mechanism(), nil
+	default:
+		return nil, fmt.Errorf("sasl.mechanism: %q is not supported; valid are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512", mechanism)
+	}
+}
+
+// tls reads ssl.*; stores must be in PEM form.
+func (cc *clientConfig) tls() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if v, ok := cc.props["ssl.endpoint.identification.algorithm"]; ok && v == "" {
+		config.InsecureSkipVerify = true // the name only, in Java; the chain is checked below
+	}
+	if path := cc.props["ssl.truststore.location"]; path != "" {
+		if kind := cc.props["ssl.truststore.type"]; !strings.EqualFold(kind, "PEM") {
+			return nil, fmt.Errorf("ssl.truststore.type: these tools read PEM stores only; set it to PEM and %s to a file of certificates", "ssl.truststore.location")
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("ssl.truststore.location: %w", err)
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(data) {
+			return nil, fmt.Errorf("ssl.truststore.location: %s holds no PEM certificate", path)
+		}
+		config.RootCAs = roots
+	}
+	if config.InsecureSkipVerify {
+		roots := config.RootCAs
+		config.VerifyConnection = func(s tls.ConnectionState) error {
+			intermediates := x509.NewCertPool()
+			for _, cert := range s.PeerCertificates[1:] {
+				intermediates.AddCert(cert)
+			}
+			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates})
+			return err
+		}
+	}
+	if path := cc.props["ssl.keystore.location"]; path != "" {
+		if kind := cc.props["ssl.keystore.type"]; !strings.EqualFold(kind, "PEM") {
+			return nil, fmt.Errorf("ssl.keystore.type: these tools read PEM stores only; set it to PEM and ssl.keystore.location to a file with key and certificates")
+		}
+		pair, err := tls.LoadX509KeyPair(path, path)
+		if err != nil {
+			return nil, fmt.Errorf("ssl.keystore.location: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
+// adminClient is Kafka's admin client: each call has a name, which is in the text of its time-out, and a time limit.
+type adminClient struct {
+	*kgo.Client
+	c          *call
+	apiTimeout time.Duration // default.api.timeout.ms
+	timeoutMs  int32         // what brokers are told: request.timeout.ms
+}
+
+// newAdmin makes an admin client of properties. Errors in them are uncaught exceptions in Kafka's tools.
+func (c *call) newAdmin(props map[string]string) (*adminClient, error) {
+	failed := func(err error) error {
+		return &javaError{class: "org.apache.kafka.common.KafkaException", text: "Failed to create new KafkaAdminClient", cause: err}
+	}
+	if props["client.id"] == "" {
+		props["client.id"] = "adminclient-1"
+	}
+	cc := &clientConfig{props: props, prefix: "[AdminClient clientId=" + props["client.id"] + "]"}
+	api, err := cc.duration("default.api.timeout.ms", time.Minute)
+	if err != nil {
+		return nil, failed(err)
+	}
+	request, err := cc.duration("request.timeout.ms", 30*time.Second)
+	if err != nil {
+		return nil, failed(err)
+	}
+	cl, err := c.newClient(cc, kgo.RetryTimeout(api))
+	if err != nil {
+		return nil, failed(err)
+	}
+	return &adminClient{Client: cl, c: c, apiTimeout: api, timeoutMs: int32(min(request, api).Milliseconds())}, nil
+}
+
+// do runs one call within its time limit. Its error is a *javaError as a Java future holds it.
+func (a *adminClient) do(ctx context.Context, name string, fn func(ctx context.Context) error) error {
+	limit, cancel := context.WithTimeout(ctx, a.apiTimeout)
+	defer cancel()
+	err := fn(limit)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	var je *javaError
+	if errors.As(err, &je) {
+		return err
+	}
+	now := time.Now().UnixMilli()
+	return timeoutError("Call(callName=%s, deadlineMs=%d) timed out at %d after 1 attempt(s)", name, now, now)
+}
+
+// request sends one request in a call of its own.
+func request[R kmsg.Response](ctx context.Context, a *adminClient, name string, req kmsg.Request) (R, error) {
+	var out R
+	err := a.do(ctx, name, func(ctx context.Context) error {
+		resp, err := a.Request(ctx, req)
+		if err == nil {
+			out = resp.(R)
+		}
+		return err
+	})
+	return out, err
+}
+
+// brokerRequest sends one request to a certain broker.
+func brokerRequest[R kmsg.Response](ctx context.Context, a *adminClient, name string, broker int32, req kmsg.Request) (R, error) {
+	var out R
+	err := a.do(ctx, name, func(ctx context.Context) error {
+		resp, err := a.Broker(int(broker)).RetriableRequest(ctx, req)
+		if err == nil {
+			out = resp.(R)
+		}
+		return err
+	})
+	return out, err
+}
+
+// metadata asks for topics, nil for all; none is created.
+func (a *adminClient) metadata(ctx context.Context, name string, topics []string) (*kmsg.MetadataResponse, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = nil
+	if topics != nil {
+		req.Topics = []kmsg.MetadataRequestTopic{}
+	}
+	for _, t := range topics {
+		rt := kmsg.NewMetadataRequestTopic()
+		rt.Topic = kmsg.StringPtr(t)
+		req.Topics = append(req.Topics, rt)
+	}
+	return request[*kmsg.MetadataResponse](ctx, a, name, req)
+}

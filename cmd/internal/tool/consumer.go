@@ -1,0 +1,380 @@
+package tool
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/storage/model"
+)
+
+// consumer is a Java consumer with at most 500 records in hand: it commits every five seconds, and when it closes, the offsets up to
+// which records were taken from it.
+type consumer struct {
+	cl     *kgo.Client
+	c      *call
+	prefix string
+
+	commits  bool          // enable.auto.commit, in a group with a name
+	interval time.Duration // auto.commit.interval.ms
+	next     func(ctx context.Context, timeout time.Duration) (*kgo.Record, error)
+
+	records []*kgo.Record // polled, not yet taken
+	prepare func(ctx context.Context) error
+	polled  bool
+
+	mu struct {
+		sync.Mutex
+		positions map[model.TopicPartition]position
+		committed time.Time
+	}
+}
+
+// newConsumer makes a consumer of a specification; its errors are those of Java's constructor.
+func (c *call) newConsumer(s *consumeSpec) (*consumer, error) {
+	clientID := s.props["client.id"]
+	if clientID == "" {
+		clientID = "consumer-" + s.group + "-1"
+		s.props["client.id"] = clientID
+	}
+	r := &consumer{c: c, prefix: fmt.Sprintf("[Consumer clientId=%s, groupId=%s]", clientID, s.group), interval: 5 * time.Second}
+	r.next = r.take
+	r.mu.positions = map[model.TopicPartition]position{}
+	cc := &clientConfig{props: s.props, prefix: r.prefix, boot: true}
+	opts, err := r.fetchOptions(cc)
+	if err != nil {
+		return nil, err
+	}
+	reset, err := oneOf(s.props, "auto.offset.reset", "latest", "earliest", "none")
+	if err != nil {
+		return nil, err
+	}
+	start := kgo.NewOffset().AtEnd()
+	switch reset {
+	case "earliest":
+		start = kgo.NewOffset().AtStart()
+	case "none":
+		start = kgo.NoResetOffset()
+	}
+	opts = append(opts, kgo.ConsumeResetOffset(start))
+	if s.topic != "" {
+		attempts := 1
+		r.prepare = func(ctx context.Context) error {
+			return c.awaitTopic(ctx, r.cl, r.prefix, s.topic, &attempts, 100*time.Millisecond)
+		}
+	}
+	if s.partition >= 0 {
+		at := kgo.NewOffset().At(s.offset)
+		switch s.offset {
+		case -1:
+			at = kgo.NewOffset().AtEnd()
+		case -2:
+			at = kgo.NewOffset().AtStart()
+		}
+		opts = append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{s.topic: {s.partition: at}}))
+	} else {
+		group, err := r.groupOptions(s, cc)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, group...)
+	}
+	r.cl, err = c.newClient(cc, opts...)
+	return r, err
+}
+
+func oneOf(props map[string]string, key string, valid ...string) (string, error) {
+	v, ok := props[key]
+	if !ok {
+		return valid[0], nil
+	}
+	list := ""
+	for i, x := range valid {
+		if v == x {
+			return v, nil
+		}
+		if i > 0 {
+			list += ", "
+		}
+		list += x
+	}
+	return "", &javaError{class: "org.apache.kafka.common.config.ConfigException",
+		text: fmt.Sprintf("Invalid value %s for configuration %s: String must be one of: %s", v, key, list)}
+}
+
+func (r *consumer) fetchOptions(cc *clientConfig) ([]kgo.Opt, error) {
+	opts := []kgo.Opt{kgo.AllowAutoTopicCreation(), kgo.FetchMaxWait(500 * time.Millisecond)}
+	isolation, err := oneOf(cc.props, "isolation.level", "read_committed", "read_uncommitted")
+	if err != nil {
+		return nil, err
+	}
+	if isolation == "read_committed" && cc.props["isolation.level"] != "" {
+		opts = append(opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	}
+	for key, set := range map[string]func(n int){
+		"fetch.max.bytes": func(n int) {
+			opts = append(opts, kgo.FetchMaxBytes(int32(n)), kgo.BrokerMaxReadBytes(int32(max(2*n, 100<<20))))
+		},
+		"max.partition.fetch.bytes": func(n int) { opts = append(opts, kgo.FetchMaxPartitionBytes(int32(n))) },
+		"fetch.min.bytes":           func(n int) { opts = append(opts, kgo.FetchMinBytes(int32(n))) },
+		"fetch.max.wait.ms":         func(n int) { opts = append(opts, kgo.FetchMaxWait(time.Duration(n)*time.Millisecond)) },
+		"client.rack":               nil,
+	} {
+		v, ok := cc.props[key]
+		if !ok {
+			continue
+		}
+		if set == nil {
+			opts = append(opts, kgo.Rack(v))
+			continue
+		}
+		n, err := strconv.ParseInt(v, 10, 32)
+		if err != nil {
+			return nil, notANumber(v, key, "INT")
+		}
+		set(int(n))
+	}
+	return opts, nil
+}
+
+func (r *consumer) groupOptions(s *consumeSpec, cc *clientConfig) ([]kgo.Opt, error) {
+	opts := []kgo.Opt{kgo.ConsumerGroup(s.group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.AdjustFetchOffsetsFn(r.adjust),
+		kgo.OnPartitionsRevoked(r.revoked), kgo.OnPartitionsLost(r.lost)}
+	switch s.props["partition.assignment.strategy"] {
+	case "org.apache.kafka.clients.consumer.RoundRobinAssignor":
+		opts = append(opts, kgo.Balancers(kgo.RoundRobinBalancer()))
+	case "org.apache.kafka.clients.consumer.StickyAssignor":
+		opts = append(opts, kgo.Balancers(kgo.StickyBalancer()))
+	case "org.apache.kafka.clients.consumer.CooperativeStickyAssignor":
+		opts = append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer()))
+	default:
+		opts = append(opts, kgo.Balancers(kgo.RangeBalancer()))
+	}
+	for _, d := range []struct {
+		key      string
+		fallback time.Duration
+		set      func(time.Duration) kgo.Opt
+	}{
+		{"session.timeout.ms", 10 * time.Second, func(d time.Duration) kgo.Opt { return kgo.SessionTimeout(d) }},
+		{"heartbeat.interval.ms", 3 * time.Second, func(d time.Duration) kgo.Opt { return kgo.HeartbeatInterval(d) }},
+		{"max.poll.interval.ms", 5 * time.Minute, func(d time.Duration) kgo.Opt { return kgo.RebalanceTimeout(d) }},
+	} {
+		v, err := cc.duration(d.key, d.fallback)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, d.set(v))
+	}
+	if id := s.props["group.instance.id"]; id != "" {
+		opts = append(opts, kgo.InstanceID(id))
+	}
+	r.commits = s.named && s.props["enable.auto.commit"] != "false"
+	var err error
+	if r.interval, err = cc.duration("auto.commit.interval.ms", r.interval); err != nil {
+		return nil, err
+	}
+	if s.pattern != "" {
+		opts = append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics("^(?:"+s.pattern+")$"))
+		if s.props["exclude.internal.topics"] != "false" {
+			opts = append(opts, kgo.ConsumeExcludeTopics("^__consumer_offsets$", "^__transaction_state$"))
+		}
+		return opts, nil
+	}
+	return append(opts, kgo.ConsumeTopics(s.topic)), nil
+}
+
+// adjust learns the offsets at which a group begins. Those that come from the reset policy are looked up here, so that they are
+// committed like any other although nothing was read.
+func (r *consumer) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	a := &adminClient{Client: r.cl, c: r.c, apiTimeout: 30 * time.Second}
+	unknown := map[int64][]model.TopicPartition{}
+	for topic, ps := range offsets {
+		for p, o := range ps {
+			tp := model.TopicPartition{Topic: topic, Partition: p}
+			if at := o.EpochOffset(); at.Offset >= 0 {
+				r.setPosition(tp, position{at.Offset, -1})
+			} else {
+				unknown[at.Offset] = append(unknown[at.Offset], tp)
+			}
+		}
+	}
+	for at, tps := range unknown {
+		if at != -1 && at != -2 {
+			continue
+		}
+		found, err := a.listOffsets(ctx, tps, at, false)
+		if err != nil {
+			return offsets, nil // the client looks them up itself then
+		}
+		for tp, f := range found {
+			if f.err == nil && f.offset >= 0 {
+				offsets[tp.Topic][tp.Partition] = kgo.NewOffset().At(f.offset)
+				r.setPosition(tp, position{f.offset, -1})
+			}
+		}
+	}
+	return offsets, nil
+}
+
+func (r *consumer) setPosition(tp model.TopicPartition, p position) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.positions[tp] = p
+}
+
+func (r *consumer) revoked(ctx context.Context, cl *kgo.Client, parts map[string][]int32) {
+	r.commit(ctx, cl, parts)
+	r.lost(ctx, cl, parts)
+}
+
+func (r *consumer) lost(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for topic, ps := range parts {
+		for _, p := range ps {
+			delete(r.mu.positions, model.TopicPartition{Topic: topic, Partition: p})
+		}
+	}
+}
+
+// commit commits the positions of the given partitions, nil for all.
+func (r *consumer) commit(ctx context.Context, cl *kgo.Client, parts map[string][]int32) {
+	if !r.commits {
+		return
+	}
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	r.mu.Lock()
+	r.mu.committed = time.Now()
+	add := func(tp model.TopicPartition) {
+		if p, ok := r.mu.positions[tp]; ok {
+			if offsets[tp.Topic] == nil {
+				offsets[tp.Topic] = map[int32]kgo.EpochOffset{}
+			}
+			offsets[tp.Topic][tp.Partition] = kgo.EpochOffset{Offset: p.offset, Epoch: p.epoch}
+		}
+	}
+	if parts == nil {
+		for tp := range r.mu.positions {
+			add(tp)
+		}
+	}
+	for topic, ps := range parts {
+		for _, p := range ps {
+			add(model.TopicPartition{Topic: topic, Partition: p})
+		}
+	}
+	r.mu.Unlock()
+	if len(offsets) == 0 {
+		return
+	}
+	cl.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+		if err != nil || ctx.Err() != nil {
+			return
+		}
+		for _, t := range resp.Topics {
+			for _, p := range t.Partitions {
+				if e := apiError(p.ErrorCode, nil); e != nil {
+					r.c.log("ERROR", "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator", "%s Offset commit failed on partition %s-%d at offset %d: %s",
+						r.prefix, t.Topic, p.Partition, offsets[t.Topic][p.Partition].Offset, e.text)
+				}
+			}
+		}
+	})
+}
+
+func (r *consumer) buffered() int { return len(r.records) }
+
+// take gives the next record. Without one for the time-out (0: no limit) the error is Java's TimeoutException without a text.
+func (r *consumer) take(ctx context.Context, timeout time.Duration) (*kgo.Record, error) {
+	if len(r.records) == 0 {
+		if err := r.poll(ctx, timeout); err != nil {
+			return nil, err
+		}
+	}
+	rec := r.records[0]
+	r.records = r.records[1:]
+	tp := model.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}
+	r.setPosition(tp, position{rec.Offset + 1, rec.LeaderEpoch})
+	return rec, nil
+}
+
+func (r *consumer) poll(ctx context.Context, timeout time.Duration) error {
+	limit := ctx
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		limit, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	expired := func(err error) error {
+		if limit.Err() != nil && ctx.Err() == nil {
+			return errNoMessage
+		}
+		return err
+	}
+	if r.prepare != nil {
+		if err := r.prepare(limit); err != nil {
+			return expired(err)
+		}
+		r.prepare = nil
+	}
+	if r.polled {
+		r.cl.AllowRebalance()
+	}
+	for {
+		round, cancel := limit, context.CancelFunc(func() {})
+		if r.commits {
+			r.mu.Lock()
+			due := r.mu.committed.Add(r.interval)
+			if r.mu.committed.IsZero() {
+				r.mu.committed = time.Now()
+				due = r.mu.committed.Add(r.interval)
+			}
+			r.mu.Unlock()
+			if !time.Now().Before(due) {
+				r.commit(limit, r.cl, nil)
+				due = time.Now().Add(r.interval)
+			}
+			round, cancel = context.WithDeadline(limit, due)
+		}
+		fetches := r.cl.PollRecords(round, 500)
+		cancel()
+		r.polled = true
+		if r.records = fetches.Records(); len(r.records) > 0 {
+			return nil
+		}
+		r.cl.AllowRebalance()
+		if limit.Err() != nil {
+			return expired(limit.Err())
+		}
+		for _, e := range fetches.Errors() {
+			if isTimeout(e.Err) && round.Err() != nil {
+				continue
+			}
+			return expired(clientError(e.Err))
+		}
+	}
+}
+
+// close gives back what was not taken, commits and leaves the group.
+func (r *consumer) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, rec := range r.records { // what is given back is committed without an epoch, as after a seek
+		tp := model.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}
+		r.mu.Lock()
+		if p, ok := r.mu.positions[tp]; ok {
+			p.epoch = -1
+			r.mu.positions[tp] = p
+		}
+		r.mu.Unlock()
+	}
+	r.commit(ctx, r.cl, nil)
+	r.commits = false
+	r.cl.AllowRebalance()
+	r.cl.CloseAllowingRebalance()
+}

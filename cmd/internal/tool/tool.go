@@ -1,0 +1,112 @@
+// Package tool is Kafka 2.5's command-line tools: the same names, options, output and exit codes, as recorded from the released
+// tools. One file a tool; options.go and argparse.go read the two styles of options, client.go and files.go what the tools share.
+// A tool writes exactly Kafka's bytes to standard output; where Kafka prints a stack trace it prints the message alone.
+package tool
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Env is what a tool may use of the world.
+type Env struct {
+	Args           []string // without the name
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+}
+
+// Tool is one of Kafka's command-line tools.
+type Tool struct {
+	Name string // without .sh
+	Help string // one line
+	run  func(ctx context.Context, c *call) error
+}
+
+// Tools lists the tools in the order in which help shows them.
+func Tools() []Tool {
+	return []Tool{
+		{Name: "kafka-topics", Help: "create, list, describe, alter and delete topics", run: topics},
+		{Name: "kafka-console-producer", Help: "send lines of standard input to a topic", run: consoleProducer},
+		{Name: "kafka-console-consumer", Help: "print the messages of topics", run: consoleConsumer},
+		{Name: "kafka-consumer-groups", Help: "list, describe, delete and reset consumer groups", run: consumerGroups},
+		{Name: "kafka-get-offsets", Help: "print offsets of a topic's partitions (kafka.tools.GetOffsetShell)", run: getOffsets},
+		{Name: "kafka-run-class", Help: "run a tool by the name of Kafka's class", run: runClass},
+	}
+}
+
+// Run runs the tool until it is done or ctx ends and returns its exit code.
+func (t Tool) Run(ctx context.Context, e *Env) int {
+	out := bufio.NewWriterSize(e.Stdout, 1<<16)
+	c := &call{Env: e, out: out}
+	err := t.run(ctx, c)
+	code := 130 // a signal ended it: whoever knows which one corrects the code
+	if err == nil || ctx.Err() == nil {
+		code = c.report(err)
+	}
+	if ferr := out.Flush(); ferr != nil && code == 0 {
+		code = 1
+	}
+	return code
+}
+
+// call is one run of a tool. Standard output is buffered: it is flushed before anything is written to standard error, so that the
+// two are in order on a terminal.
+type call struct {
+	*Env
+	out     *bufio.Writer
+	options *options // those in use, for the usage text; nil before they are known
+}
+
+func (c *call) println(a ...any)               { fmt.Fprintln(c.out, a...) }
+func (c *call) printf(format string, a ...any) { fmt.Fprintf(c.out, format, a...) }
+
+// warn writes to standard error as it is.
+func (c *call) errorf(format string, a ...any) {
+	c.out.Flush()
+	fmt.Fprintf(c.Stderr, format, a...)
+}
+
+// log writes a line as Kafka's log4j configuration of the tools does; nothing below WARN is shown.
+func (c *call) log(level, class, format string, a ...any) {
+	c.errorf("[%s] %s %s (%s)\n", logTime(time.Now()), level, fmt.Sprintf(format, a...), class)
+}
+
+// exit is an error that ends the tool with a code; all there is to say was said.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// usageError is a misuse of options: its text and the usage table go to standard error, and the code is 1.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+// report writes what is left to say about err and gives the exit code.
+func (c *call) report(err error) int {
+	var (
+		code   exit
+		misuse *usageError
+	)
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &misuse):
+		c.errorf("%s\n", misuse.text)
+		if c.options != nil {
+			c.errorf("%s", c.options.usage())
+		}
+		return 1
+	}
+	c.errorf("%s\n", describe(err))
+	return 1
+}
+
+// logTime is a time as log4j writes it, in the local zone.
+func logTime(t time.Time) string { return t.Format("2006-01-02 15:04:05,000") }

@@ -1,0 +1,282 @@
+package tool
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/storage/model"
+)
+
+// brokerTopics works on topics over the admin API.
+type brokerTopics struct {
+	c     *call
+	o     *options
+	admin *adminClient
+}
+
+func (s *brokerTopics) close() { s.admin.Close() }
+
+func (s *brokerTopics) names(ctx context.Context, internal bool) ([]string, error) {
+	resp, err := s.admin.metadata(ctx, "listTopics", nil)
+	if err != nil {
+		return nil, execution(err)
+	}
+	var names []string
+	for _, t := range resp.Topics {
+		if t.Topic != nil && (internal || !t.IsInternal) {
+			names = append(names, *t.Topic)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func (s *brokerTopics) create(ctx context.Context, t *topicSpec) error {
+	if t.replication != -1 && (t.replication < 1 || t.replication > 32767) {
+		return illegalArgument("The replication factor must be between 1 and 32767 inclusive")
+	}
+	if t.partitions != -1 && t.partitions < 1 {
+		return illegalArgument("The partitions must be greater than 0")
+	}
+	names, err := s.names(ctx, true)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(names, t.name) {
+		return illegalArgument("Topic %s already exists", t.name)
+	}
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.TimeoutMillis = s.admin.timeoutMs
+	rt := kmsg.NewCreateTopicsRequestTopic()
+	rt.Topic, rt.NumPartitions, rt.ReplicationFactor = t.name, t.partitions, int16(t.replication)
+	for i, ids := range t.assignment {
+		ra := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
+		ra.Partition, ra.Replicas = int32(i), ids
+		rt.ReplicaAssignment = append(rt.ReplicaAssignment, ra)
+	}
+	for _, k := range t.order {
+		rc := kmsg.NewCreateTopicsRequestTopicConfig()
+		rc.Name, rc.Value = k, kmsg.StringPtr(t.configs[k])
+		rt.Configs = append(rt.Configs, rc)
+	}
+	req.Topics = append(req.Topics, rt)
+	resp, err := request[*kmsg.CreateTopicsResponse](ctx, s.admin, "createTopics", req)
+	if err != nil {
+		return execution(err)
+	}
+	for _, r := range resp.Topics {
+		if err := apiError(r.ErrorCode, r.ErrorMessage); err != nil {
+			return execution(err)
+		}
+	}
+	s.c.printf("Created topic %s.\n", t.name)
+	return nil
+}
+
+func (s *brokerTopics) alter(ctx context.Context, names []string) error {
+	t, err := s.c.topicSpec(s.o)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	described, err := s.describeTopics(ctx, names)
+	if err != nil {
+		return err
+	}
+	req := kmsg.NewPtrCreatePartitionsRequest()
+	req.TimeoutMillis = s.admin.timeoutMs
+	for _, d := range described {
+		rt := kmsg.NewCreatePartitionsRequestTopic()
+		rt.Topic, rt.Count = *d.Topic, t.partitions
+		if t.assignment != nil {
+			for _, ids := range t.assignment[min(len(d.Partitions), len(t.assignment)):] {
+				ra := kmsg.NewCreatePartitionsRequestTopicAssignment()
+				ra.Replicas = ids
+				rt.Assignment = append(rt.Assignment, ra)
+			}
+		}
+		req.Topics = append(req.Topics, rt)
+	}
+	resp, err := request[*kmsg.CreatePartitionsResponse](ctx, s.admin, "createPartitions", req)
+	if err != nil {
+		return execution(err)
+	}
+	for _, r := range resp.Topics {
+		if err := apiError(r.ErrorCode, r.ErrorMessage); err != nil {
+			return execution(err)
+		}
+	}
+	return nil
+}
+
+func (s *brokerTopics) delete(ctx context.Context, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	req.TimeoutMillis = s.admin.timeoutMs
+	req.TopicNames = names
+	for _, n := range names {
+		rt := kmsg.NewDeleteTopicsRequestTopic()
+		rt.Topic = kmsg.StringPtr(n)
+		req.Topics = append(req.Topics, rt)
+	}
+	resp, err := request[*kmsg.DeleteTopicsResponse](ctx, s.admin, "deleteTopics", req)
+	if err != nil {
+		return execution(err)
+	}
+	for _, r := range resp.Topics {
+		if err := apiError(r.ErrorCode, r.ErrorMessage); err != nil {
+			return execution(err)
+		}
+	}
+	return nil
+}
+
+// describeTopics asks for topics and gives them in the order of Java's table.
+func (s *brokerTopics) describeTopics(ctx context.Context, names []string) ([]kmsg.MetadataResponseTopic, error) {
+	resp, err := s.admin.metadata(ctx, "describeTopics", names)
+	if err != nil {
+		return nil, execution(err)
+	}
+	byName := map[string]kmsg.MetadataResponseTopic{}
+	for _, t := range resp.Topics {
+		if err := apiError(t.ErrorCode, nil); err != nil && t.ErrorCode != 5 {
+			return nil, execution(err)
+		}
+		if t.Topic != nil {
+			byName[*t.Topic] = t
+		}
+	}
+	var out []kmsg.MetadataResponseTopic
+	for _, n := range hashOrder(names, tableFor(len(names)), hashCode) {
+		if t, ok := byName[n]; ok {
+			slices.SortFunc(t.Partitions, func(a, b kmsg.MetadataResponseTopicPartition) int { return int(a.Partition - b.Partition) })
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+func (s *brokerTopics) describe(ctx context.Context, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	described, err := s.describeTopics(ctx, names)
+	if err != nil {
+		return err
+	}
+	brokers, err := s.admin.metadata(ctx, "describeCluster", []string{})
+	if err != nil {
+		return execution(err)
+	}
+	alive := map[int32]bool{}
+	for _, b := range brokers.Brokers {
+		alive[b.NodeID] = true
+	}
+	configs, err := s.configs(ctx, names)
+	if err != nil {
+		return err
+	}
+	adding, err := s.adding(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range described {
+		name := *d.Topic
+		if describesTopics(s.o) {
+			own := map[string]string{}
+			for _, e := range configs[name] {
+				if e.Source != kmsg.ConfigSourceDefaultConfig && !e.IsDefault {
+					own[e.Name] = stringOf(e.Value)
+				}
+			}
+			if !s.o.has("topics-with-overrides") || hasOverrides(configs[name]) {
+				replication := 0
+				if len(d.Partitions) > 0 {
+					replication = len(d.Partitions[0].Replicas) - len(adding[model.TopicPartition{Topic: name, Partition: d.Partitions[0].Partition}])
+				}
+				s.c.describeTopicLine(name, len(d.Partitions), replication, joinConfigs(own, 64), false)
+			}
+		}
+		if !describesPartitions(s.o) {
+			continue
+		}
+		for _, p := range d.Partitions {
+			more := adding[model.TopicPartition{Topic: name, Partition: p.Partition}]
+			s.c.describePartition(s.o, alive, &partitionLine{topic: name, partition: p.Partition, leader: p.Leader, replicas: p.Replicas, isr: p.ISR,
+				replication: len(p.Replicas) - len(more),
+				minISR: func() int {
+					for _, e := range configs[name] {
+						if e.Name == "min.insync.replicas" {
+							n, _ := strconv.Atoi(stringOf(e.Value))
+							return n
+						}
+					}
+					return 1
+				}})
+		}
+	}
+	return nil
+}
+
+func stringOf(s *string) string {
+	if s == nil {
+		return "null"
+	}
+	return *s
+}
+
+func hasOverrides(entries []kmsg.DescribeConfigsResponseResourceConfig) bool {
+	return slices.ContainsFunc(entries, func(e kmsg.DescribeConfigsResponseResourceConfig) bool {
+		return e.Source != kmsg.ConfigSourceDefaultConfig && !e.IsDefault
+	})
+}
+
+func (s *brokerTopics) configs(ctx context.Context, names []string) (map[string][]kmsg.DescribeConfigsResponseResourceConfig, error) {
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	for _, n := range names {
+		r := kmsg.NewDescribeConfigsRequestResource()
+		r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, n
+		req.Resources = append(req.Resources, r)
+	}
+	resp, err := request[*kmsg.DescribeConfigsResponse](ctx, s.admin, "describeConfigs", req)
+	if err != nil {
+		return nil, execution(err)
+	}
+	out := map[string][]kmsg.DescribeConfigsResponseResourceConfig{}
+	for _, r := range resp.Resources {
+		if err := apiError(r.ErrorCode, r.ErrorMessage); err != nil {
+			return nil, execution(err)
+		}
+		out[r.ResourceName] = r.Configs
+	}
+	return out, nil
+}
+
+// adding gives the replicas that running reassignments add; a cluster that cannot tell has none.
+func (s *brokerTopics) adding(ctx context.Context) (map[model.TopicPartition][]int32, error) {
+	req := kmsg.NewPtrListPartitionReassignmentsRequest()
+	req.TimeoutMillis = s.admin.timeoutMs
+	out := map[model.TopicPartition][]int32{}
+	resp, err := s.admin.Request(ctx, req)
+	if err != nil {
+		if ctx.Err() != nil || !strings.Contains(err.Error(), "broker is too old") {
+			return nil, execution(err)
+		}
+		return out, nil
+	}
+	r := resp.(*kmsg.ListPartitionReassignmentsResponse)
+	if err := apiError(r.ErrorCode, r.ErrorMessage); err != nil && r.ErrorCode != 31 && r.ErrorCode != 35 {
+		return nil, execution(err)
+	}
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			out[model.TopicPartition{Topic: t.Topic, Partition: p.Partition}] = p.AddingReplicas
+		}
+	}
+	return out, nil
+}

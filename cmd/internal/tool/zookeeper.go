@@ -1,0 +1,28 @@
+package tool
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"time"
+
+	"momus/coordinator/zk"
+)
+
+// dialZooKeeper opens a session as Kafka's tools do: 30 s for the connection, 30 s for the session.
+func (c *call) dialZooKeeper(ctx context.Context, connect string) (*zk.Client, error) {
+	client, err := zk.Dial(ctx, zk.Options{Connect: connect, SessionTimeout: 30 * time.Second, ConnectTimeout: 30 * time.Second, MaxInFlight: 64})
+	if err == nil || ctx.Err() != nil {
+		return client, err
+	}
+	hint := err
+	first, _, _ := strings.Cut(connect, ",")
+	first, _, _ = strings.Cut(first, "/")
+	if conn, derr := net.DialTimeout("tcp", first, time.Second); derr == nil {
+		conn.Close()
+		hint = errors.New(first + " accepts connections but does not answer as ZooKeeper; is it the address of a broker?")
+	}
+	return nil, &javaError{class: "kafka.zookeeper.ZooKeeperClientTimeoutException",
+		text: "Timed out waiting for connection while in state: CONNECTING", cause: hint}
+}

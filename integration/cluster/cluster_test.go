@@ -77,38 +77,15 @@ func startLoad(t *testing.T, bs []*testkit.Cluster) *testkit.Load {
 	return load
 }
 
-// settle ends the load and checks all that must hold at the end.
-func settle(t *testing.T, bs []*testkit.Cluster, load *testkit.Load) {
-	t.Helper()
-	testkit.WaitWholeISR(t, bs, 20*time.Second)
-	load.WaitMore(t, 300)
-	load.Stop()
-	load.Check(t, testkit.Bootstrap(bs))
-	testkit.WaitWholeISR(t, bs, 20*time.Second)
-	for _, b := range bs {
-		b.Process.Stop(t, 20*time.Second)
-	}
-	testkit.SameLogs(t, bs, topic, "__consumer_offsets")
-}
+// limit is how long an in-sync set may take to be whole again.
+const limit = 20 * time.Second
 
 func TestKilledBrokersLoseNothing(t *testing.T) {
 	t.Parallel()
 	bs := brokers(t, startCoordination(t).opts.Listen)
 	load := startLoad(t, bs)
-	victims := []func() int{
-		func() int { return testkit.Leader(t, testkit.Bootstrap(bs), topic, 0) },
-		func() int { return testkit.Leader(t, testkit.Bootstrap(bs), topic, 0)%3 + 1 }, // a follower of partition 0
-		func() int { return testkit.Controller(t, testkit.Bootstrap(bs)) },
-	}
-	for _, victim := range victims {
-		b := bs[victim()-1]
-		b.Process.Kill()
-		load.WaitMore(t, 500)
-		b.Restart(t)
-		testkit.WaitWholeISR(t, bs, 20*time.Second)
-		load.WaitMore(t, 300)
-	}
-	settle(t, bs, load)
+	testkit.KillInTurn(t, bs, load, limit)
+	testkit.Settle(t, bs, load, limit)
 }
 
 func TestPausedBrokersWakeAsZombiesAndJoinAgain(t *testing.T) {
@@ -121,10 +98,10 @@ func TestPausedBrokersWakeAsZombiesAndJoinAgain(t *testing.T) {
 		testkit.SessionGone(t, b.ZooKeeper, victim)
 		load.WaitMore(t, 500)
 		b.Process.Signal(t, syscall.SIGCONT)
-		testkit.WaitWholeISR(t, bs, 20*time.Second)
+		testkit.WaitWholeISR(t, bs, limit)
 		load.WaitMore(t, 300)
 	}
-	settle(t, bs, load)
+	testkit.Settle(t, bs, load, limit)
 }
 
 // Every broker reaches ZooKeeper through a proxy of its own.
@@ -145,10 +122,10 @@ func TestBrokersCutOffFromZooKeeperComeBack(t *testing.T) {
 		load.WaitMore(t, 500)
 		proxies[victim-1].Heal()
 		testkit.WaitBrokers(t, bs, 3)
-		testkit.WaitWholeISR(t, bs, 20*time.Second)
+		testkit.WaitWholeISR(t, bs, limit)
 		load.WaitMore(t, 300)
 	}
-	settle(t, bs, load)
+	testkit.Settle(t, bs, load, limit)
 }
 
 // Brokers reach each other through proxies, which know a broker by the client id of its requests.
@@ -190,10 +167,10 @@ func TestBrokerCutOffFromItsPeersComesBack(t *testing.T) {
 		for _, p := range proxies {
 			p.Heal()
 		}
-		testkit.WaitWholeISR(t, bs, 20*time.Second)
+		testkit.WaitWholeISR(t, bs, limit)
 		load.WaitMore(t, 500)
 	}
-	settle(t, bs, load)
+	testkit.Settle(t, bs, load, limit)
 }
 
 func TestCoordinationServerRestarted(t *testing.T) {
@@ -208,8 +185,8 @@ func TestCoordinationServerRestarted(t *testing.T) {
 		testkit.Eventually(t, 10*time.Second, "the outage is over", func() bool { return time.Now().After(until) })
 		c.start(t)
 		testkit.WaitBrokers(t, bs, 3)
-		testkit.WaitWholeISR(t, bs, 20*time.Second)
+		testkit.WaitWholeISR(t, bs, limit)
 		load.WaitMore(t, 500)
 	}
-	settle(t, bs, load)
+	testkit.Settle(t, bs, load, limit)
 }

@@ -21,6 +21,8 @@ type Load struct {
 	cancel     context.CancelFunc
 	wg         sync.WaitGroup
 
+	gate sync.RWMutex // held while the load is paused
+
 	mu    sync.Mutex
 	acked map[int32][]int64 // partition → offset of record i
 	total int
@@ -61,6 +63,8 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 			// Up to 50 records of a partition are under way; the callbacks of one partition come in order.
 			slots := make(chan struct{}, 50)
 			for i := 0; ctx.Err() == nil; i++ {
+				l.gate.RLock() // paused when somebody holds it
+				l.gate.RUnlock()
 				select {
 				case slots <- struct{}{}:
 				case <-ctx.Done():
@@ -125,10 +129,45 @@ func (l *Load) WaitAcked(t testing.TB, n int) {
 	})
 }
 
+// Pause stops producing and waits for the answers to what is under way; end it with Resume.
+func (l *Load) Pause() {
+	l.gate.Lock()
+	l.flush()
+}
+
+// Resume goes on after Pause.
+func (l *Load) Resume() { l.gate.Unlock() }
+
+// WaitCommitted waits until the group has committed n more records in all than it has now.
+func (l *Load) WaitCommitted(t testing.TB, bootstrap string, n int64) {
+	t.Helper()
+	adm, first := Admin(t, bootstrap), int64(-1)
+	Eventually(t, 60*time.Second, fmt.Sprintf("%d more records committed by the group", n), func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		offsets, err := adm.FetchOffsets(ctx, "group-"+l.topic)
+		if err != nil {
+			return false
+		}
+		sum := int64(0)
+		for _, o := range offsets[l.topic] {
+			sum += max(o.At, 0)
+		}
+		if first < 0 {
+			first = sum
+		}
+		return sum >= first+n
+	})
+}
+
 // Stop ends the load and waits for the answers to what is under way.
 func (l *Load) Stop() {
 	l.cancel()
 	l.wg.Wait()
+	l.flush()
+}
+
+func (l *Load) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := l.producer.Flush(ctx); err != nil {

@@ -308,32 +308,11 @@ func TestRecordsWithoutKeyAreDropped(t *testing.T) {
 // TestOverflowingSegmentIsSplit: old versions of Kafka merged segments beyond the range of an index. Such a segment is split, and cleaned in
 // the next round.
 func TestOverflowingSegmentIsSplit(t *testing.T) {
-	mem := vfs.NewMem()
-	if err := mem.MkdirAll(testDir); err != nil {
-		t.Fatal(err)
-	}
 	const far = 1<<31 + 5
-	batch := func(offset int64, value string) []byte {
-		o := record.DefaultOptions()
-		o.BaseOffset, o.LeaderEpoch = offset, 0
-		b := record.NewBuilder(o)
-		b.Append(testTime, []byte("key"), []byte(value))
-		return b.Bytes()
-	}
-	for name, content := range map[string][]byte{
-		"00000000000000000000.log":   slices.Concat(batch(0, "first"), batch(10, "second"), batch(far, "third"), batch(far+1, "fourth")),
-		"00000000000000000000.index": nil, "00000000000000000000.timeindex": nil,
-		"00000000002147483660.log":   batch(far+8, "active"),
-		"00000000002147483660.index": nil, "00000000002147483660.timeindex": nil,
-	} {
-		f, err := vfs.Create(mem, filepath.Join(testDir, name))
-		if err == nil {
-			_, err = f.WriteAt(content, 0)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	mem := segmentFiles(t, map[int64][]byte{
+		0:       slices.Concat(oneRecord(0, "first"), oneRecord(10, "second"), oneRecord(far, "third"), oneRecord(far+1, "fourth")),
+		far + 7: oneRecord(far+8, "active"),
+	})
 	l := openLog(t, mem, testDir, smallConfig(), true)
 	r, err := cleanOnce(l, 0, testLimits())
 	if !errors.Is(err, errAborted) || r.end != 0 {
@@ -354,5 +333,46 @@ func TestOverflowingSegmentIsSplit(t *testing.T) {
 	}
 	if names := leftovers(t, mem, testDir); names != nil {
 		t.Errorf("left over: %v", names)
+	}
+}
+
+// segmentFiles makes a log of segments with this content.
+func segmentFiles(t *testing.T, segments map[int64][]byte) *vfs.Mem {
+	t.Helper()
+	mem := vfs.NewMem()
+	err := mem.MkdirAll(testDir)
+	for base, content := range segments {
+		for kind, content := range map[string][]byte{"log": content, "index": nil, "timeindex": nil} {
+			var f vfs.File
+			if err == nil {
+				f, err = vfs.Create(mem, fmt.Sprintf("%s/%020d.%s", testDir, base, kind))
+			}
+			if err == nil {
+				_, err = f.WriteAt(content, 0)
+			}
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mem
+}
+
+// oneRecord is a batch with one record, of always the same key.
+func oneRecord(offset int64, value string) []byte {
+	o := record.DefaultOptions()
+	o.BaseOffset, o.LeaderEpoch = offset, 0
+	b := record.NewBuilder(o)
+	b.Append(testTime, []byte("key"), []byte(value))
+	return b.Bytes()
+}
+
+// TestOffsetsMissingAtTheEnd: what is clean ends where the last segment does, even if its last records are gone.
+func TestOffsetsMissingAtTheEnd(t *testing.T) {
+	mem := segmentFiles(t, map[int64][]byte{0: oneRecord(2, "a"), 10: nil, 20: oneRecord(20, "active")})
+	l := openLog(t, mem, testDir, smallConfig(), true)
+	r, err := cleanOnce(l, 0, testLimits())
+	if err != nil || r.end != 20 || r.keptRecords != 1 {
+		t.Errorf("%+v: %v", r, err)
 	}
 }

@@ -158,6 +158,7 @@ aborted 8: 4-5
 	}
 	// The horizon is 19,000: it takes the tombstone of the first segment. The markers stay while the batches are there.
 	add(-1, 0, "e=1", "filler=2", "padding="+strings.Repeat("p", 200))
+	end(9, true) // without data; kept for its age
 	roll(30_000)
 	clean(`
 2-2 producer 7
@@ -167,7 +168,7 @@ aborted 8: 4-5
 aborted 8: 4-5
 8-9 b=null c=2
 10-10 ` + large + `
-11-13 e=1 filler=2 padding=` + strings.Repeat("p", 200) + "\n")
+11-13 e=1 filler=2 padding=` + strings.Repeat("p", 200) + "\n14-14 producer 9 COMMIT\n")
 	// Without active producers their batches go, then the markers; the second segment is older than the horizon 29,000 now.
 	l.RemoveExpiredProducers(time.UnixMilli(testTime).Add(1000 * time.Hour))
 	add(-1, 0, "f=1", "padding="+strings.Repeat("q", 200))
@@ -179,13 +180,14 @@ aborted 8: 4-5
 8-9 c=2
 10-10 ` + large + `
 11-13 e=1 filler=2
-14-15 f=1 padding=` + strings.Repeat("q", 200) + "\n")
+14-14 producer 9 COMMIT
+15-16 f=1 padding=` + strings.Repeat("q", 200) + "\n")
 	add(-1, 0, "g=1", "padding="+strings.Repeat("r", 200))
 	roll(50_000)
 	clean(`
 8-9 c=2
 10-10 ` + large + `
 11-13 e=1 filler=2
-14-15 f=1
-16-17 g=1 padding=` + strings.Repeat("r", 200) + "\n")
+15-16 f=1
+17-18 g=1 padding=` + strings.Repeat("r", 200) + "\n")
 }

@@ -186,23 +186,54 @@ func (mm *moverManager) copy(ctx context.Context, tp model.TopicPartition, dir s
 	}
 	buf := make([]byte, 0, moveChunk)
 	for mm.queued(tp, dir) {
-		n, swapped, err := p.copyToFuture(&buf)
-		switch {
-		case err != nil || swapped:
+		if err := ctx.Err(); err != nil {
 			return err
-		case n == 0:
-			// The swap lost a race with an append; look again at once.
+		}
+		// Bytes are paid for before they are copied, so that the throttle is never exceeded.
+		rate := mm.m.opts.Config().ReplicaAlterLogDirsIOMaxBytesPerSecond
+		n := p.nextToMove(rate)
+		if !mm.pay(ctx, tp, dir, n, rate) {
 			continue
 		}
-		if rate := mm.m.opts.Config().ReplicaAlterLogDirsIOMaxBytesPerSecond; rate > 0 && int64(n) > 0 {
-			if !sleep(ctx, min(time.Minute, time.Duration(float64(n)/float64(rate)*float64(time.Second)))) {
-				return ctx.Err()
-			}
-		} else if ctx.Err() != nil {
-			return ctx.Err()
+		// Without anything copied or swapped, the swap lost a race with an append; it looks again at once.
+		if swapped, err := p.copyToFuture(&buf, max(n, 1)); err != nil || swapped {
+			return err
 		}
 	}
 	return errMoveCancelled
+}
+
+// payInterval is how often a move that is throttled looks whether it is still wanted, and whether the throttle is another one.
+const payInterval = time.Second
+
+// pay waits as long as n bytes take at rate bytes a second; false if the move is to be looked at again first.
+func (mm *moverManager) pay(ctx context.Context, tp model.TopicPartition, dir string, n int, rate int64) bool {
+	if rate <= 0 || n == 0 {
+		return true
+	}
+	for left := time.Duration(float64(n) / float64(rate) * float64(time.Second)); left > 0; left -= payInterval {
+		if !sleep(ctx, min(left, payInterval)) || !mm.queued(tp, dir) || mm.m.opts.Config().ReplicaAlterLogDirsIOMaxBytesPerSecond != rate {
+			return false
+		}
+	}
+	return true
+}
+
+// nextToMove is how many bytes the next piece of a move has: what a second may take, but at least a batch.
+func (p *Partition) nextToMove(rate int64) int {
+	if rate <= 0 {
+		return moveChunk
+	}
+	r := p.role.Load()
+	if r.log == nil || r.future == nil {
+		return 0
+	}
+	read, err := r.log.Read(r.future.LogEndOffset(), int(min(rate, moveChunk)), log.UpToLogEnd, true)
+	if err != nil {
+		return 0 // copyToFuture meets it too
+	}
+	defer read.Records.Release()
+	return read.Records.Len()
 }
 
 // truncateFuture cuts the future log to where its history is that of the current log.
@@ -229,45 +260,45 @@ func (p *Partition) truncateFuture() error {
 	}
 }
 
-// copyToFuture appends the next piece of the current log to the future log, or swaps the logs if there is none.
-func (p *Partition) copyToFuture(buf *[]byte) (n int, swapped bool, err error) {
+// copyToFuture appends the next piece of the current log, of about limit bytes, to the future log, or swaps the logs if there is none.
+func (p *Partition) copyToFuture(buf *[]byte, limit int) (swapped bool, err error) {
 	p.mu.RLock()
 	r := p.role.Load()
 	if r.log == nil || r.future == nil || p.offline.Load() {
 		p.mu.RUnlock()
-		return 0, false, errMoveCancelled
+		return false, errMoveCancelled
 	}
 	if r.future.LogEndOffset() >= r.log.LogEndOffset() {
 		p.mu.RUnlock()
 		swapped, err = p.swapFuture()
 		p.m.logs.CheckpointDue()
-		return 0, swapped, err
+		return swapped, err
 	}
 	defer p.mu.RUnlock()
 	if start := r.log.LogStartOffset(); r.future.LogEndOffset() < start {
-		return 0, false, p.m.logs.TruncateFullyAndStartAt(r.future, start)
+		return false, p.m.logs.TruncateFullyAndStartAt(r.future, start)
 	}
-	read, err := r.log.Read(r.future.LogEndOffset(), moveChunk, log.UpToLogEnd, true)
+	read, err := r.log.Read(r.future.LogEndOffset(), limit, log.UpToLogEnd, true)
 	if err != nil {
-		return 0, false, err
+		return false, err
 	}
 	defer read.Records.Release()
-	n = read.Records.Len()
+	n := read.Records.Len()
 	if cap(*buf) < n {
 		*buf = make([]byte, n)
 	}
 	*buf = (*buf)[:n]
 	if _, err := read.Records.ReadAt(*buf, 0); err != nil {
-		return 0, false, err
+		return false, err
 	}
 	if _, err := r.future.AppendAsFollower(*buf); err != nil {
-		return 0, false, err
+		return false, err
 	}
 	r.future.UpdateHighWatermark(read.HighWatermark)
 	if start := read.LogStartOffset; start > r.future.LogStartOffset() && start <= r.future.HighWatermark() {
 		err = r.future.MaybeIncrementLogStartOffset(start)
 	}
-	return n, false, err
+	return false, err
 }
 
 // swapFuture puts the future log in the place of the current one if they are equal.

@@ -567,6 +567,7 @@ func (ld *loader) finish(end int64) error {
 		d.release()
 	}
 	ld.logEndOffset.Store(end)
+	ld.loadedEnd = end
 	start := max(ld.logStartOffset.Load(), list[0].base)
 	ld.logStartOffset.Store(start)
 	ld.highWatermark.Store(start)

@@ -54,6 +54,7 @@ type Log struct {
 	producers   *producer.Manager // guarded by mu, as is all that follows
 	policy      record.Policy
 	truncations int   // how often data was taken away at the end
+	loadedEnd   int64 // log end when it was opened
 	synced      int64 // segments below are durable; unlike the recovery point it does not rise with the log start
 	dirUnsynced bool  // names in the directory have changed since it was synced
 	failed      error // why the log cannot be written any more
@@ -437,6 +438,13 @@ func (l *Log) finishLocked() error {
 	}
 	l.dirUnsynced = false
 	return l.fs.SyncDir(l.Dir())
+}
+
+// Untouched tells that nothing was appended or taken away at the end since the log was opened.
+func (l *Log) Untouched() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.truncations == 0 && l.logEndOffset.Load() == l.loadedEnd && l.failed == nil
 }
 
 // CloseHandlers closes the files without writing anything: the log directory has failed.

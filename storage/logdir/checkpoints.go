@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"path/filepath"
+	"slices"
 
 	"momus/storage/checkpoint"
 	"momus/storage/log"
@@ -11,15 +12,13 @@ import (
 )
 
 // writeRecoveryPoints writes the recovery points of all logs of a directory, current and future, and drops the producer
-// snapshots that have become unnecessary.
+// snapshots that have become unnecessary. A current log whose copy to another directory is unfinished is left out, as Kafka does: after
+// an unclean stop it is recovered from its start.
 func (m *Manager) writeRecoveryPoints(d *dir) {
 	current, futures := m.logsIn(d)
-	logs := append(current, futures...)
+	logs := append(m.withoutMoving(current), futures...)
 	offsets := make(map[model.TopicPartition]int64, len(logs))
-	for _, l := range futures {
-		offsets[l.TopicPartition()] = l.RecoveryPoint()
-	}
-	for _, l := range current {
+	for _, l := range logs {
 		offsets[l.TopicPartition()] = l.RecoveryPoint()
 	}
 	if !m.writeOffsets(d, checkpoint.RecoveryPointFile, offsets) {
@@ -30,6 +29,13 @@ func (m *Manager) writeRecoveryPoints(d *dir) {
 			m.logger.WithError(err).WithField("dir", l.Dir()).Warn("producer snapshots were not removed")
 		}
 	}
+}
+
+// withoutMoving are the current logs that are not being copied to another directory.
+func (m *Manager) withoutMoving(logs []*log.Log) []*log.Log {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.DeleteFunc(logs, func(l *log.Log) bool { return m.mu.future[l.TopicPartition()] != nil })
 }
 
 // writeLogStarts writes the log start offsets that file names do not tell.

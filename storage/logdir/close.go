@@ -42,7 +42,7 @@ func (m *Manager) closeDir(d *dir) error {
 	var g errgroup.Group
 	g.SetLimit(max(1, int(m.opts.Config().NumRecoveryThreadsPerDataDir)))
 	for _, l := range all {
-		g.Go(func() error { return closeLog(l) })
+		g.Go(func() error { return m.closeLog(l) })
 	}
 	if err := g.Wait(); err != nil {
 		return fmt.Errorf("close %s: %w", d.path, err)
@@ -59,9 +59,15 @@ func (m *Manager) closeDir(d *dir) error {
 	return nil
 }
 
-func closeLog(l *log.Log) error {
+// closeLog flushes and closes a log. One that is being copied to another directory, and that nobody has written to, keeps its files as
+// they are: Kafka does not close those.
+func (m *Manager) closeLog(l *log.Log) error {
 	if err := l.Flush(l.LogEndOffset()); err != nil {
 		return err
+	}
+	if future := m.Future(l.TopicPartition()); future != nil && future != l && l.Untouched() {
+		l.CloseHandlers()
+		return nil
 	}
 	return l.Close()
 }

@@ -5,8 +5,11 @@ package network
 import (
 	"io"
 	"os"
-	"syscall" // its Read, unlike that of x/sys, tells the race detector what happens before what
+	"syscall"
 )
+
+// smallRead is how much is read at least, so that a small frame that is somewhat larger than the last ones comes in one call.
+const smallRead = 4 << 10
 
 // readFirst waits for the first bytes of a frame, without holding memory while it waits, and reads at most want of them.
 func (c *Conn) readFirst(want int) (*buffer, int, error) {
@@ -18,7 +21,7 @@ func (c *Conn) readFirst(want int) (*buffer, int, error) {
 		r.readFn = c.readOnce
 	}
 	r.readBuffer, r.readBuf = nil, nil
-	r.readN = min(want, maxPooled)
+	r.readN = min(max(want, smallRead), maxPooled)
 	if c.srv.memory.used.Load() >= c.srv.memory.limit() {
 		r.readN = minPooled
 	}
@@ -40,7 +43,7 @@ func (c *Conn) readOnce(fd uintptr) bool {
 		r.readBuffer = c.srv.pool.get(r.readN)
 	}
 	for {
-		n, err := syscall.Read(int(fd), r.readBuffer.b[:r.readN])
+		n, err := readSocket(fd, r.readBuffer.b[:r.readN])
 		if err == syscall.EINTR {
 			continue
 		}
@@ -51,6 +54,12 @@ func (c *Conn) readOnce(fd uintptr) bool {
 		}
 		if err == nil && n > 0 {
 			b := r.readBuffer
+			if n <= minPooled && len(b.b) > minPooled { // it is kept while the request waits
+				small := c.srv.pool.get(minPooled)
+				copy(small.b, b.b[:n])
+				c.srv.pool.put(b)
+				b, r.readBuffer = small, small
+			}
 			b.charged = int64(len(b.b))
 			c.srv.memory.used.Add(b.charged)
 			r.readN = n

@@ -31,15 +31,20 @@ type writer struct {
 
 // write sends an answer: header and bodies from memory, ranges from their files.
 func (c *Conn) write(out *Output) error {
+	w := &c.writer
 	if len(out.pieces) == 0 {
-		_, err := c.nc.Write(out.B)
+		w.segments = append(w.segments[:0], out.B)
+		err := c.writeSegments(w.segments, false)
+		clear(w.segments)
 		return err
 	}
-	w := &c.writer
 	var gathered []*buffer
 	size := 0
 	flush := func(more bool) error {
-		err := c.writeSegments(w.segments, more)
+		var err error
+		if len(w.segments) > 0 {
+			err = c.writeSegments(w.segments, more)
+		}
 		clear(w.segments)
 		w.segments, size = w.segments[:0], 0
 		for _, b := range gathered {
@@ -100,13 +105,14 @@ func (c *Conn) sendable(r Range) (*os.File, int64) {
 	return nil, 0
 }
 
-// writeSegments writes slices of memory in one call where the system allows; more says that the answer goes on.
-func (c *Conn) writeSegments(segments [][]byte, more bool) error {
-	switch {
-	case len(segments) == 0:
+// writeBuffers writes slices of memory through the connection's own layer.
+func (c *Conn) writeBuffers(segments [][]byte) error {
+	switch len(segments) {
+	case 0:
 		return nil
-	case len(segments) == 1:
-		return c.writeOne(segments[0], more)
+	case 1:
+		_, err := c.nc.Write(segments[0])
+		return err
 	}
 	b := net.Buffers(segments)
 	_, err := b.WriteTo(c.nc)

@@ -13,18 +13,18 @@ import (
 // maxSendfile is the most that is asked of one sendfile call: what Linux does at most.
 const maxSendfile = 0x7ffff000
 
-// msgMore is MSG_MORE of Linux.
-const msgMore = 0x8000
-
-// sendState is the state of a sendfile or send that may be cut into several calls.
+// sendState is the state of a sendfile or a send that may be cut into several calls.
 type sendState struct {
 	fd     int   // file to send
 	offset int64 // next byte of it
 	left   int64
-	bytes  []byte // bytes to send with MSG_MORE
 	err    error
 	fileFn func(uintptr) bool
-	moreFn func(uintptr) bool
+
+	segments   [][]byte // bytes to send
+	more       bool
+	vectors    vectors
+	segmentsFn func(uintptr) bool
 }
 
 func (c *Conn) canSendFiles() bool { return c.raw != nil }
@@ -69,39 +69,49 @@ func (s *sendState) sendfile(fd uintptr) bool {
 	return true
 }
 
-// writeOne writes b. When more follows at once, the kernel is told to wait for it, so that the header of an answer does not go
-// out in a packet of its own.
-func (c *Conn) writeOne(b []byte, more bool) error {
-	if !more || c.raw == nil {
-		_, err := c.nc.Write(b)
-		return err
+// writeSegments writes slices of memory, in one call where the socket has room. When more follows at once, the kernel is told to wait for
+// it, so that the header of an answer does not go out in a packet of its own. It changes segments.
+func (c *Conn) writeSegments(segments [][]byte, more bool) error {
+	if c.raw == nil {
+		return c.writeBuffers(segments)
 	}
 	s := &c.writer.send
-	if s.moreFn == nil {
-		s.moreFn = s.sendMore
+	if s.segmentsFn == nil {
+		s.segmentsFn = s.sendSegments
 	}
-	s.bytes, s.err = b, nil
-	err := c.raw.Write(s.moreFn)
-	s.bytes = nil
+	s.segments, s.more, s.err = segments, more, nil
+	err := c.raw.Write(s.segmentsFn)
+	s.segments = nil
 	if err == nil {
 		err = s.err
 	}
 	return err
 }
 
-func (s *sendState) sendMore(fd uintptr) bool {
-	for len(s.bytes) > 0 {
-		n, err := syscall.SendmsgN(int(fd), s.bytes, nil, nil, msgMore|syscall.MSG_NOSIGNAL)
+// sendSegments sends until all is sent; false when the socket is full.
+func (s *sendState) sendSegments(fd uintptr) bool {
+	for {
+		for len(s.segments) > 0 && len(s.segments[0]) == 0 {
+			s.segments = s.segments[1:]
+		}
+		if len(s.segments) == 0 {
+			return true
+		}
+		n, err := writeSocket(fd, &s.vectors, s.segments, s.more)
 		switch {
 		case err == syscall.EAGAIN:
 			return false
 		case err == syscall.EINTR:
 		case err != nil:
-			s.err = os.NewSyscallError("sendmsg", err)
+			s.err = os.NewSyscallError("send", err)
 			return true
-		default:
-			s.bytes = s.bytes[n:]
+		}
+		for n > 0 {
+			k := min(n, len(s.segments[0]))
+			if s.segments[0] = s.segments[0][k:]; len(s.segments[0]) == 0 {
+				s.segments = s.segments[1:]
+			}
+			n -= k
 		}
 	}
-	return true
 }

@@ -14,7 +14,4 @@ func (c *Conn) canSendFiles() bool { return false }
 
 func (c *Conn) sendFile(*os.File, int64, int64) error { return errors.ErrUnsupported }
 
-func (c *Conn) writeOne(b []byte, _ bool) error {
-	_, err := c.nc.Write(b)
-	return err
-}
+func (c *Conn) writeSegments(segments [][]byte, _ bool) error { return c.writeBuffers(segments) }

@@ -58,6 +58,7 @@ type Segment struct {
 	unsynced atomic.Bool  // the .log was written since it was synced
 	lastRead atomic.Int64 // ms
 
+	tail  tail
 	index *index.Offset
 	times *index.Time
 	txns  *index.Txn
@@ -172,6 +173,7 @@ func (s *Segment) closeIdle(t int64) {
 		return
 	}
 	s.closeData()
+	s.tail.forget()
 	s.index.Release()
 	s.times.Release()
 	s.txns.Release()
@@ -204,6 +206,9 @@ func (s *Segment) scan(d *dataFile, from, to int64, bufferSize int) *scanner {
 
 // find looks for the first batch whose last offset is at or above offset. A size of 0 means there is none.
 func (s *Segment) find(d *dataFile, offset, end int64) (pos int64, size int, err error) {
+	if pos, size = s.tail.find(offset); size > 0 && pos+int64(size) <= end {
+		return pos, size, nil
+	}
 	near, err := s.index.Lookup(offset)
 	if err != nil {
 		return 0, 0, err
@@ -290,6 +295,7 @@ func (s *Segment) append(records []byte, lastOffset, timestamp, timestampOffset 
 		s.sinceIndex = 0
 	}
 	s.sinceIndex += len(records)
+	s.tail.note(records, pos)
 	return pos + int64(len(records)), nil
 }
 
@@ -325,6 +331,7 @@ func (s *Segment) finishTimes() error {
 
 // becomeInactive completes the files when no more will be appended.
 func (s *Segment) becomeInactive() error {
+	s.tail.forget()
 	if err := s.finishTimes(); err != nil {
 		return err
 	}
@@ -462,6 +469,7 @@ func (s *Segment) truncateTo(offset, now int64) error {
 	if err != nil {
 		return err
 	}
+	s.tail.forget()
 	if err := s.index.TruncateTo(offset); err != nil {
 		return err
 	}

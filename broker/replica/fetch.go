@@ -79,6 +79,7 @@ func (m *Manager) Fetch(ctx context.Context, params FetchParams, parts []FetchPa
 		op.recordFollower()
 	}
 	if params.MaxWait <= 0 || len(parts) == 0 || op.satisfied() {
+		op.countThrottled()
 		return op.results
 	}
 	keys := len(parts)
@@ -105,6 +106,7 @@ func (m *Manager) Fetch(ctx context.Context, params FetchParams, parts []FetchPa
 	}
 	if params.fromFollower() {
 		op.recordSent()
+		op.countThrottled()
 	}
 	return op.results
 }
@@ -227,6 +229,11 @@ func (op *fetchOp) readRole(p *Partition, r *role, part *FetchPartition, result 
 		result.Records.Release()
 		result.Records = log.FileRange{}
 	}
+	if op.params.fromFollower() && p.leaderThrottled(r, op.params.ReplicaID) {
+		result.Records.Release()
+		result.Records = log.FileRange{}
+		return false, nil
+	}
 	return read.StartedInOlderSegment, nil
 }
 
@@ -299,6 +306,22 @@ func (op *fetchOp) recordFollower() {
 			result.Records.Release()
 			result.Records = log.FileRange{}
 		}
+	}
+}
+
+// countThrottled counts what followers are sent of throttled partitions.
+func (op *fetchOp) countThrottled() {
+	if !op.params.fromFollower() {
+		return
+	}
+	bytes := 0
+	for i := range op.results {
+		if n, s := op.results[i].Records.Len(), &op.states[i]; n > 0 && s.p != nil && s.role.log != nil && s.p.throttled(s.role.log).leader {
+			bytes += n
+		}
+	}
+	if bytes > 0 {
+		op.m.throttles.leader.Record(op.m.now(), bytes)
 	}
 }
 

@@ -23,6 +23,7 @@ type fetching struct {
 	truncating bool
 	notBefore  time.Time // back-off after an error
 	lag        int64     // leader's high watermark minus offset
+	caughtUp   bool      // lag was 0 at the last answer
 }
 
 // fetcher copies partitions from one leader (Kafka's ReplicaFetcherThread). Its goroutine is run by the fetcherManager.
@@ -191,6 +192,8 @@ func (f *fetcher) take() (truncating, ready []*fetching, wait time.Duration) {
 			wait = min(wait, s.notBefore.Sub(now))
 		case s.truncating:
 			truncating = append(truncating, s)
+		case f.followerThrottled(s, now):
+			wait = min(wait, f.backoff())
 		default:
 			ready = append(ready, s)
 		}
@@ -347,6 +350,7 @@ func (f *fetcher) append(s *fetching, d *ReplicaData) {
 		f.mu.Lock()
 		s.offset = next
 		s.lag = max(0, d.HighWatermark-next)
+		s.caughtUp = s.lag == 0
 		f.mu.Unlock()
 	case errors.Is(err, errNotFollowing):
 		f.drop(s)

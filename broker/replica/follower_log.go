@@ -41,6 +41,9 @@ func (p *Partition) appendFollower(epoch int32, offset int64, d *ReplicaData) (n
 			return 0, err
 		}
 		p.m.metrics.replicationBytesIn.Add(int64(len(d.Records)))
+		if p.throttled(l).follower {
+			p.m.throttles.follower.Record(p.m.now(), len(d.Records))
+		}
 	}
 	l.UpdateHighWatermark(d.HighWatermark)
 	if d.LogStartOffset > l.LogStartOffset() {

@@ -334,11 +334,12 @@ func (e *localEndpoint) Fetch(ctx context.Context, partitions []ReplicaFetch) ([
 	if e.leader.down.Load() || e.me.down.Load() {
 		return nil, errDown
 	}
+	limits := e.me.config.Broker()
 	parts := make([]FetchPartition, len(partitions))
 	for i, p := range partitions {
-		parts[i] = FetchPartition{TP: p.TP, FetchOffset: p.Offset, LogStartOffset: p.LogStartOffset, MaxBytes: 1 << 20, CurrentLeaderEpoch: p.CurrentLeaderEpoch}
+		parts[i] = FetchPartition{TP: p.TP, FetchOffset: p.Offset, LogStartOffset: p.LogStartOffset, MaxBytes: limits.ReplicaFetchMaxBytes, CurrentLeaderEpoch: p.CurrentLeaderEpoch}
 	}
-	results := e.leader.serving.Load().Fetch(ctx, FetchParams{ReplicaID: e.me.id, MaxWait: 500 * time.Millisecond, MinBytes: 1, MaxBytes: 10 << 20, Version: 11}, parts)
+	results := e.leader.serving.Load().Fetch(ctx, FetchParams{ReplicaID: e.me.id, MaxWait: 500 * time.Millisecond, MinBytes: 1, MaxBytes: int(limits.ReplicaFetchResponseMaxBytes), Version: 11}, parts)
 	data := make([]ReplicaData, len(results))
 	for i := range results {
 		r := &results[i]

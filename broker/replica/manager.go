@@ -84,6 +84,7 @@ type Manager struct {
 	isrWriter isrWriter
 	fetchers  fetcherManager
 	movers    moverManager
+	throttles throttles
 	metrics   Metrics
 	counted   struct {
 		sync.Mutex
@@ -105,6 +106,7 @@ func New(opts Options) *Manager {
 	m.isrWriter.init(m)
 	m.fetchers.init(m)
 	m.movers.init(m)
+	m.throttles = newThrottles(opts.Config())
 	m.logs.OnFailure(m.handleDirFailure)
 	return m
 }

@@ -37,6 +37,9 @@ type Partition struct {
 		retryISRAt time.Time
 	}
 
+	// throttledBy is what the topic's configuration says about throttling; nil before the first look.
+	throttledBy atomic.Pointer[throttled]
+
 	// What requests wait for. logEnd: followers; highWatermark: consumers and acks=all; lastStable: read_committed consumers;
 	// lowWater: DeleteRecords.
 	logEnd, highWatermark, lastStable, lowWater purgatory.Point

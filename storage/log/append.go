@@ -49,7 +49,7 @@ func (l *Log) appended(done AppendInfo, err error) (AppendInfo, error) {
 		return l.nothingAppended(), l.report("append", err)
 	}
 	if every := l.config.Load().FlushMessages; every < math.MaxInt64 && l.LogEndOffset()-l.RecoveryPoint() >= every {
-		if err := l.Flush(l.LogEndOffset()); err != nil {
+		if err := l.flushAppended(done.LastOffset + 1); err != nil {
 			return done, err
 		}
 	}

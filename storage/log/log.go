@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -340,12 +341,22 @@ func (l *Log) renameLocked(newDir string) error {
 
 // Flush makes everything below upTo durable. Kafka syncs neither directories nor new names; we do, so that what counts as flushed
 // survives a power failure.
-func (l *Log) Flush(upTo int64) error {
-	if upTo <= l.recoveryPoint.Load() {
+func (l *Log) Flush(upTo int64) error { return l.flushTogether(upTo, upTo) }
+
+// flushAppended makes everything below end durable, and with it whatever was appended while an earlier flush was going on: those who
+// wait for each other share one sync (group commit).
+func (l *Log) flushAppended(end int64) error { return l.flushTogether(end, math.MaxInt64) }
+
+// flushTogether flushes up to upTo unless another flush has covered need meanwhile.
+func (l *Log) flushTogether(need, upTo int64) error {
+	if need <= l.recoveryPoint.Load() {
 		return nil
 	}
 	l.flushMu.Lock()
-	err := l.flush(upTo)
+	var err error
+	if need > l.recoveryPoint.Load() {
+		err = l.flush(upTo)
+	}
 	l.flushMu.Unlock()
 	return l.report("flush", err)
 }

@@ -27,7 +27,9 @@ func (q *Replication) Record(now time.Time, bytes int) {
 }
 
 // Exceeded tells whether more than limit bytes a second have passed.
-func (q *Replication) Exceeded(now time.Time, limit int64) bool { return q.PerSecond(now) > float64(limit) }
+func (q *Replication) Exceeded(now time.Time, limit int64) bool {
+	return q.PerSecond(now) > float64(limit)
+}
 
 // PerSecond is the rate in bytes at now.
 func (q *Replication) PerSecond(now time.Time) float64 {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"momus/storage/model"
 )
 
 // Source is the level a value comes from, with the numbers of DescribeConfigs.
@@ -135,8 +137,8 @@ func effective(k *Key, value string) *string {
 	return &value
 }
 
-// DescribeBroker lists the broker's configuration as DescribeConfigs shows it, in the order of the names: all keys and unknown ones
-// that are set when names is nil, else those of names that exist.
+// DescribeBroker lists the broker's configuration as DescribeConfigs shows it, in Kafka's order: all keys and unknown ones that
+// are set when names is nil, else those of names that exist.
 func (c *Config) DescribeBroker(names []string) []Entry {
 	s := c.current.Load()
 	if names == nil {
@@ -150,7 +152,7 @@ func (c *Config) DescribeBroker(names []string) []Entry {
 		names = slices.Collect(maps.Keys(all))
 	}
 	var out []Entry
-	for _, n := range sortedUnique(names) {
+	for _, n := range inJavaOrder(sortedUnique(names)) {
 		if e, ok := c.brokerEntry(s, n); ok {
 			out = append(out, e)
 		}
@@ -242,6 +244,41 @@ func topicPlace(name string) int {
 		return i
 	}
 	return len(topicOrder)
+}
+
+// brokerTies are keys that fall into one bucket of the hash table in which Kafka 2.5 keeps them and are not in the order of their names
+// there, in the order that they have. The tools print broker configs in the order of such a table.
+var brokerTies = [...]string{
+	"zookeeper.ssl.keystore.location", "replica.socket.timeout.ms", "zookeeper.clientCnxnSocket", "log.flush.offset.checkpoint.interval.ms",
+	"zookeeper.set.acl", "connections.max.idle.ms", "max.connections", "delegation.token.expiry.time.ms", "zookeeper.connection.timeout.ms",
+	"metrics.recording.level", "replica.fetch.response.max.bytes", "group.max.session.timeout.ms", "sasl.login.refresh.min.period.seconds",
+	"password.encoder.key.length", "transaction.abort.timed.out.transaction.cleanup.interval.ms", "sasl.kerberos.kinit.cmd",
+	"transaction.state.log.replication.factor", "control.plane.listener.name", "zookeeper.ssl.enabled.protocols",
+	"log.cleaner.max.compaction.lag.ms", "transaction.state.log.min.isr", "zookeeper.ssl.truststore.type", "ssl.secure.random.implementation",
+	"replica.fetch.backoff.ms", "inter.broker.protocol.version", "kafka.metrics.reporters", "listeners", "broker.id.generation.enable",
+	"zookeeper.max.in.flight.requests", "log.flush.scheduler.interval.ms", "ssl.keymanager.algorithm", "sasl.login.callback.handler.class",
+	"zookeeper.ssl.crl.enable", "sasl.server.callback.handler.class", "max.incremental.fetch.session.cache.slots",
+	"delegation.token.master.key", "broker.id", "zookeeper.ssl.endpoint.identification.algorithm", "offsets.topic.compression.codec",
+	"delegation.token.max.lifetime.ms",
+}
+
+// inJavaOrder puts sorted names of broker configs into the order of Java's hash table.
+func inJavaOrder(names []string) []string {
+	size := int32(16)
+	for 4*len(names) > int(3*size) {
+		size *= 2
+	}
+	bucket := func(n string) int32 {
+		h := uint32(model.JavaHash(n))
+		return int32(h^h>>16) & (size - 1)
+	}
+	slices.SortStableFunc(names, func(a, b string) int {
+		if d := cmp.Compare(bucket(a), bucket(b)); d != 0 {
+			return d
+		}
+		return cmp.Compare(slices.Index(brokerTies[:], a), slices.Index(brokerTies[:], b))
+	})
+	return names
 }
 
 // fieldValue reads a field that store writes.

@@ -168,7 +168,7 @@ func (c *core) readNode(e *encoder, cl *client, op opcode, path string, watch bo
 		if watch {
 			c.tree.watches.add(kindChild, path, cl)
 		}
-		e.strings(n.childNames())
+		e.strings(c.tree.childNames(path, n))
 		if op == opGetChildren2 {
 			e.stat(&stat)
 		}

@@ -39,7 +39,7 @@ func describe(c *core) string {
 	}
 	for _, path := range slices.Sorted(maps.Keys(c.tree.nodes)) {
 		n := c.tree.nodes[path]
-		fmt.Fprintf(&b, "%s %v %q %v %+v %v\n", path, n.data == nil, n.data, n.acl, n.stat(), n.childNames())
+		fmt.Fprintf(&b, "%s %v %q %v %+v %v\n", path, n.data == nil, n.data, n.acl, n.stat(), c.tree.childNames(path, n))
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.tree.ephemerals)) {
 		fmt.Fprintf(&b, "ephemeral %d %v\n", id, slices.Sorted(maps.Keys(c.tree.ephemerals[id])))

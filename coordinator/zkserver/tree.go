@@ -1,9 +1,12 @@
 package zkserver
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
+
+	"momus/storage/model"
 )
 
 // Stat is what clients see of a node beside its data. Times are milliseconds since the epoch; Cversion counts changes of
@@ -25,6 +28,7 @@ type node struct {
 	version, cversion, aversion int32
 	ephemeralOwner              int64
 	children                    map[string]struct{} // names; nil when there are none
+	mostChildren                int                 // at any one time in this process; see childNames
 }
 
 // stat converts to the client's view: for every child ever created that is gone, there was a second change.
@@ -88,6 +92,7 @@ func (n *node) addChild(name string) {
 		n.children = make(map[string]struct{})
 	}
 	n.children[name] = struct{}{}
+	n.mostChildren = max(n.mostChildren, len(n.children))
 }
 
 // permanent says whether path is one of the nodes that cannot be deleted.
@@ -103,13 +108,31 @@ func (t *tree) get(path string) *node {
 	return t.nodes[path]
 }
 
-// childNames returns the names of n's children, sorted; never nil.
-func (n *node) childNames() []string {
+// childNames returns the names of n's children, never nil, in the order in which a real server has them: that of Java's HashSet,
+// by bucket and then by age; its table grows with the children and never shrinks. Clients should not count on it, but people see it in what tools print.
+func (t *tree) childNames(path string, n *node) []string {
 	names := make([]string, 0, len(n.children))
 	for name := range n.children {
 		names = append(names, name)
 	}
-	slices.Sort(names)
+	size := uint32(8)
+	for 4*len(names) > int(3*size) {
+		size *= 2
+	}
+	prefix := strings.TrimSuffix(path, "/") + "/"
+	bucket := func(name string) uint32 {
+		h := uint32(model.JavaHash(name))
+		return (h ^ h>>16) & (size - 1)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if d := cmp.Compare(bucket(a), bucket(b)); d != 0 {
+			return d
+		}
+		if d := cmp.Compare(t.nodes[prefix+a].czxid, t.nodes[prefix+b].czxid); d != 0 {
+			return d
+		}
+		return cmp.Compare(a, b)
+	})
 	return names
 }
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 )
@@ -156,6 +156,8 @@ func (r *raw) connect(timeoutMs int32, session int64, password []byte, seen int6
 type names struct {
 	base     int64
 	sessions map[int64]string
+	// sortChildren is set where the order of children is left to the server.
+	sortChildren bool
 }
 
 func (n *names) zxid(z int64) string {
@@ -192,7 +194,9 @@ func (n *names) children(v *view) string {
 	for range count {
 		list = append(list, v.str())
 	}
-	sort.Strings(list) // the order is unspecified
+	if n.sortChildren {
+		slices.Sort(list)
+	}
 	return "[" + strings.Join(list, " ") + "]"
 }
 

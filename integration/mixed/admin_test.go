@@ -1,0 +1,57 @@
+//go:build interop
+
+package mixed
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"momus/integration/testkit"
+)
+
+// What the tools of Apache Kafka 2.5.0 print on three momus brokers is what they printed on three of its own: testdata was recorded there.
+func TestAdministrationWithKafkasTools(t *testing.T) {
+	for _, transcript := range []string{
+		"kafka-reassign-partitions", "kafka-leader-election", "kafka-preferred-replica-election", "degraded-cluster", "kafka-replica-verification",
+	} {
+		t.Run(transcript, func(t *testing.T) {
+			zookeeper, dir := testkit.ZooKeeper(t, "zookeeper"), t.TempDir()
+			var bs []*testkit.Cluster
+			for id := 1; id <= 3; id++ {
+				bs = append(bs, testkit.Broker(t, id, zookeeper, fmt.Sprintf("log.dirs=%[1]s/b%[2]d/d0,%[1]s/b%[2]d/d1", dir, id), "zookeeper.session.timeout.ms=4000"))
+			}
+			testkit.WaitBrokers(t, bs, 3)
+			control := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				words := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+				id, err := strconv.Atoi(words[len(words)-1])
+				if err != nil || id < 1 || id > len(bs) {
+					http.NotFound(w, r)
+					return
+				}
+				switch words[0] {
+				case "stop-broker":
+					bs[id-1].Process.Stop(t, 30*time.Second)
+				case "start-broker":
+					bs[id-1].Restart(t)
+				default:
+					http.NotFound(w, r)
+				}
+			}))
+			defer control.Close()
+			root := testkit.Root(t)
+			out, err := testkit.TryRun(10*time.Minute, testkit.Spec{Args: []string{"python3", filepath.Join(root, "integration/walkthrough/run.py"),
+				"--jars", testkit.Peers(t, "kafka"), "--zookeeper", zookeeper, "--bootstrap-server", testkit.Bootstrap(bs),
+				"--control", control.URL, "--map", "/var/lib/kafka=" + dir, filepath.Join(root, "integration/mixed/testdata", transcript+".yaml")}})
+			t.Log(out)
+			if err != nil || !strings.HasSuffix(strings.TrimSpace(out), " passed, 0 failed") {
+				t.Error(err)
+			}
+		})
+	}
+}

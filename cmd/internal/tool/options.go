@@ -16,7 +16,8 @@ type options struct {
 	purpose string
 	list    []*option
 	byName  map[string]*option
-	empty   bool // no words at all
+	empty   bool     // no words at all
+	order   []string // the names of the options as they were given
 }
 
 type option struct {
@@ -86,6 +87,7 @@ func (o *options) parse(args []string) error {
 			return &optionError{"joptsimple.UnrecognizedOptionException", name + " is not a recognized option"}
 		}
 		p.seen = true
+		o.order = append(o.order, name)
 		switch {
 		case p.arg == "":
 			if hasValue {

@@ -34,6 +34,7 @@ func Tools() []Tool {
 		{Name: "kafka-console-producer", Help: "send lines of standard input to a topic", run: consoleProducer},
 		{Name: "kafka-console-consumer", Help: "print the messages of topics", run: consoleConsumer},
 		{Name: "kafka-consumer-groups", Help: "list, describe, delete and reset consumer groups", run: consumerGroups},
+		{Name: "kafka-configs", Help: "show and change configs of topics, brokers, users and clients", run: configsTool},
 		{Name: "kafka-get-offsets", Help: "print offsets of a topic's partitions (kafka.tools.GetOffsetShell)", run: getOffsets},
 		{Name: "kafka-run-class", Help: "run a tool by the name of Kafka's class", run: runClass},
 	}

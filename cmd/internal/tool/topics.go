@@ -385,8 +385,8 @@ func joinIDs(ids []int32) string {
 }
 
 // joinConfigs lists configs as a java.util.Properties of them does.
-func joinConfigs(configs map[string]string, size int) string {
-	keys := hashOrder(slices.Sorted(maps.Keys(configs)), size, hashCode)
+func joinConfigs(configs map[string]string) string {
+	keys := hashOrder(slices.Sorted(maps.Keys(configs)), 0, hashCode)
 	for i, k := range keys {
 		keys[i] = k + "=" + configs[k]
 	}

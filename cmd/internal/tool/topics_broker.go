@@ -188,10 +188,10 @@ func (s *brokerTopics) describe(ctx context.Context, names []string) error {
 	for _, d := range described {
 		name := *d.Topic
 		if describesTopics(s.o) {
-			own := map[string]string{}
-			for _, e := range configs[name] {
+			var own []string
+			for _, e := range hashOrder(configs[name], 64, func(e kmsg.DescribeConfigsResponseResourceConfig) int32 { return hashCode(e.Name) }) {
 				if e.Source != kmsg.ConfigSourceDefaultConfig && !e.IsDefault {
-					own[e.Name] = stringOf(e.Value)
+					own = append(own, e.Name+"="+stringOf(e.Value))
 				}
 			}
 			if !s.o.has("topics-with-overrides") || hasOverrides(configs[name]) {
@@ -199,7 +199,7 @@ func (s *brokerTopics) describe(ctx context.Context, names []string) error {
 				if len(d.Partitions) > 0 {
 					replication = len(d.Partitions[0].Replicas) - len(adding[model.TopicPartition{Topic: name, Partition: d.Partitions[0].Partition}])
 				}
-				s.c.describeTopicLine(name, len(d.Partitions), replication, joinConfigs(own, 64), false)
+				s.c.describeTopicLine(name, len(d.Partitions), replication, strings.Join(own, ","), false)
 			}
 		}
 		if !describesPartitions(s.o) {

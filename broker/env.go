@@ -76,33 +76,6 @@ func (b *Broker) networkHooks() network.Hooks {
 	}
 }
 
-// exportMetrics adds the numbers that the parts keep themselves.
-func (b *Broker) exportMetrics() {
-	gauge := func(name, help string, read func() int64) {
-		b.metrics.Gauge(name, help, func() float64 { return float64(read()) })
-	}
-	gauge("kafka_server_kafkaserver_brokerstate", "State of the broker: 1 starting, 3 running, 6 handing over, 7 stopping.", func() int64 { return int64(b.State()) })
-	gauge("kafka_controller_kafkacontroller_activecontrollercount", "1 on the active controller.", func() int64 {
-		if b.control.IsActive() {
-			return 1
-		}
-		return 0
-	})
-	gauge("kafka_controller_kafkacontroller_offlinepartitionscount", "Partitions without a leader; 0 on brokers that are not controller.", func() int64 { return b.control.Stats().OfflinePartitions })
-	gauge("kafka_controller_kafkacontroller_preferredreplicaimbalancecount", "Partitions whose leader is not the preferred replica.", func() int64 { return b.control.Stats().PreferredReplicaImbalance })
-	gauge("kafka_controller_kafkacontroller_globaltopiccount", "Topics of the cluster.", func() int64 { return b.control.Stats().Topics })
-	gauge("kafka_controller_kafkacontroller_globalpartitioncount", "Partitions of the cluster.", func() int64 { return b.control.Stats().Partitions })
-	gauge("kafka_server_replicamanager_leadercount", "Partitions that this broker leads.", func() int64 { return int64(b.replicas.Gauges().LeaderCount) })
-	gauge("kafka_server_replicamanager_partitioncount", "Partitions on this broker.", func() int64 { return int64(b.replicas.Gauges().PartitionCount) })
-	gauge("kafka_server_replicamanager_offlinereplicacount", "Partitions on failed log directories.", func() int64 { return int64(b.replicas.Gauges().OfflineReplicaCount) })
-	gauge("kafka_server_replicamanager_underreplicatedpartitions", "Led partitions with fewer in-sync replicas than replicas.", func() int64 { return int64(b.replicas.Gauges().UnderReplicatedPartitions) })
-	gauge("kafka_server_replicamanager_underminisrpartitioncount", "Led partitions below min.insync.replicas.", func() int64 { return int64(b.replicas.Gauges().UnderMinISR) })
-	gauge("kafka_server_replicamanager_atminisrpartitioncount", "Led partitions at min.insync.replicas.", func() int64 { return int64(b.replicas.Gauges().AtMinISR) })
-	gauge("kafka_server_replicamanager_reassigningpartitions", "Led partitions that are being reassigned.", func() int64 { return int64(b.replicas.Gauges().ReassigningPartitions) })
-	gauge("kafka_server_replicafetchermanager_maxlag", "Most records that a followed partition is behind its leader.", func() int64 { return b.replicas.Gauges().FetcherMaxLag })
-	gauge("kafka_network_requestchannel_memoryused", "Bytes of requests that are being received or executed.", b.server.MemoryUsed)
-}
-
 // onGone forgets partitions that UpdateMetadata has removed from the cluster.
 func (b *Broker) onGone(tps []model.TopicPartition) {
 	b.groups.OnPartitionsDeleted(tps)

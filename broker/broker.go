@@ -409,6 +409,7 @@ func (b *Broker) handOver(orderly bool) {
 	b.state.Store(int32(PendingControlledShutdown))
 	ctx, cancel := context.WithTimeout(context.Background(), ms(c.RequestTimeoutMs)*time.Duration(max(1, c.ControlledShutdownMaxRetries)))
 	defer cancel()
+	go b.watchCoordination(ctx, cancel)
 	err := interbroker.ControlledShutdown(ctx, interbroker.ControlledShutdownOptions{
 		BrokerID: b.id, BrokerEpoch: b.control.BrokerEpoch, Controller: b.findController,
 		MaxRetries: int(c.ControlledShutdownMaxRetries), Backoff: time.Duration(c.ControlledShutdownRetryBackoffMs) * time.Millisecond,
@@ -418,6 +419,27 @@ func (b *Broker) handOver(orderly bool) {
 	if err != nil {
 		b.log.WithError(err).Warn("leaderships were not handed over; partitions without another in-sync replica are offline until this broker is back")
 	}
+}
+
+// maxCoordinationGap is how long a broker that stops waits for a ZooKeeper that it has lost.
+const maxCoordinationGap = 2 * time.Second
+
+// watchCoordination ends a controlled shutdown once ZooKeeper has been out of reach for a while: without it nobody can take the
+// leaderships over. It returns when ctx ends.
+func (b *Broker) watchCoordination(ctx context.Context, giveUp func()) {
+	tick := time.NewTicker(maxCoordinationGap / 8)
+	defer tick.Stop()
+	for gap := time.Duration(0); gap < maxCoordinationGap; {
+		select {
+		case <-tick.C:
+			if gap += maxCoordinationGap / 8; b.zk.Connected() {
+				gap = 0
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+	giveUp()
 }
 
 func (b *Broker) findController(ctx context.Context) (int32, model.Endpoint, error) {

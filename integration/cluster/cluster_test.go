@@ -190,3 +190,32 @@ func TestCoordinationServerRestarted(t *testing.T) {
 	}
 	testkit.Settle(t, bs, load, limit)
 }
+
+// Brokers that are stopped while the coordination server is gone do not wait for it: nobody could take their leaderships over.
+func TestBrokersStopWithoutCoordination(t *testing.T) {
+	t.Parallel()
+	c := startCoordination(t)
+	bs := brokers(t, c.opts.Listen)
+	load := startLoad(t, bs)
+	load.WaitCommitted(t, testkit.Bootstrap(bs), 1500)
+	load.Stop()
+	c.stop()
+	var wg sync.WaitGroup
+	for _, b := range bs {
+		b.Process.Signal(t, syscall.SIGTERM)
+		wg.Go(func() {
+			select {
+			case <-b.Process.Done():
+			case <-time.After(8 * time.Second):
+				t.Errorf("broker %d has not stopped in 8 s", b.ID)
+			}
+		})
+	}
+	wg.Wait()
+	c.start(t)
+	for _, b := range bs {
+		b.Restart(t)
+	}
+	testkit.WaitWholeISR(t, bs, limit)
+	load.Check(t, testkit.Bootstrap(bs))
+}

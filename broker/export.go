@@ -23,6 +23,7 @@ func (b *Broker) exportMetrics() {
 		return func() int64 { return pick(b.replicas.Gauges()) }
 	}
 	gauge("kafka_server_kafkaserver_brokerstate", "State of the broker: 1 starting, 3 running, 6 handing over, 7 stopping.", func() int64 { return int64(b.State()) })
+	b.exportTransactions()
 	gauge("kafka_network_requestchannel_memoryused", "Bytes of requests that are being received or executed.", b.server.MemoryUsed)
 
 	gauge("kafka_controller_kafkacontroller_activecontrollercount", "1 on the active controller.", func() int64 {

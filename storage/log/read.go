@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"momus/storage/index"
 	"momus/storage/kerr"
@@ -24,8 +25,9 @@ type boundary struct {
 // after it, bytes below that size are below that log end.
 func (l *Log) Read(offset int64, maxBytes int, upTo Isolation, minOneMessage bool) (ReadResult, error) {
 	for {
+		before := l.segments.Load()
 		r, err := l.tryRead(offset, maxBytes, upTo, minOneMessage)
-		if !errors.Is(err, errGone) {
+		if !l.vanished(err, before) {
 			if err != nil {
 				r.Records.Release()
 				return ReadResult{}, l.report("read", err)
@@ -36,6 +38,17 @@ func (l *Log) Read(offset int64, maxBytes int, upTo Isolation, minOneMessage boo
 			return ReadResult{}, err
 		}
 	}
+}
+
+// vanished tells whether a read failed only because a segment was deleted since the list before was current: its files may be renamed or
+// gone before it is marked so.
+func (l *Log) vanished(err error, before *segmentList) bool {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return errors.Is(err, errGone)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.segments.Load() != before
 }
 
 // waitForChange returns when a change of the segments that has been met half-way is complete; an error if the log was closed.
@@ -167,8 +180,9 @@ func (l *Log) addAborted(r *ReadResult, list segmentList, at int, offset int64) 
 // times other than those two are UNSUPPORTED_FOR_MESSAGE_FORMAT.
 func (l *Log) OffsetForTimestamp(ts int64) (at TimestampOffset, found bool, err error) {
 	for {
+		before := l.segments.Load()
 		at, found, err = l.offsetForTimestamp(ts)
-		if !errors.Is(err, errGone) {
+		if !l.vanished(err, before) {
 			return at, found, l.report("look up timestamp", err)
 		}
 		if err := l.waitForChange(); err != nil {

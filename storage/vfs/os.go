@@ -4,6 +4,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -18,7 +19,7 @@ func (OS) OpenFile(name string, flag int) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f}, nil
+	return osFile{f, connOf(f)}, nil
 }
 
 func (OS) Rename(oldName, newName string) error { return os.Rename(oldName, newName) }
@@ -50,15 +51,34 @@ func (OS) Lock(name string) (io.Closer, error) {
 	return f, nil
 }
 
-type osFile struct{ f *os.File }
+type osFile struct {
+	f    *os.File
+	conn syscall.RawConn // nil where cached reads and writes are not known
+}
 
-func (f osFile) ReadAt(p []byte, off int64) (int, error)  { return f.f.ReadAt(p, off) }
-func (f osFile) WriteAt(p []byte, off int64) (int, error) { return f.f.WriteAt(p, off) }
-func (f osFile) Truncate(size int64) error                { return f.f.Truncate(size) }
-func (f osFile) Sync() error                              { return f.f.Sync() }
-func (f osFile) Close() error                             { return f.f.Close() }
-func (f osFile) Name() string                             { return f.f.Name() }
-func (f osFile) OSFile() *os.File                         { return f.f }
+func (f osFile) ReadAt(p []byte, off int64) (int, error) {
+	n := f.readCached(p, off)
+	if n == len(p) && n > 0 {
+		return n, nil
+	}
+	m, err := f.f.ReadAt(p[n:], off+int64(n))
+	return n + m, err
+}
+
+func (f osFile) WriteAt(p []byte, off int64) (int, error) {
+	n := f.writeCached(p, off)
+	if n == len(p) && n > 0 {
+		return n, nil
+	}
+	m, err := f.f.WriteAt(p[n:], off+int64(n))
+	return n + m, err
+}
+
+func (f osFile) Truncate(size int64) error { return f.f.Truncate(size) }
+func (f osFile) Sync() error               { return f.f.Sync() }
+func (f osFile) Close() error              { return f.f.Close() }
+func (f osFile) Name() string              { return f.f.Name() }
+func (f osFile) OSFile() *os.File          { return f.f }
 
 func (f osFile) Size() (int64, error) {
 	info, err := f.f.Stat()

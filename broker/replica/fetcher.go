@@ -22,6 +22,7 @@ type fetching struct {
 	offset     int64 // the next offset to ask for; while truncating the initial offset, the high watermark
 	truncating bool
 	notBefore  time.Time // back-off after an error
+	tries      int       // how often the leader has said that it does not lead yet
 	lag        int64     // leader's high watermark minus offset
 	caughtUp   bool      // lag was 0 at the last answer
 }
@@ -207,6 +208,17 @@ func (f *fetcher) later(s *fetching) {
 	s.notBefore = f.m.now().Add(f.backoff())
 }
 
+// firstRetry is the back-off after a leader has said for the first time that it does not lead; it doubles up to replica.fetch.backoff.ms.
+const firstRetry = 10 * time.Millisecond
+
+// soon tries a partition again whose leader may not have heard from the controller yet: usually it is a matter of milliseconds.
+func (f *fetcher) soon(s *fetching) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.notBefore = f.m.now().Add(min(f.backoff(), firstRetry<<min(s.tries, 20)))
+	s.tries++
+}
+
 // truncate brings partitions to where the leader's history and theirs are the same (KIP-101, KIP-279).
 func (f *fetcher) truncate(ctx context.Context, list []*fetching) error {
 	defer f.m.logs.CheckpointDue()
@@ -290,7 +302,7 @@ func (f *fetcher) partitionError(s *fetching, err error) {
 		f.fail(s, err)
 	case kerr.NotLeaderForPartition, kerr.UnknownLeaderEpoch, kerr.UnknownTopicOrPartition:
 		f.entry(s).WithError(err).Debug("leader does not serve the partition; trying again")
-		f.later(s)
+		f.soon(s)
 	default:
 		f.entry(s).WithError(err).Warn("leader refused to serve the partition; trying again")
 		f.later(s)
@@ -351,6 +363,7 @@ func (f *fetcher) append(s *fetching, d *ReplicaData) {
 		s.offset = next
 		s.lag = max(0, d.HighWatermark-next)
 		s.caughtUp = s.lag == 0
+		s.tries = 0
 		f.mu.Unlock()
 	case errors.Is(err, errNotFollowing):
 		f.drop(s)

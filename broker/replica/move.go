@@ -69,6 +69,13 @@ func (mm *moverManager) remove(tps []model.TopicPartition) {
 	}
 }
 
+// done takes a partition out of one queue; it may be in another by now, for the way back.
+func (mm *moverManager) done(v *mover, tp model.TopicPartition) {
+	mm.mu.Lock()
+	defer mm.mu.Unlock()
+	v.queue = slices.DeleteFunc(v.queue, func(other model.TopicPartition) bool { return other == tp })
+}
+
 func (mm *moverManager) removeAll() {
 	mm.mu.Lock()
 	defer mm.mu.Unlock()
@@ -157,13 +164,13 @@ func (mm *moverManager) work(ctx context.Context, v *mover) {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, errMoveCancelled):
-			mm.remove([]model.TopicPartition{tp})
+			mm.done(v, tp)
 		case err != nil:
 			mm.m.logger.WithFields(fields).WithError(err).Error("replica was not moved to the other log directory")
-			mm.remove([]model.TopicPartition{tp})
+			mm.done(v, tp)
 		default:
 			mm.m.logger.WithFields(fields).Info("replica was moved to the other log directory")
-			mm.remove([]model.TopicPartition{tp})
+			mm.done(v, tp)
 		}
 	}
 }

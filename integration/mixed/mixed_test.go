@@ -18,7 +18,7 @@ const (
 )
 
 var settings = []string{
-	"zookeeper.session.timeout.ms=4000", "replica.lag.time.max.ms=5000", "offsets.topic.replication.factor=3", "log.cleaner.dedupe.buffer.size=4194304",
+	"zookeeper.session.timeout.ms=9000", "replica.lag.time.max.ms=5000", "offsets.topic.replication.factor=3", "log.cleaner.dedupe.buffer.size=4194304",
 	"controlled.shutdown.retry.backoff.ms=1000", "leader.imbalance.check.interval.seconds=10", "auto.create.topics.enable=false",
 }
 

@@ -141,11 +141,17 @@ func (l *Load) Resume() { l.gate.Unlock() }
 // WaitCommitted waits until the group has committed n more records in all than it has now.
 func (l *Load) WaitCommitted(t testing.TB, bootstrap string, n int64) {
 	t.Helper()
-	adm, first := Admin(t, bootstrap), int64(-1)
+	adm, first, last := Admin(t, bootstrap), int64(-1), ""
+	defer func() {
+		if t.Failed() {
+			t.Logf("the last answer about the group's offsets was %s", last)
+		}
+	}()
 	Eventually(t, 60*time.Second, fmt.Sprintf("%d more records committed by the group", n), func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		offsets, err := adm.FetchOffsets(ctx, "group-"+l.topic)
+		last = fmt.Sprint(offsets, err)
 		if err != nil {
 			return false
 		}

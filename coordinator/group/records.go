@@ -65,8 +65,8 @@ type committed struct {
 	batchOffset int64
 }
 
-// maxValueVersion is the newest version of values that can be read; the newest that is written is 3.
-const maxValueVersion = 4
+// maxValueVersion is the newest version of values that is read and written, as in Kafka 2.5.
+const maxValueVersion = 3
 
 // appendOffsetValue appends the value of a committed offset. An explicit expiry needs version 1, which has no leader epoch.
 func appendOffsetValue(b []byte, c *committed, version int16) []byte {

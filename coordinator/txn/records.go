@@ -11,8 +11,8 @@ import (
 	"momus/storage/record"
 )
 
-// maxValueVersion is the newest version of values that can be read; 0 is written, the only one that Kafka 2.5 knows.
-const maxValueVersion = 1
+// maxValueVersion is the newest version of values that is read and written: the only one that Kafka 2.5 knows.
+const maxValueVersion = 0
 
 // appendKey appends the key of a transactional id.
 func appendKey(b []byte, id string) []byte {

@@ -84,6 +84,9 @@ func (x *Offset) Lookup(target int64) (Position, error) {
 	if x.have && x.last.Offset <= target && x.loaded && x.countLocked() > 0 {
 		found = x.last
 		x.mu.RUnlock()
+		if found.Position < 0 {
+			found = Position{Offset: x.base}
+		}
 		return found, nil
 	}
 	x.mu.RUnlock()
@@ -98,6 +101,9 @@ func (x *Offset) Lookup(target int64) (Position, error) {
 		}
 		return err
 	})
+	if found.Position < 0 {
+		found = Position{Offset: x.base} // a damaged entry: the index is a short cut only, and the reader begins at the start
+	}
 	return found, err
 }
 

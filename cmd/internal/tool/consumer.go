@@ -197,7 +197,7 @@ func (r *consumer) adjust(ctx context.Context, offsets map[string]map[int32]kgo.
 		for p, o := range ps {
 			tp := model.TopicPartition{Topic: topic, Partition: p}
 			if at := o.EpochOffset(); at.Offset >= 0 {
-				r.setPosition(tp, position{at.Offset, -1})
+				r.setPosition(tp, position{at.Offset, at.Epoch})
 			} else {
 				unknown[at.Offset] = append(unknown[at.Offset], tp)
 			}
@@ -272,7 +272,15 @@ func (r *consumer) commit(ctx context.Context, cl *kgo.Client, parts map[string]
 	if len(offsets) == 0 {
 		return
 	}
-	cl.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+	plain := kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error { // without the client's own metadata
+		for i := range req.Topics {
+			for j := range req.Topics[i].Partitions {
+				req.Topics[i].Partitions[j].Metadata = kmsg.StringPtr("")
+			}
+		}
+		return nil
+	})
+	cl.CommitOffsetsSync(plain, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 		if err != nil || ctx.Err() != nil {
 			return
 		}

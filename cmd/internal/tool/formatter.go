@@ -319,11 +319,14 @@ func transactionText(id string, v *kmsg.TxnMetadataValue) string {
 			partitions = append(partitions, fmt.Sprintf("%s-%d", t.Topic, p))
 		}
 	}
-	states := []string{"Empty", "Ongoing", "PrepareCommit", "PrepareAbort", "CompleteCommit", "CompleteAbort", "Dead", "PrepareEpochFence"}
-	state := fmt.Sprint(int8(v.State))
-	if int(v.State) >= 0 && int(v.State) < len(states) {
-		state = states[v.State]
-	}
 	return fmt.Sprintf("TransactionMetadata(transactionalId=%s, producerId=%d, producerEpoch=%d, txnTimeoutMs=%d, state=%s, pendingState=None, topicPartitions=Set(%s), txnStartTimestamp=%d, txnLastUpdateTimestamp=%d)",
-		id, v.ProducerID, v.ProducerEpoch, v.TimeoutMillis, state, strings.Join(partitions, ", "), v.StartTimestamp, v.LastUpdateTimestamp)
+		id, v.ProducerID, v.ProducerEpoch, v.TimeoutMillis, transactionState(int8(v.State)), strings.Join(partitions, ", "), v.StartTimestamp, v.LastUpdateTimestamp)
+}
+
+func transactionState(state int8) string {
+	names := []string{"Empty", "Ongoing", "PrepareCommit", "PrepareAbort", "CompleteCommit", "CompleteAbort", "Dead", "PrepareEpochFence"}
+	if state < 0 || int(state) >= len(names) {
+		return strconv.Itoa(int(state))
+	}
+	return names[state]
 }

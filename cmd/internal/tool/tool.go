@@ -35,6 +35,10 @@ func Tools() []Tool {
 		{Name: "kafka-console-consumer", Help: "print the messages of topics", run: consoleConsumer},
 		{Name: "kafka-consumer-groups", Help: "list, describe, delete and reset consumer groups", run: consumerGroups},
 		{Name: "kafka-configs", Help: "show and change configs of topics, brokers, users and clients", run: configsTool},
+		{Name: "kafka-delete-records", Help: "delete the oldest records of partitions", run: deleteRecords},
+		{Name: "kafka-log-dirs", Help: "show the size of replicas in the log directories", run: logDirsTool},
+		{Name: "kafka-dump-log", Help: "print segment files, indexes and snapshots", run: dumpLog},
+		{Name: "kafka-broker-api-versions", Help: "show which versions of which APIs brokers have", run: apiVersions},
 		{Name: "kafka-get-offsets", Help: "print offsets of a topic's partitions (kafka.tools.GetOffsetShell)", run: getOffsets},
 		{Name: "kafka-run-class", Help: "run a tool by the name of Kafka's class", run: runClass},
 	}

@@ -1,0 +1,135 @@
+package tool
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func apiVersionsOptions() *options {
+	o := newOptions("This tool helps to retrieve broker version information.")
+	o.value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
+	o.value("command-config", "FILE", "properties of the client")
+	return o.standard()
+}
+
+// knownAPI is an API of Kafka 2.5 with the last version a 2.5 client can use.
+type knownAPI struct {
+	name string
+	max  int16
+}
+
+// knownAPIs are those of the recorded tool, by key.
+func knownAPIs() []knownAPI {
+	return []knownAPI{{"Produce", 8}, {"Fetch", 11}, {"ListOffsets", 5}, {"Metadata", 9}, {"LeaderAndIsr", 4}, {"StopReplica", 2}, {"UpdateMetadata", 6},
+		{"ControlledShutdown", 3}, {"OffsetCommit", 8}, {"OffsetFetch", 7}, {"FindCoordinator", 3}, {"JoinGroup", 7}, {"Heartbeat", 4}, {"LeaveGroup", 4},
+		{"SyncGroup", 5}, {"DescribeGroups", 5}, {"ListGroups", 3}, {"SaslHandshake", 1}, {"ApiVersions", 3}, {"CreateTopics", 5}, {"DeleteTopics", 4},
+		{"DeleteRecords", 1}, {"InitProducerId", 3}, {"OffsetForLeaderEpoch", 3}, {"AddPartitionsToTxn", 1}, {"AddOffsetsToTxn", 1}, {"EndTxn", 1},
+		{"WriteTxnMarkers", 0}, {"TxnOffsetCommit", 3}, {"DescribeAcls", 2}, {"CreateAcls", 2}, {"DeleteAcls", 2}, {"DescribeConfigs", 2}, {"AlterConfigs", 1},
+		{"AlterReplicaLogDirs", 1}, {"DescribeLogDirs", 1}, {"SaslAuthenticate", 2}, {"CreatePartitions", 2}, {"CreateDelegationToken", 2},
+		{"RenewDelegationToken", 2}, {"ExpireDelegationToken", 2}, {"DescribeDelegationToken", 2}, {"DeleteGroups", 2}, {"ElectLeaders", 2},
+		{"IncrementalAlterConfigs", 1}, {"AlterPartitionReassignments", 0}, {"ListPartitionReassignments", 0}, {"OffsetDelete", 0}}
+}
+
+func apiVersions(ctx context.Context, c *call) error {
+	o := apiVersionsOptions()
+	if err := c.begin(o, ""); err != nil {
+		return err
+	}
+	if err := o.require("bootstrap-server"); err != nil {
+		return err
+	}
+	texts, err := o.texts("bootstrap-server", "command-config")
+	if err != nil {
+		return err
+	}
+	props, err := readProperties(texts["command-config"])
+	if err != nil {
+		return err
+	}
+	props["bootstrap.servers"] = texts["bootstrap-server"]
+	cc := &clientConfig{props: props, prefix: "[LegacyAdminClient clientId=admin-1]", boot: true}
+	seeds, err := cc.bootstrap()
+	if err != nil {
+		return err
+	}
+	cl, err := c.newClient(cc, kgo.RequestRetries(0))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	var brokers []kmsg.MetadataResponseBroker
+	for _, seed := range cl.SeedBrokers() { // each is tried once
+		req := kmsg.NewPtrMetadataRequest()
+		req.Topics = []kmsg.MetadataRequestTopic{}
+		resp, err := seed.Request(ctx, req)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			brokers = resp.(*kmsg.MetadataResponse).Brokers
+			if _, err := cl.Request(ctx, req); err != nil { // so that the client knows the brokers
+				return err
+			}
+			break
+		}
+	}
+	if brokers == nil {
+		for i, s := range seeds {
+			seeds[i] = fmt.Sprintf("%s (id: %d rack: null)", s, -i-1)
+		}
+		return &javaError{class: "java.lang.RuntimeException", text: "Request METADATA failed on brokers List(" + strings.Join(seeds, ", ") + ")"}
+	}
+	slices.SortFunc(brokers, func(a, b kmsg.MetadataResponseBroker) int { return int(a.NodeID - b.NodeID) })
+	for _, b := range brokers {
+		head := fmt.Sprintf("%s:%d (id: %d rack: %s) -> ", b.Host, b.Port, b.NodeID, stringOf(b.Rack))
+		req := kmsg.NewPtrApiVersionsRequest()
+		req.ClientSoftwareName, req.ClientSoftwareVersion = "momus-tools", "2.5.0"
+		resp, err := cl.Broker(int(b.NodeID)).Request(ctx, req)
+		if err != nil {
+			c.printf("%sERROR: %s\n", head, javaText(clientError(err)))
+			continue
+		}
+		c.printf("%s(\n%s)\n", head, apiLines(resp.(*kmsg.ApiVersionsResponse)))
+	}
+	return nil
+}
+
+func apiLines(resp *kmsg.ApiVersionsResponse) string {
+	known := knownAPIs()
+	given := map[int16]kmsg.ApiVersionsResponseApiKey{}
+	var keys []int16
+	for _, k := range resp.ApiKeys {
+		given[k.ApiKey] = k
+		keys = append(keys, k.ApiKey)
+	}
+	for k := range known {
+		if _, ok := given[int16(k)]; !ok {
+			keys = append(keys, int16(k))
+		}
+	}
+	slices.Sort(keys)
+	var lines []string
+	for _, k := range keys {
+		v, ok := given[k]
+		span := fmt.Sprint(v.MinVersion)
+		if v.MaxVersion != v.MinVersion {
+			span = fmt.Sprintf("%d to %d", v.MinVersion, v.MaxVersion)
+		}
+		switch {
+		case int(k) >= len(known):
+			lines = append(lines, fmt.Sprintf("\tUNKNOWN(%d): %s", k, span))
+		case !ok:
+			lines = append(lines, fmt.Sprintf("\t%s(%d): UNSUPPORTED", known[k].name, k))
+		case v.MinVersion > known[k].max:
+			lines = append(lines, fmt.Sprintf("\t%s(%d): %s [unusable: node too new]", known[k].name, k, span))
+		default:
+			lines = append(lines, fmt.Sprintf("\t%s(%d): %s [usable: %d]", known[k].name, k, span, min(v.MaxVersion, known[k].max)))
+		}
+	}
+	return strings.Join(lines, ",\n") + "\n"
+}

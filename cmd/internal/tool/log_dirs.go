@@ -1,0 +1,142 @@
+package tool
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func logDirsOptions() *options {
+	o := newOptions("This tool helps to query log directory usage on the specified brokers.")
+	o.value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
+	o.value("command-config", "FILE", "properties of the client")
+	o.flag("describe", "show the log directories")
+	o.value("topic-list", "TOPIC,…", "only these topics")
+	o.value("broker-list", "ID,…", "only these brokers")
+	return o.standard()
+}
+
+// The document of kafka-log-dirs, keys in Kafka's order.
+type (
+	logDirsDocument struct {
+		Version int             `json:"version"`
+		Brokers []logDirsBroker `json:"brokers"`
+	}
+	logDirsBroker struct {
+		Broker int32     `json:"broker"`
+		Dirs   []logDirs `json:"logDirs"`
+	}
+	logDirs struct {
+		Dir        string             `json:"logDir"`
+		Error      *string            `json:"error"`
+		Partitions []logDirsPartition `json:"partitions"`
+	}
+	logDirsPartition struct {
+		Partition string `json:"partition"`
+		Size      int64  `json:"size"`
+		Lag       int64  `json:"offsetLag"`
+		Future    bool   `json:"isFuture"`
+	}
+)
+
+func logDirsTool(ctx context.Context, c *call) error {
+	o := logDirsOptions()
+	if err := c.begin(o, ""); err != nil {
+		return err
+	}
+	if err := o.require("bootstrap-server", "describe"); err != nil {
+		return err
+	}
+	texts, err := o.texts("bootstrap-server", "command-config", "topic-list", "broker-list")
+	if err != nil {
+		return err
+	}
+	props, err := readProperties(texts["command-config"])
+	if err != nil {
+		return err
+	}
+	props["bootstrap.servers"], props["client.id"] = texts["bootstrap-server"], "log-dirs-tool"
+	a, err := c.newAdmin(props)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	ids, err := a.brokerList(ctx, texts["broker-list"])
+	if err != nil {
+		return err
+	}
+	c.println("Querying brokers for log directories information")
+	wanted := func(string) bool { return true }
+	if texts["topic-list"] != "" {
+		list := strings.Split(texts["topic-list"], ",")
+		wanted = func(t string) bool { return slices.Contains(list, t) }
+	}
+	doc := logDirsDocument{Version: 1}
+	for _, id := range ids {
+		resp, err := brokerRequest[*kmsg.DescribeLogDirsResponse](ctx, a, "describeLogDirs", id, kmsg.NewPtrDescribeLogDirsRequest())
+		if err != nil {
+			return execution(err)
+		}
+		doc.Brokers = append(doc.Brokers, logDirsBroker{Broker: id, Dirs: readLogDirs(resp, wanted)})
+	}
+	c.printf("Received log directory information from brokers %s\n", joinIDs(ids))
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(doc); err != nil {
+		return err
+	}
+	c.printf("%s", b.String())
+	return nil
+}
+
+// brokerList reads a list of ids; without one it is all brokers.
+func (a *adminClient) brokerList(ctx context.Context, list string) ([]int32, error) {
+	var ids []int32
+	if list != "" {
+		for _, w := range strings.Split(list, ",") {
+			n, err := strconv.ParseInt(w, 10, 32)
+			if err != nil {
+				return nil, &javaError{class: "java.lang.NumberFormatException", text: fmt.Sprintf("For input string: %q", w)}
+			}
+			ids = append(ids, int32(n))
+		}
+		return ids, nil
+	}
+	resp, err := a.metadata(ctx, "listNodes", []string{})
+	if err != nil {
+		return nil, execution(err)
+	}
+	for _, b := range resp.Brokers {
+		ids = append(ids, b.NodeID)
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+func readLogDirs(resp *kmsg.DescribeLogDirsResponse, wanted func(topic string) bool) []logDirs {
+	out := []logDirs{}
+	for _, d := range resp.Dirs {
+		x := logDirs{Dir: d.Dir, Partitions: []logDirsPartition{}}
+		if e := apiError(d.ErrorCode, nil); e != nil {
+			x.Error = kmsg.StringPtr(e.java())
+		}
+		for _, t := range d.Topics {
+			if !wanted(t.Topic) {
+				continue
+			}
+			for _, p := range t.Partitions {
+				x.Partitions = append(x.Partitions, logDirsPartition{fmt.Sprintf("%s-%d", t.Topic, p.Partition), p.Size, p.OffsetLag, p.IsFuture})
+			}
+		}
+		out = append(out, x)
+	}
+	slices.SortFunc(out, func(a, b logDirs) int { return strings.Compare(a.Dir, b.Dir) })
+	return out
+}

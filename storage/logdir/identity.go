@@ -31,7 +31,7 @@ func ReadIdentity(fs vfs.FS, dirs []string) (Identity, error) {
 		var format *checkpoint.FormatError
 		switch {
 		case errors.As(err, &format) && format.Fatal:
-			return id, err
+			return id, explain(err)
 		case err != nil:
 			id.Offline[path] = err
 			continue

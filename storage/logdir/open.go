@@ -112,7 +112,10 @@ func (m *Manager) prepare() error {
 
 // explain adds to an error of the disk what a person can do about it.
 func explain(err error) error {
+	var format *checkpoint.FormatError
 	switch {
+	case errors.As(err, &format):
+		return fmt.Errorf("%w (%s)", err, remedy(filepath.Base(format.Path)))
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("%w (the broker runs as user %d and must be able to write there: chown the directory, or mount the volume for that user)", err, os.Getuid())
 	case errors.Is(err, syscall.ENOSPC):
@@ -121,6 +124,26 @@ func explain(err error) error {
 		return fmt.Errorf("%w (the file system is mounted read-only)", err)
 	}
 	return err
+}
+
+// remedy says what to do about a small file that cannot be read: all but meta.properties can be done without.
+func remedy(file string) string {
+	const remove = "move the file away or delete it, and restart the broker: "
+	switch file {
+	case checkpoint.RecoveryPointFile:
+		return remove + "unless the last stop was clean, the logs of the directory are then recovered from their starts"
+	case checkpoint.LogStartFile:
+		return remove + "records that DeleteRecords had removed may be seen again"
+	case checkpoint.HighWatermarkFile:
+		return remove + "the high watermarks are then learned from the leaders"
+	case checkpoint.LeaderEpochFile:
+		return remove + "the leader epochs of that partition then begin anew"
+	case checkpoint.CleanerFile:
+		return remove + "compaction then begins at the starts of the logs"
+	case checkpoint.MetaFile:
+		return "write version=0, broker.id and cluster.id into it by hand, as other brokers of the cluster have them, or delete it if they are configured"
+	}
+	return remove + "it is made anew"
 }
 
 func (m *Manager) unlock() {
@@ -252,7 +275,7 @@ func (ld *loader) loadLog(name string, tp model.TopicPartition, k kind) error {
 			m.fail(d, err)
 			return nil
 		}
-		return err
+		return explain(err)
 	}
 	ld.done.Add(1)
 	m.mu.Lock()

@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -42,7 +41,7 @@ func TestKilledBrokerIsTakenOverByApacheKafkaAndBack(t *testing.T) {
 	c.Restart(t)
 	load.Check(t, c.Bootstrap)
 	c.Process.Stop(t, 30*time.Second)
-	dumpLogs(t, filepath.Join(c.Dir, "logs"))
+	testkit.DumpLogs(t, filepath.Join(c.Dir, "logs"))
 }
 
 // again restarts a killed broker; momus itself waits for the old session's end, the real thing must be spared it.
@@ -51,30 +50,4 @@ func again(t *testing.T, c *testkit.Cluster) {
 		testkit.SessionGone(t, c.ZooKeeper, 1)
 	}
 	c.Restart(t)
-}
-
-// dumpLogs lets Apache Kafka's DumpLogSegments check every index against its log.
-func dumpLogs(t *testing.T, dir string) {
-	t.Helper()
-	var files []string
-	for _, pattern := range []string{"*/*.index", "*/*.timeindex", "*/*.log"} {
-		fs, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range fs {
-			if st, err := os.Stat(f); err == nil && st.Size() > 0 {
-				files = append(files, f)
-			}
-		}
-	}
-	if len(files) == 0 {
-		t.Fatal("no files to check in ", dir)
-	}
-	out := testkit.Run(t, 3*time.Minute, testkit.Spec{Args: testkit.Java(t, "kafka", "kafka.tools.DumpLogSegments", "--deep-iteration", "--files", strings.Join(files, ","))})
-	for _, bad := range []string{"Mismatches", "Non-consecutive", "timestamp mismatch", "Found timestamp mismatch", "isvalid: false", "Exception"} {
-		if strings.Contains(out, bad) {
-			t.Errorf("DumpLogSegments says %q:\n%s", bad, out[max(0, len(out)-4000):])
-		}
-	}
 }

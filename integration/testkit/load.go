@@ -85,7 +85,7 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 		})
 	}
 	member, err := kgo.NewClient(seeds, kgo.ConsumeTopics(topic), kgo.ConsumerGroup("group-"+topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.AutoCommitInterval(100*time.Millisecond))
+		kgo.AutoCommitInterval(100*time.Millisecond), kgo.MetadataMinAge(50*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}

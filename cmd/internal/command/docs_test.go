@@ -27,7 +27,7 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)\)`)
 	target := regexp.MustCompile("(?m)(?:`|^ {4}|&& )(?:sudo )?make ([a-z]+)")
 	word := regexp.MustCompile("(?m)(?:`|^ {4})momus ([a-z]+)")
-	for _, name := range []string{"README.md", "docs/configuration.md"} {
+	for _, name := range []string{"README.md", "docs/configuration.md", "docs/rollover.md"} {
 		content := text(t, name)
 		for _, m := range link.FindAllStringSubmatch(content, -1) {
 			if _, err := os.Stat(filepath.Join(root, filepath.Dir(name), m[1])); err != nil && !strings.Contains(m[1], "://") {

@@ -28,6 +28,13 @@ func alterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	loggers := slices.ContainsFunc(req.Resources, func(res kmsg.AlterConfigsRequestResource) bool {
 		return res.ResourceType == kmsg.ConfigResourceTypeBrokerLogger
 	})
+	for _, res := range req.Resources {
+		for _, c := range res.Configs {
+			if c.Value == nil { // Kafka fails to build the request
+				return refuse(e, r, fmt.Errorf("config %s of %s has no value", c.Name, res.ResourceName))
+			}
+		}
+	}
 	for i := range req.Resources {
 		res := &req.Resources[i]
 		var err error
@@ -38,25 +45,17 @@ func alterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 			err = e.mayAlterConfigs(r, res.ResourceType, res.ResourceName)
 		}
 		if err == nil {
-			settings, nulls := map[string]string{}, []string{}
+			settings := map[string]string{}
 			for _, c := range res.Configs {
-				if c.Value == nil {
-					nulls = append(nulls, c.Name)
-				} else {
-					settings[c.Name] = *c.Value
-				}
+				settings[c.Name] = *c.Value
 			}
-			if len(nulls) > 0 {
-				err = &admin.Error{Kind: kerr.InvalidRequest, Message: "Null value not supported for : " + strings.Join(nulls, ",")}
-			} else {
-				err = e.setConfigs(ctx, res.ResourceType, res.ResourceName, settings, req.ValidateOnly)
-			}
+			err = e.setConfigs(ctx, res.ResourceType, res.ResourceName, settings, req.ValidateOnly)
 		}
 		if err != nil {
 			e.logFailure("configs were not altered", res.ResourceName, err)
 		}
 		out := kmsg.NewAlterConfigsResponseResource()
-		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = res.ResourceType, res.ResourceName, kerr.Code(err), message(err)
+		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = knownResourceType(res.ResourceType), res.ResourceName, kerr.Code(err), message(err)
 		resp.Resources = append(resp.Resources, out)
 	}
 	return Respond(resp)
@@ -74,7 +73,7 @@ func (e *Env) mayAlterConfigs(r *Request, t kmsg.ConfigResourceType, name string
 			return kerr.ClusterAuthorizationFailed
 		}
 	default:
-		return &admin.Error{Kind: kerr.InvalidRequest, Message: fmt.Sprintf("AlterConfigs is only supported for topics and brokers, but resource type is %s", javaResourceType(t))}
+		return &admin.Error{Kind: kerr.InvalidRequest, Message: "Unexpected resource type " + javaResourceType(t)}
 	}
 	return nil
 }
@@ -92,6 +91,9 @@ func (e *Env) setConfigs(ctx context.Context, t kmsg.ConfigResourceType, name st
 		return err
 	}
 	err = e.Configs.ValidateBrokerUpdate(settings, perBroker)
+	if err != nil && strings.HasPrefix(err.Error(), "Dynamic thread count") { // what Kafka's reconfiguration checks find is wrapped twice
+		err = fmt.Errorf("Invalid value org.apache.kafka.common.config.ConfigException: %w for configuration Invalid dynamic configuration", err)
+	}
 	if err == nil && hasPassword(settings) {
 		err = errNoPasswordEncoder
 	}
@@ -129,7 +131,7 @@ func (e *Env) brokerEntity(name string) (entity string, perBroker bool, err erro
 	if name == "" {
 		return zk.DefaultEntity, false, nil
 	}
-	if err := e.checkOwnResource(kmsg.ConfigResourceTypeBroker, name, ""); err != nil {
+	if err := e.checkOwnResource(name, ","); err != nil {
 		return "", false, err
 	}
 	return strconv.Itoa(int(e.BrokerID)), true, nil
@@ -170,11 +172,14 @@ func changeConfigs(t kmsg.ConfigResourceType, stored map[string]string, ops []km
 			}
 			next[op.Name] = changed
 		default:
-			return nil, &admin.Error{Kind: kerr.InvalidRequest, Message: fmt.Sprintf("Unknown operation type %d", op.Op)}
+			return nil, errUnknownOperation
 		}
 	}
 	return next, nil
 }
+
+// errUnknownOperation is an operation that does not exist; Kafka's text is that of a null pointer.
+var errUnknownOperation error = &admin.Error{Kind: kerr.UnknownServerError, Message: "null"}
 
 // changeList appends to or subtracts from a list. As in Kafka 2.5 a key that is not overridden yet fails: the default is no base.
 func changeList(t kmsg.ConfigResourceType, op kmsg.IncrementalAlterConfigsRequestResourceConfig, stored map[string]string, value string) (string, error) {
@@ -184,7 +189,7 @@ func changeList(t kmsg.ConfigResourceType, op kmsg.IncrementalAlterConfigsReques
 	}
 	isList, known := isListKey(t, op.Name)
 	if !known {
-		return "", errors.New("key not found: " + op.Name)
+		return "", &admin.Error{Kind: kerr.UnknownServerError, Message: "key not found: " + op.Name}
 	}
 	if !isList {
 		return "", &admin.Error{Kind: kerr.InvalidRequest, Message: fmt.Sprintf("Config value %s is not allowed for config key: %s", verb, op.Name)}

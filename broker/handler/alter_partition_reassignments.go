@@ -2,9 +2,13 @@ package handler
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/admin"
 	"momus/coordinator/zk"
 	"momus/storage/kerr"
 	"momus/storage/model"
@@ -44,6 +48,7 @@ func alterPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply 
 		out.Topic = t.Topic
 		for _, p := range t.Partitions {
 			err := errs[model.TopicPartition{Topic: t.Topic, Partition: p.Partition}]
+			err = e.explainReassignment(t.Topic, p.Partition, p.Replicas, err)
 			rp := kmsg.NewAlterPartitionAssignmentsResponseTopicPartition()
 			rp.Partition, rp.ErrorCode, rp.ErrorMessage = p.Partition, kerr.Code(err), message(err)
 			out.Partitions = append(out.Partitions, rp)
@@ -51,4 +56,57 @@ func alterPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply 
 		resp.Topics = append(resp.Topics, out)
 	}
 	return Respond(resp)
+}
+
+// explainReassignment gives what was refused Kafka's text. Kafka looks at the replicas before it looks for the partition.
+func (e *Env) explainReassignment(topic string, partition int32, replicas []int32, err error) error {
+	kind := kerr.Of(err)
+	if err == nil || kind != kerr.UnknownTopicOrPartition && kind != kerr.InvalidReplicaAssignment {
+		return err
+	}
+	refuse := func(format string, args ...any) error {
+		return &admin.Error{Kind: kerr.InvalidReplicaAssignment, Message: fmt.Sprintf(format, args...)}
+	}
+	snapshot := e.Metadata.Snapshot()
+	var current []int32
+	known, there := snapshot.Partition(model.TopicPartition{Topic: topic, Partition: partition})
+	if there {
+		current = known.Replicas
+	}
+	var alive, dead []int32
+	for _, b := range snapshot.AliveBrokers() {
+		alive = append(alive, b.ID)
+	}
+	slices.Sort(alive)
+	for _, id := range replicas {
+		if !slices.Contains(current, id) {
+			dead = append(dead, id)
+		}
+	}
+	switch {
+	case replicas == nil && !there:
+		return kerr.NoReassignmentInProgress
+	case replicas == nil:
+	case len(replicas) == 0:
+		return refuse("Empty replica list specified in partition reassignment.")
+	case len(slices.Compact(slices.Sorted(slices.Values(replicas)))) < len(replicas):
+		return refuse("Duplicate replica ids in partition reassignment replica list: ArrayBuffer(%s)", ids(replicas))
+	case slices.Min(replicas) < 0:
+		return refuse("Invalid broker id in replica list: ArrayBuffer(%s)", ids(replicas))
+	case slices.ContainsFunc(dead, func(id int32) bool { return !slices.Contains(alive, id) }):
+		return refuse("Replica assignment has brokers that are not alive. Replica list: ArrayBuffer(%s), live broker list: Set(%s)", ids(dead), ids(alive))
+	}
+	if kind == kerr.UnknownTopicOrPartition {
+		return &admin.Error{Kind: kind, Message: "The partition does not exist."}
+	}
+	return err
+}
+
+// ids are broker ids as Kafka lists them.
+func ids(list []int32) string {
+	text := make([]string, len(list))
+	for i, id := range list {
+		text[i] = fmt.Sprint(id)
+	}
+	return strings.Join(text, ", ")
 }

@@ -62,6 +62,9 @@ func createPartitions(ctx context.Context, e *Env, r *Request) Reply {
 }
 
 func (e *Env) createPartitionsOf(ctx context.Context, t *kmsg.CreatePartitionsRequestTopic, validateOnly bool) error {
+	if t.Topic == "" { // Kafka's is the complaint of its ZooKeeper client
+		return &admin.Error{Kind: kerr.UnknownServerError, Message: "Path must not end with / character"}
+	}
 	deleting, err := e.Admin.Store.IsTopicQueuedForDeletion(ctx, t.Topic)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"fmt"
 	"sort"
 	"strings"
 	"time"
@@ -35,13 +36,8 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 	active := e.Controller.IsActive()
 	mayCreateAll := e.allowed(r, OpCreate, ResourceCluster, ClusterName)
 	created := map[string]int{} // partitions of the topics to wait for
-	answered := map[string]bool{}
 	for i := range req.Topics {
 		t := &req.Topics[i]
-		if answered[t.Topic] {
-			continue
-		}
-		answered[t.Topic] = true
 		var err error
 		var topic *admin.NewTopic
 		switch {
@@ -99,7 +95,7 @@ func (e *Env) createOneTopic(ctx context.Context, t *kmsg.CreateTopicsRequestTop
 		return nil, err
 	}
 	if len(nulls) > 0 {
-		return nil, &admin.Error{Kind: kerr.UnknownServerError, Message: "Null value not supported for topic configs : " + strings.Join(nulls, ",")}
+		return nil, fmt.Errorf("%w: configs without value: %s", errNullValue, strings.Join(nulls, ","))
 	}
 	if (t.NumPartitions != -1 || t.ReplicationFactor != -1) && len(t.ReplicaAssignment) > 0 {
 		return nil, &admin.Error{Kind: kerr.InvalidRequest,
@@ -217,12 +213,18 @@ func namedTwice(names []string) map[string]bool {
 	return twice
 }
 
-// message is the text of an error in an answer, nil for success.
+// errNullValue is a config without a value, which Kafka trips over: UNKNOWN_SERVER_ERROR without a text.
+var errNullValue error = &admin.Error{Kind: kerr.UnknownServerError}
+
+// message is the text of an error in an answer, nil for success and for errors without a text.
 func message(err error) *string {
 	if err == nil {
 		return nil
 	}
 	text := admin.Message(err)
+	if text == "" {
+		return nil
+	}
 	return &text
 }
 

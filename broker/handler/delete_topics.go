@@ -18,14 +18,11 @@ func deleteTopics(ctx context.Context, e *Env, r *Request) Reply {
 	resp := kmsg.NewPtrDeleteTopicsResponse()
 	snapshot := e.Metadata.Snapshot()
 	deleting := map[string]int{}
-	answered := map[string]bool{}
+	answered := map[string]error{} // one that is named twice is answered twice
 	for _, name := range req.TopicNames {
-		if answered[name] {
-			continue
-		}
-		answered[name] = true
-		var err error
+		err, again := answered[name]
 		switch {
+		case again:
 		case !e.Controller.IsActive():
 			err = kerr.NotController
 		case !e.Config().DeleteTopicEnable && r.Version < 3: // who does not know the newer code
@@ -41,9 +38,10 @@ func deleteTopics(ctx context.Context, e *Env, r *Request) Reply {
 				deleting[name] = 0
 			}
 		}
-		if err != nil {
+		if err != nil && !again {
 			e.logFailure("topic was not deleted", name, err)
 		}
+		answered[name] = err
 		out := kmsg.NewDeleteTopicsResponseTopic()
 		out.Topic, out.ErrorCode = &name, kerr.Code(err)
 		resp.Topics = append(resp.Topics, out)

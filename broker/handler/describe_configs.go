@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"strconv"
 
@@ -21,11 +22,30 @@ import (
 func describeConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DescribeConfigsRequest)
 	resp := kmsg.NewPtrDescribeConfigsResponse()
+	type resource struct {
+		kind kmsg.ConfigResourceType
+		name string
+	}
+	answered := map[resource]bool{}
+	unknown := slices.IndexFunc(req.Resources, func(res kmsg.DescribeConfigsRequestResource) bool {
+		return javaResourceType(res.ResourceType) == unknownResourceType
+	})
 	for i := range req.Resources {
 		res := &req.Resources[i]
-		entries, err := e.describeResource(ctx, r, res)
+		if key := (resource{res.ResourceType, res.ResourceName}); answered[key] {
+			continue
+		} else {
+			answered[key] = true
+		}
+		var entries []configs.Entry
+		var err error
+		if unknown >= 0 { // the whole request is refused
+			err = &admin.Error{Kind: kerr.InvalidRequest, Message: "Unexpected resource type UNKNOWN for resource " + req.Resources[unknown].ResourceName}
+		} else {
+			entries, err = e.describeResource(ctx, r, res)
+		}
 		out := kmsg.NewDescribeConfigsResponseResource()
-		out.ResourceType, out.ResourceName = res.ResourceType, res.ResourceName
+		out.ResourceType, out.ResourceName = knownResourceType(res.ResourceType), res.ResourceName
 		if err != nil {
 			out.ErrorCode, out.ErrorMessage = kerr.Code(err), message(err)
 			e.logFailure("configs were not described", res.ResourceName, err)
@@ -64,7 +84,7 @@ func (e *Env) describeResource(ctx context.Context, r *Request, res *kmsg.Descri
 			return nil, err
 		}
 		if e.Metadata.Snapshot().Topic(name) == nil {
-			return nil, kerr.UnknownTopicOrPartition
+			return nil, &admin.Error{Kind: kerr.UnknownTopicOrPartition} // Kafka gives no text
 		}
 		overrides, err := e.Admin.Store.Config(ctx, zk.EntityTopics, name)
 		if err != nil {
@@ -75,13 +95,17 @@ func (e *Env) describeResource(ctx context.Context, r *Request, res *kmsg.Descri
 		if !e.allowed(r, OpDescribeConfigs, ResourceCluster, ClusterName) {
 			return nil, kerr.ClusterAuthorizationFailed
 		}
-	default:
-		return nil, &admin.Error{Kind: kerr.InvalidRequest, Message: "Unsupported resource type: " + javaResourceType(res.ResourceType)}
 	}
 	if res.ResourceType == kmsg.ConfigResourceTypeBroker && name == "" {
 		return e.Configs.DescribeBrokerDefaults(res.ConfigNames), nil
 	}
-	if err := e.checkOwnResource(res.ResourceType, name, "or empty string"); err != nil {
+	alternative := " or empty string,"
+	if res.ResourceType == kmsg.ConfigResourceTypeBrokerLogger {
+		if alternative = ""; name == "" {
+			return nil, &admin.Error{Kind: kerr.InvalidRequest, Message: "Broker id must not be empty"}
+		}
+	}
+	if err := e.checkOwnResource(name, alternative); err != nil {
 		return nil, err
 	}
 	if res.ResourceType == kmsg.ConfigResourceTypeBroker {
@@ -90,8 +114,8 @@ func (e *Env) describeResource(ctx context.Context, r *Request, res *kmsg.Descri
 	return e.describeLoggers(res.ConfigNames), nil
 }
 
-// checkOwnResource checks that a resource names this broker.
-func (e *Env) checkOwnResource(t kmsg.ConfigResourceType, name, alternative string) error {
+// checkOwnResource checks that a resource names this broker; alternative is what the error says after the id.
+func (e *Env) checkOwnResource(name, alternative string) error {
 	id, err := strconv.Atoi(name)
 	if err != nil {
 		return &admin.Error{Kind: kerr.InvalidRequest, Message: "Broker id must be an integer, but it is: " + name}
@@ -100,10 +124,7 @@ func (e *Env) checkOwnResource(t kmsg.ConfigResourceType, name, alternative stri
 		return nil
 	}
 	expected := strconv.Itoa(int(e.BrokerID))
-	if t == kmsg.ConfigResourceTypeBroker && alternative != "" {
-		expected += " " + alternative
-	}
-	return &admin.Error{Kind: kerr.InvalidRequest, Message: "Unexpected broker id, expected " + expected + ", but received " + name}
+	return &admin.Error{Kind: kerr.InvalidRequest, Message: "Unexpected broker id, expected " + expected + alternative + " but received " + name}
 }
 
 func (e *Env) describeLoggers(names []string) (entries []configs.Entry) {
@@ -134,5 +155,15 @@ func javaResourceType(t kmsg.ConfigResourceType) string {
 	case kmsg.ConfigResourceTypeBrokerLogger:
 		return "BROKER_LOGGER"
 	}
-	return "UNKNOWN"
+	return unknownResourceType
+}
+
+const unknownResourceType = "UNKNOWN"
+
+// knownResourceType is the type that is answered for: 0 for those that Kafka 2.5 does not know.
+func knownResourceType(t kmsg.ConfigResourceType) kmsg.ConfigResourceType {
+	if javaResourceType(t) == unknownResourceType {
+		return kmsg.ConfigResourceTypeUnknown
+	}
+	return t
 }

@@ -3,11 +3,13 @@ package handler
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/metadata"
+	"momus/coordinator/admin"
 	"momus/coordinator/controller"
 	"momus/storage/kerr"
 	"momus/storage/model"
@@ -34,6 +36,9 @@ func electLeaders(ctx context.Context, e *Env, r *Request) Reply {
 	case !e.allowed(r, OpAlter, ResourceCluster, ClusterName):
 		resp.ErrorCode = kerr.ClusterAuthorizationFailed.Code
 		results = failedElections(tps, kerr.ClusterAuthorizationFailed)
+	case r.Version >= 1 && req.ElectionType != int8(controller.PreferredElection) && req.ElectionType != int8(controller.UncleanElection):
+		resp.ErrorCode = kerr.UnknownServerError.Code
+		results = failedElections(tps, &admin.Error{Kind: kerr.UnknownServerError, Message: fmt.Sprintf("Value %d must be one of [PREFERRED, UNCLEAN]", req.ElectionType)})
 	default:
 		kind := controller.PreferredElection
 		if r.Version >= 1 {

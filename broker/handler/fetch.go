@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"momus/broker/fetchsession"
@@ -53,6 +54,11 @@ func fetch(ctx context.Context, e *Env, r *Request) Reply {
 	if err := c.req.Decode(r.Version, r.Raw); err != nil {
 		c.release()
 		return refuse(e, r, err)
+	}
+	if c.req.Isolation != readUncommitted && c.req.Isolation != readCommitted {
+		isolation := c.req.Isolation
+		c.release()
+		return refuse(e, r, fmt.Errorf("isolation level %d does not exist", isolation))
 	}
 	c.follower = c.req.ReplicaID >= 0
 	r.kind = fetchConsumer
@@ -137,8 +143,11 @@ func (c *fetchCall) read(ctx context.Context, r *Request) {
 	}
 }
 
-// readCommitted is the isolation level of a consumer of transactions.
-const readCommitted = 1
+// The isolation levels of consumers (KIP-98).
+const (
+	readUncommitted = 0
+	readCommitted   = 1 // of a consumer of transactions
+)
 
 // finish tells the session what is answered, and counts.
 func (c *fetchCall) finish() {
@@ -221,6 +230,10 @@ func (c *fetchCall) appendPartition(out *network.Output, p *fetchsession.Partiti
 	answer := protocol.FetchPartitionResponse{Index: p.TP.Partition, ErrorCode: a.code, HighWatermark: -1, LastStableOffset: -1,
 		LogStartOffset: -1, PreferredReadReplica: -1}
 	res := a.result
+	if res != nil && a.code != kerr.UnsupportedCompressionType.Code && c.version < 10 && c.zstdTopic(p.TP.Topic) { // whatever reading said
+		a.code = kerr.UnsupportedCompressionType.Code
+		answer.ErrorCode = a.code
+	}
 	if res == nil || a.code != 0 {
 		if res != nil {
 			res.Records.Release()

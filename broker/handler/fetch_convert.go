@@ -20,9 +20,6 @@ func (c *fetchCall) convert(p *fetchsession.Partition, res *replica.FetchResult)
 	if topic == nil {
 		return nil, false, nil
 	}
-	if topic.CompressionType == "zstd" {
-		return nil, false, kerr.UnsupportedCompressionType
-	}
 	target := record.Magic2
 	switch {
 	case c.version <= 1:
@@ -50,7 +47,36 @@ func (c *fetchCall) convert(p *fetchsession.Partition, res *replica.FetchResult)
 	}
 	c.e.Metrics.Topic(p.TP.Topic).FetchMessageConversions.Add(int64(count))
 	c.e.Metrics.All.FetchMessageConversions.Add(int64(count))
-	return fill(out, n), true, nil
+	return fill(out, max(n, firstConverted(records, out))), true, nil
+}
+
+// firstConverted is the size of what the first batch that is not dropped was converted to.
+func firstConverted(records, out []byte) int {
+	for {
+		b, rest, err := record.Next(records)
+		if b == nil || err != nil {
+			return 0
+		}
+		size := 0
+		for left := out; ; {
+			e, after, err := record.Next(left)
+			if e == nil || err != nil || e.LastOffset() > b.LastOffset() {
+				break
+			}
+			size += e.Size()
+			left = after
+		}
+		if size > 0 {
+			return size
+		}
+		records = rest
+	}
+}
+
+// zstdTopic tells whether a topic compresses with zstd: clients before v10 get nothing of it.
+func (c *fetchCall) zstdTopic(topic string) bool {
+	t := c.e.TopicConfig(topic)
+	return t != nil && t.CompressionType == "zstd"
 }
 
 // compatible tells whether all whole batches have at most the format target.
@@ -67,13 +93,10 @@ func compatible(records []byte, target int8) bool {
 	}
 }
 
-// fill makes converted records as long as Kafka announces them: the size of the original slice, or of the first converted batch if that
-// is larger. What is too long is cut; what is missing is filled with the beginning of a batch that never ends, so that clients
-// see an incomplete one.
+// fill makes converted records as long as Kafka announces them: the size of the original slice, or of all that its first batch was converted
+// to if that is larger. What is too long is cut; what is missing is filled with the beginning of a batch that never ends, so
+// that clients see an incomplete one.
 func fill(out []byte, size int) []byte {
-	if b, _, err := record.Next(out); err == nil && b.Size() > size {
-		size = b.Size()
-	}
 	if len(out) >= size {
 		return out[:size]
 	}

@@ -211,9 +211,9 @@ func TestConversionRefused(t *testing.T) {
 
 func TestFill(t *testing.T) {
 	one := batch(func(o *record.BuilderOptions) { o.Magic = record.Magic1 }, "a")
-	for _, size := range []int{0, 1, len(one), len(one) + 1, len(one) + 12, len(one) + 100} {
+	for _, size := range []int{len(one), len(one) + 1, len(one) + 12, len(one) + 100} {
 		out := fill(bytes.Clone(one), size)
-		if want := max(size, len(one)); len(out) != want {
+		if len(out) != size {
 			t.Errorf("fill to %d has %d bytes", size, len(out))
 		}
 		if b, rest, err := record.Next(out); b == nil || err != nil {
@@ -224,5 +224,19 @@ func TestFill(t *testing.T) {
 	}
 	if out := fill(append(bytes.Clone(one), one...), len(one)+3); len(out) != len(one)+3 {
 		t.Error(len(out))
+	}
+	// The first batch counts with all messages that it was converted to.
+	first, second := batch(nil, "a", "b", "c"), batch(nil, "d")
+	record.Batch(second).SetBaseOffset(3)
+	both := append(bytes.Clone(first), second...)
+	out, _, err := record.DownConvert(both, record.Magic1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := firstConverted(both, out), len(out)*3/4; got != want {
+		t.Errorf("the first batch takes %d bytes of %d, not %d", got, len(out), want)
+	}
+	if got := firstConverted(both, out[:0]); got != 0 {
+		t.Errorf("nothing takes %d bytes", got)
 	}
 }

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -28,7 +29,7 @@ func incrementalAlterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 			e.logFailure("configs were not altered", res.ResourceName, err)
 		}
 		out := kmsg.NewIncrementalAlterConfigsResponseResource()
-		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = res.ResourceType, res.ResourceName, kerr.Code(err), message(err)
+		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = knownResourceType(res.ResourceType), res.ResourceName, kerr.Code(err), message(err)
 		resp.Resources = append(resp.Resources, out)
 	}
 	return Respond(resp)
@@ -52,7 +53,7 @@ func (e *Env) alterIncrementally(ctx context.Context, res *kmsg.IncrementalAlter
 	case len(twice) > 0:
 		return &admin.Error{Kind: kerr.InvalidRequest, Message: "Error due to duplicate config keys : " + strings.Join(twice, ",")}
 	case len(nulls) > 0:
-		return &admin.Error{Kind: kerr.InvalidRequest, Message: "Null value not supported for : " + strings.Join(nulls, ",")}
+		return fmt.Errorf("%w: configs without value: %s", errNullValue, strings.Join(nulls, ","))
 	case res.ResourceType == kmsg.ConfigResourceTypeBrokerLogger:
 		return e.alterLoggers(res, validateOnly)
 	}
@@ -67,13 +68,19 @@ func (e *Env) alterIncrementally(ctx context.Context, res *kmsg.IncrementalAlter
 	return e.setConfigs(ctx, res.ResourceType, res.ResourceName, next, validateOnly)
 }
 
-var logLevels = []string{"FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"}
+// logLevels are Kafka's, in the order of its message.
+var logLevels = []string{"TRACE", "ERROR", "INFO", "FATAL", "DEBUG", "WARN"}
 
 // alterLoggers changes the levels of this broker's loggers: all or none.
 func (e *Env) alterLoggers(res *kmsg.IncrementalAlterConfigsRequestResource, validateOnly bool) error {
-	refuse := func(text string) error { return &admin.Error{Kind: kerr.InvalidRequest, Message: text} }
-	if err := e.checkOwnResource(res.ResourceType, res.ResourceName, ""); err != nil {
-		return err
+	plain := func(text string) error { return &admin.Error{Kind: kerr.InvalidRequest, Message: text} }
+	refuse := func(text string) error {
+		return plain(fmt.Sprintf("Invalid config value for resource ConfigResource(type=BROKER_LOGGER, name='%s'): %s", res.ResourceName, text))
+	}
+	if res.ResourceName != "" { // unlike DescribeConfigs, no name is this broker's
+		if err := e.checkOwnResource(res.ResourceName, ","); err != nil {
+			return err
+		}
 	}
 	levels := map[string]string{}
 	if e.Loggers != nil {
@@ -91,10 +98,10 @@ func (e *Env) alterLoggers(res *kmsg.IncrementalAlterConfigsRequestResource, val
 			}
 		case kmsg.IncrementalAlterConfigOpDelete:
 			if c.Name == "root" {
-				return refuse("Removing the log level of the root logger is not allowed")
+				return plain("Removing the log level of the root logger is not allowed")
 			}
 		default:
-			return refuse("Log level cannot be changed with APPEND or SUBTRACT")
+			return plain(c.Op.String() + " operation is not allowed for the BROKER_LOGGER resource")
 		}
 	}
 	if validateOnly {

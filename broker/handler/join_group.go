@@ -43,7 +43,7 @@ func joinGroup(ctx context.Context, e *Env, r *Request) Reply {
 func joinRequest(req *kmsg.JoinGroupRequest, r *Request) *group.JoinRequest {
 	j := &group.JoinRequest{
 		Group: req.Group, MemberID: req.MemberID, InstanceID: req.InstanceID,
-		ClientID: r.ClientIDString(), ClientHost: r.ClientHost(),
+		ClientID: joinClientID(r), ClientHost: r.ClientHost(),
 		RequireKnownMember: req.Version >= 4 && req.InstanceID == nil,
 		RebalanceTimeoutMs: req.RebalanceTimeoutMillis, SessionTimeoutMs: req.SessionTimeoutMillis,
 		ProtocolType: req.ProtocolType, Protocols: make([]group.Protocol, len(req.Protocols)),
@@ -55,4 +55,12 @@ func joinRequest(req *kmsg.JoinGroupRequest, r *Request) *group.JoinRequest {
 		j.Protocols[i] = group.Protocol{Name: p.Name, Metadata: p.Metadata}
 	}
 	return j
+}
+
+// joinClientID is the client id in member ids and group metadata: Java's text for null.
+func joinClientID(r *Request) string {
+	if r.ClientID == nil {
+		return "null"
+	}
+	return r.ClientIDString()
 }

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -16,6 +17,9 @@ import (
 // Errors by partition: TOPIC_AUTHORIZATION_FAILED, INVALID_REQUEST for one that is listed twice (v1+), and what the look-up says.
 func listOffsets(_ context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.ListOffsetsRequest)
+	if r.Version >= 2 && req.IsolationLevel != readUncommitted && req.IsolationLevel != readCommitted {
+		return refuse(e, r, fmt.Errorf("isolation level %d does not exist", req.IsolationLevel))
+	}
 	resp := kmsg.NewPtrListOffsetsResponse()
 	twice := duplicates(req)
 	for i := range req.Topics {
@@ -55,7 +59,9 @@ func listOffsets(_ context.Context, e *Env, r *Request) Reply {
 			answer.ErrorCode = offsetError(r.Version, err)
 			out.Partitions = append(out.Partitions, answer)
 		}
-		resp.Topics = append(resp.Topics, out)
+		if len(out.Partitions) > 0 {
+			resp.Topics = append(resp.Topics, out)
+		}
 	}
 	return Respond(resp)
 }

@@ -118,6 +118,9 @@ func (m *metadataAnswer) failed(name string, err error) kmsg.MetadataResponseTop
 	t.ErrorCode = kerr.Code(err)
 	t.IsInternal = model.IsInternalTopic(name)
 	t.AuthorizedOperations = operationsNotAsked
+	if m.r.Version >= 8 && m.req.IncludeTopicAuthorizedOperations && err != kerr.TopicAuthorizationFailed {
+		t.AuthorizedOperations = m.e.authorizedOperations(m.r, topicOperations, ResourceTopic, name)
+	}
 	return t
 }
 

@@ -32,6 +32,7 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	nowMs := r.Received.UnixMilli()
 	var slots []*int16 // where the errors of c.Offsets go
+	given := make(map[model.TopicPartition]int)
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		resp.Topics[i].Topic = t.Topic
@@ -58,6 +59,11 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 			if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis != -1 {
 				o.ExpireTimestamp = nowMs + req.RetentionTimeMillis
 			}
+			if last, ok := given[tp]; ok { // named twice: the last one counts
+				c.Offsets[last] = o
+				continue
+			}
+			given[tp] = len(c.Offsets)
 			c.Offsets = append(c.Offsets, o)
 			slots = append(slots, &out.ErrorCode)
 		}

@@ -45,6 +45,10 @@ func offsetDelete(ctx context.Context, e *Env, r *Request) Reply {
 	for i, err := range result.Errs {
 		*slots[i] = kerr.Code(err)
 	}
-	resp.Topics = topics
+	for _, t := range topics {
+		if len(t.Partitions) > 0 {
+			resp.Topics = append(resp.Topics, t)
+		}
+	}
 	return Respond(resp)
 }

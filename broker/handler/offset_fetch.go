@@ -23,6 +23,7 @@ func offsetFetch(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	f := &group.FetchOffsetsRequest{Group: req.Group, RequireStable: req.RequireStable}
 	denied := map[string]bool{}
+	req.Topics = grouped(req.Topics)
 	for _, t := range req.Topics {
 		if !e.allowed(r, OpDescribe, ResourceTopic, t.Topic) {
 			denied[t.Topic] = true
@@ -58,6 +59,30 @@ func offsetFetch(ctx context.Context, e *Env, r *Request) Reply {
 		}
 	}
 	return Respond(resp)
+}
+
+// grouped are the partitions asked for, each once under its topic, without topics that have none: what Kafka makes of a request.
+func grouped(topics []kmsg.OffsetFetchRequestTopic) []kmsg.OffsetFetchRequestTopic {
+	out := make([]kmsg.OffsetFetchRequestTopic, 0, len(topics))
+	at := make(map[string]int, len(topics))
+	seen := make(map[model.TopicPartition]bool)
+	for _, t := range topics {
+		for _, p := range t.Partitions {
+			tp := model.TopicPartition{Topic: t.Topic, Partition: p}
+			if seen[tp] {
+				continue
+			}
+			seen[tp] = true
+			i, ok := at[t.Topic]
+			if !ok {
+				i = len(out)
+				at[t.Topic] = i
+				out = append(out, kmsg.OffsetFetchRequestTopic{Topic: t.Topic})
+			}
+			out[i].Partitions = append(out[i].Partitions, p)
+		}
+	}
+	return out
 }
 
 // offsetFetchAll answers with all offsets of the group.

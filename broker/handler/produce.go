@@ -291,7 +291,7 @@ func (c *produceCall) answer(a *protocol.ProducePartitionResponse, r *replica.Ap
 	if e == kerr.UnknownServerError {
 		c.e.Logger.WithField("topic", r.TP.Topic).WithField("partition", r.TP.Partition).WithError(r.Err).Error("append failed")
 	}
-	if v := r.Invalid(); v != nil {
+	if v := r.Invalid(); v != nil && len(v.Records) > 0 { // Kafka has a text only with record errors
 		a.ErrorMessage = v.Message
 		for _, re := range v.Records {
 			a.RecordErrors = append(a.RecordErrors, protocol.ProduceError{Index: re.Index, Message: re.Message})

@@ -15,8 +15,9 @@ import (
 func stopReplica(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.StopReplicaRequest)
 	resp := kmsg.NewPtrStopReplicaResponse()
-	if err := e.checkBrokerEpoch(req.BrokerEpoch); err != nil {
-		resp.ErrorCode = kerr.Code(err)
+	refused := e.checkBrokerEpoch(req.BrokerEpoch)
+	if refused != nil && kerr.Of(refused) == kerr.StaleBrokerEpoch {
+		resp.ErrorCode = kerr.Code(refused)
 		return Respond(resp)
 	}
 	var tps []model.TopicPartition
@@ -27,6 +28,15 @@ func stopReplica(ctx context.Context, e *Env, r *Request) Reply {
 		for _, p := range t.Partitions {
 			tps = append(tps, model.TopicPartition{Topic: t.Topic, Partition: p})
 		}
+	}
+	if refused != nil { // an error of Kafka's own, which names every partition
+		resp.ErrorCode = kerr.Code(refused)
+		for _, tp := range tps {
+			out := kmsg.NewStopReplicaResponsePartition()
+			out.Topic, out.Partition, out.ErrorCode = tp.Topic, tp.Partition, resp.ErrorCode
+			resp.Partitions = append(resp.Partitions, out)
+		}
+		return Respond(resp)
 	}
 	results, err := e.Replicas.StopReplica(req.ControllerEpoch, req.DeletePartitions, tps)
 	resp.ErrorCode = kerr.Code(err)

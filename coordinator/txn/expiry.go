@@ -7,12 +7,12 @@ import (
 // abortTimedOut aborts the transactions that are open for longer than their producer asked for, with a new epoch, so that the producer
 // cannot go on (protocol.md 9.7).
 func (p *Partition) abortTimedOut() {
-	for _, id := range sortedKeys(p.transactions) {
-		if t := p.transactions[id]; t.State == Ongoing && t.pending == noState && t.StartMs+int64(t.TimeoutMs) < p.nowMs {
-			p.logger.WithField("transactional_id", id).WithField("producer_id", t.ProducerID).WithField("timeout_ms", t.TimeoutMs).
-				Info("aborting a transaction that took too long")
-			p.fence(t, nil, nil)
-		}
+	for _, t := range p.those(func(t *transaction) bool {
+		return t.State == Ongoing && t.pending == noState && t.StartMs+int64(t.TimeoutMs) < p.nowMs
+	}) {
+		p.logger.WithField("transactional_id", t.id).WithField("producer_id", t.ProducerID).WithField("timeout_ms", t.TimeoutMs).
+			Info("aborting a transaction that took too long")
+		p.fence(t, nil, nil)
 	}
 }
 
@@ -21,13 +21,9 @@ const maxTombstones = 500
 
 // expire forgets the ids whose last transaction, or producer, is older than transactional.id.expiration.ms.
 func (p *Partition) expire() {
-	var expired []*transaction
-	for _, id := range sortedKeys(p.transactions) {
-		t := p.transactions[id]
-		if t.State.ended() && t.pending == noState && t.UpdateMs <= p.nowMs-int64(p.cfg.TransactionalIDExpirationMs) {
-			expired = append(expired, t)
-		}
-	}
+	expired := p.those(func(t *transaction) bool {
+		return t.State.ended() && t.pending == noState && t.UpdateMs <= p.nowMs-int64(p.cfg.TransactionalIDExpirationMs)
+	})
 	for len(expired) > 0 {
 		n := min(len(expired), maxTombstones)
 		b := record.NewBuilder(record.DefaultOptions())

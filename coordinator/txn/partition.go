@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -434,10 +435,8 @@ func (p *Partition) Loaded(now time.Time) []shard.Effect {
 	p.begin(now)
 	p.abortSweep = now.Add(interval(p.cfg.TransactionAbortTimedOutTransactionCleanupIntervalMs))
 	p.expirySweep = now.Add(interval(p.cfg.TransactionRemoveExpiredTransactionCleanupIntervalMs))
-	for _, id := range sortedKeys(p.transactions) {
-		if t := p.transactions[id]; t.State.decided() {
-			p.sendMarkers(t)
-		}
+	for _, t := range p.those(func(t *transaction) bool { return t.State.decided() }) {
+		p.sendMarkers(t)
 	}
 	return p.effects
 }
@@ -479,6 +478,18 @@ func (p *Partition) replyError(call *shard.Call, err error) {
 	if call != nil {
 		p.effects = append(p.effects, shard.Reply{Call: call, Err: err})
 	}
+}
+
+// those are the transactions that ok picks, by id: most of the many are not sorted.
+func (p *Partition) those(ok func(t *transaction) bool) []*transaction {
+	var picked []*transaction
+	for _, t := range p.transactions {
+		if ok(t) {
+			picked = append(picked, t)
+		}
+	}
+	slices.SortFunc(picked, func(a, b *transaction) int { return strings.Compare(a.id, b.id) })
+	return picked
 }
 
 // sortedKeys keeps the order of maps out of effects.

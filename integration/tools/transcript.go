@@ -1,0 +1,242 @@
+package tools
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Step is one step of a transcript: a command and what it printed.
+type Step struct {
+	ID, Note   string
+	Files      map[string]string // written before the command
+	Cmd        string
+	Stdin      *string
+	Background string // the name under which the command is left running
+	ReadyLines int    `json:"ready_lines"`
+	Stop       string // the name of a background command to end
+	Signal     string
+	AfterLines int `json:"signal_after_lines"`
+	AfterMs    int `json:"signal_after_ms"`
+	WaitMs     int `json:"wait_ms"`
+	RetryMs    int `json:"retry_ms"`
+	TimeoutMs  int `json:"timeout_ms"`
+	Compare    string
+	Stdout     string
+	Stderr     string
+	Exit       int
+	line       int
+}
+
+var stepLine = regexp.MustCompile(`^(  - |    |)([a-z_]+):(?: (.*))?$`)
+
+// Load reads a transcript: YAML of which only scalars on one line, as JSON, and literal blocks are used.
+func Load(path string) ([]*Step, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	lines := strings.Split(string(data), "\n")
+	var steps []*Step
+	var fields map[string]any
+	flush := func(at int) error {
+		if fields == nil {
+			return nil
+		}
+		raw, err := json.Marshal(fields)
+		if err != nil {
+			return err
+		}
+		s := &Step{line: at}
+		if err := json.Unmarshal(raw, s); err != nil {
+			return fmt.Errorf("%s:%d: %w", path, at, err)
+		}
+		steps = append(steps, s)
+		return nil
+	}
+	for i := 0; i < len(lines); {
+		line := lines[i]
+		i++
+		if strings.TrimSpace(line) == "" || strings.HasPrefix(strings.TrimSpace(line), "#") || line == "steps:" {
+			continue
+		}
+		m := stepLine.FindStringSubmatch(line)
+		if m == nil {
+			return nil, fmt.Errorf("%s:%d: not understood: %q", path, i, line)
+		}
+		var value any
+		if strings.HasPrefix(m[3], "|2") {
+			var block []string
+			for i < len(lines) && (strings.HasPrefix(lines[i], "      ") || lines[i] == "") {
+				block = append(block, strings.TrimPrefix(lines[i], "      "))
+				i++
+			}
+			text := strings.Join(block, "\n")
+			switch m[3] {
+			case "|2-":
+				text = strings.TrimRight(text, "\n")
+			case "|2":
+				text = strings.TrimRight(text, "\n") + "\n"
+			case "|2+":
+				text += "\n"
+			}
+			value = text
+		} else if err := json.Unmarshal([]byte(m[3]), &value); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, i, err)
+		}
+		if m[1] == "  - " {
+			if err := flush(i); err != nil {
+				return nil, err
+			}
+			fields = map[string]any{}
+		}
+		if m[1] != "" {
+			fields[m[2]] = value
+		}
+	}
+	return steps, flush(len(lines))
+}
+
+var placeholder = regexp.MustCompile(`<[A-Z0-9]+>`)
+
+// patterns are what the placeholders of the transcripts stand for.
+var patterns = map[string]string{
+	"TS": `\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[,:]\d{3}`, "DATE": `[^\n]{10,40}?`, "MS": `\d{10,}`,
+	"UUID": `[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`, "N": `-?\d+`,
+	"F": `-?(?:\d+(?:[.,]\d+)?(?:E-?\d+)?|NaN|Infinity|∞)`, "ID": `(?:-?\d+|none)`, "IDS": `(?:\d+(?:,\d+)*)?`, "PORT": `\d+`,
+	"HOST": `/[0-9a-fA-F.:%\w]+ *`, "HASH": `[0-9a-f]+`, "HEX": `0x[0-9a-f]+`, "TOKENID": `[\w-]{22}`, "HMAC": `[\w+/=]+ *`,
+	"B64": `[\w+/=]+`, "CLUSTERID": `[\w-]{22}`, "TP": `\S+`, "X": `[^\n]*`, "PARTITIONS": `[^\n]*`, "CWD": `[^\n"]*`, "PATH": `\S*`,
+}
+
+func lineMatches(want, got string) bool {
+	var b strings.Builder
+	last := 0
+	for _, at := range placeholder.FindAllStringIndex(want, -1) {
+		p, ok := patterns[want[at[0]+1:at[1]-1]]
+		if !ok {
+			continue
+		}
+		b.WriteString(regexp.QuoteMeta(want[last:at[0]]))
+		b.WriteString(p)
+		last = at[1]
+	}
+	b.WriteString(regexp.QuoteMeta(want[last:]))
+	if regexp.MustCompile(`^(?s:` + b.String() + `)$`).MatchString(got) {
+		return true
+	}
+	if strings.Contains(want, "<PORT>") { // the width of a port moves the columns behind it
+		return strings.Join(strings.Fields(want), " ") != want && lineMatches(strings.Join(strings.Fields(want), " "), strings.Join(strings.Fields(got), " "))
+	}
+	return false
+}
+
+// allFound tells whether each wanted line is among the lines, each used once.
+func allFound(want, got []string) bool {
+	got = slices.Clone(got)
+	for _, w := range want {
+		i := slices.IndexFunc(got, func(g string) bool { return lineMatches(w, g) })
+		if i < 0 {
+			return false
+		}
+		got = slices.Delete(got, i, i+1)
+	}
+	return true
+}
+
+var blocks = regexp.MustCompile(`(?ms)^\S.*?^\)\n`)
+
+// Same compares what was printed with what was recorded. Stack traces are left out of what was recorded: native tools have none.
+func Same(mode, want, got string) bool {
+	want = strings.ReplaceAll(want, "\t<TRACE>\n", "")
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	switch mode {
+	case "none":
+		return true
+	case "sorted":
+		return len(w) == len(g) && allFound(w, g)
+	case "present":
+		return allFound(slices.DeleteFunc(w, func(s string) bool { return s == "" }), g)
+	case "fields":
+		return sameFields(w, g)
+	case "blocks":
+		return len(blocks.FindAllString(want, -1)) == len(blocks.FindAllString(got, -1)) && allFound(blocks.FindAllString(want, -1), blocks.FindAllString(got, -1))
+	}
+	return len(w) == len(g) && allInOrder(w, g)
+}
+
+func allInOrder(w, g []string) bool {
+	for i := range w {
+		if !lineMatches(w[i], g[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameFields compares words: runs of blanks do not count, and words may be in any order.
+func sameFields(w, g []string) bool {
+	squeeze := func(lines []string) []string {
+		var out []string
+		for _, l := range lines {
+			out = append(out, strings.Join(strings.Fields(l), " "))
+		}
+		return out
+	}
+	w, g = squeeze(w), squeeze(g)
+	if len(w) != len(g) {
+		return false
+	}
+	words := func(lines []string) []string {
+		return strings.Fields(strings.NewReplacer(",", " ", "(", " ", ")", " ").Replace(strings.Join(lines, " ")))
+	}
+	return allInOrder(w, g) || len(words(w)) == len(words(g)) && allFound(words(w), words(g))
+}
+
+// SameErrors compares standard error: lines in any order, and only those before a usage table. Lines that depend on how fast a
+// leader was elected do not count.
+func SameErrors(want, got string) bool {
+	if strings.Contains(want, "<TRACE>") || strings.Contains(want, "<REPEATS>") {
+		return true
+	}
+	if head, _, ok := strings.Cut(want, "<USAGE>"); ok {
+		return strings.HasPrefix(got, head) && len(got) > len(head)
+	}
+	count := func(s string) []string {
+		return slices.DeleteFunc(strings.Split(s, "\n"), func(l string) bool { return strings.Contains(l, "=LEADER_NOT_AVAILABLE}") })
+	}
+	w, g := count(want), count(got)
+	return len(w) == len(g) && allFound(w, g)
+}
+
+// Words splits a command as a POSIX shell does: blanks, single and double quotes.
+func Words(cmd string) []string {
+	var out []string
+	var word strings.Builder
+	in, quote := false, rune(0)
+	for _, r := range cmd {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			word.WriteRune(r)
+		case r == '\'' || r == '"':
+			in, quote = true, r
+		case r == ' ':
+			if in {
+				out = append(out, word.String())
+				word.Reset()
+			}
+			in = false
+		default:
+			in = true
+			word.WriteRune(r)
+		}
+	}
+	if in {
+		out = append(out, word.String())
+	}
+	return out
+}

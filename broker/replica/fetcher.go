@@ -99,7 +99,7 @@ func (f *fetcher) fail(s *fetching, err error) {
 	f.mu.Unlock()
 	f.fm.fail(f, s.p.tp)
 	if kerr.Of(err) == kerr.FencedLeaderEpoch {
-		f.entry(s).Info("leader has a newer epoch; waiting for LeaderAndIsr") // which is on its way
+		f.entry(s).Debug("leader has a newer epoch; waiting for LeaderAndIsr") // which is on its way
 		return
 	}
 	f.entry(s).WithError(err).Error("stopped fetching until the next LeaderAndIsr")

@@ -4,9 +4,7 @@ package cluster
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -92,84 +90,25 @@ func TestPausedBrokersWakeAsZombiesAndJoinAgain(t *testing.T) {
 	t.Parallel()
 	bs := brokers(t, startCoordination(t).opts.Listen)
 	load := startLoad(t, bs)
-	for _, victim := range []int{testkit.Leader(t, testkit.Bootstrap(bs), topic, 0), testkit.Controller(t, testkit.Bootstrap(bs))} {
-		b := bs[victim-1]
-		b.Process.Signal(t, syscall.SIGSTOP)
-		testkit.SessionGone(t, b.ZooKeeper, victim)
-		load.WaitMore(t, 500)
-		b.Process.Signal(t, syscall.SIGCONT)
-		testkit.WaitWholeISR(t, bs, limit)
-		load.WaitMore(t, 300)
-	}
+	testkit.PauseInTurn(t, bs, load, limit)
 	testkit.Settle(t, bs, load, limit)
 }
 
-// Every broker reaches ZooKeeper through a proxy of its own.
 func TestBrokersCutOffFromZooKeeperComeBack(t *testing.T) {
 	t.Parallel()
-	zookeeper := startCoordination(t).opts.Listen
 	testkit.Binary(t)
-	bs, proxies := make([]*testkit.Cluster, 3), make([]*testkit.Proxy, 3)
-	for i := range bs {
-		proxies[i] = testkit.NewProxy(t, zookeeper)
-		bs[i] = testkit.Broker(t, i+1, proxies[i].Addr, settings...)
-	}
-	testkit.WaitBrokers(t, bs, 3)
+	bs, proxies := testkit.BehindProxies(t, startCoordination(t).opts.Listen, settings...)
 	load := startLoad(t, bs)
-	for _, victim := range []int{testkit.Leader(t, testkit.Bootstrap(bs), topic, 0), testkit.Controller(t, testkit.Bootstrap(bs))} {
-		proxies[victim-1].Cut()
-		testkit.SessionGone(t, zookeeper, victim)
-		load.WaitMore(t, 500)
-		proxies[victim-1].Heal()
-		testkit.WaitBrokers(t, bs, 3)
-		testkit.WaitWholeISR(t, bs, limit)
-		load.WaitMore(t, 300)
-	}
+	testkit.CutFromZooKeeperInTurn(t, bs, proxies, load, limit)
 	testkit.Settle(t, bs, load, limit)
 }
 
-// Brokers reach each other through proxies, which know a broker by the client id of its requests.
 func TestBrokerCutOffFromItsPeersComesBack(t *testing.T) {
 	t.Parallel()
-	zookeeper := startCoordination(t).opts.Listen
 	testkit.Binary(t)
-	bs, proxies := make([]*testkit.Cluster, 3), make([]*testkit.Proxy, 3)
-	for i := range bs {
-		client, internal := testkit.FreePort(t), testkit.FreePort(t)
-		proxies[i] = testkit.NewProxy(t, fmt.Sprintf("127.0.0.1:%d", internal))
-		bs[i] = testkit.BrokerAt(t, i+1, client, zookeeper, append([]string{
-			fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,INTERNAL://127.0.0.1:%d", client, internal),
-			fmt.Sprintf("advertised.listeners=PLAINTEXT://127.0.0.1:%d,INTERNAL://127.0.0.1:%d", client, proxies[i].Port()),
-			"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT", "inter.broker.listener.name=INTERNAL",
-		}, settings...)...)
-	}
-	testkit.WaitBrokers(t, bs, 3)
+	bs, proxies := testkit.ProxiedPeers(t, startCoordination(t).opts.Listen, settings...)
 	load := startLoad(t, bs)
-	for _, role := range []string{"leader", "controller", "follower"} {
-		var victim int
-		switch leader := testkit.Leader(t, testkit.Bootstrap(bs), topic, 0); role {
-		case "leader":
-			victim = leader
-		case "follower":
-			victim = leader%3 + 1
-		case "controller":
-			victim = testkit.Controller(t, testkit.Bootstrap(bs))
-		}
-		for i, p := range proxies {
-			p.CutClients(func(client string) bool {
-				from := client == fmt.Sprint(victim) || strings.HasPrefix(client, fmt.Sprintf("broker-%d-", victim))
-				return from != (i == victim-1) // it still reaches itself
-			})
-		}
-		// The leader that is cut off drops the others from its in-sync sets or is dropped by them: with min.insync.replicas=2 its
-		// partitions wait, the others go on.
-		testkit.Eventually(t, 20*time.Second, "an in-sync set has shrunk", func() bool { return !testkit.WholeISR(t, bs) })
-		for _, p := range proxies {
-			p.Heal()
-		}
-		testkit.WaitWholeISR(t, bs, limit)
-		load.WaitMore(t, 500)
-	}
+	testkit.CutFromPeersInTurn(t, bs, proxies, load, limit)
 	testkit.Settle(t, bs, load, limit)
 }
 
@@ -180,9 +119,7 @@ func TestCoordinationServerRestarted(t *testing.T) {
 	load := startLoad(t, bs)
 	for _, outage := range []time.Duration{0, 3 * time.Second} { // within the sessions' timeout, and longer
 		c.stop()
-		until := time.Now().Add(outage)
-		load.WaitMore(t, 500) // data goes on without coordination
-		testkit.Eventually(t, 10*time.Second, "the outage is over", func() bool { return time.Now().After(until) })
+		testkit.Outage(t, load, outage)
 		c.start(t)
 		testkit.WaitBrokers(t, bs, 3)
 		testkit.WaitWholeISR(t, bs, limit)

@@ -43,14 +43,32 @@ func Java(t testing.TB, peer, class string, args ...string) []string {
 // ZooKeeper starts a real ZooKeeper server of the peer directory (zookeeper, zookeeper-3.5, zookeeper-3.8) and returns its address.
 func ZooKeeper(t testing.TB, peer string) string {
 	t.Helper()
+	addr, _ := RestartableZooKeeper(t, peer)
+	return addr
+}
+
+// RestartableZooKeeper is ZooKeeper with a function that kills the server, does something meanwhile, and starts it again.
+func RestartableZooKeeper(t testing.TB, peer string) (addr string, restart func(meanwhile func())) {
+	t.Helper()
 	port, dir := FreePort(t), t.TempDir()
 	cfg := filepath.Join(dir, "zoo.cfg")
 	text := fmt.Sprintf("tickTime=1000\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n", dir, port)
 	if err := os.WriteFile(cfg, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p := Start(t, peer, Spec{Args: Java(t, peer, "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg)})
-	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	addr = fmt.Sprintf("127.0.0.1:%d", port)
+	args := Java(t, peer, "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg)
+	p := startZooKeeper(t, peer, addr, args)
+	return addr, func(meanwhile func()) {
+		p.Kill()
+		meanwhile()
+		p = startZooKeeper(t, peer, addr, args)
+	}
+}
+
+func startZooKeeper(t testing.TB, peer, addr string, args []string) *Process {
+	t.Helper()
+	p := Start(t, peer, Spec{Args: args})
 	Eventually(t, 60*time.Second, "ZooKeeper serves", func() bool {
 		select {
 		case <-p.Done():
@@ -67,7 +85,7 @@ func ZooKeeper(t testing.TB, peer string) string {
 		answer, _ := io.ReadAll(c)
 		return bytes.Contains(answer, []byte("Mode: standalone"))
 	})
-	return addr
+	return p
 }
 
 // Kafka starts a real Apache Kafka 2.5.0 broker; lines are added to its server.properties.

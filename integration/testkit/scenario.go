@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -86,4 +88,108 @@ func MakeController(t testing.TB, brokers []*Cluster, id int) {
 			return err == nil && int(m.ControllerID) == id
 		})
 	}
+}
+
+// PauseInTurn stops (SIGSTOP) a leader and the controller for longer than their sessions; they wake up as zombies, whose writes must be
+// refused, and every in-sync set must be whole again without a restart.
+func PauseInTurn(t testing.TB, brokers []*Cluster, load *Load, limit time.Duration) {
+	t.Helper()
+	for _, find := range []func() int{
+		func() int { return Leader(t, Bootstrap(brokers), load.topic, 0) },
+		func() int { return Controller(t, Bootstrap(brokers)) },
+	} {
+		Pause(t, brokers, brokers[find()-1], load, limit)
+	}
+}
+
+// Pause stops one broker for longer than its session and lets it go on.
+func Pause(t testing.TB, brokers []*Cluster, b *Cluster, load *Load, limit time.Duration) {
+	t.Helper()
+	b.Process.Signal(t, syscall.SIGSTOP)
+	SessionGone(t, b.ZooKeeper, b.ID)
+	load.WaitMore(t, 500)
+	b.Process.Signal(t, syscall.SIGCONT)
+	WaitBrokers(t, brokers, len(brokers))
+	WaitWholeISR(t, brokers, limit)
+	load.WaitMore(t, 300)
+}
+
+// BehindProxies starts three momus brokers that reach ZooKeeper through a proxy each.
+func BehindProxies(t testing.TB, zookeeper string, lines ...string) ([]*Cluster, []*Proxy) {
+	t.Helper()
+	bs, proxies := make([]*Cluster, 3), make([]*Proxy, 3)
+	for i := range bs {
+		proxies[i] = NewProxy(t, zookeeper)
+		bs[i] = Broker(t, i+1, proxies[i].Addr, lines...)
+	}
+	WaitBrokers(t, bs, 3)
+	return bs, proxies
+}
+
+// CutFromZooKeeperInTurn cuts a leader and then the controller off from ZooKeeper for longer than their sessions.
+func CutFromZooKeeperInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, load *Load, limit time.Duration) {
+	t.Helper()
+	for _, find := range []func() int{
+		func() int { return Leader(t, Bootstrap(brokers), load.topic, 0) },
+		func() int { return Controller(t, Bootstrap(brokers)) },
+	} {
+		victim := find()
+		proxies[victim-1].Cut()
+		SessionGone(t, proxies[victim-1].target, victim)
+		load.WaitMore(t, 500)
+		proxies[victim-1].Heal()
+		WaitBrokers(t, brokers, len(brokers))
+		WaitWholeISR(t, brokers, limit)
+		load.WaitMore(t, 300)
+	}
+}
+
+// ProxiedPeers starts three momus brokers that reach each other through proxies, one before each broker.
+func ProxiedPeers(t testing.TB, zookeeper string, lines ...string) ([]*Cluster, []*Proxy) {
+	t.Helper()
+	bs, proxies := make([]*Cluster, 3), make([]*Proxy, 3)
+	for i := range bs {
+		client, internal := FreePort(t), FreePort(t)
+		proxies[i] = NewProxy(t, fmt.Sprintf("127.0.0.1:%d", internal))
+		bs[i] = BrokerAt(t, i+1, client, zookeeper, append([]string{
+			fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,INTERNAL://127.0.0.1:%d", client, internal),
+			fmt.Sprintf("advertised.listeners=PLAINTEXT://127.0.0.1:%d,INTERNAL://127.0.0.1:%d", client, proxies[i].Port()),
+			"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT", "inter.broker.listener.name=INTERNAL",
+		}, lines...)...)
+	}
+	WaitBrokers(t, bs, 3)
+	return bs, proxies
+}
+
+// CutFromPeersInTurn cuts a leader, a follower and the controller off from the other brokers, in both directions, but not from ZooKeeper or clients.
+func CutFromPeersInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, load *Load, limit time.Duration) {
+	t.Helper()
+	for _, find := range []func() int{
+		func() int { return Leader(t, Bootstrap(brokers), load.topic, 0) },
+		func() int { return Leader(t, Bootstrap(brokers), load.topic, 0)%3 + 1 },
+		func() int { return Controller(t, Bootstrap(brokers)) },
+	} {
+		victim := find()
+		for i, p := range proxies {
+			p.CutClients(func(client string) bool { // brokers say who they are in their client ids
+				from := client == fmt.Sprint(victim) || strings.HasPrefix(client, fmt.Sprintf("broker-%d-", victim))
+				return from != (i == victim-1) // it still reaches itself
+			})
+		}
+		// The leader drops who is cut off, and who is cut off drops the others: with min.insync.replicas=2 its partitions wait.
+		Eventually(t, limit, "an in-sync set has shrunk", func() bool { return !WholeISR(t, brokers) })
+		for _, p := range proxies {
+			p.Heal()
+		}
+		WaitWholeISR(t, brokers, limit)
+		load.WaitMore(t, 500)
+	}
+}
+
+// Outage lets time pass without coordination; data goes on.
+func Outage(t testing.TB, load *Load, length time.Duration) {
+	t.Helper()
+	until := time.Now().Add(length)
+	load.WaitMore(t, 500)
+	Eventually(t, length+time.Minute, "the outage is over", func() bool { return time.Now().After(until) })
 }

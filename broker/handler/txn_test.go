@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/broker/metadata"
 	"momus/broker/replica"
 	"momus/coordinator/shard/shardtest"
 	"momus/coordinator/txn"
@@ -212,6 +213,51 @@ func TestWriteTxnMarkers(t *testing.T) {
 		kind, coordinatorEpoch, err := marker.ControlType()
 		if err != nil || kind != record.ControlCommit || coordinatorEpoch != 7 || marker.ProducerID() != 9 || marker.ProducerEpoch() != 3 {
 			t.Errorf("marker %d of producer %d epoch %d by coordinator %d, %v", kind, marker.ProducerID(), marker.ProducerEpoch(), coordinatorEpoch, err)
+		}
+	})
+}
+
+// topicCreations are the topics that a broker was asked to create.
+type topicCreations map[string]map[string]string
+
+func (c topicCreations) CreateTopic(_ context.Context, name string, _ int32, _ int16, config map[string]string) error {
+	c[name] = config
+	return nil
+}
+
+func TestFindCoordinatorOfATransactionalID(t *testing.T) {
+	inTxnBroker(t, func(b *groupBroker) {
+		find := func(version int16) *kmsg.FindCoordinatorResponse {
+			req := kmsg.NewPtrFindCoordinatorRequest()
+			req.CoordinatorKey, req.CoordinatorType = "id", 1
+			return ask[*kmsg.FindCoordinatorResponse](b, version, req)
+		}
+		created := topicCreations{}
+		b.env.TopicCreator = created
+		b.env.Config().TransactionStateLogMinISR, b.env.Config().TransactionStateLogSegmentBytes = 2, 1<<20
+		b.code("FindCoordinator", 1, find(1).ErrorCode, kerr.CoordinatorNotAvailable)
+		config := created[model.TransactionTopic]
+		for key, want := range map[string]string{
+			"cleanup.policy": "compact", "compression.type": "uncompressed", "unclean.leader.election.enable": "false",
+			"min.insync.replicas": "2", "segment.bytes": "1048576",
+		} {
+			if config[key] != want {
+				t.Errorf("%s is created with %s=%q, want %q", model.TransactionTopic, key, config[key], want)
+			}
+		}
+		partition := func(leader int32) {
+			b.env.Metadata.Apply(metadata.Update{
+				Brokers:    []*model.Broker{{ID: 3, Endpoints: []model.Endpoint{{Listener: "L", Host: "host", Port: 9092}}}},
+				Partitions: []metadata.PartitionUpdate{{Topic: model.TransactionTopic, Partition: metadata.Partition{LeaderAndISR: model.LeaderAndISR{Leader: leader}}}},
+			})
+		}
+		partition(4) // not alive
+		b.code("FindCoordinator", 2, find(2).ErrorCode, kerr.CoordinatorNotAvailable)
+		partition(3)
+		for v := int16(1); v <= 3; v++ {
+			if r := find(v); r.ErrorCode != 0 || r.NodeID != 3 || r.Host != "host" || r.Port != 9092 {
+				t.Errorf("v%d: %+v", v, r)
+			}
 		}
 	})
 }

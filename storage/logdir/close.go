@@ -35,12 +35,16 @@ func (m *Manager) Close() error {
 	return errors.Join(errs...)
 }
 
+// closers is how many logs of a directory are closed at the same time, at least: that is mostly waiting for syncs, which the file system
+// does together.
+const closers = 32
+
 func (m *Manager) closeDir(d *dir) error {
 	logs, futures := m.logsIn(d)
 	all := append(logs, futures...)
 	sortLogs(all)
 	var g errgroup.Group
-	g.SetLimit(max(1, int(m.opts.Config().NumRecoveryThreadsPerDataDir)))
+	g.SetLimit(max(closers, int(m.opts.Config().NumRecoveryThreadsPerDataDir)))
 	for _, l := range all {
 		g.Go(func() error { return m.closeLog(l) })
 	}

@@ -341,6 +341,29 @@ func TestOffsetsInAllVersions(t *testing.T) {
 	}
 }
 
+func TestPartitionsNamedTwiceCountOnce(t *testing.T) {
+	b := newGroupBroker(t)
+	b.lead()
+	commit := commitRequest("twice", 100)
+	parts := commit.Topics[0].Partitions[:1]
+	again := parts[0]
+	again.Offset = 200
+	commit.Topics = commit.Topics[:1]
+	commit.Topics[0].Partitions = append(parts, again)
+	committed := ask[*kmsg.OffsetCommitResponse](b, 8, commit)
+	if p := committed.Topics[0].Partitions; len(p) != 1 || p[0].ErrorCode != 0 {
+		t.Errorf("commit: %+v", p)
+	}
+	n := again.Partition
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.Group = "twice"
+	req.Topics = []kmsg.OffsetFetchRequestTopic{{Topic: "t", Partitions: []int32{n, n}}, {Topic: "none"}, {Topic: "t", Partitions: []int32{n, n + 1}}}
+	fetched := ask[*kmsg.OffsetFetchResponse](b, 7, req)
+	if len(fetched.Topics) != 1 || len(fetched.Topics[0].Partitions) != 2 || fetched.Topics[0].Partitions[0].Offset != 200 {
+		t.Errorf("fetch: %+v", fetched.Topics)
+	}
+}
+
 func TestCommitErrorsOfTheCoordinator(t *testing.T) {
 	b := newGroupBroker(t)
 	b.lead()

@@ -36,15 +36,19 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		resp.Topics[i].Topic = t.Topic
-		resp.Topics[i].Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, len(t.Partitions))
+		resp.Topics[i].Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, 0, len(t.Partitions)) // slots point into it
 		for j := range t.Partitions {
-			p, out := &t.Partitions[j], &resp.Topics[i].Partitions[j]
-			out.Partition = p.Partition
+			p := &t.Partitions[j]
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
+			last, again := given[tp] // one that is named twice is answered once, and its last offset counts
+			if !again {
+				resp.Topics[i].Partitions = append(resp.Topics[i].Partitions, kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition})
+			}
 			err := refused
 			if err == nil {
 				err = e.topicPartitionError(r, OpRead, tp)
 			}
+			out := &resp.Topics[i].Partitions[len(resp.Topics[i].Partitions)-1]
 			if err != nil {
 				out.ErrorCode = err.Code
 				continue
@@ -59,7 +63,7 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 			if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis != -1 {
 				o.ExpireTimestamp = nowMs + req.RetentionTimeMillis
 			}
-			if last, ok := given[tp]; ok { // named twice: the last one counts
+			if again {
 				c.Offsets[last] = o
 				continue
 			}

@@ -268,10 +268,14 @@ func alterCases(s *session) {
 					Op: kmsg.IncrementalAlterConfigOp(configs[i+1].(int)), Value: ptr(configs[i+2].(string))})
 			}
 			req.Resources = append(req.Resources, r)
-			req.ValidateOnly = true
-			s.ask(label+", validate only", v, req)
-			req.ValidateOnly = false
-			s.ask(label, v, req)
+			for _, only := range []bool{true, false} {
+				req.ValidateOnly = only
+				resp := s.quiet(v, req).(*kmsg.IncrementalAlterConfigsResponse)
+				if strings.Contains(label, "without override") || label == "compression" { // texts of Java, or with Java's names
+					resp.Resources[0].ErrorMessage = nil
+				}
+				s.record(fmt.Sprint(label, ", validate only ", only), req, resp, nil)
+			}
 		}
 		look := func(kind int, name string) {
 			want := ""
@@ -344,7 +348,7 @@ func alterCases(s *session) {
 			continue
 		}
 		// Brokers.
-		step("broker", 4, "1", "log.cleaner.threads", 0, "2", "max.connections.per.ip", 0, "1000")
+		step("broker", 4, "1", "num.recovery.threads.per.data.dir", 0, "2", "max.connections.per.ip", 0, "1000")
 		look(4, "1")
 		step("cluster", 4, "", "log.flush.interval.messages", 0, "12345", "message.max.bytes", 0, "1000013", "log.retention.ms", 0, "-1")
 		look(4, "")
@@ -367,7 +371,7 @@ func alterCases(s *session) {
 		step("bad value", 4, "1", "message.max.bytes", 0, "x")
 		step("negative", 4, "1", "message.max.bytes", 0, "-1")
 		step("null", 4, "1", "message.max.bytes", 0, "null")
-		step("append to list", 4, "1", "log.cleanup.policy", 2, "compact")
+		step("append to list without override", 4, "1", "log.cleanup.policy", 2, "compact")
 		step("set list", 4, "1", "log.cleanup.policy", 0, "delete")
 		step("append to list", 4, "1", "log.cleanup.policy", 2, "compact")
 		look(2, topic)
@@ -376,12 +380,12 @@ func alterCases(s *session) {
 		step("compression", 4, "1", "compression.type", 0, "xz")
 		step("other broker", 4, "2", "message.max.bytes", 0, "1")
 		step("no broker", 4, "x", "message.max.bytes", 0, "1")
-		step("delete all", 4, "1", "log.cleaner.threads", 1, "null", "max.connections.per.ip", 1, "null", "message.max.bytes", 1, "null", "my.own.thing", 1, "null",
+		step("delete all", 4, "1", "num.recovery.threads.per.data.dir", 1, "null", "max.connections.per.ip", 1, "null", "message.max.bytes", 1, "null", "my.own.thing", 1, "null",
 			"num.io.threads", 1, "null", "log.cleanup.policy", 1, "null")
 		step("delete all", 4, "", "log.flush.interval.messages", 1, "null", "message.max.bytes", 1, "null", "my.own.thing", 1, "null", "log.retention.ms", 1, "null")
 		look(4, "1")
 		look(4, "")
-		whole("broker", 4, "1", "log.cleaner.threads", "2")
+		whole("broker", 4, "1", "num.recovery.threads.per.data.dir", "2")
 		look(4, "1")
 		whole("broker cleared", 4, "1")
 		look(4, "1")

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/integration/testkit"
 )
@@ -33,6 +36,7 @@ func TestSameAsKafka(t *testing.T) {
 	peers = [2]*peer{kafka, momus}
 	for _, p := range peers {
 		p.addr = p.cluster.Bootstrap
+		ready(t, p)
 	}
 	only := os.Getenv("DIFFERENTIAL")
 	for _, sc := range scenarios() {
@@ -57,6 +61,18 @@ func TestSameAsKafka(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ready waits until a broker creates topics: it knows itself and the controller.
+func ready(t *testing.T, p *peer) {
+	s := newSession(t, p)
+	defer s.close()
+	testkit.Eventually(t, 30*time.Second, p.name+" creates topics", func() bool {
+		req := kmsg.NewPtrCreateTopicsRequest()
+		req.TimeoutMillis, req.ValidateOnly = 10000, true
+		req.Topics = append(req.Topics, newTopic("ready", 1, 1))
+		return s.quiet(4, req).(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode == 0
+	})
 }
 
 func play(s *session, sc scenario) {

@@ -297,8 +297,15 @@ func (c *call) newProducer(props map[string]string, clientID string) (*producer,
 	}
 	p := &producer{c: c, prefix: "[Producer clientId=" + clientID + "]", known: map[string]bool{}, maxRequest: 1 << 20}
 	cc := &clientConfig{props: props, prefix: p.prefix, boot: true}
-	opts := []kgo.Opt{kgo.AllowAutoTopicCreation(), kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(5),
-		kgo.UnknownTopicRetries(100), kgo.MaxBufferedRecords(1 << 20)}
+	opts := []kgo.Opt{kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(100), kgo.MaxBufferedRecords(1 << 20)}
+	if id := props["transactional.id"]; id != "" {
+		opts = append(opts, kgo.TransactionalID(id))
+		props["acks"] = "all"
+	} else if props["enable.idempotence"] == "true" {
+		props["acks"] = "all"
+	} else {
+		opts = append(opts, kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(5))
+	}
 	switch acks := props["acks"]; acks {
 	case "", "1":
 		opts = append(opts, kgo.RequiredAcks(kgo.LeaderAck()))

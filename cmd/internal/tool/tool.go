@@ -42,6 +42,7 @@ func Tools() []Tool {
 		{Name: "kafka-log-dirs", Help: "show the size of replicas in the log directories", run: logDirsTool},
 		{Name: "kafka-dump-log", Help: "print segment files, indexes and snapshots", run: dumpLog},
 		{Name: "kafka-broker-api-versions", Help: "show which versions of which APIs brokers have", run: apiVersions},
+		{Name: "kafka-producer-perf-test", Help: "measure how fast messages can be sent", run: producerPerf},
 		{Name: "kafka-get-offsets", Help: "print offsets of a topic's partitions (kafka.tools.GetOffsetShell)", run: getOffsets},
 		{Name: "kafka-run-class", Help: "run a tool by the name of Kafka's class", run: runClass},
 	}

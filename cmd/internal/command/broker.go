@@ -44,6 +44,7 @@ func runBroker(ctx context.Context, e *Env, args []string) error {
 	log := newLogger(e.Stderr, config.LogLevel(), config.LogFormat())
 	logConfiguration(log, config, warnings)
 	applyMemoryLimit(log, e.Environ, config.Environment().MaxHeap)
+	defer fitProcessors(ctx, e.Environ, log)()
 	b, err := e.newBroker(BrokerOptions{Config: config, Logger: log, HTTPAddr: httpAddr(config, log)})
 	if err != nil {
 		return explainPort(err)

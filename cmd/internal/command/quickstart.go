@@ -64,6 +64,7 @@ func runQuickstart(ctx context.Context, e *Env, args []string) error {
 		}
 	}
 	applyMemoryLimit(log, e.Environ, maxHeap)
+	defer fitProcessors(ctx, e.Environ, log)()
 	return o.serve(ctx, e, log, began)
 }
 

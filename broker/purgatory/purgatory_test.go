@@ -155,3 +155,25 @@ func BenchmarkAdvanceWithNobodyWaiting(b *testing.B) {
 		point.Advance(int64(i))
 	}
 }
+
+func BenchmarkWaitAndWake(b *testing.B) {
+	var p Purgatory
+	var point Point
+	var at atomic.Int64
+	ready := make(chan struct{})
+	go func() {
+		for v := range int64(b.N) {
+			<-ready
+			at.Store(v + 1)
+			point.Advance(v + 1)
+		}
+	}()
+	b.ReportAllocs()
+	for v := range int64(b.N) {
+		w := p.New(1)
+		w.Watch(&point, v+1)
+		ready <- struct{}{}
+		w.Wait(context.Background(), time.Minute, func() bool { return at.Load() > v })
+		w.Close()
+	}
+}

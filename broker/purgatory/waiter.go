@@ -31,6 +31,8 @@ type Waiter struct {
 	c    chan struct{} // capacity 1: a wake-up that nobody has taken yet stands for any number of them
 	subs []subscription
 	n    int
+	// timer is kept from one use to the next; stopped between them.
+	timer *time.Timer
 }
 
 // New makes a waiter for at most keys points.
@@ -75,15 +77,19 @@ func (w *Waiter) Wait(ctx context.Context, timeout time.Duration, done func() bo
 		w.p.expired.Add(1)
 		return false
 	}
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
+	if w.timer == nil {
+		w.timer = time.NewTimer(timeout)
+	} else {
+		w.timer.Reset(timeout) // nothing of an earlier use can come out of its channel
+	}
+	defer w.timer.Stop()
 	for {
 		select {
 		case <-w.c:
 			if done() {
 				return true
 			}
-		case <-timer.C:
+		case <-w.timer.C:
 			if done() {
 				return true
 			}

@@ -1,6 +1,9 @@
 package handler
 
 import (
+	"context"
+	"time"
+
 	"momus/broker/replica"
 	"momus/storage/kerr"
 )
@@ -14,11 +17,22 @@ type StorageEnv struct {
 	BrokerEpoch func() int64
 }
 
+// registrationWait is how long a controller's request waits for this broker to learn of a registration that the controller has seen.
+const registrationWait = 2 * time.Second
+
 // checkBrokerEpoch compares the broker epoch in a controller's request with ours: -1 is a controller that knows none, a lower one is
-// meant for the broker before its restart, a higher one cannot be.
-func (e *StorageEnv) checkBrokerEpoch(requested int64) error {
+// meant for the broker before its restart. A higher one comes when the controller has seen a new registration before ZooKeeper has
+// answered it here: that is a matter of milliseconds and waited for. Kafka 2.5.0 refuses the request at once, which the controller does
+// not repeat, so that the broker has no partitions until its next restart.
+func (e *StorageEnv) checkBrokerEpoch(ctx context.Context, requested int64) error {
 	if requested == -1 || e.BrokerEpoch == nil {
 		return nil
+	}
+	for waited := time.Duration(0); requested > e.BrokerEpoch() && waited < registrationWait && ctx.Err() == nil; waited += 5 * time.Millisecond {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+		}
 	}
 	switch own := e.BrokerEpoch(); {
 	case requested < own:

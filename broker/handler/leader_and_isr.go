@@ -34,7 +34,7 @@ func leaderAndISR(ctx context.Context, e *Env, r *Request) Reply {
 		}
 	}
 	var results []replica.PartitionError
-	err := e.checkBrokerEpoch(req.BrokerEpoch)
+	err := e.checkBrokerEpoch(ctx, req.BrokerEpoch)
 	if err == nil {
 		results, err = e.Replicas.LeaderAndISR(order)
 	} else {

@@ -15,7 +15,7 @@ import (
 func stopReplica(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.StopReplicaRequest)
 	resp := kmsg.NewPtrStopReplicaResponse()
-	refused := e.checkBrokerEpoch(req.BrokerEpoch)
+	refused := e.checkBrokerEpoch(ctx, req.BrokerEpoch)
 	if refused != nil && kerr.Of(refused) == kerr.StaleBrokerEpoch {
 		resp.ErrorCode = kerr.Code(refused)
 		return Respond(resp)

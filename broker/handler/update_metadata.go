@@ -14,10 +14,10 @@ import (
 // brokers to have endpoints, v2 added racks, v3 listener names, v4 offline replicas (KIP-112), v5 the broker epoch and topics (KIP-380), v6 is
 // flexible. Rights: Cluster:ClusterAction. Errors, nothing being done then: STALE_BROKER_EPOCH, STALE_CONTROLLER_EPOCH.
 // Waiting CreateTopics, DeleteTopics, CreatePartitions and ElectLeaders requests look at the cache again.
-func updateMetadata(_ context.Context, e *Env, r *Request) Reply {
+func updateMetadata(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.UpdateMetadataRequest)
 	resp := kmsg.NewPtrUpdateMetadataResponse()
-	if err := e.checkBrokerEpoch(req.BrokerEpoch); err != nil {
+	if err := e.checkBrokerEpoch(ctx, req.BrokerEpoch); err != nil {
 		resp.ErrorCode = kerr.Code(err)
 		return Respond(resp)
 	}

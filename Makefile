@@ -31,9 +31,10 @@ interop: build peers ## run the tests against Apache Kafka 2.5.0, its tools, Zoo
 bench: build ## measure, beside Apache Kafka 2.5.0 after make peers, and print the README's table
 	$(GO) run ./integration/bench -momus bin/momus -peers $(PEERS) -markdown $(ARGS)
 
-install: build ## install into PREFIX/bin
+install: build ## install into PREFIX/bin, with Kafka's tools as links
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 bin/momus $(DESTDIR)$(PREFIX)/bin/momus
+	for t in $$(bin/momus help --tools); do ln -sf momus $(DESTDIR)$(PREFIX)/bin/$$t; ln -sf momus $(DESTDIR)$(PREFIX)/bin/$$t.sh; done
 
 fuzz: ## fuzz every decoder for FUZZTIME each
 	@set -e; for p in $$($(GO) list ./...); do \

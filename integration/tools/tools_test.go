@@ -217,6 +217,9 @@ func (r *replay) start(t *testing.T, s *Step) *command {
 	}
 	for i := range words {
 		words[i] = r.there.Replace(words[i])
+		if i > 0 && words[i-1] == "--timeout-ms" && len(words[i]) == 4 { // seconds, in which Java starts
+			words[i] = "1500"
+		}
 	}
 	c := &command{cmd: exec.Command(filepath.Join(r.bin, words[0]), words[1:]...), done: make(chan struct{})}
 	c.cmd.Dir, c.cmd.Env = r.dir, env

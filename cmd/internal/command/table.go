@@ -16,6 +16,8 @@ import (
 
 	"github.com/agnivade/levenshtein"
 	"github.com/spf13/pflag"
+
+	"momus/cmd/internal/tool"
 )
 
 // Env is what a command may use of the world.
@@ -199,7 +201,13 @@ func usage(name string, flags *pflag.FlagSet) string {
 	return s
 }
 
-func runHelp(_ context.Context, e *Env, _ []string) error {
+func runHelp(_ context.Context, e *Env, args []string) error {
+	if slices.Contains(args, "--tools") { // the names that make install links
+		for _, t := range tool.Tools() {
+			fmt.Fprintln(e.Stdout, t.Name)
+		}
+		return nil
+	}
 	printHelp(e.Stdout)
 	return nil
 }

@@ -98,7 +98,10 @@ func (v *validator) v2(b Batch, keep func(r *Record)) error {
 	base, first, bytes := b.BaseOffset(), b.FirstTimestamp(), keep != nil
 	markedAppendTime, appendTime := b.TimestampType() == LogAppendTime, b.MaxTimestamp()
 	raw := &f.raw
-	var r Record
+	var r *Record // on the heap, therefore made only when somebody wants it
+	if bytes {
+		r = new(Record)
+	}
 	for i := int32(0); i < count; i++ {
 		if err := f.next(raw, bytes); err != nil {
 			return err
@@ -130,8 +133,8 @@ func (v *validator) v2(b Batch, keep func(r *Record)) error {
 			continue
 		}
 		if bytes && len(v.errs) == 0 {
-			r = Record{Offset: offset, Timestamp: ts, Key: raw.key, Value: raw.value, headers: raw.headers, headerCount: int(raw.headerCount)}
-			keep(&r)
+			*r = Record{Offset: offset, Timestamp: ts, Key: raw.key, Value: raw.value, headers: raw.headers, headerCount: int(raw.headerCount)}
+			keep(r)
 		}
 	}
 	return f.end()

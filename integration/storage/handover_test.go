@@ -40,7 +40,8 @@ func kindsOfTopic() (list []kindOfTopic) {
 	return append(list,
 		kindOfTopic{name: "recompressed", codec: kgo.GzipCompression(), configs: map[string]string{"compression.type": "lz4"}},
 		kindOfTopic{name: "append-time", codec: kgo.NoCompression(), configs: map[string]string{"message.timestamp.type": "LogAppendTime"}},
-		kindOfTopic{name: "small-index", codec: kgo.NoCompression(), configs: map[string]string{"segment.index.bytes": "64", "index.interval.bytes": "100"}},
+		// Not so small that it fills up: Apache Kafka cannot recover a segment with a full index that was reopened meanwhile, be it its own.
+		kindOfTopic{name: "dense-index", codec: kgo.NoCompression(), configs: map[string]string{"segment.index.bytes": "4096", "index.interval.bytes": "100"}},
 		kindOfTopic{name: "preallocated", codec: kgo.NoCompression(), configs: map[string]string{"preallocate": "true"}},
 		kindOfTopic{name: "removed", codec: kgo.NoCompression()},
 		kindOfTopic{name: "transactional", codec: kgo.NoCompression(), txn: true},
@@ -197,7 +198,7 @@ func (h *handover) produce(t *testing.T, bootstrap string) {
 				n += len(r.read(t, kgo.ReadUncommitted(), r.end))
 				cl.Close()
 			}
-			t.Logf("%s %d", name, n); return n < 5*len(latest)
+			return n <= 6*len(latest)
 		})
 	}
 }

@@ -333,8 +333,10 @@ func (c *call) newProducer(props map[string]string, clientID string) (*producer,
 			return nil, err
 		}
 	}
-	opts = append(opts, kgo.ProducerLinger(linger), kgo.ProduceRequestTimeout(max(requestTimeout, 100*time.Millisecond)),
-		kgo.RecordDeliveryTimeout(max(delivery, time.Second)))
+	opts = append(opts, kgo.ProducerLinger(linger), kgo.ProduceRequestTimeout(max(requestTimeout, 100*time.Millisecond)))
+	if delivery > 0 {
+		opts = append(opts, kgo.RecordDeliveryTimeout(max(delivery, time.Second)))
+	}
 	for key, set := range map[string]func(n int){
 		"retries":          func(n int) { opts = append(opts, kgo.RecordRetries(n)) },
 		"buffer.memory":    func(n int) { opts = append(opts, kgo.MaxBufferedBytes(max(n, 1<<20))) },

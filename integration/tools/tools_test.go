@@ -85,7 +85,8 @@ func newReplay(t *testing.T, name string) *replay {
 	}
 	for _, tool := range []string{"kafka-topics", "kafka-console-producer", "kafka-console-consumer", "kafka-consumer-groups", "kafka-run-class", "kafka-configs",
 		"kafka-delete-records", "kafka-log-dirs", "kafka-dump-log", "kafka-broker-api-versions", "kafka-reassign-partitions", "kafka-leader-election",
-		"kafka-preferred-replica-election", "kafka-producer-perf-test", "kafka-consumer-perf-test", "kafka-verifiable-producer"} {
+		"kafka-preferred-replica-election", "kafka-producer-perf-test", "kafka-consumer-perf-test", "kafka-verifiable-producer",
+		"kafka-verifiable-consumer"} {
 		if err := os.Symlink(binary, filepath.Join(r.bin, tool+".sh")); err != nil {
 			t.Fatal(err)
 		}

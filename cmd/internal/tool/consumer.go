@@ -24,6 +24,8 @@ type consumer struct {
 	interval time.Duration // auto.commit.interval.ms
 	next     func(ctx context.Context, timeout time.Duration) (*kgo.Record, error)
 
+	onAssigned, onRevoked func(parts map[string][]int32) // told when the group gives and takes partitions, when not nil
+
 	records []*kgo.Record // polled, not yet taken
 	prepare func(ctx context.Context) error
 	polled  bool
@@ -144,7 +146,12 @@ func (r *consumer) fetchOptions(cc *clientConfig) ([]kgo.Opt, error) {
 
 func (r *consumer) groupOptions(s *consumeSpec, cc *clientConfig) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{kgo.ConsumerGroup(s.group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.AdjustFetchOffsetsFn(r.adjust),
-		kgo.OnPartitionsRevoked(r.revoked), kgo.OnPartitionsLost(r.lost)}
+		kgo.OnPartitionsRevoked(r.revoked), kgo.OnPartitionsLost(r.lost),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
+			if r.onAssigned != nil {
+				r.onAssigned(parts)
+			}
+		})}
 	switch s.props["partition.assignment.strategy"] {
 	case "org.apache.kafka.clients.consumer.RoundRobinAssignor":
 		opts = append(opts, kgo.Balancers(kgo.RoundRobinBalancer()))
@@ -230,6 +237,9 @@ func (r *consumer) setPosition(tp model.TopicPartition, p position) {
 func (r *consumer) revoked(ctx context.Context, cl *kgo.Client, parts map[string][]int32) {
 	r.commit(ctx, cl, parts)
 	r.lost(ctx, cl, parts)
+	if r.onRevoked != nil && len(parts) > 0 {
+		r.onRevoked(parts)
+	}
 }
 
 func (r *consumer) lost(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
@@ -269,9 +279,14 @@ func (r *consumer) commit(ctx context.Context, cl *kgo.Client, parts map[string]
 		}
 	}
 	r.mu.Unlock()
-	if len(offsets) == 0 {
-		return
+	if len(offsets) > 0 {
+		r.commitOffsets(ctx, cl, offsets)
 	}
+}
+
+// commitOffsets commits and logs what the coordinator refuses; it tells whether all went well.
+func (r *consumer) commitOffsets(ctx context.Context, cl *kgo.Client, offsets map[string]map[int32]kgo.EpochOffset) (ok bool) {
+	ok = true
 	plain := kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error { // without the client's own metadata
 		for i := range req.Topics {
 			for j := range req.Topics[i].Partitions {
@@ -282,17 +297,20 @@ func (r *consumer) commit(ctx context.Context, cl *kgo.Client, parts map[string]
 	})
 	cl.CommitOffsetsSync(plain, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 		if err != nil || ctx.Err() != nil {
+			ok = false
 			return
 		}
 		for _, t := range resp.Topics {
 			for _, p := range t.Partitions {
 				if e := apiError(p.ErrorCode, nil); e != nil {
+					ok = false
 					r.c.log("ERROR", "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator", "%s Offset commit failed on partition %s-%d at offset %d: %s",
 						r.prefix, t.Topic, p.Partition, offsets[t.Topic][p.Partition].Offset, e.text)
 				}
 			}
 		}
 	})
+	return ok
 }
 
 func (r *consumer) buffered() int { return len(r.records) }

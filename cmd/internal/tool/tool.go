@@ -45,6 +45,7 @@ func Tools() []Tool {
 		{Name: "kafka-producer-perf-test", Help: "measure how fast messages can be sent", run: producerPerf},
 		{Name: "kafka-consumer-perf-test", Help: "measure how fast messages can be read", run: consumerPerf},
 		{Name: "kafka-verifiable-producer", Help: "send numbered messages and report each as JSON", run: verifiableProducer},
+		{Name: "kafka-verifiable-consumer", Help: "read messages and report each step as JSON", run: verifiableConsumer},
 		{Name: "kafka-get-offsets", Help: "print offsets of a topic's partitions (kafka.tools.GetOffsetShell)", run: getOffsets},
 		{Name: "kafka-run-class", Help: "run a tool by the name of Kafka's class", run: runClass},
 	}

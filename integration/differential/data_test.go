@@ -252,8 +252,8 @@ func conversionCases(s *session) {
 					s.ask(fmt.Sprintf("%s magic %d %v", topic, magic, codec), v, produce(1, part{topic, int32(magic), b.bytes()}))
 				}
 				for _, v := range []int16{0, 2, 4, 9, 11} {
-					if v < 4 && magic == 2 && i > 1 && compression == "producer" {
-						continue // Kafka converts what is before a zstd batch only if it is in an earlier chunk
+					if v < 4 && magic > 0 && i > 1 && compression == "producer" {
+						continue // what other compressors make may not fit; and before zstd Kafka stops a whole chunk earlier
 					}
 					s.ask(fmt.Sprintf("%s magic %d", topic, magic), v, fetch(topic, int32(magic), 0, 1<<20))
 					if v < 4 && compression == "uncompressed" {

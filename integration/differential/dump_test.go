@@ -106,10 +106,17 @@ func (b *dumper) value(indent string, v reflect.Value) {
 	}
 }
 
+// retention is what the scenarios ask for their offsets, in ms.
+const retention = 5_000_000_000
+
 // stamp is a number, or "now" if it is a time of this test run. The scenarios' own times are years ago.
 func stamp(n int64) string {
-	if d := n - time.Now().UnixMilli(); d > -600_000 && d < 600_000 {
+	now := time.Now().UnixMilli()
+	if d := n - now; d > -600_000 && d < 600_000 {
 		return "now"
+	}
+	if d := n - now - retention; d > -600_000 && d < 600_000 {
+		return "now and the retention"
 	}
 	return fmt.Sprint(n)
 }

@@ -206,7 +206,7 @@ func joinCases(s *session) {
 func (s *session) until(group, state string) {
 	is := ""
 	for range 500 {
-		if is = s.quiet(0, &kmsg.DescribeGroupsRequest{Groups: []string{group}}).(*kmsg.DescribeGroupsResponse).Groups[0].State; is == state {
+		if is = s.quiet(5, &kmsg.DescribeGroupsRequest{Groups: []string{group}}).(*kmsg.DescribeGroupsResponse).Groups[0].State; is == state {
 			return
 		}
 		pause()
@@ -382,7 +382,7 @@ func commitCases(s *session) {
 		c = commit(g, "", -1, "g-one", 0, 56, nil)
 		c.Topics[0].Partitions[0].LeaderEpoch = 7
 		c.Topics[0].Partitions[0].Timestamp = then
-		c.RetentionTimeMillis = 5_000_000_000
+		c.RetentionTimeMillis = retention
 		do("epoch, timestamp, retention", c)
 		c = commit(g, "", -1, "g-one", 0, 56, nil)
 		c.Topics = nil

@@ -198,7 +198,6 @@ func txnCases(s *session) {
 	marker("unknown partition", 5000, 3, true, 2, "x-txn", 3, 9)
 	marker("unknown topic", 5000, 3, true, 2, "x-unknown", 0)
 	marker("old format", 5000, 3, true, 2, "x-old", 0)
-	marker("no partitions", 5000, 3, true, 2, "x-txn")
 	s.ask("two", 0, &kmsg.WriteTxnMarkersRequest{Markers: []kmsg.WriteTxnMarkersRequestMarker{
 		{ProducerID: 5001, Topics: []kmsg.WriteTxnMarkersRequestMarkerTopic{{Topic: "x-txn", Partitions: []int32{3}}}},
 		{ProducerID: 5002, Committed: true, Topics: []kmsg.WriteTxnMarkersRequestMarkerTopic{{Topic: "x-txn", Partitions: []int32{3}}}}}})

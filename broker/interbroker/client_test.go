@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
+	"momus/broker/protocol"
 	"momus/coordinator/controller"
 	"momus/storage/model"
 )
@@ -276,7 +277,7 @@ func FuzzResponses(f *testing.F) {
 	f.Add(int16(1), int16(11), []byte{0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, key, version int16, frame []byte) {
 		req := kmsg.RequestForKey(key)
-		if req == nil || version < 0 || version > req.MaxVersion() {
+		if api, ok := protocol.Lookup(key); !ok || !api.Supported(version) {
 			return
 		}
 		req.SetVersion(version)

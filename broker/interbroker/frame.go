@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/broker/protocol"
 )
 
 const (
@@ -48,6 +50,9 @@ func DecodeResponse(frame []byte, req kmsg.Request, correlationID int32) (kmsg.R
 		if body, err = skipTags(body); err != nil {
 			return nil, err
 		}
+	}
+	if err := protocol.SkimResponse(req.Key(), req.GetVersion(), body); err != nil {
+		return nil, err
 	}
 	if err := resp.ReadFrom(body); err != nil {
 		return nil, fmt.Errorf("decode response of %d bytes: %w", len(frame), err)

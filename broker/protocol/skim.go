@@ -15,6 +15,28 @@ func skim(key Key, version int16, body []byte) error {
 	if !ok {
 		return nil
 	}
+	return skimLayout(key, version, layout, body)
+}
+
+// SkimResponse does for the responses that brokers send each other what skim does for requests. Responses of other flexible versions
+// are refused: none is asked for.
+func SkimResponse(key Key, version int16, body []byte) error {
+	api, ok := Lookup(key)
+	if !ok || !api.IsFlexible(version) {
+		return nil
+	}
+	switch key {
+	case LeaderAndIsr, StopReplica:
+		return skimLayout(key, version, "2[s42]", body)
+	case UpdateMetadata:
+		return skimLayout(key, version, "2", body)
+	case ControlledShutdown:
+		return skimLayout(key, version, "2[s4]", body)
+	}
+	return fmt.Errorf("%w: %s v%d is no response between brokers", ErrMalformed, Name(key), version)
+}
+
+func skimLayout(key Key, version int16, layout string, body []byte) error {
 	s := skimmer{b: body}
 	s.fields(layout)
 	s.tags()

@@ -53,7 +53,7 @@ func (OS) Lock(name string) (io.Closer, error) {
 
 type osFile struct {
 	f    *os.File
-	conn syscall.RawConn // nil where cached reads and writes are not known
+	conn syscall.RawConn // nil where cached reads are not known
 }
 
 func (f osFile) ReadAt(p []byte, off int64) (int, error) {
@@ -65,14 +65,7 @@ func (f osFile) ReadAt(p []byte, off int64) (int, error) {
 	return n + m, err
 }
 
-func (f osFile) WriteAt(p []byte, off int64) (int, error) {
-	n := f.writeCached(p, off)
-	if n == len(p) && n > 0 {
-		return n, nil
-	}
-	m, err := f.f.WriteAt(p[n:], off+int64(n))
-	return n + m, err
-}
+func (f osFile) WriteAt(p []byte, off int64) (int, error) { return f.f.WriteAt(p, off) }
 
 func (f osFile) Truncate(size int64) error { return f.f.Truncate(size) }
 func (f osFile) Sync() error               { return f.f.Sync() }

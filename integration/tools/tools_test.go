@@ -95,7 +95,7 @@ func newReplay(t *testing.T, name string) *replay {
 		r.there, r.back = strings.NewReplacer(), strings.NewReplacer()
 		return r
 	}
-	c := testkit.Quickstart(t, 3, static()...)
+	c := testkit.Quickstart(t, 3, append(static(), "--http-port", "-1")...)
 	list := strings.ReplaceAll(c.Bootstrap, "127.0.0.1", "localhost")
 	zk := strings.ReplaceAll(c.ZooKeeper, "127.0.0.1", "localhost")
 	b := strings.Split(list, ",")

@@ -19,8 +19,9 @@ type argparse struct {
 type argument struct {
 	name     string // with dashes
 	flag     bool
-	many     bool   // takes all words up to the next option
-	number   string // Integer or Long: what Java would convert to
+	many     bool     // takes all words up to the next option
+	number   string   // Integer or Long: what Java would convert to
+	choices  []string // valid values, nil for all
 	required bool
 	help     string
 
@@ -147,6 +148,9 @@ func (a *argparse) read(args []string) string {
 		}
 		if len(x.values) == 0 {
 			return "argument " + x.name + ": expected one argument"
+		}
+		if v := a.get(x.name); x.choices != nil && !slices.Contains(x.choices, v) {
+			return fmt.Sprintf("argument %s: invalid choice: '%s' (choose from {%s})", x.name, v, strings.Join(x.choices, ","))
 		}
 		if v := a.get(x.name); x.number != "" {
 			bits := map[string]int{"Integer": 32, "Long": 64}[x.number]

@@ -26,7 +26,7 @@ func verifiableProducerArguments() *argparse {
 		{name: "--broker-list", help: "older name of --bootstrap-server"},
 		{name: "--max-messages", number: "Integer", help: "how many messages; -1, no limit, by default"},
 		{name: "--throughput", number: "Integer", help: "most messages per second; -1, no limit, by default"},
-		{name: "--acks", number: "Integer", help: "0, 1 or -1 (all, the default)"},
+		{name: "--acks", number: "Integer", choices: []string{"0", "1", "-1"}, help: "0, 1 or -1 (all, the default)"},
 		{name: "--producer.config", help: "a file with properties of the producer"},
 		{name: "--message-create-time", number: "Long", help: "the time of the first message, ms since 1970"},
 		{name: "--value-prefix", number: "Integer", help: "a number and a point before each value"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -158,7 +159,9 @@ func (k *Key) parse(value string) (any, error) {
 	}
 	if k.Valid != nil {
 		if problem, part := k.Valid.Check(k.Name, v); problem != "" {
-			if part == "" {
+			if f, ok := v.(float64); ok {
+				part = javaDouble(f)
+			} else if list, ok := v.([]string); part == "" && !(ok && slices.Contains(list, "")) { // an empty element is named as it is
 				part = strings.TrimSpace(value)
 			}
 			return nil, &ValueError{Key: k.Name, Value: part, Reason: problem, Valid: k.validText()}

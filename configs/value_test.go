@@ -15,6 +15,8 @@ func TestInvalidValuesHaveKafkasText(t *testing.T) {
 		{"min.cleanable.dirty.ratio", "1.5", "Invalid value 1.5 for configuration min.cleanable.dirty.ratio: Value must be no more than 1"},
 		{"min.cleanable.dirty.ratio", "x", "Invalid value x for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE"},
 		{"preallocate", "yes", "Invalid value yes for configuration preallocate: Expected value to be either true or false"},
+		{"min.cleanable.dirty.ratio", "2", "Invalid value 2.0 for configuration min.cleanable.dirty.ratio: Value must be no more than 1"},
+		{"cleanup.policy", "delete,", "Invalid value  for configuration cleanup.policy: String must be one of: compact, delete"},
 		{"cleanup.policy", "compact,shred", "Invalid value shred for configuration cleanup.policy: String must be one of: compact, delete"},
 		{"compression.type", "none", "Invalid value none for configuration compression.type: String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer"},
 		{"message.timestamp.type", "Never", "Invalid value Never for configuration message.timestamp.type: String must be one of: CreateTime, LogAppendTime"},

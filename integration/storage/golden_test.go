@@ -78,6 +78,7 @@ func TestGoldenDirectoriesAreServedAndLeftAsKafkaDoes(t *testing.T) {
 			var nodes []*node
 			for _, id := range slices.Sorted(maps.Keys(g.Brokers)) {
 				nodes = append(nodes, start(t, g.properties(id, zookeeper), nil, clock()))
+				waitController(t, nodes[0].addr()) // the first one, as when recorded: who it is decides on leader epochs
 			}
 			var addrs []string
 			for _, n := range nodes {
@@ -223,6 +224,16 @@ func (g *golden) lines(text string) []string {
 
 func hasSuffix(s string, suffixes ...string) bool {
 	return slices.ContainsFunc(suffixes, func(suffix string) bool { return strings.HasSuffix(s, suffix) })
+}
+
+// waitController waits until the cluster has a controller.
+func waitController(t testing.TB, bootstrap string) {
+	t.Helper()
+	adm := testkit.Admin(t, bootstrap)
+	testkit.Eventually(t, 20*time.Second, "there is a controller", func() bool {
+		m, err := adm.BrokerMetadata(context.Background())
+		return err == nil && m.Controller >= 0
+	})
 }
 
 // waitInSync waits until every partition has all its replicas in sync: brokers that stop tell each other only then.

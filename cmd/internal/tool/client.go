@@ -275,6 +275,9 @@ func (a *adminClient) do(ctx context.Context, name string, fn func(ctx context.C
 	if errors.As(err, &je) {
 		return err
 	}
+	if limit.Err() == nil { // given up before the time was over: say why
+		a.c.errorf("%s: %v\n", name, err)
+	}
 	now := time.Now().UnixMilli()
 	return timeoutError("Call(callName=%s, deadlineMs=%d) timed out at %d after 1 attempt(s)", name, now, now)
 }

@@ -90,10 +90,22 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 		t.Fatal(err)
 	}
 	l.wg.Go(func() {
+		defer member.Close()
+		seen := map[int32]bool{}
 		for ctx.Err() == nil {
-			member.PollFetches(ctx)
+			member.PollFetches(ctx).EachRecord(func(r *kgo.Record) { seen[r.Partition] = true })
 		}
-		member.Close() // commits
+		// A member that came late still reads something of each partition, and commits it.
+		last, done := context.WithTimeout(context.Background(), time.Minute)
+		defer done()
+		for len(seen) < int(partitions) && last.Err() == nil {
+			member.PollFetches(last).EachRecord(func(r *kgo.Record) { seen[r.Partition] = true })
+		}
+		if err := member.CommitUncommittedOffsets(last); err != nil {
+			l.mu.Lock()
+			l.err = errors.Join(l.err, fmt.Errorf("the group's last commit: %w", err))
+			l.mu.Unlock()
+		}
 	})
 	t.Cleanup(func() {
 		cancel()

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/storage/kerr"
 	"momus/storage/model"
 )
 
@@ -99,15 +101,33 @@ func parseDeleteOffsets(data []byte) (map[model.TopicPartition]int64, []model.To
 	return offsets, order, nil
 }
 
+// newLeaderPatience is how long a partition that the cluster knows may be unknown to its leader: a topic made a moment ago.
+const newLeaderPatience = 2 * time.Second
+
 // deleteRecords asks a partition's leader; the answer is the log start offset of all its replicas.
 func (a *adminClient) deleteRecords(ctx context.Context, tp model.TopicPartition, offset int64) (int64, error) {
+	for end := time.Now().Add(newLeaderPatience); ; {
+		low, unknown, err := a.tryDeleteRecords(ctx, tp, offset)
+		if !unknown || !time.Now().Before(end) {
+			return low, err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return low, err
+		}
+	}
+}
+
+// tryDeleteRecords is one attempt; unknown tells that the leader does not know the partition (yet).
+func (a *adminClient) tryDeleteRecords(ctx context.Context, tp model.TopicPartition, offset int64) (low int64, unknown bool, err error) {
 	failed := map[model.TopicPartition]offsetResult{}
 	leaders, err := a.leaders(ctx, []model.TopicPartition{tp}, failed)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if f, ok := failed[tp]; ok {
-		return 0, f.err
+		return 0, false, f.err
 	}
 	for id := range leaders {
 		req := kmsg.NewPtrDeleteRecordsRequest()
@@ -119,16 +139,16 @@ func (a *adminClient) deleteRecords(ctx context.Context, tp model.TopicPartition
 		req.Topics = append(req.Topics, rt)
 		resp, err := brokerRequest[*kmsg.DeleteRecordsResponse](ctx, a, "deleteRecords", id, req)
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		for _, t := range resp.Topics {
 			for _, p := range t.Partitions {
 				if err := apiError(p.ErrorCode, nil); err != nil {
-					return 0, err
+					return 0, p.ErrorCode == kerr.UnknownTopicOrPartition.Code || p.ErrorCode == kerr.NotLeaderForPartition.Code, err
 				}
-				return p.LowWatermark, nil
+				return p.LowWatermark, false, nil
 			}
 		}
 	}
-	return 0, apiError(5, nil)
+	return 0, false, apiError(5, nil)
 }

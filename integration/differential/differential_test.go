@@ -63,7 +63,8 @@ func TestSameAsKafka(t *testing.T) {
 	}
 }
 
-// ready waits until a broker creates topics: it knows itself and the controller.
+// ready waits until a broker creates topics, so it knows itself and the controller, and until its coordinators serve: the two
+// kinds do not create their topics at the same speed.
 func ready(t *testing.T, p *peer) {
 	s := newSession(t, p)
 	defer s.close()
@@ -73,6 +74,13 @@ func ready(t *testing.T, p *peer) {
 		req.Topics = append(req.Topics, newTopic("ready", 1, 1))
 		return s.quiet(4, req).(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode == 0
 	})
+	for kind := range int8(2) {
+		testkit.Eventually(t, 60*time.Second, p.name+" finds its coordinators", func() bool {
+			req := kmsg.NewPtrFindCoordinatorRequest()
+			req.CoordinatorType = kind
+			return s.quiet(2, req).(*kmsg.FindCoordinatorResponse).ErrorCode == 0
+		})
+	}
 }
 
 func play(s *session, sc scenario) {

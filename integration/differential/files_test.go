@@ -33,6 +33,9 @@ func fileCases(s *session) {
 		if strings.HasSuffix(name, "-delete") || strings.HasPrefix(name, "__") || strings.HasPrefix(name, "m-") || strings.HasPrefix(name, "t") {
 			continue
 		}
+		if strings.HasPrefix(name, "o-del-") {
+			continue // its deleted records' segments go half a minute after the broker's start, which is not the same moment on both sides
+		}
 		segments, _ := filepath.Glob(filepath.Join(dir, "*.log"))
 		sort.Strings(segments)
 		var text strings.Builder

@@ -4,13 +4,14 @@ GO       ?= go
 PREFIX   ?= /usr/local
 FUZZTIME ?= 30s
 PEERS    ?= $(CURDIR)/build/peers
-INTEROP   = interop zkconformance mixed storage txn differential
+INTEROP   = interop zkconformance
+INTEROP_ALL = $(INTEROP) storage txn differential mixed
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 .DEFAULT_GOAL := build
-.PHONY: build run test peers interop bench install fuzz cross image clean help
+.PHONY: build run test peers interop interop-all faults transcripts bench install fuzz cross image clean help
 
 build: ## build bin/momus
 	$(BUILD) -o bin/momus ./cmd/momus
@@ -20,7 +21,7 @@ run: build ## build, and start one broker with the embedded coordination server:
 
 test: ## vet and run all tests that need nothing but Go
 	$(GO) vet ./...
-	$(GO) vet -tags interop ./integration/...
+	$(GO) vet -tags interop,faults,transcripts ./integration/...
 	$(GO) test ./...
 
 peers: ## fetch Apache Kafka, ZooKeeper and the clients of the interop tests into build/peers (needs Java, Maven, Python, Node)
@@ -28,6 +29,15 @@ peers: ## fetch Apache Kafka, ZooKeeper and the clients of the interop tests int
 
 interop: build peers ## run the tests against Apache Kafka 2.5.0, its tools, ZooKeeper and many clients
 	MOMUS_PEERS=$(PEERS) $(GO) test -tags interop -count 1 -p 1 -timeout 45m $(INTEROP:%=./integration/%)
+
+interop-all: build peers ## the same and more: mixed clusters, directories handed to Kafka and back, transactions, answers compared one by one
+	MOMUS_PEERS=$(PEERS) $(GO) test -tags interop -count 1 -p 1 -timeout 60m $(INTEROP_ALL:%=./integration/%)
+
+faults: ## three brokers killed, paused and cut off under load (minutes)
+	$(GO) test -tags faults -count 1 -p 1 -timeout 30m ./integration/cluster ./integration/txn
+
+transcripts: ## replay the recorded transcripts of Kafka's tools with the native ones
+	$(GO) test -tags transcripts -count 1 ./integration/tools
 
 bench: build ## measure, beside Apache Kafka 2.5.0 after make peers, and print the README's table
 	$(GO) run ./integration/bench -momus bin/momus -peers $(PEERS) -markdown $(ARGS)
@@ -57,4 +67,4 @@ clean: ## remove what was built
 	rm -rf bin build
 
 help: ## print this
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12

@@ -1,5 +1,5 @@
-// Package cluster takes three brokers, each a process of its own, through what happens to clusters: brokers killed, paused and cut off under
-// load. Whatever happens, nothing acknowledged is lost or doubled, the replicas end up the same, and every in-sync set is whole again.
+//go:build faults
+
 package cluster
 
 import (

@@ -1,3 +1,5 @@
+//go:build transcripts
+
 package tools
 
 // exceptions are the steps that are not compared, by transcript, with the reason. Those that begin with "not run:" are not even run.

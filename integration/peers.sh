@@ -8,7 +8,7 @@ out=${1:-$here/../build/peers}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 
-for profile in kafka zookeeper zookeeper-3.5 zookeeper-3.8 clients-0.10.2.2 clients-1.1.1 clients-2.5.0 clients-3.9.0; do
+for profile in kafka zookeeper zookeeper-3.5 zookeeper-3.8 clients-0.10.2.2 clients-1.1.1 clients-2.5.0 clients-3.9.0 streams-2.5.0; do
   [ -e "$out/$profile/.done" ] && continue
   echo "fetching $profile"
   mvn -q -B -f "$here/java/pom.xml" -P "$profile" dependency:copy-dependencies -DoutputDirectory="$out/$profile"

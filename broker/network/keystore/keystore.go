@@ -1,0 +1,198 @@
+// Package keystore reads what ssl.keystore.* and ssl.truststore.* name: Java's JKS stores, PKCS12 stores and PEM files. It only reads,
+// keeps nothing, and starts nothing; how TLS is spoken is decided by whoever asks.
+package keystore
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"software.sslmate.com/src/go-pkcs12"
+)
+
+// Store is one store as Kafka's settings describe it.
+type Store struct {
+	Location string // the file
+	// Type is JKS, PKCS12 or PEM, "" for JKS. As in Java since 9, a file of type JKS may hold PKCS12 and the reverse.
+	Type string
+	// Password opens the store; a trust store of type JKS may be read without one, unchecked.
+	Password string
+	// KeyPassword opens the key in it; "" for the same as Password.
+	KeyPassword string
+}
+
+// The first bytes of a JKS and of a JCEKS store.
+var (
+	jksMagic   = []byte{0xfe, 0xed, 0xfe, 0xed}
+	jceksMagic = []byte{0xce, 0xce, 0xce, 0xce}
+)
+
+// read reads the file and tells its format.
+func (s Store) read() (data []byte, format string, err error) {
+	switch strings.ToUpper(s.Type) {
+	case "", "JKS", "PKCS12", "PEM":
+	default:
+		return nil, "", fmt.Errorf("store type %s is not supported; valid are JKS, PKCS12 and PEM", s.Type)
+	}
+	if data, err = os.ReadFile(s.Location); err != nil {
+		return nil, "", err
+	}
+	switch {
+	case strings.EqualFold(s.Type, "PEM"):
+		return data, "PEM", nil
+	case bytes.HasPrefix(data, jksMagic):
+		return data, "JKS", nil
+	case bytes.HasPrefix(data, jceksMagic):
+		return nil, "", fmt.Errorf("%s is a JCEKS store; make a PKCS12 store of it: keytool -importkeystore -srckeystore %[1]s -destkeystore new.p12 -deststoretype PKCS12", s.Location)
+	case bytes.Contains(data, []byte("-----BEGIN ")):
+		return nil, "", fmt.Errorf("%s is a PEM file; set the type of the store to PEM", s.Location)
+	}
+	return data, "PKCS12", nil
+}
+
+// Certificates reads a trust store: the certificates of authorities that are trusted.
+func (s Store) Certificates() (*x509.CertPool, error) {
+	data, format, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	var list []*x509.Certificate
+	switch format {
+	case "PEM":
+		return PEMCertificates(data)
+	case "JKS":
+		list, err = s.trustedJKS(data)
+	default:
+		list, err = pkcs12.DecodeTrustStore(data, s.Password)
+	}
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s holds no trusted certificate; keytool -importcert adds one", s.Location)
+	}
+	pool := x509.NewCertPool()
+	for _, c := range list {
+		pool.AddCert(c)
+	}
+	return pool, nil
+}
+
+// KeyPair reads a key store: the private key and its certificates, the first key by alias when there are several.
+func (s Store) KeyPair() (tls.Certificate, error) {
+	data, format, err := s.read()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	var pair tls.Certificate
+	switch format {
+	case "PEM":
+		return PEMKeyPair(data, data)
+	case "JKS":
+		pair, err = s.keyJKS(data)
+	default:
+		pair, err = s.keyPKCS12(data)
+	}
+	if err != nil {
+		return tls.Certificate{}, s.explain(err)
+	}
+	return pair, nil
+}
+
+func (s Store) keyPassword() string {
+	if s.KeyPassword != "" {
+		return s.KeyPassword
+	}
+	return s.Password
+}
+
+// explain adds the file, and what a wrong password means in the words of the libraries.
+func (s Store) explain(err error) error {
+	if errors.Is(err, pkcs12.ErrIncorrectPassword) || errors.Is(err, errStorePassword) {
+		return fmt.Errorf("%s: the password is wrong, or the store was changed: %w", s.Location, err)
+	}
+	return fmt.Errorf("%s: %w", s.Location, err)
+}
+
+func (s Store) trustedJKS(data []byte) ([]*x509.Certificate, error) {
+	entries, err := readJKS(data, s.Password)
+	if err != nil {
+		return nil, err
+	}
+	var out []*x509.Certificate
+	for _, e := range entries {
+		if e.key != nil {
+			continue
+		}
+		c, err := x509.ParseCertificate(e.certificates[0])
+		if err != nil {
+			return nil, fmt.Errorf("entry %q: %w", e.alias, err)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+func (s Store) keyJKS(data []byte) (tls.Certificate, error) {
+	var pair tls.Certificate
+	entries, err := readJKS(data, s.Password)
+	if err != nil {
+		return pair, err
+	}
+	entries = slices.DeleteFunc(entries, func(e jksEntry) bool { return e.key == nil || len(e.certificates) == 0 })
+	if len(entries) == 0 {
+		return pair, errors.New("there is no private key in the store")
+	}
+	e := slices.MinFunc(entries, func(a, b jksEntry) int { return strings.Compare(a.alias, b.alias) })
+	der, err := decryptJKSKey(e.key, s.keyPassword())
+	if err == nil {
+		pair.PrivateKey, err = x509.ParsePKCS8PrivateKey(der)
+	}
+	if err != nil {
+		return pair, fmt.Errorf("key %q: %w", e.alias, err)
+	}
+	pair.Certificate = e.certificates
+	return pair, nil
+}
+
+func (s Store) keyPKCS12(data []byte) (tls.Certificate, error) {
+	key, leaf, rest, err := pkcs12.DecodeChain(data, s.Password)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	pair := tls.Certificate{PrivateKey: key, Leaf: leaf, Certificate: [][]byte{leaf.Raw}}
+	for _, c := range rest {
+		pair.Certificate = append(pair.Certificate, c.Raw)
+	}
+	return pair, nil
+}
+
+// PEMCertificates reads certificates in PEM form: a file, or the value of ssl.truststore.certificates.
+func PEMCertificates(data []byte) (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, errors.New("there is no PEM certificate in it")
+	}
+	return pool, nil
+}
+
+// PEMKeyPair reads certificates and a private key in PEM form, which may be the same bytes: a file, or the values of
+// ssl.keystore.certificate.chain and ssl.keystore.key. A key with a password is refused with the way to remove it.
+func PEMKeyPair(certificates, key []byte) (tls.Certificate, error) {
+	for rest := key; ; {
+		var b *pem.Block
+		if b, rest = pem.Decode(rest); b == nil {
+			break
+		}
+		if b.Type == "ENCRYPTED PRIVATE KEY" || b.Headers["DEK-Info"] != "" {
+			return tls.Certificate{}, errors.New("the private key has a password; openssl pkcs8 -in FILE -topk8 -nocrypt removes it, or use a PKCS12 store")
+		}
+	}
+	return tls.X509KeyPair(certificates, key)
+}

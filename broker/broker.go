@@ -185,10 +185,24 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	}})
 
 	p.run("network", b.server.Run)
-	if b.opts.HTTPAddr != "" {
-		b.exportMetrics()
-		p.run("metrics", func(ctx context.Context) error { return b.metrics.Serve(ctx, b.opts.HTTPAddr, b.healthy, nil) })
+	return b.serveHTTP(ctx, p)
+}
+
+// serveHTTP starts /metrics and /healthz, if they are wanted.
+func (b *Broker) serveHTTP(ctx context.Context, p *parts) error {
+	if b.opts.HTTPAddr == "" {
+		return nil
 	}
+	ln, err := metrics.Listen(ctx, b.opts.HTTPAddr)
+	if err != nil && b.opts.HTTPOptional {
+		b.log.WithError(err).Warn("no metrics: set " + configs.HTTPPortKey + " to another port, or to -1")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b.exportMetrics()
+	p.run("metrics", func(ctx context.Context) error { return b.metrics.Serve(ctx, ln, b.healthy) })
 	return nil
 }
 

@@ -17,6 +17,8 @@ type Options struct {
 	Logger *logrus.Logger
 	// HTTPAddr is where /metrics and /healthz are served, "" for nowhere.
 	HTTPAddr string
+	// HTTPOptional says that a HTTPAddr that is taken is a warning, not an error, so that several brokers start on one machine.
+	HTTPOptional bool
 	// FS holds the log directories; nil is the operating system's.
 	FS vfs.FS
 	// Now is the clock of logs and coordinators; nil is time.Now.

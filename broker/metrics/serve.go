@@ -27,15 +27,17 @@ func (m *Metrics) Handler(healthy func() error) http.Handler {
 	return mux
 }
 
-// Serve listens on addr until ctx ends. ready, if not nil, is told the address.
-func (m *Metrics) Serve(ctx context.Context, addr string, healthy func() error, ready func(net.Addr)) error {
+// Listen opens the listener that Serve needs.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return fmt.Errorf("metrics listener: %w", err)
+		return nil, fmt.Errorf("metrics listener: %w", err)
 	}
-	if ready != nil {
-		ready(ln.Addr())
-	}
+	return ln, nil
+}
+
+// Serve answers on ln until ctx ends, and closes it.
+func (m *Metrics) Serve(ctx context.Context, ln net.Listener, healthy func() error) error {
 	server := &http.Server{Handler: m.Handler(healthy), ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -36,6 +37,11 @@ func start(t *testing.T, brokers int) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0") // as the port of another broker's metrics
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { taken.Close() })
 	zkCtx, stopZK := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(context.Background())
 	var servers, zks sync.WaitGroup
@@ -60,7 +66,7 @@ func start(t *testing.T, brokers int) *cluster {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := broker.New(broker.Options{Config: conf, Logger: log})
+		b, err := broker.New(broker.Options{Config: conf, Logger: log, HTTPAddr: taken.Addr().String(), HTTPOptional: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,7 +45,8 @@ func runBroker(ctx context.Context, e *Env, args []string) error {
 	logConfiguration(log, config, warnings)
 	applyMemoryLimit(log, e.Environ, config.Environment().MaxHeap)
 	defer fitProcessors(ctx, e.Environ, log)()
-	b, err := e.newBroker(BrokerOptions{Config: config, Logger: log, HTTPAddr: httpAddr(config, log)})
+	addr, optional := httpAddr(config)
+	b, err := e.newBroker(BrokerOptions{Config: config, Logger: log, HTTPAddr: addr, HTTPOptional: optional})
 	if err != nil {
 		return explainPort(err)
 	}
@@ -66,22 +67,12 @@ func anyVariable(environ []string) bool {
 	return false
 }
 
-// httpAddr is where /metrics and /healthz go. The default port is given up with a warning when it is taken, so that several brokers
-// start on one machine; a port that was asked for is not.
-func httpAddr(c *configs.Config, log *logrus.Logger) string {
+// httpAddr is where /metrics and /healthz go, "" for nowhere. A default port that is taken is a warning, so that several brokers start on
+// one machine; a port that was asked for is needed.
+func httpAddr(c *configs.Config) (addr string, optional bool) {
 	port, given := c.HTTPPort()
 	if port < 0 {
-		return ""
+		return "", false
 	}
-	addr := ":" + strconv.Itoa(port)
-	if given {
-		return addr
-	}
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		log.WithField("port", port).WithError(explainPort(err)).Warn("no metrics: set " + configs.HTTPPortKey + " to another port, or to -1")
-		return ""
-	}
-	l.Close()
-	return addr
+	return ":" + strconv.Itoa(port), !given
 }

@@ -449,23 +449,23 @@ func TestTopicsNeedAnOpenListener(t *testing.T) {
 }
 
 func TestHTTPPortOfAnotherBrokerIsNoError(t *testing.T) {
-	c, err := configs.New(map[string]string{"zookeeper.connect": "z:1", configs.HTTPPortKey: "19404"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := httpAddr(c, newLogger(&buffer{}, "info", "text")); got != ":19404" {
-		t.Errorf("asked for: %q", got)
-	}
-	l, err := net.Listen("tcp", ":"+strconv.Itoa(configs.DefaultHTTPPort))
-	if err == nil {
-		defer l.Close()
-	}
-	if c, err = configs.New(map[string]string{"zookeeper.connect": "z:1"}); err != nil {
-		t.Fatal(err)
-	}
-	var log buffer
-	if got := httpAddr(c, newLogger(&log, "info", "text")); got != "" || !strings.Contains(log.String(), "momus.http.port") {
-		t.Errorf("taken: %q, %s", got, log.String())
+	for _, c := range []struct {
+		key, addr string
+		optional  bool
+	}{
+		{"19404", ":19404", false}, {"-1", "", false}, {"", ":9404", true},
+	} {
+		settings := map[string]string{"zookeeper.connect": "z:1"}
+		if c.key != "" {
+			settings[configs.HTTPPortKey] = c.key
+		}
+		config, err := configs.New(settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if addr, optional := httpAddr(config); addr != c.addr || optional != c.optional {
+			t.Errorf("%q: %q, optional %v", c.key, addr, optional)
+		}
 	}
 }
 

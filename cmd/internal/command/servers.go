@@ -23,6 +23,8 @@ type BrokerOptions struct {
 	Logger *logrus.Logger
 	// HTTPAddr is where /metrics and /healthz are served, "" for nowhere.
 	HTTPAddr string
+	// HTTPOptional says that a HTTPAddr that is taken is a warning, not an error.
+	HTTPOptional bool
 }
 
 // NewBroker makes a broker.
@@ -41,7 +43,7 @@ func (e *Env) newBroker(o BrokerOptions) (Server, error) {
 	if e.NewBroker != nil {
 		return e.NewBroker(o)
 	}
-	return broker.New(broker.Options{Config: o.Config, Logger: o.Logger, HTTPAddr: o.HTTPAddr})
+	return broker.New(broker.Options{Config: o.Config, Logger: o.Logger, HTTPAddr: o.HTTPAddr, HTTPOptional: o.HTTPOptional})
 }
 
 func (e *Env) newCoordination(o zkserver.Options) (Coordination, error) {

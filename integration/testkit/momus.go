@@ -24,9 +24,12 @@ var build struct {
 	err  error
 }
 
-// Binary builds bin/momus once per test process and returns its path.
+// Binary builds bin/momus once per test process and returns its path; MOMUS_BINARY names one that is built already.
 func Binary(t testing.TB) string {
 	t.Helper()
+	if path := os.Getenv("MOMUS_BINARY"); path != "" {
+		return path
+	}
 	root := Root(t)
 	build.once.Do(func() {
 		dir, err := os.MkdirTemp("", "momus-bin-")

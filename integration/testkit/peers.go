@@ -91,8 +91,13 @@ func startZooKeeper(t testing.TB, peer, addr string, args []string) *Process {
 // Kafka starts a real Apache Kafka 2.5.0 broker; lines are added to its server.properties.
 func Kafka(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
 	t.Helper()
+	return KafkaAt(t, id, FreePort(t), zookeeper, lines...)
+}
+
+// KafkaAt is Kafka on a given port.
+func KafkaAt(t testing.TB, id, port int, zookeeper string, lines ...string) *Cluster {
+	t.Helper()
 	c := &Cluster{ID: id, Dir: t.TempDir(), ZooKeeper: zookeeper}
-	port := FreePort(t)
 	c.Bootstrap = fmt.Sprintf("127.0.0.1:%d", port)
 	file := ServerProperties(t, c.Dir, id, port, zookeeper, lines...)
 	c.args = Java(t, "kafka", "kafka.Kafka", file)

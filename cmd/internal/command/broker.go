@@ -3,11 +3,9 @@ package command
 import (
 	"context"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 
-	"github.com/sirupsen/logrus"
 	"github.com/spf13/pflag"
 
 	"momus/configs"

@@ -435,6 +435,11 @@ func (r sentRequest) String() string {
 		fmt.Fprintf(&b, " live leaders %v", brokerIDs(q.LiveLeaders))
 	case *UpdateMetadata:
 		fmt.Fprintf(&b, "UpdateMetadata to %d: brokers %v", r.to, brokerIDs(q.LiveBrokers))
+		for _, l := range q.LiveBrokers {
+			if e := l.Endpoints[0]; e.Port != 9092 && e.Port < 19090 { // those of the recordings are above
+				fmt.Fprintf(&b, " (%d at %s:%d)", l.ID, e.Host, e.Port)
+			}
+		}
 		for _, p := range q.Partitions {
 			fmt.Fprintf(&b, " %s{leader=%d epoch=%d isr=%v", p.TopicPartition, p.Leader, p.LeaderEpoch, p.ISR)
 			if len(p.OfflineReplicas) > 0 {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"momus/coordinator/zk"
@@ -18,16 +20,23 @@ var seed = flag.Uint64("seed", 0, "seed of the random cluster histories; 0 takes
 // TestRandomHistoriesKeepTheInvariants lets a cluster of up to five brokers live through random events, with leaders that write their ISR,
 // answers that come late, writes that conflict, and new controllers, and checks after each step what must always hold.
 func TestRandomHistoriesKeepTheInvariants(t *testing.T) {
-	first, rounds := *seed, 40
-	if first == 0 {
-		first = rand.Uint64N(1 << 40)
-	} else {
-		rounds = 1
+	if *seed != 0 {
+		if err := newHistory(*seed).run(); err != nil {
+			t.Fatal(err)
+		}
+		return
 	}
-	for i := range rounds {
-		s := first + uint64(i)
-		if err := newHistory(s).run(150); err != nil {
-			t.Fatalf("-seed=%d: %v", s, err)
+	first, driven := rand.Uint64N(1<<40), map[string]bool{}
+	for i := range uint64(2000) {
+		h := newHistory(first + i)
+		if err := h.run(); err != nil {
+			t.Fatalf("-seed=%d: %v", first+i, err)
+		}
+		maps.Copy(driven, h.driven)
+	}
+	for _, name := range eventTypes(t) {
+		if !driven[name] && name != "Inspect" {
+			t.Errorf("no history has the event %s", name)
 		}
 	}
 }
@@ -42,12 +51,21 @@ type history struct {
 	leaders map[string]int32 // the leader of each epoch of each partition, by incarnation
 	epochs  map[string]int32
 	stops   []sentRequest
+	told    map[int32]*LeaderAndISR // the last LeaderAndIsr to each broker
+	driven  map[string]bool         // the types of the events
+
+	unclean bool                          // unclean elections may happen in this history
+	wishes  int                           // unclean elections that were asked for in this step
+	insync  map[string]map[int32]bool     // who was in sync at any time in this step
+	was     map[string]model.LeaderAndISR // before this step
 }
 
 func newHistory(seed uint64) *history {
 	store := newModelStore()
 	store.put(zk.ControllerEpochPath, []byte("0"))
-	h := &history{bench: newBench(store), r: rand.New(rand.NewPCG(seed, 1)), alive: map[int32]bool{}, leaders: map[string]int32{}, epochs: map[string]int32{}}
+	h := &history{bench: newBench(store), r: rand.New(rand.NewPCG(seed, 1)), alive: map[int32]bool{}, leaders: map[string]int32{}, epochs: map[string]int32{},
+		told: map[int32]*LeaderAndISR{}, driven: map[string]bool{}}
+	h.unclean = h.r.IntN(4) == 0
 	store.before = func(tp model.TopicPartition) { // now and then the leader is faster
 		if h.r.IntN(10) == 0 {
 			h.leaderWrites(tp)
@@ -56,7 +74,12 @@ func newHistory(seed uint64) *history {
 	return h
 }
 
-func (h *history) run(steps int) error {
+// run lives through some events, most often a few, seldom many, and then lets everybody come back.
+func (h *history) run() error {
+	steps := 5 + h.r.IntN(20)
+	if h.r.IntN(60) == 0 {
+		steps = 150
+	}
 	for id := int32(1); id <= 4; id++ {
 		h.alive[id] = true
 		h.store.register(id)
@@ -91,11 +114,16 @@ func (h *history) run(steps int) error {
 				}
 			}
 		}
+		if err := h.settled(); err == nil {
+			return nil
+		}
 	}
 	return h.settled()
 }
 
 func (h *history) do(ev Event) error {
+	h.driven[strings.TrimPrefix(strings.TrimPrefix(fmt.Sprintf("%T", ev), "*"), "controller.")] = true
+	h.remember()
 	if err := h.core.Step(context.Background(), ev); err != nil {
 		return fmt.Errorf("%T: %w", ev, err)
 	}
@@ -109,6 +137,7 @@ func (h *history) do(ev Event) error {
 		switch q := s.Request.(type) {
 		case *LeaderAndISR:
 			epoch = q.BrokerEpoch
+			h.told[s.to] = q
 		case *UpdateMetadata:
 			epoch = q.BrokerEpoch
 		case *StopReplica:
@@ -124,7 +153,7 @@ func (h *history) do(ev Event) error {
 func (h *history) step() error {
 	id := 1 + h.r.Int32N(5)
 	note := func(format string, args ...any) { h.log = append(h.log, fmt.Sprintf(format, args...)) }
-	switch h.r.IntN(14) {
+	switch h.r.IntN(22) {
 	case 0:
 		if h.alive[id] && len(h.alive) > 1 {
 			note("kill %d", id)
@@ -179,6 +208,7 @@ func (h *history) step() error {
 		if h.r.IntN(3) == 0 {
 			note("new controller")
 			h.stops = nil
+			h.remember()
 			if err := h.elect(); err != nil {
 				return err
 			}
@@ -205,6 +235,8 @@ func (h *history) step() error {
 			note("reassign %s to %v", tp, r.Replicas)
 			return h.do(&AlterReassignments{Partitions: []zk.Reassignment{r}, Reply: func([]ReassignmentResult, error) {}})
 		}
+	default:
+		return h.rareStep(id, note)
 	}
 	return nil
 }
@@ -277,6 +309,7 @@ func (h *history) leaderWrites(tp model.TopicPartition) bool {
 		}
 	}
 	h.writeISR(tp, isr)
+	h.inSync(tp.String(), isr)
 	return true
 }
 
@@ -290,6 +323,9 @@ func (h *history) everybodyInSync(tp model.TopicPartition) error {
 	as, _, _ := h.store.Assignment(context.Background(), tp.Topic)
 	if st.Leader >= 0 {
 		h.writeISR(tp, slices.Clone(as[tp.Partition].Replicas))
+	}
+	if p := h.core.partition(tp); p == nil || !isReassigning(p.assignment) && h.r.IntN(10) > 0 {
+		return nil // it would do nothing
 	}
 	return h.do(ReassignmentProgress{tp})
 }
@@ -316,6 +352,7 @@ func (h *history) answer(fail bool) error {
 
 // check verifies what must hold after every event.
 func (h *history) check() (err error) {
+	stored := map[string]zk.Assignments{}
 	h.core.each(func(tt *topic, p *partition) {
 		if err != nil || p.leadership == nil {
 			return
@@ -327,6 +364,10 @@ func (h *history) check() (err error) {
 			err = fmt.Errorf("%s: leader %d is not in sync %v", key, l.Leader, l.ISR)
 		case len(l.ISR) == 0:
 			err = fmt.Errorf("%s: nobody is in sync", key)
+		case !tt.queuedForDeletion && lost(h.store, stored, p):
+			err = fmt.Errorf("%s: the controller has %+v, the topic's node something else", key, p.assignment)
+		case h.elected(key, *l) && !h.insync[key][l.Leader] && h.wishes == 0 && !h.mayBeUnclean(p.Topic):
+			err = fmt.Errorf("%s: leader %d was elected, in sync were %v", key, l.Leader, h.was[key].ISR)
 		case l.LeaderEpoch < h.epochs[key]:
 			err = fmt.Errorf("%s: leader epoch fell from %d to %d", key, h.epochs[key], l.LeaderEpoch)
 		case p.state == OnlinePartition && !tt.queuedForDeletion && !h.core.isOnline(l.Leader, p.TopicPartition) && !h.core.shuttingDown[l.Leader]:

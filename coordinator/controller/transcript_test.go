@@ -3,6 +3,9 @@ package controller
 import (
 	"context"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,21 +34,52 @@ import (
 //	elect-leaders preferred|unclean TP by request
 //	preferred-election TP ...          through the znode
 //	rebalance                          the timer
+//	reassign-znode TP=1/2 ...          through /admin/reassign_partitions
+//	list [TP ...]                      running reassignments, by request
 //	log-dir-failure ID                 the notification
+//	listener ID PORT                   a live broker changes its registration
+//	unclean-enabled                    the broker's own unclean.leader.election.enable becomes true
 //	config NAME key=value              a topic override, with its notification
 //	setting NAME=BOOL                  unclean, delete-topics
 //	show                               states of partitions and replicas
 func TestTranscripts(t *testing.T) {
+	driven := map[string]bool{}
 	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
 		store := newModelStore()
 		for _, p := range []string{zk.ControllerEpochPath} {
 			store.put(p, []byte("0"))
 		}
-		s := &script{bench: newBench(store), pending: map[int32]map[model.TopicPartition]bool{}}
+		s := &script{bench: newBench(store), pending: map[int32]map[model.TopicPartition]bool{}, driven: driven}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			return s.run(t, d)
 		})
 	})
+	for _, name := range eventTypes(t) {
+		if !driven[name] {
+			t.Errorf("no transcript drives the event %s", name)
+		}
+	}
+}
+
+// eventTypes are the names of all types that events.go makes events.
+func eventTypes(t *testing.T) (names []string) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), "events.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range f.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || fn.Name.Name != "event" || fn.Recv == nil {
+			continue
+		}
+		typ := fn.Recv.List[0].Type
+		if star, ok := typ.(*ast.StarExpr); ok {
+			typ = star.X
+		}
+		names = append(names, typ.(*ast.Ident).Name)
+	}
+	return names
 }
 
 type script struct {
@@ -53,6 +87,7 @@ type script struct {
 	notifications int
 	last          map[int32]*LeaderAndISR
 	pending       map[int32]map[model.TopicPartition]bool // deletions not answered yet
+	driven        map[string]bool                         // the types of the events so far
 }
 
 func (s *script) run(t *testing.T, d *datadriven.TestData) string {
@@ -60,6 +95,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	ctx := context.Background()
 	var out strings.Builder
 	step := func(ev Event) {
+		s.driven[strings.TrimPrefix(strings.TrimPrefix(fmt.Sprintf("%T", ev), "*"), "controller.")] = true
 		if err := s.core.Step(ctx, ev); err != nil {
 			fmt.Fprintf(&out, "error: %v\n", err)
 		}
@@ -153,6 +189,23 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		step(&AlterReassignments{Partitions: []zk.Reassignment{r}, Reply: func(results []ReassignmentResult, err error) {
 			fmt.Fprintf(&out, "answer %v, error %v\n", results[0].Err, err)
 		}})
+	case "reassign-znode":
+		var rs []zk.Reassignment
+		for _, a := range d.CmdArgs {
+			rs = append(rs, zk.Reassignment{TopicPartition: parseTP(t, a.Key), Replicas: parseIDs(t, a.Vals[0])})
+		}
+		s.store.put(zk.ReassignPartitionsPath, zk.EncodeReassignments(rs))
+		step(ReassignmentRequested{})
+	case "list":
+		ev := &ListReassignments{All: len(d.CmdArgs) == 0, Reply: func(running map[model.TopicPartition]model.Assignment, err error) {
+			for _, tp := range sortedTPs(running) {
+				fmt.Fprintf(&out, "%s %v adding %v removing %v\n", tp, running[tp].Replicas, running[tp].Adding, running[tp].Removing)
+			}
+		}}
+		for i := range d.CmdArgs {
+			ev.Partitions = append(ev.Partitions, parseTP(t, arg(i)))
+		}
+		step(ev)
 	case "elect-leaders":
 		kind := PreferredElection
 		if arg(0) == "unclean" {
@@ -175,6 +228,13 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	case "log-dir-failure":
 		s.store.put(zk.LogDirEventsPath+"/log_dir_event_0000000000", zk.EncodeLogDirEvent(id(arg(0))))
 		step(LogDirEvent{})
+	case "listener":
+		e := model.Endpoint{Listener: "PLAINTEXT", Host: "h" + arg(0), Port: id(arg(1))}
+		s.store.put(zk.BrokerPath(id(arg(0))), zk.EncodeBroker(&zk.Registration{Version: 4, JMXPort: -1, Endpoints: []model.Endpoint{e}}))
+		step(BrokerModification{id(arg(0))})
+	case "unclean-enabled":
+		s.settings.UncleanLeaderElection = true
+		step(UncleanElectionEnabled{})
 	case "config":
 		s.store.put(zk.ConfigPath(zk.EntityTopics, arg(0)), zk.EncodeConfig(map[string]string{d.CmdArgs[1].Key: d.CmdArgs[1].Vals[0]}))
 		if d.CmdArgs[1].Vals[0] == "true" {
@@ -189,16 +249,18 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 			s.settings.DeleteTopics = on
 		}
 	case "show":
-		s.core.each(func(tt *topic, p *partition) {
-			fmt.Fprintf(&out, "%s %s", p.TopicPartition, p.state)
-			for _, r := range p.replicas {
-				fmt.Fprintf(&out, " %d:%s", r.broker, r.state)
-			}
-			if tt.queuedForDeletion {
-				fmt.Fprintf(&out, " deleting ineligible=%v", tt.ineligibleForDeletion)
-			}
-			out.WriteByte('\n')
-		})
+		step(&Inspect{func(c *Context) {
+			c.each(func(tt *topic, p *partition) {
+				fmt.Fprintf(&out, "%s %s", p.TopicPartition, p.state)
+				for _, r := range p.replicas {
+					fmt.Fprintf(&out, " %d:%s", r.broker, r.state)
+				}
+				if tt.queuedForDeletion {
+					fmt.Fprintf(&out, " deleting ineligible=%v", tt.ineligibleForDeletion)
+				}
+				out.WriteByte('\n')
+			})
+		}})
 	default:
 		t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
 	}

@@ -89,7 +89,7 @@ func TestMalformedOffsets(t *testing.T) {
 func TestEpochsAreReadBack(t *testing.T) {
 	f := vfs.NewMem()
 	want := []Epoch{{0, 0}, {3, 17}}
-	if err := WriteEpochs(f, "/e", want); err != nil {
+	if err := WriteEpochs(f, "/e", want, true); err != nil {
 		t.Fatal(err)
 	}
 	if content, _ := vfs.ReadFile(f, "/e"); string(content) != "0\n2\n0 0\n3 17\n" {

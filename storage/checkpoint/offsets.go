@@ -137,8 +137,8 @@ func parseEpochs(path string, content []byte) ([]Epoch, error) {
 	return epochs, err
 }
 
-// WriteEpochs replaces a leader-epoch checkpoint.
-func WriteEpochs(f vfs.FS, path string, epochs []Epoch) error {
+// WriteEpochs replaces a leader-epoch checkpoint, durably if sync is set.
+func WriteEpochs(f vfs.FS, path string, epochs []Epoch, sync bool) error {
 	b := appendHeader(make([]byte, 0, 32+16*len(epochs)), len(epochs))
 	for _, e := range epochs {
 		b = strconv.AppendInt(b, int64(e.Epoch), 10)
@@ -146,7 +146,7 @@ func WriteEpochs(f vfs.FS, path string, epochs []Epoch) error {
 		b = strconv.AppendInt(b, e.StartOffset, 10)
 		b = append(b, '\n')
 	}
-	if err := vfs.WriteFileAtomic(f, path, b, true); err != nil {
+	if err := vfs.WriteFileAtomic(f, path, b, sync); err != nil {
 		return fmt.Errorf("write leader epoch checkpoint: %w", err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"sync"
 
@@ -16,17 +17,27 @@ import (
 // Undefined is the answer "not known" for epochs and offsets.
 const Undefined = -1
 
-// Cache is the list of leader epochs, ascending in epoch and start offset. Each change rewrites the file before it counts. It is
-// safe for concurrent use.
+// Cache is the list of leader epochs, ascending in epoch and start offset. It is safe for concurrent use.
+//
+// Kafka writes and syncs the file at every change. Here an epoch that begins counts at once, and Save, which the log calls before it raises its
+// recovery point, writes it: a recovery scans the batches from the recovery point on and finds it there. Until then the file is the
+// list without its end, or has later epochs than that which the next batches overrule. Two changes are written at once: the first epoch in an
+// empty file, unsynced (Kafka does not look for epoch 0 in the batches; after a power failure we do), and what takes away epochs that the file
+// has and no batch would overrule.
 type Cache struct {
 	fs vfs.FS
 
-	mu      sync.RWMutex
-	path    string             // guarded by mu
-	entries []checkpoint.Epoch // guarded by mu; replaced, never changed in place
+	fileMu sync.Mutex // held while the file is written, taken before mu
+	path   string     // guarded by fileMu
+
+	mu       sync.RWMutex
+	entries  []checkpoint.Epoch // guarded by mu, as is all that follows; replaced, never changed in place
+	saved    []checkpoint.Epoch // what the file has
+	synced   bool               // that is durable
+	leftover int32              // the latest epoch that the file had beyond the end of the log when it was opened, -1 none
 }
 
-// Open reads the file at path, creating it empty if it is missing, as Kafka does.
+// Open reads the file at path, creating it empty if it is missing, as Kafka does. A malformed file is a *checkpoint.FormatError.
 func Open(f vfs.FS, path string) (*Cache, error) {
 	entries, err := checkpoint.ReadEpochs(f, path)
 	if err != nil {
@@ -41,8 +52,11 @@ func Open(f vfs.FS, path string) (*Cache, error) {
 			return nil, err
 		}
 	}
-	return &Cache{fs: f, path: path, entries: entries}, nil
+	return &Cache{fs: f, path: path, entries: entries, saved: entries, synced: true, leftover: Undefined}, nil
 }
+
+// Anew is an empty list that will replace whatever is in the file at path.
+func Anew(f vfs.FS, path string) *Cache { return &Cache{fs: f, path: path, leftover: Undefined} }
 
 // Remove deletes the file at path if it is there: the partition uses a message format without leader epochs.
 func Remove(f vfs.FS, path string) error {
@@ -54,8 +68,8 @@ func Remove(f vfs.FS, path string) error {
 
 // SetPath says where the file is after its directory was renamed.
 func (c *Cache) SetPath(path string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.fileMu.Lock()
+	defer c.fileMu.Unlock()
 	c.path = path
 }
 
@@ -66,17 +80,77 @@ func (c *Cache) Entries() []checkpoint.Epoch {
 	return c.entries
 }
 
-// replaceLocked writes the list, then keeps it.
-func (c *Cache) replaceLocked(entries []checkpoint.Epoch) error {
-	if err := checkpoint.WriteEpochs(c.fs, c.path, entries); err != nil {
-		return err
+// Save makes the list durable in the file, but for the entry of the file in its directory, which the caller syncs if synced is set.
+func (c *Cache) Save() (synced bool, err error) {
+	if same, synced := c.state(); same && synced {
+		return false, nil
 	}
-	c.entries = entries
+	c.fileMu.Lock()
+	defer c.fileMu.Unlock()
+	same, synced := c.state()
+	switch {
+	case same && synced:
+		return false, nil
+	case same && len(c.Entries()) > 0:
+		return true, c.syncFileLocked()
+	}
+	return true, c.writeFileLocked(true)
+}
+
+// state tells whether the file has the list, and whether what it has is durable.
+func (c *Cache) state() (same, synced bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.Equal(c.entries, c.saved), c.synced
+}
+
+// syncFileLocked makes durable what the file has.
+func (c *Cache) syncFileLocked() error {
+	f, err := c.fs.OpenFile(c.path, os.O_RDWR)
+	if err != nil {
+		return fmt.Errorf("sync leader epoch checkpoint: %w", err)
+	}
+	err = f.Sync()
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("sync leader epoch checkpoint: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.synced = true
 	return nil
 }
 
-// Assign notes that epoch begins at start. Nothing happens if it is the latest one and began at or before start; otherwise
-// entries with an epoch or start that is not below the new ones are dropped.
+// writeFileLocked writes the list; fileMu is held, mu is not.
+func (c *Cache) writeFileLocked(sync bool) error {
+	entries := c.Entries()
+	if err := checkpoint.WriteEpochs(c.fs, c.path, entries, sync); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.saved, c.synced, c.leftover = entries, sync, Undefined
+	return nil
+}
+
+// rewriteLocked writes the list and makes that durable; the file must not come back as it was.
+func (c *Cache) rewriteLocked() error {
+	if err := c.writeFileLocked(true); err != nil {
+		return err
+	}
+	return vfs.SyncParent(c.fs, c.path)
+}
+
+func (c *Cache) replace(entries []checkpoint.Epoch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries = entries
+}
+
+// Assign notes that epoch begins at start, or that a batch of it does. Nothing happens if it is the latest one and began at or before start;
+// otherwise entries with an epoch or start that is not below the new ones are dropped.
 func (c *Cache) Assign(epoch int32, start int64) error {
 	if epoch < 0 {
 		return fmt.Errorf("leader epoch %d at offset %d is negative", epoch, start)
@@ -87,20 +161,52 @@ func (c *Cache) Assign(epoch int32, start int64) error {
 	if c.knows(epoch, start) {
 		return nil
 	}
+	c.fileMu.Lock()
+	defer c.fileMu.Unlock()
+	switch stale, same, empty := c.assign(epoch, start); {
+	case same || !stale && !empty:
+		return nil
+	case empty:
+		return c.writeFileLocked(false)
+	}
+	return c.rewriteLocked()
+}
+
+// assign changes the list. stale tells that the file has an epoch that is gone, and that a batch of the new one would not overrule in a
+// recovery; same that the file has just this list; empty that it has none.
+func (c *Cache) assign(epoch int32, start int64) (stale, same, empty bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	stale = c.leftover >= epoch
+	if n := len(c.entries); n == 0 || c.entries[n-1].Epoch != epoch || start < c.entries[n-1].StartOffset {
+		stale = c.appendLocked(epoch, start) || stale
+	}
+	same = slices.Equal(c.entries, c.saved)
+	if same {
+		c.leftover = Undefined
+	}
+	return stale, same, len(c.saved) == 0
+}
+
+// appendLocked adds an epoch, and tells whether one that the file has and that is not below it went for it.
+func (c *Cache) appendLocked(epoch int32, start int64) (stale bool) {
 	keep := 0
 	for keep < len(c.entries) && c.entries[keep].Epoch < epoch && c.entries[keep].StartOffset < start {
 		keep++
 	}
-	return c.replaceLocked(append(slices.Clone(c.entries[:keep]), checkpoint.Epoch{Epoch: epoch, StartOffset: start}))
+	for _, gone := range c.entries[keep:] {
+		stale = stale || gone.Epoch >= epoch && slices.Contains(c.saved, gone)
+	}
+	c.entries = append(slices.Clone(c.entries[:keep]), checkpoint.Epoch{Epoch: epoch, StartOffset: start})
+	return stale
 }
 
+// knows tells whether the epoch changes nothing, in the file neither.
 func (c *Cache) knows(epoch int32, start int64) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	n := len(c.entries)
-	return n > 0 && c.entries[n-1].Epoch == epoch && start >= c.entries[n-1].StartOffset
+	return n > 0 && c.entries[n-1].Epoch == epoch && start >= c.entries[n-1].StartOffset && c.leftover < epoch
 }
 
 // Latest is the latest epoch; false if there is none.
@@ -169,20 +275,45 @@ func (c *Cache) Earliest() (checkpoint.Epoch, bool) {
 	return c.entries[0], true
 }
 
-// TruncateFromEnd drops the epochs that start at logEnd or later.
-func (c *Cache) TruncateFromEnd(logEnd int64) error {
+// Loaded drops the epochs that start at logEnd, where the log ends, or later: they have no records. The file is left as it is until a batch
+// with one of their epochs comes.
+func (c *Cache) Loaded(logEnd int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := len(c.entries)
-	if logEnd < 0 || n == 0 || c.entries[n-1].StartOffset < logEnd {
-		return nil
+	for n := len(c.entries); n > 0 && c.entries[n-1].StartOffset >= logEnd; n-- {
+		c.leftover = max(c.leftover, c.entries[n-1].Epoch)
+		c.entries = c.entries[:n-1]
 	}
-	keep := slices.IndexFunc(c.entries, func(e checkpoint.Epoch) bool { return e.StartOffset >= logEnd })
-	return c.replaceLocked(slices.Clone(c.entries[:keep]))
 }
 
-// TruncateFromStart keeps, of the epochs that start at or before logStart, only the last, and lets it start there.
-func (c *Cache) TruncateFromStart(logStart int64) error {
+// TruncateFromEnd drops the epochs that start at logEnd or later.
+func (c *Cache) TruncateFromEnd(logEnd int64) error {
+	entries := c.Entries()
+	n := len(entries)
+	if logEnd < 0 || n == 0 || entries[n-1].StartOffset < logEnd {
+		return nil
+	}
+	keep := slices.IndexFunc(entries, func(e checkpoint.Epoch) bool { return e.StartOffset >= logEnd })
+	return c.takeAway(entries[:keep:keep])
+}
+
+// takeAway keeps only the given epochs, and rewrites the file if it has others.
+func (c *Cache) takeAway(entries []checkpoint.Epoch) error {
+	c.fileMu.Lock()
+	defer c.fileMu.Unlock()
+	c.replace(entries)
+	c.mu.RLock()
+	ahead := len(c.saved) > 0 && (len(entries) == 0 || c.saved[len(c.saved)-1].StartOffset > entries[len(entries)-1].StartOffset)
+	c.mu.RUnlock()
+	if !ahead {
+		return nil
+	}
+	return c.rewriteLocked()
+}
+
+// TruncateFromStart keeps, of the epochs that start at or before logStart, only the last, and lets it start there. The file follows with the
+// next Save: who loads it knows logStart.
+func (c *Cache) TruncateFromStart(logStart int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last := -1
@@ -190,26 +321,12 @@ func (c *Cache) TruncateFromStart(logStart int64) error {
 		last++
 	}
 	if last < 0 || last == 0 && c.entries[0].StartOffset == logStart {
-		return nil
+		return
 	}
 	entries := slices.Clone(c.entries[last:])
 	entries[0].StartOffset = logStart
-	return c.replaceLocked(entries)
+	c.entries = entries
 }
 
-// Clear drops all epochs, in the file too; nothing is written if there are none.
-func (c *Cache) Clear() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.entries) == 0 {
-		return nil
-	}
-	return c.replaceLocked(nil)
-}
-
-// ClearAndFlush drops all epochs and writes the file even if there were none.
-func (c *Cache) ClearAndFlush() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.replaceLocked(nil)
-}
+// Clear drops all epochs, in the file too.
+func (c *Cache) Clear() error { return c.takeAway(nil) }

@@ -43,6 +43,9 @@ func TestAssign(t *testing.T) {
 		if !slices.Equal(c.Entries(), test.want) {
 			t.Errorf("%s: %v, want %v", name, c.Entries(), test.want)
 		}
+		if _, err := c.Save(); err != nil {
+			t.Fatal(err)
+		}
 		if reopened := open(t, f); !slices.Equal(reopened.Entries(), test.want) {
 			t.Errorf("%s: read back %v, want %v", name, reopened.Entries(), test.want)
 		}
@@ -76,8 +79,8 @@ func TestTruncate(t *testing.T) {
 	c.mustAssign(t, checkpoint.Epoch{Epoch: 2, StartOffset: 10}, checkpoint.Epoch{Epoch: 4, StartOffset: 20}, checkpoint.Epoch{Epoch: 7, StartOffset: 30})
 	step := func(err error, want ...checkpoint.Epoch) {
 		t.Helper()
-		if err != nil {
-			t.Fatal(err)
+		if _, saveErr := c.Save(); err != nil || saveErr != nil {
+			t.Fatal(err, saveErr)
 		}
 		if !slices.Equal(c.Entries(), want) || !slices.Equal(open(t, f).Entries(), want) {
 			t.Fatalf("%v, in the file %v, want %v", c.Entries(), open(t, f).Entries(), want)
@@ -85,9 +88,10 @@ func TestTruncate(t *testing.T) {
 	}
 	step(c.TruncateFromEnd(31), checkpoint.Epoch{Epoch: 2, StartOffset: 10}, checkpoint.Epoch{Epoch: 4, StartOffset: 20}, checkpoint.Epoch{Epoch: 7, StartOffset: 30})
 	step(c.TruncateFromEnd(30), checkpoint.Epoch{Epoch: 2, StartOffset: 10}, checkpoint.Epoch{Epoch: 4, StartOffset: 20})
-	step(c.TruncateFromStart(5), checkpoint.Epoch{Epoch: 2, StartOffset: 10}, checkpoint.Epoch{Epoch: 4, StartOffset: 20})
-	step(c.TruncateFromStart(15), checkpoint.Epoch{Epoch: 2, StartOffset: 15}, checkpoint.Epoch{Epoch: 4, StartOffset: 20})
-	step(c.TruncateFromStart(25), checkpoint.Epoch{Epoch: 4, StartOffset: 25})
+	start := func(o int64) error { c.TruncateFromStart(o); return nil }
+	step(start(5), checkpoint.Epoch{Epoch: 2, StartOffset: 10}, checkpoint.Epoch{Epoch: 4, StartOffset: 20})
+	step(start(15), checkpoint.Epoch{Epoch: 2, StartOffset: 15}, checkpoint.Epoch{Epoch: 4, StartOffset: 20})
+	step(start(25), checkpoint.Epoch{Epoch: 4, StartOffset: 25})
 	step(c.TruncateFromEnd(0))
 	c.mustAssign(t, checkpoint.Epoch{Epoch: 9, StartOffset: 1})
 	step(c.Clear())

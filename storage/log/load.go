@@ -14,6 +14,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/storage/checkpoint"
+	"momus/storage/epoch"
 	"momus/storage/index"
 	"momus/storage/producer"
 	"momus/storage/record"
@@ -97,7 +99,7 @@ func (l *Log) load() error {
 		return err
 	}
 	ld := &loader{Log: l}
-	if err := l.openEpochs(l.opts.Config); err != nil {
+	if err := ld.openEpochs(); err != nil {
 		return err
 	}
 	if err := ld.cleanTemporaryFiles(); err != nil {
@@ -126,6 +128,20 @@ func (l *Log) load() error {
 		}
 	}
 	return ld.finish(end)
+}
+
+// openEpochs opens the list of leader epochs. Until its first sync the file may be torn by a power failure; the epochs are then looked for in all
+// batches. After a clean stop a malformed file is an error, as it always is in Kafka.
+func (ld *loader) openEpochs() error {
+	err := ld.Log.openEpochs(ld.opts.Config)
+	var format *checkpoint.FormatError
+	if ld.opts.Clean || !errors.As(err, &format) {
+		return err
+	}
+	ld.logger.WithError(err).Warn("leader epochs cannot be read; recovering the whole log to find them")
+	ld.epochs.Store(epoch.Anew(ld.fs, format.Path))
+	ld.recoveryPoint.Store(0)
+	return nil
 }
 
 // splitting runs a step, splitting segments whose offsets overflow and starting again with loading them.
@@ -486,11 +502,17 @@ func (ld *loader) scanSegment(s *Segment, d *dataFile, size int64, state *produc
 		}
 		valid = pos + int64(n)
 		if b.Magic() < record.Magic2 {
+			if withEpochs && epochs != nil { // as when it was appended
+				if err := epochs.Clear(); err != nil {
+					return 0, err
+				}
+			}
 			continue
 		}
 		if withEpochs && epochs != nil {
 			latest, known := epochs.Latest()
-			if e := b.LeaderEpoch(); e > 0 && (!known || e > latest) {
+			// Kafka never looks for epoch 0: its file has it before the first batch.
+			if e := b.LeaderEpoch(); e >= 0 && (!known || e > latest) {
 				if err := epochs.Assign(e, b.BaseOffset()); err != nil {
 					return 0, err
 				}
@@ -573,11 +595,14 @@ func (ld *loader) finish(end int64) error {
 	ld.highWatermark.Store(start)
 	ld.recoveryPoint.Store(max(ld.recoveryPoint.Load(), start))
 	if epochs := ld.epochs.Load(); epochs != nil {
-		if err := epochs.TruncateFromEnd(end); err != nil {
-			return err
-		}
-		if err := epochs.TruncateFromStart(start); err != nil {
-			return err
+		epochs.Loaded(end)
+		epochs.TruncateFromStart(start)
+		if !ld.opts.Clean { // the recovery point is the log end now
+			written, err := epochs.Save()
+			if err != nil {
+				return err
+			}
+			ld.dirUnsynced = ld.dirUnsynced || written
 		}
 	}
 	ld.producers = producer.NewManager(ld.fs, ld.Dir(), ld.opts.ProducerExpirationMs, ld.snapshots)

@@ -189,7 +189,7 @@ func (l *Log) startAtLocked(o int64) error {
 		return fmt.Errorf("sync log directory: %w", err)
 	}
 	if epochs := l.epochs.Load(); epochs != nil {
-		if err := epochs.ClearAndFlush(); err != nil {
+		if err := epochs.Clear(); err != nil {
 			return err
 		}
 	}

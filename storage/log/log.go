@@ -196,9 +196,7 @@ func (l *Log) raiseLogStartLocked(o int64) error {
 		l.recoveryPoint.Store(o)
 	}
 	if c := l.epochs.Load(); c != nil {
-		if err := c.TruncateFromStart(o); err != nil {
-			return err
-		}
+		c.TruncateFromStart(o)
 	}
 	err := l.producers.TruncateHead(o)
 	l.updateFirstUnstableLocked()
@@ -378,6 +376,14 @@ func (l *Log) flush(upTo int64) error {
 			return err
 		}
 	}
+	// A recovery looks for epochs only from the recovery point on.
+	if c := l.epochs.Load(); c != nil {
+		written, err := c.Save()
+		if err != nil {
+			return err
+		}
+		syncDir = syncDir || written
+	}
 	if syncDir {
 		if err := l.fs.SyncDir(l.Dir()); err != nil {
 			l.mu.Lock()
@@ -399,13 +405,11 @@ func (l *Log) flush(upTo int64) error {
 // Close flushes, writes the producer snapshot at the log end, completes, syncs and closes all files. After an error the log
 // directory must not get its marker of a clean stop.
 func (l *Log) Close() error {
-	if err := l.Flush(l.LogEndOffset()); err != nil {
-		l.CloseHandlers()
-		return err
-	}
+	l.flushMu.Lock()
 	l.mu.Lock()
 	err := l.closeLocked()
 	l.mu.Unlock()
+	l.flushMu.Unlock()
 	return l.report("close", err)
 }
 
@@ -424,31 +428,44 @@ func (l *Log) closeLocked() error {
 	return err
 }
 
-// finishLocked brings the files into the state of a clean stop.
+// finishLocked brings the files into the state of a clean stop: what is missing is written, then all that is not durable is synced.
 func (l *Log) finishLocked() error {
+	list, end := l.list(), l.logEndOffset.Load()
 	before, _ := l.producers.LatestSnapshot()
 	if err := l.producers.TakeSnapshot(); err != nil {
 		return err
 	}
-	if after, _ := l.producers.LatestSnapshot(); after != before {
+	// An empty state is what is assumed after a clean stop when the snapshot is missing or torn.
+	if after, _ := l.producers.LatestSnapshot(); after != before && !l.producers.Empty() {
 		if err := l.producers.SyncSnapshot(); err != nil {
 			return err
 		}
 		l.dirUnsynced = true
 	}
-	for _, s := range l.list() {
-		if err := s.becomeInactive(); err != nil {
-			return err
-		}
+	if err := list.active().becomeInactive(); err != nil {
+		return err
+	}
+	for _, s := range list.from(l.synced, end+1) { // those before were completed and synced when the next began
 		if err := s.flush(false); err != nil {
 			return err
 		}
 	}
-	if !l.dirUnsynced {
-		return nil
+	if c := l.epochs.Load(); c != nil {
+		written, err := c.Save()
+		if err != nil {
+			return err
+		}
+		l.dirUnsynced = l.dirUnsynced || written
 	}
-	l.dirUnsynced = false
-	return l.fs.SyncDir(l.Dir())
+	if l.dirUnsynced {
+		if err := l.fs.SyncDir(l.Dir()); err != nil {
+			return fmt.Errorf("sync log directory: %w", err)
+		}
+		l.dirUnsynced = false
+	}
+	l.synced = end
+	l.recoveryPoint.Store(end)
+	return nil
 }
 
 // Untouched tells that nothing was appended or taken away at the end since the log was opened.

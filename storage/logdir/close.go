@@ -63,15 +63,13 @@ func (m *Manager) closeDir(d *dir) error {
 	return nil
 }
 
-// closeLog flushes and closes a log. One that is being copied to another directory, and that nobody has written to, keeps its files as
-// they are: Kafka does not close those.
+// closeLog makes a log durable and closes it. One that is being copied to another directory, and that nobody has written to, keeps its files
+// as they are: Kafka does not close those.
 func (m *Manager) closeLog(l *log.Log) error {
-	if err := l.Flush(l.LogEndOffset()); err != nil {
-		return err
+	if future := m.Future(l.TopicPartition()); future == nil || future == l || !l.Untouched() {
+		return l.Close()
 	}
-	if future := m.Future(l.TopicPartition()); future != nil && future != l && l.Untouched() {
-		l.CloseHandlers()
-		return nil
-	}
-	return l.Close()
+	err := l.Flush(l.LogEndOffset())
+	l.CloseHandlers()
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	gozk "github.com/go-zookeeper/zk"
@@ -122,16 +123,46 @@ func (c *Client) checkedDelete(ctx context.Context, epoch ControllerEpoch, path 
 
 // checkedDeleteAll deletes the nodes; those that are gone already do not count.
 func (c *Client) checkedDeleteAll(ctx context.Context, epoch ControllerEpoch, paths []string) error {
-	return c.each(ctx, len(paths), func(ctx context.Context, i int) error {
-		if err := c.checkedDelete(ctx, epoch, paths[i]); !errors.Is(err, ErrNoNode) {
-			return err
-		}
-		return nil
+	return c.checkedBatch(ctx, epoch, &batch{
+		what: "delete", n: len(paths),
+		ops:     func(i int) []any { return []any{&gozk.DeleteRequest{Path: c.abs(paths[i]), Version: -1}} },
+		written: func(int, gozk.MultiResponse) {},
+		single: func(ctx context.Context, i int, _ bool) error {
+			if err := c.checkedDelete(ctx, epoch, paths[i]); !errors.Is(err, ErrNoNode) {
+				return err
+			}
+			return nil
+		},
 	})
 }
 
-// checkedDeleteTree deletes a node with everything below, children first.
+// checkedDeleteTree deletes a node with everything below, children first, many nodes to a transaction.
 func (c *Client) checkedDeleteTree(ctx context.Context, epoch ControllerEpoch, path string) error {
+	nodes, err := c.descendants(ctx, path)
+	if err != nil {
+		return err
+	}
+	for end := len(nodes); end > 0; end -= min(end, maxBatchItems) {
+		part := nodes[max(0, end-maxBatchItems):end]
+		ops := []any{&gozk.CheckVersionRequest{Path: c.abs(ControllerEpochPath), Version: epoch.ZKVersion}}
+		for _, p := range slices.Backward(part) {
+			ops = append(ops, &gozk.DeleteRequest{Path: c.abs(p), Version: -1})
+		}
+		_, failed, _, err := c.multi(ctx, "delete", path, ops...)
+		switch {
+		case failed > 0: // somebody adds or removes nodes meanwhile
+			return c.checkedDeleteOneByOne(ctx, epoch, path)
+		case failed == 0 && (errors.Is(err, ErrBadVersion) || errors.Is(err, ErrNoNode)):
+			return fmt.Errorf("delete %s with controller epoch %d: %w", path, epoch.Epoch, ErrControllerMoved)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// checkedDeleteOneByOne is checkedDeleteTree for a tree that others change at the same time.
+func (c *Client) checkedDeleteOneByOne(ctx context.Context, epoch ControllerEpoch, path string) error {
 	names, err := c.children(ctx, path)
 	if errors.Is(err, ErrNoNode) {
 		return nil
@@ -142,7 +173,7 @@ func (c *Client) checkedDeleteTree(ctx context.Context, epoch ControllerEpoch, p
 	for { // somebody may add children meanwhile
 		// Sequential over one level's children: each takes a place among the requests in flight itself.
 		for _, name := range names {
-			if err := c.checkedDeleteTree(ctx, epoch, path+"/"+name); err != nil {
+			if err := c.checkedDeleteOneByOne(ctx, epoch, path+"/"+name); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package zk
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,10 @@ func (h *hostList) Connected() {
 type cappedConn struct {
 	net.Conn
 	limit time.Duration
+	in    *bufio.Reader // the library reads each answer in two pieces
 }
+
+func (c cappedConn) Read(p []byte) (int, error) { return c.in.Read(p) }
 
 func (c cappedConn) SetReadDeadline(t time.Time) error {
 	if !t.IsZero() {
@@ -115,7 +119,7 @@ func (c *Client) openSession() (*session, error) {
 		if err != nil {
 			return nil, err
 		}
-		return cappedConn{conn, c.opts.SessionTimeout * 2 / 3}, nil
+		return cappedConn{conn, c.opts.SessionTimeout * 2 / 3, bufio.NewReaderSize(conn, 16<<10)}, nil
 	}
 	onEvent := func(ev gozk.Event) {
 		if ev.Type == gozk.EventSession {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sort"
 
+	gozk "github.com/go-zookeeper/zk"
+
 	"momus/storage/model"
 )
 
@@ -137,49 +139,67 @@ type PartitionState struct {
 	State model.LeaderAndISR
 }
 
-// CreateStates makes the nodes partitions, partitions/<p> and partitions/<p>/state, each kind for all partitions before the next,
-// with the check of the controller epoch. The result has one error per partition; the error is that of the session or
-// ErrControllerMoved, after which the rest was not tried.
+// CreateStates makes the nodes partitions, partitions/<p> and partitions/<p>/state, many partitions to a transaction, with the check of
+// the controller epoch. The result has one error per partition; the error is that of the session or ErrControllerMoved, after
+// which the rest was not tried.
 func (c *Client) CreateStates(ctx context.Context, epoch ControllerEpoch, states []PartitionState) ([]error, error) {
-	var topics []string
+	var containers []string
 	seen := map[string]bool{}
 	for _, s := range states {
 		if !seen[s.Topic] {
 			seen[s.Topic] = true
-			topics = append(topics, s.Topic)
+			containers = append(containers, PartitionsPath(s.Topic))
 		}
 	}
-	ignoreExists := func(ctx context.Context, path string) error {
-		_, err := c.checkedCreate(ctx, epoch, path, nil)
-		if errors.Is(err, ErrNodeExists) || errors.Is(err, ErrNoNode) { // no topic node any more: the state below reports it
-			return nil
-		}
-		return err
-	}
-	if err := c.each(ctx, len(topics), func(ctx context.Context, i int) error {
-		return ignoreExists(ctx, PartitionsPath(topics[i]))
-	}); err != nil {
+	if err := c.checkedCreateAll(ctx, epoch, containers); err != nil {
 		return nil, err
 	}
-	if err := c.each(ctx, len(states), func(ctx context.Context, i int) error {
-		return ignoreExists(ctx, PartitionPath(states[i].TopicPartition))
-	}); err != nil {
-		return nil, err
+	create := func(path string, data []byte) any {
+		return &gozk.CreateRequest{Path: c.abs(path), Data: data, Acl: c.acl(path), Flags: gozk.FlagPersistent}
 	}
 	results := make([]error, len(states))
-	err := c.each(ctx, len(states), func(ctx context.Context, i int) error {
-		path, data := StatePath(states[i].TopicPartition), EncodeState(states[i].State)
-		repeated, err := c.checkedCreate(ctx, epoch, path, data)
-		if repeated && errors.Is(err, ErrNodeExists) {
-			// Our own earlier attempt may have arrived.
-			if now, stat, err2 := c.get(ctx, path); err2 == nil && stat.Version == 0 && string(now) == string(data) {
-				err = nil
-			}
-		}
-		results[i] = err
-		return fatal(err)
+	err := c.checkedBatch(ctx, epoch, &batch{
+		what: "create states", n: len(states),
+		ops: func(i int) []any {
+			return []any{create(PartitionPath(states[i].TopicPartition), nil), create(StatePath(states[i].TopicPartition), EncodeState(states[i].State))}
+		},
+		written: func(int, gozk.MultiResponse) {},
+		single: func(ctx context.Context, i int, before bool) error {
+			results[i] = c.createState(ctx, epoch, &states[i], before)
+			return fatal(results[i])
+		},
 	})
 	return results, err
+}
+
+// checkedCreateAll makes nodes without data, those of them that are not there yet and whose parent is.
+func (c *Client) checkedCreateAll(ctx context.Context, epoch ControllerEpoch, paths []string) error {
+	return c.checkedBatch(ctx, epoch, &batch{
+		what: "create", n: len(paths),
+		ops: func(i int) []any {
+			return []any{&gozk.CreateRequest{Path: c.abs(paths[i]), Acl: c.acl(paths[i]), Flags: gozk.FlagPersistent}}
+		},
+		written: func(int, gozk.MultiResponse) {},
+		single: func(ctx context.Context, i int, _ bool) error {
+			_, err := c.checkedCreate(ctx, epoch, paths[i], nil)
+			return fatal(err)
+		},
+	})
+}
+
+// createState makes the nodes of one partition, of which partitions/<p> may exist. before tells that an earlier attempt may have arrived.
+func (c *Client) createState(ctx context.Context, epoch ControllerEpoch, s *PartitionState, before bool) error {
+	if _, err := c.checkedCreate(ctx, epoch, PartitionPath(s.TopicPartition), nil); fatal(err) != nil {
+		return err
+	}
+	path, data := StatePath(s.TopicPartition), EncodeState(s.State)
+	repeated, err := c.checkedCreate(ctx, epoch, path, data)
+	if (before || repeated) && errors.Is(err, ErrNodeExists) {
+		if now, stat, err2 := c.get(ctx, path); err2 == nil && stat.Version == 0 && string(now) == string(data) {
+			return nil
+		}
+	}
+	return err
 }
 
 // fatal is err if it ends a whole batch, nil if it concerns one partition only.
@@ -196,18 +216,26 @@ type StateResult struct {
 	Err     error // ErrBadVersion: somebody else wrote; ErrNoNode
 }
 
-// SetStates writes leadership records, each on condition that its data version is State.ZKVersion and with the check of the
-// controller epoch. The error is as in CreateStates.
+// SetStates writes leadership records, many to a transaction, each on condition that its data version is State.ZKVersion and with the
+// check of the controller epoch. The error is as in CreateStates.
 func (c *Client) SetStates(ctx context.Context, epoch ControllerEpoch, states []PartitionState) ([]StateResult, error) {
 	results := make([]StateResult, len(states))
-	err := c.each(ctx, len(states), func(ctx context.Context, i int) error {
-		s := &states[i]
-		stat, err := c.checkedSet(ctx, epoch, StatePath(s.TopicPartition), EncodeState(s.State), s.State.ZKVersion)
-		results[i].Err = err
-		if err == nil {
-			results[i].Version = stat.Version
-		}
-		return fatal(err)
+	err := c.checkedBatch(ctx, epoch, &batch{
+		what: "write states", n: len(states),
+		ops: func(i int) []any {
+			s := &states[i]
+			return []any{&gozk.SetDataRequest{Path: c.abs(StatePath(s.TopicPartition)), Data: EncodeState(s.State), Version: s.State.ZKVersion}}
+		},
+		written: func(i int, r gozk.MultiResponse) { results[i].Version = r.Stat.Version },
+		single: func(ctx context.Context, i int, _ bool) error {
+			s := &states[i]
+			stat, err := c.checkedSet(ctx, epoch, StatePath(s.TopicPartition), EncodeState(s.State), s.State.ZKVersion)
+			results[i].Err = err
+			if err == nil {
+				results[i].Version = stat.Version
+			}
+			return fatal(err)
+		},
 	})
 	return results, err
 }

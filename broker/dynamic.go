@@ -43,10 +43,37 @@ func newDynamic(ctx context.Context, c *configs.Config, client *zk.Client, id in
 
 // loadBroker reads the dynamic configs of brokers, before anything is built from the configuration.
 func (d *dynamic) loadBroker(ctx context.Context) error {
+	if err := d.reencodePasswords(ctx); err != nil {
+		return err
+	}
 	for _, entity := range []string{defaultEntity, strconv.Itoa(int(d.id))} {
 		if err := d.applyBroker(ctx, entity); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// reencodePasswords rewrites this broker's passwords that are encrypted with password.encoder.old.secret.
+func (d *dynamic) reencodePasswords(ctx context.Context) error {
+	entity := strconv.Itoa(int(d.id))
+	settings, err := d.zk.Config(ctx, zk.EntityBrokers, entity)
+	if err != nil {
+		return fmt.Errorf("read the dynamic configs of broker %s: %w", entity, err)
+	}
+	settings, changed, err := d.config.ReencodePasswords(settings)
+	if err != nil {
+		return fmt.Errorf("encrypt passwords with the new secret: %w", err)
+	}
+	if !changed {
+		return nil
+	}
+	d.logger.WithField("broker", entity).Info("encrypted the dynamic passwords with the new secret")
+	if err := d.zk.SetConfig(ctx, zk.EntityBrokers, entity, settings); err != nil {
+		return fmt.Errorf("write the dynamic configs of broker %s: %w", entity, err)
+	}
+	if err := d.zk.NotifyConfigChange(ctx, zk.ConfigChange{Type: zk.EntityBrokers, Entity: entity}); err != nil {
+		return fmt.Errorf("notify of the dynamic configs of broker %s: %w", entity, err)
 	}
 	return nil
 }

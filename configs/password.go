@@ -84,6 +84,33 @@ func (c *Config) decodePasswords(settings map[string]string) (map[string]string,
 	return out, errors.Join(errs...)
 }
 
+// ReencodePasswords encrypts with password.encoder.secret what only password.encoder.old.secret can read, in a copy; it tells whether there
+// was any. What neither reads stays as it is.
+func (c *Config) ReencodePasswords(settings map[string]string) (out map[string]string, changed bool, err error) {
+	b := c.Broker()
+	if b.PasswordEncoderOldSecret == "" || b.PasswordEncoderSecret == "" {
+		return settings, false, nil
+	}
+	out = maps.Clone(settings)
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if !isDynamicPassword(name) || !strings.HasPrefix(settings[name], encryptedPrefix) {
+			continue
+		}
+		if _, err := decodePassword(b.PasswordEncoderSecret, settings[name]); err == nil {
+			continue
+		}
+		clear, err := decodePassword(b.PasswordEncoderOldSecret, settings[name])
+		if err != nil {
+			continue
+		}
+		if out[name], err = encodePassword(b, clear); err != nil {
+			return settings, false, fmt.Errorf("%s: %w", name, err)
+		}
+		changed = true
+	}
+	return out, changed, nil
+}
+
 // passwordKey derives the key of the cipher.
 func passwordKey(factory, secret string, salt []byte, iterations, bits int) ([]byte, error) {
 	algorithms := map[string]func() hash.Hash{"PBKDF2WithHmacSHA512": sha512.New, "PBKDF2WithHmacSHA256": sha256.New, "PBKDF2WithHmacSHA1": sha1.New}

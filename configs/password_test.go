@@ -82,6 +82,29 @@ func TestPasswordsNeedASecret(t *testing.T) {
 	}
 }
 
+func TestPasswordsMoveToTheNewSecret(t *testing.T) {
+	c := mustNew(t, map[string]string{"password.encoder.secret": "new", "password.encoder.old.secret": byKafkaSecret, "password.encoder.iterations": "1024"})
+	damaged := strings.Replace(byKafka, "passwordLength:13", "passwordLength:12", 1)
+	settings := map[string]string{passwordName: byKafka, "listener.name.outside.ssl.key.password": damaged, "log.retention.ms": "5"}
+	out, changed, err := c.ReencodePasswords(settings)
+	if err != nil || !changed || settings[passwordName] != byKafka {
+		t.Fatalf("changed %v, %v; the argument has %s", changed, err, settings[passwordName])
+	}
+	if clear, err := decodePassword("new", out[passwordName]); err != nil || clear != byKafkaClear {
+		t.Errorf("the new secret reads %q, %v", clear, err)
+	}
+	if out["listener.name.outside.ssl.key.password"] != damaged || out["log.retention.ms"] != "5" || len(out) != 3 {
+		t.Errorf("the others became %v", out)
+	}
+	if again, changed, err := c.ReencodePasswords(out); err != nil || changed || again[passwordName] != out[passwordName] {
+		t.Errorf("the second time: changed %v, %v", changed, err)
+	}
+	without := mustNew(t, map[string]string{"password.encoder.secret": byKafkaSecret})
+	if _, changed, err := without.ReencodePasswords(settings); err != nil || changed {
+		t.Errorf("without an old secret: changed %v, %v", changed, err)
+	}
+}
+
 func FuzzDecodePassword(f *testing.F) {
 	f.Add(strings.Replace(byKafka, "iterations:1024", "iterations:1", 1))
 	f.Add("encryptedPassword:,x")

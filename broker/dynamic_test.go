@@ -1,0 +1,124 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	gozk "github.com/go-zookeeper/zk"
+	"github.com/sirupsen/logrus"
+
+	"momus/configs"
+	"momus/coordinator/zk"
+	"momus/coordinator/zkserver"
+)
+
+// A broker that starts with password.encoder.old.secret rewrites its own passwords, once, and tells the others.
+func TestPasswordsAreEncryptedWithTheNewSecretAtStart(t *testing.T) {
+	server, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}()
+	client, err := zk.Dial(ctx, zk.Options{Connect: server.Addr().String(), SessionTimeout: 10 * time.Second, ConnectTimeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.CreateTopLevelPaths(ctx); err != nil {
+		t.Fatal(err)
+	}
+	config := func(settings map[string]string) *configs.Config {
+		t.Helper()
+		settings["zookeeper.connect"], settings["password.encoder.iterations"] = "x", "1024"
+		c, err := configs.New(settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	const name = "listener.name.inside.ssl.key.password"
+	stored, err := config(map[string]string{"password.encoder.secret": "old"}).EncodePasswords(map[string]string{name: "secret words", "log.retention.ms": "5"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, broker := range []string{"1", "2"} {
+		if err := client.SetConfig(ctx, zk.EntityBrokers, broker, stored); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	start := func(settings map[string]string) *configs.Config {
+		t.Helper()
+		c := config(settings)
+		if err := newDynamic(ctx, c, client, 1, logrus.NewEntry(log)).loadBroker(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	read := func(broker string) map[string]string {
+		t.Helper()
+		now, err := client.Config(ctx, zk.EntityBrokers, broker)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return now
+	}
+	changes := func() []string {
+		t.Helper()
+		conn, events, err := gozk.Connect([]string{server.Addr().String()}, 10*time.Second, gozk.WithLogger(log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		go func() {
+			for range events {
+			}
+		}()
+		names, _, err := conn.Children("/config/changes")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+
+	c := start(map[string]string{"password.encoder.secret": "new", "password.encoder.old.secret": "old"})
+	if got := c.ListenerValue("INSIDE", "ssl.key.password"); got != "secret words" {
+		t.Errorf("the broker has the password %q", got)
+	}
+	moved := read("1")
+	if moved[name] == stored[name] || !strings.HasPrefix(moved[name], "encryptedPassword:") || moved["log.retention.ms"] != "5" || len(moved) != 2 {
+		t.Errorf("stored is %v", moved)
+	}
+	if other := read("2"); !maps.Equal(other, stored) {
+		t.Errorf("another broker's node became %v", other)
+	}
+	if n := changes(); len(n) != 1 {
+		t.Errorf("notifications: %v", n)
+	}
+
+	// The new secret alone is enough now; a second start with both changes nothing.
+	if got := start(map[string]string{"password.encoder.secret": "new"}).ListenerValue("INSIDE", "ssl.key.password"); got != "secret words" {
+		t.Errorf("with the new secret alone the broker has the password %q", got)
+	}
+	start(map[string]string{"password.encoder.secret": "new", "password.encoder.old.secret": "old"})
+	if again := read("1"); again[name] != moved[name] {
+		t.Error("the password was written again")
+	}
+	if n := changes(); len(n) != 1 {
+		t.Errorf("notifications: %v", n)
+	}
+}

@@ -14,6 +14,7 @@ func apiVersionsOptions() *options {
 	o := newOptions("This tool helps to retrieve broker version information.")
 	o.value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
 	o.value("command-config", "FILE", "properties of the client")
+	o.json()
 	return o.standard()
 }
 
@@ -84,22 +85,63 @@ func apiVersions(ctx context.Context, c *call) error {
 		}
 		return &javaError{class: "java.lang.RuntimeException", text: "Request METADATA failed on brokers List(" + strings.Join(seeds, ", ") + ")"}
 	}
+	form, v := c.form(o), &apiView{Brokers: []apiBroker{}}
 	slices.SortFunc(brokers, func(a, b kmsg.MetadataResponseBroker) int { return int(a.NodeID - b.NodeID) })
 	for _, b := range brokers {
 		head := fmt.Sprintf("%s:%d (id: %d rack: %s) -> ", b.Host, b.Port, b.NodeID, stringOf(b.Rack))
 		req := kmsg.NewPtrApiVersionsRequest()
 		req.ClientSoftwareName, req.ClientSoftwareVersion = "momus-tools", "2.5.0"
 		resp, err := cl.Broker(int(b.NodeID)).Request(ctx, req)
+		if form != formExact {
+			v.add(b, resp, err)
+			continue
+		}
 		if err != nil {
 			c.printf("%sERROR: %s\n", head, javaText(clientError(err)))
 			continue
 		}
 		c.printf("%s(\n%s)\n", head, apiLines(resp.(*kmsg.ApiVersionsResponse)))
 	}
+	if form != formExact {
+		return c.show(form, v)
+	}
 	return nil
 }
 
 func apiLines(resp *kmsg.ApiVersionsResponse) string {
+	var lines []string
+	for _, a := range apiEntries(resp) {
+		span := ""
+		if a.Min != nil {
+			if span = fmt.Sprint(*a.Min); *a.Max != *a.Min {
+				span = fmt.Sprintf("%d to %d", *a.Min, *a.Max)
+			}
+		}
+		switch {
+		case a.Name == "":
+			lines = append(lines, fmt.Sprintf("\tUNKNOWN(%d): %s", a.Key, span))
+		case a.Min == nil:
+			lines = append(lines, fmt.Sprintf("\t%s(%d): UNSUPPORTED", a.Name, a.Key))
+		case a.Usable == nil:
+			lines = append(lines, fmt.Sprintf("\t%s(%d): %s [unusable: node too new]", a.Name, a.Key, span))
+		default:
+			lines = append(lines, fmt.Sprintf("\t%s(%d): %s [usable: %d]", a.Name, a.Key, span, *a.Usable))
+		}
+	}
+	return strings.Join(lines, ",\n") + "\n"
+}
+
+// apiEntry is an API with what a broker has of it.
+type apiEntry struct {
+	Key    int16  `json:"key"`
+	Name   string `json:"name,omitempty"` // "" when Kafka 2.5 does not know it
+	Min    *int16 `json:"min,omitempty"`  // absent when the broker does not have it
+	Max    *int16 `json:"max,omitempty"`
+	Usable *int16 `json:"usable,omitempty"` // the version that Kafka 2.5's clients would use; absent when there is none
+}
+
+// apiEntries lists what either side knows, by key.
+func apiEntries(resp *kmsg.ApiVersionsResponse) []apiEntry {
 	known := knownAPIs()
 	given := map[int16]kmsg.ApiVersionsResponseApiKey{}
 	var keys []int16
@@ -113,23 +155,72 @@ func apiLines(resp *kmsg.ApiVersionsResponse) string {
 		}
 	}
 	slices.Sort(keys)
-	var lines []string
+	out := []apiEntry{}
 	for _, k := range keys {
+		e := apiEntry{Key: k}
 		v, ok := given[k]
-		span := fmt.Sprint(v.MinVersion)
-		if v.MaxVersion != v.MinVersion {
-			span = fmt.Sprintf("%d to %d", v.MinVersion, v.MaxVersion)
+		if ok {
+			e.Min, e.Max = &v.MinVersion, &v.MaxVersion
 		}
-		switch {
-		case int(k) >= len(known):
-			lines = append(lines, fmt.Sprintf("\tUNKNOWN(%d): %s", k, span))
-		case !ok:
-			lines = append(lines, fmt.Sprintf("\t%s(%d): UNSUPPORTED", known[k].name, k))
-		case v.MinVersion > known[k].max:
-			lines = append(lines, fmt.Sprintf("\t%s(%d): %s [unusable: node too new]", known[k].name, k, span))
-		default:
-			lines = append(lines, fmt.Sprintf("\t%s(%d): %s [usable: %d]", known[k].name, k, span, min(v.MaxVersion, known[k].max)))
+		if int(k) < len(known) {
+			e.Name = known[k].name
+			if ok && v.MinVersion <= known[k].max {
+				usable := min(v.MaxVersion, known[k].max)
+				e.Usable = &usable
+			}
 		}
+		out = append(out, e)
 	}
-	return strings.Join(lines, ",\n") + "\n"
+	return out
+}
+
+// apiView is what kafka-broker-api-versions shows.
+type apiView struct {
+	Brokers []apiBroker `json:"brokers"`
+}
+
+type apiBroker struct {
+	ID    int32      `json:"id"`
+	Host  string     `json:"host"`
+	Port  int32      `json:"port"`
+	Rack  *string    `json:"rack"`
+	APIs  []apiEntry `json:"apis"`
+	Error string     `json:"error,omitempty"`
+}
+
+func (v *apiView) add(b kmsg.MetadataResponseBroker, resp kmsg.Response, err error) {
+	x := apiBroker{ID: b.NodeID, Host: b.Host, Port: b.Port, Rack: b.Rack, APIs: []apiEntry{}}
+	if err != nil {
+		x.Error = javaText(clientError(err))
+	} else {
+		x.APIs = apiEntries(resp.(*kmsg.ApiVersionsResponse))
+	}
+	v.Brokers = append(v.Brokers, x)
+}
+
+func (v *apiView) tables() []viewTable {
+	var out []viewTable
+	number := func(n *int16) string {
+		if n == nil {
+			return "-"
+		}
+		return itoa(int64(*n))
+	}
+	for _, b := range v.Brokers {
+		t := viewTable{title: fmt.Sprintf("Broker %d, %s:%d", b.ID, b.Host, b.Port), header: []string{"KEY", "API", "MIN", "MAX", "USABLE"}, right: []string{"KEY", "MIN", "MAX", "USABLE"}}
+		if b.Error != "" {
+			t.title, t.header = t.title+": "+b.Error, nil
+		}
+		for _, a := range b.APIs {
+			row := cells(itoa(int64(a.Key)), a.Name, number(a.Min), number(a.Max), number(a.Usable))
+			if a.Name == "" {
+				row[1].text = "(newer than 2.5)"
+			} else if a.Usable == nil {
+				row[4].mood = warning
+			}
+			t.rows = append(t.rows, row)
+		}
+		out = append(out, t)
+	}
+	return out
 }

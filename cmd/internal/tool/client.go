@@ -2,22 +2,15 @@ package tool
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
 // clientConfig are the settings of a Java client: its properties and how its log lines begin.
@@ -136,99 +129,6 @@ func javaAddress(host string, port int) string {
 		}
 	}
 	return fmt.Sprintf("%s/%s", host, net.JoinHostPort(ip.String(), strconv.Itoa(port)))
-}
-
-// security turns security.protocol, sasl.* and ssl.* into options.
-func (cc *clientConfig) security() ([]kgo.Opt, error) {
-	protocol := strings.ToUpper(cc.props["security.protocol"])
-	var opts []kgo.Opt
-	switch protocol {
-	case "", "PLAINTEXT":
-		return nil, nil
-	case "SSL", "SASL_SSL":
-		config, err := cc.tls()
-		if err != nil {
-			return nil, err
-		}
-		opts = append(opts, kgo.DialTLSConfig(config))
-	case "SASL_PLAINTEXT":
-	default:
-		return nil, &javaError{class: "org.apache.kafka.common.config.ConfigException", text: "Invalid value " + protocol + " for configuration security.protocol: valid are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL"}
-	}
-	if !strings.HasPrefix(protocol, "SASL_") {
-		return opts, nil
-	}
-	mechanism, err := saslMechanism(cc.props)
-	if err != nil {
-		return nil, err
-	}
-	return append(opts, kgo.SASL(mechanism)), nil
-}
-
-// saslMechanism reads sasl.mechanism and the user in sasl.jaas.config.
-func saslMechanism(props map[string]string) (sasl.Mechanism, error) {
-	jaas := map[string]string{}
-	for _, m := range regexp.MustCompile(`([\w.]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))`).FindAllStringSubmatch(props["sasl.jaas.config"], -1) {
-		jaas[m[1]] = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(m[2]) + m[3]
-	}
-	user, password := jaas["username"], jaas["password"]
-	if user == "" {
-		return nil, errors.New("sasl.jaas.config names no user: set it to org.apache.kafka.common.security.plain.PlainLoginModule required username=\"…\" password=\"…\";")
-	}
-	switch mechanism := props["sasl.mechanism"]; mechanism {
-	case "PLAIN":
-		return plain.Auth{User: user, Pass: password}.AsMechanism(), nil
-	case "SCRAM-SHA-256":
-		return scram.Auth{User: user, Pass: password, IsToken: jaas["tokenauth"] == "true"}.AsSha256Mechanism(), nil
-	case "SCRAM-SHA-512":
-		return scram.Auth{User: user, Pass: password, IsToken: jaas["tokenauth"] == "true"}.AsSha512Mechanism(), nil
-	default:
-		return nil, fmt.Errorf("sasl.mechanism: %q is not supported; valid are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512", mechanism)
-	}
-}
-
-// tls reads ssl.*; stores must be in PEM form.
-func (cc *clientConfig) tls() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if v, ok := cc.props["ssl.endpoint.identification.algorithm"]; ok && v == "" {
-		config.InsecureSkipVerify = true // the name only, in Java; the chain is checked below
-	}
-	if path := cc.props["ssl.truststore.location"]; path != "" {
-		if kind := cc.props["ssl.truststore.type"]; !strings.EqualFold(kind, "PEM") {
-			return nil, fmt.Errorf("ssl.truststore.type: these tools read PEM stores only; set it to PEM and %s to a file of certificates", "ssl.truststore.location")
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("ssl.truststore.location: %w", err)
-		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(data) {
-			return nil, fmt.Errorf("ssl.truststore.location: %s holds no PEM certificate", path)
-		}
-		config.RootCAs = roots
-	}
-	if config.InsecureSkipVerify {
-		roots := config.RootCAs
-		config.VerifyConnection = func(s tls.ConnectionState) error {
-			intermediates := x509.NewCertPool()
-			for _, cert := range s.PeerCertificates[1:] {
-				intermediates.AddCert(cert)
-			}
-			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates})
-			return err
-		}
-	}
-	if path := cc.props["ssl.keystore.location"]; path != "" {
-		if kind := cc.props["ssl.keystore.type"]; !strings.EqualFold(kind, "PEM") {
-			return nil, fmt.Errorf("ssl.keystore.type: these tools read PEM stores only; set it to PEM and ssl.keystore.location to a file with key and certificates")
-		}
-		pair, err := tls.LoadX509KeyPair(path, path)
-		if err != nil {
-			return nil, fmt.Errorf("ssl.keystore.location: %w", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config, nil
 }
 
 // adminClient is Kafka's admin client: each call has a name, which is in the text of its time-out, and a time limit.

@@ -34,6 +34,7 @@ func configsOptions() *options {
 	o.flag("broker-defaults", "short for --entity-type brokers --entity-default")
 	o.value("broker-logger", "ID", "short for --entity-type broker-loggers --entity-name ID")
 	o.value("zk-tls-config-file", "FILE", "TLS settings of the connection to ZooKeeper")
+	o.json()
 	return o.standard()
 }
 
@@ -85,6 +86,10 @@ func (c *call) configs(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
+	if err := o.jsonOnlyWith("describe"); err != nil {
+		return err
+	}
+	form := c.form(o)
 	if o.has("zookeeper") {
 		c.println("Warning: --zookeeper is deprecated and will be removed in a future version of Kafka.")
 		c.println("Use --bootstrap-server instead to specify a broker to connect to.")
@@ -97,7 +102,7 @@ func (c *call) configs(ctx context.Context, o *options) error {
 			return err
 		}
 		defer client.Close()
-		s := &zkConfigs{c: c, client: client, change: change}
+		s := &zkConfigs{c: c, client: client, change: change, form: form}
 		if o.has("alter") {
 			if err := c.readChange(o, change); err != nil {
 				return err
@@ -120,7 +125,7 @@ func (c *call) configs(ctx context.Context, o *options) error {
 		return err
 	}
 	defer a.Close()
-	s := &brokerConfigs{c: c, admin: a, change: change, all: o.has("all")}
+	s := &brokerConfigs{c: c, admin: a, change: change, all: o.has("all"), form: form}
 	if o.has("alter") {
 		if err := c.readChange(o, change); err != nil {
 			return err

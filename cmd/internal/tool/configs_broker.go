@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/coordinator/zk"
 )
 
 // brokerConfigs works on configs over the admin API.
@@ -16,6 +18,7 @@ type brokerConfigs struct {
 	admin  *adminClient
 	change *configChange
 	all    bool
+	form   form
 }
 
 type configEntry = kmsg.DescribeConfigsResponseResourceConfig
@@ -28,6 +31,9 @@ func (s *brokerConfigs) describe(ctx context.Context) error {
 		if names, err = s.entities(ctx, kind); err != nil {
 			return err
 		}
+	}
+	if s.form != formExact {
+		return s.show(ctx, kind, names)
 	}
 	for _, name := range names {
 		word := "Dynamic"
@@ -57,6 +63,25 @@ func (s *brokerConfigs) describe(ctx context.Context) error {
 	return nil
 }
 
+// show describes entities in a form of our own; the name that is no broker's is left out.
+func (s *brokerConfigs) show(ctx context.Context, kind string, names []string) error {
+	v := &configsView{Entities: []entityView{}}
+	for _, name := range names {
+		if name == zk.DefaultEntity {
+			continue
+		}
+		entries, err := s.entries(ctx, kind, name)
+		if err != nil {
+			return err
+		}
+		if !s.all {
+			entries = slices.DeleteFunc(entries, func(e configEntry) bool { return !isDynamic(kind, name, e) })
+		}
+		v.addBroker(kind, name, entries)
+	}
+	return s.c.show(s.form, v)
+}
+
 // entities lists all topics, or all brokers and then, as Kafka 2.5.0 does, a name that is no broker's.
 func (s *brokerConfigs) entities(ctx context.Context, kind string) ([]string, error) {
 	if kind == "topics" {
@@ -84,7 +109,7 @@ func (s *brokerConfigs) entities(ctx context.Context, kind string) ([]string, er
 	for _, id := range ids {
 		names = append(names, strconv.Itoa(id))
 	}
-	return append(names, "<default>"), nil
+	return append(names, zk.DefaultEntity), nil
 }
 
 // isDynamic tells whether an entry was set for just this entity.

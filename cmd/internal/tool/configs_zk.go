@@ -25,6 +25,7 @@ type zkConfigs struct {
 	c      *call
 	client *zk.Client
 	change *configChange
+	form   form
 }
 
 // configEntity is a type with a name (encoded; nil: all of them), and for a user's client a second one.
@@ -155,14 +156,23 @@ func (s *zkConfigs) describe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	v := &configsView{Entities: []entityView{}}
 	for _, x := range list {
 		configs, err := s.client.Config(ctx, zk.EntityType(x.kind), x.path())
 		if err != nil {
 			return err
 		}
-		if len(configs) > 0 || !everyUser {
-			s.c.printf("Configs for %s are %s\n", x, joinConfigs(configs))
+		if len(configs) == 0 && everyUser {
+			continue
 		}
+		if s.form != formExact {
+			v.addZooKeeper(x, configs)
+			continue
+		}
+		s.c.printf("Configs for %s are %s\n", x, joinConfigs(configs))
+	}
+	if s.form != formExact {
+		return s.c.show(s.form, v)
 	}
 	return nil
 }

@@ -47,6 +47,7 @@ func consumerGroupsOptions() *options {
 	o.flag("offsets", "describe the offsets; the default")
 	o.flag("state", "describe the state")
 	o.flag("verbose", "with --members: show which partitions they own")
+	o.json()
 	return o.standard()
 }
 
@@ -79,6 +80,9 @@ func (c *call) checkConsumerGroupsOptions(o *options) error {
 	}
 	if n != 1 {
 		return misuse("Command must include exactly one action: --list, --describe, --delete, --reset-offsets, --delete-offsets")
+	}
+	if err := o.jsonOnlyWith("list", "describe"); err != nil {
+		return err
 	}
 	if err := o.require("bootstrap-server"); err != nil {
 		return err
@@ -147,7 +151,7 @@ func consumerGroups(ctx context.Context, c *call) error {
 		return err
 	}
 	defer a.Close()
-	s := &groupService{c: c, o: o, admin: a}
+	s := &groupService{c: c, o: o, admin: a, form: c.form(o)}
 	err = s.run(ctx)
 	var misuse *usageError
 	if err != nil && ctx.Err() == nil && !errors.As(err, &misuse) {
@@ -162,6 +166,7 @@ type groupService struct {
 	c     *call
 	o     *options
 	admin *adminClient
+	form  form // of lists and descriptions
 }
 
 func (s *groupService) printError(text string) { s.c.printf("\nError: %s\n", text) }
@@ -170,6 +175,13 @@ func (s *groupService) run(ctx context.Context) error {
 	o := s.o
 	if o.has("list") {
 		groups, err := s.admin.listGroups(ctx)
+		if s.form != formExact && err == nil {
+			v := &groupsView{Groups: []*groupView{}, list: true}
+			for _, g := range groups {
+				v.Groups = append(v.Groups, &groupView{Group: g})
+			}
+			return s.c.show(s.form, v)
+		}
 		for _, g := range groups {
 			s.c.println(g)
 		}
@@ -204,6 +216,9 @@ func (s *groupService) describe(ctx context.Context, groups []string) error {
 	if err != nil {
 		return execution(err)
 	}
+	if s.form != formExact {
+		return s.showGroups(ctx, groups, described)
+	}
 	switch {
 	case s.o.has("members"):
 		return s.printMembers(groups, described)
@@ -226,6 +241,34 @@ func (s *groupService) describe(ctx context.Context, groups []string) error {
 		}
 	}
 	return nil
+}
+
+// showGroups describes groups in a form of our own.
+func (s *groupService) showGroups(ctx context.Context, groups []string, described map[string]*describedGroup) error {
+	v := &groupsView{Groups: []*groupView{}}
+	for _, name := range groups {
+		g := described[name]
+		if _, err := s.announce(g, 1); err != nil {
+			return err
+		}
+		if g.state == "Dead" { // it does not exist
+			continue
+		}
+		x := v.describe(g)
+		switch {
+		case s.o.has("members"):
+			x.members(g, s.o.has("verbose"))
+		case s.o.has("state"):
+			x.state(g)
+		default:
+			rows, err := s.offsetRows(ctx, g)
+			if err != nil {
+				return execution(err)
+			}
+			x.offsets(rows)
+		}
+	}
+	return s.c.show(s.form, v)
 }
 
 // announce says what is special about a group; it tells whether there is a table to print.

@@ -2,6 +2,7 @@ package tool
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,7 @@ func logDirsOptions() *options {
 	o.flag("describe", "show the log directories")
 	o.value("topic-list", "TOPIC,…", "only these topics")
 	o.value("broker-list", "ID,…", "only these brokers")
+	o.json()
 	return o.standard()
 }
 
@@ -67,23 +69,29 @@ func logDirsTool(ctx context.Context, c *call) error {
 		return err
 	}
 	defer a.Close()
+	form := c.form(o)
 	ids, err := a.brokerList(ctx, texts["broker-list"])
 	if err != nil {
 		return err
 	}
-	c.println("Querying brokers for log directories information")
+	if form == formExact {
+		c.println("Querying brokers for log directories information")
+	}
 	wanted := func(string) bool { return true }
 	if texts["topic-list"] != "" {
 		list := strings.Split(texts["topic-list"], ",")
 		wanted = func(t string) bool { return slices.Contains(list, t) }
 	}
-	doc := logDirsDocument{Version: 1}
+	doc := logDirsDocument{Version: 1, Brokers: []logDirsBroker{}}
 	for _, id := range ids {
 		resp, err := brokerRequest[*kmsg.DescribeLogDirsResponse](ctx, a, "describeLogDirs", id, kmsg.NewPtrDescribeLogDirsRequest())
 		if err != nil {
 			return execution(err)
 		}
 		doc.Brokers = append(doc.Brokers, logDirsBroker{Broker: id, Dirs: readLogDirs(resp, wanted)})
+	}
+	if form != formExact {
+		return c.show(form, &doc)
 	}
 	c.printf("Received log directory information from brokers %s\n", joinIDs(ids))
 	var b bytes.Buffer
@@ -139,4 +147,41 @@ func readLogDirs(resp *kmsg.DescribeLogDirsResponse, wanted func(topic string) b
 	}
 	slices.SortFunc(out, func(a, b logDirs) int { return strings.Compare(a.Dir, b.Dir) })
 	return out
+}
+
+func (d *logDirsDocument) tables() []viewTable {
+	var out []viewTable
+	for _, b := range d.Brokers {
+		for _, dir := range b.Dirs {
+			t := viewTable{title: fmt.Sprintf("Broker %d, %s, %s", b.Broker, dir.Dir, plural(len(dir.Partitions), "replica")), header: []string{"PARTITION", "SIZE", "LAG", ""}, right: []string{"SIZE", "LAG"}}
+			if dir.Error != nil {
+				t.title += ", " + *dir.Error
+			}
+			slices.SortFunc(dir.Partitions, func(a, b logDirsPartition) int { return cmp.Compare(b.Size, a.Size) })
+			for _, p := range dir.Partitions {
+				row := cells(p.Partition, sizeText(p.Size), itoa(p.Lag), "")
+				if p.Lag > 0 {
+					row[2].mood = warning
+				}
+				if p.Future {
+					row[3] = cell{"moving here", warning}
+				}
+				t.rows = append(t.rows, row)
+			}
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// sizeText is a number of bytes for people.
+func sizeText(n int64) string {
+	if n < 1<<10 {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, units := float64(n)/(1<<10), "KMGT"
+	for v >= 1<<10 && len(units) > 1 {
+		v, units = v/(1<<10), units[1:]
+	}
+	return fmt.Sprintf("%.1f %ciB", v, units[0])
 }

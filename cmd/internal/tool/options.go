@@ -49,6 +49,17 @@ func (o *options) standard() *options {
 	return o
 }
 
+// json adds --json, which Kafka's tools do not have.
+func (o *options) json() { o.flag("json", "print a JSON document; with actions that only look") }
+
+// jsonOnlyWith refuses --json with actions other than these.
+func (o *options) jsonOnlyWith(actions ...string) error {
+	if o.has("json") && !o.any(actions...) {
+		return misuse("Option [json] takes one of these options: [%s]", strings.Join(actions, "], ["))
+	}
+	return nil
+}
+
 func (o *options) add(p *option) *option {
 	o.list = append(o.list, p)
 	o.byName[p.name] = p

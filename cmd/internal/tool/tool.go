@@ -54,12 +54,13 @@ func Tools() []Tool {
 // Run runs the tool until it is done or ctx ends and returns its exit code.
 func (t Tool) Run(ctx context.Context, e *Env) int {
 	out := bufio.NewWriterSize(e.Stdout, 1<<16)
-	c := &call{Env: e, out: out}
+	c := &call{Env: e, out: out, terminal: newTerminal(e)}
 	err := t.run(ctx, c)
 	code := 130 // a signal ended it: whoever knows which one corrects the code
 	if err == nil || ctx.Err() == nil {
 		code = c.report(err)
 	}
+	c.out.Flush()
 	if ferr := out.Flush(); ferr != nil && code == 0 {
 		code = 1
 	}
@@ -70,8 +71,11 @@ func (t Tool) Run(ctx context.Context, e *Env) int {
 // two are in order on a terminal.
 type call struct {
 	*Env
-	out     *bufio.Writer
-	options *options // those in use, for the usage text; nil before they are known
+	out      *bufio.Writer
+	document *bufio.Writer // standard output itself, while --json sends the rest elsewhere
+	terminal terminal
+	options  *options    // those in use, for the usage text; nil before they are known
+	topics   *topicsView // collects what kafka-topics lists or describes; nil to print Kafka's lines
 }
 
 func (c *call) println(a ...any)               { fmt.Fprintln(c.out, a...) }

@@ -49,6 +49,7 @@ func topicsOptions() *options {
 	o.flag("disable-rack-aware", "ignore racks when choosing replicas")
 	o.flag("force", "ask nothing")
 	o.flag("exclude-internal", "leave internal topics out")
+	o.json()
 	return o.standard()
 }
 
@@ -83,6 +84,9 @@ func checkTopicsOptions(o *options) error {
 		if err := o.require("partitions"); err != nil {
 			return err
 		}
+	}
+	if err := o.jsonOnlyWith("list", "describe"); err != nil {
+		return err
 	}
 	reports := []string{"under-replicated-partitions", "under-min-isr-partitions", "at-min-isr-partitions", "unavailable-partitions", "topics-with-overrides"}
 	rules := []rule{
@@ -145,7 +149,14 @@ func topics(ctx context.Context, c *call) error {
 		return err
 	}
 	defer service.close()
+	form := c.form(o)
+	if form != formExact && o.any("list", "describe") {
+		c.topics = &topicsView{Topics: []*topicView{}, list: o.has("list"), reports: !describesTopics(o)}
+	}
 	err = javaOf(c.topicAction(ctx, o, service))
+	if err == nil && c.topics != nil {
+		return c.show(form, c.topics)
+	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -210,12 +221,20 @@ func (c *call) topicAction(ctx context.Context, o *options, s topicService) erro
 		return s.describe(ctx, names)
 	}
 	if o.has("bootstrap-server") {
+		if c.topics != nil {
+			c.topics.names(names, nil)
+			return nil
+		}
 		c.println(strings.Join(names, "\n"))
 		return nil
 	}
 	deleted, err := s.(*zkTopics).client.TopicDeletions(ctx)
 	if err != nil && !errors.Is(err, zk.ErrNoNode) {
 		return err
+	}
+	if c.topics != nil {
+		c.topics.names(names, deleted)
+		return nil
 	}
 	for _, n := range names {
 		if slices.Contains(deleted, n) {
@@ -323,8 +342,12 @@ type partitionLine struct {
 	replication   int        // what under-replicated compares with; 0: the number of replicas
 }
 
-func (c *call) describeTopicLine(topic string, partitions, replication int, configs string, deleted bool) {
-	c.printf("Topic: %s\tPartitionCount: %d\tReplicationFactor: %d\tConfigs: %s", topic, partitions, replication, configs)
+func (c *call) describeTopicLine(topic string, partitions, replication int, configs []string, deleted bool) {
+	if c.topics != nil {
+		c.topics.topic(topic, partitions, replication, configs, deleted)
+		return
+	}
+	c.printf("Topic: %s\tPartitionCount: %d\tReplicationFactor: %d\tConfigs: %s", topic, partitions, replication, strings.Join(configs, ","))
 	if deleted {
 		c.printf("\tMarkedForDeletion: true")
 	}
@@ -354,6 +377,10 @@ func (c *call) describePartition(o *options, alive map[int32]bool, p *partitionL
 		if len(p.isr) != p.minISR() {
 			return
 		}
+	}
+	if c.topics != nil {
+		c.topics.partition(p)
+		return
 	}
 	leader := "none"
 	if p.leader >= 0 {
@@ -385,10 +412,13 @@ func joinIDs(ids []int32) string {
 }
 
 // joinConfigs lists configs as a java.util.Properties of them does.
-func joinConfigs(configs map[string]string) string {
+func joinConfigs(configs map[string]string) string { return strings.Join(configWords(configs), ",") }
+
+// configWords are key=value for each config, in the order of a java.util.Properties.
+func configWords(configs map[string]string) []string {
 	keys := hashOrder(slices.Sorted(maps.Keys(configs)), 0, hashCode)
 	for i, k := range keys {
 		keys[i] = k + "=" + configs[k]
 	}
-	return strings.Join(keys, ",")
+	return keys
 }

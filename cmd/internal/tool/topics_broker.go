@@ -199,7 +199,7 @@ func (s *brokerTopics) describe(ctx context.Context, names []string) error {
 				if len(d.Partitions) > 0 {
 					replication = len(d.Partitions[0].Replicas) - len(adding[model.TopicPartition{Topic: name, Partition: d.Partitions[0].Partition}])
 				}
-				s.c.describeTopicLine(name, len(d.Partitions), replication, strings.Join(own, ","), false)
+				s.c.describeTopicLine(name, len(d.Partitions), replication, own, false)
 			}
 		}
 		if !describesPartitions(s.o) {

@@ -187,7 +187,7 @@ func (s *zkTopics) describeTopic(ctx context.Context, name string, as zk.Assignm
 		}
 		if !s.o.has("topics-with-overrides") || len(overrides) > 0 {
 			first := as[as.Partitions()[0]]
-			s.c.describeTopicLine(name, len(as), len(first.Replicas), joinConfigs(overrides), deleted)
+			s.c.describeTopicLine(name, len(as), len(first.Replicas), configWords(overrides), deleted)
 		}
 	}
 	if !describesPartitions(s.o) {

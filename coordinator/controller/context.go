@@ -48,8 +48,9 @@ type partition struct {
 	model.TopicPartition
 	assignment model.Assignment
 	state      PartitionState
-	// leadership is the record last read from or written to ZooKeeper; nil when the partition has none.
+	// leadership is the record last read from or written to ZooKeeper; nil when the partition has none. asOf is the event in which that was.
 	leadership *model.LeaderAndISR
+	asOf       int64
 	// replicas has the states of all replicas whose state is not NonExistentReplica.
 	replicas []replica
 }

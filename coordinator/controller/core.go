@@ -21,6 +21,7 @@ type core struct {
 
 	active bool
 	epoch  zk.ControllerEpoch
+	event  int64 // counts events, failovers included
 	*Context
 	batch batch
 }
@@ -43,6 +44,7 @@ func (c *core) Step(ctx context.Context, ev Event) error {
 		return nil
 	}
 	c.batch.reset() // an event that failed may have left something behind
+	c.event++
 	switch ev := ev.(type) {
 	case BrokerChange:
 		return c.brokerChange(ctx)
@@ -103,6 +105,7 @@ func isAnswer(err error) bool {
 func (c *core) failover(ctx context.Context, epoch zk.ControllerEpoch) error {
 	c.resign()
 	c.active, c.epoch = true, epoch
+	c.event++
 	c.store.WatchAll()
 
 	if err := c.dropNotifications(ctx); err != nil {
@@ -204,7 +207,7 @@ func (c *core) readStates(ctx context.Context, tps []model.TopicPartition) error
 	states, err := c.store.States(ctx, tps)
 	for tp, s := range states {
 		if p := c.partition(tp); p != nil {
-			p.leadership = &s
+			p.leadership, p.asOf = &s, c.event
 		}
 	}
 	return err

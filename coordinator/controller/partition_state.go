@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"momus/coordinator/zk"
 	"momus/storage/kerr"
@@ -96,7 +97,7 @@ func (c *core) initialize(ctx context.Context, ps []*partition) error {
 		case results[i] != nil:
 			c.failed(p.TopicPartition, "could not create the state of a new partition", results[i])
 		case err == nil:
-			p.leadership = &states[i].State
+			p.leadership, p.asOf = &states[i].State, c.event
 			p.state = OnlinePartition
 			c.batch.leaderAndISRTo(c, p.leadership.ISR, p, true)
 		}
@@ -104,11 +105,13 @@ func (c *core) initialize(ctx context.Context, ps []*partition) error {
 	return err
 }
 
-// elect elects leaders until every partition has one or has failed. Only the records are written and the requests collected.
+// elect elects leaders until every partition has one or has failed. Only the records are written and the requests collected. The first
+// try takes the records that the context has: writes are conditional, so an old one is noticed, and only then, or if it allows no leader,
+// the record is read.
 func (c *core) elect(ctx context.Context, ps []*partition, s strategy) (map[model.TopicPartition]error, error) {
 	results := make(map[model.TopicPartition]error, len(ps))
-	for len(ps) > 0 {
-		again, err := c.electOnce(ctx, ps, s, results)
+	for read := false; len(ps) > 0; read = true {
+		again, err := c.electOnce(ctx, ps, s, read, results)
 		if err != nil {
 			return results, err
 		}
@@ -117,12 +120,30 @@ func (c *core) elect(ctx context.Context, ps []*partition, s strategy) (map[mode
 	return results, nil
 }
 
-func (c *core) electOnce(ctx context.Context, ps []*partition, s strategy, results map[model.TopicPartition]error) (again []*partition, err error) {
-	tps := make([]model.TopicPartition, len(ps))
-	for i, p := range ps {
-		tps[i] = p.TopicPartition
+// records are the leadership records of partitions: those that the context has, unless there is none or it will not do.
+func (c *core) records(ctx context.Context, ps []*partition, willDo func(p *partition) bool) (map[model.TopicPartition]model.LeaderAndISR, error) {
+	var missing []model.TopicPartition
+	known := make(map[model.TopicPartition]model.LeaderAndISR, len(ps))
+	for _, p := range ps {
+		if p.leadership == nil || !willDo(p) {
+			missing = append(missing, p.TopicPartition)
+		} else {
+			known[p.TopicPartition] = *p.leadership
+		}
 	}
-	states, err := c.store.States(ctx, tps)
+	if len(missing) == 0 {
+		return known, nil
+	}
+	states, err := c.store.States(ctx, missing)
+	if err != nil || len(known) == 0 {
+		return states, err
+	}
+	maps.Copy(known, states)
+	return known, nil
+}
+
+func (c *core) electOnce(ctx context.Context, ps []*partition, s strategy, read bool, results map[model.TopicPartition]error) (again []*partition, err error) {
+	states, err := c.records(ctx, ps, func(*partition) bool { return !read })
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +176,10 @@ func (c *core) electOnce(ctx context.Context, ps []*partition, s strategy, resul
 			uncleanAllowed: unclean[p.Topic],
 		}
 		next, recipients, wasUnclean, ok := cand.elect(s)
+		if !ok && !read && p.asOf < c.event {
+			again = append(again, p)
+			continue
+		}
 		if !ok {
 			results[p.TopicPartition] = fmt.Errorf("%s, replicas %v, in sync %v: %w", p.TopicPartition, p.assignment.Replicas, cand.state.ISR, errNoCandidate)
 			c.failed(p.TopicPartition, "partition was not elected", results[p.TopicPartition])
@@ -204,7 +229,7 @@ func (c *core) writeStates(ctx context.Context, ps []*partition, writes []zk.Par
 		if done[i] = results[i].Err; done[i] == nil {
 			state := writes[i].State
 			state.ZKVersion = results[i].Version
-			p.leadership = &state
+			p.leadership, p.asOf = &state, c.event
 		}
 	}
 	return done, err

@@ -241,16 +241,14 @@ func (c *core) reassignmentComplete(ctx context.Context, p *partition, a model.A
 	if !isReassigning(a) {
 		return true, nil
 	}
-	states, err := c.store.States(ctx, []model.TopicPartition{p.TopicPartition})
-	if err != nil {
+	if err := c.readStates(ctx, []model.TopicPartition{p.TopicPartition}); err != nil {
 		return false, err
 	}
-	state, ok := states[p.TopicPartition]
-	if !ok {
-		return false, nil
+	if p.asOf < c.event {
+		return false, nil // it has no state in ZooKeeper
 	}
 	for _, b := range target(a) {
-		if !slices.Contains(state.ISR, b) {
+		if !slices.Contains(p.leadership.ISR, b) {
 			return false, nil
 		}
 	}

@@ -108,17 +108,21 @@ func (c *core) moveReplicasOf(ctx context.Context, broker int32, ps []*partition
 // takeOffline stops the replicas and takes them out of the in-sync replicas.
 func (c *core) takeOffline(ctx context.Context, broker int32, ps []*partition) error {
 	var led []*partition
+	var unled []model.TopicPartition
 	for _, p := range ps {
 		c.batch.stopReplica(broker, p.TopicPartition, false)
 		if p.leadership != nil {
 			led = append(led, p)
 		} else {
 			p.setReplicaState(broker, OfflineReplica)
-			c.batch.updateMetadata(c, c.liveOrShuttingDown(), []model.TopicPartition{p.TopicPartition})
+			unled = append(unled, p.TopicPartition)
 		}
 	}
-	for len(led) > 0 {
-		again, err := c.removeFromISR(ctx, broker, led)
+	if len(unled) > 0 {
+		c.batch.updateMetadata(c, c.liveOrShuttingDown(), unled)
+	}
+	for read := false; len(led) > 0; read = true {
+		again, err := c.removeFromISR(ctx, broker, led, read)
 		if err != nil {
 			return err
 		}
@@ -127,13 +131,13 @@ func (c *core) takeOffline(ctx context.Context, broker int32, ps []*partition) e
 	return nil
 }
 
-// removeFromISR does one round of reading and conditional writing; again are those that somebody else wrote meanwhile.
-func (c *core) removeFromISR(ctx context.Context, broker int32, ps []*partition) (again []*partition, err error) {
-	tps := make([]model.TopicPartition, len(ps))
-	for i, p := range ps {
-		tps[i] = p.TopicPartition
-	}
-	states, err := c.store.States(ctx, tps)
+// removeFromISR does one round of conditional writing, with records from ZooKeeper if read is true, else where they will do with those of
+// the context; again are those that somebody else has written meanwhile.
+func (c *core) removeFromISR(ctx context.Context, broker int32, ps []*partition, read bool) (again []*partition, err error) {
+	states, err := c.records(ctx, ps, func(p *partition) bool {
+		// Where the replica is not in sync, the leader may have taken it in since the record was read.
+		return !read && (p.asOf == c.event || slices.Contains(p.leadership.ISR, broker))
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,16 @@ func (b *Broker) exportMetrics() {
 	counter("kafka_server_replicamanager_failedisrupdates_total", "Writes of in-sync sets that ZooKeeper refused.", of(func(g replica.Gauges) int64 { return g.FailedISRUpdates }))
 	gauge("kafka_server_replicafetchermanager_maxlag", "Most records that a followed partition is behind its leader.", of(func(g replica.Gauges) int64 { return g.FetcherMaxLag }), "clientId", "Replica")
 	gauge("kafka_server_replicafetchermanager_failedpartitionscount", "Followed partitions that are not fetched any more.", of(func(g replica.Gauges) int64 { return g.FailedPartitions }), "clientId", "Replica")
+	for _, r := range []struct {
+		name, help string
+		pick       func(replica.ThrottleRates) float64
+	}{
+		{"leader", "Bytes a second of throttled replicas that followers were sent.", func(r replica.ThrottleRates) float64 { return r.Leader }},
+		{"follower", "Bytes a second of throttled replicas that were fetched.", func(r replica.ThrottleRates) float64 { return r.Follower }},
+		{"alterlogdirs", "Bytes a second of replicas that were moved between log directories.", func(r replica.ThrottleRates) float64 { return r.Moves }},
+	} {
+		b.metrics.Gauge("kafka_server_"+r.name+"replication_byte_rate", r.help, func() float64 { return r.pick(b.replicas.ThrottleRates()) })
+	}
 
 	for _, p := range []struct {
 		name          string

@@ -301,6 +301,7 @@ func (p *Partition) copyToFuture(buf *[]byte, limit int) (swapped bool, err erro
 	if _, err := r.future.AppendAsFollower(*buf); err != nil {
 		return false, err
 	}
+	p.m.throttles.moves.Record(p.m.now(), n)
 	r.future.UpdateHighWatermark(read.HighWatermark)
 	if start := read.LogStartOffset; start > r.future.LogStartOffset() && start <= r.future.HighWatermark() {
 		err = r.future.MaybeIncrementLogStartOffset(start)

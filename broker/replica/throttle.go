@@ -10,8 +10,9 @@ import (
 )
 
 // throttles bound replication of the partitions that the topics' lists of throttled replicas name (protocol.md 14.2).
+// moves are those of replicas between log directories, which pay before they copy; only their rate is kept here.
 type throttles struct {
-	leader, follower *quota.Replication
+	leader, follower, moves *quota.Replication
 }
 
 func newThrottles(c *configs.Broker) throttles {
@@ -19,7 +20,21 @@ func newThrottles(c *configs.Broker) throttles {
 	return throttles{
 		leader:   quota.NewReplication(int(c.ReplicationQuotaWindowNum), window),
 		follower: quota.NewReplication(int(c.ReplicationQuotaWindowNum), window),
+		moves: quota.NewReplication(int(c.AlterLogDirsReplicationQuotaWindowNum),
+			time.Duration(c.AlterLogDirsReplicationQuotaWindowSizeSeconds)*time.Second),
 	}
+}
+
+// ThrottleRates are the bytes a second of the throttled replicas that this broker sends as leader and fetches as follower, and of replicas that it moves
+// between its directories.
+type ThrottleRates struct {
+	Leader, Follower, Moves float64
+}
+
+// ThrottleRates measures over the windows of the quotas.
+func (m *Manager) ThrottleRates() ThrottleRates {
+	now := m.now()
+	return ThrottleRates{m.throttles.leader.PerSecond(now), m.throttles.follower.PerSecond(now), m.throttles.moves.PerSecond(now)}
 }
 
 // throttled remembers what the lists of a topic's configuration say about one replica.

@@ -46,8 +46,21 @@ func TestReplicationThrottles(t *testing.T) {
 					}
 				}
 				c.lead(tp0, 1, 1, isr(1), 1, 2)
-				time.Sleep(30 * time.Second)
-				synctest.Wait()
+				for second := range 30 {
+					time.Sleep(time.Second)
+					synctest.Wait()
+					// One answer of 20000 bytes more than allowed, over 11 windows of a second, is what may pass.
+					rate, other := c.brokers[tc.broker].m.ThrottleRates().Leader, c.brokers[3-tc.broker].m.ThrottleRates().Leader
+					if tc.name == "follower" {
+						rate, other = c.brokers[tc.broker].m.ThrottleRates().Follower, c.brokers[3-tc.broker].m.ThrottleRates().Follower
+					}
+					if tc.throttled && second >= 11 && (rate < 15_000 || rate > 22_000) {
+						t.Errorf("after %d s the rate is %.0f bytes a second", second+1, rate)
+					}
+					if tc.throttled && other != 0 {
+						t.Errorf("the other side, which is not throttled, counts %.0f bytes a second", other)
+					}
+				}
 				copied := c.brokers[2].log(tp0).Size()
 				if tc.throttled && (copied < 400_000 || copied > 800_000) {
 					t.Errorf("%d bytes copied in 30 s at 20000 bytes a second", copied)
@@ -74,4 +87,45 @@ func TestReplicationThrottles(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A move between directories takes as long as replica.alter.log.dirs.io.max.bytes.per.second says, and its rate shows.
+func TestThrottledMove(t *testing.T) {
+	inCluster(t, 1, func(t *testing.T, c *testCluster) {
+		b := c.brokers[1]
+		c.lead(tp0, 1, 0, isr(1), 1)
+		for range 100 {
+			b.append(1, strings.Repeat("x", 4900))
+		}
+		if err := b.config.SetDynamicBroker(map[string]string{"replica.alter.log.dirs.io.max.bytes.per.second": "20000"}); err != nil {
+			t.Fatal(err)
+		}
+		from, size := b.logs.Get(tp0).Dir()[:len("/data1")], b.log(tp0).Size()
+		to := map[string]string{"/data1": "/data2", "/data2": "/data1"}[from]
+		if err := b.m.AlterReplicaLogDirs(tp0, to); err != nil {
+			t.Fatal(err)
+		}
+		for second := range int(size/20_000) - 1 {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			future := b.logs.Future(tp0)
+			if future == nil {
+				t.Fatalf("the move of %d bytes was over after %d s", size, second+1)
+			}
+			if copied := future.Size(); copied > int64(second+1)*20_000 {
+				t.Fatalf("%d bytes copied after %d s", copied, second+1)
+			}
+			if rate := b.m.ThrottleRates().Moves; second >= 11 && (rate < 14_000 || rate > 22_000) {
+				t.Errorf("after %d s the rate is %.0f bytes a second", second+1, rate)
+			}
+		}
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if dir := b.log(tp0).Dir(); dir != to+"/t-0" {
+			t.Errorf("the log is in %s", dir)
+		}
+		if rate := b.m.ThrottleRates().Moves; rate != 0 {
+			t.Errorf("long after the move the rate is %.0f", rate)
+		}
+	}, "/data1", "/data2")
 }

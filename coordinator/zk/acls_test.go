@@ -35,7 +35,7 @@ func TestACLNodesAndNotifications(t *testing.T) {
 	for path, want := range map[string]string{
 		"/kafka-acl/Topic/t1": `{"version":1,"acls":[{"principal":"User:bob","permissionType":"Allow","operation":"DescribeConfigs","host":"*"},` +
 			`{"principal":"User:CN=eve\\,O=x","permissionType":"Deny","operation":"All","host":"10.0.0.1"}]}`,
-		"/kafka-acl-extended/prefixed/TransactionalId/tx-": `{"version":1,"acls":[{"principal":"User:bob","permissionType":"Allow","operation":"DescribeConfigs","host":"*"}]}`,
+		"/kafka-acl-extended/prefixed/TransactionalId/tx-":   `{"version":1,"acls":[{"principal":"User:bob","permissionType":"Allow","operation":"DescribeConfigs","host":"*"}]}`,
 		"/kafka-acl-changes/acl_changes_0000000000":          "TOPIC:t1",
 		"/kafka-acl-extended-changes/acl_changes_0000000000": `{"version":1,"resourceType":"TRANSACTIONAL_ID","name":"tx-","patternType":"PREFIXED"}`,
 	} {

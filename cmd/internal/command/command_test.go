@@ -202,7 +202,7 @@ func TestHelpAndVersion(t *testing.T) {
 func TestProgramNameSelectsTheCommand(t *testing.T) {
 	w := newWorld()
 	w.Args = []string{"/opt/kafka/bin/kafka-server-start.sh", "--version"}
-	if code := w.status(run(context.Background(), &w.Env)); code != 0 || !strings.Contains(w.stdout.String(), "momus 1.2.3") {
+	if code := w.status(run(context.Background(), &w.Env)); code != 0 || !strings.Contains(w.stdout.String(), "2.5.0 (Commit:66563e712b0b9f84)") {
 		t.Errorf("exit %d, %q", code, w.stdout.String())
 	}
 }

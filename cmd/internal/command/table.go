@@ -48,14 +48,14 @@ func Table() []Command {
 	return append([]Command{
 		{Name: "quickstart", Args: "[--brokers N] [--dir DIR] [--port 9092] [--zookeeper-port 2181] [--http-port 9404] [--fresh]",
 			Help: "start brokers and a coordination server in this process, to try things out", Run: runQuickstart},
-		{Name: "broker", Aliases: []string{"kafka-server-start", "kafka-server-start.sh"}, Args: "[FILE] [--override property=value]*",
+		{Name: "broker", Args: "[FILE] [--override property=value]*",
 			Help: "start a broker with a server.properties or YAML file, the environment, or both", Run: runBroker},
-		{Name: "zookeeper", Aliases: []string{"zookeeper-server-start", "zookeeper-server-start.sh"}, Args: "[FILE] [--dir DIR] [--port 2181]",
+		{Name: "zookeeper", Args: "[FILE] [--dir DIR] [--port 2181]",
 			Help: "start the coordination server alone", Run: runZooKeeper},
 		{Name: "healthcheck", Args: "[--url URL]", Help: "ask a running broker whether it serves; exit status 0 if it does", Run: runHealthcheck},
 		{Name: "version", Aliases: []string{"--version", "-v"}, Help: "print the version", Run: runVersion},
 		{Name: "help", Aliases: []string{"--help", "-h"}, Help: "print this", Run: runHelp},
-	}, toolCommands()...)
+	}, append(startCommands(), toolCommands()...)...)
 }
 
 // Exit is an error with the exit status that it stands for.
@@ -203,6 +203,9 @@ func usage(name string, flags *pflag.FlagSet) string {
 
 func runHelp(_ context.Context, e *Env, args []string) error {
 	if slices.Contains(args, "--tools") { // the names that make install links
+		for _, s := range startScripts() {
+			fmt.Fprintln(e.Stdout, s.name)
+		}
 		for _, t := range tool.Tools() {
 			fmt.Fprintln(e.Stdout, t.Name)
 		}

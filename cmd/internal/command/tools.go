@@ -29,7 +29,7 @@ func runTool(t tool.Tool) func(ctx context.Context, e *Env, args []string) error
 		signals := make(chan os.Signal, 1)
 		signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of the write, as in Java
-		code := t.Run(ctx, &tool.Env{Args: args, Stdin: os.Stdin, Stdout: e.Stdout, Stderr: e.Stderr, Getenv: os.Getenv})
+		code := t.Run(ctx, &tool.Env{Args: args, Stdin: os.Stdin, Stdout: e.Stdout, Stderr: e.Stderr, Getenv: os.Getenv, Program: e.Args[0]})
 		signal.Stop(signals)
 		select {
 		case s := <-signals:

@@ -18,6 +18,8 @@ type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
+	Program        string                    // the name this process was started by
+	Processes      func() ([]Process, error) // those of this machine; nil for the real ones
 }
 
 // Tool is one of Kafka's command-line tools.
@@ -35,6 +37,7 @@ func Tools() []Tool {
 		{Name: "kafka-console-consumer", Help: "print the messages of topics", run: consoleConsumer},
 		{Name: "kafka-consumer-groups", Help: "list, describe, delete and reset consumer groups", run: consumerGroups},
 		{Name: "kafka-configs", Help: "show and change configs of topics, brokers, users and clients", run: configsTool},
+		{Name: "kafka-acls", Help: "show and change who may do what", run: aclsTool},
 		{Name: "kafka-reassign-partitions", Help: "move partitions to other brokers or log directories", run: reassign},
 		{Name: "kafka-leader-election", Help: "elect preferred or unclean leaders", run: leaderElection},
 		{Name: "kafka-preferred-replica-election", Help: "elect preferred leaders (deprecated)", run: preferredElection},
@@ -46,6 +49,12 @@ func Tools() []Tool {
 		{Name: "kafka-consumer-perf-test", Help: "measure how fast messages can be read", run: consumerPerf},
 		{Name: "kafka-verifiable-producer", Help: "send numbered messages and report each as JSON", run: verifiableProducer},
 		{Name: "kafka-verifiable-consumer", Help: "read messages and report each step as JSON", run: verifiableConsumer},
+		{Name: "kafka-replica-verification", Help: "compare the replicas of partitions", run: replicaVerification},
+		{Name: "kafka-delegation-tokens", Help: "create, renew, expire and show delegation tokens", run: delegationTokens},
+		{Name: "kafka-streams-application-reset", Help: "set a Kafka Streams application back to its beginning", run: streamsReset},
+		{Name: "zookeeper-shell", Help: "look at and change znodes", run: zooKeeperShell},
+		{Name: "kafka-server-stop", Help: "stop the brokers of this machine", run: serverStop},
+		{Name: "zookeeper-server-stop", Help: "stop the coordination servers of this machine", run: coordinationStop},
 		{Name: "kafka-get-offsets", Help: "print offsets of a topic's partitions (kafka.tools.GetOffsetShell)", run: getOffsets},
 		{Name: "kafka-run-class", Help: "run a tool by the name of Kafka's class", run: runClass},
 	}

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -19,7 +20,7 @@ import (
 func metadataAPI(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.MetadataRequest)
 	resp := kmsg.NewPtrMetadataResponse()
-	snapshot := e.Metadata.Snapshot()
+	snapshot := e.cluster(ctx)
 	m := metadataAnswer{e: e, r: r, req: req, snapshot: snapshot}
 
 	all := req.Topics == nil || r.Version == 0 && len(req.Topics) == 0
@@ -54,6 +55,22 @@ func metadataAPI(ctx context.Context, e *Env, r *Request) Reply {
 		}
 	}
 	return Respond(resp)
+}
+
+// clusterWait is how long a Metadata request waits for the first brokers.
+const clusterWait = 5 * time.Second
+
+// cluster is the state of the cluster, once the controller has told of any broker, which happens right after the start. Kafka answers without
+// brokers until then, and librdkafka asks again only after topic.metadata.refresh.interval.ms, 5 minutes.
+func (e *Env) cluster(ctx context.Context) *metadata.Snapshot {
+	known := func(s *metadata.Snapshot) bool { return len(s.Brokers) > 0 }
+	if s := e.Metadata.Snapshot(); known(s) {
+		return s
+	}
+	ctx, cancel := context.WithTimeout(ctx, clusterWait)
+	defer cancel()
+	e.Metadata.WaitFor(ctx, known)
+	return e.Metadata.Snapshot()
 }
 
 // metadataAnswer is what building an answer needs.

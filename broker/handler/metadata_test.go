@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -92,6 +94,25 @@ func TestMetadataOfPartitions(t *testing.T) {
 		if p := resp.Topics[0].Partitions[1]; !slices.Equal(p.Replicas, replicas) || !slices.Equal(p.ISR, replicas) {
 			t.Errorf("v%d: %+v", v, p)
 		}
+	}
+}
+
+// Right after the start, before the controller has told who is there, Metadata waits, but not for ever.
+func TestMetadataWaitsForTheFirstBroker(t *testing.T) {
+	for _, after := range []time.Duration{0, time.Second, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			e := &Env{DataEnv: DataEnv{Metadata: metadata.NewCache("cluster")}}
+			go func() {
+				time.Sleep(after)
+				e.Metadata.Apply(metadata.Update{ControllerID: 1, Brokers: []*model.Broker{{ID: 1}}})
+			}()
+			start := time.Now()
+			s := e.cluster(t.Context())
+			if waited := time.Since(start); waited != min(after, clusterWait) || (len(s.Brokers) > 0) != (after <= clusterWait) {
+				t.Errorf("waited %v for a broker that came after %v, and got %d brokers", waited, after, len(s.Brokers))
+			}
+			time.Sleep(time.Minute)
+		})
 	}
 }
 

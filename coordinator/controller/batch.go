@@ -11,14 +11,15 @@ import (
 type batch struct {
 	leaderAndISR map[int32]*brokerPartitions
 	updateTo     map[int32]bool
+	updateAll    bool // to all brokers, whatever updateTo says
 	update       []UpdateMetadataPartition
-	updated      map[model.TopicPartition]int // index in update
+	updated      map[*partition]int // index in update
 	stop         map[int32]*stopList
 }
 
 type brokerPartitions struct {
 	list  []LeaderAndISRPartition
-	index map[model.TopicPartition]int
+	index map[*partition]int
 }
 
 type stopList struct{ deleted, stopped []model.TopicPartition }
@@ -26,7 +27,7 @@ type stopList struct{ deleted, stopped []model.TopicPartition }
 func (b *batch) reset() {
 	*b = batch{
 		leaderAndISR: map[int32]*brokerPartitions{}, updateTo: map[int32]bool{},
-		updated: map[model.TopicPartition]int{}, stop: map[int32]*stopList{},
+		updated: map[*partition]int{}, stop: map[int32]*stopList{},
 	}
 }
 
@@ -38,21 +39,19 @@ func (b *batch) leaderAndISRTo(c *core, brokers []int32, p *partition, isNew boo
 		}
 		of := b.leaderAndISR[id]
 		if of == nil {
-			of = &brokerPartitions{index: map[model.TopicPartition]int{}}
+			of = &brokerPartitions{index: map[*partition]int{}}
 			b.leaderAndISR[id] = of
 		}
 		entry := LeaderAndISRPartition{p.TopicPartition, *p.leadership, p.assignment, isNew}
-		if i, ok := of.index[p.TopicPartition]; ok {
+		if i, ok := of.index[p]; ok {
 			entry.IsNew = isNew || of.list[i].IsNew
 			of.list[i] = entry
 		} else {
-			of.index[p.TopicPartition] = len(of.list)
+			of.index[p] = len(of.list)
 			of.list = append(of.list, entry)
 		}
 	}
-	for id := range c.brokers {
-		b.updateTo[id] = true
-	}
+	b.updateAll = true
 	b.addUpdate(c, p)
 }
 
@@ -77,11 +76,11 @@ func (b *batch) addUpdate(c *core, p *partition) {
 	if c.queuedForDeletion(p.Topic) {
 		u.Leader, u.LeaderEpoch, u.ZKVersion = model.LeaderDuringDelete, 0, 0
 	}
-	if i, ok := b.updated[p.TopicPartition]; ok {
+	if i, ok := b.updated[p]; ok {
 		b.update[i] = u
 		return
 	}
-	b.updated[p.TopicPartition] = len(b.update)
+	b.updated[p] = len(b.update)
 	b.update = append(b.update, u)
 }
 
@@ -120,7 +119,7 @@ func (b *batch) send(c *core) {
 		c.out.Send(to.ID, &LeaderAndISR{c.epoch.Epoch, to.Epoch, of.list, leaders})
 	}
 	for _, to := range brokers {
-		if b.updateTo[to.ID] {
+		if b.updateAll || b.updateTo[to.ID] {
 			c.out.Send(to.ID, &UpdateMetadata{c.epoch.Epoch, to.Epoch, b.update, brokers})
 		}
 	}

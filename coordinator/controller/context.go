@@ -46,6 +46,7 @@ func (s ReplicaState) String() string { return replicaStateNames[s] }
 // partition is what the controller knows about one partition.
 type partition struct {
 	model.TopicPartition
+	topic      *topic
 	assignment model.Assignment
 	state      PartitionState
 	// leadership is the record last read from or written to ZooKeeper; nil when the partition has none. asOf is the event in which that was.
@@ -72,16 +73,19 @@ func (p *partition) replicaState(broker int32) ReplicaState {
 func (p *partition) setReplicaState(broker int32, s ReplicaState) {
 	for i := range p.replicas {
 		if p.replicas[i].broker == broker {
+			p.topic.inStates[p.replicas[i].state]--
 			if s == NonExistentReplica {
 				p.replicas = slices.Delete(p.replicas, i, i+1)
 			} else {
 				p.replicas[i].state = s
+				p.topic.inStates[s]++
 			}
 			return
 		}
 	}
 	if s != NonExistentReplica {
 		p.replicas = append(p.replicas, replica{broker, s})
+		p.topic.inStates[s]++
 	}
 }
 
@@ -89,20 +93,25 @@ func (p *partition) setReplicaState(broker int32, s ReplicaState) {
 type topic struct {
 	name       string
 	partitions map[int32]*partition
+	order      []*partition // by id; nil when partitions has changed since
+	// inStates counts the replicas by state.
+	inStates [len(replicaStateNames)]int
 
 	// queuedForDeletion: /admin/delete_topics names it. deletionStarted: its partitions are NonExistent. ineligible: deletion
 	// waits until a broker comes back or a reassignment ends.
 	queuedForDeletion, deletionStarted, ineligibleForDeletion bool
 }
 
-// sorted lists the topic's partitions by id.
+// sorted lists the topic's partitions by id. The list is shared: nobody changes it.
 func (t *topic) sorted() []*partition {
-	ps := make([]*partition, 0, len(t.partitions))
-	for _, p := range t.partitions {
-		ps = append(ps, p)
+	if t.order == nil {
+		t.order = make([]*partition, 0, len(t.partitions))
+		for _, p := range t.partitions {
+			t.order = append(t.order, p)
+		}
+		slices.SortFunc(t.order, func(a, b *partition) int { return int(a.Partition) - int(b.Partition) })
 	}
-	slices.SortFunc(ps, func(a, b *partition) int { return int(a.Partition) - int(b.Partition) })
-	return ps
+	return t.order
 }
 
 // replicaIDs lists the assigned replicas of all partitions of the topic.
@@ -117,6 +126,9 @@ func (t *topic) replicaIDs() (ids []ReplicaID) {
 
 // inState lists the replicas of the topic in a state.
 func (t *topic) inState(s ReplicaState) (ids []ReplicaID) {
+	if t.inStates[s] == 0 {
+		return nil
+	}
 	for _, p := range t.sorted() {
 		for _, r := range p.replicas {
 			if r.state == s {
@@ -133,6 +145,7 @@ type Context struct {
 	brokers      map[int32]*model.Broker
 	shuttingDown map[int32]bool
 	topics       map[string]*topic
+	names        []string // of topics, in order; nil when topics has changed since
 	// offlineDirs has the replicas on failed disks of live brokers.
 	offlineDirs map[int32]map[model.TopicPartition]bool
 	reassigning map[model.TopicPartition]bool
@@ -150,23 +163,22 @@ func (c *Context) addTopic(name string) *topic {
 	t := c.topics[name]
 	if t == nil {
 		t = &topic{name: name, partitions: map[int32]*partition{}}
-		c.topics[name] = t
+		c.topics[name], c.names = t, nil
 	}
 	return t
 }
 
 func (c *Context) removeTopic(name string) {
-	delete(c.topics, name)
-	for tp := range c.reassigning {
-		if tp.Topic == name {
-			delete(c.reassigning, tp)
-		}
+	t := c.topics[name]
+	if t == nil {
+		return
 	}
-	for _, tps := range c.offlineDirs {
-		for tp := range tps {
-			if tp.Topic == name {
-				delete(tps, tp)
-			}
+	delete(c.topics, name)
+	c.names = nil
+	for _, p := range t.partitions {
+		delete(c.reassigning, p.TopicPartition)
+		for _, tps := range c.offlineDirs {
+			delete(tps, p.TopicPartition)
 		}
 	}
 }
@@ -176,8 +188,8 @@ func (c *Context) setAssignment(tp model.TopicPartition, a model.Assignment) *pa
 	t := c.addTopic(tp.Topic)
 	p := t.partitions[tp.Partition]
 	if p == nil {
-		p = &partition{TopicPartition: tp}
-		t.partitions[tp.Partition] = p
+		p = &partition{TopicPartition: tp, topic: t}
+		t.partitions[tp.Partition], t.order = p, nil
 	}
 	p.assignment = a
 	return p
@@ -191,8 +203,12 @@ func (c *Context) partition(tp model.TopicPartition) *partition {
 	return nil
 }
 
+// topicNames lists the topics in order. The list is shared: nobody changes it.
 func (c *Context) topicNames() []string {
-	return slices.Sorted(maps.Keys(c.topics))
+	if c.names == nil {
+		c.names = slices.Sorted(maps.Keys(c.topics))
+	}
+	return c.names
 }
 
 // each calls fn for every partition in order.

@@ -91,12 +91,12 @@ func (c *core) resumeDeletions(ctx context.Context) error {
 			continue
 		}
 		replicas := 0
-		for _, p := range t.partitions {
-			replicas += len(p.replicas)
+		for _, n := range t.inStates {
+			replicas += n
 		}
-		started := len(t.inState(ReplicaDeletionStarted)) > 0
-		if done := t.inState(ReplicaDeletionSuccessful); len(done) == replicas {
-			if err := c.completeDeletion(ctx, t, done); err != nil {
+		started := t.inStates[ReplicaDeletionStarted] > 0
+		if t.inStates[ReplicaDeletionSuccessful] == replicas {
+			if err := c.completeDeletion(ctx, t, t.inState(ReplicaDeletionSuccessful)); err != nil {
 				return err
 			}
 			continue

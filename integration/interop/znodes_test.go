@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,78 +18,18 @@ import (
 	"momus/integration/testkit"
 )
 
-// node is a node as the recordings hold it.
-type znode struct {
-	Data      *string  `json:"data"`
-	Ephemeral bool     `json:"ephemeral"`
-	Version   int32    `json:"version"`
-	ACL       []string `json:"acl"`
-}
-
-type tree map[string]znode
+type tree = testkit.Znodes
 
 func recorded(t *testing.T, name string) tree {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata/znodes", name+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tr tree
-	if err := json.Unmarshal(b, &tr); err != nil {
-		t.Fatal(err)
-	}
-	return tr
-}
-
-func dump(t *testing.T, c *zk.Conn, path string, into tree) {
-	t.Helper()
-	data, stat, err := c.Get(path)
-	if err == zk.ErrNoNode {
-		return
-	}
-	if err != nil {
-		t.Fatal(path, err)
-	}
-	acls, _, err := c.GetACL(path)
-	if err == zk.ErrNoNode {
-		return
-	}
-	if err != nil {
-		t.Fatal(path, err)
-	}
-	n := znode{Ephemeral: stat.EphemeralOwner != 0, Version: stat.Version}
-	if data != nil {
-		s := string(data)
-		n.Data = &s
-	}
-	for _, a := range acls {
-		perms := ""
-		for i, p := range "cdrwa" {
-			bit := []int32{zk.PermCreate, zk.PermDelete, zk.PermRead, zk.PermWrite, zk.PermAdmin}[i]
-			if a.Perms&bit != 0 {
-				perms += string(p)
-			}
-		}
-		n.ACL = append(n.ACL, a.Scheme+":"+a.ID+":"+perms)
-	}
-	into[path] = n
-	children, _, err := c.Children(path)
-	if err != nil && err != zk.ErrNoNode {
-		t.Fatal(path, err)
-	}
-	for _, ch := range children {
-		child := strings.TrimSuffix(path, "/") + "/" + ch
-		if child != "/zookeeper" {
-			dump(t, c, child, into)
-		}
-	}
+	return testkit.RecordedZnodes(t, filepath.Join("testdata/znodes", name+".json"))
 }
 
 var sequential = regexp.MustCompile(`_\d{10}$`)
 
 // shape is a znode with everything that depends on the run taken out: broker ids become "id" (the recording has three brokers),
 // timestamps and generated ids become their type. Keys, types, versions, configs and flags stay.
-func shape(path string, n znode) string {
+func shape(path string, n testkit.Znode) string {
 	data := "null"
 	if n.Data != nil {
 		data = fmt.Sprintf("%q", *n.Data)
@@ -162,15 +101,7 @@ func changes(before, after tree, skip func(path string) bool) []string {
 // Each operation of the recordings that one broker can do, done with the tools of Apache Kafka 2.5.0, changes the tree as it did there.
 func TestZnodesAfterEachOperation(t *testing.T) {
 	addr := testkit.ZooKeeper(t, "zookeeper")
-	conn, events, err := zk.Connect([]string{addr}, 10*time.Second, zk.WithLogger(quiet{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	go func() {
-		for range events {
-		}
-	}()
+	conn := testkit.ZooKeeperConn(t, addr)
 	start := func(id int, zookeeper string, lines ...string) *testkit.Cluster {
 		lines = append(lines, "broker.rack=r1", "offsets.topic.num.partitions=2", "delete.topic.enable=true")
 		return brokerUnderTest(t, id, zookeeper, lines...)
@@ -231,8 +162,7 @@ func TestZnodesAfterEachOperation(t *testing.T) {
 			})
 		}},
 	}
-	current := tree{}
-	dump(t, conn, "/", current)
+	current := testkit.DumpZnodes(t, conn, "/")
 	if len(current) != 1 {
 		t.Fatalf("ZooKeeper is not empty: %v", current)
 	}
@@ -256,8 +186,7 @@ func TestZnodesAfterEachOperation(t *testing.T) {
 			var got []string
 			var now tree
 			same := func() bool {
-				now = tree{}
-				dump(t, conn, "/", now)
+				now = testkit.DumpZnodes(t, conn, "/")
 				got = changes(current, now, skip)
 				return slices.Equal(got, want)
 			}
@@ -279,8 +208,7 @@ func TestZnodesAfterEachOperation(t *testing.T) {
 	t.Run("81-generated-broker-id", func(t *testing.T) {
 		c = start(-1, addr)
 		want, seq := recorded(t, "81-generated-broker-id"), "/brokers/seqid"
-		now := tree{}
-		dump(t, conn, "/", now)
+		now := testkit.DumpZnodes(t, conn, "/")
 		if shape(seq, now[seq]) != shape(seq, want[seq]) {
 			t.Errorf("%s is %s, want %s", seq, shape(seq, now[seq]), shape(seq, want[seq]))
 		}
@@ -292,7 +220,7 @@ func TestZnodesAfterEachOperation(t *testing.T) {
 	})
 	t.Run("82-chroot", func(t *testing.T) {
 		c = start(3, addr+"/a/b")
-		want, now := tree{}, tree{}
+		want := tree{}
 		for p, n := range recorded(t, "82-chroot") {
 			if strings.HasPrefix(p, "/a") && p != "/admin" && !strings.HasPrefix(p, "/admin/") {
 				want[p] = n
@@ -302,7 +230,7 @@ func TestZnodesAfterEachOperation(t *testing.T) {
 			ok, _, err := conn.Exists("/a/b/controller")
 			return err == nil && ok
 		})
-		dump(t, conn, "/a", now)
+		now := testkit.DumpZnodes(t, conn, "/a")
 		none := func(string) bool { return false }
 		rack := func(lines []string) []string { // the recorded broker has rack r3
 			for i := range lines {

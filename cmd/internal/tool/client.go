@@ -63,6 +63,8 @@ func (c *call) newClient(cc *clientConfig, more ...kgo.Opt) (*kgo.Client, error)
 	if err != nil {
 		return nil, err
 	}
+	watch := &connections{c: c, cc: cc, seeds: seeds}
+	c.connections = append(c.connections, watch)
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(seeds...),
 		kgo.ClientID(cc.props["client.id"]),
@@ -71,7 +73,7 @@ func (c *call) newClient(cc *clientConfig, more ...kgo.Opt) (*kgo.Client, error)
 		kgo.RetryBackoffFn(func(n int) time.Duration { return min(50*time.Millisecond<<min(n-1, 5), time.Second) }),
 		kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.DialTimeout(10 * time.Second),
-		kgo.WithHooks(&connectLog{c: c, cc: cc, seeds: seeds}),
+		kgo.WithHooks(watch),
 	}
 	if seconds, err := cc.duration("metadata.max.age.ms", 0); err == nil && seconds > 100*time.Millisecond {
 		opts = append(opts, kgo.MetadataMaxAge(seconds))
@@ -80,36 +82,8 @@ func (c *call) newClient(cc *clientConfig, more ...kgo.Opt) (*kgo.Client, error)
 	if err != nil {
 		return nil, err
 	}
-	return kgo.NewClient(append(append(opts, security...), more...)...)
-}
-
-// connectLog writes Kafka's lines about connections that could not be made.
-type connectLog struct {
-	c     *call
-	cc    *clientConfig
-	seeds []string
-}
-
-// OnBrokerConnect implements kgo.HookBrokerConnect.
-func (l *connectLog) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, conn net.Conn, err error) {
-	if err == nil || conn != nil || errors.Is(err, context.Canceled) {
-		return
-	}
-	address := net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))
-	id := int(meta.NodeID)
-	if id < 0 {
-		id = -1
-		for i, s := range l.seeds {
-			if s == address {
-				id = -(i + 1)
-			}
-		}
-	}
-	l.c.log("WARN", "org.apache.kafka.clients.NetworkClient", "%s Connection to node %d (%s) could not be established. Broker may not be available.",
-		l.cc.prefix, id, javaAddress(meta.Host, int(meta.Port)))
-	if l.cc.boot && id < 0 {
-		l.c.log("WARN", "org.apache.kafka.clients.NetworkClient", "%s Bootstrap broker %s (id: %d rack: null) disconnected", l.cc.prefix, address, id)
-	}
+	watch.client, err = kgo.NewClient(append(append(opts, security...), more...)...)
+	return watch.client, err
 }
 
 // javaAddress is an InetSocketAddress as text: the name, a slash, the address.
@@ -167,15 +141,18 @@ func (c *call) newAdmin(props map[string]string) (*adminClient, error) {
 func (a *adminClient) do(ctx context.Context, name string, fn func(ctx context.Context) error) error {
 	limit, cancel := context.WithTimeout(ctx, a.apiTimeout)
 	defer cancel()
-	err := fn(limit)
+	err := a.c.watchOf(a.Client).retry(limit, fn)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	var je *javaError
-	if errors.As(err, &je) {
+	if errors.As(err, &je) && je != errNoBroker {
 		return err
 	}
-	if limit.Err() == nil { // given up before the time was over: say why
+	if auth := authError(err); auth != nil {
+		return auth
+	}
+	if limit.Err() == nil && je == nil { // given up before the time was over: say why
 		a.c.errorf("%s: %v\n", name, err)
 	}
 	now := time.Now().UnixMilli()

@@ -56,7 +56,7 @@ func badArgument(parts ...string) error { return &argumentError{strings.Join(par
 
 func configsTool(ctx context.Context, c *call) error {
 	o := configsOptions()
-	c.options = o
+	c.options, c.exact = o, true
 	err := c.begin(o, "")
 	if err == nil {
 		err = c.configs(ctx, o)

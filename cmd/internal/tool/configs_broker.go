@@ -154,6 +154,9 @@ func (s *brokerConfigs) entries(ctx context.Context, kind, name string) ([]confi
 	}
 	for _, r := range resp.Resources {
 		if err := apiError(r.ErrorCode, r.ErrorMessage); err != nil {
+			if r.ErrorCode == 3 {
+				s.c.hint("topic %s does not exist; kafka-topics --list shows the topics", name)
+			}
 			return nil, execution(err)
 		}
 		return hashOrder(r.Configs, 0, func(e configEntry) int32 { return hashCode(e.Name) }), nil

@@ -57,7 +57,7 @@ func consoleConsumer(ctx context.Context, c *call) error {
 	o := consoleConsumerOptions()
 	c.options = o
 	if err := o.parse(c.Args); err != nil {
-		return misuse("%s", err.Error())
+		return parserMisuse(err)
 	}
 	if err := c.helpOrVersion(o, ""); err != nil {
 		return err
@@ -225,6 +225,7 @@ func (c *call) printMessages(ctx context.Context, s *consumeSpec, r *consumer) (
 			return n, nil
 		}
 		if err != nil {
+			c.troubled = true
 			c.log("ERROR", consoleConsumerClass, "Error processing message, terminating consumer process: ")
 			c.errorf("%s\n", javaText(err))
 			return n, nil

@@ -10,6 +10,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -48,7 +49,7 @@ func consoleProducer(ctx context.Context, c *call) error {
 	o := consoleProducerOptions()
 	c.options = o
 	if err := o.parse(c.Args); err != nil {
-		return misuse("%s", err.Error())
+		return parserMisuse(err)
 	}
 	if o.any("help", "version") {
 		return c.helpOrVersion(o, "")
@@ -97,6 +98,7 @@ func consoleProducer(ctx context.Context, c *call) error {
 		err = exit(1)
 	}
 	p.close()
+	c.troubled = p.failed.Load()
 	return err
 }
 
@@ -288,6 +290,7 @@ type producer struct {
 	backoff    time.Duration
 	known      map[string]bool
 	attempts   int // metadata requests sent
+	failed     atomic.Bool
 }
 
 // newProducer makes a producer of properties.
@@ -400,7 +403,7 @@ func (p *producer) prepare(ctx context.Context, r *kgo.Record) error {
 		limit, cancel := context.WithTimeout(ctx, p.maxBlock)
 		defer cancel()
 		err := p.c.awaitTopic(limit, p.Client, p.prefix, r.Topic, &p.attempts, p.backoff)
-		if err != nil && limit.Err() != nil && ctx.Err() == nil {
+		if err == errNoBroker || err != nil && limit.Err() != nil && ctx.Err() == nil {
 			err = timeoutError("Topic %s not present in metadata after %d ms.", r.Topic, p.maxBlock.Milliseconds())
 		}
 		if err != nil {
@@ -444,6 +447,7 @@ func (p *producer) logFailure(r *kgo.Record, err error) {
 		}
 		return fmt.Sprintf("%d bytes", len(b))
 	}
+	p.failed.Store(true)
 	p.c.errorf("[%s] ERROR Error when sending message to topic %s with key: %s, value: %s with error: (org.apache.kafka.clients.producer.internals.ErrorLoggingCallback)\n%s\n",
 		logTime(time.Now()), r.Topic, size(r.Key), size(r.Value), javaText(err))
 }
@@ -464,7 +468,14 @@ func (c *call) awaitTopic(ctx context.Context, cl *kgo.Client, prefix, topic str
 		rt := kmsg.NewMetadataRequestTopic()
 		rt.Topic = kmsg.StringPtr(topic)
 		req.Topics = append(req.Topics, rt)
-		resp, err := req.RequestWith(ctx, cl)
+		var resp *kmsg.MetadataResponse
+		err := c.watchOf(cl).retry(ctx, func(ctx context.Context) (err error) {
+			resp, err = req.RequestWith(ctx, cl)
+			return err
+		})
+		if auth := authError(err); auth != nil {
+			return auth
+		}
 		if err != nil {
 			return err
 		}
@@ -478,6 +489,9 @@ func (c *call) awaitTopic(ctx context.Context, cl *kgo.Client, prefix, topic str
 			return nil
 		}
 		c.log("WARN", "org.apache.kafka.clients.NetworkClient", "%s Error while fetching metadata with correlation id %d : {%s=%s}", prefix, *attempts, topic, errorName(code))
+		if code == 3 {
+			c.giveHints(c.missingTopic(topic))
+		}
 		switch code {
 		case 17:
 			c.log("ERROR", "org.apache.kafka.clients.Metadata", "%s Metadata response reported invalid topics [%s]", prefix, topic)
@@ -508,6 +522,8 @@ func clientError(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case authError(err) != nil:
+		return authError(err)
 	case errors.As(err, &we):
 		return apiError(we.Code, nil)
 	case errors.Is(err, kgo.ErrRecordTimeout), errors.Is(err, context.DeadlineExceeded):

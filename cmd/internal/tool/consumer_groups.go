@@ -156,6 +156,7 @@ func consumerGroups(ctx context.Context, c *call) error {
 	var misuse *usageError
 	if err != nil && ctx.Err() == nil && !errors.As(err, &misuse) {
 		s.printError("Executing consumer group command failed due to " + err.Error())
+		c.troubled = true
 		return nil // Kafka's tool has exit code 0 here
 	}
 	return err

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/storage/model"
@@ -153,5 +152,3 @@ func (a *adminClient) askLeaders(ctx context.Context, leaders map[int32][]model.
 	}
 	return nil
 }
-
-var _ kgo.Hook = (*connectLog)(nil)

@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -176,30 +177,32 @@ func (o *options) texts(names ...string) (map[string]string, error) {
 	return out, nil
 }
 
+// head is an option as the usage table shows it.
+func (p *option) head() string {
+	switch {
+	case p.arg == "":
+		return "--" + p.name
+	case p.optional:
+		return "--" + p.name + " [" + p.arg + "]"
+	}
+	return "--" + p.name + " <" + p.arg + ">"
+}
+
 // usage is the table of options.
 func (o *options) usage() string {
 	var b strings.Builder
 	width := 0
-	head := func(p *option) string {
-		switch {
-		case p.arg == "":
-			return "--" + p.name
-		case p.optional:
-			return "--" + p.name + " [" + p.arg + "]"
-		}
-		return "--" + p.name + " <" + p.arg + ">"
-	}
 	list := slices.Clone(o.list)
 	slices.SortStableFunc(list, func(x, y *option) int { return strings.Compare(x.name, y.name) })
 	for _, p := range list {
-		width = max(width, min(len(head(p)), 36))
+		width = max(width, min(len(p.head()), 36))
 	}
 	for _, p := range list {
 		help := p.help
 		if p.fallback != "" {
 			help += " (default: " + p.fallback + ")"
 		}
-		h := head(p)
+		h := p.head()
 		if len(h) > width {
 			fmt.Fprintf(&b, "%s\n%*s  %s\n", h, width, "", help)
 			continue
@@ -210,7 +213,14 @@ func (o *options) usage() string {
 }
 
 // misuse is an error that shows a text and the usage table.
-func misuse(format string, a ...any) error { return &usageError{fmt.Sprintf(format, a...)} }
+func misuse(format string, a ...any) error { return &usageError{text: fmt.Sprintf(format, a...)} }
+
+// parserMisuse shows a mistake that the parser found together with the usage table.
+func parserMisuse(err error) error {
+	u := &usageError{text: err.Error()}
+	errors.As(err, &u.option)
+	return u
+}
 
 // require reports the first of the options that is missing.
 func (o *options) require(names ...string) error {

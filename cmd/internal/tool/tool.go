@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -69,6 +70,7 @@ func (t Tool) Run(ctx context.Context, e *Env) int {
 	if err == nil || ctx.Err() == nil {
 		code = c.report(err)
 	}
+	c.lastHints(code)
 	c.out.Flush()
 	if ferr := out.Flush(); ferr != nil && code == 0 {
 		code = 1
@@ -85,6 +87,15 @@ type call struct {
 	terminal terminal
 	options  *options    // those in use, for the usage text; nil before they are known
 	topics   *topicsView // collects what kafka-topics lists or describes; nil to print Kafka's lines
+
+	hints       []string       // for a person, printed at the end
+	exact       bool           // what is on standard error after a mistake in the options is known to the byte
+	troubled    bool           // the tool failed, whatever its exit code
+	connections []*connections // of the tool's clients
+	said        struct {
+		sync.Mutex
+		hints map[string]bool // printed already
+	}
 }
 
 func (c *call) println(a ...any)               { fmt.Fprintln(c.out, a...) }
@@ -107,7 +118,10 @@ type exit int
 func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // usageError is a misuse of options: its text and the usage table go to standard error, and the code is 1.
-type usageError struct{ text string }
+type usageError struct {
+	text   string
+	option *optionError // the parser's mistake that it tells of, if it is one
+}
 
 func (e *usageError) Error() string { return e.text }
 
@@ -116,6 +130,7 @@ func (c *call) report(err error) int {
 	var (
 		code   exit
 		misuse *usageError
+		option *optionError
 	)
 	switch {
 	case err == nil:
@@ -127,9 +142,13 @@ func (c *call) report(err error) int {
 		if c.options != nil {
 			c.errorf("%s", c.options.usage())
 		}
+		c.hintMisuse(misuse)
 		return 1
 	}
 	c.errorf("%s\n", describe(err))
+	if errors.As(err, &option) {
+		c.hintOption(option)
+	}
 	return 1
 }
 

@@ -208,8 +208,13 @@ func (c *call) topicAction(ctx context.Context, o *options, s topicService) erro
 	if err != nil {
 		return err
 	}
+	near := nearest(pattern, all)
 	names := slices.DeleteFunc(all, func(n string) bool { return !match(n) || o.has("exclude-internal") && model.IsInternalTopic(n) })
 	if o.has("topic") && len(names) == 0 && !o.has("list") && !o.has("if-exists") && !(o.has("describe") && o.has("bootstrap-server")) {
+		c.hint("kafka-topics --list shows the topics")
+		if near != "" {
+			c.hints = []string{"did you mean topic " + near + "?"}
+		}
 		return illegalArgument("Topic '%s' does not exist as expected", pattern)
 	}
 	switch {

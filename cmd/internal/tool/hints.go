@@ -1,0 +1,294 @@
+package tool
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/agnivade/levenshtein"
+	wire "github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// hint keeps a hint for the end, after Kafka's own text. It stands on standard error, where Kafka's tools have stack traces or a table
+// of options that nobody compares.
+func (c *call) hint(format string, a ...any) { c.hints = append(c.hints, fmt.Sprintf(format, a...)) }
+
+// hintPerson is hint for errors whose text on standard error is known to the byte: only a terminal gets it.
+func (c *call) hintPerson(format string, a ...any) {
+	if c.terminal.err {
+		c.hint(format, a...)
+	}
+}
+
+// lastHints says what is left to say when a tool has failed.
+func (c *call) lastHints(code int) {
+	if code == 0 && !c.troubled {
+		return
+	}
+	for _, l := range c.connections {
+		c.hints = append(c.hints, l.hints()...)
+	}
+	c.giveHints(c.hints)
+}
+
+func (c *call) giveHints(hints []string) {
+	for _, h := range hints {
+		c.said.Lock()
+		seen := c.said.hints[h]
+		if c.said.hints == nil {
+			c.said.hints = map[string]bool{}
+		}
+		c.said.hints[h] = true
+		c.said.Unlock()
+		if !seen {
+			c.errorf("hint: %s\n", h)
+		}
+	}
+}
+
+// missingTopic is a hint for a person who reads or writes a topic that is not there, which the clients wait for.
+func (c *call) missingTopic(topic string) []string {
+	if !c.terminal.err {
+		return nil
+	}
+	return []string{fmt.Sprintf("topic %s does not exist, and the brokers do not create topics (auto.create.topics.enable); kafka-topics --create makes it, --list shows the others", topic)}
+}
+
+// nearest is the candidate that a word was probably meant to be, "" for none.
+func nearest(word string, candidates []string) string {
+	best, distance := "", max(2, len(word)/3)+1
+	for _, s := range candidates {
+		if d := levenshtein.ComputeDistance(word, s); d < distance {
+			best, distance = s, d
+		}
+	}
+	return best
+}
+
+// hintMisuse explains what stands above a table of options: options that are missing, or a mistake of the parser.
+func (c *call) hintMisuse(err *usageError) {
+	if err.option != nil {
+		c.hintOption(err.option)
+		return
+	}
+	if c.options == nil || !strings.HasPrefix(err.text, "Missing required ") {
+		return
+	}
+	for _, p := range c.options.list {
+		if strings.Contains(err.text, "["+p.name+"]") {
+			c.hint("add %s: %s", p.head(), p.help)
+		}
+	}
+}
+
+// hintOption explains a mistake that the parser of options found.
+func (c *call) hintOption(err *optionError) {
+	if c.options == nil {
+		return
+	}
+	hint := c.hint
+	if c.exact { // the parser's text is all that is on standard error
+		hint = c.hintPerson
+	}
+	if name, ok := strings.CutSuffix(err.text, " is not a recognized option"); ok {
+		var names []string
+		for _, p := range c.options.list {
+			names = append(names, p.name)
+		}
+		if near := nearest(strings.TrimLeft(c.wordOf(name), "-"), names); near != "" {
+			hint("did you mean --%s?", near)
+		} else {
+			hint("--help lists the options")
+		}
+		return
+	}
+	for _, p := range c.options.list {
+		if p.arg != "" && (strings.HasSuffix(err.text, " of option "+p.name) || strings.HasPrefix(err.text, "Option "+p.name+" ")) {
+			hint("%s: %s", p.head(), p.help)
+		}
+	}
+}
+
+// wordOf is the word that the parser stopped at; of a word with one dash it names only the first letter.
+func (c *call) wordOf(name string) string {
+	for _, w := range c.Args {
+		w, _, _ = strings.Cut(w, "=")
+		if strings.TrimLeft(w, "-") == name || len(name) == 1 && strings.HasPrefix(w, "-"+name) {
+			return w
+		}
+	}
+	return name
+}
+
+// diagnose tells why a peer does not answer, and what to do about it.
+func (l *connections) diagnose(p peer) string {
+	address := p.address()
+	if !p.dialled && certificateTrouble(p.err) == "" && !notTLS(p.err) {
+		return l.unreachable(p, address)
+	}
+	switch {
+	case errors.Is(p.err, wire.UnsupportedSaslMechanism):
+		return fmt.Sprintf("%s does not have sasl.mechanism %s; sasl.enabled.mechanisms of the broker lists what it has", address, l.cc.props["sasl.mechanism"])
+	case errors.Is(p.err, wire.SaslAuthenticationFailed):
+		return fmt.Sprintf("%s refused the user in sasl.jaas.config; check its name, password and sasl.mechanism (%s)", address, l.cc.props["sasl.mechanism"])
+	case certificateTrouble(p.err) != "":
+		return address + ": " + certificateTrouble(p.err)
+	}
+	if v := l.verdict(address); v.text != "" {
+		return v.text
+	}
+	var first *kgo.ErrFirstReadEOF
+	if errors.As(p.err, &first) && !strings.HasPrefix(l.cc.protocol(), "SASL_") {
+		return fmt.Sprintf("%s closed the connection after the first request; if its listener wants SASL, put security.protocol=SASL_PLAINTEXT (or SASL_SSL), sasl.mechanism and sasl.jaas.config into %s", address, l.c.configOption())
+	}
+	return fmt.Sprintf("%s accepts connections but does not answer as a broker: %v", address, p.err)
+}
+
+// verdict is what was found at an address.
+type verdict struct {
+	text string // what is wrong; "" when it may be a broker that speaks as this client does
+	sure bool   // waiting does not mend it
+}
+
+// verdict looks at what listens at an address, once.
+func (l *connections) verdict(address string) verdict {
+	l.mu.Lock()
+	v, known := l.mu.verdicts[address]
+	l.mu.Unlock()
+	if known {
+		return v
+	}
+	secure := strings.HasSuffix(l.cc.protocol(), "SSL")
+	switch speaks := speaksTLS(address); {
+	case speaks && !secure:
+		v.sure = true
+		v.text = fmt.Sprintf("%s speaks TLS, and this tool spoke plain text; put security.protocol=SSL (or SASL_SSL) and ssl.truststore.location into %s", address, l.c.configOption())
+	case speaks:
+	case answersAsZooKeeper(address):
+		v.sure = true
+		v.text = fmt.Sprintf("%s is ZooKeeper, not a broker; give the address of a broker, usually port 9092", address)
+		if l.c.options != nil && l.c.options.byName["zookeeper"] != nil {
+			v.text += ", or --zookeeper " + address
+		}
+	case secure && reachable(address): // or a port that is forwarded to a broker which is starting
+		v.text = fmt.Sprintf("%s does not speak TLS; security.protocol=%s in %s has to be what its listener has (listener.security.protocol.map)", address, l.cc.protocol(), l.c.configOption())
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.verdicts == nil {
+		l.mu.verdicts = map[string]verdict{}
+	}
+	l.mu.verdicts[address] = v
+	return v
+}
+
+func (l *connections) unreachable(p peer, address string) string {
+	reason := "no answer"
+	var dns *net.DNSError
+	switch {
+	case errors.As(p.err, &dns):
+		reason = "there is no host of that name"
+	case strings.Contains(p.err.Error(), "refused"):
+		reason = "nothing listens there"
+	}
+	if p.id >= 0 {
+		return fmt.Sprintf("broker %d announced itself as %s, which cannot be reached from here: %s. "+
+			"The address comes from advertised.listeners of that broker (KAFKA_ADVERTISED_LISTENERS in a container); set it to one that clients can reach", p.id, address, reason)
+	}
+	if dns != nil {
+		return fmt.Sprintf("%s cannot be reached: %s", address, reason)
+	}
+	text := fmt.Sprintf("%s cannot be reached: %s; is the broker running, and is this the port of its listener?", address, reason)
+	if p.host == "localhost" || p.host == "127.0.0.1" {
+		text += " momus quickstart starts one on localhost:9092"
+	}
+	return text
+}
+
+// configOption is how the tool is given a property file.
+func (c *call) configOption() string {
+	for _, name := range []string{"command-config", "admin.config", "producer.config", "consumer.config"} {
+		if c.options != nil && c.options.byName[name] != nil {
+			return "the file of --" + name
+		}
+	}
+	return "the client's properties"
+}
+
+// certificateTrouble explains errors of certificates and TLS alerts; "" for any other error.
+func certificateTrouble(err error) string {
+	var (
+		unknown x509.UnknownAuthorityError
+		host    x509.HostnameError
+		invalid x509.CertificateInvalidError
+		alert   tls.AlertError
+		remote  *net.OpError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return "its certificate is signed by an authority that is not trusted; ssl.truststore.location names the store with the authority's certificate"
+	case errors.As(err, &host):
+		return fmt.Sprintf("%v; ssl.endpoint.identification.algorithm= (empty) turns the check of the name off", host)
+	case errors.As(err, &invalid):
+		return invalid.Error()
+	case errors.As(err, &alert):
+		return alert.Error()
+	case errors.As(err, &remote) && remote.Op == "remote error":
+		return fmt.Sprintf("the broker ended TLS: %v; if it wants a certificate of the client, ssl.keystore.location names the store", remote.Err)
+	}
+	return ""
+}
+
+// notTLS tells that the other side did not speak TLS.
+func notTLS(err error) bool {
+	var header tls.RecordHeaderError
+	return errors.As(err, &header) || errors.Is(err, io.EOF)
+}
+
+const probeTime = time.Second
+
+func reachable(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, probeTime)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
+}
+
+// answersAsZooKeeper asks in ZooKeeper's own way.
+func answersAsZooKeeper(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, probeTime)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if conn.SetDeadline(time.Now().Add(probeTime)) != nil {
+		return false
+	}
+	if _, err := io.WriteString(conn, "srvr"); err != nil {
+		return false
+	}
+	answer, _ := io.ReadAll(io.LimitReader(conn, 64))
+	return strings.HasPrefix(string(answer), "Zookeeper version") || strings.HasPrefix(string(answer), "srvr is not executed")
+}
+
+// speaksTLS tells whether a TLS handshake gets any answer of TLS.
+func speaksTLS(address string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
+	defer cancel()
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // only to see what is there
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err == nil {
+		conn.Close()
+		return true
+	}
+	var remote *net.OpError
+	return errors.As(err, &remote) && remote.Op == "remote error"
+}

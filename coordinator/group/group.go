@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"time"
 
 	"momus/coordinator/shard"
 	"momus/storage/model"
@@ -60,11 +61,13 @@ type Group struct {
 	joined    int                // members with a parked join
 	supported map[string]int     // how many members offer a protocol
 
-	join           *timer // deadline of the join round
-	initial        bool   // the round is the first after Empty: it is not completed before its deadline
-	initialDelayMs int32  // the delay that is running
-	remainingMs    int32  // by how much the initial round may still be extended
-	newMemberAdded bool   // a member came while the first round was running
+	join           *timer        // deadline of the join round
+	initial        bool          // the round is the first after Empty: it is not completed before its deadline
+	initialDelayMs int32         // the delay that is running
+	remainingMs    int32         // by how much the initial round may still be extended
+	newMemberAdded bool          // a member came while the first round was running
+	lastCame       time.Duration // when a new member came, or was given an id; since Partition.origin
+	firstCame      time.Duration // when the initial round began; since Partition.origin
 
 	offsets        map[model.TopicPartition]committed
 	pendingCommits map[model.TopicPartition]uint64 // tag of the last append under way

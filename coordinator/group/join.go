@@ -1,6 +1,8 @@
 package group
 
 import (
+	"time"
+
 	"github.com/sirupsen/logrus"
 
 	"momus/coordinator/shard"
@@ -63,6 +65,7 @@ func (p *Partition) joinNew(g *Group, r *JoinRequest, call *shard.Call) {
 			g.pending = map[string]*timer{}
 		}
 		g.pending[r.newMemberID] = t
+		g.lastCame = p.now
 		p.timers.set(t, p.after(r.SessionTimeoutMs))
 		p.reply(call, joinError(r.newMemberID, kerr.MemberIDRequired))
 	default:
@@ -125,6 +128,7 @@ func (p *Partition) addMember(g *Group, id string, r *JoinRequest, call *shard.C
 		g.protocolType = r.ProtocolType
 	}
 	g.add(m)
+	g.lastCame = p.now
 	p.park(g, m, call)
 	p.timers.set(m.session, p.now+newMemberJoinTimeout)
 	if t := g.pending[id]; t != nil {
@@ -185,6 +189,7 @@ func (p *Partition) prepareRebalance(g *Group) {
 		g.initialDelayMs = p.cfg.GroupInitialRebalanceDelayMs
 		g.remainingMs = max(g.rebalanceTimeoutMs()-g.initialDelayMs, 0)
 		p.timers.set(g.join, p.after(g.initialDelayMs))
+		g.firstCame = p.now
 	} else {
 		p.timers.set(g.join, p.after(g.rebalanceTimeoutMs()))
 	}
@@ -213,7 +218,34 @@ func (p *Partition) joinDeadline(g *Group) {
 		p.timers.set(g.join, p.after(delay))
 		return
 	}
+	if at := p.settled(g); at > p.now {
+		p.timers.set(g.join, at)
+		return
+	}
 	p.completeJoin(g)
+}
+
+// With group.initial.rebalance.delay.ms=0, the value that Kafka's own server.properties has, the first round would end with the first
+// member, and the others, which usually come with it, would have to wait until that member's next heartbeat tells it of a second
+// round. So the first round ends only when whoever was given a member id has used it and nobody new has come for a while: settleTime,
+// and a tenth of it for each member that is there, up to three times as long, since a crowd rarely comes all at once. It lasts
+// maxSettleTimes at most.
+const (
+	settleTime     = 20 * time.Millisecond
+	maxSettleTimes = 15
+)
+
+// settled is the time at which the first round may end.
+func (p *Partition) settled(g *Group) time.Duration {
+	latest := g.firstCame + maxSettleTimes*p.settle
+	switch {
+	case !g.initial || time.Duration(p.cfg.GroupInitialRebalanceDelayMs)*time.Millisecond >= p.settle:
+		return p.now
+	case len(g.pending) > 0:
+		return min(p.now+p.settle, latest)
+	}
+	quiet := p.settle + min(time.Duration(len(g.members)-1)*p.settle/10, 2*p.settle)
+	return min(g.lastCame+quiet, latest)
 }
 
 // minRoundMs bounds how often a round that nobody joined begins again.

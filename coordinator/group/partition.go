@@ -23,6 +23,7 @@ const newMemberJoinTimeout = 5 * time.Minute
 type Partition struct {
 	config func() *configs.Broker
 	logger *logrus.Entry
+	settle time.Duration // see settleTime
 
 	groups    map[string]*Group
 	producers map[int64]map[string]*Group // groups with offsets in the open transaction of a producer
@@ -62,7 +63,7 @@ type appendDone interface {
 // NewPartition makes the empty state of a partition, to be loaded by Replay.
 func NewPartition(config func() *configs.Broker, logger *logrus.Entry) *Partition {
 	return &Partition{
-		config: config, logger: logger, groups: map[string]*Group{}, producers: map[int64]map[string]*Group{},
+		config: config, logger: logger, settle: settleTime, groups: map[string]*Group{}, producers: map[int64]map[string]*Group{},
 		appends: map[uint64]appendDone{},
 	}
 }

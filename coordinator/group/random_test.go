@@ -177,6 +177,7 @@ func TestRandomEvents(t *testing.T) {
 		w.cfg.GroupInitialRebalanceDelayMs = rapid.SampledFrom([]int32{0, 1000}).Draw(rt, "delay")
 		w.cfg.GroupMaxSize = rapid.SampledFrom([]int32{2, 100}).Draw(rt, "size")
 		w.reload()
+		w.p.settle = rapid.SampledFrom([]time.Duration{0, settleTime}).Draw(rt, "settle")
 		m := &modelOf{
 			w: w, rt: rt, acked: map[string]map[model.TopicPartition]ackedOffset{}, generations: map[*Group]int32{},
 			calls: map[*shard.Call]any{}, bases: map[uint64]int64{}, known: map[string][]string{}, assigned: map[string]string{},

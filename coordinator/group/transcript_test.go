@@ -66,6 +66,7 @@ func newWorld(t *testing.T) *world {
 // reload replays the log into a new partition.
 func (w *world) reload() {
 	w.p = NewPartition(func() *configs.Broker { return w.cfg }, quiet())
+	w.p.settle = 0
 	for _, b := range w.log {
 		if err := w.p.Replay(b); err != nil {
 			fmt.Fprintf(&w.out, "replay: %v\n", err)
@@ -586,6 +587,8 @@ func (w *world) run(d *datadriven.TestData) string {
 				cfg.GroupMaxSize = int32(n)
 			case "group.initial.rebalance.delay.ms":
 				cfg.GroupInitialRebalanceDelayMs = int32(n)
+			case "settle.ms":
+				w.p.settle = time.Duration(n) * time.Millisecond
 			case "inter.broker.protocol.version":
 				cfg.InterBrokerProtocolVersion = c.Vals[0]
 			default:

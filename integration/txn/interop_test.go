@@ -3,9 +3,11 @@
 package txn
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -15,38 +17,26 @@ import (
 	"momus/integration/testkit"
 )
 
-// javaClient compiles integration/java/src/Transactions.java against one version of the client; the result makes command lines.
-func javaClient(t *testing.T, version string) func(args ...string) []string {
+// javaProgram compiles a class of integration/java/src against the jars of a peer; the result makes command lines.
+func javaProgram(t *testing.T, peer, class string) func(args ...string) []string {
 	t.Helper()
 	dir := t.TempDir()
-	jars := filepath.Join(testkit.Peers(t, "clients-"+version), "*")
+	jars := filepath.Join(testkit.Peers(t, peer), "*")
 	testkit.Run(t, time.Minute, testkit.Spec{Args: []string{"javac", "--release", "8", "-nowarn", "-Xlint:-options", "-cp", jars, "-d", dir,
-		filepath.Join(testkit.Root(t), "integration/java/src/Transactions.java")}})
-	return func(args ...string) []string {
-		return append([]string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", dir + ":" + jars, "Transactions"}, args...)
+		filepath.Join(testkit.Root(t), "integration/java/src", class+".java")}})
+	command := testkit.Java(t, peer, class)
+	for i, arg := range command {
+		if arg == "-cp" {
+			command[i+1] = dir + ":" + jars
+		}
 	}
+	return func(args ...string) []string { return append(slices.Clone(command), args...) }
 }
 
-func TestJavaProducersCommitAbortAndAreFenced(t *testing.T) {
-	for _, version := range []string{"2.5.0", "3.9.0"} {
-		t.Run(version, func(t *testing.T) {
-			java := javaClient(t, version)
-			c := testkit.Quickstart(t, 1)
-			ctx := deadline(t)
-			createTopic(ctx, t, c, "t", 2)
-			round := "empty commit: ok\nempty abort: ok\ncommit: ok\nabort: ok\n"
-			if out := testkit.Run(t, time.Minute, testkit.Spec{Args: java("states", c.Bootstrap, "t", "states")}); out != strings.Repeat(round, 3) {
-				t.Errorf("states: %s", out)
-			}
-			if out := testkit.Run(t, time.Minute, testkit.Spec{Args: java("fence", c.Bootstrap, "t", "fence")}); out != "first commits: ProducerFencedException\nsecond commits: ok\n" {
-				t.Errorf("fence: %s", out)
-			}
-			got := read(ctx, t, c, "t", 4, kgo.ReadCommitted())
-			if fmt.Sprint(got) != "map[committed 0:1 committed 1:1 committed 2:1 of the second:1]" {
-				t.Errorf("committed %v", got)
-			}
-		})
-	}
+// javaClient is Transactions with one version of the client.
+func javaClient(t *testing.T, version string) func(args ...string) []string {
+	t.Helper()
+	return javaProgram(t, "clients-"+version, "Transactions")
 }
 
 func TestJavaCopierCopiesExactlyOnceThroughKills(t *testing.T) {
@@ -127,5 +117,57 @@ func TestKafkaAndMomusTakeOverFromEachOtherInMidTransaction(t *testing.T) {
 		if got := read(ctx, t, c, "t", len(want), kgo.ReadCommitted()); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("step %d: committed %v\nwant %v", step, got, want)
 		}
+	}
+}
+
+// The same with five requests under way on a connection: the Java client and librdkafka.
+func TestFloodsThroughCutConnections(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		argv func(t *testing.T) []string
+	}{
+		{"java-2.5.0", func(t *testing.T) []string { return javaClient(t, "2.5.0")() }},
+		{"librdkafka", librdkafka},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			const records, partitions = 200_000, 6
+			ctx := deadline(t)
+			at, brokers, cut := cutCluster(t, 0.05)
+			createReplicated(ctx, t, at, "t", partitions)
+			began := time.Now()
+			if out := testkit.Run(t, time.Minute, testkit.Spec{Args: append(c.argv(t), "flood", at, "t", strconv.Itoa(records))}); out != "flood: ok\n" {
+				t.Fatal(out)
+			}
+			t.Logf("%d records in %s", records, time.Since(began).Round(time.Millisecond))
+			cut.check(t, 30)
+			last := make([]int, partitions)
+			for p := range last {
+				last[p] = -1
+			}
+			cl := client(t, brokers[0], kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+			for total := 0; total < records; {
+				fetches := cl.PollFetches(ctx)
+				if err := fetches.Err0(); err != nil {
+					t.Fatalf("after %d of %d records: %v", total, records, err)
+				}
+				fetches.EachRecord(func(r *kgo.Record) {
+					n, err := strconv.Atoi(string(r.Value))
+					if err != nil || n <= last[r.Partition] {
+						t.Fatalf("partition %d at %d: %s after %d", r.Partition, r.Offset, r.Value, last[r.Partition])
+					}
+					last[r.Partition] = n
+					total++
+				})
+			}
+			ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, "t")
+			if err = errors.Join(err, ends.Error()); err != nil {
+				t.Fatal(err)
+			}
+			sum := int64(0)
+			ends.Each(func(o kadm.ListedOffset) { sum += o.Offset })
+			if sum != records {
+				t.Errorf("%d records are there, %d were sent", sum, records)
+			}
+		})
 	}
 }

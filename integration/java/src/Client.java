@@ -12,7 +12,8 @@ import org.apache.kafka.common.serialization.*;
  *
  *   produce BOOTSTRAP TOPIC CODEC COUNT NAME [acks]   records key NAME-i, value "NAME value i", header n=i
  *   consume BOOTSTRAP TOPIC COUNT                      prints partition, key, value, headers, tab separated, in the order read
- *   member  BOOTSTRAP TOPIC GROUP                      joins the group, prints "assigned p,p" and "got value"; ends at end of standard input
+ *   member  BOOTSTRAP TOPIC GROUP                      joins the group, prints "assigned p,p" and "got value"; ends at end of standard input.
+ *                                                      MOMUS_INSTANCE_ID, MOMUS_SESSION_MS, MOMUS_ASSIGNOR and MOMUS_CLIENT_ID set what they say
  */
 public class Client {
     public static void main(String[] a) throws Exception {
@@ -99,6 +100,11 @@ public class Client {
         return b.toString();
     }
 
+    static void setting(Properties p, String variable, String key) {
+        String v = System.getenv(variable);
+        if (v != null) p.put(key, v);
+    }
+
     static void member(String[] a) throws Exception {
         Properties p = consumerProps(a[1]);
         p.put("group.id", a[3]);
@@ -106,6 +112,10 @@ public class Client {
         p.put("heartbeat.interval.ms", "500");
         p.put("auto.commit.interval.ms", "200");
         p.put("metadata.max.age.ms", "2000");
+        setting(p, "MOMUS_INSTANCE_ID", "group.instance.id");
+        setting(p, "MOMUS_SESSION_MS", "session.timeout.ms");
+        setting(p, "MOMUS_ASSIGNOR", "partition.assignment.strategy");
+        setting(p, "MOMUS_CLIENT_ID", "client.id");
         final KafkaConsumer<String, String> c = new KafkaConsumer<>(p, new StringDeserializer(), new StringDeserializer());
         c.subscribe(Collections.singletonList(a[2]), new ConsumerRebalanceListener() {
             public void onPartitionsRevoked(Collection<TopicPartition> x) { }

@@ -82,8 +82,9 @@ func (c *call) newClient(cc *clientConfig, more ...kgo.Opt) (*kgo.Client, error)
 	if err != nil {
 		return nil, err
 	}
-	watch.client, err = kgo.NewClient(append(append(opts, security...), more...)...)
-	return watch.client, err
+	client, err := kgo.NewClient(append(append(opts, security...), more...)...)
+	watch.client.Store(client)
+	return client, err
 }
 
 // javaAddress is an InetSocketAddress as text: the name, a slash, the address.

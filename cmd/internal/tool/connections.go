@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,7 +25,7 @@ const networkClient = "org.apache.kafka.clients.NetworkClient"
 type connections struct {
 	c      *call
 	cc     *clientConfig
-	client *kgo.Client
+	client atomic.Pointer[kgo.Client] // set when it is made; its goroutines call before
 	seeds  []string
 
 	mu struct {
@@ -56,7 +57,7 @@ var (
 
 // OnBrokerConnect implements kgo.HookBrokerConnect. An error with a connection is one of its first requests.
 func (l *connections) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, conn net.Conn, err error) {
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || l.closing() {
 		return
 	}
 	id := l.nodeID(meta)
@@ -87,13 +88,19 @@ func (l *connections) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, 
 
 // OnBrokerRead implements kgo.HookBrokerRead.
 func (l *connections) OnBrokerRead(meta kgo.BrokerMetadata, _ int16, _ int, _, _ time.Duration, err error) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed) {
+	if err != nil && (errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed) || l.closing()) {
 		return
 	}
 	l.note(meta, l.nodeID(meta), func(p *peer) {
 		p.answered = p.answered || err == nil
 		p.err = err
 	})
+}
+
+// closing tells that the client is being closed: what its connections say then is not worth a line.
+func (l *connections) closing() bool {
+	client := l.client.Load()
+	return client != nil && client.Context().Err() != nil
 }
 
 // nodeID is the id that Java gives a broker: bootstrap servers are -1, -2 and so on.
@@ -222,6 +229,6 @@ func (l *connections) hopeless() bool {
 
 // watchOf finds what watches a client that newClient made.
 func (c *call) watchOf(client *kgo.Client) *connections {
-	i := slices.IndexFunc(c.connections, func(l *connections) bool { return l.client == client })
+	i := slices.IndexFunc(c.connections, func(l *connections) bool { return l.client.Load() == client })
 	return c.connections[i]
 }

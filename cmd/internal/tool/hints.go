@@ -94,7 +94,7 @@ func (c *call) hintOption(err *optionError) {
 		return
 	}
 	hint := c.hint
-	if c.exact { // the parser's text is all that is on standard error
+	if c.exact || err.class == conversionError { // the parser's text is all that is on standard error
 		hint = c.hintPerson
 	}
 	if name, ok := strings.CutSuffix(err.text, " is not a recognized option"); ok {

@@ -36,6 +36,8 @@ type option struct {
 // optionError is a mistake in the command line that the parser found.
 type optionError struct{ class, text string }
 
+const conversionError = "joptsimple.OptionArgumentConversionException"
+
 func (e *optionError) Error() string { return e.text }
 
 func newOptions(purpose string) *options {
@@ -159,7 +161,7 @@ func (o *options) number(name string, bits int) (int64, error) {
 	}
 	n, err := strconv.ParseInt(s, 10, bits)
 	if err != nil {
-		return 0, &optionError{"joptsimple.OptionArgumentConversionException", fmt.Sprintf("Cannot parse argument '%s' of option %s", s, name)}
+		return 0, &optionError{conversionError, fmt.Sprintf("Cannot parse argument '%s' of option %s", s, name)}
 	}
 	return n, nil
 }

@@ -70,7 +70,9 @@ func (t Tool) Run(ctx context.Context, e *Env) int {
 	if err == nil || ctx.Err() == nil {
 		code = c.report(err)
 	}
-	c.lastHints(code)
+	if ctx.Err() == nil {
+		c.lastHints(code)
+	}
 	c.out.Flush()
 	if ferr := out.Flush(); ferr != nil && code == 0 {
 		code = 1

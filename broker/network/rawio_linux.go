@@ -6,6 +6,8 @@ import (
 	"io"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // The sockets never block, so their reads and writes need not tell the scheduler that a thread might. That saves waking the
@@ -57,6 +59,44 @@ func writeSocket(fd uintptr, v *vectors, segments [][]byte, more bool) (int, err
 		return 0, e
 	}
 	return int(n), nil
+}
+
+// sendChunk is how much of a file is sent by one call, and how far its page cache is probed.
+const sendChunk = 1 << 20
+
+// sendOnce is one sendfile to a socket that does not block. It blocks only for the file, so the scheduler is told when the file's pages
+// are not all in memory, as far as a look at the last one tells: they are read and dropped in long runs.
+func (s *sendState) sendOnce(fd uintptr) (int, error) {
+	count := int(min(s.left, sendChunk))
+	if !s.cached(s.offset + int64(count) - 1) {
+		return syscall.Sendfile(int(fd), s.fd, &s.offset, count)
+	}
+	n, _, e := syscall.RawSyscall6(syscall.SYS_SENDFILE, fd, uintptr(s.fd), uintptr(unsafe.Pointer(&s.offset)), uintptr(count), 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return int(n), nil
+}
+
+// cached tells whether the byte at offset can be read without the disk.
+func (s *sendState) cached(offset int64) bool {
+	if s.cachedTo > offset {
+		return true
+	}
+	s.iov.Base, s.iov.Len = &s.one[0], 1
+	n, _, _ := syscall.RawSyscall6(unix.SYS_PREADV2, uintptr(s.fd), uintptr(unsafe.Pointer(&s.iov)), 1, uintptr(offset), 0, unix.RWF_NOWAIT)
+	if n != 1 {
+		return false
+	}
+	s.cachedTo = offset + 1
+	return true
+}
+
+// probe is the storage of a look at the page cache. It is part of a Conn, as vectors are.
+type probe struct {
+	cachedTo int64 // bytes of the file before it are in memory
+	iov      syscall.Iovec
+	one      [1]byte
 }
 
 // vectors is the storage of a gathering write. It is part of a Conn, so that the kernel is never given the address of a stack.

@@ -17,3 +17,10 @@ func writeSocket(fd uintptr, _ *vectors, segments [][]byte, more bool) (int, err
 }
 
 type vectors struct{}
+
+// sendOnce is one sendfile to a socket that does not block.
+func (s *sendState) sendOnce(fd uintptr) (int, error) {
+	return syscall.Sendfile(int(fd), s.fd, &s.offset, int(min(s.left, 0x7ffff000)))
+}
+
+type probe struct{ cachedTo int64 }

@@ -10,9 +10,6 @@ import (
 	"syscall"
 )
 
-// maxSendfile is the most that is asked of one sendfile call: what Linux does at most.
-const maxSendfile = 0x7ffff000
-
 // sendState is the state of a sendfile or a send that may be cut into several calls.
 type sendState struct {
 	fd     int   // file to send
@@ -20,6 +17,7 @@ type sendState struct {
 	left   int64
 	err    error
 	fileFn func(uintptr) bool
+	probe
 
 	segments   [][]byte // bytes to send
 	more       bool
@@ -36,6 +34,7 @@ func (c *Conn) sendFile(f *os.File, pos, n int64) error {
 		s.fileFn = s.sendfile
 	}
 	s.fd, s.offset, s.left, s.err = int(f.Fd()), pos, n, nil
+	s.cachedTo = 0
 	err := c.raw.Write(s.fileFn)
 	runtime.KeepAlive(f)
 	if err == nil {
@@ -50,7 +49,7 @@ func (c *Conn) sendFile(f *os.File, pos, n int64) error {
 // sendfile sends until all is sent; false when the socket is full.
 func (s *sendState) sendfile(fd uintptr) bool {
 	for s.left > 0 {
-		n, err := syscall.Sendfile(int(fd), s.fd, &s.offset, int(min(s.left, maxSendfile)))
+		n, err := s.sendOnce(fd)
 		if n > 0 {
 			s.left -= int64(n)
 		}

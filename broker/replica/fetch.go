@@ -69,11 +69,14 @@ type fetchState struct {
 	end   int64 // the leader's log end, for followers
 }
 
-// Fetch reads the partitions in order and answers at once if it has something to say: MinBytes, an error, a high watermark that the follower
-// does not know, no time to wait. Otherwise it waits up to MaxWait for that and reads again. Every result's Records must be released.
+// Fetch reads the partitions in order and answers at once if it has something to say: MinBytes, an error, no time to wait, and where consumers
+// read from followers a high watermark that the follower does not know. Otherwise it waits up to MaxWait for that and reads again. Every result's Records must be released.
 func (m *Manager) Fetch(ctx context.Context, params FetchParams, parts []FetchPartition) []FetchResult {
 	op := fetchOp{m: m, params: &params, parts: parts, results: make([]FetchResult, len(parts)), states: make([]fetchState, len(parts))}
 	params.MinBytes = min(params.MinBytes, params.MaxBytes)
+	// Only where consumers read from followers (KIP-392) it matters when these learn of it. Elsewhere it comes with the next records, or when
+	// the wait ends: answering for it alone would double the fetches.
+	op.tellHighWatermark = params.fromFollower() && m.opts.Config().ReplicaSelectorClass != ""
 	op.read()
 	if params.fromFollower() {
 		op.recordFollower()
@@ -83,7 +86,7 @@ func (m *Manager) Fetch(ctx context.Context, params FetchParams, parts []FetchPa
 		return op.results
 	}
 	keys := len(parts)
-	if params.fromFollower() {
+	if op.tellHighWatermark {
 		keys *= 2
 	}
 	w := m.fetch.New(keys)
@@ -118,6 +121,8 @@ type fetchOp struct {
 	parts   []FetchPartition
 	results []FetchResult
 	states  []fetchState
+	// tellHighWatermark tells that a follower is to hear of a new high watermark at once.
+	tellHighWatermark bool
 	// bytes is the size of what was read; answer tells that it is reason enough to answer at once.
 	bytes  int
 	answer bool
@@ -147,7 +152,7 @@ func (op *fetchOp) read() {
 			op.answer = true
 			continue
 		}
-		if state.p != nil && op.params.fromFollower() && state.p.lastSentHighWatermark(op.params.ReplicaID) < result.HighWatermark {
+		if state.p != nil && op.tellHighWatermark && state.p.lastSentHighWatermark(op.params.ReplicaID) < result.HighWatermark {
 			op.answer = true
 		}
 		n := result.Records.Len()
@@ -259,7 +264,9 @@ func (op *fetchOp) watch(w *purgatory.Waiter, i int) {
 	switch {
 	case op.params.fromFollower():
 		w.Watch(&p.logEnd, offset+1)
-		w.Watch(&p.highWatermark, p.lastSentHighWatermark(op.params.ReplicaID)+1)
+		if op.tellHighWatermark {
+			w.Watch(&p.highWatermark, p.lastSentHighWatermark(op.params.ReplicaID)+1)
+		}
 	case op.params.Isolation == log.UpToLastStable:
 		w.Watch(&p.lastStable, offset+1)
 	default:

@@ -37,7 +37,8 @@ type fetcher struct {
 	stopped  context.Context // ends when the fetcher is no longer wanted
 	stop     context.CancelFunc
 	wake     chan struct{} // capacity 1: partitions were added
-	failing  bool          // the last request failed, and was logged; used by run only
+	polls    polls
+	failing  bool // the last request failed, and was logged; used by run only
 
 	mu struct {
 		sync.Mutex
@@ -57,17 +58,21 @@ func newFetcher(fm *fetcherManager, key fetcherKey) *fetcher {
 
 func (f *fetcher) add(list []*fetching) {
 	f.mu.Lock()
+	replaced := false
 	for _, s := range list {
-		if old := f.mu.partitions[s.p.tp]; old != nil {
-			if old.epoch == s.epoch && old.p == s.p {
-				continue
-			}
-			f.removeLocked(old)
+		old := f.mu.partitions[s.p.tp]
+		if old != nil && old.epoch == s.epoch && old.p == s.p {
+			continue
 		}
+		replaced = replaced || old != nil
 		f.mu.partitions[s.p.tp] = s
 		f.mu.order = append(f.mu.order, s)
 	}
+	if replaced {
+		f.orderLocked()
+	}
 	f.mu.Unlock()
+	f.polls.added(f.m.now())
 	select {
 	case f.wake <- struct{}{}:
 	default:
@@ -80,6 +85,11 @@ func (f *fetcher) remove(tps []model.TopicPartition) {
 	for _, tp := range tps {
 		delete(f.mu.partitions, tp)
 	}
+	f.orderLocked()
+}
+
+// orderLocked takes those out of order that are not wanted any more.
+func (f *fetcher) orderLocked() {
 	f.mu.order = slices.DeleteFunc(f.mu.order, func(s *fetching) bool { return f.mu.partitions[s.p.tp] != s })
 }
 
@@ -325,8 +335,12 @@ func (f *fetcher) fetch(ctx context.Context, ready []*fetching) error {
 	if len(request) == 0 {
 		return nil
 	}
-	answer, err := f.endpoint.Fetch(ctx, request)
-	if err != nil {
+	pollCtx, maxWait := f.polls.begin(ctx, f.m.now(), time.Duration(f.m.opts.Config().ReplicaFetchWaitMaxMs)*time.Millisecond)
+	answer, err := f.endpoint.Fetch(pollCtx, request, maxWait)
+	if cut := f.polls.end(); err != nil {
+		if cut && ctx.Err() == nil {
+			return nil // for the sake of partitions that were added
+		}
 		return err
 	}
 	truncated := false

@@ -330,7 +330,7 @@ type localEndpoint struct {
 
 var errDown = errors.New("connection refused")
 
-func (e *localEndpoint) Fetch(ctx context.Context, partitions []ReplicaFetch) ([]ReplicaData, error) {
+func (e *localEndpoint) Fetch(ctx context.Context, partitions []ReplicaFetch, maxWait time.Duration) ([]ReplicaData, error) {
 	if e.leader.down.Load() || e.me.down.Load() {
 		return nil, errDown
 	}
@@ -339,7 +339,13 @@ func (e *localEndpoint) Fetch(ctx context.Context, partitions []ReplicaFetch) ([
 	for i, p := range partitions {
 		parts[i] = FetchPartition{TP: p.TP, FetchOffset: p.Offset, LogStartOffset: p.LogStartOffset, MaxBytes: limits.ReplicaFetchMaxBytes, CurrentLeaderEpoch: p.CurrentLeaderEpoch}
 	}
-	results := e.leader.serving.Load().Fetch(ctx, FetchParams{ReplicaID: e.me.id, MaxWait: 500 * time.Millisecond, MinBytes: 1, MaxBytes: int(limits.ReplicaFetchResponseMaxBytes), Version: 11}, parts)
+	results := e.leader.serving.Load().Fetch(ctx, FetchParams{ReplicaID: e.me.id, MaxWait: maxWait, MinBytes: 1, MaxBytes: int(limits.ReplicaFetchResponseMaxBytes), Version: 11}, parts)
+	if ctx.Err() != nil {
+		for i := range results {
+			results[i].Records.Release()
+		}
+		return nil, context.Cause(ctx)
+	}
 	data := make([]ReplicaData, len(results))
 	for i := range results {
 		r := &results[i]

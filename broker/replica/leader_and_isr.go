@@ -224,7 +224,11 @@ func (m *Manager) makeFollowers(list []assigned, results []PartitionError) (foll
 			"leader_epoch": a.state.State.LeaderEpoch}
 		if !snapshot.IsAlive(a.state.State.Leader) {
 			// The epoch stays, so that the order counts when it is repeated with a live leader. The log exists nevertheless.
-			m.logger.WithFields(fields).Info("not following: the leader is not alive")
+			level := logrus.InfoLevel
+			if a.state.State.Leader < 0 {
+				level = logrus.DebugLevel // none is elected yet: the next order has one
+			}
+			m.logger.WithFields(fields).Log(level, "not following: the leader is not alive")
 			results[a.index].Err = a.p.ensureLog(a.state.IsNew)
 			return
 		}

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"time"
 
 	"momus/storage/model"
 )
@@ -9,9 +10,9 @@ import (
 // LeaderEndpoint is a leader broker as a fetcher sees it. It is used by one goroutine; an error of a call as a whole means that nothing is
 // known about the outcome, and the fetcher tries again after replica.fetch.backoff.ms.
 type LeaderEndpoint interface {
-	// Fetch asks for data of all given partitions, in order, and blocks up to replica.fetch.wait.max.ms. The answer names the partitions
-	// that have news only; it is valid until the next call.
-	Fetch(ctx context.Context, partitions []ReplicaFetch) ([]ReplicaData, error)
+	// Fetch asks for data of all given partitions, in order, and blocks up to maxWait while there is none. The answer names the partitions
+	// that have news only; it is valid until the next call. When ctx ends it returns soon, with an error.
+	Fetch(ctx context.Context, partitions []ReplicaFetch, maxWait time.Duration) ([]ReplicaData, error)
 	// EndOffsets asks where leader epochs end (OffsetForLeaderEpoch). The answers are in the order of the queries.
 	EndOffsets(ctx context.Context, queries []EpochQuery) ([]EpochAnswer, error)
 	// Offset asks for the leader's log end (log.LatestTimestamp) or log start (log.EarliestTimestamp).

@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -46,8 +47,8 @@ func NewRemote(opts RemoteOptions) *Remote {
 const firstVersionWithSessions = 7
 
 // Fetch implements LeaderEndpoint.
-func (r *Remote) Fetch(ctx context.Context, partitions []ReplicaFetch) ([]ReplicaData, error) {
-	req, next := r.fetchRequest(partitions)
+func (r *Remote) Fetch(ctx context.Context, partitions []ReplicaFetch, maxWait time.Duration) ([]ReplicaData, error) {
+	req, next := r.fetchRequest(partitions, maxWait)
 	answer, err := r.opts.Client.Do(ctx, req)
 	if err != nil {
 		r.session.epoch = 0 // the next is full, and ends the old session
@@ -80,12 +81,12 @@ func (r *Remote) Fetch(ctx context.Context, partitions []ReplicaFetch) ([]Replic
 }
 
 // fetchRequest builds the request: everything in a new or no session, else what has changed. next is what the session will have.
-func (r *Remote) fetchRequest(partitions []ReplicaFetch) (*kmsg.FetchRequest, map[model.TopicPartition]ReplicaFetch) {
+func (r *Remote) fetchRequest(partitions []ReplicaFetch, maxWait time.Duration) (*kmsg.FetchRequest, map[model.TopicPartition]ReplicaFetch) {
 	c := r.opts.Config()
 	req := kmsg.NewPtrFetchRequest()
 	req.SetVersion(r.opts.Versions.Fetch)
 	req.ReplicaID = r.opts.BrokerID
-	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = c.ReplicaFetchWaitMaxMs, c.ReplicaFetchMinBytes, c.ReplicaFetchResponseMaxBytes
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(maxWait.Milliseconds()), c.ReplicaFetchMinBytes, c.ReplicaFetchResponseMaxBytes
 	req.SessionID, req.SessionEpoch = r.session.id, r.session.epoch
 	incremental := req.Version >= firstVersionWithSessions && r.session.epoch > 0
 	next := r.session.sent

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -79,7 +80,7 @@ func TestRemoteKeepsAFetchSession(t *testing.T) {
 	fetch := func(answer any, want string, parts ...ReplicaFetch) {
 		t.Helper()
 		s.answers = []any{answer}
-		_, err := r.Fetch(t.Context(), parts)
+		_, err := r.Fetch(t.Context(), parts, 500*time.Millisecond)
 		resp, _ := answer.(*kmsg.FetchResponse)
 		if (err != nil) != (resp == nil || resp.ErrorCode != 0) {
 			t.Fatal(err)
@@ -124,7 +125,7 @@ func TestRemoteAnswers(t *testing.T) {
 	bad.Partition, bad.ErrorCode = 4, kerr.OffsetOutOfRange.Code
 	resp.Topics = []kmsg.FetchResponseTopic{{Topic: "t", Partitions: []kmsg.FetchResponseTopicPartition{part, bad}}}
 	s.answers = []any{resp}
-	data, err := r.Fetch(t.Context(), []ReplicaFetch{{TP: tp}})
+	data, err := r.Fetch(t.Context(), []ReplicaFetch{{TP: tp}}, 500*time.Millisecond)
 	if err != nil || len(data) != 2 || data[0].HighWatermark != 8 || data[0].LogStartOffset != 2 || string(data[0].Records) != "x" ||
 		!errors.Is(data[1].Err, kerr.OffsetOutOfRange) {
 		t.Errorf("%+v, %v", data, err)

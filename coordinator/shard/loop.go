@@ -14,7 +14,9 @@ import (
 	"momus/storage/record"
 )
 
-// loop is one led partition: its mailbox, its machine, and the appends that wait for replicas.
+// loop is one led partition: its machine, the mailbox, and the appends that wait for replicas. Whoever owns the machine steps it: a
+// caller that finds it idle does so itself, which saves two switches of goroutines; events that come meanwhile are left in the
+// mailbox for the loop's goroutine.
 type loop struct {
 	r       *Runtime
 	tp      model.TopicPartition
@@ -26,7 +28,8 @@ type loop struct {
 	epoch   atomic.Int32
 	logger  *logrus.Entry
 
-	machine Machine   // touched by run only
+	own     sync.Mutex // guards the machine and what follows; taken before mu
+	machine Machine
 	armed   time.Time // when timer fires; zero: not armed
 	timer   *time.Timer
 	done    []Appended // appends that ended at once, to be stepped
@@ -58,6 +61,8 @@ func newLoop(r *Runtime, partition, epoch int32) *loop {
 		r: r, tp: r.topicPartition(partition), ctx: ctx, cancel: cancel, ended: make(chan struct{}), wake: make(chan struct{}, 1),
 		logger: r.o.Logger.WithFields(logrus.Fields{"topic": r.o.Topic, "partition": partition}),
 	}
+	l.timer = time.NewTimer(time.Hour)
+	l.timer.Stop()
 	l.loading.Store(true)
 	l.epoch.Store(epoch)
 	return l
@@ -94,10 +99,33 @@ func (l *loop) take(spare []message) []message {
 	return taken
 }
 
+// inline steps the machine in the caller's goroutine if it is idle; else the event is to be posted. Of an event that did not answer
+// its call the answer comes later, through call.done.
+func (l *loop) inline(ev any, call *Call) (done bool) {
+	if !l.own.TryLock() {
+		return false
+	}
+	defer l.own.Unlock()
+	l.mu.Lock()
+	idle := !l.closed && len(l.box) == 0 // what is in the mailbox came earlier
+	l.mu.Unlock()
+	if !idle {
+		return false
+	}
+	now := l.r.o.Now()
+	l.step(now, ev, call)
+	l.tick(now)
+	if !call.answered {
+		call.wait()
+	}
+	return true
+}
+
 // run is the goroutine of the loop.
 func (l *loop) run() {
 	defer close(l.ended)
 	defer l.cancel()
+	defer l.timer.Stop()
 	if l.before != nil {
 		<-l.before
 		l.before = nil
@@ -106,34 +134,40 @@ func (l *loop) run() {
 		l.unload()
 		return
 	}
-	l.timer = time.NewTimer(time.Hour)
-	l.timer.Stop()
-	defer l.timer.Stop()
 	var spare []message
 	for {
 		if l.resigned() {
 			l.unload()
 			return
 		}
-		messages := l.take(spare)
-		now := l.r.o.Now()
-		for i := range messages {
-			m := &messages[i]
-			l.step(now, m.ev, m.call)
-			*m = message{}
-		}
-		spare = messages
-		if len(messages) > 0 {
-			now = l.r.o.Now()
-		}
-		l.tick(now)
+		spare = l.drain(spare)
 		select {
 		case <-l.wake:
 		case <-l.timer.C:
+			l.own.Lock()
 			l.armed = time.Time{}
+			l.own.Unlock()
 		case <-l.ctx.Done():
 		}
 	}
+}
+
+// drain steps the machine with what is in the mailbox, and with the deadlines that have come. It returns the emptied messages.
+func (l *loop) drain(spare []message) []message {
+	l.own.Lock()
+	defer l.own.Unlock()
+	messages := l.take(spare)
+	now := l.r.o.Now()
+	for i := range messages {
+		m := &messages[i]
+		l.step(now, m.ev, m.call)
+		*m = message{}
+	}
+	if len(messages) > 0 {
+		now = l.r.o.Now()
+	}
+	l.tick(now)
+	return messages
 }
 
 // step gives the machine one event and carries out what follows from it, appends that end at once included.
@@ -230,6 +264,8 @@ func (l *loop) wait() {
 
 // unload ends the machine and answers whoever waits.
 func (l *loop) unload() {
+	l.own.Lock()
+	defer l.own.Unlock()
 	l.mu.Lock()
 	l.closed = true
 	rest := l.box
@@ -251,10 +287,7 @@ func (r Reply) answer() {
 	if r.Call == nil {
 		return
 	}
-	select {
-	case r.Call.done <- answer{value: r.Value, err: r.Err}:
-	default: // answered twice is a bug of the machine, but nothing to block for
-	}
+	r.Call.give(answer{value: r.Value, err: r.Err})
 }
 
 // loadRetry is how long a load waits after the log could not be read.
@@ -277,8 +310,10 @@ func (l *loop) load() bool {
 		}
 		if err == nil {
 			now := l.r.o.Now()
+			l.own.Lock()
 			l.carryOut(l.machine.Loaded(now))
 			l.loading.Store(false)
+			l.own.Unlock()
 			if l.r.o.OnLoaded != nil {
 				l.r.o.OnLoaded(l.tp.Partition, now.Sub(began), batches)
 			}

@@ -115,16 +115,23 @@ func (r *Runtime) ready(partition int32) (*loop, *kerr.Error) {
 }
 
 // Call gives an event to the machine of a partition and waits for the Reply. Errors: those of Status, that of the Reply, or that of ctx;
-// after the last the event is still carried out. The mailbox needs no bound of its own: a caller waits, so it holds at most one
+// after the last the event is still carried out. Nothing but an append blocks the caller longer than ctx. The mailbox needs no bound of its own: a caller waits, so it holds at most one
 // entry per caller.
 func (r *Runtime) Call(ctx context.Context, partition int32, ev any) (any, error) {
 	l, kerror := r.ready(partition)
 	if kerror != nil {
 		return nil, kerror
 	}
-	c := NewCall()
-	if !l.post(message{ev: ev, call: c}) {
-		return nil, kerr.NotCoordinator
+	c := &Call{}
+	if l.inline(ev, c) {
+		if c.done == nil {
+			return c.now.value, c.now.err
+		}
+	} else {
+		c.wait()
+		if !l.post(message{ev: ev, call: c}) {
+			return nil, kerr.NotCoordinator
+		}
 	}
 	select {
 	case a := <-c.done:

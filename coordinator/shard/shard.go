@@ -1,7 +1,7 @@
 // Package shard runs coordinators whose state lives in an internal topic: one loop per partition that this broker leads. A loop
 // loads its partition from the log, then owns a pure Machine: it takes calls from a mailbox, steps the machine, carries out the
-// effects (append to the log, answer a call) and comes back when the machine's next deadline has come. Only the loop touches the
-// machine, so a machine needs no lock.
+// effects (append to the log, answer a call) and comes back when the machine's next deadline has come. Only one goroutine at a time
+// touches the machine, the loop's or that of a caller who finds it idle, so a machine needs no lock.
 //
 // The package knows nothing of groups or transactions, and nothing of the broker: it declares the Log that it needs.
 // A Runtime owns all loops of one topic; each loop is one goroutine, plus one that waits for replication while appends of that
@@ -94,9 +94,12 @@ func (Append) effect() {}
 func (Reply) effect()  {}
 func (Emit) effect()   {}
 
-// Call is a request that waits for its answer; a machine keeps it while it is parked and names it in a Reply.
+// Call is a request that waits for its answer; a machine keeps it while it is parked and names it in a Reply. It is touched by the
+// owner of the machine only, but for done, which the caller receives from.
 type Call struct {
-	done chan answer // capacity 1: answering never blocks, also when the caller has gone
+	answered bool
+	now      answer      // with answered, of a call that was carried out by its caller
+	done     chan answer // nil while the caller itself carries the call out; capacity 1: answering never blocks, also when the caller has gone
 }
 
 type answer struct {
@@ -105,4 +108,24 @@ type answer struct {
 }
 
 // NewCall makes a call outside of a Runtime, for tests of machines.
-func NewCall() *Call { return &Call{done: make(chan answer, 1)} }
+func NewCall() *Call {
+	c := &Call{}
+	c.wait()
+	return c
+}
+
+// wait makes the answer come through done.
+func (c *Call) wait() { c.done = make(chan answer, 1) }
+
+// give answers the call. A second answer is a bug of the machine, and dropped.
+func (c *Call) give(a answer) {
+	switch {
+	case c.answered:
+		return
+	case c.done == nil:
+		c.now = a
+	default:
+		c.done <- a
+	}
+	c.answered = true
+}

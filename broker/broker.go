@@ -151,6 +151,7 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	b.txns = b.newTransactions(p)
 	b.control = controller.New(b.controllerOptions())
 	b.dynamic.onTopic = b.control.TopicConfigChanged
+	b.dynamic.onListeners = b.control.UpdateRegistration
 	b.config.Subscribe(func(old, new *configs.Broker) {
 		if new.UncleanLeaderElectionEnable && !old.UncleanLeaderElectionEnable {
 			b.control.UncleanElectionEnabled()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -25,6 +26,8 @@ type dynamic struct {
 	logs   *logdir.Manager // nil until the logs are open
 	// onTopic is told that a topic's overrides have changed.
 	onTopic func(topic string, overrides map[string]string)
+	// onListeners is told that the advertised listeners have changed.
+	onListeners func(ctx context.Context) error
 
 	mu        sync.RWMutex
 	overrides map[string]map[string]string // by topic, of all topics that were read, those without overrides too
@@ -229,6 +232,7 @@ func (d *dynamic) applyBroker(ctx context.Context, entity string) error {
 	if err != nil {
 		return fmt.Errorf("read the dynamic configs of broker %s: %w", entity, err)
 	}
+	before := d.config.Listeners().Advertised
 	if entity == defaultEntity {
 		err = d.config.SetDynamicDefault(settings)
 	} else {
@@ -236,6 +240,12 @@ func (d *dynamic) applyBroker(ctx context.Context, entity string) error {
 	}
 	if err != nil { // Kafka keeps the valid ones and logs the rest
 		d.logger.WithError(err).WithField("broker", entity).Error("some dynamic configs in ZooKeeper are not valid and are left out")
+	}
+	if slices.Equal(before, d.config.Listeners().Advertised) || d.onListeners == nil {
+		return nil
+	}
+	if err := d.onListeners(ctx); err != nil {
+		return fmt.Errorf("register the changed listeners of broker %s: %w", entity, err)
 	}
 	return nil
 }

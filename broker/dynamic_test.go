@@ -19,27 +19,7 @@ import (
 
 // A broker that starts with password.encoder.old.secret rewrites its own passwords, once, and tells the others.
 func TestPasswordsAreEncryptedWithTheNewSecretAtStart(t *testing.T) {
-	server, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.Run(ctx) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	}()
-	client, err := zk.Dial(ctx, zk.Options{Connect: server.Addr().String(), SessionTimeout: 10 * time.Second, ConnectTimeout: 5 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if err := client.CreateTopLevelPaths(ctx); err != nil {
-		t.Fatal(err)
-	}
+	ctx, client, address := coordination(t)
 	config := func(settings map[string]string) *configs.Config {
 		t.Helper()
 		settings["zookeeper.connect"], settings["password.encoder.iterations"] = "x", "1024"
@@ -79,7 +59,7 @@ func TestPasswordsAreEncryptedWithTheNewSecretAtStart(t *testing.T) {
 	}
 	changes := func() []string {
 		t.Helper()
-		conn, events, err := gozk.Connect([]string{server.Addr().String()}, 10*time.Second, gozk.WithLogger(log))
+		conn, events, err := gozk.Connect([]string{address}, 10*time.Second, gozk.WithLogger(log))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,5 +100,71 @@ func TestPasswordsAreEncryptedWithTheNewSecretAtStart(t *testing.T) {
 	}
 	if n := changes(); len(n) != 1 {
 		t.Errorf("notifications: %v", n)
+	}
+}
+
+// coordination is a client of a coordination server that has the top-level nodes.
+func coordination(t *testing.T) (ctx context.Context, client *zk.Client, address string) {
+	t.Helper()
+	server, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	client, err = zk.Dial(ctx, zk.Options{Connect: server.Addr().String(), SessionTimeout: 10 * time.Second, ConnectTimeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	if err := client.CreateTopLevelPaths(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return ctx, client, server.Addr().String()
+}
+
+func TestChangedAdvertisedListenersAreRegistered(t *testing.T) {
+	ctx, client, _ := coordination(t)
+	c, err := configs.New(map[string]string{"zookeeper.connect": "x", "broker.id": "1", "listeners": "PLAINTEXT://127.0.0.1:9092"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	d := newDynamic(ctx, c, client, 1, logrus.NewEntry(log))
+	var registered []string
+	d.onListeners = func(context.Context) error {
+		registered = append(registered, c.Listeners().Advertised[0].String())
+		return nil
+	}
+	for _, settings := range []map[string]string{
+		{"log.retention.ms": "5"},
+		{"advertised.listeners": "PLAINTEXT://other:9094"},
+		{"advertised.listeners": "PLAINTEXT://other:9094", "log.retention.ms": "6"},
+		{},
+	} {
+		if err := client.SetConfig(ctx, zk.EntityBrokers, "1", settings); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.apply(ctx, zk.ConfigChange{Type: zk.EntityBrokers, Entity: "1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Join(registered, " "); got != "PLAINTEXT://other:9094 PLAINTEXT://127.0.0.1:9092" {
+		t.Errorf("registered %s", got)
+	}
+	d.onListeners = func(context.Context) error { return errors.New("no session") }
+	if err := client.SetConfig(ctx, zk.EntityBrokers, "1", map[string]string{"advertised.listeners": "PLAINTEXT://third:9094"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.apply(ctx, zk.ConfigChange{Type: zk.EntityBrokers, Entity: "1"}); err == nil {
+		t.Error("a failed registration is not reported")
 	}
 }

@@ -154,7 +154,7 @@ func Same(mode, want, got string) bool {
 	if head, _, ok := strings.Cut(want, "<USAGE>"); ok { // the table of options is in our own words
 		return strings.HasPrefix(got, head)
 	}
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	w, g := strings.Split(sortedDirs(want), "\n"), strings.Split(sortedDirs(got), "\n")
 	switch mode {
 	case "none":
 		return true
@@ -168,6 +168,34 @@ func Same(mode, want, got string) bool {
 		return len(blocks.FindAllString(want, -1)) == len(blocks.FindAllString(got, -1)) && allFound(blocks.FindAllString(want, -1), blocks.FindAllString(got, -1))
 	}
 	return len(w) == len(g) && allInOrder(w, g)
+}
+
+var logDirLists = regexp.MustCompile(`(?m)^\{"version":1,"brokers":\[.*\]\}$`)
+
+// sortedDirs sorts the directories in answers of kafka-log-dirs.sh, whose order is that of a table in Java.
+func sortedDirs(s string) string {
+	return logDirLists.ReplaceAllStringFunc(s, func(line string) string {
+		var answer struct {
+			Version int `json:"version"`
+			Brokers []struct {
+				Broker  int                          `json:"broker"`
+				LogDirs []map[string]json.RawMessage `json:"logDirs"`
+			} `json:"brokers"`
+		}
+		if json.Unmarshal([]byte(line), &answer) != nil {
+			return line
+		}
+		for _, b := range answer.Brokers {
+			slices.SortFunc(b.LogDirs, func(x, y map[string]json.RawMessage) int {
+				return strings.Compare(string(x["logDir"]), string(y["logDir"]))
+			})
+		}
+		again, err := json.Marshal(answer)
+		if err != nil {
+			return line
+		}
+		return string(again)
+	})
 }
 
 func allInOrder(w, g []string) bool {

@@ -83,6 +83,22 @@ func getOffsets(ctx context.Context, c *call) error {
 	for _, p := range found {
 		tps = append(tps, model.TopicPartition{Topic: topic, Partition: p})
 	}
+	led := map[model.TopicPartition]bool{}
+	leaders, err := a.leaders(ctx, tps, map[model.TopicPartition]offsetResult{})
+	if err != nil {
+		return err
+	}
+	for _, group := range leaders {
+		for _, tp := range group {
+			led[tp] = true
+		}
+	}
+	for _, tp := range tps {
+		if !led[tp] {
+			c.errorf("Error: partition %d does not have a leader. Skip getting offsets\n", tp.Partition)
+		}
+	}
+	tps = slices.DeleteFunc(tps, func(tp model.TopicPartition) bool { return !led[tp] })
 	offsets, err := a.listOffsets(ctx, tps, at, false)
 	if err != nil {
 		return err
@@ -90,8 +106,6 @@ func getOffsets(ctx context.Context, c *call) error {
 	for _, tp := range tps {
 		r := offsets[tp]
 		switch {
-		case r.err != nil && r.err.class == errorsPackage+"LeaderNotAvailableException":
-			c.errorf("Error: partition %d does not have a leader. Skip getting offsets\n", tp.Partition)
 		case r.err != nil:
 			return r.err
 		case r.offset < 0:

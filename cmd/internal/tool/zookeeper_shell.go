@@ -340,10 +340,10 @@ func (sh *zkShell) await(ctx context.Context) bool {
 func (sh *zkShell) explain() {
 	first := sh.conn.servers[0]
 	if conn, err := net.DialTimeout("tcp", first, time.Second); err != nil {
-		sh.errorf("%s cannot be reached: %v\n", first, err)
+		sh.c.hintPerson("%s cannot be reached: %v", first, err)
 	} else {
 		conn.Close()
-		sh.errorf("%s accepts connections but does not answer as ZooKeeper; is it the address of a broker?\n", first)
+		sh.c.hintPerson("%s accepts connections but does not answer as ZooKeeper; is it the address of a broker?", first)
 	}
 }
 

@@ -1,0 +1,70 @@
+//go:build transcripts || interop
+
+package tools
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"momus/integration/testkit"
+)
+
+// recordedSettings are those of the brokers that were recorded.
+func recordedSettings() []string {
+	return []string{"offsets.topic.replication.factor=1", "transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1",
+		"group.initial.rebalance.delay.ms=0"}
+}
+
+// smallSettings let many brokers run on one machine.
+func smallSettings() []string {
+	return []string{"background.threads=4", "num.network.threads=2", "num.io.threads=4", "num.recovery.threads.per.data.dir=1",
+		"log.cleaner.dedupe.buffer.size=20000000"}
+}
+
+// quickstart is three brokers of momus in one process, with one log directory each.
+func quickstart(t *testing.T) *cluster {
+	t.Helper()
+	args := []string{"--http-port", "-1"}
+	for _, s := range append(recordedSettings(), smallSettings()...) {
+		args = append(args, "--override", s)
+	}
+	c := testkit.Quickstart(t, 3, args...)
+	return &cluster{brokers: strings.Split(onLocalhost(c.Bootstrap), ","), zookeeper: onLocalhost(c.ZooKeeper)}
+}
+
+func onLocalhost(addresses string) string {
+	return strings.ReplaceAll(addresses, "127.0.0.1", "localhost")
+}
+
+// broker starts one broker of a kind, such as testkit.BrokerAt.
+type broker func(t testing.TB, id, port int, zookeeper string, lines ...string) *testkit.Cluster
+
+// threeBrokers is three brokers in processes of their own, with two log directories each.
+func threeBrokers(t *testing.T, zookeeper string, start broker, lines ...string) *cluster {
+	t.Helper()
+	dirs, all := t.TempDir(), map[int]*testkit.Cluster{}
+	c := &cluster{zookeeper: onLocalhost(zookeeper), dirs: dirs}
+	for id := 1; id <= 3; id++ {
+		port := testkit.FreePort(t)
+		settings := append(append(recordedSettings(), smallSettings()...), fmt.Sprintf("listeners=PLAINTEXT://localhost:%d", port),
+			fmt.Sprintf("log.dirs=%s,%s", filepath.Join(dirs, fmt.Sprintf("b%d", id), "d0"), filepath.Join(dirs, fmt.Sprintf("b%d", id), "d1")),
+			"offsets.topic.num.partitions=50", "transaction.state.log.num.partitions=50")
+		all[id] = start(t, id, port, zookeeper, append(settings, lines...)...)
+		c.brokers = append(c.brokers, fmt.Sprintf("localhost:%d", port))
+	}
+	c.stop = func(t *testing.T, id int) { all[id].Process.Stop(t, 30*time.Second) }
+	c.start = func(t *testing.T, id int) { all[id].Restart(t) }
+	return c
+}
+
+// coordination is momus zookeeper.
+func coordination(t *testing.T) string {
+	t.Helper()
+	port := testkit.FreePort(t)
+	p := testkit.Start(t, "momus zookeeper", testkit.Spec{Args: []string{testkit.Binary(t), "zookeeper", "--host", "localhost", "--dir", t.TempDir(), "--port", fmt.Sprint(port)}})
+	p.WaitOutput(t, "coordination server", time.Minute)
+	return fmt.Sprintf("localhost:%d", port)
+}

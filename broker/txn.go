@@ -19,11 +19,13 @@ import (
 func (b *Broker) newTransactions(p *parts) *txn.Coordinator {
 	sender := &markerSender{b: b, clients: map[int32]*interbroker.Client{}}
 	p.onStop(sender.close)
-	return txn.New(txn.Options{
+	c := txn.New(txn.Options{
 		Config: b.config.Broker, Log: coordinatorLog{b.replicas}, ProducerIDs: b.producers,
 		Cluster: markerCluster{b.metadata, b.config.Listeners().InterBroker}, Sender: sender,
 		Logger: b.logFor("kafka.coordinator.transaction.TransactionCoordinator"), Now: b.opts.Now,
 	})
+	b.logs.AdmitTransactions(c.Admit)
+	return c
 }
 
 // exportTransactions adds the numbers of the transaction coordinator.

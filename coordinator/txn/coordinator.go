@@ -37,6 +37,7 @@ type Coordinator struct {
 	shards     *shard.Runtime
 	markers    *markerQueue
 	partitions atomic.Int32 // of __transaction_state; 0: not started
+	standings  standings
 
 	epochs struct { // leader epochs of the state partitions that are led
 		sync.Mutex
@@ -52,9 +53,13 @@ func New(o Options) *Coordinator {
 		c.shards.Cast(partition, markersWritten{m.TransactionalID, m.ProducerID, m.Epoch})
 	}, o.Logger)
 	c.shards = shard.New(shard.Options{
-		Topic:          model.TransactionTopic,
-		Log:            o.Log,
-		NewMachine:     func(p int32) shard.Machine { return NewPartition(o.Config, o.Logger, c.epochOf(p)) },
+		Topic: model.TransactionTopic,
+		Log:   o.Log,
+		NewMachine: func(p int32) shard.Machine {
+			machine := NewPartition(o.Config, o.Logger, c.epochOf(p))
+			machine.standings = &c.standings
+			return machine
+		},
 		LoadBufferSize: func() int { return int(o.Config().TransactionStateLogLoadBufferSize) },
 		Logger:         o.Logger,
 		Now:            o.Now,

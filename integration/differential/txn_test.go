@@ -165,9 +165,26 @@ func txnCases(s *session) {
 		offs("aborted")
 		s.lso("x-txn")
 		read("aborted")
+		// Offsets of an old epoch over good ones. Where the epoch is not known yet Kafka takes them.
+		_, epoch = s.begin(id, -1, -1)
+		for _, commit := range []bool{true, false} {
+			label := fmt.Sprintf("offsets of an old epoch, commit %v", commit)
+			og := fmt.Sprintf("%s-old-%v", g, commit)
+			s.idle(label, v, func(r kmsg.Response) int16 { return r.(*kmsg.AddOffsetsToTxnResponse).ErrorCode }, offsets(id, pid, epoch, og))
+			commits(label+": good", 3, id, pid, epoch, og, "x-txn", 5, "", -1)
+			commits(label+": old", 3, id, pid, epoch-1, og, "x-txn", 7, "", -1)
+			fetchOne := func(label string, stable bool) {
+				s.ask(label, 7, &kmsg.OffsetFetchRequest{Group: og, RequireStable: stable, Topics: []kmsg.OffsetFetchRequestTopic{{Topic: "x-txn", Partitions: []int32{0}}}})
+			}
+			fetchOne(label+": pending", true)
+			fetchOne(label+": pending", false)
+			s.ask(label+": end", v, end(id, pid, epoch, commit))
+			s.idle(label+": end again", v, endCode, end(id, pid, epoch, commit))
+			s.stable(og)
+			fetchOne(label+": ended", true)
+		}
 		// Epochs.
 		_, next := s.begin(id, -1, -1)
-		send("fenced where it was not before", 3, epoch, 6, true)
 		s.ask("fenced", v, end(id, pid, epoch, true))
 		s.ask("fenced", v, addParts(id, pid, epoch, "x-txn", 0))
 		for iv := range int16(4) {

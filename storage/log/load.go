@@ -135,7 +135,7 @@ func (l *Log) load() error {
 func (ld *loader) openEpochs() error {
 	err := ld.Log.openEpochs(ld.opts.Config)
 	var format *checkpoint.FormatError
-	if ld.opts.Clean || !errors.As(err, &format) {
+	if !errors.As(err, &format) || ld.opts.Clean && !isDeleteDir(ld.Dir()) { // nobody needs the epochs of what is to be deleted
 		return err
 	}
 	ld.logger.WithError(err).Warn("leader epochs cannot be read; recovering the whole log to find them")
@@ -606,6 +606,7 @@ func (ld *loader) finish(end int64) error {
 		}
 	}
 	ld.producers = producer.NewManager(ld.fs, ld.Dir(), ld.opts.ProducerExpirationMs, ld.snapshots)
+	ld.producers.Admit = ld.opts.AdmitTransaction
 	if err := ld.rebuildProducers(ld.producers, list, end, ld.opts.Clean); err != nil {
 		return err
 	}

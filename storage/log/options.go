@@ -26,6 +26,9 @@ type Options struct {
 	Now func() time.Time
 	// ProducerExpirationMs is transactional.id.expiration.ms: how long an idle producer id is remembered; 0 is 7 days.
 	ProducerExpirationMs int64
+	// AdmitTransaction, if set, is asked before a batch that is not replicated opens a transaction; its error refuses the batch. It is called
+	// under the log's lock and must not wait.
+	AdmitTransaction func(producerID int64, epoch int16) error
 	// RefuseZstd is set while inter.broker.protocol.version is below 2.1-IV0.
 	RefuseZstd bool
 	// After runs fn in another goroutine after d (0: at once), unless the log directory stops first. It must not run fn

@@ -61,6 +61,7 @@ type Manager struct {
 	logger *logrus.Entry
 	dirs   []*dir // in configured order; never changes
 
+	admit    atomic.Pointer[func(tp model.TopicPartition, producerID int64, epoch int16) error]
 	tasks    *scheduler
 	failures chan *dir // capacity: one for each directory, as each fails once
 
@@ -372,8 +373,20 @@ func (m *Manager) logOptions(d *dir, tp model.TopicPartition, path string, confi
 		After:                m.tasks.after,
 		RefuseZstd:           m.opts.Config().InterBrokerVersion() < configs.V2_1_IV0,
 		OnIOError:            func(err error) { m.fail(d, err) },
-		Logger:               m.logger,
+		AdmitTransaction: func(producerID int64, epoch int16) error {
+			if admit := m.admit.Load(); admit != nil {
+				return (*admit)(tp, producerID, epoch)
+			}
+			return nil
+		},
+		Logger: m.logger,
 	}
+}
+
+// AdmitTransactions sets what is asked before a batch that is not replicated opens a transaction in a log; an error refuses the batch. It is
+// called under the log's lock and must not wait.
+func (m *Manager) AdmitTransactions(admit func(tp model.TopicPartition, producerID int64, epoch int16) error) {
+	m.admit.Store(&admit)
 }
 
 // UpdateTopicConfig gives the logs of a topic a new configuration.

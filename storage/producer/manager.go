@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"fmt"
 	"slices"
 
 	"momus/storage/record"
@@ -30,6 +31,10 @@ type change struct {
 
 // Manager is the producer state of one log up to an end offset.
 type Manager struct {
+	// Admit, if set, is asked before a batch opens a transaction, but not for one that is replicated or recovered; its error refuses the batch. It
+	// is called under the log's lock and must not wait.
+	Admit func(producerID int64, epoch int16) error
+
 	fs           vfs.FS
 	dir          string
 	expirationMs int64
@@ -59,7 +64,7 @@ func (m *Manager) SetDir(dir string) { m.dir = dir }
 
 // Prepare checks a batch of the append being prepared and notes its effect; batches without producer id have none. For
 // OriginClient, repeated is true and what was remembered is returned if the producer sent the batch before. The errors are INVALID_PRODUCER_EPOCH,
-// OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE and TRANSACTION_COORDINATOR_FENCED; with OriginReplication there are none.
+// OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED and those of Admit; with OriginReplication there are none.
 // After the last batch call Commit, or Rollback.
 func (m *Manager) Prepare(b record.Batch, origin record.Origin) (known Batch, repeated bool, err error) {
 	if !b.HasProducerID() {
@@ -103,6 +108,11 @@ func (m *Manager) Prepare(b record.Batch, origin record.Origin) (known Batch, re
 		return Batch{}, false, nil
 	}
 	began, err := c.entry.appendData(b, origin, c.known)
+	if began && err == nil && origin != record.OriginReplication && m.Admit != nil {
+		if err := m.Admit(id, b.ProducerEpoch()); err != nil {
+			return Batch{}, false, fmt.Errorf("producer %d with epoch %d at offset %d: %w", id, b.ProducerEpoch(), b.BaseOffset(), err)
+		}
+	}
 	if began {
 		m.started = append(m.started, txn{id, b.BaseOffset(), -1})
 	}

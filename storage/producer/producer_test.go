@@ -299,3 +299,42 @@ func FuzzSnapshot(f *testing.F) {
 		}
 	})
 }
+
+// TestAdmit asks before a transaction is opened, and only then.
+func TestAdmit(t *testing.T) {
+	m := newManager()
+	asked, refuse := 0, error(nil)
+	m.Admit = func(producerID int64, epoch int16) error {
+		if asked++; producerID != 1 || epoch != 0 {
+			t.Errorf("asked for producer %d, epoch %d", producerID, epoch)
+		}
+		return refuse
+	}
+	step := func(what string, b batch, origin record.Origin, wantAsked int, want error) {
+		t.Helper()
+		_, _, err := m.apply(b, origin)
+		if !errors.Is(err, want) || (want == nil) != (err == nil) {
+			t.Errorf("%s: %v, want %v", what, err, want)
+		}
+		if asked != wantAsked {
+			t.Errorf("%s: asked %d times, want %d", what, asked, wantAsked)
+		}
+	}
+	data := func(offset int64, seq int32, txn bool) batch {
+		return batch{pid: 1, seq: seq, count: 1, offset: offset, txn: txn}
+	}
+	step("not transactional", data(0, 0, false), record.OriginClient, 0, nil)
+	refuse = kerr.NotEnoughReplicas
+	step("refused", data(1, 1, true), record.OriginClient, 1, kerr.NotEnoughReplicas)
+	if _, open := m.FirstUnstableOffset(); open {
+		t.Error("a refused batch opened a transaction")
+	}
+	refuse = nil
+	step("admitted", data(1, 1, true), record.OriginClient, 2, nil)
+	refuse = kerr.NotEnoughReplicas
+	step("open already", data(2, 2, true), record.OriginClient, 2, nil)
+	m2 := newManager()
+	m2.Admit = m.Admit
+	m = m2
+	step("replicated", data(0, 0, true), record.OriginReplication, 2, nil)
+}

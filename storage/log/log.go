@@ -311,9 +311,11 @@ func (l *Log) openEpochs(c *configs.Topic) error {
 
 // Rename moves the directory; newDir is the whole new path, next to the old one. The log goes on.
 func (l *Log) Rename(newDir string) error {
+	l.flushMu.Lock() // a flush opens files by name
 	l.mu.Lock()
 	err := l.renameLocked(newDir)
 	l.mu.Unlock()
+	l.flushMu.Unlock()
 	return l.report("rename log directory", err)
 }
 
@@ -334,6 +336,7 @@ func (l *Log) renameLocked(newDir string) error {
 	if c := l.epochs.Load(); c != nil {
 		c.SetPath(filepath.Join(newDir, checkpoint.LeaderEpochFile))
 	}
+	l.setSegments(l.list()) // a reader that has met the old name tries again
 	return l.fs.SyncDir(filepath.Dir(newDir))
 }
 
@@ -473,6 +476,15 @@ func (l *Log) Untouched() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.truncations == 0 && l.logEndOffset.Load() == l.loadedEnd && l.failed == nil
+}
+
+// CloseAsItIs makes everything durable and closes the files, without completing them as Close does.
+func (l *Log) CloseAsItIs() error {
+	l.flushMu.Lock()
+	err := l.flush(l.LogEndOffset())
+	l.flushMu.Unlock()
+	l.CloseHandlers()
+	return l.report("close", err)
 }
 
 // CloseHandlers closes the files without writing anything: the log directory has failed.

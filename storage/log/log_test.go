@@ -298,17 +298,6 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-func TestMalformedEpochFileStopsLoading(t *testing.T) {
-	mem := vfs.NewMem()
-	e := newEnv(t, mem, nil).open(false, 0)
-	e.append(e.clock, "a")
-	e.Close()
-	vfs.WriteFileAtomic(mem, testDir+"/leader-epoch-checkpoint", []byte("0\n1\nx\n"), true)
-	if err := e.tryOpen(true, 0, 0); err == nil || !strings.Contains(err.Error(), "leader-epoch-checkpoint") {
-		t.Fatalf("opened: %v", err)
-	}
-}
-
 func TestRolls(t *testing.T) {
 	const now = 1_800_000_000_000
 	type step struct {

@@ -66,10 +66,8 @@ func (m *Manager) closeDir(d *dir) error {
 // closeLog makes a log durable and closes it. One that is being copied to another directory, and that nobody has written to, keeps its files
 // as they are: Kafka does not close those.
 func (m *Manager) closeLog(l *log.Log) error {
-	if future := m.Future(l.TopicPartition()); future == nil || future == l || !l.Untouched() {
-		return l.Close()
+	if future := m.Future(l.TopicPartition()); future != nil && future != l && l.Untouched() {
+		return l.CloseAsItIs()
 	}
-	err := l.Flush(l.LogEndOffset())
-	l.CloseHandlers()
-	return err
+	return l.Close()
 }

@@ -202,11 +202,6 @@ func TestOpenRefuses(t *testing.T) {
 			t.Cleanup(func() { lock.Close() })
 			return []string{"/a"}
 		}, "in use by another broker"},
-		{"a partition in two directories", func(t *testing.T, fs *vfs.Mem) []string {
-			fs.MkdirAll("/a/t-0")
-			fs.MkdirAll("/b/t-0")
-			return []string{"/a", "/b"}
-		}, "two log directories"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			fs := vfs.NewMem()

@@ -278,6 +278,16 @@ func (ld *loader) loadLog(name string, tp model.TopicPartition, k kind) error {
 		return explain(err)
 	}
 	ld.done.Add(1)
+	if k == future && !d.clean {
+		if err := dropUnflushed(l, o.RecoveryPoint); err != nil {
+			l.CloseHandlers()
+			if isIOError(err) {
+				m.fail(d, err)
+				return nil
+			}
+			return err
+		}
+	}
 	m.mu.Lock()
 	var other *log.Log
 	switch k {
@@ -294,13 +304,44 @@ func (ld *loader) loadLog(name string, tp model.TopicPartition, k kind) error {
 	}
 	m.mu.Unlock()
 	if other != nil {
-		l.CloseHandlers()
-		return fmt.Errorf("%s is in two log directories: %s and %s; remove the one that is not current", tp, other.Dir(), l.Dir())
+		return ld.twice(k, other, l)
 	}
 	if k == deleting {
 		m.deleteLater(d, l)
 	}
 	return nil
+}
+
+// dropUnflushed cuts a copy back to what is certain. After a power failure a segment may end early although the next one is there; the original
+// has it all.
+func dropUnflushed(l *log.Log, recoveryPoint int64) error {
+	if err := l.TruncateTo(max(recoveryPoint, l.LogStartOffset())); err != nil || l.Size() > 0 {
+		return err
+	}
+	return l.TruncateFullyAndStartAt(l.LogEndOffset()) // may lie inside a batch: only the start of a log can
+}
+
+// twice handles a second log of a partition. Apache Kafka never starts then.
+func (ld *loader) twice(k kind, other, l *log.Log) error {
+	m, tp := ld.m, l.TopicPartition()
+	m.create.Lock()
+	defer m.create.Unlock()
+	keep, drop, same, err := m.keepOne(other, l)
+	if err != nil {
+		l.CloseHandlers()
+		return err
+	}
+	if k != current || !same {
+		l.CloseHandlers()
+		return fmt.Errorf("%s is in two log directories, and they differ: %s and %s; remove the one that is not current", tp, other.Dir(), l.Dir())
+	}
+	m.logger.WithFields(logrus.Fields{"topic": tp.Topic, "partition": tp.Partition, "dir": keep.Dir(), "removed": drop.Dir()}).
+		Warn("partition was in two log directories with the same records, as a crash at the end of a move leaves it")
+	m.mu.Lock()
+	m.mu.current[tp] = keep
+	m.mu.deleting[drop] = struct{}{}
+	m.mu.Unlock()
+	return m.retire(m.dir(DirOf(drop)), drop, false)
 }
 
 // progressInterval is how often a long recovery says how far it is.

@@ -422,6 +422,7 @@ func (b *Broker) handOver(orderly bool) {
 		return
 	}
 	b.state.Store(int32(PendingControlledShutdown))
+	b.replicas.BeginShutdown()
 	ctx, cancel := context.WithTimeout(context.Background(), ms(c.RequestTimeoutMs)*time.Duration(max(1, c.ControlledShutdownMaxRetries)))
 	defer cancel()
 	go b.watchCoordination(ctx, cancel)

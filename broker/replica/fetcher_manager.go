@@ -138,17 +138,6 @@ func (fm *fetcherManager) stopIdle() {
 	}
 }
 
-// removeAll ends all fetching.
-func (fm *fetcherManager) removeAll() {
-	fm.mu.Lock()
-	defer fm.mu.Unlock()
-	for key, f := range fm.mu.fetchers {
-		f.stop()
-		delete(fm.mu.fetchers, key)
-	}
-	clear(fm.mu.owner)
-}
-
 // fail gives up a partition until the next LeaderAndIsr.
 func (fm *fetcherManager) fail(f *fetcher, tp model.TopicPartition) {
 	fm.mu.Lock()

@@ -128,12 +128,9 @@ func (m *Manager) Run(ctx context.Context) error {
 	return nil
 }
 
-// StopFetching ends replication from other brokers, for the time of a shutdown; LeaderAndIsr starts no new fetchers afterwards.
-func (m *Manager) StopFetching() {
-	m.stopping.Store(true)
-	m.fetchers.removeAll()
-	m.movers.removeAll()
-}
+// BeginShutdown is called before leaderships are handed over. From now on LeaderAndIsr starts no fetchers: the new leaders would take this broker back in
+// sync, shortly before it is gone.
+func (m *Manager) BeginShutdown() { m.stopping.Store(true) }
 
 // Partition finds a hosted partition; nil if this broker does not host it.
 func (m *Manager) Partition(tp model.TopicPartition) *Partition { return m.partitions.get(tp) }

@@ -76,14 +76,6 @@ func (mm *moverManager) done(v *mover, tp model.TopicPartition) {
 	v.queue = slices.DeleteFunc(v.queue, func(other model.TopicPartition) bool { return other == tp })
 }
 
-func (mm *moverManager) removeAll() {
-	mm.mu.Lock()
-	defer mm.mu.Unlock()
-	for _, v := range mm.mu.byDir {
-		v.queue = nil
-	}
-}
-
 // queued tells whether the partition is still to be copied to dir.
 func (mm *moverManager) queued(tp model.TopicPartition, dir string) bool {
 	mm.mu.Lock()

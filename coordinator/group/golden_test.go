@@ -70,7 +70,7 @@ func again(t *testing.T, p *Partition, golden record.Batch) record.Batch {
 	commit := &CommitRequest{Generation: -1, ProducerID: golden.ProducerID(), ProducerEpoch: golden.ProducerEpoch()}
 	tombstones := record.NewBuilder(p.batchOptions())
 	err := golden.ForEach(nil, func(r *record.Record) error {
-		k, err := decodeKey(r.Key)
+		k, err := decodeKey(bytes.Clone(r.Key)) // which the commit keeps
 		if err != nil {
 			return err
 		}

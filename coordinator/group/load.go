@@ -3,6 +3,7 @@ package group
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"momus/coordinator/shard"
@@ -50,8 +51,9 @@ func (p *Partition) replayRecord(r *record.Record, producerID, batchOffset int64
 	}
 	if !k.isOffset {
 		g := p.loading(k.group)
+		p.loadingLast = nil
 		// A group's metadata is replaced as a whole; its offsets are records of their own.
-		fresh := newGroup(k.group, noTimestamp)
+		fresh := newGroup(g.id, noTimestamp)
 		fresh.offsets, fresh.txns = g.offsets, g.txns
 		if r.Value != nil {
 			if err := decodeGroupValue(fresh, r.Value); err != nil {
@@ -59,9 +61,9 @@ func (p *Partition) replayRecord(r *record.Record, producerID, batchOffset int64
 			}
 		}
 		for id := range g.txns {
-			p.producers[id][k.group] = fresh
+			p.producers[id][g.id] = fresh
 		}
-		p.groups[k.group] = fresh
+		p.groups[g.id] = fresh
 		return nil
 	}
 	var c committed
@@ -72,6 +74,7 @@ func (p *Partition) replayRecord(r *record.Record, producerID, batchOffset int64
 		c.batchOffset = batchOffset
 	}
 	g := p.loading(k.group)
+	k.tp.Topic = p.topicName(k.tp.Topic)
 	switch {
 	case producerID == record.NoProducerID && r.Value == nil:
 		delete(g.offsets, k.tp)
@@ -85,19 +88,38 @@ func (p *Partition) replayRecord(r *record.Record, producerID, batchOffset int64
 	return nil
 }
 
-// loading is the group of a record; it comes to be with its first record.
+// loading is the group of a record; it comes to be with its first record. Most records are of the same group as the one before.
+// id is cloned if it is kept.
 func (p *Partition) loading(id string) *Group {
+	if g := p.loadingLast; g != nil && g.id == id {
+		return g
+	}
 	g := p.groups[id]
 	if g == nil {
-		g = newGroup(id, noTimestamp)
-		p.groups[id] = g
+		g = newGroup(strings.Clone(id), noTimestamp)
+		p.groups[g.id] = g
 	}
+	p.loadingLast = g
 	return g
+}
+
+// topicName is a copy of a topic's name: one for all records that have it, of which there may be millions.
+func (p *Partition) topicName(topic string) string {
+	name, ok := p.loadingTopics[topic]
+	if !ok {
+		name = strings.Clone(topic)
+		if p.loadingTopics == nil {
+			p.loadingTopics = map[string]string{}
+		}
+		p.loadingTopics[name] = name
+	}
+	return name
 }
 
 // Loaded implements shard.Machine: groups of which nothing is left disappear, sessions begin.
 func (p *Partition) Loaded(now time.Time) []shard.Effect {
 	p.begin(now)
+	p.loadingLast, p.loadingTopics = nil, nil
 	p.scheduleSweep()
 	for _, id := range sortedKeys(p.groups) {
 		g := p.groups[id]

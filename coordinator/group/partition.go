@@ -34,6 +34,10 @@ type Partition struct {
 	appends map[uint64]appendDone
 	lastTag uint64
 
+	// Of the load.
+	loadingLast   *Group            // of the last record
+	loadingTopics map[string]string // names of topics
+
 	// Of the step that is running.
 	cfg     *configs.Broker
 	formats formats

@@ -19,7 +19,8 @@ type key struct {
 	tp       model.TopicPartition
 }
 
-// decodeKey reads keys of version 0 and 1 (offset) and 2 (group). The result does not alias b.
+// decodeKey reads keys of version 0 and 1 (offset) and 2 (group). Strings of the result alias b: to be cloned where they are kept
+// longer than b is.
 func decodeKey(b []byte) (key, error) {
 	if len(b) < 2 {
 		return key{}, fmt.Errorf("group record key of %d bytes", len(b))
@@ -27,13 +28,13 @@ func decodeKey(b []byte) (key, error) {
 	switch v := int16(binary.BigEndian.Uint16(b)); v {
 	case 0, 1:
 		var k kmsg.OffsetCommitKey
-		if err := k.ReadFrom(b); err != nil {
+		if err := k.UnsafeReadFrom(b); err != nil {
 			return key{}, fmt.Errorf("offset commit key: %w", err)
 		}
 		return key{isOffset: true, group: k.Group, tp: model.TopicPartition{Topic: k.Topic, Partition: k.Partition}}, nil
 	case 2:
 		var k kmsg.GroupMetadataKey
-		if err := k.ReadFrom(b); err != nil {
+		if err := k.UnsafeReadFrom(b); err != nil {
 			return key{}, fmt.Errorf("group metadata key: %w", err)
 		}
 		return key{group: k.Group}, nil

@@ -141,7 +141,7 @@ func (r *recording) pauses() {
 	testkit.WaitWholeISR(r.t, r.bs, limit)
 	r.electPreferred("slow-0", "unc-0")
 	r.pause(3)
-	r.produce("iso", 10)
+	r.produce("iso", 0, kgo.LeaderAck(), 10)
 	r.same("51-isr-shrink", all...)
 	r.wake()
 	r.same("52-isr-expand", all...)
@@ -150,7 +150,7 @@ func (r *recording) pauses() {
 func (r *recording) uncleanElection() {
 	all := []string{"iso", "unc", "slow", "zkplain", "__consumer_offsets", "__transaction_state"}
 	r.stop(2)
-	r.produce("unc", 10)
+	r.produce("unc", 0, kgo.LeaderAck(), 10)
 	r.kill(3)
 	r.same("53-offline-partition", all...)
 	r.restart(2)
@@ -187,7 +187,7 @@ func (r *recording) controllers() {
 func (r *recording) throttled() {
 	const rate = 300_000
 	r.create("big", []int32{1, 2})
-	r.produce("big", 3000) // 1 KB each: ten seconds
+	r.produce("big", 0, kgo.AllISRAcks(), 3000) // 1 KB each: ten seconds
 	began := time.Now()
 	plan := r.file(`{"version":1,"partitions":[{"topic":"big","partition":0,"replicas":[3,2]}]}`)
 	r.tool("kafka.admin.ReassignPartitionsCommand", "--zookeeper", "ZK", "--execute", "--reassignment-json-file", plan, "--throttle", fmt.Sprint(rate))
@@ -355,7 +355,8 @@ func (r *recording) put(path, data string) {
 	}
 }
 
-// create makes a topic with these replicas, and waits until all are in sync.
+// create makes a topic with these replicas. Each partition of several gets a record, so that its leader has heard of its followers: one that has never
+// fetched is out of sync as soon as it is late.
 func (r *recording) create(topic string, partitions ...[]int32) {
 	r.t.Helper()
 	req := kmsg.NewPtrCreateTopicsRequest()
@@ -374,6 +375,11 @@ func (r *recording) create(topic string, partitions ...[]int32) {
 	if err != nil || resp.Topics[0].ErrorCode != 0 {
 		r.t.Fatalf("create %s: %v %+v", topic, err, resp)
 	}
+	for i, replicas := range partitions {
+		if len(replicas) > 1 {
+			r.produce(topic, int32(i), kgo.AllISRAcks(), 1)
+		}
+	}
 }
 
 func (r *recording) client(opts ...kgo.Opt) *kgo.Client {
@@ -385,16 +391,16 @@ func (r *recording) client(opts ...kgo.Opt) *kgo.Client {
 	return cl
 }
 
-// produce writes records of a kilobyte to partition 0.
-func (r *recording) produce(topic string, n int) {
+// produce writes records of a kilobyte to a partition.
+func (r *recording) produce(topic string, partition int32, acks kgo.Acks, n int) {
 	r.t.Helper()
-	cl := r.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite(), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	cl := r.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(acks), kgo.DisableIdempotentWrite(), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var records []*kgo.Record
 	for range n {
-		records = append(records, &kgo.Record{Topic: topic, Value: make([]byte, 1000)})
+		records = append(records, &kgo.Record{Topic: topic, Partition: partition, Value: make([]byte, 1000)})
 	}
 	if err := cl.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		r.t.Fatal(err)

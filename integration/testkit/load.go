@@ -41,7 +41,7 @@ func StartLoad(t testing.TB, bootstrap, topic string, partitions int32) *Load {
 	return StartReplicatedLoad(t, bootstrap, topic, partitions, Replication{Factor: 1, MinISR: 1})
 }
 
-// StartReplicatedLoad creates the topic and starts both.
+// StartReplicatedLoad creates the topic, without unclean elections, and starts both.
 func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32, r Replication) *Load {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -52,8 +52,8 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 	if err != nil {
 		t.Fatal(err)
 	}
-	small, minISR := "65536", fmt.Sprint(r.MinISR)
-	settings := map[string]*string{"segment.bytes": &small, "min.insync.replicas": &minISR}
+	small, minISR, clean := "65536", fmt.Sprint(r.MinISR), "false"
+	settings := map[string]*string{"segment.bytes": &small, "min.insync.replicas": &minISR, "unclean.leader.election.enable": &clean}
 	if _, err := kadm.NewClient(producer).CreateTopic(ctx, partitions, r.Factor, settings, topic); err != nil {
 		t.Fatal(err)
 	}

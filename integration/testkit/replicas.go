@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -186,6 +187,9 @@ func SameLogs(t testing.TB, brokers []*Cluster, topics ...string) {
 			t.Fatalf("nobody has %s", topic)
 		}
 		for name, at := range dirs {
+			if len(brokers) > 1 && len(at) < 2 {
+				t.Errorf("only broker %v has %s", slices.Collect(maps.Keys(at)), name)
+			}
 			var first map[int64]record.Batch
 			firstID, firstEnd := 0, int64(0)
 			for _, b := range brokers {

@@ -109,7 +109,7 @@ func (h *history) remember() {
 	h.was, h.insync = map[string]model.LeaderAndISR{}, map[string]map[int32]bool{}
 	for _, name := range h.store.list(zk.TopicsPath) {
 		as, _, _ := h.store.Assignment(context.Background(), name)
-		for id := range as {
+		for _, id := range as.Partitions() {
 			tp := model.TopicPartition{Topic: name, Partition: id}
 			if n := h.store.nodes[zk.StatePath(tp)]; n != nil {
 				st, _ := zk.DecodeState(n.data, n.version)

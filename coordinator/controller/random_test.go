@@ -41,6 +41,29 @@ func TestRandomHistoriesKeepTheInvariants(t *testing.T) {
 	}
 }
 
+// The same events in the same order have the same effects in the same order: the controller can be replayed.
+func TestSameEventsSameEffects(t *testing.T) {
+	first := rand.Uint64N(1 << 40)
+	for seed := first; seed < first+50; seed++ {
+		var runs [2][]string
+		for i := range runs {
+			h := newHistory(seed)
+			h.effects = &runs[i]
+			if err := h.run(); err != nil {
+				t.Fatalf("-seed=%d: %v", seed, err)
+			}
+		}
+		for i := range min(len(runs[0]), len(runs[1])) {
+			if runs[0][i] != runs[1][i] {
+				t.Fatalf("seed %d, effect %d of %d:\n%s\nthe second time\n%s", seed, i, len(runs[0]), runs[0][i], runs[1][i])
+			}
+		}
+		if len(runs[0]) != len(runs[1]) || len(runs[0]) == 0 {
+			t.Fatalf("seed %d: %d effects, the second time %d", seed, len(runs[0]), len(runs[1]))
+		}
+	}
+}
+
 type history struct {
 	*bench
 	r       *rand.Rand
@@ -53,6 +76,7 @@ type history struct {
 	stops   []sentRequest
 	told    map[int32]*LeaderAndISR // the last LeaderAndIsr to each broker
 	driven  map[string]bool         // the types of the events
+	effects *[]string               // if not nil: writes and requests, in order
 
 	unclean bool                          // unclean elections may happen in this history
 	wishes  int                           // unclean elections that were asked for in this step
@@ -107,7 +131,7 @@ func (h *history) run() error {
 		}
 		for _, name := range h.store.list(zk.TopicsPath) {
 			as, _, _ := h.store.Assignment(context.Background(), name)
-			for id := range as {
+			for _, id := range as.Partitions() {
 				tp := model.TopicPartition{Topic: name, Partition: id}
 				if err := h.everybodyInSync(tp); err != nil {
 					return err
@@ -127,7 +151,13 @@ func (h *history) do(ev Event) error {
 	if err := h.core.Step(context.Background(), ev); err != nil {
 		return fmt.Errorf("%T: %w", ev, err)
 	}
-	_, sent := h.take()
+	writes, sent := h.take()
+	if h.effects != nil {
+		*h.effects = append(*h.effects, writes...)
+		for _, s := range sent {
+			*h.effects = append(*h.effects, s.String())
+		}
+	}
 	for _, s := range sent {
 		if stop, ok := s.Request.(*StopReplica); ok && stop.Delete {
 			h.stops = append(h.stops, s)

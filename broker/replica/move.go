@@ -269,6 +269,10 @@ func (p *Partition) copyToFuture(buf *[]byte, limit int) (swapped bool, err erro
 	}
 	if r.future.LogEndOffset() >= r.log.LogEndOffset() {
 		p.mu.RUnlock()
+		// The swap flushes too, while nobody can write: leave it little.
+		if err := r.future.Flush(r.future.LogEndOffset()); err != nil {
+			return false, err
+		}
 		swapped, err = p.swapFuture()
 		p.m.logs.CheckpointDue()
 		return swapped, err

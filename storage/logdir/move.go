@@ -2,7 +2,9 @@ package logdir
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
 
 	"momus/configs"
@@ -64,8 +66,8 @@ func (m *Manager) SwapFuture(tp model.TopicPartition) error {
 		c.AbortAndPause(tp)
 		defer c.Resume(tp)
 	}
-	// What the old log had made durable, the new one must have too.
-	if err := copied.Flush(old.RecoveryPoint()); err != nil {
+	// What the old log had made durable, the new one must have too; and if a crash leaves both, this one shall be whole.
+	if err := copied.Flush(copied.LogEndOffset()); err != nil {
 		return err
 	}
 	if err := copied.Rename(filepath.Join(to.path, tp.String())); err != nil {
@@ -89,49 +91,64 @@ func (m *Manager) SwapFuture(tp model.TopicPartition) error {
 }
 
 // keepOne decides between two logs of a partition that were found in two directories at the start. A crash in the last step of a move, between
-// the renaming of the copy and of the original, leaves both: one is the beginning of the other then, or equal to it, and the shorter
-// one goes. false: they differ, and a person has to decide.
-func (m *Manager) keepOne(a, b *log.Log) (keep, drop *log.Log, same bool, err error) {
+// the renaming of the copy and of the original, leaves both: the copy has all that the original has. false: neither has what the other
+// has, and a person must decide.
+func keepOne(a, b *log.Log) (keep, drop *log.Log, ok bool, err error) {
 	if a.LogEndOffset() < b.LogEndOffset() {
 		a, b = b, a
 	}
-	same, err = beginsWith(a, b)
-	return a, b, same, err
+	if ok, err = covers(a, b); ok || err != nil {
+		return a, b, ok, err
+	}
+	ok, err = covers(b, a)
+	return b, a, ok, err
 }
 
-// beginsWith tells whether the last batch of the shorter log is in the longer one, byte for byte.
-func beginsWith(longer, shorter *log.Log) (bool, error) {
-	segments := shorter.Segments()
-	for i := len(segments) - 1; i >= 0; i-- {
-		var last []byte
-		err := segments[i].ForEachBatch(false, func(b record.Batch, _ int) error {
-			last = append(last[:0], b...)
-			return nil
-		})
+// covers tells whether a log has every batch of another one, but for those before its own start.
+func covers(l, other *log.Log) (bool, error) {
+	if l.LogEndOffset() < other.LogEndOffset() {
+		return false, nil
+	}
+	next, stop := iter.Pull2(headers(l))
+	defer stop()
+	var own record.Batch
+	for header, err := range headers(other) {
 		if err != nil {
 			return false, err
 		}
-		if last != nil {
-			return hasBatch(longer, last)
+		if header.LastOffset() < l.LogStartOffset() {
+			continue
+		}
+		for own == nil || own.LastOffset() < header.LastOffset() {
+			var more bool
+			if own, err, more = next(); !more || err != nil {
+				return false, err
+			}
+		}
+		if !bytes.Equal(own, header) {
+			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// hasBatch tells whether a log has a batch with that header, which includes the checksum.
-func hasBatch(l *log.Log, header record.Batch) (bool, error) {
-	offset := header.LastOffset()
-	if offset < l.LogStartOffset() || offset >= l.LogEndOffset() {
-		return false, nil
+// headers are the fields before the records of all batches, which include the checksum. Each is valid until the next.
+func headers(l *log.Log) iter.Seq2[record.Batch, error] {
+	return func(yield func(record.Batch, error) bool) {
+		stop := errors.New("stop")
+		for _, s := range l.Segments() {
+			err := s.ForEachBatch(false, func(b record.Batch, _ int) error {
+				if !yield(b, nil) {
+					return stop
+				}
+				return nil
+			})
+			if err != nil {
+				if err != stop {
+					yield(nil, err)
+				}
+				return
+			}
+		}
 	}
-	r, err := l.Read(offset, len(header), log.UpToLogEnd, false)
-	if err != nil {
-		return false, err
-	}
-	defer r.Records.Release()
-	found := make([]byte, r.Records.Len())
-	if _, err := r.Records.ReadAt(found, 0); err != nil {
-		return false, err
-	}
-	return bytes.Equal(found, header), nil
 }

@@ -326,7 +326,7 @@ func (ld *loader) twice(k kind, other, l *log.Log) error {
 	m, tp := ld.m, l.TopicPartition()
 	m.create.Lock()
 	defer m.create.Unlock()
-	keep, drop, same, err := m.keepOne(other, l)
+	keep, drop, same, err := keepOne(other, l)
 	if err != nil {
 		l.CloseHandlers()
 		return err

@@ -208,25 +208,36 @@ func (c *Client) dropLocked() {
 	}
 }
 
+// readAhead is what is read of a response at first: most are smaller and come whole with it.
+const readAhead = 16 << 10
+
+// readFrame reads a response. There is nothing behind it, as the next request has not been sent.
 func (c *Client) readFrame() ([]byte, error) {
-	var head [4]byte
-	if _, err := io.ReadFull(c.conn, head[:]); err != nil {
+	if len(c.in) < readAhead {
+		c.in = make([]byte, readAhead)
+	}
+	n, err := io.ReadAtLeast(c.conn, c.in, 4)
+	if err != nil {
 		return nil, fmt.Errorf("read response size: %w", err)
 	}
-	size := int(int32(binary.BigEndian.Uint32(head[:])))
+	size := int(int32(binary.BigEndian.Uint32(c.in)))
 	if size < 4 || size > c.opts.MaxResponseBytes {
 		return nil, fmt.Errorf("response of %d bytes, at most %d are allowed", size, c.opts.MaxResponseBytes)
 	}
-	var frame []byte
-	if c.opts.ReuseBuffer && cap(c.in) >= size {
-		frame = c.in[:size]
+	if n -= 4; n > size {
+		return nil, fmt.Errorf("%d bytes behind a response of %d", n-size, size)
+	}
+	frame := c.in[4:]
+	if c.opts.ReuseBuffer && len(frame) >= size {
+		frame = frame[:size]
 	} else {
-		frame = make([]byte, size)
+		whole := make([]byte, 4+size)
+		copy(whole[4:], frame[:n])
+		if frame = whole[4:]; c.opts.ReuseBuffer {
+			c.in = whole
+		}
 	}
-	if c.opts.ReuseBuffer {
-		c.in = frame
-	}
-	if _, err := io.ReadFull(c.conn, frame); err != nil {
+	if _, err := io.ReadFull(c.conn, frame[n:]); err != nil {
 		return nil, fmt.Errorf("read response of %d bytes: %w", size, err)
 	}
 	return frame, nil

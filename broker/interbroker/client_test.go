@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sirupsen/logrus"
@@ -97,10 +98,9 @@ func respond(key, version int16) kmsg.Response {
 }
 
 func TestRequestsKeepTheirHeadersAndCorrelationIDsRestartWithTheConnection(t *testing.T) {
-	broken := false
+	var broken atomic.Bool
 	p := startPeer(t, func(key, version int16, _ []byte) kmsg.Response {
-		if broken {
-			broken = false
+		if broken.CompareAndSwap(true, false) {
 			return nil
 		}
 		return respond(key, version)
@@ -118,7 +118,7 @@ func TestRequestsKeepTheirHeadersAndCorrelationIDsRestartWithTheConnection(t *te
 			t.Fatal(err)
 		}
 	}
-	broken = true
+	broken.Store(true)
 	if err := do(3); err == nil || !strings.Contains(err.Error(), "ControlledShutdown request") {
 		t.Fatalf("a closed connection gave %v", err)
 	}
@@ -283,4 +283,49 @@ func FuzzResponses(f *testing.F) {
 		req.SetVersion(version)
 		DecodeResponse(frame, req, 1) // must not panic
 	})
+}
+
+// TestResponsesInPieces has answers of all sizes round that of the first read, each cut at several places.
+func TestResponsesInPieces(t *testing.T) {
+	for _, reuse := range []bool{false, true} {
+		near, far := net.Pipe()
+		c := NewClient(ClientOptions{ReuseBuffer: reuse})
+		c.conn = near
+		var before []byte
+		for _, size := range []int{4, 100, readAhead - 5, readAhead - 4, readAhead - 3, readAhead, 3 * readAhead, 50, 2 * readAhead} {
+			for _, cut := range []int{1, 3, 4, 5, 4 + size/2, 4 + size} {
+				frame := make([]byte, 4+size)
+				binary.BigEndian.PutUint32(frame, uint32(size))
+				for i := range size {
+					frame[4+i] = byte(i * cut)
+				}
+				sent := make(chan error, 1)
+				go func() {
+					_, err := far.Write(frame[:cut])
+					if err == nil && cut < len(frame) {
+						_, err = far.Write(frame[cut:])
+					}
+					sent <- err
+				}()
+				kept := bytes.Clone(before)
+				got, err := c.readFrame()
+				if err != nil || !bytes.Equal(got, frame[4:]) {
+					t.Fatalf("%d bytes cut at %d: %d bytes, %v", size, cut, len(got), err)
+				}
+				if err := <-sent; err != nil {
+					t.Fatal(err)
+				}
+				if !reuse && !bytes.Equal(before, kept) {
+					t.Fatalf("%d bytes cut at %d: the response before has changed", size, cut)
+				}
+				before = got
+			}
+		}
+		go far.Write([]byte{0, 0, 0, 4, 1, 2, 3, 4, 5})
+		if _, err := c.readFrame(); err == nil {
+			t.Fatal("bytes behind the response were taken")
+		}
+		near.Close()
+		far.Close()
+	}
 }

@@ -15,10 +15,18 @@ import (
 	"momus/integration/testkit"
 )
 
-// What the tools of Apache Kafka 2.5.0 print on three momus brokers is what they printed on three of its own: testdata was recorded there.
+// What the tools of Apache Kafka 2.5.0 print on three momus brokers is what they printed on three of its own, where the transcripts were recorded.
 func TestAdministrationWithKafkasTools(t *testing.T) {
-	for _, transcript := range []string{
-		"kafka-reassign-partitions", "kafka-leader-election", "kafka-preferred-replica-election", "degraded-cluster", "kafka-replica-verification",
+	for transcript, skip := range map[string][]string{
+		"kafka-topics": {
+			"err-assign-unknown-broker", "err-unreachable-zk", // wait for 30 s
+			"zk-list-exclude-internal", // lists the topic of the first
+		},
+		"kafka-configs": {
+			"bs-describe-broker-all", // names directories of the recorded cluster
+			"bs-logger-describe",     // lists the loggers of a JVM
+		},
+		"kafka-reassign-partitions": nil, "kafka-leader-election": nil, "kafka-preferred-replica-election": nil, "degraded-cluster": nil, "kafka-replica-verification": nil,
 	} {
 		t.Run(transcript, func(t *testing.T) {
 			zookeeper, dir := testkit.ZooKeeper(t, "zookeeper"), t.TempDir()
@@ -45,9 +53,13 @@ func TestAdministrationWithKafkasTools(t *testing.T) {
 			}))
 			defer control.Close()
 			root := testkit.Root(t)
-			out, err := testkit.TryRun(10*time.Minute, testkit.Spec{Args: []string{"python3", filepath.Join(root, "integration/walkthrough/run.py"),
+			args := []string{"python3", filepath.Join(root, "integration/walkthrough/run.py"),
 				"--jars", testkit.Peers(t, "kafka"), "--zookeeper", zookeeper, "--bootstrap-server", testkit.Bootstrap(bs),
-				"--control", control.URL, "--map", "/var/lib/kafka=" + dir, filepath.Join(root, "integration/mixed/testdata", transcript+".yaml")}})
+				"--control", control.URL, "--map", "/var/lib/kafka=" + dir}
+			for _, step := range skip {
+				args = append(args, "--skip", step)
+			}
+			out, err := testkit.TryRun(10*time.Minute, testkit.Spec{Args: append(args, filepath.Join(root, "integration/tools/testdata", transcript+".yaml"))})
 			t.Log(out)
 			if err != nil || !strings.HasSuffix(strings.TrimSpace(out), " passed, 0 failed") {
 				t.Error(err)

@@ -140,6 +140,9 @@ func (r *recording) pauses() {
 	r.restart(3)
 	testkit.WaitWholeISR(r.t, r.bs, limit)
 	r.electPreferred("slow-0", "unc-0")
+	for _, topic := range []string{"slow", "unc"} { // their new leader has heard of its follower before it is paused
+		r.produce(topic, 0, kgo.AllISRAcks(), 1)
+	}
 	r.pause(3)
 	r.produce("iso", 0, kgo.LeaderAck(), 10)
 	r.same("51-isr-shrink", all...)
@@ -402,9 +405,11 @@ func (r *recording) produce(topic string, partition int32, acks kgo.Acks, n int)
 	for range n {
 		records = append(records, &kgo.Record{Topic: topic, Partition: partition, Value: make([]byte, 1000)})
 	}
+	began := time.Now()
 	if err := cl.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		r.t.Fatal(err)
 	}
+	r.t.Logf("%d records to %s-%d: %s", n, topic, partition, time.Since(began))
 }
 
 // reassign asks for new replicas, without any for the end of the reassignment, and expects an answer.
@@ -431,7 +436,8 @@ func (r *recording) electPreferred(partitions ...string) {
 		i := strings.LastIndexByte(p, '-')
 		set.Add(p[:i], int32(p[i+1]-'0'))
 	}
-	adm := testkit.Admin(r.t, r.bootstrap())
+	adm, began := testkit.Admin(r.t, r.bootstrap()), time.Now()
+	defer func() { r.t.Logf("election of %v: %s", partitions, time.Since(began)) }()
 	testkit.Eventually(r.t, 30*time.Second, fmt.Sprintf("the preferred replicas of %v lead", partitions), func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()

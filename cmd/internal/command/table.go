@@ -40,6 +40,7 @@ type Command struct {
 	Aliases []string
 	Args    string // the arguments in short, for usage
 	Help    string // one line
+	Hidden  bool   // not in the help: for scripts
 	Run     func(ctx context.Context, e *Env, args []string) error
 }
 
@@ -53,6 +54,8 @@ func Table() []Command {
 		{Name: "zookeeper", Args: "[FILE] [--dir DIR] [--port 2181]",
 			Help: "start the coordination server alone", Run: runZooKeeper},
 		{Name: "healthcheck", Args: "[--url URL]", Help: "ask a running broker whether it serves; exit status 0 if it does", Run: runHealthcheck},
+		{Name: "completion", Args: "bash|zsh|fish", Help: "print a script that completes options, topics, groups and configs in a shell", Run: runCompletion},
+		{Name: "complete", Hidden: true, Args: "[--shell SHELL] [--breaks CHARS] -- WORD...", Help: "answer the scripts of momus completion", Run: runComplete},
 		{Name: "version", Aliases: []string{"--version", "-v"}, Help: "print the version", Run: runVersion},
 		{Name: "help", Aliases: []string{"--help", "-h"}, Help: "print this", Run: runHelp},
 	}, append(startCommands(), toolCommands()...)...)
@@ -219,6 +222,9 @@ func printHelp(w io.Writer) {
 	fmt.Fprintln(w, "momus is a broker for Apache Kafka 2.5's clients and tools.")
 	fmt.Fprintln(w)
 	for _, c := range Table() {
+		if c.Hidden {
+			continue
+		}
 		fmt.Fprintf(w, "  momus %-18s %s\n", c.Name, c.Help)
 	}
 	fmt.Fprintln(w)

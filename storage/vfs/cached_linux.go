@@ -13,7 +13,8 @@ import (
 
 // Small reads come from the page cache and return within a microsecond. Telling the scheduler that a thread might block, as package os
 // does, wakes the runtime's monitor thread when the process was idle, which costs several times as much. So they are made without
-// telling it, and such that they fail rather than wait for the disk. Writes are not: file systems may hold them up for long.
+// telling it, and such that they fail rather than wait for the disk. Writes cannot be made so on all file systems, which may hold them up
+// for long: see pace.
 
 // call is one system call on a file, pooled because a closure would be allocated.
 type call struct {
@@ -22,13 +23,13 @@ type call struct {
 	n   int
 	err syscall.Errno
 
-	iov  unix.Iovec
-	read func(fd uintptr)
+	iov         unix.Iovec
+	read, write func(fd uintptr)
 }
 
 var calls = sync.Pool{New: func() any {
 	c := &call{}
-	c.read = c.pread
+	c.read, c.write = c.pread, c.pwrite
 	return c
 }}
 
@@ -39,12 +40,21 @@ func (c *call) pread(fd uintptr) {
 	c.n, c.err = int(n), err
 }
 
-// do runs one call and tells how many bytes it read; 0 after an error.
-func do(conn syscall.RawConn, p []byte, off int64) int {
+func (c *call) pwrite(fd uintptr) {
+	n, _, err := syscall.RawSyscall6(unix.SYS_PWRITE64, fd, uintptr(unsafe.Pointer(&c.p[0])), uintptr(len(c.p)), uintptr(c.off), 0, 0)
+	c.n, c.err = int(n), err
+}
+
+// do runs one call and tells how many bytes it read or wrote; 0 after an error.
+func do(conn syscall.RawConn, p []byte, off int64, write bool) int {
 	c := calls.Get().(*call)
 	defer calls.Put(c)
 	c.p, c.off, c.n, c.err = p, off, 0, 0
-	err := conn.Control(c.read)
+	run := c.read
+	if write {
+		run = c.write
+	}
+	err := conn.Control(run)
 	c.p = nil
 	if err != nil || c.err != 0 {
 		return 0
@@ -66,5 +76,13 @@ func (f osFile) readCached(p []byte, off int64) int {
 	if f.conn == nil || len(p) == 0 || off < 0 {
 		return 0
 	}
-	return do(f.conn, p, off)
+	return do(f.conn, p, off, false)
+}
+
+// writeQuick writes what it can without telling the scheduler.
+func (f osFile) writeQuick(p []byte, off int64) int {
+	if f.conn == nil || len(p) == 0 || off < 0 {
+		return 0
+	}
+	return do(f.conn, p, off, true)
 }

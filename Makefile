@@ -5,7 +5,7 @@ PREFIX   ?= /usr/local
 FUZZTIME ?= 30s
 PEERS    ?= $(CURDIR)/build/peers
 INTEROP   = interop zkconformance
-INTEROP_ALL = $(INTEROP) storage txn differential mixed
+INTEROP_ALL = $(INTEROP) storage txn groups differential mixed tools
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"

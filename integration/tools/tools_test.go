@@ -3,19 +3,33 @@
 package tools
 
 import (
+	"context"
+	"errors"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	gozk "github.com/go-zookeeper/zk"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"momus/integration/testkit"
 )
 
 // TestTranscripts replays the recordings against momus, but for those that need security, which momus does not serve yet: these
-// are replayed against Apache Kafka (interop_test.go).
+// are replayed against Apache Kafka (interop_test.go). With MOMUS_TEST_APACHE=1 the brokers are Apache Kafka 2.5.0 (after make peers).
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no transcripts: %v", err)
+	}
+	var apache *cluster
+	if os.Getenv("MOMUS_TEST_APACHE") != "" {
+		apache = threeBrokers(t, testkit.ZooKeeper(t, "zookeeper"), testkit.KafkaAt)
+		apache.separate = true
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
@@ -23,6 +37,11 @@ func TestTranscripts(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			if apache != nil {
+				tidy(t, apache)
+				newReplay(t, name, apache, exceptions()[name]).run(t)
+				return
+			}
 			t.Parallel()
 			newReplay(t, name, momusFor(t, name), exceptionsOnMomus()[name]).run(t)
 		})
@@ -43,4 +62,67 @@ func momusFor(t *testing.T, name string) *cluster {
 		return c
 	}
 	return quickstart(t)
+}
+
+// tidy removes what another transcript left behind: topics but for the internal ones, groups, configs.
+func tidy(t *testing.T, c *cluster) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	topics, err := adm.ListTopics(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := topics.Names(); len(names) > 0 {
+		if _, err := adm.DeleteTopics(ctx, names...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	groups, err := adm.ListGroups(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := groups.Groups(); len(names) > 0 {
+		if _, err := adm.DeleteGroups(ctx, names...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn, _, err := gozk.Connect([]string{c.zookeeper}, 10*time.Second, gozk.WithLogInfo(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	testkit.Eventually(t, time.Minute, "the topics are gone", func() bool {
+		left, _, err := conn.Children("/brokers/topics")
+		return err == nil && !slices.ContainsFunc(left, func(n string) bool { return !strings.HasPrefix(n, "__") })
+	})
+	for _, kind := range []string{"users", "clients", "brokers"} {
+		names, _, err := conn.Children("/config/" + kind)
+		if err != nil && !errors.Is(err, gozk.ErrNoNode) {
+			t.Fatal(err)
+		}
+		for _, n := range names {
+			removeTree(t, conn, "/config/"+kind+"/"+n)
+		}
+	}
+}
+
+func removeTree(t *testing.T, conn *gozk.Conn, path string) {
+	t.Helper()
+	names, _, err := conn.Children(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		removeTree(t, conn, path+"/"+n)
+	}
+	if err := conn.Delete(path, -1); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -135,6 +135,7 @@ func (c *call) newAdmin(props map[string]string) (*adminClient, error) {
 	if err != nil {
 		return nil, failed(err)
 	}
+	c.warnUnused(props)
 	return &adminClient{Client: cl, c: c, apiTimeout: api, timeoutMs: int32(min(request, api).Milliseconds())}, nil
 }
 
@@ -168,7 +169,7 @@ func request[R kmsg.Response](ctx context.Context, a *adminClient, name string, 
 		if err == nil {
 			out = resp.(R)
 		}
-		return err
+		return unsupported(err, req)
 	})
 	return out, err
 }
@@ -181,7 +182,7 @@ func brokerRequest[R kmsg.Response](ctx context.Context, a *adminClient, name st
 		if err == nil {
 			out = resp.(R)
 		}
-		return err
+		return unsupported(err, req)
 	})
 	return out, err
 }

@@ -45,6 +45,7 @@ type peer struct {
 	id       int32 // of the broker that announced it; negative for bootstrap servers
 	answered bool  // a request was answered
 	dialled  bool  // a connection was made, whatever came of it
+	refused  bool  // the last attempt failed of TLS or SASL
 	err      error // the last failure, nil after a success
 }
 
@@ -61,18 +62,24 @@ func (l *connections) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, 
 		return
 	}
 	id := l.nodeID(meta)
+	auth, again := authError(err), false
 	patience := l.note(meta, id, func(p *peer) {
 		p.err = err
 		p.dialled = p.dialled || conn != nil
+		again = p.refused
+		p.refused = auth != nil
 	})
-	if err == nil {
+	if err == nil || auth != nil && again { // to be refused is said once: the tool ends of it
 		return
 	}
 	node := fmt.Sprintf("%s Connection to node %d (%s)", l.cc.prefix, id, javaAddress(meta.Host, int(meta.Port)))
-	auth := authError(err)
 	switch {
 	case auth != nil:
 		l.c.log("ERROR", networkClient, "%s failed authentication due to: %s", node, auth.text)
+		if !l.cc.boot {
+			l.c.log("WARN", "org.apache.kafka.clients.admin.internals.AdminMetadataManager", "%s Metadata update failed due to authentication error", l.cc.prefix)
+			l.c.errorf("%s\n", auth.java())
+		}
 	case conn == nil && errors.Is(err, io.EOF): // in the middle of TLS
 		l.c.log("WARN", networkClient, "%s terminated during authentication. This may happen due to any of the following reasons: (1) Authentication failed due to invalid credentials with brokers older than 1.0.0, (2) Firewall blocking Kafka TLS traffic (eg it may only allow HTTPS traffic), (3) Transient network issue.", node)
 	case conn == nil:

@@ -124,6 +124,8 @@ func (r *consumerPerfRun) run(ctx context.Context) error {
 	reported, lastMB, lastN := began, 0.0, int64(0)
 	var n, size int64
 	var joined time.Duration // until the first messages
+	bar := c.newProgress("read", r.messages, false)
+	defer bar.done()
 	for n < r.messages {
 		err := consumer.poll(ctx, time.Duration(r.timeout)*time.Millisecond)
 		if ctx.Err() != nil {
@@ -149,14 +151,17 @@ func (r *consumerPerfRun) run(ctx context.Context) error {
 			consumer.setPosition(tp, p)
 		}
 		consumer.records = nil
+		bar.set(n)
 		if now := time.Now(); r.detailed && now.Sub(reported).Milliseconds() >= r.interval {
 			mb, elapsed := float64(size)/(1<<20), now.Sub(reported)
+			bar.clear()
 			c.printf("%s, 0, %.4f, %.4f, %d, %.4f, %d, %d, %.4f, %.4f\n", javaDate(now, r.format), mb, (mb-lastMB)/elapsed.Seconds(), n, float64(n-lastN)/elapsed.Seconds(),
 				joined.Milliseconds(), max(elapsed-joined, 0).Milliseconds(), (mb-lastMB)/elapsed.Seconds(), float64(n-lastN)/elapsed.Seconds())
 			c.out.Flush()
 			reported, lastMB, lastN = now, mb, n
 		}
 	}
+	bar.done()
 	if r.detailed {
 		return nil
 	}

@@ -42,6 +42,8 @@ type dump struct {
 	notFound       map[string][][2]int64
 	nonConsecutive map[string][][2]int64
 	files          []string
+	bar            *progress
+	before         int64 // bytes of the files that are done
 }
 
 func dumpLog(_ context.Context, c *call) error {
@@ -61,6 +63,10 @@ func dumpLog(_ context.Context, c *call) error {
 	if d.max, err = o.number("max-message-size", 32); err != nil {
 		return err
 	}
+	if !c.terminal.out { // there the lines show where it is
+		d.bar = c.newProgress("dump", largeFiles(strings.Split(list, ",")), true)
+		defer d.bar.done()
+	}
 	for _, file := range strings.Split(list, ",") {
 		d.files = append(d.files, file)
 		c.printf("Dumping %s\n", file)
@@ -68,8 +74,23 @@ func dumpLog(_ context.Context, c *call) error {
 			return err
 		}
 	}
+	d.bar.done()
 	d.report()
 	return nil
+}
+
+// largeFiles is the size of the .log files in bytes; 0 when it is not worth a progress bar.
+func largeFiles(files []string) int64 {
+	total := int64(0)
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil && filepath.Ext(f) == ".log" {
+			total += info.Size()
+		}
+	}
+	if total < 8<<20 {
+		return 0
+	}
+	return total
 }
 
 func (d *dump) file(file string) error {
@@ -194,6 +215,7 @@ func (d *dump) log(file string, decode textDecoder) error {
 	last := int64(-1)
 	n, err := batches(file, 0, func(b record.Batch, position int64) (bool, error) {
 		d.batchLine(b, position)
+		d.bar.set(d.before + position)
 		if !deep {
 			return true, nil
 		}
@@ -213,6 +235,7 @@ func (d *dump) log(file string, decode textDecoder) error {
 	if err != nil {
 		return err
 	}
+	d.before += info.Size()
 	if rest := info.Size() - n; rest > 0 {
 		d.c.printf("Found %d invalid bytes at the end of %s\n", rest, filepath.Base(file))
 	}

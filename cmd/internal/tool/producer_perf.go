@@ -160,6 +160,8 @@ func (r *perfRun) run(ctx context.Context) error {
 	}
 	began := time.Now()
 	r.stats.start(began, r.total)
+	r.stats.bar = r.c.newProgress("sent", r.total, false)
+	defer r.stats.bar.done()
 	var open time.Time
 	for i := range r.total {
 		if ctx.Err() != nil {
@@ -208,6 +210,7 @@ func (r *perfRun) run(ctx context.Context) error {
 	if err := r.p.Flush(ctx); err != nil {
 		return err
 	}
+	r.stats.bar.done()
 	r.stats.print(r.c, time.Now())
 	if r.metrics {
 		r.printMetrics()
@@ -248,6 +251,8 @@ type perfStats struct {
 	count, bytes int64
 	sum, longest time.Duration
 
+	bar *progress
+
 	windowCount, windowBytes int64
 	windowSum, windowLongest time.Duration
 }
@@ -273,7 +278,11 @@ func (s *perfStats) record(c *call, now, sent time.Time, size int) {
 	s.windowBytes += int64(size)
 	s.windowSum += latency
 	s.windowLongest = max(s.windowLongest, latency)
+	if s.count%1024 == 0 {
+		s.bar.set(s.count)
+	}
 	if elapsed := now.Sub(s.window); elapsed >= 5*time.Second {
+		s.bar.clear()
 		c.printf("%d records sent, %.1f records/sec (%.2f MB/sec), %.1f ms avg latency, %.1f ms max latency.\n", s.windowCount,
 			float64(s.windowCount)/elapsed.Seconds(), float64(s.windowBytes)/elapsed.Seconds()/(1<<20), ms(s.windowSum)/float64(s.windowCount), ms(s.windowLongest))
 		c.out.Flush()

@@ -265,7 +265,14 @@ func (r *reassigner) verify(ctx context.Context) error {
 	if len(order) > 0 && r.admin == nil {
 		return adminFailed("%s", needsBootstrap)
 	}
-	done := true
+	done, finished := true, 0
+	count := func(status string) {
+		if status == "completed successfully" {
+			finished++
+		} else {
+			done = false
+		}
+	}
 	for _, p := range plan {
 		status := "failed"
 		switch {
@@ -274,7 +281,7 @@ func (r *reassigner) verify(ctx context.Context) error {
 		case slices.Equal(existing[p.tp.Topic][p.tp.Partition].Replicas, p.replicas):
 			status = "completed successfully"
 		}
-		done = done && status == "completed successfully"
+		count(status)
 		r.c.printf("Reassignment of partition %s %s\n", partitionText(p.tp), status)
 	}
 	for _, x := range order {
@@ -282,10 +289,12 @@ func (r *reassigner) verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		done = done && status == "completed successfully"
+		count(status)
 		r.c.printf("Reassignment of replica %s %s\n", x, status)
 	}
 	if !done {
+		r.c.out.Flush()
+		r.c.newProgress("moved", int64(len(plan)+len(order)), false).leave(int64(finished))
 		return nil
 	}
 	return r.removeThrottle(ctx, planTopics(plan))

@@ -13,7 +13,7 @@ CompressionCodecs[CompressionTypes.ZSTD] = () => ({
 })
 const codecs = { none: CompressionTypes.None, gzip: CompressionTypes.GZIP, snappy: CompressionTypes.Snappy, lz4: CompressionTypes.LZ4, zstd: CompressionTypes.ZSTD }
 const [command, bootstrap, topic, ...rest] = process.argv.slice(2)
-const kafka = new Kafka({ clientId: 'kafkajs', brokers: bootstrap.split(','), logLevel: logLevel.ERROR })
+const kafka = new Kafka({ clientId: process.env.MOMUS_CLIENT_ID || 'kafkajs', retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 100 }, brokers: bootstrap.split(','), logLevel: logLevel.ERROR })
 const text = (b) => (b === null || b === undefined ? '' : b.toString())
 
 async function produce (codec, count, name, acks) {
@@ -49,8 +49,32 @@ async function consume (count) {
   await c.disconnect()
 }
 
+// Kafka's range assignor, so that kafkajs can be in a group with others; its own has a protocol name that nobody else uses.
+const { AssignerProtocol: { MemberMetadata, MemberAssignment } } = require('kafkajs')
+const range = ({ cluster }) => ({
+  name: 'range',
+  version: 0,
+  protocol: ({ topics }) => ({ name: 'range', metadata: MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) }) }),
+  assign: async ({ members, topics }) => {
+    const ids = members.map((m) => m.memberId).sort()
+    const plan = Object.fromEntries(ids.map((id) => [id, {}]))
+    for (const t of topics) {
+      const partitions = cluster.findTopicPartitionMetadata(t).map((p) => p.partitionId).sort((a, b) => a - b)
+      const least = Math.floor(partitions.length / ids.length)
+      let next = 0
+      ids.forEach((id, i) => {
+        const n = least + (i < partitions.length % ids.length ? 1 : 0)
+        plan[id][t] = partitions.slice(next, next + n)
+        next += n
+      })
+    }
+    return ids.map((memberId) => ({ memberId, memberAssignment: MemberAssignment.encode({ version: 0, assignment: plan[memberId], userData: Buffer.alloc(0) }) }))
+  },
+})
+
 async function member (groupId) {
-  const c = kafka.consumer({ groupId, sessionTimeout: 6000, heartbeatInterval: 500 })
+  const more = process.env.MOMUS_ASSIGNOR === 'range' ? { partitionAssigners: [range] } : {}
+  const c = kafka.consumer({ groupId, sessionTimeout: Number(process.env.MOMUS_SESSION_MS || 6000), heartbeatInterval: 500, metadataMaxAge: 2000, ...more })
   c.on(c.events.GROUP_JOIN, (e) => console.log('assigned ' + (e.payload.memberAssignment[topic] || []).sort((a, b) => a - b).join(',')))
   await c.connect()
   await c.subscribe({ topic, fromBeginning: true })

@@ -26,6 +26,11 @@ def stdin_closed():
     return bool(select.select([sys.stdin], [], [], 0)[0]) and not sys.stdin.read(1)
 
 
+def settings(**names):
+    """Settings of a group member from the environment: library's name by variable's."""
+    return {name: os.environ[v] for v, name in names.items() if v in os.environ}
+
+
 class Librdkafka:
     def conf(self, bootstrap, **more):
         c = {"bootstrap.servers": bootstrap}
@@ -66,7 +71,9 @@ class Librdkafka:
     def member(self, bootstrap, topic, group):
         import confluent_kafka as ck
         c = ck.Consumer(self.conf(bootstrap, **{"group.id": group, "session.timeout.ms": 6000, "heartbeat.interval.ms": 500,
-                                                "auto.commit.interval.ms": 200, "auto.offset.reset": "earliest"}))
+                                                "auto.commit.interval.ms": 200, "auto.offset.reset": "earliest", "reconnect.backoff.max.ms": 500,
+                                                **settings(MOMUS_INSTANCE_ID="group.instance.id", MOMUS_SESSION_MS="session.timeout.ms",
+                                                           MOMUS_CLIENT_ID="client.id")}))
         c.subscribe([topic], on_assign=lambda _, ps: print("assigned " + ",".join(str(p.partition) for p in sorted(ps)), flush=True))
         while not stdin_closed():
             m = c.poll(0.1)
@@ -111,8 +118,10 @@ class KafkaPython:
 
     def member(self, bootstrap, topic, group):
         import kafka
-        c = kafka.KafkaConsumer(bootstrap_servers=bootstrap, group_id=group, session_timeout_ms=6000, heartbeat_interval_ms=500,
-                                auto_commit_interval_ms=200, auto_offset_reset="earliest", metadata_max_age_ms=2000, **self.kw())
+        own = settings(MOMUS_INSTANCE_ID="group_instance_id", MOMUS_CLIENT_ID="client_id")
+        c = kafka.KafkaConsumer(bootstrap_servers=bootstrap, group_id=group, session_timeout_ms=int(os.environ.get("MOMUS_SESSION_MS", 6000)),
+                                heartbeat_interval_ms=500, auto_commit_interval_ms=200, auto_offset_reset="earliest", metadata_max_age_ms=2000,
+                                **own, **self.kw())
 
         class Listener(kafka.ConsumerRebalanceListener):
             def on_partitions_revoked(self, revoked):
@@ -123,7 +132,11 @@ class KafkaPython:
 
         c.subscribe([topic], listener=Listener())
         while not stdin_closed():
-            for records in c.poll(100).values():
+            try:
+                polled = c.poll(100)
+            except kafka.errors.KafkaConnectionError:
+                continue  # the library tells its user when a broker is gone
+            for records in polled.values():
                 for r in records:
                     print("got " + r.value.decode(), flush=True)
         c.close()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -99,7 +100,19 @@ func NewFrameProxy(t testing.TB, target string, hooks Hooks) *FrameProxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &FrameProxy{Addr: l.Addr().String(), target: target, hooks: hooks, l: l, conns: map[net.Conn]bool{}}
+	p := &FrameProxy{Addr: l.Addr().String(), target: target, hooks: hooks, conns: map[net.Conn]bool{}}
+	p.serveAll(l)
+	t.Cleanup(func() {
+		p.Down()
+		p.wg.Wait()
+	})
+	return p
+}
+
+func (p *FrameProxy) serveAll(l net.Listener) {
+	p.mu.Lock()
+	p.l = l
+	p.mu.Unlock()
 	p.wg.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -109,21 +122,38 @@ func NewFrameProxy(t testing.TB, target string, hooks Hooks) *FrameProxy {
 			p.wg.Go(func() { p.serve(c) })
 		}
 	})
-	t.Cleanup(func() {
-		l.Close()
-		p.mu.Lock()
-		p.closed = true
-		for c := range p.conns {
-			c.Close()
-		}
-		p.mu.Unlock()
-		p.wg.Wait()
-	})
-	return p
+}
+
+// Down refuses connections and closes those that are there: with its target dead, a proxy that accepts would not look like a dead broker.
+func (p *FrameProxy) Down() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.l.Close()
+	p.closed = true
+	for c := range p.conns {
+		c.Close()
+	}
+}
+
+// Up serves again after Down.
+func (p *FrameProxy) Up(t testing.TB) {
+	t.Helper()
+	l, err := net.Listen("tcp", p.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.closed = false
+	p.mu.Unlock()
+	p.serveAll(l)
 }
 
 // Port is the proxy's port.
-func (p *FrameProxy) Port() int { return p.l.Addr().(*net.TCPAddr).Port }
+func (p *FrameProxy) Port() int {
+	_, port, _ := net.SplitHostPort(p.Addr)
+	n, _ := strconv.Atoi(port)
+	return n
+}
 
 func (p *FrameProxy) serve(c net.Conn) {
 	defer c.Close()

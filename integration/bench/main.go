@@ -43,7 +43,15 @@ func main() {
 	window := flag.Duration("window", 4*time.Second, "length of each throughput window")
 	warm := flag.Duration("warm", 20*time.Second, "load before the first window, for a JVM to compile")
 	markdown := flag.Bool("markdown", false, "print the table for the README")
+	only := flag.String("only", "", "run these scenarios in place of the standard table, comma separated: "+scenarioNames())
 	flag.Parse()
+	if *only != "" {
+		if err := runScenarios(*only, *momus, *peers, *rounds, *markdown); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(*momus, *peers, *rounds, *window, *warm, *markdown); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

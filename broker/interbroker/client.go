@@ -17,6 +17,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/broker/network"
 	"momus/storage/model"
 )
 
@@ -195,6 +196,7 @@ func (c *Client) connectLocked(ctx context.Context) error {
 		conn.Close()
 		return ErrClosed
 	}
+	conn = network.Quick(conn)
 	c.conn, c.state.conn, c.correlationID = conn, conn, 0
 	return nil
 }

@@ -3,94 +3,22 @@
 package txn
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"momus/integration/testkit"
 )
 
-// outcome is what a producer was told of a transaction.
-type outcome int8
-
-const (
-	unknown outcome = iota // no answer, or an error: it may be committed or not, but not in part
-	committed
-	aborted
-)
-
-// recordsPerTransaction go round the partitions, so that each transaction has several leaders.
-const recordsPerTransaction = 6
-
-// ledger is what producers were told, by transaction.
-type ledger struct {
-	sync.Mutex
-	of map[string]outcome
-}
-
-func (l *ledger) note(txn string, o outcome) {
-	l.Lock()
-	defer l.Unlock()
-	l.of[txn] = o
-}
-
-func (l *ledger) count(o outcome) (n int) {
-	l.Lock()
-	defer l.Unlock()
-	for _, x := range l.of {
-		if x == o {
-			n++
-		}
-	}
-	return n
-}
-
-// produceTransactions commits and aborts until ctx ends; after an error it goes on as a new producer with the same id.
-func produceTransactions(ctx context.Context, bootstrap []string, id string, l *ledger) {
-	var p *kgo.Client
-	for n := 0; ctx.Err() == nil; n++ {
-		if p == nil {
-			var err error
-			if p, err = kgo.NewClient(kgo.SeedBrokers(bootstrap...), kgo.TransactionalID(id), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-				kgo.MetadataMinAge(50*time.Millisecond), kgo.ProducerLinger(0)); err != nil {
-				panic(err) // wrong options
-			}
-		}
-		txn := id + "/" + strconv.Itoa(n)
-		l.note(txn, unknown)
-		end := kgo.TransactionEndTry(n%4 != 3)
-		if err := transact(ctx, p, "t", 4, end, values(txn+"/", recordsPerTransaction)...); err != nil {
-			p.Close()
-			p = nil
-			continue
-		}
-		if end {
-			l.note(txn, committed)
-		} else {
-			l.note(txn, aborted)
-		}
-	}
-	if p != nil {
-		p.Close()
-	}
-}
-
 func TestTransactionsGoOnWhileBrokersAreRolled(t *testing.T) {
 	ctx := deadline(t)
-	port := testkit.FreePort(t)
-	testkit.Start(t, "coordination server", testkit.Spec{Args: []string{testkit.Binary(t), "zookeeper", "--dir", t.TempDir(), "--host", "127.0.0.1", "--port", strconv.Itoa(port)}})
+	zookeeper := coordination(t)
 	var brokers []*testkit.Cluster
 	var addrs []string
 	for id := range 3 {
-		b := testkit.Broker(t, id+1, fmt.Sprintf("127.0.0.1:%d", port), "transaction.state.log.replication.factor=3", "transaction.state.log.min.isr=2",
+		b := testkit.Broker(t, id+1, zookeeper, "transaction.state.log.replication.factor=3", "transaction.state.log.min.isr=2",
 			"offsets.topic.replication.factor=3", "min.insync.replicas=2")
 		brokers, addrs = append(brokers, b), append(addrs, b.Bootstrap)
 	}
@@ -105,78 +33,14 @@ func TestTransactionsGoOnWhileBrokersAreRolled(t *testing.T) {
 	}
 
 	l := &ledger{of: map[string]outcome{}}
-	var wg sync.WaitGroup
-	producing, stop := context.WithCancel(ctx)
-	defer wg.Wait()
+	stop := startTransactions(ctx, addrs, l, 0)
 	defer stop()
-	for i := range 4 {
-		wg.Go(func() { produceTransactions(producing, addrs, fmt.Sprintf("id-%d", i), l) })
-	}
 	for _, b := range brokers {
-		enough := l.count(committed) + 50
-		testkit.Eventually(t, 30*time.Second, "transactions are committed", func() bool { return l.count(committed) >= enough })
+		l.more(t, 50)
 		b.Process.Stop(t, 30*time.Second)
 		b.Restart(t)
 	}
-	enough := l.count(committed) + 50
-	testkit.Eventually(t, 30*time.Second, "transactions are committed", func() bool { return l.count(committed) >= enough })
+	l.more(t, 50)
 	stop()
-	wg.Wait()
 	checkTransactions(ctx, t, all, l)
-}
-
-// checkTransactions reads everything that is committed and compares it with what the producers were told.
-func checkTransactions(ctx context.Context, t *testing.T, c *testkit.Cluster, l *ledger) {
-	t.Helper()
-	// What the producers left open holds nobody up once they are replaced.
-	for i := range 4 {
-		if _, _, err := producer(t, c, fmt.Sprintf("id-%d", i)).ProducerID(ctx); err != nil {
-			t.Fatal(err)
-		}
-	}
-	admin := kadm.NewClient(client(t, c))
-	ends := func(list func(context.Context, ...string) (kadm.ListedOffsets, error)) map[int32]int64 {
-		o, err := list(ctx, "t")
-		if err = errors.Join(err, o.Error()); err != nil {
-			t.Fatal(err)
-		}
-		out := map[int32]int64{}
-		o.Each(func(o kadm.ListedOffset) { out[o.Partition] = o.Offset })
-		return out
-	}
-	testkit.Eventually(t, 20*time.Second, "no transaction is open", func() bool {
-		return fmt.Sprint(ends(admin.ListCommittedOffsets)) == fmt.Sprint(ends(admin.ListEndOffsets))
-	})
-	left := ends(admin.ListEndOffsets)
-	reader := client(t, c, kgo.ConsumeTopics("t"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.KeepControlRecords())
-	got, seen := map[string]int{}, map[string]bool{}
-	for len(left) > 0 {
-		fetches := reader.PollFetches(ctx)
-		if err := fetches.Err0(); err != nil {
-			t.Fatalf("partitions not read to the end: %v: %v", left, err)
-		}
-		fetches.EachRecord(func(r *kgo.Record) {
-			if end, ok := left[r.Partition]; ok && r.Offset+1 >= end { // the last record is a marker
-				delete(left, r.Partition)
-			}
-			if r.Attrs.IsControl() {
-				return
-			}
-			v := string(r.Value)
-			if seen[v] {
-				t.Errorf("%s is there twice", v)
-			}
-			seen[v] = true
-			got[v[:strings.LastIndexByte(v, '/')]]++
-		})
-	}
-	for txn, told := range l.of {
-		n := got[txn]
-		switch {
-		case told == committed && n != recordsPerTransaction, told == aborted && n != 0, n != 0 && n != recordsPerTransaction:
-			t.Errorf("transaction %s: %d of %d records, outcome %d", txn, n, recordsPerTransaction, told)
-		}
-	}
-	t.Logf("%d committed, %d aborted, %d unknown", l.count(committed), l.count(aborted), l.count(unknown))
 }

@@ -3,11 +3,14 @@
 package txn
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -170,4 +173,95 @@ func TestFloodsThroughCutConnections(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Two brokers of different kinds: the coordinators of transactions and groups, with one partition each, move to and fro while producers commit, and
+// a copier of the Java client copies what is committed.
+func TestCoordinatorsMoveBetweenKafkaAndMomus(t *testing.T) {
+	run := javaProgram(t, "streams-2.5.0", "Transactions") // with its warnings
+	zookeeper := testkit.ZooKeeper(t, "zookeeper")
+	lines := append(slices.Clone(settings), "offsets.topic.replication.factor=2", "transaction.state.log.replication.factor=2", "transaction.state.log.min.isr=1",
+		"min.insync.replicas=1", "offsets.topic.num.partitions=1", "transaction.state.log.num.partitions=1")
+	second := testkit.Broker
+	if os.Getenv("MOMUS_TEST_APACHE") != "" {
+		second = testkit.Kafka
+	}
+	bs := []*testkit.Cluster{testkit.Kafka(t, 1, zookeeper, lines...), second(t, 2, zookeeper, lines...)}
+	testkit.WaitBrokers(t, bs, 2)
+	ctx := deadline(t)
+	admin := testkit.Admin(t, testkit.Bootstrap(bs))
+	for _, topic := range []string{"t", "copies"} {
+		if r, err := admin.CreateTopic(ctx, 4, 2, nil, topic); errors.Join(err, r.Err) != nil {
+			t.Fatal(errors.Join(err, r.Err))
+		}
+	}
+	l := &ledger{of: map[string]outcome{}}
+	stop := startTransactions(ctx, []string{bs[0].Bootstrap, bs[1].Bootstrap}, l, 20*time.Millisecond)
+	defer stop()
+	copies := map[string]int{}
+	copied := startReader(t, bs, "copies", kgo.ReadCommitted(), func(r *kgo.Record) { copies[string(r.Value)]++ })
+	copier := startClients(t, 1, func(int) *testkit.Process {
+		return testkit.Start(t, "copier", testkit.Spec{Args: run("copy", testkit.Bootstrap(bs), "t", "copies", "copiers", "copier", "50", "600000")})
+	})
+	defer func() {
+		if t.Failed() {
+			explain(t, bs, copier, "t", "copies", "__consumer_offsets")
+		}
+	}()
+	copied.more(t, 200)
+	kinds := map[bool]int{}
+	for round := range 4 {
+		l.more(t, 100)
+		b := bs[testkit.Leader(t, testkit.Bootstrap(bs), "__transaction_state", 0)-1]
+		t.Logf("round %d: %s coordinates %d committed transactions, and is taken away", round, b.Process.Name, l.count(committed))
+		kinds[b.IsKafka()]++
+		if round < 2 {
+			b.Process.Stop(t, limit)
+		} else {
+			b.Process.Kill()
+			testkit.SessionGone(t, zookeeper, b.ID)
+		}
+		l.more(t, 100)
+		copied.more(t, 200)
+		b.Restart(t)
+		testkit.WaitWholeISR(t, bs, limit)
+	}
+	if !bs[1].IsKafka() && kinds[true] == 0 || !bs[1].IsKafka() && kinds[false] == 0 {
+		t.Errorf("the coordinator was %d times Apache Kafka, %d times momus", kinds[true], kinds[false])
+	}
+	stop()
+	want := checkTransactions(ctx, t, bs[0], l)
+	testkit.Eventually(t, limit, fmt.Sprintf("all %d committed records are copied", want), func() bool {
+		copier.revive()
+		return copied.seen() >= want
+	})
+	copier.all[0].Kill()
+	copied.stop()
+	for v, n := range copies {
+		if n != 1 {
+			t.Errorf("%s was copied %d times", v, n)
+		}
+	}
+	if len(copies) != want {
+		t.Errorf("%d different copies of %d records", len(copies), want)
+	}
+}
+
+// explain logs what holds readers back, and lets the Java clients print their threads.
+func explain(t *testing.T, bs []*testkit.Cluster, cs *clients, topics ...string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	admin := testkit.Admin(t, testkit.Bootstrap(bs))
+	stable, err1 := admin.ListCommittedOffsets(ctx, topics...)
+	ends, err2 := admin.ListEndOffsets(ctx, topics...)
+	t.Logf("offsets: %v", errors.Join(err1, err2))
+	ends.Each(func(o kadm.ListedOffset) {
+		s, _ := stable.Lookup(o.Topic, o.Partition)
+		t.Logf("%s-%d: last stable offset %d (%v), end %d (%v)", o.Topic, o.Partition, s.Offset, s.Err, o.Offset, o.Err)
+	})
+	for _, p := range cs.all {
+		p.Signal(t, syscall.SIGQUIT)
+	}
+	groups, err := admin.FetchOffsets(ctx, "copiers")
+	t.Logf("the group's offsets: %v %v", groups, err)
 }

@@ -127,7 +127,20 @@ func (m *Manager) admit(states []PartitionState, results []PartitionError) (lead
 		}
 	}
 	m.partitions.add(created)
+	m.readTopicConfigs(created)
 	return leaders, followers
+}
+
+// readTopicConfigs looks at the configuration of each topic of new partitions once, before all of them ask for it at the same time: that of
+// a new topic is read from ZooKeeper.
+func (m *Manager) readTopicConfigs(created []*Partition) {
+	seen := map[string]bool{}
+	for _, p := range created {
+		if !seen[p.tp.Topic] {
+			seen[p.tp.Topic] = true
+			m.opts.TopicConfig(p.tp.Topic)
+		}
+	}
 }
 
 func (m *Manager) makeLeaders(list []assigned, results []PartitionError) {

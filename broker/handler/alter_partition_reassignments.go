@@ -69,8 +69,7 @@ func (e *Env) explainReassignment(topic string, partition int32, replicas []int3
 	}
 	snapshot := e.Metadata.Snapshot()
 	var current []int32
-	known, there := snapshot.Partition(model.TopicPartition{Topic: topic, Partition: partition})
-	if there {
+	if known, there := snapshot.Partition(model.TopicPartition{Topic: topic, Partition: partition}); there {
 		current = known.Replicas
 	}
 	var alive, dead []int32
@@ -84,8 +83,6 @@ func (e *Env) explainReassignment(topic string, partition int32, replicas []int3
 		}
 	}
 	switch {
-	case replicas == nil && !there:
-		return kerr.NoReassignmentInProgress
 	case replicas == nil:
 	case len(replicas) == 0:
 		return refuse("Empty replica list specified in partition reassignment.")

@@ -63,10 +63,10 @@ func (c *core) alterReassignments(ctx context.Context, ev *AlterReassignments) e
 		results[i].TopicPartition = r.TopicPartition
 		p := c.partition(r.TopicPartition)
 		switch {
+		case r.Replicas == nil && (p == nil || !isReassigning(p.assignment)):
+			results[i].Err = kerr.NoReassignmentInProgress
 		case p == nil || c.queuedForDeletion(r.Topic):
 			results[i].Err = kerr.UnknownTopicOrPartition
-		case r.Replicas == nil && !isReassigning(p.assignment):
-			results[i].Err = kerr.NoReassignmentInProgress
 		case r.Replicas == nil:
 			wanted[r.TopicPartition] = reassignTo(p.assignment, origin(p.assignment))
 		case !c.validTarget(p.assignment, r.Replicas):

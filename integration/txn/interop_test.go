@@ -16,6 +16,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/integration/testkit"
 )
@@ -75,8 +76,8 @@ func TestJavaCopierCopiesExactlyOnceThroughKills(t *testing.T) {
 	}
 }
 
-// TestKafkaAndMomusTakeOverFromEachOtherInMidTransaction kills one kind of broker with a transaction open and one committed, starts the other kind on the
-// same directory, and lets the same producer go on.
+// TestKafkaAndMomusTakeOverFromEachOtherInMidTransaction kills one kind of broker with a transaction open, records and a group's offsets in it, and one
+// committed, starts the other kind on the same directory, and lets the same producer go on.
 func TestKafkaAndMomusTakeOverFromEachOtherInMidTransaction(t *testing.T) {
 	zookeeper := testkit.ZooKeeper(t, "zookeeper")
 	c := testkit.Kafka(t, 1, zookeeper)
@@ -86,7 +87,14 @@ func TestKafkaAndMomusTakeOverFromEachOtherInMidTransaction(t *testing.T) {
 	want := map[string]int{}
 	for step := range 4 {
 		vs := values(fmt.Sprintf("%d-", step), 6)
-		if err := transact(ctx, p, "t", 2, kgo.TryAbort, "aborted", "aborted"); err != nil {
+		if err := p.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.ProduceSync(ctx, &kgo.Record{Topic: "t", Value: []byte("aborted")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		commitOffset(ctx, t, p, "id", int64(1000+step))
+		if err := p.EndTransaction(ctx, kgo.TryAbort); err != nil {
 			t.Fatal(err)
 		}
 		if err := transact(ctx, p, "t", 2, kgo.TryCommit, vs[:2]...); err != nil {
@@ -103,6 +111,7 @@ func TestKafkaAndMomusTakeOverFromEachOtherInMidTransaction(t *testing.T) {
 			}
 		}
 		produce(vs[2:4]...)
+		commitOffset(ctx, t, p, "id", int64(10*step+1))
 		c.Process.Kill()
 		testkit.SessionGone(t, zookeeper, 1)
 		if step%2 == 0 {
@@ -117,6 +126,18 @@ func TestKafkaAndMomusTakeOverFromEachOtherInMidTransaction(t *testing.T) {
 		for _, v := range vs {
 			want[v] = 1
 		}
+		admin, last := testkit.Admin(t, c.Bootstrap), ""
+		defer func() {
+			if t.Failed() {
+				t.Logf("step %d: the group's offsets: %s", step, last)
+			}
+		}()
+		testkit.Eventually(t, 20*time.Second, "the offset of the transaction is committed", func() bool {
+			offsets, err := admin.FetchOffsets(ctx, "g")
+			o, _ := offsets.Lookup("t", 0)
+			last = fmt.Sprint(offsets, err)
+			return err == nil && o.At == int64(10*step+1)
+		})
 		if got := read(ctx, t, c, "t", len(want), kgo.ReadCommitted()); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("step %d: committed %v\nwant %v", step, got, want)
 		}
@@ -173,6 +194,28 @@ func TestFloodsThroughCutConnections(t *testing.T) {
 			}
 		})
 	}
+}
+
+// commitOffset commits an offset of group g, of partition 0 of t, in the open transaction of a producer.
+func commitOffset(ctx context.Context, t *testing.T, p *kgo.Client, id string, offset int64) {
+	t.Helper()
+	pid, epoch, err := p.ProducerID(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := kmsg.NewPtrAddOffsetsToTxnRequest()
+	add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = id, pid, epoch, "g"
+	testkit.Eventually(t, 20*time.Second, "the group is added to the transaction", func() bool {
+		added, err := add.RequestWith(ctx, p)
+		return err == nil && added.ErrorCode == 0
+	})
+	commit := kmsg.NewPtrTxnOffsetCommitRequest()
+	commit.TransactionalID, commit.ProducerID, commit.ProducerEpoch, commit.Group = id, pid, epoch, "g"
+	commit.Topics = []kmsg.TxnOffsetCommitRequestTopic{{Topic: "t", Partitions: []kmsg.TxnOffsetCommitRequestTopicPartition{{Offset: offset, LeaderEpoch: -1}}}}
+	testkit.Eventually(t, 20*time.Second, "the offset is in the transaction", func() bool {
+		committed, err := commit.RequestWith(ctx, p)
+		return err == nil && committed.Topics[0].Partitions[0].ErrorCode == 0
+	})
 }
 
 // Two brokers of different kinds: the coordinators of transactions and groups, with one partition each, move to and fro while producers commit, and

@@ -44,7 +44,7 @@ func TestRandomHistoriesKeepTheInvariants(t *testing.T) {
 // The same events in the same order have the same effects in the same order: the controller can be replayed.
 func TestSameEventsSameEffects(t *testing.T) {
 	first := rand.Uint64N(1 << 40)
-	for seed := first; seed < first+50; seed++ {
+	for seed := first; seed < first+30; seed++ {
 		var runs [2][]string
 		for i := range runs {
 			h := newHistory(seed)
@@ -101,7 +101,7 @@ func newHistory(seed uint64) *history {
 // run lives through some events, most often a few, seldom many, and then lets everybody come back.
 func (h *history) run() error {
 	steps := 5 + h.r.IntN(20)
-	if h.r.IntN(60) == 0 {
+	if h.r.IntN(200) == 0 {
 		steps = 150
 	}
 	for id := int32(1); id <= 4; id++ {

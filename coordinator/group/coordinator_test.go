@@ -46,7 +46,8 @@ func TestCoordinatorChecksComeInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		cfg := testConfig()
-		c := New(Options{Config: func() *configs.Broker { return cfg }, Log: shardtest.New(), Logger: quiet()})
+		log := shardtest.New()
+		c := New(Options{Config: func() *configs.Broker { return cfg }, Log: log, Logger: quiet()})
 		if got := c.Join(ctx, &JoinRequest{}).Err; got != kerr.InvalidGroupID {
 			t.Errorf("join of the empty group: %v", got)
 		}
@@ -76,8 +77,8 @@ func TestCoordinatorChecksComeInOrder(t *testing.T) {
 			t.Errorf("describe elsewhere: %v", got)
 		}
 		runCtx, cancel := context.WithCancel(ctx)
+		load := log.HoldLoads()
 		c.OnBecomeLeader(c.PartitionFor("g"), 0)
-		// Nothing has run yet, so the partition is loading.
 		if got := c.Describe(ctx, "g").Err; got != kerr.CoordinatorLoadInProgress {
 			t.Errorf("describe while loading: %v", got)
 		}
@@ -90,6 +91,7 @@ func TestCoordinatorChecksComeInOrder(t *testing.T) {
 		if got := c.List(ctx).Err; got != kerr.CoordinatorLoadInProgress {
 			t.Errorf("list while loading: %v", got)
 		}
+		load()
 		synctest.Wait()
 		if got := c.Describe(ctx, "g"); got.Err != nil || got.State != "Dead" {
 			t.Errorf("describe: %+v", got)

@@ -22,6 +22,7 @@ type Log struct {
 	held       bool
 	fail       error
 	released   chan struct{} // closed when appends are no longer held
+	readable   chan struct{} // closed when loads are no longer held; nil: they are not
 }
 
 type partition struct {
@@ -57,6 +58,15 @@ func (l *Log) Release() {
 	l.held = false
 	close(l.released)
 	l.released = make(chan struct{})
+}
+
+// HoldLoads lets whoever begins to read a partition wait until release is called.
+func (l *Log) HoldLoads() (release func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	readable := make(chan struct{})
+	l.readable = readable
+	return func() { close(readable) }
 }
 
 // Fail lets appends fail with err; nil: no more.
@@ -133,6 +143,11 @@ func (l *Log) Read(tp model.TopicPartition, offset int64, maxBytes int, buf []by
 func (l *Log) Bounds(tp model.TopicPartition) (start, end int64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if readable := l.readable; readable != nil {
+		l.mu.Unlock()
+		<-readable
+		l.mu.Lock()
+	}
 	return 0, l.partitionLocked(tp).next, nil
 }
 

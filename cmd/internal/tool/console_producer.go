@@ -98,7 +98,7 @@ func consoleProducer(ctx context.Context, c *call) error {
 		err = exit(1)
 	}
 	p.close()
-	c.troubled = p.failed.Load()
+	c.troubled = c.troubled || p.failed.Load()
 	return err
 }
 
@@ -407,6 +407,7 @@ func (p *producer) prepare(ctx context.Context, r *kgo.Record) error {
 			err = timeoutError("Topic %s not present in metadata after %d ms.", r.Topic, p.maxBlock.Milliseconds())
 		}
 		if err != nil {
+			p.c.troubled = true
 			return err
 		}
 		p.known[r.Topic] = true

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -120,16 +121,11 @@ func (t viewTable) render(w io.Writer, on terminal) {
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	style.Format.Header = text.FormatDefault
-	style.Title.Format = text.FormatDefault
-	if on.colour {
-		style.Color.Header = text.Colors{text.Bold}
-		style.Title.Colors = text.Colors{text.Bold, text.FgCyan}
-	}
 	tw.SetStyle(style)
 	tw.SuppressTrailingSpaces()
 	if t.title != "" {
 		if on.colour {
-			t.title = style.Title.Colors.Sprint(t.title)
+			t.title = text.Colors{text.Bold, text.FgCyan}.Sprint(t.title)
 		}
 		io.WriteString(w, t.title+"\n")
 	}
@@ -165,7 +161,14 @@ func (t viewTable) render(w io.Writer, on terminal) {
 		}
 		tw.AppendRow(r)
 	}
-	io.WriteString(w, tw.Render()+"\n")
+	header, rows, _ := strings.Cut(tw.Render(), "\n")
+	if on.colour {
+		header = text.Bold.Sprint(header)
+	}
+	io.WriteString(w, header+"\n")
+	if rows != "" {
+		io.WriteString(w, rows+"\n")
+	}
 }
 
 // widths are the columns' widths: as wide as the longest text, and the widest made narrower until all fit.

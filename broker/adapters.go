@@ -20,12 +20,19 @@ type isrStore struct {
 	id int32
 }
 
-func (s isrStore) UpdateISR(ctx context.Context, tp model.TopicPartition, state model.LeaderAndISR) (int32, error) {
-	v, err := s.zk.UpdateISR(ctx, tp, state)
-	if errors.Is(err, zk.ErrBadVersion) {
-		return 0, fmt.Errorf("%w: %w", replica.ErrISRVersion, err)
+func (s isrStore) UpdateISRs(ctx context.Context, updates []replica.ISRUpdate) []replica.ISRResult {
+	states := make([]zk.PartitionState, len(updates))
+	for i, u := range updates {
+		states[i] = zk.PartitionState{TopicPartition: u.TP, State: u.State}
 	}
-	return v, err
+	results := make([]replica.ISRResult, len(updates))
+	for i, r := range s.zk.UpdateISRs(ctx, states) {
+		results[i] = replica.ISRResult{ZKVersion: r.Version, Err: r.Err}
+		if errors.Is(r.Err, zk.ErrBadVersion) {
+			results[i].Err = fmt.Errorf("%w: %w", replica.ErrISRVersion, r.Err)
+		}
+	}
+	return results
 }
 
 func (s isrStore) NotifyISRChange(ctx context.Context, tps []model.TopicPartition) error {

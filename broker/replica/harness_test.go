@@ -31,10 +31,18 @@ type fakeZK struct {
 	states   map[model.TopicPartition]model.LeaderAndISR
 	notified []model.TopicPartition
 	dirs     int
-	err      error // of UpdateISR
+	err      error // of UpdateISRs
 }
 
-func (z *fakeZK) UpdateISR(ctx context.Context, tp model.TopicPartition, s model.LeaderAndISR) (int32, error) {
+func (z *fakeZK) UpdateISRs(ctx context.Context, updates []ISRUpdate) []ISRResult {
+	results := make([]ISRResult, len(updates))
+	for i, u := range updates {
+		results[i].ZKVersion, results[i].Err = z.update(u.TP, u.State)
+	}
+	return results
+}
+
+func (z *fakeZK) update(tp model.TopicPartition, s model.LeaderAndISR) (int32, error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	if z.err != nil {

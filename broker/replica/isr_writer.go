@@ -22,7 +22,8 @@ type isrChange struct {
 }
 
 const (
-	isrWriters = 4 // ISR writes that wait for ZooKeeper at the same time
+	isrWriters = 4   // lists of ISR changes that wait for ZooKeeper at the same time
+	isrBatch   = 100 // changes in a list
 	// Kafka's periods of the notification to the controller.
 	isrPropagationTick  = 2500 * time.Millisecond
 	isrPropagationQuiet = 5 * time.Second
@@ -76,19 +77,21 @@ func (w *isrWriter) signal() {
 	}
 }
 
-func (w *isrWriter) next() *isrChange {
+// next takes what is queued, but not too much for one; nil when there is nothing.
+func (w *isrWriter) next() []*isrChange {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.mu.queue) == 0 {
+	n := min(len(w.mu.queue), isrBatch)
+	if n == 0 {
 		return nil
 	}
-	c := w.mu.queue[0]
-	w.mu.queue[0] = nil
-	w.mu.queue = w.mu.queue[1:]
-	if len(w.mu.queue) > 0 {
+	list := w.mu.queue[:n:n]
+	if w.mu.queue = w.mu.queue[n:]; len(w.mu.queue) > 0 {
 		w.signal() // another worker may take the next
+	} else {
+		w.mu.queue = nil
 	}
-	return c
+	return list
 }
 
 func (w *isrWriter) run(ctx context.Context) error {
@@ -96,8 +99,8 @@ func (w *isrWriter) run(ctx context.Context) error {
 	for range isrWriters {
 		g.Go(func() error {
 			for {
-				if c := w.next(); c != nil {
-					c.write(ctx)
+				if list := w.next(); list != nil {
+					w.write(ctx, list)
 					continue
 				}
 				select {
@@ -118,15 +121,31 @@ func (w *isrWriter) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// write writes the change to ZooKeeper and makes it the ISR in force, unless the leadership has ended meanwhile.
-func (c *isrChange) write(ctx context.Context) {
-	p, r := c.p, c.role
-	if now := p.role.Load(); now.leaderEpoch != r.leaderEpoch || !now.leading {
-		p.finishISR(c, nil, 0)
+// write writes changes to ZooKeeper and makes them the ISRs in force, unless the leadership has ended meanwhile.
+func (w *isrWriter) write(ctx context.Context, list []*isrChange) {
+	updates := make([]ISRUpdate, 0, len(list))
+	going := list[:0:0]
+	for _, c := range list {
+		r := c.role
+		if now := c.p.role.Load(); now.leaderEpoch != r.leaderEpoch || !now.leading {
+			c.p.finishISR(c, nil, 0)
+			continue
+		}
+		going = append(going, c)
+		updates = append(updates, ISRUpdate{TP: c.p.tp, State: model.LeaderAndISR{Leader: w.m.id, LeaderEpoch: r.leaderEpoch, ISR: c.isr,
+			ControllerEpoch: r.controllerEpoch, ZKVersion: r.zkVersion}})
+	}
+	if len(going) == 0 {
 		return
 	}
-	version, err := p.m.opts.ISR.UpdateISR(ctx, p.tp, model.LeaderAndISR{Leader: p.m.id, LeaderEpoch: r.leaderEpoch, ISR: c.isr,
-		ControllerEpoch: r.controllerEpoch, ZKVersion: r.zkVersion})
+	for i, r := range w.m.opts.ISR.UpdateISRs(ctx, updates) {
+		going[i].written(r.ZKVersion, r.Err)
+	}
+}
+
+// written takes the outcome of a write.
+func (c *isrChange) written(version int32, err error) {
+	p, r := c.p, c.role
 	fields := logrus.Fields{"topic": p.tp.Topic, "partition": p.tp.Partition, "from": r.isr, "to": c.isr, "zk_version": r.zkVersion}
 	switch {
 	case errors.Is(err, context.Canceled):

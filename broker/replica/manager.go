@@ -26,16 +26,27 @@ import (
 
 // ISRStore is where a leader writes the in-sync replicas: the partition's state znode and the notifications beside it.
 type ISRStore interface {
-	// UpdateISR writes state if the znode still has version state.ZKVersion, and returns the new version. ErrISRVersion
-	// means that the controller has written in between.
-	UpdateISR(ctx context.Context, tp model.TopicPartition, state model.LeaderAndISR) (zkVersion int32, err error)
+	// UpdateISRs writes each state if its znode still has version State.ZKVersion. The results are in the order of updates.
+	UpdateISRs(ctx context.Context, updates []ISRUpdate) []ISRResult
 	// NotifyISRChange tells the controller which partitions have a new ISR.
 	NotifyISRChange(ctx context.Context, tps []model.TopicPartition) error
 	// NotifyLogDirFailure tells the controller that a log directory of this broker has failed.
 	NotifyLogDirFailure(ctx context.Context) error
 }
 
-// ErrISRVersion is returned by ISRStore.UpdateISR when the version did not match.
+// ISRUpdate is the new state of one partition, on condition that its znode has version State.ZKVersion.
+type ISRUpdate struct {
+	TP    model.TopicPartition
+	State model.LeaderAndISR
+}
+
+// ISRResult is the outcome of an ISRUpdate: the new version, or an error. ErrISRVersion means that the controller has written in between.
+type ISRResult struct {
+	ZKVersion int32
+	Err       error
+}
+
+// ErrISRVersion is the error of an ISRUpdate whose version did not match.
 var ErrISRVersion = errors.New("the partition state has another version in ZooKeeper")
 
 // Leadership is a partition of which this broker became leader or follower.

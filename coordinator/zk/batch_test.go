@@ -1,6 +1,7 @@
 package zk_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -124,6 +125,36 @@ func TestLargeRecordsAreSpreadOverTransactions(t *testing.T) {
 	}
 	for i, r := range results {
 		if r.Err != nil || r.Version != 1 {
+			t.Fatalf("partition %d: %+v", i, r)
+		}
+	}
+}
+
+func TestISRsOfManyPartitionsAreWritten(t *testing.T) {
+	ctx := t.Context()
+	c, epoch, states := batchController(t, 250)
+	if errs, err := c.CreateStates(ctx, epoch, states); err != nil || errors.Join(errs...) != nil {
+		t.Fatal(err, errors.Join(errs...))
+	}
+	for i := range states {
+		states[i].State.ISR = []int32{1}
+	}
+	states[120].State.ZKVersion = 7 // the controller has written
+	for i, r := range c.UpdateISRs(ctx, states) {
+		if bad := i == 120; bad != errors.Is(r.Err, zk.ErrBadVersion) || !bad && (r.Err != nil || r.Version != 1) {
+			t.Fatalf("partition %d: %+v", i, r)
+		}
+	}
+	// The same again, as after a lost reply: what is there already is recognised.
+	for i, r := range c.UpdateISRs(ctx, states[:120]) {
+		if r.Err != nil || r.Version != 1 {
+			t.Fatalf("partition %d: %+v", i, r)
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	for i, r := range c.UpdateISRs(ctx, states) {
+		if !errors.Is(r.Err, context.Canceled) {
 			t.Fatalf("partition %d: %+v", i, r)
 		}
 	}

@@ -231,7 +231,9 @@ func TestOperationsSurviveALostConnection(t *testing.T) {
 func TestExpiredSessionIsFencedAndReplaced(t *testing.T) {
 	address := startServer(t)
 	var n network
-	c := dial(t, address, func(o *zk.Options) { o.Dial, o.SessionTimeout, o.ConnectTimeout = n.dial, 200*time.Millisecond, 5*time.Second })
+	c := dial(t, address, func(o *zk.Options) {
+		o.Dial, o.SessionTimeout, o.ConnectTimeout = n.dial, 200*time.Millisecond, 5*time.Second
+	})
 	if err := c.CreateTopLevelPaths(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -258,6 +258,30 @@ func (c *Client) UpdateISR(ctx context.Context, tp model.TopicPartition, next mo
 	return 0, err
 }
 
+// UpdateISRs is UpdateISR for many partitions, in few transactions. A record that stands in the way of others is written alone. The
+// results are in the order of next; after an error of the session those that were not tried have it.
+func (c *Client) UpdateISRs(ctx context.Context, next []PartitionState) []StateResult {
+	results := make([]StateResult, len(next))
+	err := c.batch(ctx, &batch{
+		what: "write states", n: len(next),
+		ops: func(i int) []any {
+			s := &next[i]
+			return []any{&gozk.SetDataRequest{Path: c.abs(StatePath(s.TopicPartition)), Data: EncodeState(s.State), Version: s.State.ZKVersion}}
+		},
+		written: func(i int, r gozk.MultiResponse) { results[i].Version = r.Stat.Version },
+		single: func(ctx context.Context, i int, _ bool) error {
+			results[i].Version, results[i].Err = c.UpdateISR(ctx, next[i].TopicPartition, next[i].State)
+			return fatal(results[i].Err)
+		},
+	}, func() []any { return nil }, func(err error) error { return err })
+	for i := range results {
+		if r := &results[i]; err != nil && r.Version == 0 && r.Err == nil {
+			r.Err = err
+		}
+	}
+	return results
+}
+
 // DeleteTopicNodes removes a topic after its deletion is complete: its tree, its configs and the wish to delete it.
 func (c *Client) DeleteTopicNodes(ctx context.Context, epoch ControllerEpoch, topic string) error {
 	if err := c.checkedDeleteTree(ctx, epoch, TopicPath(topic)); err != nil {

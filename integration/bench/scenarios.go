@@ -16,6 +16,9 @@ type scenario struct {
 // scenarios are those that -only knows.
 func scenarios() []scenario {
 	return []scenario{
+		{"replication", measureReplication},
+		{"latency3", measureLatency3},
+		{"partitions", measurePartitions},
 		{"groups", measureGroups},
 		{"transactions", measureTransactions},
 		{"load-offsets", measureLoadOffsets},

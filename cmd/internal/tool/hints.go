@@ -279,6 +279,25 @@ func answersAsZooKeeper(address string) bool {
 	return strings.HasPrefix(string(answer), "Zookeeper version") || strings.HasPrefix(string(answer), "srvr is not executed")
 }
 
+// answersAsBroker asks for a broker's API versions, version 0: int32 size, int16 key, int16 version, int32 correlation id, a client id of
+// length 0; the answer begins with a size and the same id.
+func answersAsBroker(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, probeTime)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if conn.SetDeadline(time.Now().Add(probeTime)) != nil {
+		return false
+	}
+	if _, err := conn.Write([]byte{0, 0, 0, 10, 0, 18, 0, 0, 'a', 's', 'k', 's', 0, 0}); err != nil {
+		return false
+	}
+	answer := make([]byte, 8)
+	_, err = io.ReadFull(conn, answer)
+	return err == nil && string(answer[4:]) == "asks"
+}
+
 // speaksTLS tells whether a TLS handshake gets any answer of TLS.
 func speaksTLS(address string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTime)

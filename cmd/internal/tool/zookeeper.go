@@ -2,8 +2,6 @@ package tool
 
 import (
 	"context"
-	"errors"
-	"net"
 	"strings"
 	"time"
 
@@ -15,18 +13,32 @@ func (c *call) dialZooKeeper(ctx context.Context, connect string) (*zk.Client, e
 	return c.dialZooKeeperWith(ctx, zk.Options{Connect: connect, SessionTimeout: 30 * time.Second, ConnectTimeout: 30 * time.Second, MaxInFlight: 64})
 }
 
+// dialZooKeeperWith waits for ZooKeeper as long as the options say, but not for something that turns out to be a broker.
 func (c *call) dialZooKeeperWith(ctx context.Context, opts zk.Options) (*zk.Client, error) {
-	client, err := zk.Dial(ctx, opts)
-	if err == nil || ctx.Err() != nil {
-		return client, err
-	}
-	hint := err
 	first, _, _ := strings.Cut(opts.Connect, ",")
 	first, _, _ = strings.Cut(first, "/")
-	if conn, derr := net.DialTimeout("tcp", first, time.Second); derr == nil {
-		conn.Close()
-		hint = errors.New(first + " accepts connections but does not answer as ZooKeeper; is it the address of a broker?")
+	dial, cancel := context.WithCancel(ctx)
+	defer cancel()
+	looked := make(chan bool, 1) // one: nobody may wait for it
+	look := time.AfterFunc(probeTime, func() {
+		broker := !strings.Contains(opts.Connect, ",") && answersAsBroker(first)
+		looked <- broker
+		if broker {
+			cancel()
+		}
+	})
+	client, err := zk.Dial(dial, opts)
+	if err == nil || ctx.Err() != nil {
+		look.Stop()
+		return client, err
 	}
-	return nil, &javaError{class: "kafka.zookeeper.ZooKeeperClientTimeoutException",
-		text: "Timed out waiting for connection while in state: CONNECTING", cause: hint}
+	switch {
+	case !look.Stop() && <-looked:
+		c.hint("%s is a broker, not ZooKeeper, which usually has port 2181; with a broker's address it is --bootstrap-server %[1]s", first)
+	case reachable(first):
+		c.hint("%s accepts connections but does not answer as ZooKeeper", first)
+	default:
+		c.hint("%s cannot be reached; is ZooKeeper running, and is this its port?", first)
+	}
+	return nil, &javaError{class: "kafka.zookeeper.ZooKeeperClientTimeoutException", text: "Timed out waiting for connection while in state: CONNECTING"}
 }

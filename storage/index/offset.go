@@ -91,7 +91,7 @@ func (x *Offset) Lookup(target int64) (Position, error) {
 	}
 	x.mu.RUnlock()
 	err := x.read(func() error {
-		n, err := x.searchLocked(func(raw []byte) bool { return x.decode(raw).Offset <= target })
+		n, err := x.upToLocked(target)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -105,6 +105,75 @@ func (x *Offset) Lookup(target int64) (Position, error) {
 		found = Position{Offset: x.base} // a damaged entry: the index is a short cut only, and the reader begins at the start
 	}
 	return found, err
+}
+
+// upToLocked is the number of entries with an offset not above target. Offsets grow about evenly with the entries, so that it begins where
+// target would be if they did, and looks around there: that touches one or two pages of the file where halving touches many.
+func (x *Offset) upToLocked(target int64) (int, error) {
+	low, high := 0, x.countLocked()
+	notAbove := func(i int) (bool, error) {
+		raw, err := x.rawLocked(i)
+		return err == nil && x.decode(raw).Offset <= target, err
+	}
+	if high == 0 || target < x.base {
+		return 0, nil
+	}
+	last := x.last
+	if !x.have { // the lock may be held for reading only
+		raw, err := x.rawLocked(high - 1)
+		if err != nil {
+			return 0, err
+		}
+		last = x.decode(raw)
+	}
+	if last.Offset <= target {
+		return high, nil
+	}
+	probe := int(float64(high) * float64(target-x.base) / float64(max(last.Offset-x.base, 1)))
+	probe = min(max(probe, 0), high-1)
+	up, err := notAbove(probe)
+	if err != nil {
+		return 0, err
+	}
+	for step := 16; ; step *= 8 {
+		var at int
+		if up {
+			low = probe + 1
+			at = low + step
+		} else {
+			high = probe
+			at = high - step
+		}
+		if at < low || at >= high {
+			break
+		}
+		now, err := notAbove(at)
+		if err != nil {
+			return 0, err
+		}
+		if now != up {
+			if now {
+				low = at + 1
+			} else {
+				high = at
+			}
+			break
+		}
+		probe = at
+	}
+	for low < high {
+		mid := int(uint(low+high) >> 1)
+		up, err := notAbove(mid)
+		if err != nil {
+			return 0, err
+		}
+		if up {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low, nil
 }
 
 // FirstAtPosition is the first entry whose position is at or above the given one; false if there is none.

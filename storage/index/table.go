@@ -104,12 +104,8 @@ func (t *table) mapLocked(i int) error {
 	if err := t.view.Unmap(); err != nil {
 		return fmt.Errorf("unmap index: %w", err)
 	}
-	f, err := vfs.Open(t.fs, t.path)
-	if err != nil {
-		return fmt.Errorf("open index: %w", err)
-	}
-	defer f.Close()
-	if t.view, err = vfs.Map(f, int64(t.written*t.entrySize)); err != nil {
+	var err error
+	if t.view, err = vfs.MapName(t.fs, t.path, int64(t.written*t.entrySize)); err != nil {
 		return fmt.Errorf("map index %s: %w", t.path, err)
 	}
 	return nil

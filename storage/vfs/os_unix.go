@@ -12,6 +12,16 @@ func mapFile(f *os.File, size int64) ([]byte, error) {
 	return unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 }
 
+// mapName needs half of the system calls that opening a file with package os needs.
+func mapName(name string, size int64) ([]byte, error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	return unix.Mmap(fd, 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+}
+
 func unmapFile(data []byte) error { return unix.Munmap(data) }
 
 // lockRange takes a write lock over the whole file with the given fcntl command.

@@ -10,6 +10,8 @@ import (
 // mapFile declines: a mapped file cannot be renamed or removed on Windows, so its content is read instead.
 func mapFile(*os.File, int64) ([]byte, error) { return nil, errors.ErrUnsupported }
 
+func mapName(string, int64) ([]byte, error) { return nil, errors.ErrUnsupported }
+
 func unmapFile([]byte) error { return nil }
 
 func lockFile(f *os.File) error {

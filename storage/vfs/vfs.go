@@ -141,6 +141,21 @@ func Map(f File, size int64) (Mapping, error) {
 	return Mapping{Data: data}, nil
 }
 
+// MapName is Map of a file that is not open.
+func MapName(f FS, name string, size int64) (Mapping, error) {
+	if _, ok := f.(OS); ok && size > 0 {
+		if data, err := mapName(name, size); err == nil {
+			return Mapping{Data: data, mapped: true}, nil
+		}
+	}
+	file, err := Open(f, name)
+	if err != nil {
+		return Mapping{}, err
+	}
+	defer file.Close()
+	return Map(file, size)
+}
+
 // Unmap gives the memory back; Data must not be used afterwards. Calling it again does nothing.
 func (m *Mapping) Unmap() error {
 	data, mapped := m.Data, m.mapped

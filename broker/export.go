@@ -1,14 +1,11 @@
 package broker
 
 import (
-	"context"
 	"strconv"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"momus/broker/replica"
-	"momus/coordinator/group"
 )
 
 // exportMetrics adds the numbers that the parts keep themselves, under the names that JMX exporters give Kafka's.
@@ -23,7 +20,6 @@ func (b *Broker) exportMetrics() {
 		return func() int64 { return pick(b.replicas.Gauges()) }
 	}
 	gauge("kafka_server_kafkaserver_brokerstate", "State of the broker: 1 starting, 3 running, 6 handing over, 7 stopping.", func() int64 { return int64(b.State()) })
-	b.exportTransactions()
 	gauge("kafka_network_requestchannel_memoryused", "Bytes of requests that are being received or executed.", b.server.MemoryUsed)
 
 	gauge("kafka_controller_kafkacontroller_activecontrollercount", "1 on the active controller.", func() int64 {
@@ -71,29 +67,8 @@ func (b *Broker) exportMetrics() {
 		gauge("kafka_server_delayedoperationpurgatory_numdelayedoperations", "Requests that wait.", of(p.delayed), "delayedOperation", p.name)
 		gauge("kafka_server_delayedoperationpurgatory_purgatorysize", "Conditions that waiting requests watch.", of(p.size), "delayedOperation", p.name)
 	}
-	b.exportGroups(gauge)
 	b.exportDirectories(gauge)
-	b.metrics.Registry().MustRegister(&partitionCollector{b})
-}
-
-func (b *Broker) exportGroups(gauge func(name, help string, read func() int64, labels ...string)) {
-	stats := func() group.Stats {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		return b.groups.Stats(ctx)
-	}
-	const prefix = "kafka_coordinator_group_groupmetadatamanager_"
-	gauge(prefix+"numoffsets", "Committed offsets of the groups coordinated here.", func() int64 { return int64(stats().Offsets) })
-	gauge(prefix+"numgroups", "Groups coordinated here.", func() (n int64) {
-		for _, c := range stats().Groups {
-			n += int64(c)
-		}
-		return n
-	})
-	for state, name := range map[group.State]string{group.PreparingRebalance: "preparingrebalance", group.CompletingRebalance: "completingrebalance",
-		group.Stable: "stable", group.Dead: "dead", group.Empty: "empty"} {
-		gauge(prefix+"numgroups"+name, "Groups in that state.", func() int64 { return int64(stats().Groups[state]) })
-	}
+	b.metrics.Registry().MustRegister(&partitionCollector{b}, groupCollector(b.groups.Stats), transactionCollector(b.txns.Stats))
 }
 
 func (b *Broker) exportDirectories(gauge func(name, help string, read func() int64, labels ...string)) {

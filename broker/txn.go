@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -26,22 +25,6 @@ func (b *Broker) newTransactions(p *parts) *txn.Coordinator {
 	})
 	b.logs.AdmitTransactions(c.Admit)
 	return c
-}
-
-// exportTransactions adds the numbers of the transaction coordinator.
-func (b *Broker) exportTransactions() {
-	gauge := func(name, help string, read func(s *txn.Stats) int) {
-		b.metrics.Gauge("kafka_coordinator_transaction_"+name, help, func() float64 {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second) // a partition that appends may keep us waiting
-			defer cancel()
-			s := b.txns.Stats(ctx)
-			return float64(read(&s))
-		})
-	}
-	gauge("transactionmarkerchannelmanager_unknowndestinationqueuesize", "Partitions whose transaction markers wait for a living leader.", func(s *txn.Stats) int { return s.UnknownDestination })
-	gauge("transactionmarkerchannelmanager_logappendretryqueuesize", "Ended transactions whose last record has to be written again.", func(s *txn.Stats) int { return s.LogAppendRetry })
-	gauge("transactionalids", "Transactional ids that this broker coordinates.", func(s *txn.Stats) int { return s.TransactionalIDs })
-	gauge("ongoing", "Transactions that are open.", func(s *txn.Stats) int { return s.Ongoing })
 }
 
 // markerCluster finds the leaders of partitions in the metadata cache.

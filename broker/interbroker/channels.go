@@ -37,7 +37,8 @@ type ChannelsOptions struct {
 // Channels are the controller's connections to the brokers, itself included: one goroutine with a queue for each, in order,
 // every request repeated until it is answered. It implements controller.Sender.
 type Channels struct {
-	opts ChannelsOptions
+	opts    ChannelsOptions
+	sharing sharing
 
 	mu      sync.Mutex
 	brokers map[int32]*channel

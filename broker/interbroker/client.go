@@ -156,9 +156,19 @@ func (c *Client) do(ctx context.Context, req kmsg.Request) (kmsg.Response, error
 
 	id := c.correlationID
 	c.correlationID++
-	c.out = AppendRequest(c.out[:0], req, id, c.opts.ClientID)
-	if _, err := c.conn.Write(c.out); err != nil {
-		return nil, err
+	if shared, ok := req.(*sharedRequest); ok {
+		c.out = appendSharedRequest(c.out[:0], shared, id, c.opts.ClientID)
+		if _, err := c.conn.Write(c.out); err != nil {
+			return nil, err
+		}
+		if _, err := c.conn.Write(shared.rest.b); err != nil {
+			return nil, err
+		}
+	} else {
+		c.out = AppendRequest(c.out[:0], req, id, c.opts.ClientID)
+		if _, err := c.conn.Write(c.out); err != nil {
+			return nil, err
+		}
 	}
 	if cap(c.out) > 1<<20 {
 		c.out = nil

@@ -15,7 +15,7 @@ func (c *Channels) encode(r controller.Request) kmsg.Request {
 	case *controller.LeaderAndISR:
 		return EncodeLeaderAndISR(c.opts.ControllerID, c.opts.Listener, c.opts.Versions.LeaderAndISR, r)
 	case *controller.UpdateMetadata:
-		return EncodeUpdateMetadata(c.opts.ControllerID, c.opts.Listener, c.opts.Versions.UpdateMetadata, r)
+		return c.sharing.updateMetadata(c.opts.ControllerID, c.opts.Listener, c.opts.Versions.UpdateMetadata, r)
 	default:
 		return EncodeStopReplica(c.opts.ControllerID, c.opts.Versions.StopReplica, r.(*controller.StopReplica))
 	}

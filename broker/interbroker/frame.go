@@ -1,6 +1,7 @@
 package interbroker
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -11,6 +12,16 @@ import (
 // AppendRequest appends a whole request frame to b: size, header, body.
 func AppendRequest(b []byte, req kmsg.Request, correlationID int32, clientID string) []byte {
 	return protocol.AppendRequest(b, req, correlationID, &clientID)
+}
+
+// appendSharedRequest appends a request frame up to the part that is shared; its size counts that part.
+func appendSharedRequest(b []byte, req *sharedRequest, correlationID int32, clientID string) []byte {
+	at := len(b)
+	b = append(b, 0, 0, 0, 0)
+	b = protocol.AppendRequestHeader(b, req.Key(), req.GetVersion(), correlationID, &clientID)
+	b = req.appendHead(b)
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4+len(req.rest.b)))
+	return b
 }
 
 // DecodeResponse decodes a response frame (without its size) to req. Byte fields alias frame.

@@ -24,7 +24,7 @@ func consoleConsumerOptions() *options {
 	o.value("consumer-property", "KEY=VALUE", "of the consumer; may be repeated")
 	o.value("consumer.config", "FILE", "properties of the consumer")
 	o.valueOr("formatter", "CLASS", "kafka.tools.DefaultMessageFormatter", "how messages are printed")
-	o.value("property", "KEY=VALUE", "of the formatter: print.timestamp, print.key, print.value, print.partition, key.separator, line.separator, key.deserializer, value.deserializer; may be repeated")
+	o.value("property", "KEY=VALUE", "of the formatter: print.timestamp, print.key, print.value, print.partition, print.offset and print.headers (in a terminal), key.separator, line.separator, key.deserializer, value.deserializer; may be repeated")
 	o.flag("from-beginning", "begin with the oldest messages when the group has no offsets")
 	o.value("max-messages", "N", "end after so many messages")
 	o.value("timeout-ms", "MS", "end when there was no message for so long")
@@ -35,6 +35,7 @@ func consoleConsumerOptions() *options {
 	o.flag("enable-systest-events", "print shutdown_complete at the end")
 	o.valueOr("isolation-level", "LEVEL", "read_uncommitted", "read_committed leaves out what was aborted or is still open")
 	o.value("group", "GROUP", "the consumer group")
+	o.flag("json", "print each message as a line of JSON, with its headers")
 	return o.standard()
 }
 
@@ -107,6 +108,9 @@ func consoleConsumerSpec(c *call, o *options) (*consumeSpec, error) {
 	}
 	if s.formatter, err = newFormatter(c, texts["formatter"], o.all("property"), texts["key-deserializer"], texts["value-deserializer"]); err != nil {
 		return nil, err
+	}
+	if o.has("json") {
+		s.formatter = formatterFunc(formatJSON)
 	}
 	s.props = file
 	if err := chooseGroup(s, texts["group"], given["group.id"], file["group.id"]); err != nil {

@@ -3,12 +3,14 @@ package tool
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -32,7 +34,11 @@ func newFormatter(c *call, class string, words []string, key, value string) (for
 	}
 	switch class {
 	case "kafka.tools.DefaultMessageFormatter", "kafka.tools.LoggingMessageFormatter":
-		return newDefaultFormatter(props)
+		f, err := newDefaultFormatter(props)
+		if err == nil && c.terminal.out { // Kafka 2.5 ignores these, and a pipe gets what it prints
+			f.offset, f.headers = isTrue(props["print.offset"]), isTrue(props["print.headers"])
+		}
+		return f, err
 	case "kafka.tools.NoOpMessageFormatter":
 		return formatterFunc(func(io.Writer, *kgo.Record) error { return nil }), nil
 	case "kafka.tools.ChecksumMessageFormatter":
@@ -61,15 +67,15 @@ func (f formatterFunc) write(w io.Writer, r *kgo.Record) error { return f(w, r) 
 // defaultFormatter is kafka.tools.DefaultMessageFormatter.
 type defaultFormatter struct {
 	timestamp, key, value, partition bool
+	offset, headers                  bool // as Kafka 2.7 prints them
 	separator, end                   string
 	readKey, readValue               deserializer // nil: bytes as they are
 }
 
 func newDefaultFormatter(props map[string]string) (*defaultFormatter, error) {
-	isTrue := func(key string) bool { return strings.EqualFold(strings.TrimSpace(props[key]), "true") }
-	f := &defaultFormatter{timestamp: isTrue("print.timestamp"), key: isTrue("print.key"), value: true, partition: isTrue("print.partition"), separator: "\t", end: "\n"}
+	f := &defaultFormatter{timestamp: isTrue(props["print.timestamp"]), key: isTrue(props["print.key"]), value: true, partition: isTrue(props["print.partition"]), separator: "\t", end: "\n"}
 	if _, ok := props["print.value"]; ok {
-		f.value = isTrue("print.value")
+		f.value = isTrue(props["print.value"])
 	}
 	if s, ok := props["key.separator"]; ok {
 		f.separator = s
@@ -84,6 +90,8 @@ func newDefaultFormatter(props map[string]string) (*defaultFormatter, error) {
 	f.readValue, err = deserializerOf(props["value.deserializer"])
 	return f, err
 }
+
+func isTrue(s string) bool { return strings.EqualFold(strings.TrimSpace(s), "true") }
 
 func (f *defaultFormatter) write(w io.Writer, r *kgo.Record) error {
 	end := func(more bool) {
@@ -116,6 +124,23 @@ func (f *defaultFormatter) write(w io.Writer, r *kgo.Record) error {
 		default:
 			io.WriteString(w, "NO_TIMESTAMP")
 		}
+		end(f.offset || f.headers || f.key || f.value)
+	}
+	if f.offset {
+		fmt.Fprintf(w, "Offset:%d", r.Offset)
+		end(f.headers || f.key || f.value)
+	}
+	if f.headers {
+		text := "NO_HEADERS"
+		for i, h := range r.Headers {
+			if i == 0 {
+				text = ""
+			} else {
+				text += ","
+			}
+			text += fmt.Sprintf("%s:%s", h.Key, h.Value)
+		}
+		io.WriteString(w, text)
 		end(f.key || f.value)
 	}
 	if f.key {
@@ -135,6 +160,48 @@ func (f *defaultFormatter) write(w io.Writer, r *kgo.Record) error {
 		io.WriteString(w, f.end)
 	}
 	return nil
+}
+
+// jsonMessage is a message as --json prints it.
+type jsonMessage struct {
+	Topic         string       `json:"topic"`
+	Partition     int32        `json:"partition"`
+	Offset        int64        `json:"offset"`
+	Timestamp     int64        `json:"timestamp"` // ms
+	TimestampType string       `json:"timestampType"`
+	Headers       []jsonHeader `json:"headers"`
+	Key           any          `json:"key"`
+	Value         any          `json:"value"`
+}
+
+type jsonHeader struct {
+	Key   string `json:"key"`
+	Value any    `json:"value"`
+}
+
+// jsonBytes is null, a string when the bytes are UTF-8, or else {"base64": "…"}.
+func jsonBytes(b []byte) any {
+	switch {
+	case b == nil:
+		return nil
+	case utf8.Valid(b):
+		return string(b)
+	}
+	return map[string][]byte{"base64": b}
+}
+
+func formatJSON(w io.Writer, r *kgo.Record) error {
+	m := jsonMessage{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli(), TimestampType: "CreateTime", Headers: []jsonHeader{},
+		Key: jsonBytes(r.Key), Value: jsonBytes(r.Value)}
+	if r.Attrs.TimestampType() == 1 {
+		m.TimestampType = "LogAppendTime"
+	}
+	for _, h := range r.Headers {
+		m.Headers = append(m.Headers, jsonHeader{h.Key, jsonBytes(h.Value)})
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(m)
 }
 
 // deserializer gives the toString of what a Java deserializer makes of bytes.

@@ -55,8 +55,8 @@ func threeBrokers(t *testing.T, zookeeper string, start broker, lines ...string)
 		all[id] = start(t, id, port, zookeeper, append(settings, lines...)...)
 		c.brokers = append(c.brokers, fmt.Sprintf("localhost:%d", port))
 	}
-	c.stop = func(t *testing.T, id int) { all[id].Process.Stop(t, 30*time.Second) }
-	c.start = func(t *testing.T, id int) { all[id].Restart(t) }
+	c.stop = func(id int) { all[id].Process.Stop(t, 30*time.Second) }
+	c.start = func(id int) { all[id].Restart(t) }
 	return c
 }
 

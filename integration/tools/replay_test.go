@@ -36,8 +36,8 @@ type cluster struct {
 	separate  bool     // localhost:9092 is the first broker alone, not all of them
 	zookeeper string
 	dirs      string // what the transcript calls /var/lib/kafka; "" when the directories are not those of the transcript
-	stop      func(t *testing.T, id int)
-	start     func(t *testing.T, id int)
+	stop      func(id int)
+	start     func(id int)
 }
 
 // before are commands that a transcript expects to have been run before a step.
@@ -123,11 +123,23 @@ func (r *replay) run(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s: %v", s.ID, err)
 				}
-				map[string]func(*testing.T, int){"stop-broker": r.cluster.stop, "start-broker": r.cluster.start}[words[0]](t, id)
+				map[string]func(int){"stop-broker": r.cluster.stop, "start-broker": r.cluster.start}[words[0]](id)
+				r.settle(t, time.Duration(s.WaitMs)*time.Millisecond)
 			}
 			continue
 		}
 		r.step(t, s)
+	}
+}
+
+// settle waits until all replicas are in sync, at most as long as the recording did.
+func (r *replay) settle(t *testing.T, limit time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		c := r.start(t, &Step{ID: "settle", Cmd: "kafka-topics.sh --bootstrap-server localhost:9092 --describe --under-replicated-partitions"})
+		if c.wait(limit); c.code == 0 && c.out.String() == "" {
+			return
+		}
 	}
 }
 

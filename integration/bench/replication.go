@@ -337,11 +337,26 @@ func measurePartitions(l *lab, t *table, rounds int) error {
 	return nil
 }
 
-func (c *cluster) livePartitions(t *table) error {
-	var names []string
-	for i := range manyTopics {
+// manyNames are the names of n topics.
+func manyNames(n int) (names []string) {
+	for i := range n {
 		names = append(names, fmt.Sprintf("many-%d", i))
 	}
+	return names
+}
+
+// controller is the index of the broker that is controller.
+func (c *cluster) controller() (index int, err error) {
+	err = c.admin(func(ctx context.Context, adm *kadm.Client) error {
+		m, err := adm.BrokerMetadata(ctx)
+		index = int(m.Controller) - 1
+		return err
+	})
+	return index, err
+}
+
+func (c *cluster) livePartitions(t *table) error {
+	names := manyNames(manyTopics)
 	cpu, began := c.cpu(), time.Now()
 	if err := c.createReplicated(manyPartitions, names...); err != nil {
 		return err
@@ -358,12 +373,8 @@ func (c *cluster) livePartitions(t *table) error {
 	}
 	t.note(c.name, "memory of the 3 brokers (RSS)", "MB", rss)
 
-	var controller int
-	if err := c.admin(func(ctx context.Context, adm *kadm.Client) error {
-		m, err := adm.BrokerMetadata(ctx)
-		controller = int(m.Controller) - 1
-		return err
-	}); err != nil {
+	controller, err := c.controller()
+	if err != nil {
 		return err
 	}
 	other := (controller + 1) % clusterSize

@@ -19,6 +19,7 @@ func scenarios() []scenario {
 		{"replication", measureReplication},
 		{"latency3", measureLatency3},
 		{"partitions", measurePartitions},
+		{"failover", measureFailover},
 		{"groups", measureGroups},
 		{"transactions", measureTransactions},
 		{"load-offsets", measureLoadOffsets},

@@ -24,12 +24,7 @@ func (c *call) aclStore(ctx context.Context, o *options) (aclStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	props, err := readProperties(texts["command-config"])
-	if err != nil {
-		return nil, err
-	}
-	props["bootstrap.servers"] = texts["bootstrap-server"]
-	a, err := c.newAdmin(props)
+	a, err := c.adminFor(texts["bootstrap-server"], texts["command-config"], nil)
 	if err != nil {
 		return nil, err
 	}

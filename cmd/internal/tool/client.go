@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -112,6 +113,17 @@ type adminClient struct {
 	c          *call
 	apiTimeout time.Duration // default.api.timeout.ms
 	timeoutMs  int32         // what brokers are told: request.timeout.ms
+}
+
+// adminFor makes an admin client for bootstrap servers with the properties of a file; "" is no file. What is fixed wins over the file.
+func (c *call) adminFor(servers, file string, fixed map[string]string) (*adminClient, error) {
+	props, err := readProperties(file)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(props, fixed)
+	props["bootstrap.servers"] = servers
+	return c.newAdmin(props)
 }
 
 // newAdmin makes an admin client of properties. Errors in them are uncaught exceptions in Kafka's tools.

@@ -115,12 +115,7 @@ func (c *call) configs(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	props, err := readProperties(texts["command-config"])
-	if err != nil {
-		return err
-	}
-	props["bootstrap.servers"] = texts["bootstrap-server"]
-	a, err := c.newAdmin(props)
+	a, err := c.adminFor(texts["bootstrap-server"], texts["command-config"], nil)
 	if err != nil {
 		return err
 	}

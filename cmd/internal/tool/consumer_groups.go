@@ -136,17 +136,11 @@ func consumerGroups(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	props, err := readProperties(texts["command-config"])
-	if err != nil {
-		return err
-	}
-	props["bootstrap.servers"] = texts["bootstrap-server"]
 	timeout, err := o.number("timeout", 64)
 	if err != nil {
 		return err
 	}
-	props["default.api.timeout.ms"] = itoa(timeout)
-	a, err := c.newAdmin(props)
+	a, err := c.adminFor(texts["bootstrap-server"], texts["command-config"], map[string]string{"default.api.timeout.ms": itoa(timeout)})
 	if err != nil {
 		return err
 	}

@@ -59,12 +59,7 @@ func logDirsTool(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	props, err := readProperties(texts["command-config"])
-	if err != nil {
-		return err
-	}
-	props["bootstrap.servers"], props["client.id"] = texts["bootstrap-server"], "log-dirs-tool"
-	a, err := c.newAdmin(props)
+	a, err := c.adminFor(texts["bootstrap-server"], texts["command-config"], map[string]string{"client.id": "log-dirs-tool"})
 	if err != nil {
 		return err
 	}

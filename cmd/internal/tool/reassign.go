@@ -88,12 +88,7 @@ func reassign(ctx context.Context, c *call) error {
 	defer client.Close()
 	r := &reassigner{c: c, o: o, client: client, store: &admin.Admin{Store: client}, texts: texts}
 	if texts["bootstrap-server"] != "" {
-		props, err := readProperties(texts["command-config"])
-		if err != nil {
-			return err
-		}
-		props["bootstrap.servers"], props["client.id"] = texts["bootstrap-server"], "reassign-partitions-tool"
-		if r.admin, err = c.newAdmin(props); err != nil {
+		if r.admin, err = c.adminFor(texts["bootstrap-server"], texts["command-config"], map[string]string{"client.id": "reassign-partitions-tool"}); err != nil {
 			return err
 		}
 		defer r.admin.Close()

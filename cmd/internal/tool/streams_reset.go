@@ -104,12 +104,7 @@ func (s *streamsResetter) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	props, err := readProperties(texts["config-file"])
-	if err != nil {
-		return err
-	}
-	props["bootstrap.servers"] = texts["bootstrap-servers"]
-	if s.admin, err = s.c.newAdmin(props); err != nil {
+	if s.admin, err = s.c.adminFor(texts["bootstrap-servers"], texts["config-file"], nil); err != nil {
 		return err
 	}
 	defer s.admin.Close()

@@ -174,12 +174,7 @@ func (c *call) topicService(ctx context.Context, o *options) (topicService, erro
 		client, err := c.dialZooKeeper(ctx, texts["zookeeper"])
 		return &zkTopics{c: c, o: o, client: client, admin: &admin.Admin{Store: client}}, err
 	}
-	props, err := readProperties(texts["command-config"])
-	if err != nil {
-		return nil, err
-	}
-	props["bootstrap.servers"] = texts["bootstrap-server"]
-	client, err := c.newAdmin(props)
+	client, err := c.adminFor(texts["bootstrap-server"], texts["command-config"], nil)
 	return &brokerTopics{c: c, o: o, admin: client}, err
 }
 

@@ -34,6 +34,7 @@ type Cache struct {
 	entries  []checkpoint.Epoch // guarded by mu, as is all that follows; replaced, never changed in place
 	saved    []checkpoint.Epoch // what the file has
 	synced   bool               // that is durable
+	bad      bool               // the file is something else
 	leftover int32              // the latest epoch that the file had beyond the end of the log when it was opened, -1 none
 }
 
@@ -56,7 +57,9 @@ func Open(f vfs.FS, path string) (*Cache, error) {
 }
 
 // Anew is an empty list that will replace whatever is in the file at path.
-func Anew(f vfs.FS, path string) *Cache { return &Cache{fs: f, path: path, leftover: Undefined} }
+func Anew(f vfs.FS, path string) *Cache {
+	return &Cache{fs: f, path: path, bad: true, leftover: Undefined}
+}
 
 // Remove deletes the file at path if it is there: the partition uses a message format without leader epochs.
 func Remove(f vfs.FS, path string) error {
@@ -91,17 +94,24 @@ func (c *Cache) Save() (synced bool, err error) {
 	switch {
 	case same && synced:
 		return false, nil
-	case same && len(c.Entries()) > 0:
+	case same:
 		return true, c.syncFileLocked()
 	}
 	return true, c.writeFileLocked(true)
+}
+
+// Doubt notes that the process that wrote the file may have died before it was durable.
+func (c *Cache) Doubt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.synced = len(c.saved) == 0
 }
 
 // state tells whether the file has the list, and whether what it has is durable.
 func (c *Cache) state() (same, synced bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.Equal(c.entries, c.saved), c.synced
+	return !c.bad && slices.Equal(c.entries, c.saved), c.synced
 }
 
 // syncFileLocked makes durable what the file has.
@@ -131,7 +141,7 @@ func (c *Cache) writeFileLocked(sync bool) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.saved, c.synced, c.leftover = entries, sync, Undefined
+	c.saved, c.synced, c.bad, c.leftover = entries, sync, false, Undefined
 	return nil
 }
 
@@ -181,7 +191,7 @@ func (c *Cache) assign(epoch int32, start int64) (stale, same, empty bool) {
 	if n := len(c.entries); n == 0 || c.entries[n-1].Epoch != epoch || start < c.entries[n-1].StartOffset {
 		stale = c.appendLocked(epoch, start) || stale
 	}
-	same = slices.Equal(c.entries, c.saved)
+	same = !c.bad && slices.Equal(c.entries, c.saved)
 	if same {
 		c.leftover = Undefined
 	}

@@ -134,6 +134,9 @@ func (l *Log) load() error {
 // batches. After a clean stop a malformed file is an error, as it always is in Kafka.
 func (ld *loader) openEpochs() error {
 	err := ld.Log.openEpochs(ld.opts.Config)
+	if c := ld.epochs.Load(); c != nil && !ld.opts.Clean {
+		c.Doubt()
+	}
 	var format *checkpoint.FormatError
 	if !errors.As(err, &format) || ld.opts.Clean && !isDeleteDir(ld.Dir()) { // nobody needs the epochs of what is to be deleted
 		return err

@@ -311,11 +311,9 @@ func (l *Log) openEpochs(c *configs.Topic) error {
 
 // Rename moves the directory; newDir is the whole new path, next to the old one. The log goes on.
 func (l *Log) Rename(newDir string) error {
-	l.flushMu.Lock() // a flush opens files by name
 	l.mu.Lock()
 	err := l.renameLocked(newDir)
 	l.mu.Unlock()
-	l.flushMu.Unlock()
 	return l.report("rename log directory", err)
 }
 
@@ -355,11 +353,25 @@ func (l *Log) flushTogether(need, upTo int64) error {
 	}
 	l.flushMu.Lock()
 	var err error
-	if need > l.recoveryPoint.Load() {
-		err = l.flush(upTo)
+	for need > l.recoveryPoint.Load() {
+		dir := l.Dir()
+		if err = l.flush(upTo); !l.movedFrom(dir, err) {
+			break
+		}
+		err = nil
 	}
 	l.flushMu.Unlock()
 	return l.report("flush", err)
+}
+
+// movedFrom tells whether something was not found only because the log was renamed meanwhile.
+func (l *Log) movedFrom(dir string, err error) bool {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	l.mu.Lock() // a rename may be half done
+	defer l.mu.Unlock()
+	return l.Dir() != dir
 }
 
 func (l *Log) flush(upTo int64) error {

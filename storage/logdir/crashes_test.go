@@ -171,9 +171,9 @@ func orphans(f vfs.FS, dir string) (names []string) {
 // directories, checkpoints and restarts, at every file system call that changes something, and looks at what a killed process and a machine
 // without power leave: nothing that was promised is lost, nothing is invented or there twice, every record has its leader epoch,
 // no file is left over, and the broker goes on.
-// MOMUS_CRASH_SEEDS is how many lives are tried, 6 if it is not set.
+// MOMUS_CRASH_SEEDS is how many lives are tried, 4 if it is not set.
 func TestCrashes(t *testing.T) {
-	seeds := uint64(6)
+	seeds := uint64(4)
 	if s := os.Getenv("MOMUS_CRASH_SEEDS"); s != "" {
 		var err error
 		if seeds, err = strconv.ParseUint(s, 10, 32); err != nil {

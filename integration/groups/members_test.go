@@ -255,17 +255,23 @@ func (p *party) send(n int) {
 	}
 }
 
+// fresh is a new client: this library asks the coordinator that it once found for ever.
+func (p *party) fresh() (admin *kadm.Client, done func()) {
+	p.t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(p.at, ",")...))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return kadm.NewClient(cl), cl.Close
+}
+
 // state is the group as its coordinator describes it, and the number of its members.
 func (p *party) state() (string, int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	// A new client each time: this library asks the coordinator that it once found for ever.
-	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(p.at, ",")...))
-	if err != nil {
-		return err.Error(), 0
-	}
-	defer cl.Close()
-	d, err := kadm.NewClient(cl).DescribeGroups(ctx, p.watch.group)
+	admin, done := p.fresh()
+	defer done()
+	d, err := admin.DescribeGroups(ctx, p.watch.group)
 	if err = errors.Join(err, d[p.watch.group].Err); err != nil {
 		return err.Error(), 0
 	}
@@ -349,7 +355,9 @@ func (p *party) kept(what string) {
 	testkit.Eventually(p.t, limit, what+": the group's offsets can be read", func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		offsets, err := p.admin.FetchOffsets(ctx, p.watch.group)
+		admin, done := p.fresh()
+		defer done()
+		offsets, err := admin.FetchOffsets(ctx, p.watch.group)
 		if err != nil {
 			last = err.Error()
 			return false
@@ -371,7 +379,9 @@ func (p *party) coordinator() *testkit.Cluster {
 	testkit.Eventually(p.t, limit, "the group has a coordinator", func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		r := p.admin.FindGroupCoordinators(ctx, p.watch.group)
+		admin, done := p.fresh()
+		defer done()
+		r := admin.FindGroupCoordinators(ctx, p.watch.group)
 		if c, ok := r[p.watch.group]; ok && c.Err == nil {
 			id = int(c.NodeID)
 		}

@@ -254,7 +254,7 @@ func TestCoordinatorsMoveBetweenKafkaAndMomus(t *testing.T) {
 	copied.more(t, 200)
 	kinds := map[bool]int{}
 	for round := range 4 {
-		l.more(t, 100)
+		l.more(t, 200) // longer than clients need to hear of the broker that came back
 		b := bs[testkit.Leader(t, testkit.Bootstrap(bs), "__transaction_state", 0)-1]
 		t.Logf("round %d: %s coordinates %d committed transactions, and is taken away", round, b.Process.Name, l.count(committed))
 		kinds[b.IsKafka()]++

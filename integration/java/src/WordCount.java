@@ -24,10 +24,11 @@ public class WordCount {
         p.put(StreamsConfig.RETRIES_CONFIG, 1000);
         p.put(StreamsConfig.RETRY_BACKOFF_MS_CONFIG, 100);
         p.put(StreamsConfig.REQUEST_TIMEOUT_MS_CONFIG, 5000);
+        p.put(StreamsConfig.producerPrefix("metadata.max.age.ms"), 1000);
         p.put(StreamsConfig.consumerPrefix("session.timeout.ms"), 4000);
         p.put(StreamsConfig.consumerPrefix("heartbeat.interval.ms"), 500);
         p.put(StreamsConfig.consumerPrefix("auto.offset.reset"), "earliest");
-        p.put(StreamsConfig.consumerPrefix("metadata.max.age.ms"), 5000);
+        p.put(StreamsConfig.consumerPrefix("metadata.max.age.ms"), 1000);
         StreamsBuilder b = new StreamsBuilder();
         b.<String, String>stream(a[2])
             .flatMapValues(line -> Arrays.asList(line.split(" ")))

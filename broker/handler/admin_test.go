@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"strconv"
 	"testing"
 	"time"
 
@@ -213,6 +214,20 @@ func TestCreateTopicsAnswersAsKafka(t *testing.T) {
 		got := b.create(5, 1000, false, c.topic)[0]
 		if (outcome{got.ErrorCode, text(got.ErrorMessage)}) != c.want || got.NumPartitions != -1 || got.ReplicationFactor != -1 || got.Configs == nil {
 			t.Errorf("%s: %+v %q; want %+v", c.topic.Topic, got, text(got.ErrorMessage), c.want)
+		}
+	}
+	// Many at once: each is answered in its place, and of two whose names collide the first is created.
+	many := []kmsg.CreateTopicsRequestTopic{newTopic("c.d", 1, 1), newTopic("c_d", 1, 1)}
+	for i := range 30 {
+		many = append(many, newTopic("many"+strconv.Itoa(i), int32(1+i%3), 1))
+	}
+	for i, got := range b.create(5, 10000, false, many...) {
+		want := outcome{}
+		if i == 1 {
+			want = outcome{17, "Topic 'c_d' collides with existing topics: c.d"}
+		}
+		if (outcome{got.ErrorCode, text(got.ErrorMessage)}) != want || got.Topic != many[i].Topic || i != 1 && got.NumPartitions != many[i].NumPartitions {
+			t.Errorf("%s: %+v %q", many[i].Topic, got, text(got.ErrorMessage))
 		}
 	}
 	twice := b.create(1, 1000, false, newTopic("x", 1, 1), newTopic("x", 1, 1))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sync/errgroup"
 
 	"momus/broker/metadata"
 	"momus/coordinator/admin"
@@ -36,20 +37,22 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 	active := e.Controller.IsActive()
 	mayCreateAll := e.allowed(r, OpCreate, ResourceCluster, ClusterName)
 	created := map[string]int{} // partitions of the topics to wait for
+	creations := make([]creation, len(req.Topics))
 	for i := range req.Topics {
-		t := &req.Topics[i]
-		var err error
-		var topic *admin.NewTopic
-		switch {
+		c := &creations[i]
+		c.request = &req.Topics[i]
+		switch name := c.request.Topic; {
 		case !active:
-			err = kerr.NotController
-		case twice[t.Topic]:
-			err = &admin.Error{Kind: kerr.InvalidRequest, Message: "Found multiple entries for this topic."}
-		case !mayCreateAll && !e.allowed(r, OpCreate, ResourceTopic, t.Topic):
-			err = kerr.TopicAuthorizationFailed
-		default:
-			topic, err = e.createOneTopic(ctx, t, req.ValidateOnly)
+			c.err = kerr.NotController
+		case twice[name]:
+			c.err = &admin.Error{Kind: kerr.InvalidRequest, Message: "Found multiple entries for this topic."}
+		case !mayCreateAll && !e.allowed(r, OpCreate, ResourceTopic, name):
+			c.err = kerr.TopicAuthorizationFailed
 		}
+	}
+	e.createAll(ctx, creations, req.ValidateOnly)
+	for i := range creations {
+		t, topic, err := creations[i].request, creations[i].topic, creations[i].err
 		out := kmsg.NewCreateTopicsResponseTopic()
 		out.Topic = t.Topic
 		if err == nil {
@@ -74,6 +77,44 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 		}
 	}
 	return Respond(resp)
+}
+
+// creation is one topic of a request: topic is what was created, or would be, unless err tells why not.
+type creation struct {
+	request *kmsg.CreateTopicsRequestTopic
+	topic   *admin.NewTopic
+	err     error
+}
+
+// creators is how many topics are created at the same time: that is mostly waiting for ZooKeeper's disk.
+const creators = 10
+
+// createAll creates the topics that nothing speaks against. Those whose names collide are created one after the other, so that the
+// first wins.
+func (e *Env) createAll(ctx context.Context, creations []creation, validateOnly bool) {
+	colliding := map[string][]*creation{}
+	for i := range creations {
+		if c := &creations[i]; c.err == nil {
+			name := strings.ReplaceAll(c.request.Topic, ".", "_")
+			colliding[name] = append(colliding[name], c)
+		}
+	}
+	var g errgroup.Group
+	g.SetLimit(creators)
+	for _, list := range colliding {
+		create := func() error {
+			for _, c := range list {
+				c.topic, c.err = e.createOneTopic(ctx, c.request, validateOnly)
+			}
+			return nil
+		}
+		if len(colliding) == 1 {
+			create()
+			continue
+		}
+		g.Go(create)
+	}
+	g.Wait()
 }
 
 // createOneTopic checks in Kafka's order, of which clients see the first failure, and creates.

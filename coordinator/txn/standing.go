@@ -40,8 +40,8 @@ func (s *standings) set(t *transaction, next *Metadata) {
 func (s *standings) remove(producerID int64) { s.of.Delete(producerID) }
 
 // admit judges a batch that would open a transaction in a partition. It refuses only what it knows: INVALID_PRODUCER_EPOCH for an epoch that
-// the coordinator has passed, and NOT_ENOUGH_REPLICAS, as Kafka 4.0 tells old clients, for a partition that is not in the producer's
-// transaction: they send again, so that one whose coordinator has just moved away is not harmed.
+// the coordinator has passed, and NOT_ENOUGH_REPLICAS for a partition that is not in the producer's transaction: clients send again
+// on that, so that one whose coordinator has just moved away is not harmed (later Kafkas use it for old clients in the same doubt).
 func (s *standings) admit(tp model.TopicPartition, producerID int64, epoch int16) error {
 	v, ok := s.of.Load(producerID)
 	if !ok {

@@ -239,6 +239,7 @@ func (r *recording) throttled() {
 
 // stoppedReassignment adds a replica on a broker that does not answer, deletes the topic meanwhile, and tries to cancel.
 func (r *recording) stoppedReassignment() {
+	testkit.MakeController(r.t, r.bs, 1) // not the one that is to be paused
 	r.create("mv", []int32{1, 2})
 	r.pause(3)
 	r.reassign("mv", 0, nil, 3, 2)

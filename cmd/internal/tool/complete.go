@@ -1,7 +1,6 @@
 package tool
 
 import (
-	"bufio"
 	"context"
 	"io"
 	"slices"
@@ -81,7 +80,7 @@ func (t Tool) Complete(ctx context.Context, getenv func(string) string, args []s
 	ctx, cancel := context.WithTimeout(ctx, completionTime)
 	defer cancel()
 	x := &completer{ctx: ctx, tool: t.Name, infos: make().infos(), args: args,
-		c: &call{Env: &Env{Stdout: io.Discard, Stderr: io.Discard, Getenv: getenv}, out: bufio.NewWriter(io.Discard)}}
+		c: &call{Env: &Env{Stdout: io.Discard, Stderr: io.Discard, Getenv: getenv}, out: newOutput(io.Discard)}}
 	return x.complete(word)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -245,7 +244,7 @@ func (c *call) printMessages(ctx context.Context, s *consumeSpec, r *consumer) (
 		if r.buffered() == 0 || s.maxMessages >= 0 && n == s.maxMessages {
 			if err := c.out.Flush(); err != nil {
 				c.errorf("Unable to write to standard out, closing consumer.\n")
-				c.out.Reset(io.Discard)
+				c.out.discard()
 				return n, nil
 			}
 		}

@@ -259,7 +259,7 @@ func (c *call) produceLines(ctx context.Context, p *producer, reader *lineReader
 		}
 	}()
 	for {
-		c.out.WriteByte('>')
+		c.out.WriteString(">")
 		c.out.Flush()
 		ask <- struct{}{}
 		select {

@@ -1,7 +1,6 @@
 package tool
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -266,7 +265,7 @@ func TestReplicasAreCompared(t *testing.T) {
 	tp := model.TopicPartition{Topic: "t", Partition: 1}
 	verify := func(replicas ...fetched) (*replicaVerifier, string, error) {
 		var out, errs bytes.Buffer
-		c := &call{Env: &Env{Stdout: &out, Stderr: &errs}, out: bufio.NewWriter(&out)}
+		c := &call{Env: &Env{Stdout: &out, Stderr: &errs}, out: newOutput(&out)}
 		v := &replicaVerifier{c: c, partitions: []model.TopicPartition{tp}, next: map[model.TopicPartition]int64{tp: 0}}
 		err := v.verify(map[model.TopicPartition][]fetched{tp: replicas})
 		c.out.Flush()

@@ -1,7 +1,6 @@
 package tool
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
@@ -49,7 +48,7 @@ const (
 func (c *call) form(o *options) form {
 	switch {
 	case o.has("json"):
-		c.document, c.out = c.out, bufio.NewWriter(c.Stderr)
+		c.document, c.out = c.out, newOutput(c.Stderr)
 		return formJSON
 	case c.terminal.out:
 		return formTable

@@ -4,7 +4,6 @@
 package tool
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +62,7 @@ func Tools() []Tool {
 
 // Run runs the tool until it is done or ctx ends and returns its exit code.
 func (t Tool) Run(ctx context.Context, e *Env) int {
-	out := bufio.NewWriterSize(e.Stdout, 1<<16)
+	out := newOutput(e.Stdout)
 	c := &call{Env: e, out: out, terminal: newTerminal(e)}
 	err := t.run(ctx, c)
 	code := 130 // a signal ended it: whoever knows which one corrects the code
@@ -84,8 +83,8 @@ func (t Tool) Run(ctx context.Context, e *Env) int {
 // two are in order on a terminal.
 type call struct {
 	*Env
-	out      *bufio.Writer
-	document *bufio.Writer // standard output itself, while --json sends the rest elsewhere
+	out      *output
+	document *output // standard output itself, while --json sends the rest elsewhere
 	terminal terminal
 	options  *options    // those in use, for the usage text; nil before they are known
 	topics   *topicsView // collects what kafka-topics lists or describes; nil to print Kafka's lines

@@ -24,12 +24,11 @@ import (
 // oneBroker is momus, or Apache Kafka to prove the tests (MOMUS_TEST_APACHE), that looks for transactions that take too long all the time.
 func oneBroker(t *testing.T) *testkit.Cluster {
 	t.Helper()
-	zookeeper := testkit.ZooKeeper(t, "zookeeper")
 	const often = "transaction.abort.timed.out.transaction.cleanup.interval.ms=200"
 	if os.Getenv("MOMUS_TEST_APACHE") != "" {
-		return testkit.Kafka(t, 1, zookeeper, often)
+		return testkit.Kafka(t, 1, testkit.ZooKeeper(t, "zookeeper"), often)
 	}
-	return testkit.Broker(t, 1, zookeeper, often)
+	return testkit.Broker(t, 1, coordination(t), often)
 }
 
 // txnProducer is a transactional producer of a library for Go.

@@ -186,6 +186,7 @@ func TestHelpAndVersion(t *testing.T) {
 		{[]string{"broker", "a.properties", "--foo", "bar"}, 1, "", "foo is not a recognized option"},
 		{[]string{"broker", "nofile.properties"}, 1, "", "nofile.properties"},
 		{[]string{"quickstart", "--brokers", "0"}, 1, "", "valid are 1 to 100"},
+		{[]string{"quickstart", "--broker", "3"}, 1, "", "broker is not a recognized option; did you mean --brokers?"},
 		{[]string{"quickstart", "now"}, 1, "", "Found non argument parameters: now"},
 		{[]string{"zookeeper", "--help"}, 0, "--port", ""},
 		{[]string{"zookeeper", "no.cfg"}, 1, "", "no.cfg"},

@@ -118,7 +118,11 @@ func run(ctx context.Context, e *Env) error {
 	c, ok := find(args[0])
 	if !ok {
 		text := fmt.Sprintf("momus: there is no command %q", args[0])
-		if near := nearest(args[0]); near != "" {
+		var names []string
+		for _, c := range Table() {
+			names = append(names, c.Name)
+		}
+		if near := nearest(args[0], names); near != "" {
 			text += "; did you mean " + near + "?"
 		}
 		return fmt.Errorf("%s\nmomus help lists the commands", text)
@@ -135,11 +139,12 @@ func find(name string) (Command, bool) {
 	return Command{}, false
 }
 
-func nearest(name string) string {
+// nearest is the one of names that a word was probably meant to be, "" for none.
+func nearest(word string, names []string) string {
 	best, distance := "", 4
-	for _, c := range Table() {
-		if d := levenshtein.ComputeDistance(name, c.Name); d < distance {
-			best, distance = c.Name, d
+	for _, n := range names {
+		if d := levenshtein.ComputeDistance(word, n); d < distance && d < len(word) {
+			best, distance = n, d
 		}
 	}
 	return best
@@ -189,6 +194,11 @@ func parse(e *Env, c string, flags *pflag.FlagSet, args []string) error {
 		text := err.Error()
 		if name, ok := strings.CutPrefix(text, "unknown flag: --"); ok {
 			text = name + " is not a recognized option"
+			var names []string
+			flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+			if near := nearest(name, names); near != "" {
+				text += "; did you mean --" + near + "?"
+			}
 		}
 		return fmt.Errorf("%s\n%s", text, strings.TrimRight(usage(c, flags), "\n"))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -105,6 +106,45 @@ func TestOffsetIndexIsReadBack(t *testing.T) {
 			t.Errorf("%d bytes after reset", len(b))
 		}
 	})
+}
+
+// Entries that lie close together here and far apart there are found as by looking at all of them.
+func TestLookupInUnevenIndexes(t *testing.T) {
+	for seed := range uint64(200) {
+		rnd := rand.New(rand.NewPCG(seed, 3))
+		const base = 500
+		x := NewOffset(vfs.NewMem(), "/i", base)
+		entries := []Position{{base, 0}}
+		for range rnd.IntN(600) {
+			last := entries[len(entries)-1]
+			next := Position{last.Offset + 1 + rnd.Int64N(1<<rnd.IntN(20)), last.Position + 1}
+			if next.Offset > 1<<31 {
+				break
+			}
+			must(t, x.Prepare())
+			must(t, x.Add(next.Offset, next.Position))
+			entries = append(entries, next)
+		}
+		for _, written := range []bool{false, true} {
+			if written { // some were pending
+				must(t, x.Trim())
+				must(t, x.Discard())
+			}
+			for i, e := range entries {
+				for _, target := range []int64{e.Offset - 1, e.Offset, e.Offset + 1} {
+					want := entries[0]
+					for _, other := range entries[max(0, i-1):min(len(entries), i+3)] {
+						if other.Offset <= target {
+							want = other
+						}
+					}
+					if got, err := x.Lookup(target); err != nil || got != want {
+						t.Fatalf("seed %d: %d of %d entries, look-up of %d: %v (%v), not %v", seed, i, len(entries), target, got, err, want)
+					}
+				}
+			}
+		}
+	}
 }
 
 func checkLookup(t *testing.T, x *Offset, base, n int64) {
@@ -336,7 +376,23 @@ func FuzzIndexes(f *testing.F) {
 		}
 		offsets := NewOffset(fs, "/i", 0)
 		offsets.Sane(1000)
-		offsets.Lookup(target)
+		before, last, ascending := Position{}, int64(-1), true // by looking at all entries
+		n, _ := offsets.Len()
+		for i := range n {
+			raw, err := offsets.rawLocked(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := offsets.decode(raw)
+			ascending = ascending && p.Position >= 0 && p.Offset > last
+			last = p.Offset
+			if p.Offset <= target {
+				before = p
+			}
+		}
+		if found, err := offsets.Lookup(target); err != nil || ascending && found != before {
+			t.Fatalf("look-up of %d: %v (%v), not %v", target, found, err, before)
+		}
 		offsets.FirstAtPosition(target)
 		offsets.TruncateTo(target)
 		if err := offsets.Trim(); err != nil {

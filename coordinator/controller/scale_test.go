@@ -338,47 +338,6 @@ func (c *scaleCluster) run(ctx context.Context, s *scaleStep) (time.Duration, er
 	return time.Since(began), nil
 }
 
-// TestWorkGrowsWithTheCluster lives through the same events in clusters of which one is 16 times as large as the other, with many topics and with
-// many partitions in one topic: what is quadratic would take 256 times as long. A busy machine may spoil an attempt, not five.
-func TestWorkGrowsWithTheCluster(t *testing.T) {
-	const factor, most, attempts = 16, 100, 5
-	for _, shape := range []struct {
-		name                string
-		topics, partitions  int // of the small one
-		topicsX, partitionX int
-	}{{"more topics", 250, 2, factor, 1}, {"more partitions", 2, 250, 1, factor}} {
-		var slow []string
-		for range attempts {
-			slow = nil
-			small := newScaleCluster(20, shape.topics, shape.partitions)
-			large := newScaleCluster(20, shape.topics*shape.topicsX, shape.partitions*shape.partitionX)
-			for i := range scaleSteps {
-				s := &scaleSteps[i]
-				if s.fixed {
-					continue
-				}
-				few, err := small.run(t.Context(), s)
-				if err != nil {
-					t.Fatal(err)
-				}
-				many, err := large.run(t.Context(), s)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if float64(many)/float64(max(few, 200*time.Microsecond)) > most {
-					slow = append(slow, fmt.Sprintf("%s: %v in the small cluster, %v in one %d times as large", s.name, few, many, factor))
-				}
-			}
-			if len(slow) == 0 {
-				break
-			}
-		}
-		for _, s := range slow {
-			t.Errorf("%s, %s", shape.name, s)
-		}
-	}
-}
-
 // BenchmarkScale lets the controller live through the events of a cluster of 100 brokers with 200,000 partitions of three replicas and
 // prints the table of docs/performance.md. MOMUS_SCALE=BROKERS,TOPICS,PARTITIONS chooses another size.
 func BenchmarkScale(b *testing.B) {

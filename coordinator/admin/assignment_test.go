@@ -182,6 +182,10 @@ func (s *fakeStore) Brokers(context.Context) ([]*model.Broker, error) { return s
 func (s *fakeStore) Config(_ context.Context, _ zk.EntityType, e string) (map[string]string, error) {
 	return s.configs[e], nil
 }
+func (s *fakeStore) CreateConfig(ctx context.Context, t zk.EntityType, e string, o map[string]string) error {
+	return s.SetConfig(ctx, t, e, o)
+}
+
 func (s *fakeStore) SetConfig(_ context.Context, t zk.EntityType, e string, o map[string]string) error {
 	raw, _ := json.Marshal(o)
 	s.writes = append(s.writes, fmt.Sprintf("config %s/%s %s", t, e, raw))

@@ -23,6 +23,7 @@ type Store interface {
 	IsTopicQueuedForDeletion(ctx context.Context, topic string) (bool, error)
 	Brokers(ctx context.Context) ([]*model.Broker, error)
 	Config(ctx context.Context, t zk.EntityType, entity string) (map[string]string, error)
+	CreateConfig(ctx context.Context, t zk.EntityType, entity string, overrides map[string]string) error
 	SetConfig(ctx context.Context, t zk.EntityType, entity string, overrides map[string]string) error
 	NotifyConfigChange(ctx context.Context, ch zk.ConfigChange) error
 }
@@ -97,7 +98,7 @@ func (a *Admin) CreateTopic(ctx context.Context, t *NewTopic) error {
 	if err := a.ValidateNewTopic(ctx, t); err != nil {
 		return err
 	}
-	if err := a.Store.SetConfig(ctx, zk.EntityTopics, t.Name, t.Overrides); err != nil {
+	if err := a.Store.CreateConfig(ctx, zk.EntityTopics, t.Name, t.Overrides); err != nil {
 		return err
 	}
 	err := a.Store.CreateTopic(ctx, t.Name, t.Assignments)

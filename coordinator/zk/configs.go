@@ -71,6 +71,15 @@ func (c *Client) SetConfig(ctx context.Context, t EntityType, entity string, ove
 	return c.setOrCreate(ctx, ConfigPath(t, entity), EncodeConfig(overrides))
 }
 
+// CreateConfig is SetConfig for an entity that most likely has no node yet: one write then, where SetConfig takes two.
+func (c *Client) CreateConfig(ctx context.Context, t EntityType, entity string, overrides map[string]string) error {
+	err := c.createRecursive(ctx, ConfigPath(t, entity), EncodeConfig(overrides))
+	if errors.Is(err, ErrNodeExists) {
+		return c.SetConfig(ctx, t, entity, overrides)
+	}
+	return err
+}
+
 // NotifyConfigChange tells all brokers to read the entity's configs again.
 func (c *Client) NotifyConfigChange(ctx context.Context, ch ConfigChange) error {
 	_, err := c.createSequential(ctx, configChangePrefix, EncodeConfigChange(ch))

@@ -112,8 +112,24 @@ func colours(t *testing.T, momus, server string) {
 
 // shapes decodes documents into the shapes that docs/tools.md shows, and looks for a value in each.
 func shapes(t *testing.T, server string) {
+	text, err := os.ReadFile(filepath.Join(testkit.Root(t), "docs/tools.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	decode := func(into any, args ...string) {
 		t.Helper()
+		documented := 0
+		for _, block := range strings.Split(string(text), "```json\n")[1:] {
+			block, _, _ = strings.Cut(block, "```")
+			example := json.NewDecoder(strings.NewReader(block))
+			example.DisallowUnknownFields()
+			if example.Decode(reflect.New(reflect.TypeOf(into).Elem()).Interface()) == nil {
+				documented++
+			}
+		}
+		if documented != 1 {
+			t.Errorf("%v: %d examples in docs/tools.md have its shape", args, documented)
+		}
 		p := pipe(t, append(args, "--bootstrap-server", server, "--json")...)
 		dec := json.NewDecoder(strings.NewReader(p.out))
 		dec.DisallowUnknownFields()
@@ -146,6 +162,20 @@ func shapes(t *testing.T, server string) {
 				CurrentOffset, LogEndOffset, Lag *int
 				ConsumerID, Host, ClientID       *string
 			}
+			Members []struct {
+				ConsumerID, GroupInstanceID, Host, ClientID string
+				Partitions                                  []struct {
+					Topic     string
+					Partition int
+				}
+			}
+			Coordinator *struct {
+				ID   int
+				Host string
+				Port int
+			}
+			AssignmentStrategy string
+			MemberCount        int
 		}
 	}
 	decode(&groups, "consumer-groups", "--describe", "--group", "readers")
@@ -216,6 +246,22 @@ func shapes(t *testing.T, server string) {
 	decode(&apis, "broker-api-versions")
 	if len(apis.Brokers) != 1 || apis.Brokers[0].ID != 1 || len(apis.Brokers[0].APIs) < 40 || apis.Brokers[0].APIs[0].Name != "Produce" || *apis.Brokers[0].APIs[0].Usable != 8 {
 		t.Errorf("api versions: %+v", apis)
+	}
+	decode(&groups, "consumer-groups", "--describe", "--group", "readers", "--state")
+	if c := groups.Groups[0].Coordinator; c == nil || c.ID != 1 || c.Port == 0 {
+		t.Errorf("state: %+v", groups)
+	}
+	var message struct {
+		Topic             string
+		Partition         int
+		Offset, Timestamp int64
+		TimestampType     string
+		Headers           []struct{ Key, Value string }
+		Key, Value        *string
+	}
+	decode(&message, "console-consumer", "--topic", "orders", "--from-beginning", "--max-messages", "1")
+	if message.Topic != "orders" || message.Value == nil || message.Timestamp == 0 {
+		t.Errorf("message: %+v", message)
 	}
 	if p := pipe(t, "topics", "--bootstrap-server", server, "--delete", "--topic", "orders", "--json"); p.code != 1 || !strings.Contains(p.err, "Option [json] takes one of these options: [list], [describe]") {
 		t.Errorf("--json with --delete: %+v", p)

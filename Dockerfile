@@ -14,6 +14,9 @@ ARG TARGETARCH
 ARG VERSION=dev
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/momus ./cmd/momus
+# Kafka's tools are links. The program that lists them runs here, whatever the image is for.
+RUN mkdir -p /out/links && for tool in $(go run ./cmd/momus help --tools); do \
+      ln -s momus /out/links/$tool; ln -s momus /out/links/$tool.sh; done
 
 # A shell with the small tools that HOSTNAME_COMMAND, PORT_COMMAND, BROKER_ID_COMMAND and RACK_COMMAND of users' compose files call.
 # Links rather than copies: BusyBox is one program with many names.
@@ -33,6 +36,7 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 # The data directories of the three images and of quickstart, writable for any user of group 0, as OpenShift wants it.
 COPY --from=shell --chown=1000:0 /out/data/ /
 COPY --from=build /out/momus /bin/momus
+COPY --from=build /out/links/ /bin/
 ENV PATH=/bin
 USER 1000:0
 EXPOSE 9092 9404

@@ -93,11 +93,11 @@ func (c *call) configs(ctx context.Context, o *options) error {
 	if o.has("zookeeper") {
 		c.println("Warning: --zookeeper is deprecated and will be removed in a future version of Kafka.")
 		c.println("Use --bootstrap-server instead to specify a broker to connect to.")
-		connect, err := o.one("zookeeper")
+		texts, err := o.texts("zookeeper", "zk-tls-config-file")
 		if err != nil {
 			return err
 		}
-		client, err := c.dialZooKeeper(ctx, connect)
+		client, err := c.dialZooKeeperTLS(ctx, texts["zookeeper"], texts["zk-tls-config-file"])
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,11 @@ import (
 
 // dialZooKeeper opens a session as Kafka's tools do: 30 s for the connection, 30 s for the session.
 func (c *call) dialZooKeeper(ctx context.Context, connect string) (*zk.Client, error) {
-	return c.dialZooKeeperWith(ctx, zk.Options{Connect: connect, SessionTimeout: 30 * time.Second, ConnectTimeout: 30 * time.Second, MaxInFlight: 64})
+	return c.dialZooKeeperWith(ctx, toolSession(connect))
+}
+
+func toolSession(connect string) zk.Options {
+	return zk.Options{Connect: connect, SessionTimeout: 30 * time.Second, ConnectTimeout: 30 * time.Second, MaxInFlight: 64}
 }
 
 // dialZooKeeperWith waits for ZooKeeper as long as the options say, but not for something that turns out to be a broker.

@@ -315,10 +315,11 @@ func (sh *zkShell) hangUp(announced bool) {
 	}
 }
 
-// await waits for the session as long as it may come: false when no server could be reached.
+// await waits for the session as long as it may come: false when no server could be reached, or the only one is a broker.
 func (sh *zkShell) await(ctx context.Context) bool {
-	limit := time.NewTimer(sh.timeout)
+	limit, look := time.NewTimer(sh.timeout), time.NewTimer(probeTime)
 	defer limit.Stop()
+	defer look.Stop()
 	for {
 		sh.conn.mu.Lock()
 		connected, failed, change := sh.conn.connected, sh.conn.failures >= len(sh.conn.servers), sh.conn.change
@@ -328,6 +329,10 @@ func (sh *zkShell) await(ctx context.Context) bool {
 		}
 		select {
 		case <-change:
+		case <-look.C:
+			if servers := sh.conn.servers; len(servers) == 1 && answersAsBroker(servers[0]) {
+				return false
+			}
 		case <-limit.C:
 			return false
 		case <-ctx.Done():
@@ -338,12 +343,13 @@ func (sh *zkShell) await(ctx context.Context) bool {
 
 // explain says what a person may want to know about a connection that was not made.
 func (sh *zkShell) explain() {
-	first := sh.conn.servers[0]
-	if conn, err := net.DialTimeout("tcp", first, time.Second); err != nil {
-		sh.c.hintPerson("%s cannot be reached: %v", first, err)
-	} else {
-		conn.Close()
-		sh.c.hintPerson("%s accepts connections but does not answer as ZooKeeper; is it the address of a broker?", first)
+	switch first := sh.conn.servers[0]; {
+	case answersAsBroker(first):
+		sh.c.hintPerson("%s is a broker, not ZooKeeper, which usually has port 2181", first)
+	case reachable(first):
+		sh.c.hintPerson("%s accepts connections but does not answer as ZooKeeper", first)
+	default:
+		sh.c.hintPerson("%s cannot be reached; is ZooKeeper running, and is this its port?", first)
 	}
 }
 

@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"strings"
@@ -46,4 +47,16 @@ func zooKeeperTLS(path string) (zk.Dialer, error) {
 	return func(network, address string, timeout time.Duration) (net.Conn, error) {
 		return tls.DialWithDialer(&net.Dialer{Timeout: timeout}, network, address, config)
 	}, nil
+}
+
+// dialZooKeeperTLS is dialZooKeeper with the settings of --zk-tls-config-file, "" for none.
+func (c *call) dialZooKeeperTLS(ctx context.Context, connect, file string) (*zk.Client, error) {
+	opts := toolSession(connect)
+	if file != "" {
+		var err error
+		if opts.Dial, err = zooKeeperTLS(file); err != nil {
+			return nil, err
+		}
+	}
+	return c.dialZooKeeperWith(ctx, opts)
 }

@@ -44,9 +44,10 @@ func main() {
 	warm := flag.Duration("warm", 20*time.Second, "load before the first window, for a JVM to compile")
 	markdown := flag.Bool("markdown", false, "print the table for the README")
 	only := flag.String("only", "", "run these scenarios in place of the standard table, comma separated: "+scenarioNames())
+	alone := flag.Bool("alone", false, "with -only: leave Apache Kafka out")
 	flag.Parse()
 	if *only != "" {
-		if err := runScenarios(*only, *momus, *peers, *rounds, *markdown); err != nil {
+		if err := runScenarios(*only, *momus, *peers, *rounds, *alone, *markdown); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
 		}

@@ -35,7 +35,7 @@ func scenarioNames() string {
 }
 
 // runScenarios runs those that are named and prints their table.
-func runScenarios(only, momus, peers string, rounds int, markdown bool) error {
+func runScenarios(only, momus, peers string, rounds int, alone, markdown bool) error {
 	wanted := strings.Split(only, ",")
 	for _, name := range wanted {
 		if !slices.ContainsFunc(scenarios(), func(s scenario) bool { return s.name == name }) {
@@ -50,6 +50,9 @@ func runScenarios(only, momus, peers string, rounds int, markdown bool) error {
 	l, err := newLab(dir, momus, peers)
 	if err != nil {
 		return err
+	}
+	if alone {
+		l.kinds = l.kinds[:1]
 	}
 	t := &table{}
 	for _, k := range l.kinds {

@@ -97,3 +97,18 @@ func TestGroupsOfOtherProtocolsAreNotListed(t *testing.T) {
 		t.Errorf("native:\n%sJava:\n%s", native, java)
 	}
 }
+
+// TestStreamsResetAnswersAsJava compares what the native tool and Java's would do to an application on Apache Kafka.
+func TestStreamsResetAnswersAsJava(t *testing.T) {
+	c := testkit.Kafka(t, 1, testkit.ZooKeeper(t, "zookeeper"))
+	application(t, c.Bootstrap)
+	for name, p := range resetPlans(t) {
+		args := append([]string{"--dry-run", "--input-topics", "input", "--intermediate-topics", "middle"}, p.args...)
+		native := streamsReset(t, c.Bootstrap, args...)
+		java := testkit.Run(t, time.Minute, testkit.Spec{Args: testkit.Java(t, "kafka", "kafka.tools.StreamsResetter",
+			append([]string{"--application-id", "app", "--bootstrap-servers", c.Bootstrap}, args...)...)})
+		if sorted(native) != sorted(java) {
+			t.Errorf("%s: native\n%s\nJava\n%s", name, native, java)
+		}
+	}
+}

@@ -2,13 +2,17 @@ package terminal
 
 import (
 	"crypto/tls"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/network/keystore"
 	"momus/integration/testkit"
@@ -30,6 +34,7 @@ func mistakes(t *testing.T, server, zooKeeper string) {
 	sasl := file("sasl.properties", "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n")
 	closed := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))
 	encrypted := tlsListener(t)
+	guarded := guardedListener(t)
 	advertised := misadvertised(t, zooKeeper)
 
 	const second = time.Second
@@ -67,6 +72,8 @@ func mistakes(t *testing.T, server, zooKeeper string) {
 		{"TLS to plain text", "topics --list --bootstrap-server " + server + " --command-config " + secure, 1, 4 * second, "TimeoutException", "does not speak TLS; security.protocol=SSL"},
 		{"SASL without a user", "topics --list --bootstrap-server " + server + " --command-config " + sasl, 1, second, "", `required username="…" password="…";`},
 
+		{"a listener that wants SASL", "topics --list --bootstrap-server " + guarded + " --command-config " + fast, 1, 4 * second, "TimeoutException", "hint: " + guarded + " closed the connection after the first request; if its listener wants SASL"},
+
 		{"a missing topic", "topics --delete --topic order --bootstrap-server " + server, 1, 2 * second, "Error while executing topic command : Topic 'order' does not exist as expected", "hint: did you mean topic orders?"},
 		{"a missing topic's configs", "configs --describe --topic nosuch --bootstrap-server " + server, 1, 2 * second, "", "hint: topic nosuch does not exist"},
 		{"an address that cannot be reached is announced", "consumer-groups --list --timeout 1000 --bootstrap-server " + advertised, 0, 6 * second, "Error: ",
@@ -100,6 +107,61 @@ func mistakes(t *testing.T, server, zooKeeper string) {
 	})
 }
 
+// guardedListener does what a broker's SASL listener does with a client that has none: it answers ApiVersions and closes the connection at
+// anything else.
+func guardedListener(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, l, func(conn net.Conn) {
+		for {
+			head := make([]byte, 12) // size, key, version, correlation id
+			if _, err := io.ReadFull(conn, head); err != nil || binary.BigEndian.Uint16(head[4:]) != 18 {
+				return
+			}
+			if _, err := io.CopyN(io.Discard, conn, int64(binary.BigEndian.Uint32(head))-8); err != nil {
+				return
+			}
+			resp := kmsg.NewPtrApiVersionsResponse()
+			resp.Version = int16(binary.BigEndian.Uint16(head[6:]))
+			for key, last := range map[int16]int16{3: 8, 18: 3} {
+				k := kmsg.NewApiVersionsResponseApiKey()
+				k.ApiKey, k.MaxVersion = key, last
+				resp.ApiKeys = append(resp.ApiKeys, k)
+			}
+			body := resp.AppendTo(append([]byte{0, 0, 0, 0}, head[8:12]...))
+			binary.BigEndian.PutUint32(body, uint32(len(body)-4))
+			if _, err := conn.Write(body); err != nil {
+				return
+			}
+		}
+	})
+}
+
+// serve runs talk on each connection until the test ends, and gives the listener's address.
+func serve(t *testing.T, l net.Listener, talk func(conn net.Conn)) string {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { // ends with the connection, or at its deadline
+				defer conn.Close()
+				conn.SetDeadline(time.Now().Add(10 * time.Second))
+				talk(conn)
+			}()
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return l.Addr().String()
+}
+
 // tlsListener speaks TLS and nothing else.
 func tlsListener(t *testing.T) string {
 	t.Helper()
@@ -111,23 +173,7 @@ func tlsListener(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func(conn net.Conn) { // ends with the handshake, or at its deadline
-				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(5 * time.Second))
-				conn.Read(make([]byte, 1))
-			}(conn)
-		}
-	}()
-	t.Cleanup(func() { l.Close(); <-done })
-	return l.Addr().String()
+	return serve(t, l, func(conn net.Conn) { conn.Read(make([]byte, 1)) })
 }
 
 // misadvertised is a broker that announces an address where nothing listens, as one in a container does that was not told its name.

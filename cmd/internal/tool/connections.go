@@ -16,6 +16,7 @@ import (
 
 	wire "github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const networkClient = "org.apache.kafka.clients.NetworkClient"
@@ -43,7 +44,7 @@ type peer struct {
 	host     string
 	port     int32
 	id       int32 // of the broker that announced it; negative for bootstrap servers
-	answered bool  // a request was answered
+	answered bool  // a request was answered, beyond the first ones of every connection
 	dialled  bool  // a connection was made, whatever came of it
 	refused  bool  // the last attempt failed of TLS or SASL
 	err      error // the last failure, nil after a success
@@ -94,12 +95,12 @@ func (l *connections) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, 
 }
 
 // OnBrokerRead implements kgo.HookBrokerRead.
-func (l *connections) OnBrokerRead(meta kgo.BrokerMetadata, _ int16, _ int, _, _ time.Duration, err error) {
+func (l *connections) OnBrokerRead(meta kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
 	if err != nil && (errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed) || l.closing()) {
 		return
 	}
 	l.note(meta, l.nodeID(meta), func(p *peer) {
-		p.answered = p.answered || err == nil
+		p.answered = p.answered || err == nil && key != kmsg.ApiVersions.Int16() && key != kmsg.SASLHandshake.Int16() && key != kmsg.SASLAuthenticate.Int16()
 		p.err = err
 	})
 }

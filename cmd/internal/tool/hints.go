@@ -9,11 +9,11 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/agnivade/levenshtein"
 	wire "github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // hint keeps a hint for the end, after Kafka's own text. It stands on standard error, where Kafka's tools have stack traces or a table
@@ -144,8 +144,7 @@ func (l *connections) diagnose(p peer) string {
 	if v := l.verdict(address); v.text != "" {
 		return v.text
 	}
-	var first *kgo.ErrFirstReadEOF
-	if errors.As(p.err, &first) && !strings.HasPrefix(l.cc.protocol(), "SASL_") {
+	if (errors.Is(p.err, io.EOF) || errors.Is(p.err, syscall.ECONNRESET)) && !strings.HasPrefix(l.cc.protocol(), "SASL_") {
 		return fmt.Sprintf("%s closed the connection after the first request; if its listener wants SASL, put security.protocol=SASL_PLAINTEXT (or SASL_SSL), sasl.mechanism and sasl.jaas.config into %s", address, l.c.configOption())
 	}
 	return fmt.Sprintf("%s accepts connections but does not answer as a broker: %v", address, p.err)

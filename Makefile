@@ -5,7 +5,7 @@ PREFIX   ?= /usr/local
 FUZZTIME ?= 30s
 PEERS    ?= $(CURDIR)/build/peers
 INTEROP   = interop zkconformance
-INTEROP_ALL = $(INTEROP) storage txn groups differential mixed tools
+INTEROP_ALL = $(INTEROP) storage txn groups quotas differential mixed tools
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
@@ -30,7 +30,7 @@ peers: ## fetch Apache Kafka, ZooKeeper and the clients of the interop tests int
 interop: build peers ## run the tests against Apache Kafka 2.5.0, its tools, ZooKeeper and many clients
 	MOMUS_PEERS=$(PEERS) $(GO) test -tags interop -count 1 -p 1 -timeout 45m $(INTEROP:%=./integration/%)
 
-interop-all: build peers ## the same and more: mixed clusters, directories handed to Kafka and back, transactions, groups of many clients, answers compared one by one
+interop-all: build peers ## the same and more: mixed clusters, directories handed to Kafka and back, transactions, groups of many clients, quotas, answers compared one by one
 	MOMUS_PEERS=$(PEERS) $(GO) test -tags interop -count 1 -p 1 -timeout 60m $(INTEROP_ALL:%=./integration/%)
 
 faults: ## three brokers killed, paused and cut off under load (minutes)

@@ -132,6 +132,9 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	if err := b.dynamic.loadTopics(ctx); err != nil {
 		return err
 	}
+	if err := b.dynamic.loadQuotas(ctx); err != nil {
+		return err
+	}
 	if err := b.openLogs(ctx, p, identity); err != nil {
 		return err
 	}

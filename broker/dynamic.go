@@ -10,6 +10,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/broker/quota"
 	"momus/configs"
 	"momus/coordinator/zk"
 	"momus/storage/logdir"
@@ -23,6 +24,7 @@ type dynamic struct {
 	zk     *zk.Client
 	id     int32
 	logger *logrus.Entry
+	quotas *quota.Set      // of clients
 	logs   *logdir.Manager // nil until the logs are open
 	// onTopic is told that a topic's overrides have changed.
 	onTopic func(topic string, overrides map[string]string)
@@ -39,7 +41,7 @@ type dynamic struct {
 const defaultEntity = "<default>"
 
 func newDynamic(ctx context.Context, c *configs.Config, client *zk.Client, id int32, logger *logrus.Entry) *dynamic {
-	d := &dynamic{ctx: ctx, config: c, zk: client, id: id, logger: logger, overrides: map[string]map[string]string{}, effective: map[string]*configs.Topic{}, defaults: c.Topic(nil)}
+	d := &dynamic{ctx: ctx, config: c, zk: client, id: id, logger: logger, quotas: newQuotas(c.Broker()), overrides: map[string]map[string]string{}, effective: map[string]*configs.Topic{}, defaults: c.Topic(nil)}
 	c.Subscribe(func(_, _ *configs.Broker) { d.rebase() })
 	return d
 }
@@ -167,13 +169,18 @@ func (d *dynamic) apply(ctx context.Context, ch zk.ConfigChange) error {
 			return nil
 		}
 		return d.applyBroker(ctx, ch.Entity)
+	case zk.EntityUsers, zk.EntityClients:
+		return d.applyQuotas(ctx, ch.Type, ch.Entity)
 	}
-	return nil // quotas and credentials: read by those that enforce them
+	return nil
 }
 
 // applyAll reads everything again, as after a lost session.
 func (d *dynamic) applyAll(ctx context.Context) error {
 	if err := d.loadBroker(ctx); err != nil {
+		return err
+	}
+	if err := d.loadQuotas(ctx); err != nil {
 		return err
 	}
 	topics, err := d.zk.ConfigEntities(ctx, zk.EntityTopics)

@@ -17,6 +17,7 @@ func (b *Broker) handlerEnv() *handler.Env {
 	e := &handler.Env{
 		BrokerID: b.id, Config: b.config.Broker, TopicConfig: b.dynamic.Topic, Logger: b.logFor("kafka.server.KafkaApis"), Now: b.opts.Now, Metrics: b.metrics,
 	}
+	e.Quotas = b.dynamic.quotas
 	e.Metadata = b.metadata
 	e.Groups = b.groups
 	e.ProducerIDs = b.producers

@@ -68,7 +68,8 @@ func (b *Broker) exportMetrics() {
 		gauge("kafka_server_delayedoperationpurgatory_purgatorysize", "Conditions that waiting requests watch.", of(p.size), "delayedOperation", p.name)
 	}
 	b.exportDirectories(gauge)
-	b.metrics.Registry().MustRegister(&partitionCollector{b}, groupCollector(b.groups.Stats), transactionCollector(b.txns.Stats))
+	b.metrics.Registry().MustRegister(&partitionCollector{b}, groupCollector(b.groups.Stats), transactionCollector(b.txns.Stats),
+		&quotaCollector{b.dynamic.quotas, b.opts.Now})
 }
 
 func (b *Broker) exportDirectories(gauge func(name, help string, read func() int64, labels ...string)) {

@@ -136,6 +136,21 @@ func (x *Context) Finish(results []Result, send []bool, now int64) (sessionID in
 	return s.id, nil
 }
 
+// Skip ends a request that is answered without any partition because its client is throttled: the session stays as it is, and none is
+// created. sessionID and errors are those of Finish.
+func (x *Context) Skip() (sessionID int32, err error) {
+	s := x.session
+	if s == nil {
+		return NoSession, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.epoch != NextEpoch(x.req.Epoch) {
+		return s.id, kerr.InvalidFetchSessionEpoch
+	}
+	return s.id, nil
+}
+
 // create makes a session of a full fetch if there is room, and returns its id or NoSession.
 func (c *Cache) create(x *Context, results []Result, now int64) int32 {
 	c.mu.Lock()

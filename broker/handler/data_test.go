@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"path/filepath"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"momus/broker/metadata"
 	"momus/broker/network"
 	"momus/broker/protocol"
+	"momus/broker/quota"
 	"momus/broker/replica"
 	"momus/configs"
 	"momus/storage/kerr"
@@ -179,6 +181,7 @@ func newDataBroker(t testing.TB) *dataBroker {
 	b.env = &Env{BrokerID: 1, Config: func() *configs.Broker { return b.broker }, TopicConfig: func(string) *configs.Topic { return b.topic },
 		Logger: logrus.NewEntry(logger)}
 	b.env.Metadata, b.env.Data = cache, b.data
+	b.env.Quotas = quota.NewSet(quota.SetOptions{Samples: 11, Window: time.Second, ProducerDefault: math.MaxInt64, ConsumerDefault: math.MaxInt64})
 	limits := &network.Limits{MaxRequestBytes: 100 << 20, MaxConnections: 1000, MaxConnectionsPerIP: 1000}
 	b.server = network.New(network.Options{Handler: New(b.env), Limits: func() *network.Limits { return limits }, Logger: b.env.Logger,
 		Listeners: []network.Listener{{Name: "PLAINTEXT", Addr: "127.0.0.1:0"}}})

@@ -121,6 +121,7 @@ func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, r
 	}
 	out.Meta = network.Meta{API: r.Key, Version: r.Version, Size: r.Size, Received: received}
 	var reply Reply
+	charged := row.throttle
 	if info, _ := protocol.Lookup(r.Key); !info.Supported(r.Version) {
 		if r.Key != protocol.ApiVersions {
 			d.refused(r, kerr.UnsupportedVersion)
@@ -136,9 +137,19 @@ func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, r
 		}
 		if row.access == clusterAction && !d.env.allowed(r, OpClusterAction, ResourceCluster, ClusterName) {
 			reply = Respond(genericError(r, kerr.ClusterAuthorizationFailed))
+			charged = byRequest
 		} else {
-			reply = row.serve(ctx, d.env, r)
+			if row.waits && d.env.timed() {
+				began := d.env.Now()
+				reply = row.serve(ctx, d.env, r)
+				r.wait(d.env, began)
+			} else {
+				reply = row.serve(ctx, d.env, r)
+			}
 		}
+	}
+	if d.env.timed() && reply.verdict == network.Answered {
+		d.charge(charged, r, &reply)
 	}
 	r.Body = nil
 	out.Meta.Served = d.env.Now()

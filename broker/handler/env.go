@@ -7,6 +7,7 @@ import (
 
 	"momus/broker/metrics"
 	"momus/broker/protocol"
+	"momus/broker/quota"
 	"momus/configs"
 )
 
@@ -25,6 +26,8 @@ type Env struct {
 	Authorizer Authorizer
 	// Metrics are those of RequestNames; New makes them when they are nil.
 	Metrics *metrics.Metrics
+	// Quotas are those of clients; nil: there are none.
+	Quotas *quota.Set
 
 	DataEnv
 	GroupEnv

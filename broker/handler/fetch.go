@@ -29,8 +29,9 @@ type fetchCall struct {
 	outcomes []fetchsession.Result
 	send     []bool
 
-	code      int16 // of the whole answer
-	sessionID int32
+	code       int16 // of the whole answer
+	sessionID  int32
+	throttleMs int32
 }
 
 // fetchAnswer is what became of one partition: an error found before reading, or a result.
@@ -73,7 +74,11 @@ func fetch(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	c.admit(r)
 	c.read(ctx, r)
-	c.finish()
+	if c.charge(r) {
+		c.code = kerr.Code(c.empty())
+	} else {
+		c.finish()
+	}
 	return RespondBody(c)
 }
 
@@ -131,7 +136,12 @@ func (c *fetchCall) read(ctx context.Context, r *Request) {
 		if len(c.req.RackID) > 0 {
 			params.ClientRack = string(c.req.RackID)
 		}
+		params.MaxBytes = c.mostBytes(r, params.MaxBytes)
+		params.MinBytes = min(params.MinBytes, params.MaxBytes)
 		// Partitions that failed above do not end the wait, as in Kafka: else a consumer of a deleted topic would ask without pause.
+		if c.e.timed() {
+			defer r.wait(c.e, c.e.Now())
+		}
 		results = c.e.Data.Fetch(ctx, params, c.parts)
 	}
 	next := 0
@@ -190,7 +200,7 @@ func (c *fetchCall) finish() {
 func (c *fetchCall) AppendBody(out *network.Output) {
 	errors := c.e.Metrics.Request(int(protocol.Fetch))
 	kind := c.e.Metrics.Request(int(out.Meta.Kind))
-	out.B = protocol.AppendFetchHead(out.B, c.version, 0, c.code, c.sessionID)
+	out.B = protocol.AppendFetchHead(out.B, c.version, c.throttleMs, c.code, c.sessionID)
 	if c.version >= 7 {
 		errors.Error(c.code)
 		kind.Error(c.code)
@@ -278,6 +288,6 @@ func (c *fetchCall) release() {
 	clear(c.answers)
 	c.asked, c.forget, c.parts, c.answers = c.asked[:0], c.forget[:0], c.parts[:0], c.answers[:0]
 	c.outcomes, c.send = c.outcomes[:0], c.send[:0]
-	c.code, c.sessionID = 0, fetchsession.NoSession
+	c.code, c.sessionID, c.throttleMs = 0, fetchsession.NoSession, 0
 	c.e.fetchCalls.Put(c)
 }

@@ -26,7 +26,8 @@ type produceCall struct {
 	parts   []producePart
 	entries []replica.AppendEntry
 
-	appended Appended
+	appended   Appended
+	throttleMs int32
 }
 
 // topicSpan is a topic and how many partitions of it follow each other.
@@ -71,6 +72,7 @@ func produce(_ context.Context, e *Env, r *Request) Reply {
 	if len(c.entries) > 0 {
 		c.appended = e.Data.Append(c.entries, c.acks, record.OriginClient)
 	}
+	c.charge(r)
 	// The frame may go from here on.
 	clear(c.entries)
 	c.req.Release()
@@ -275,7 +277,7 @@ func (c *produceCall) AppendBody(out *network.Output) {
 		}
 	}
 	if version >= 1 {
-		b = protocol.AppendThrottle(b, 0)
+		b = protocol.AppendThrottle(b, c.throttleMs)
 	}
 	out.B = b
 	c.release()
@@ -305,6 +307,6 @@ func (c *produceCall) release() {
 	clear(c.topics)
 	clear(c.entries)
 	c.topics, c.parts, c.entries = c.topics[:0], c.parts[:0], c.entries[:0]
-	c.appended = nil
+	c.appended, c.throttleMs = nil, 0
 	c.e.produceCalls.Put(c)
 }

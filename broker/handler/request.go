@@ -24,6 +24,7 @@ type Request struct {
 	// Size is that of the frame in bytes, without the length field.
 	Size int
 
+	waited  time.Duration // for what others do: not counted against the request quota
 	session *session
 	kind    int16 // index of further metrics, see RequestNames; 0 none
 }

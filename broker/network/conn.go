@@ -37,6 +37,8 @@ type conn struct {
 	out    Output // of answers that the reader writes itself
 	writer writer // used by one goroutine at a time: the reader, or the writer while it runs
 
+	mutedUntil time.Time // only touched by the reader
+
 	mu struct {
 		sync.Mutex
 		queue   []*queued     // answers not written yet, oldest first
@@ -86,7 +88,7 @@ func (c *Conn) run(ctx context.Context) {
 			return
 		}
 		served = true
-		if !c.execute(ctx, buf, n) {
+		if !c.execute(ctx, buf, n) || !c.waitMuted(ctx) {
 			return
 		}
 	}

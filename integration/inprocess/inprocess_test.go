@@ -25,6 +25,7 @@ import (
 // cluster is a coordination server with brokers.
 type cluster struct {
 	bootstrap []string
+	zookeeper string
 	stop      func()
 }
 
@@ -50,7 +51,7 @@ func start(t *testing.T, brokers int) *cluster {
 			t.Errorf("coordination server: %v", err)
 		}
 	})
-	c := &cluster{stop: func() {
+	c := &cluster{zookeeper: zk.Addr().String(), stop: func() {
 		cancel()
 		servers.Wait()
 		stopZK()

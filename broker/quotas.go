@@ -1,0 +1,133 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"momus/broker/quota"
+	"momus/configs"
+	"momus/coordinator/zk"
+)
+
+// newQuotas makes the client quotas, of which ZooKeeper will tell.
+func newQuotas(c *configs.Broker) *quota.Set {
+	return quota.NewSet(quota.SetOptions{
+		Samples: int(c.QuotaWindowNum), Window: time.Duration(c.QuotaWindowSizeSeconds) * time.Second,
+		ProducerDefault: c.QuotaProducerDefault, ConsumerDefault: c.QuotaConsumerDefault,
+	})
+}
+
+// quotaEntity is what the path of a config entity of users or clients names: <u>, <u>/clients/<c> or <c>, encoded.
+func quotaEntity(t zk.EntityType, entity string) (quota.Entity, error) {
+	name := func(s string) quota.Name {
+		if s == zk.DefaultEntity {
+			return quota.Name{Kind: quota.ByDefault}
+		}
+		return quota.Name{Kind: quota.Named, Text: zk.DesanitizeEntity(s)}
+	}
+	parts := strings.Split(entity, "/")
+	switch {
+	case t == zk.EntityClients && len(parts) == 1:
+		return quota.Entity{Client: name(parts[0])}, nil
+	case t == zk.EntityUsers && len(parts) == 1:
+		return quota.Entity{User: name(parts[0])}, nil
+	case t == zk.EntityUsers && len(parts) == 3 && parts[1] == string(zk.EntityClients):
+		return quota.Entity{User: name(parts[0]), Client: name(parts[2])}, nil
+	}
+	return quota.Entity{}, fmt.Errorf("%s/%s is no entity that quotas are for", t, entity)
+}
+
+// loadQuotas reads the quotas of all users and clients. Those that are no longer there are taken away.
+func (d *dynamic) loadQuotas(ctx context.Context) error {
+	gone := map[quota.Entity]struct{}{}
+	for _, e := range d.quotas.Entities() {
+		gone[e] = struct{}{}
+	}
+	for _, t := range []zk.EntityType{zk.EntityUsers, zk.EntityClients} {
+		entities, err := d.zk.ConfigEntities(ctx, t)
+		if err != nil {
+			return fmt.Errorf("list configs of %s: %w", t, err)
+		}
+		all, err := d.zk.Configs(ctx, t, entities)
+		if err != nil {
+			return fmt.Errorf("read configs of %s: %w", t, err)
+		}
+		for entity, settings := range all {
+			if e, ok := d.setQuotas(t, entity, settings); ok {
+				delete(gone, e)
+			}
+		}
+	}
+	for e := range gone {
+		if err := d.quotas.Apply(e, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyQuotas reads the quotas of one entity, of which a notification has told.
+func (d *dynamic) applyQuotas(ctx context.Context, t zk.EntityType, entity string) error {
+	settings, err := d.zk.Config(ctx, t, entity)
+	if err != nil {
+		return fmt.Errorf("read configs of %s/%s: %w", t, entity, err)
+	}
+	d.setQuotas(t, entity, settings)
+	return nil
+}
+
+// setQuotas makes the settings of an entity its quotas; what is not valid is logged.
+func (d *dynamic) setQuotas(t zk.EntityType, entity string, settings map[string]string) (quota.Entity, bool) {
+	e, err := quotaEntity(t, entity)
+	if err != nil {
+		d.logger.WithError(err).Error("quotas in ZooKeeper are passed over")
+		return e, false
+	}
+	if err := d.quotas.Apply(e, settings); err != nil {
+		d.logger.WithError(err).WithField("entity", string(t)+"/"+entity).Error("some quotas in ZooKeeper are not valid and are left out")
+	}
+	return e, true
+}
+
+// quotaCollector has the numbers of the client quotas.
+type quotaCollector struct {
+	quotas *quota.Set
+	now    func() time.Time
+}
+
+var (
+	quotaLabels     = []string{"resource", "user", "clientId"}
+	quotaByteRate   = prometheus.NewDesc("kafka_server_quota_byte_rate", "Bytes a second of clients that have a quota.", quotaLabels, nil)
+	quotaTime       = prometheus.NewDesc("kafka_server_quota_request_time", "Time of requests of clients that have a quota, in percent of one thread.", quotaLabels, nil)
+	quotaThrottle   = prometheus.NewDesc("kafka_server_quota_throttle_time", "Mean of the times for which clients were throttled lately, ms.", quotaLabels, nil)
+	quotaQueue      = prometheus.NewDesc("kafka_server_quota_queue_size", "Connections that are throttled.", quotaLabels[:1], nil)
+	quotaExemptTime = prometheus.NewDesc("kafka_server_quota_exempt_request_time", "Time of requests that no quota holds for, in percent of one thread.", quotaLabels[:1], nil)
+)
+
+// Describe is empty: the clients come and go.
+func (c *quotaCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c *quotaCollector) Collect(ch chan<- prometheus.Metric) {
+	now := c.now()
+	send := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for _, q := range []struct {
+		resource string
+		clients  *quota.Clients
+		rate     *prometheus.Desc
+	}{{"Produce", c.quotas.Produce, quotaByteRate}, {"Fetch", c.quotas.Fetch, quotaByteRate}, {"Request", c.quotas.Request, quotaTime}} {
+		send(quotaQueue, float64(q.clients.Muted(now)), q.resource)
+		for _, u := range q.clients.Usage(now) {
+			user := zk.SanitizeEntity(u.User)
+			send(q.rate, u.PerSecond, q.resource, user, u.Client)
+			send(quotaThrottle, u.ThrottleMs, q.resource, user, u.Client)
+		}
+	}
+	send(quotaExemptTime, c.quotas.Exempt(now), "Request")
+}

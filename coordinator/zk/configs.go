@@ -80,8 +80,15 @@ func (c *Client) CreateConfig(ctx context.Context, t EntityType, entity string, 
 	return err
 }
 
-// NotifyConfigChange tells all brokers to read the entity's configs again.
+// NotifyConfigChange tells all brokers to read the entity's configs again. There need not have been any broker before.
 func (c *Client) NotifyConfigChange(ctx context.Context, ch ConfigChange) error {
-	_, err := c.createSequential(ctx, configChangePrefix, EncodeConfigChange(ch))
+	data := EncodeConfigChange(ch)
+	_, err := c.createSequential(ctx, configChangePrefix, data)
+	if errors.Is(err, ErrNoNode) {
+		if err := c.makeSure(ctx, ConfigChangesPath); err != nil {
+			return err
+		}
+		_, err = c.createSequential(ctx, configChangePrefix, data)
+	}
 	return err
 }

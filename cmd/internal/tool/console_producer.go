@@ -294,7 +294,7 @@ type producer struct {
 }
 
 // newProducer makes a producer of properties.
-func (c *call) newProducer(props map[string]string, clientID string) (*producer, error) {
+func (c *call) newProducer(props map[string]string, clientID string, more ...kgo.Opt) (*producer, error) {
 	failed := func(err error) error {
 		return &javaError{class: "org.apache.kafka.common.KafkaException", text: "Failed to construct kafka producer", cause: err}
 	}
@@ -354,7 +354,7 @@ func (c *call) newProducer(props map[string]string, clientID string) (*producer,
 		}
 	}
 	opts = append(opts, kgo.ProducerBatchMaxBytes(int32(min(max(p.maxRequest, 1<<20), 90<<20))))
-	if p.Client, err = c.newClient(cc, opts...); err != nil {
+	if p.Client, err = c.newClient(cc, append(opts, more...)...); err != nil {
 		return nil, failed(err)
 	}
 	return p, nil

@@ -25,6 +25,7 @@ type consumer struct {
 	next     func(ctx context.Context, timeout time.Duration) (*kgo.Record, error)
 
 	onAssigned, onRevoked func(parts map[string][]int32) // told when the group gives and takes partitions, when not nil
+	mayCommit             func() bool                    // asked before offsets are committed by themselves, when not nil
 
 	records []*kgo.Record // polled, not yet taken
 	prepare func(ctx context.Context) error
@@ -254,7 +255,7 @@ func (r *consumer) lost(_ context.Context, _ *kgo.Client, parts map[string][]int
 
 // commit commits the positions of the given partitions, nil for all.
 func (r *consumer) commit(ctx context.Context, cl *kgo.Client, parts map[string][]int32) {
-	if !r.commits {
+	if !r.commits || r.mayCommit != nil && !r.mayCommit() {
 		return
 	}
 	offsets := map[string]map[int32]kgo.EpochOffset{}

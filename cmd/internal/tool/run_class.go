@@ -23,6 +23,7 @@ func classes() map[string]string {
 		"org.apache.kafka.tools.VerifiableConsumer":                "kafka-verifiable-consumer",
 		"kafka.tools.ReplicaVerificationTool":                      "kafka-replica-verification",
 		"kafka.admin.DelegationTokenCommand":                       "kafka-delegation-tokens",
+		"kafka.tools.MirrorMaker":                                  "kafka-mirror-maker",
 		"kafka.tools.StreamsResetter":                              "kafka-streams-application-reset",
 		"org.apache.zookeeper.ZooKeeperMainWithTlsSupportForKafka": "zookeeper-shell",
 	}

@@ -52,6 +52,7 @@ func Tools() []Tool {
 		{Name: "kafka-replica-verification", Help: "compare the replicas of partitions", run: replicaVerification},
 		{Name: "kafka-delegation-tokens", Help: "create, renew, expire and show delegation tokens", run: delegationTokens},
 		{Name: "kafka-streams-application-reset", Help: "set a Kafka Streams application back to its beginning", run: streamsReset},
+		{Name: "kafka-mirror-maker", Help: "copy topics from one cluster to another", run: mirrorMaker},
 		{Name: "zookeeper-shell", Help: "look at and change znodes", run: zooKeeperShell},
 		{Name: "kafka-server-stop", Help: "stop the brokers of this machine", run: serverStop},
 		{Name: "zookeeper-server-stop", Help: "stop the coordination servers of this machine", run: coordinationStop},

@@ -64,6 +64,7 @@ func tables() map[string]func() optionTable {
 		"kafka-consumer-perf-test": jopt(consumerPerfOptions), "kafka-verifiable-producer": args(verifiableProducerArguments),
 		"kafka-verifiable-consumer": args(verifiableConsumerArguments), "kafka-replica-verification": jopt(replicaVerificationOptions),
 		"kafka-delegation-tokens": jopt(delegationTokensOptions), "kafka-streams-application-reset": jopt(streamsResetOptions), "kafka-get-offsets": jopt(getOffsetsOptions),
+		"kafka-mirror-maker": jopt(mirrorMakerOptions),
 	}
 }
 

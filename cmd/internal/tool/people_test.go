@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,5 +104,18 @@ func TestMessagesAsJSON(t *testing.T) {
 	f := &defaultFormatter{value: true, offset: true, headers: true, separator: "\t", end: "\n"}
 	if err := f.write(&b, r); err != nil || b.String() != "Offset:2\th:x,n:\t<v>\n" {
 		t.Errorf("%q %v", b.String(), err)
+	}
+}
+
+func TestEveryToolCanBeCompleted(t *testing.T) {
+	others := []string{"kafka-run-class", "zookeeper-shell", "kafka-server-stop", "zookeeper-server-stop"} // these take words
+	for _, x := range Tools() {
+		table, ok := tables()[x.Name]
+		if ok == slices.Contains(others, x.Name) {
+			t.Errorf("%s: has a table of options: %v", x.Name, ok)
+		}
+		if ok && len(table().infos()) == 0 {
+			t.Errorf("%s: no options", x.Name)
+		}
 	}
 }

@@ -224,7 +224,7 @@ func TestCoordinatorsMoveBetweenKafkaAndMomus(t *testing.T) {
 	run := javaProgram(t, "streams-2.5.0", "Transactions") // with its warnings
 	zookeeper := testkit.ZooKeeper(t, "zookeeper")
 	lines := append(slices.Clone(settings), "offsets.topic.replication.factor=2", "transaction.state.log.replication.factor=2", "transaction.state.log.min.isr=1",
-		"min.insync.replicas=1", "offsets.topic.num.partitions=1", "transaction.state.log.num.partitions=1")
+		"min.insync.replicas=1", "offsets.topic.num.partitions=1", "transaction.state.log.num.partitions=1", "auto.leader.rebalance.enable=false")
 	second := testkit.Broker
 	if os.Getenv("MOMUS_TEST_APACHE") != "" {
 		second = testkit.Kafka

@@ -24,8 +24,11 @@ func dumpLogOptions() *options {
 	o.value("files", "FILE,…", "the files: .log, .index, .timeindex, .snapshot, .txnindex")
 	o.valueOr("max-message-size", "BYTES", "5242880", "the largest batch to look for behind an index entry")
 	o.flag("deep-iteration", "print every record")
-	o.optional("value-decoder-class", "CLASS", "how values become text: kafka.serializer.StringDecoder, DefaultDecoder, LongDecoder or IntegerDecoder")
-	o.optional("key-decoder-class", "CLASS", "how keys become text")
+	decoder := func(name, help string) {
+		o.add(&option{name: name, arg: "CLASS", optional: true, help: help, fallback: "kafka.serializer.StringDecoder"})
+	}
+	decoder("value-decoder-class", "how values become text: kafka.serializer.StringDecoder, DefaultDecoder, LongDecoder or IntegerDecoder")
+	decoder("key-decoder-class", "how keys become text")
 	o.flag("offsets-decoder", "read the records of __consumer_offsets")
 	o.flag("transaction-log-decoder", "read the records of __transaction_state")
 	return o.standard()

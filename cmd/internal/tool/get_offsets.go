@@ -15,8 +15,8 @@ func getOffsetsOptions() *options {
 	o.value("topic", "TOPIC", "whose offsets to get")
 	o.value("partitions", "N,N,…", "only these partitions")
 	o.valueOr("time", "MS", "-1", "a time, -1 for the end, -2 for the beginning")
-	o.value("offsets", "N", "read, and not used")
-	o.value("max-wait-ms", "MS", "read, and not used")
+	o.valueOr("offsets", "N", "1", "read, and not used")
+	o.valueOr("max-wait-ms", "MS", "1000", "read, and not used")
 	return o
 }
 

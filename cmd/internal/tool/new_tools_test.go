@@ -168,6 +168,7 @@ func TestZooKeeperShellCommand(t *testing.T) {
 		{args: []string{"get", "/x"}, out: "1\n", withConnection: true},
 		{args: []string{"ls", "/"}, out: "[x, zookeeper]\n", withConnection: true},
 		{args: []string{"get", "/y"}, code: 1, errs: "org.apache.zookeeper.KeeperException$NoNodeException: KeeperErrorCode = NoNode for /y\n", withConnection: true},
+		{args: []string{"create", "/z", "1", "nonsense"}, code: 1, errs: "nonsense does not have the form scheme:id:perm\nKeeperErrorCode = InvalidACL\nAcl is not valid : null\n", withConnection: true},
 		{args: []string{"nonsense"}, code: 127, errs: "Command not found: Command not found nonsense\n"},
 	} {
 		code, out, errs := runTool(t, "zookeeper-shell", &Env{Args: append([]string{zookeeper}, c.args...)})

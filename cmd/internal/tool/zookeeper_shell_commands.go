@@ -160,6 +160,11 @@ func (sh *zkShell) create(ctx context.Context, o *shellOptions) error {
 	if len(o.args) > 3 {
 		acl = parseZNodeACL(o.args[3], sh.errorf)
 	}
+	if len(acl) == 0 { // not even sent
+		err := &keeperError{err: gozk.ErrInvalidACL}
+		sh.errorf("%s\n", err.Error())
+		return err
+	}
 	flags, checked := int32(0), path
 	if o.has("e") {
 		flags |= gozk.FlagEphemeral
@@ -450,6 +455,9 @@ func (sh *zkShell) setACL(ctx context.Context, o *shellOptions) error {
 		return err
 	}
 	acl := parseZNodeACL(o.args[2], sh.errorf)
+	if len(acl) == 0 {
+		return &keeperError{err: gozk.ErrInvalidACL}
+	}
 	var stat *gozk.Stat
 	one := func(path string) error {
 		return sh.ask(ctx, path, func(conn *gozk.Conn, abs string) (err error) {

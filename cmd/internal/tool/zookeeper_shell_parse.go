@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -268,7 +269,7 @@ func (e *keeperError) friendly() string {
 	case "NotEmpty":
 		return "Node not empty: " + e.path
 	case "InvalidACL":
-		return "Acl is not valid : " + e.path
+		return "Acl is not valid : " + cmp.Or(e.path, "null")
 	case "NoAuth":
 		return "Authentication is not valid : " + e.path
 	case "BadArguments":

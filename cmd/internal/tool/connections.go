@@ -228,7 +228,7 @@ func isConnectionError(err error) bool {
 func (l *connections) hopeless() bool {
 	peers := l.troubled()
 	for _, p := range peers {
-		if !p.dialled && !notTLS(p.err) || !l.verdict(p.address()).sure {
+		if !p.dialled && notReached(p.err) || !l.verdict(p.address()).sure {
 			return false
 		}
 	}

@@ -130,7 +130,7 @@ func (c *call) wordOf(name string) string {
 // diagnose tells why a peer does not answer, and what to do about it.
 func (l *connections) diagnose(p peer) string {
 	address := p.address()
-	if !p.dialled && certificateTrouble(p.err) == "" && !notTLS(p.err) {
+	if !p.dialled && notReached(p.err) {
 		return l.unreachable(p, address)
 	}
 	switch {
@@ -143,6 +143,9 @@ func (l *connections) diagnose(p peer) string {
 	}
 	if v := l.verdict(address); v.text != "" {
 		return v.text
+	}
+	if !p.dialled {
+		return fmt.Sprintf("%s ended TLS: %v; if it wants a certificate of the client, ssl.keystore.location in %s names the store", address, p.err, l.c.configOption())
 	}
 	if (errors.Is(p.err, io.EOF) || errors.Is(p.err, syscall.ECONNRESET)) && !strings.HasPrefix(l.cc.protocol(), "SASL_") {
 		return fmt.Sprintf("%s closed the connection after the first request; if its listener wants SASL, put security.protocol=SASL_PLAINTEXT (or SASL_SSL), sasl.mechanism and sasl.jaas.config into %s", address, l.c.configOption())
@@ -245,6 +248,15 @@ func certificateTrouble(err error) string {
 	return ""
 }
 
+// notReached tells that there was no connection at all, not even one on which TLS failed.
+func notReached(err error) bool {
+	var (
+		op  *net.OpError
+		dns *net.DNSError
+	)
+	return errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial" || errors.Is(err, context.DeadlineExceeded)
+}
+
 // notTLS tells that the other side did not speak TLS.
 func notTLS(err error) bool {
 	var header tls.RecordHeaderError
@@ -297,16 +309,16 @@ func answersAsBroker(address string) bool {
 	return err == nil && string(answer[4:]) == "asks"
 }
 
-// speaksTLS tells whether a TLS handshake gets any answer of TLS.
+// speaksTLS tells whether a TLS handshake gets as far as the certificate of the other side.
 func speaksTLS(address string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
 	defer cancel()
-	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // only to see what is there
+	seen := false
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, // only to see what is there
+		VerifyPeerCertificate: func([][]byte, [][]*x509.Certificate) error { seen = true; return nil }}}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err == nil {
 		conn.Close()
-		return true
 	}
-	var remote *net.OpError
-	return errors.As(err, &remote) && remote.Op == "remote error"
+	return seen
 }

@@ -62,6 +62,8 @@ func (m *Manager) Append(entries []AppendEntry, acks int16, origin record.Origin
 		}
 		return a
 	}
+	var fresh [wakeTogether]freshEnd
+	n := 0
 	for i := range entries {
 		tp := entries[i].TP
 		p, err := m.partition(tp, true)
@@ -75,6 +77,12 @@ func (m *Manager) Append(entries []AppendEntry, acks int16, origin record.Origin
 			m.metrics.produceFailed(err)
 			continue
 		}
+		if n == len(fresh) {
+			wakeFollowers(fresh[:])
+			n = 0
+		}
+		fresh[n] = freshEnd{p, info.LastOffset + 1}
+		n++
 		a.results[i] = AppendResult{TP: tp, BaseOffset: info.FirstOffset, LastOffset: info.LastOffset,
 			LogAppendTime: info.LogAppendTime, LogStartOffset: info.LogStartOffset}
 		if acks == -1 && !committed {
@@ -84,7 +92,24 @@ func (m *Manager) Append(entries []AppendEntry, acks int16, origin record.Origin
 			a.waits = append(a.waits, appendWait{p: p, index: i, offset: info.LastOffset + 1})
 		}
 	}
+	wakeFollowers(fresh[:n])
 	return a
+}
+
+// wakeTogether is how many partitions of a request are appended to before their followers are woken: a fetch that waits for several of them then
+// takes them at once.
+const wakeTogether = 16
+
+// freshEnd is a partition with records that followers may wait for.
+type freshEnd struct {
+	p   *Partition
+	end int64
+}
+
+func wakeFollowers(list []freshEnd) {
+	for _, f := range list {
+		f.p.logEnd.Advance(f.end)
+	}
 }
 
 // Results is the outcome so far. With acks=-1 it is final only if Satisfied is true, or after Wait.
@@ -135,7 +160,7 @@ func failedAppend(tp model.TopicPartition, err error, logStart int64) AppendResu
 	return AppendResult{TP: tp, BaseOffset: -1, LastOffset: -1, LogAppendTime: -1, LogStartOffset: logStart, Err: err}
 }
 
-// append appends to the local log if this broker leads. committed tells that the in-sync replicas have the records already.
+// append appends to the local log if this broker leads; the caller wakes who waits for the log end. committed tells that the in-sync replicas have the records already.
 func (p *Partition) append(records []byte, acks int16, origin record.Origin) (info log.AppendInfo, committed bool, err error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -150,7 +175,6 @@ func (p *Partition) append(records []byte, acks int16, origin record.Origin) (in
 		return info, false, err
 	}
 	p.m.metrics.appended(&info)
-	p.logEnd.Advance(r.log.LogEndOffset())
 	p.raiseHighWatermark(r)
 	// With one replica in sync it is committed by now; min.insync.replicas was checked under the same lock.
 	return info, len(r.isr) == 1 && r.log.HighWatermark() > info.LastOffset, nil

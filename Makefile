@@ -36,7 +36,7 @@ interop-all: build peers ## the same and more: mixed clusters, directories hande
 faults: ## three brokers killed, paused and cut off under load (minutes)
 	$(GO) test -tags faults -count 1 -p 1 -timeout 30m ./integration/cluster ./integration/txn
 
-transcripts: ## replay the recorded transcripts of Kafka's tools with the native ones
+transcripts: ## replay the recorded transcripts of Kafka's tools with the native ones; MOMUS_TEST_APACHE=1 (after make peers): against Apache Kafka
 	$(GO) test -tags transcripts -count 1 ./integration/tools
 
 bench: build ## measure, beside Apache Kafka 2.5.0 after make peers, and print the README's table

@@ -302,13 +302,33 @@ func (op *fetchOp) moved() bool {
 // recordFollower tells each partition where the follower is. A replica that is not assigned gets nothing, without an error.
 func (op *fetchOp) recordFollower() {
 	now := op.m.now()
+	// A request with acks=all mostly waits for several partitions: it is woken when all of them are done.
+	var raised [wakeTogether]struct {
+		p   *Partition
+		log *log.Log
+	}
+	n := 0
+	wake := func() {
+		for _, r := range raised[:n] {
+			r.p.wakeCommitted(r.log)
+		}
+		n = 0
+	}
+	defer wake()
 	for i := range op.results {
 		result, s := &op.results[i], &op.states[i]
 		if result.Err != nil || s.p == nil {
 			continue
 		}
 		part := &op.parts[i]
-		if !s.p.followerFetched(s.role, op.params.ReplicaID, part.FetchOffset, part.LogStartOffset, s.end, result.HighWatermark, now) {
+		l, assigned := s.p.followerFetched(s.role, op.params.ReplicaID, part.FetchOffset, part.LogStartOffset, s.end, result.HighWatermark, now)
+		if l != nil {
+			raised[n].p, raised[n].log = s.p, l
+			if n++; n == len(raised) {
+				wake()
+			}
+		}
+		if !assigned {
 			op.bytes -= result.Records.Len()
 			result.Records.Release()
 			result.Records = log.FileRange{}

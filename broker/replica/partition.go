@@ -138,6 +138,19 @@ func (p *Partition) published(l *log.Log) {
 // raiseHighWatermark recomputes the high watermark of a leader and wakes who waited for it. The caller holds mu at least for
 // reading and r is the present role.
 func (p *Partition) raiseHighWatermark(r *role) {
+	if p.moveHighWatermark(r) {
+		p.wakeCommitted(r.log)
+	}
+}
+
+// wakeCommitted wakes who waited for the present high watermark.
+func (p *Partition) wakeCommitted(l *log.Log) {
+	p.highWatermark.Advance(l.HighWatermark())
+	p.lastStable.Advance(l.LastStableOffset())
+}
+
+// moveHighWatermark is raiseHighWatermark without waking; it tells whether there is something to wake for.
+func (p *Partition) moveHighWatermark(r *role) bool {
 	hw := r.log.LogEndOffset()
 	if len(r.replicas) > 1 {
 		p.progress.Lock()
@@ -150,23 +163,21 @@ func (p *Partition) raiseHighWatermark(r *role) {
 		}
 		p.progress.Unlock()
 	}
-	if hw > r.log.HighWatermark() && r.log.MaybeIncrementHighWatermark(hw) {
-		p.highWatermark.Advance(r.log.HighWatermark())
-		p.lastStable.Advance(r.log.LastStableOffset())
-	}
+	return hw > r.log.HighWatermark() && r.log.MaybeIncrementHighWatermark(hw)
 }
 
 // followerFetched records a follower's fetch on the leader: its position, whether it caught up, whether it may join the ISR, and what
 // that does to the high and low watermarks. It returns false if the replica is not assigned. r is the role that the fetch was
-// answered under; if it has ended, nothing is recorded.
-func (p *Partition) followerFetched(r *role, id int32, offset, logStart, leaderEnd, highWatermark int64, now time.Time) bool {
+// answered under; if it has ended, nothing is recorded. raised is the log whose high watermark has moved, nil if it has not: the caller
+// calls wakeCommitted.
+func (p *Partition) followerFetched(r *role, id int32, offset, logStart, leaderEnd, highWatermark int64, now time.Time) (raised *log.Log, assigned bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.role.Load() != r {
 		// A new ISR replaces the role too; the same leadership goes on.
 		next := p.role.Load()
 		if !next.leading || next.leaderEpoch != r.leaderEpoch {
-			return slices.Contains(r.replicas, id)
+			return nil, slices.Contains(r.replicas, id)
 		}
 		r = next
 	}
@@ -174,7 +185,7 @@ func (p *Partition) followerFetched(r *role, id int32, offset, logStart, leaderE
 	i := slices.IndexFunc(p.progress.followers, func(f follower) bool { return f.id == id })
 	if i < 0 {
 		p.progress.Unlock()
-		return false
+		return nil, false
 	}
 	f := &p.progress.followers[i]
 	moved := f.logEndOffset != offset
@@ -188,13 +199,13 @@ func (p *Partition) followerFetched(r *role, id int32, offset, logStart, leaderE
 	if change != nil {
 		p.m.isrWriter.submit(change)
 	}
-	if moved {
-		p.raiseHighWatermark(r)
+	if moved && p.moveHighWatermark(r) {
+		raised = r.log
 	}
 	if startMoved {
 		p.lowWater.Advance(p.lowWatermark(r))
 	}
-	return true
+	return raised, true
 }
 
 // lastSentHighWatermark is the high watermark that was last sent to a follower; larger than any if it is not one.

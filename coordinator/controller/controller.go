@@ -290,6 +290,7 @@ func (c *Controller) elect(ctx context.Context) error {
 	c.activeID.Store(c.opts.BrokerID)
 	c.epoch.Store(epoch.Epoch)
 	c.log.WithField("controller_epoch", epoch.Epoch).Info("became the controller")
+	began := c.opts.Now()
 	if err := c.core.failover(ctx, epoch); err != nil {
 		c.resign()
 		if derr := c.opts.ZK.DeleteController(ctx, epoch); derr != nil {
@@ -297,6 +298,9 @@ func (c *Controller) elect(ctx context.Context) error {
 		}
 		return fmt.Errorf("failover: %w", err)
 	}
+	stats := c.core.stats()
+	c.log.WithFields(logrus.Fields{"topics": stats.Topics, "partitions": stats.Partitions, "brokers": len(c.core.brokers), "took": c.opts.Now().Sub(began)}).
+		Info("took the cluster over")
 	if c.opts.Settings().AutoRebalance {
 		c.scheduleRebalance(5 * time.Second)
 	}

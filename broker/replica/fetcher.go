@@ -25,6 +25,7 @@ type fetching struct {
 	tries      int       // how often the leader has said that it does not lead yet
 	lag        int64     // leader's high watermark minus offset
 	caughtUp   bool      // lag was 0 at the last answer
+	round      int       // of the fetcher, in which it was asked for last
 }
 
 // fetcher copies partitions from one leader (Kafka's ReplicaFetcherThread). Its goroutine is run by the fetcherManager.
@@ -39,6 +40,7 @@ type fetcher struct {
 	wake     chan struct{} // capacity 1: partitions were added
 	polls    polls
 	failing  bool // the last request failed, and was logged; used by run only
+	round    int  // counts fetches; used by run only
 
 	mu struct {
 		sync.Mutex
@@ -135,11 +137,14 @@ func (f *fetcher) maxLag() int64 {
 	return lag
 }
 
-// current tells whether s is still to be fetched.
-func (f *fetcher) current(s *fetching) bool {
+// asked finds a partition of an answer; nil when it was not asked for, or is not wanted any more.
+func (f *fetcher) asked(tp model.TopicPartition) *fetching {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.mu.partitions[s.p.tp] == s
+	if s := f.mu.partitions[tp]; s != nil && s.round == f.round {
+		return s
+	}
+	return nil
 }
 
 func (f *fetcher) backoff() time.Duration {
@@ -322,7 +327,7 @@ func (f *fetcher) partitionError(s *fetching, err error) {
 // fetch asks for data of all ready partitions once and appends what comes.
 func (f *fetcher) fetch(ctx context.Context, ready []*fetching) error {
 	request := make([]ReplicaFetch, 0, len(ready))
-	asked := make(map[model.TopicPartition]*fetching, len(ready))
+	f.round++
 	for _, s := range ready {
 		l := s.p.Log()
 		if l == nil {
@@ -330,7 +335,7 @@ func (f *fetcher) fetch(ctx context.Context, ready []*fetching) error {
 			continue
 		}
 		request = append(request, ReplicaFetch{TP: s.p.tp, Offset: s.offset, LogStartOffset: l.LogStartOffset(), CurrentLeaderEpoch: s.epoch})
-		asked[s.p.tp] = s
+		s.round = f.round
 	}
 	if len(request) == 0 {
 		return nil
@@ -343,13 +348,14 @@ func (f *fetcher) fetch(ctx context.Context, ready []*fetching) error {
 		}
 		return err
 	}
-	truncated := false
+	truncated, bytes := false, 0
 	for i := range answer {
 		d := &answer[i]
-		s := asked[d.TP]
-		if s == nil || !f.current(s) {
+		s := f.asked(d.TP)
+		if s == nil {
 			continue
 		}
+		bytes += len(d.Records)
 		if d.Err != nil {
 			if kerr.Of(d.Err) == kerr.OffsetOutOfRange {
 				truncated = true
@@ -364,7 +370,9 @@ func (f *fetcher) fetch(ctx context.Context, ready []*fetching) error {
 	if truncated {
 		f.m.logs.CheckpointDue()
 	}
-	f.rotate(answer)
+	if bytes >= int(f.m.opts.Config().ReplicaFetchResponseMaxBytes)/2 { // there may have been no place for others
+		f.rotate(answer)
+	}
 	return nil
 }
 

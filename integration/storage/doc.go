@@ -2,6 +2,6 @@
 // when disks fill up or fail.
 //
 // The tests without build tag need nothing but Go: brokers in the test's process on directories that real brokers have written
-// (testdata/golden) and on a file system that fails, and a broker of its own that is killed. Those with the tag interop hand directories to
-// and fro between momus and the real thing.
+// (testdata/golden), and on a file system that fails. Those with the tag interop hand directories to and fro between momus and the real thing, and
+// compact five million records while the broker is killed, which takes long.
 package storage

@@ -32,7 +32,7 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	nowMs := r.Received.UnixMilli()
 	var slots []*int16 // where the errors of c.Offsets go
-	given := make(map[model.TopicPartition]int)
+	given := givenOffsets{}
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		resp.Topics[i].Topic = t.Topic
@@ -40,7 +40,7 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
-			last, again := given[tp] // one that is named twice is answered once, and its last offset counts
+			last, again := given.find(c.Offsets, tp) // one that is named twice is answered once, and its last offset counts
 			if !again {
 				resp.Topics[i].Partitions = append(resp.Topics[i].Partitions, kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition})
 			}
@@ -67,8 +67,8 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 				c.Offsets[last] = o
 				continue
 			}
-			given[tp] = len(c.Offsets)
 			c.Offsets = append(c.Offsets, o)
+			given.add(c.Offsets)
 			slots = append(slots, &out.ErrorCode)
 		}
 	}
@@ -87,6 +87,38 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 		}
 	}
 	return Respond(resp)
+}
+
+// givenOffsets finds partitions that a commit has named before: most commits are so small that looking at all is quicker than a map.
+type givenOffsets struct{ at map[model.TopicPartition]int }
+
+// fewOffsets is how many are looked at one by one.
+const fewOffsets = 16
+
+func (g *givenOffsets) find(offsets []group.Offset, tp model.TopicPartition) (at int, ok bool) {
+	if g.at != nil {
+		at, ok = g.at[tp]
+		return at, ok
+	}
+	for i := range offsets {
+		if t := &offsets[i].TP; t.Partition == tp.Partition && t.Topic == tp.Topic {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// add notes the last of offsets.
+func (g *givenOffsets) add(offsets []group.Offset) {
+	switch n := len(offsets); {
+	case n == fewOffsets:
+		g.at = make(map[model.TopicPartition]int, 2*n)
+		for i := range offsets {
+			g.at[offsets[i].TP] = i
+		}
+	case n > fewOffsets:
+		g.at[offsets[n-1].TP] = n - 1
+	}
 }
 
 // commitToZooKeeper stores offsets as clients before 0.8.2 expect it.

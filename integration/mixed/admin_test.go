@@ -20,7 +20,7 @@ func TestAdministrationWithKafkasTools(t *testing.T) {
 	for transcript, skip := range map[string][]string{
 		"kafka-topics": {
 			"err-assign-unknown-broker", "err-unreachable-zk", // wait for 30 s
-			"zk-list-exclude-internal", // lists the topic of the first
+			"zk-list-exclude-internal",                                              // lists the topic of the first
 			"list-with-internal", "err-delete-internal-zk", "err-alter-internal-zk", // count on __consumer_offsets, which the first steps must not see
 		},
 		"kafka-configs": {

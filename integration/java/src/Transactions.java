@@ -89,7 +89,7 @@ public class Transactions {
         void open() {
             // These clients never ask their bootstrap servers again, so they have to hear soon of brokers that come back.
             producer = producer(a[1], a[5], "request.timeout.ms", "5000", "metadata.max.age.ms", "500");
-            consumer = consumer(a[1], a[4], "session.timeout.ms", "4000", "heartbeat.interval.ms", "500", "request.timeout.ms", "5000",
+            consumer = consumer(a[1], a[4], "session.timeout.ms", "6000", "heartbeat.interval.ms", "500", "request.timeout.ms", "5000",
                 "metadata.max.age.ms", "500");
             consumer.subscribe(Collections.singletonList(a[2]));
         }

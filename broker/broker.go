@@ -60,6 +60,9 @@ func New(o Options) (*Broker, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if err := checkSecurity(o.Config); err != nil {
+		return nil, err
+	}
 	versions, err := interbroker.VersionsFor(o.Config.Broker().InterBrokerProtocolVersion)
 	if err != nil {
 		return nil, err
@@ -289,9 +292,6 @@ func (b *Broker) openLogs(ctx context.Context, p *parts, identity logdir.Identit
 func (b *Broker) listen(h network.Handler) error {
 	var ls []network.Listener
 	for _, e := range b.config.Listeners().Bind {
-		if e.Protocol != model.Plaintext {
-			return fmt.Errorf("listener %s uses %s, which this version cannot serve yet; use PLAINTEXT (listener.security.protocol.map)", e.Listener, e.Protocol)
-		}
 		ls = append(ls, network.Listener{Name: e.Listener, Protocol: e.Protocol, Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))})
 	}
 	b.server = network.New(network.Options{Listeners: ls, Handler: h, Limits: b.limits(), Logger: b.logFor("kafka.network.SocketServer"), Now: b.opts.Now, Hooks: b.networkHooks()})

@@ -5,7 +5,6 @@ package main
 import (
 	"os"
 
-	"momus/broker"
 	"momus/cmd/internal/command"
 )
 
@@ -19,8 +18,5 @@ func main() {
 		Stdout:  os.Stdout,
 		Stderr:  os.Stderr,
 		Version: version,
-		NewBroker: func(o command.BrokerOptions) (command.Server, error) {
-			return broker.New(broker.Options{Config: o.Config, Logger: o.Logger, HTTPAddr: o.HTTPAddr})
-		},
 	}))
 }

@@ -18,7 +18,7 @@ const (
 	// Shares of one core: at or above busyShare all threads are used at once; below quietShare for quietTicks one will do.
 	busyShare  = 0.35
 	quietShare = 0.25
-	quietTicks = 25
+	quietTicks = 5
 )
 
 // processors decides how many threads run Go code. It is pure: the caller measures and obeys.

@@ -131,12 +131,12 @@ func TestSecuritySettings(t *testing.T) {
 		name      string
 		port      int
 		props     map[string]string
-		out, hint string
+		out, hint string // no hint where Kafka's lines say it all; a terminal gets one
 	}{
 		{"a wrong password", secure, sasl(jks, "PLAIN", `plain.PlainLoginModule required username="alice" password="nope";`),
-			"SaslAuthenticationException: Authentication failed: Invalid username or password", "refused the user in sasl.jaas.config"},
+			"SaslAuthenticationException: Authentication failed: Invalid username or password", ""},
 		{"an unknown user", secure, sasl(jks, "SCRAM-SHA-256", `scram.ScramLoginModule required username="bob" password="nope";`),
-			"SaslAuthenticationException: Authentication failed", "refused the user"},
+			"SaslAuthenticationException: Authentication failed", ""},
 		{"no trust", secure, map[string]string{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.jaas.config": modules + "plain.Plain" + user}, "SslAuthenticationException: SSL handshake failed", "ssl.truststore.location"},
 		{"no key of the client", mutual, clientKey(jks, "default.api.timeout.ms=2000"), "Exception: ", "ssl.keystore.location"},
 		{"plain text", secure, map[string]string{"default.api.timeout.ms": "2000"}, "TimeoutException", "speaks TLS"},
@@ -144,7 +144,7 @@ func TestSecuritySettings(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out, err := testkit.TryRun(time.Minute, native("kafka-topics", "--bootstrap-server", fmt.Sprintf("localhost:%d", c.port), "--command-config", file("client", c.props), "--list"))
-			if err == nil || !strings.Contains(out, c.out) || !strings.Contains(err.Error(), "exit status 1") || !strings.Contains(err.Error(), "hint: ") || !strings.Contains(err.Error(), c.hint) {
+			if err == nil || !strings.Contains(out, c.out) || !strings.Contains(err.Error(), "exit status 1") || strings.Contains(err.Error(), "hint: ") != (c.hint != "") || !strings.Contains(err.Error(), c.hint) {
 				t.Errorf("want %q and %q in\n%s%v", c.out, c.hint, out, err)
 			}
 		})

@@ -317,6 +317,11 @@ func TestCopierIsExactThroughFaults(t *testing.T) {
 		return testkit.Start(t, "copier", testkit.Spec{Args: run("copy", testkit.Bootstrap(bs), "in", "out", "copiers", fmt.Sprint("copier-", i), "7", "600000",
 			fmt.Sprintf("%d.%d", i, starts))})
 	})
+	defer func() {
+		if t.Failed() {
+			explain(t, bs, copiers, "in", "out", "__consumer_offsets", "__transaction_state")
+		}
+	}()
 	committed.more(t, 300)
 	disturb(t, bs, copiers, committed)
 

@@ -170,7 +170,7 @@ func (l *connections) troubled() []peer {
 func (l *connections) hints() []string {
 	var out []string
 	for _, p := range l.troubled() {
-		if text := l.diagnose(p); !slices.Contains(out, text) {
+		if text := l.diagnose(p); text != "" && !slices.Contains(out, text) {
 			out = append(out, text)
 		}
 	}

@@ -137,6 +137,9 @@ func (l *connections) diagnose(p peer) string {
 	case errors.Is(p.err, wire.UnsupportedSaslMechanism):
 		return fmt.Sprintf("%s does not have sasl.mechanism %s; sasl.enabled.mechanisms of the broker lists what it has", address, l.cc.props["sasl.mechanism"])
 	case errors.Is(p.err, wire.SaslAuthenticationFailed):
+		if !l.c.terminal.err { // Kafka's lines say it already, and scripts get nothing else
+			return ""
+		}
 		return fmt.Sprintf("%s refused the user in sasl.jaas.config; check its name, password and sasl.mechanism (%s)", address, l.cc.props["sasl.mechanism"])
 	case certificateTrouble(p.err) != "":
 		return address + ": " + certificateTrouble(p.err)

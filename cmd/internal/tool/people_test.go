@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	wire "github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -116,6 +117,16 @@ func TestEveryToolCanBeCompleted(t *testing.T) {
 		}
 		if ok && len(table().infos()) == 0 {
 			t.Errorf("%s: no options", x.Name)
+		}
+	}
+}
+
+func TestWrongPasswordIsHintedToPeople(t *testing.T) {
+	p := peer{host: "localhost", port: 9092, dialled: true, refused: true, err: wire.SaslAuthenticationFailed}
+	for _, person := range []bool{false, true} {
+		l := &connections{c: &call{terminal: terminal{err: person}}, cc: &clientConfig{props: map[string]string{"sasl.mechanism": "PLAIN"}}}
+		if hint := l.diagnose(p); strings.Contains(hint, "localhost:9092 refused the user") != person {
+			t.Errorf("terminal %v: %q", person, hint)
 		}
 	}
 }

@@ -77,6 +77,9 @@ func (c *core) Step(ctx context.Context, ev Event) error {
 	case ReassignmentRequested:
 		_, err := c.reassignmentRequested(ctx)
 		return err
+	case ReassignmentsRewritten:
+		_, _, err := c.store.Reassignments(ctx) // arms the watch again
+		return err
 	case ReassignmentProgress:
 		return c.reassignmentProgress(ctx, ev.TopicPartition)
 	case *AlterReassignments:

@@ -30,6 +30,8 @@ type (
 	PreferredElectionRequested struct{}
 	// ReassignmentRequested: /admin/reassign_partitions.
 	ReassignmentRequested struct{}
+	// ReassignmentsRewritten: the content of /admin/reassign_partitions, which only this controller changes.
+	ReassignmentsRewritten struct{}
 	// ReassignmentProgress: the state of a partition that is being reassigned.
 	ReassignmentProgress struct{ model.TopicPartition }
 )
@@ -121,6 +123,7 @@ func (ISRChange) event()                   {}
 func (LogDirEvent) event()                 {}
 func (PreferredElectionRequested) event()  {}
 func (ReassignmentRequested) event()       {}
+func (ReassignmentsRewritten) event()      {}
 func (ReassignmentProgress) event()        {}
 func (AutoRebalance) event()               {}
 func (UncleanElectionEnabled) event()      {}

@@ -344,6 +344,8 @@ func apply(s *modelStore, op *traceOp) []Event {
 		return []Event{TopicDeletion{}}
 	case strings.HasPrefix(op.Path, zk.LogDirEventsPath+"/"):
 		return []Event{LogDirEvent{}}
+	case op.Path == zk.ReassignPartitionsPath && op.Op == "set":
+		return []Event{ReassignmentsRewritten{}}
 	case op.Path == zk.ReassignPartitionsPath:
 		return []Event{ReassignmentRequested{}}
 	case op.Path == zk.PreferredElectionPath:

@@ -25,7 +25,7 @@ func newQueue() *queue {
 func collapsible(ev Event) bool {
 	switch ev.(type) {
 	case BrokerChange, BrokerModification, TopicChange, PartitionModification, TopicDeletion, ISRChange, LogDirEvent,
-		PreferredElectionRequested, ReassignmentRequested, ReassignmentProgress, AutoRebalance, controllerChange:
+		PreferredElectionRequested, ReassignmentRequested, ReassignmentsRewritten, ReassignmentProgress, AutoRebalance, controllerChange:
 		return true
 	}
 	return false

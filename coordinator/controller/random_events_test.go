@@ -60,7 +60,10 @@ func (h *history) rareStep(id int32, note func(format string, args ...any)) erro
 			}
 			note("reassign %s to %v by the node", tp, r.Replicas)
 			h.store.put(zk.ReassignPartitionsPath, zk.EncodeReassignments([]zk.Reassignment{r}))
-			return h.do(ReassignmentRequested{})
+			if err := h.do(ReassignmentRequested{}); err != nil {
+				return err
+			}
+			return h.do(ReassignmentsRewritten{})
 		}
 	case 4:
 		var err error

@@ -31,6 +31,21 @@ func (s *watchingStore) node(path string, ev Event) {
 	}
 }
 
+// requests watches a node that asks for something when it is created, while it is rewritten as that is done.
+func (s *watchingStore) requests(path string, asked, rewritten Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancels[asked] == nil {
+		s.cancels[asked] = s.OnNode(path, func(e zk.NodeEvent) {
+			if e == zk.NodeChanged {
+				s.put(rewritten)
+			} else {
+				s.put(asked)
+			}
+		})
+	}
+}
+
 func (s *watchingStore) children(path string, ev Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +97,7 @@ func (s *watchingStore) WatchAll() {
 	s.children(zk.LogDirEventsPath, LogDirEvent{})
 	s.children(zk.ISRChangesPath, ISRChange{})
 	s.node(zk.PreferredElectionPath, PreferredElectionRequested{})
-	s.node(zk.ReassignPartitionsPath, ReassignmentRequested{})
+	s.requests(zk.ReassignPartitionsPath, ReassignmentRequested{}, ReassignmentsRewritten{})
 }
 
 // UnwatchAll implements Store.

@@ -35,6 +35,7 @@ import (
 //	preferred-election TP ...          through the znode
 //	rebalance                          the timer
 //	reassign-znode TP=1/2 ...          through /admin/reassign_partitions
+//	reassign-znode-rewritten           the controller has taken a part out of it
 //	list [TP ...]                      running reassignments, by request
 //	log-dir-failure ID                 the notification
 //	listener ID PORT                   a live broker changes its registration
@@ -196,6 +197,8 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		}
 		s.store.put(zk.ReassignPartitionsPath, zk.EncodeReassignments(rs))
 		step(ReassignmentRequested{})
+	case "reassign-znode-rewritten":
+		step(ReassignmentsRewritten{})
 	case "list":
 		ev := &ListReassignments{All: len(d.CmdArgs) == 0, Reply: func(running map[model.TopicPartition]model.Assignment, err error) {
 			for _, tp := range sortedTPs(running) {

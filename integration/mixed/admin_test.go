@@ -33,7 +33,8 @@ func TestAdministrationWithKafkasTools(t *testing.T) {
 			zookeeper, dir := testkit.ZooKeeper(t, "zookeeper"), t.TempDir()
 			var bs []*testkit.Cluster
 			for id := 1; id <= 3; id++ {
-				bs = append(bs, testkit.Broker(t, id, zookeeper, fmt.Sprintf("log.dirs=%[1]s/b%[2]d/d0,%[1]s/b%[2]d/d1", dir, id), "zookeeper.session.timeout.ms=4000", "background.threads=4")) // as recorded
+				bs = append(bs, testkit.Broker(t, id, zookeeper, fmt.Sprintf("log.dirs=%[1]s/b%[2]d/d0,%[1]s/b%[2]d/d1", dir, id), "zookeeper.session.timeout.ms=4000", "background.threads=4", // as recorded
+					"auto.leader.rebalance.enable=false")) // which would come 5 s after the start, whatever step is under way then
 			}
 			testkit.WaitBrokers(t, bs, 3)
 			control := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

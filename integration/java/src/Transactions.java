@@ -87,10 +87,11 @@ public class Transactions {
         }
 
         void open() {
-            // These clients never ask their bootstrap servers again, so they have to hear soon of brokers that come back.
+            // These clients never ask their bootstrap servers again, so they have to hear soon of brokers that come back. They wait for an answer
+            // to JoinGroup from a broker that is paused for max.poll.interval.ms and 5 s more.
             producer = producer(a[1], a[5], "request.timeout.ms", "5000", "metadata.max.age.ms", "500");
             consumer = consumer(a[1], a[4], "session.timeout.ms", "6000", "heartbeat.interval.ms", "500", "request.timeout.ms", "5000",
-                "metadata.max.age.ms", "500");
+                "metadata.max.age.ms", "500", "max.poll.interval.ms", "10000");
             consumer.subscribe(Collections.singletonList(a[2]));
         }
 

@@ -26,6 +26,7 @@ public class WordCount {
         p.put(StreamsConfig.REQUEST_TIMEOUT_MS_CONFIG, 5000);
         p.put(StreamsConfig.producerPrefix("metadata.max.age.ms"), 1000);
         p.put(StreamsConfig.consumerPrefix("session.timeout.ms"), 4000);
+        p.put(StreamsConfig.consumerPrefix("max.poll.interval.ms"), 10000); // as long, and 5 s, it waits for a JoinGroup that a paused broker has got
         p.put(StreamsConfig.consumerPrefix("heartbeat.interval.ms"), 500);
         p.put(StreamsConfig.consumerPrefix("auto.offset.reset"), "earliest");
         p.put(StreamsConfig.consumerPrefix("metadata.max.age.ms"), 1000);

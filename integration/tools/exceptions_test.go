@@ -49,6 +49,13 @@ func exceptionsOnMomus() map[string]map[string]string {
 	})
 }
 
+// exceptionsOnApache are those of brokers with the settings of the tests.
+func exceptionsOnApache() map[string]map[string]string {
+	return with(exceptions(), map[string]map[string]string{
+		"kafka-configs": {"bs-describe-broker-all": "names settings of the recorded cluster", "bs-logger-describe": "the brokers of the tests log less"},
+	})
+}
+
 func with(all, more map[string]map[string]string) map[string]map[string]string {
 	for name, steps := range more {
 		if all[name] == nil {

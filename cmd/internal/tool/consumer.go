@@ -2,11 +2,13 @@ package tool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"time"
 
+	wire "github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -379,12 +381,27 @@ func (r *consumer) poll(ctx context.Context, timeout time.Duration) error {
 			return expired(limit.Err())
 		}
 		for _, e := range fetches.Errors() {
-			if isTimeout(e.Err) && round.Err() != nil {
+			if isTimeout(e.Err) && round.Err() != nil || rejoins(e.Err) {
 				continue
 			}
 			return expired(clientError(e.Err))
 		}
 	}
+}
+
+// rejoins tells whether an error is one of a group session after which the client joins again by itself, as Java's does in silence.
+func rejoins(err error) bool {
+	var session *kgo.ErrGroupSession
+	if !errors.As(err, &session) {
+		return false
+	}
+	for _, e := range []error{wire.UnknownMemberID, wire.IllegalGeneration, wire.RebalanceInProgress, wire.NotCoordinator, wire.CoordinatorNotAvailable,
+		wire.CoordinatorLoadInProgress} {
+		if errors.Is(session.Err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // close gives back what was not taken, commits and leaves the group.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -127,6 +128,23 @@ func TestWrongPasswordIsHintedToPeople(t *testing.T) {
 		l := &connections{c: &call{terminal: terminal{err: person}}, cc: &clientConfig{props: map[string]string{"sasl.mechanism": "PLAIN"}}}
 		if hint := l.diagnose(p); strings.Contains(hint, "localhost:9092 refused the user") != person {
 			t.Errorf("terminal %v: %q", person, hint)
+		}
+	}
+}
+
+func TestConsumerJoinsAgainInSilence(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{&kgo.ErrGroupSession{Err: fmt.Errorf("unable to join group session: %w", wire.UnknownMemberID)}, true},
+		{&kgo.ErrGroupSession{Err: wire.RebalanceInProgress}, true},
+		{&kgo.ErrGroupSession{Err: wire.GroupAuthorizationFailed}, false},
+		{&kgo.ErrGroupSession{Err: wire.FencedInstanceID}, false},
+		{wire.UnknownMemberID, false}, // of no group session
+	} {
+		if got := rejoins(c.err); got != c.want {
+			t.Errorf("%v: %v", c.err, got)
 		}
 	}
 }

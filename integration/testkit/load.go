@@ -91,15 +91,17 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 	}
 	l.wg.Go(func() {
 		defer member.Close()
-		seen := map[int32]bool{}
 		for ctx.Err() == nil {
-			member.PollFetches(ctx).EachRecord(func(r *kgo.Record) { seen[r.Partition] = true })
+			member.PollFetches(ctx)
 		}
-		// A member that came late still reads something of each partition, and commits it.
+		// A member that came late, or again after it had lost what it had read, still reads something of each partition, and commits it.
 		last, done := context.WithTimeout(context.Background(), time.Minute)
 		defer done()
-		for len(seen) < int(partitions) && last.Err() == nil {
-			member.PollFetches(last).EachRecord(func(r *kgo.Record) { seen[r.Partition] = true })
+		for last.Err() == nil && !committedSome(member, topic, partitions) {
+			round, end := context.WithTimeout(last, 100*time.Millisecond)
+			member.PollFetches(round)
+			end()
+			_ = member.CommitUncommittedOffsets(last) // the last one below must succeed
 		}
 		if err := member.CommitUncommittedOffsets(last); err != nil {
 			l.mu.Lock()
@@ -126,6 +128,17 @@ func (l *Load) Acked() int {
 func (l *Load) WaitMore(t testing.TB, n int) {
 	t.Helper()
 	l.WaitAcked(t, l.Acked()+n)
+}
+
+// committedSome tells whether a member has committed something of each partition.
+func committedSome(member *kgo.Client, topic string, partitions int32) bool {
+	of := member.CommittedOffsets()[topic]
+	for p := range partitions {
+		if of[p].Offset <= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // WaitAcked waits until n records in all are acknowledged.

@@ -23,16 +23,10 @@ func newWatchingStore(client *zk.Client, put func(Event)) *watchingStore {
 	return &watchingStore{Client: client, put: put, cancels: map[Event]func(){}}
 }
 
-func (s *watchingStore) node(path string, ev Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cancels[ev] == nil {
-		s.cancels[ev] = s.OnNode(path, func(zk.NodeEvent) { s.put(ev) })
-	}
-}
+func (s *watchingStore) node(path string, ev Event) { s.request(path, ev, ev) }
 
-// requests watches a node that asks for something when it is created, while it is rewritten as that is done.
-func (s *watchingStore) requests(path string, asked, rewritten Event) {
+// request watches a node that asks for something when it is created, while it is rewritten as that is done.
+func (s *watchingStore) request(path string, asked, rewritten Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cancels[asked] == nil {
@@ -97,7 +91,7 @@ func (s *watchingStore) WatchAll() {
 	s.children(zk.LogDirEventsPath, LogDirEvent{})
 	s.children(zk.ISRChangesPath, ISRChange{})
 	s.node(zk.PreferredElectionPath, PreferredElectionRequested{})
-	s.requests(zk.ReassignPartitionsPath, ReassignmentRequested{}, ReassignmentsRewritten{})
+	s.request(zk.ReassignPartitionsPath, ReassignmentRequested{}, ReassignmentsRewritten{})
 }
 
 // UnwatchAll implements Store.

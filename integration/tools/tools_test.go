@@ -26,10 +26,14 @@ func TestTranscripts(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no transcripts: %v", err)
 	}
+	brokers := func(t *testing.T) *cluster {
+		c := threeBrokers(t, testkit.ZooKeeper(t, "zookeeper"), testkit.KafkaAt)
+		c.separate = true
+		return c
+	}
 	var apache *cluster
 	if os.Getenv("MOMUS_TEST_APACHE") != "" {
-		apache = threeBrokers(t, testkit.ZooKeeper(t, "zookeeper"), testkit.KafkaAt)
-		apache.separate = true
+		apache = brokers(t)
 	}
 	slices.SortStableFunc(files, func(a, b string) int { return turn(a) - turn(b) })
 	for _, file := range files {
@@ -38,15 +42,14 @@ func TestTranscripts(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			switch {
-			case apache != nil && name == "degraded-cluster": // it stops brokers, and wants no internal topics
-				own := threeBrokers(t, testkit.ZooKeeper(t, "zookeeper"), testkit.KafkaAt)
-				own.separate = true
-				newReplay(t, name, own, exceptionsOnApache()[name]).run(t)
-				return
-			case apache != nil:
-				tidy(t, apache)
-				newReplay(t, name, apache, exceptionsOnApache()[name]).run(t)
+			if apache != nil {
+				c := apache
+				if name == "degraded-cluster" { // it stops brokers, and wants no internal topics
+					c = brokers(t)
+				} else {
+					tidy(t, c)
+				}
+				newReplay(t, name, c, exceptionsOnApache()[name]).run(t)
 				return
 			}
 			t.Parallel()

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/spf13/pflag"
 
 	"momus/cmd/internal/tool"
@@ -141,13 +140,7 @@ func find(name string) (Command, bool) {
 
 // nearest is the one of names that a word was probably meant to be, "" for none.
 func nearest(word string, names []string) string {
-	best, distance := "", 4
-	for _, n := range names {
-		if d := levenshtein.ComputeDistance(word, n); d < distance && d < len(word) {
-			best, distance = n, d
-		}
-	}
-	return best
+	return tool.Nearest(word, names, min(3, len(word)-1))
 }
 
 // withSignals cancels the context at the first signal and ends the process at the second.

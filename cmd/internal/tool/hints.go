@@ -63,7 +63,12 @@ func (c *call) missingTopic(topic string) []string {
 
 // nearest is the candidate that a word was probably meant to be, "" for none.
 func nearest(word string, candidates []string) string {
-	best, distance := "", max(2, len(word)/3)+1
+	return Nearest(word, candidates, max(2, len(word)/3))
+}
+
+// Nearest is the candidate that a word becomes with the fewest edits, the first of several; "" if each needs more than most.
+func Nearest(word string, candidates []string, most int) string {
+	best, distance := "", most+1
 	for _, s := range candidates {
 		if d := levenshtein.ComputeDistance(word, s); d < distance {
 			best, distance = s, d

@@ -9,8 +9,8 @@ import (
 	"momus/broker/replica"
 	"momus/coordinator/shard"
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

@@ -22,9 +22,10 @@ import (
 	"momus/coordinator/group"
 	"momus/coordinator/txn"
 	"momus/coordinator/zk"
+	"momus/internal/model"
+	"momus/internal/release"
 	"momus/storage/cleaner"
 	"momus/storage/logdir"
-	"momus/storage/model"
 )
 
 // Broker is one broker. Run it once.
@@ -63,10 +64,7 @@ func New(o Options) (*Broker, error) {
 	if err := checkSecurity(o.Config); err != nil {
 		return nil, err
 	}
-	versions, err := interbroker.VersionsFor(o.Config.Broker().InterBrokerProtocolVersion)
-	if err != nil {
-		return nil, err
-	}
+	versions := interbroker.VersionsFor(o.Config.Broker().InterBrokerVersion())
 	b := &Broker{opts: o, config: o.Config, loggers: newLoggers(o.Logger), ready: make(chan struct{}), versions: versions}
 	b.log = b.logFor("kafka.server.KafkaServer")
 	return b, nil
@@ -357,7 +355,7 @@ func (b *Broker) controllerOptions() controller.Options {
 func (b *Broker) registration() *zk.Registration {
 	c := b.config.Broker()
 	version := 4
-	if v := b.config.Broker().InterBrokerVersion(); v < configs.V0_10_0_IV1 {
+	if v := b.config.Broker().InterBrokerVersion(); v < release.V0_10_0_IV1 {
 		version = 2
 	}
 	return &zk.Registration{Endpoints: b.advertised(), Rack: c.BrokerRack, JMXPort: -1, Timestamp: b.opts.Now().UnixMilli(), Version: version}

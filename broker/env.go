@@ -9,7 +9,7 @@ import (
 	"momus/broker/network"
 	"momus/configs"
 	"momus/coordinator/admin"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // handlerEnv is what the handlers of requests work with.

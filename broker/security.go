@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"momus/configs"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // checkSecurity refuses settings that promise a protection that this version cannot give. To ignore them would open what they close.

@@ -10,8 +10,8 @@ import (
 	"momus/broker/interbroker"
 	"momus/broker/metadata"
 	"momus/coordinator/txn"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // newTransactions makes the transaction coordinator with its connections to the leaders of partitions.

@@ -7,8 +7,8 @@ import (
 
 	"momus/broker/metadata"
 	"momus/coordinator/txn"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 func TestAnswersToMarkersComeInAnyOrder(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"net"
 	"strings"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // advise warns about settings that are valid and yet rarely meant.

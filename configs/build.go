@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"momus/internal/release"
 )
 
 // build computes a Broker from settings. It has no side effects; errors and warnings are collected.
@@ -115,10 +117,10 @@ func (b *Broker) LogDirectories() []string {
 }
 
 // InterBrokerVersion is inter.broker.protocol.version.
-func (b *Broker) InterBrokerVersion() Version {
-	v, err := ParseVersion(b.InterBrokerProtocolVersion)
+func (b *Broker) InterBrokerVersion() release.Version {
+	v, err := release.Parse(b.InterBrokerProtocolVersion)
 	if err != nil {
-		return LatestVersion
+		return release.Latest
 	}
 	return v
 }
@@ -159,11 +161,11 @@ func (x *build) constraints() {
 	require(b.ConnectionsMaxIdleMs < 0 || int64(b.ConnectionFailedAuthenticationDelayMs) < b.ConnectionsMaxIdleMs, "connection.failed.authentication.delay.ms",
 		"must be less than connections.max.idle.ms")
 	require(validCompression(b.CompressionType), "compression.type", "invalid value "+strconv.Quote(b.CompressionType)+": valid are "+strings.Join(compressionTypes[:], ", "))
-	if format, err := ParseVersion(b.LogMessageFormatVersion); err == nil {
+	if format, err := release.Parse(b.LogMessageFormatVersion); err == nil {
 		ibp := b.InterBrokerVersion()
 		require(format.RecordVersion() <= ibp.RecordVersion(), "log.message.format.version",
 			b.LogMessageFormatVersion+" can only be used when inter.broker.protocol.version is set to version "+
-				oldestWith(format.RecordVersion()).release()+" or higher; it is "+b.InterBrokerProtocolVersion)
+				release.OldestWith(format.RecordVersion()).Short()+" or higher; it is "+b.InterBrokerProtocolVersion)
 	}
 	if _, err := ParseOverridesPerIP(b.MaxConnectionsPerIPOverrides); err != nil {
 		x.fail("max.connections.per.ip.overrides", err.Error())
@@ -188,17 +190,6 @@ func validCompression(s string) bool {
 	}
 	return false
 }
-
-func oldestWith(record int8) Version {
-	for i := range versions {
-		if versions[i].record == record {
-			return Version(i)
-		}
-	}
-	return LatestVersion
-}
-
-func (v Version) release() string { return versions[v].short }
 
 // ParseOverridesPerIP reads max.connections.per.ip.overrides: host:count,….
 func ParseOverridesPerIP(s string) (map[string]int32, error) {

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // Sources says where a configuration comes from. Later fields win over earlier ones.

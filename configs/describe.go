@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // Source is the level a value comes from, with the numbers of DescribeConfigs.

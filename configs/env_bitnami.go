@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // bitnamiAliases are the KAFKA_ variables that older Bitnami images took without CFG, with the variable they stand for now where it

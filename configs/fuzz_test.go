@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 func FuzzProperties(f *testing.F) {

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 var listenerForm = regexp.MustCompile(`^(.*)://\[?([0-9a-zA-Z\-%._:]*)\]?:(-?[0-9]+)$`)

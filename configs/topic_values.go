@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+
+	"momus/internal/release"
 )
 
 // topicDefaults is the configuration of a topic without overrides.
@@ -46,7 +48,7 @@ func (t *Topic) derive() {
 	t.Delete = slices.Contains(t.CleanupPolicy, "delete")
 	t.LogAppendTime = t.MessageTimestampType == "LogAppendTime"
 	t.RecordVersion = 2
-	if v, err := ParseVersion(t.MessageFormatVersion); err == nil {
+	if v, err := release.Parse(t.MessageFormatVersion); err == nil {
 		t.RecordVersion = v.RecordVersion()
 	}
 }
@@ -83,7 +85,7 @@ func overlay(defaults *Topic, b *Broker, overrides map[string]string) *Topic {
 // newerThanBroker tells whether a topic's message.format.version is ignored because brokers of the inter-broker version in use
 // would not understand it.
 func newerThanBroker(b *Broker, version string) bool {
-	v, err := ParseVersion(version)
+	v, err := release.Parse(version)
 	return err == nil && v > b.InterBrokerVersion()
 }
 

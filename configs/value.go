@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"momus/internal/release"
 )
 
 // Validator is the condition that a key puts on its value.
@@ -105,18 +107,14 @@ type apiVersion struct{}
 
 func (apiVersion) Check(_ string, v any) (string, string) {
 	s, _ := v.(string)
-	if _, err := ParseVersion(s); err != nil {
+	if _, err := release.Parse(s); err != nil {
 		return err.Error(), ""
 	}
 	return "", ""
 }
 
 func (apiVersion) String() string {
-	names := make([]string, len(versions))
-	for i, v := range versions {
-		names[i] = v.name
-	}
-	return "[" + strings.Join(names, ", ") + "]"
+	return "[" + strings.Join(release.Names(), ", ") + "]"
 }
 
 func number(v any) float64 {

@@ -3,8 +3,8 @@ package fetchsession
 import (
 	"sync"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // evictionMs is how long a session is safe: one that was used within it is not stale, one that was created within it is not

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 func tp(p int32) model.TopicPartition { return model.TopicPartition{Topic: "t", Partition: p} }

@@ -3,7 +3,7 @@ package fetchsession
 import (
 	"sync"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // Special epochs and the id of "no session".

@@ -6,7 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // noAuthorizer is what the ACL requests are told where no authorizer.class.name is set; with an authorizer this broker does not start.

@@ -6,8 +6,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/txn"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // addOffsetsToTxn answers AddOffsetsToTxn, v0-v1: the producer will commit offsets of a group in its transaction, so the group's partition

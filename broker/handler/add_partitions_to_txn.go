@@ -6,8 +6,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/txn"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // addPartitionsToTxn answers AddPartitionsToTxn, v0-v1: the producer will write to these partitions in its transaction, which begins

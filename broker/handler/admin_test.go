@@ -20,8 +20,8 @@ import (
 	"momus/coordinator/controller"
 	"momus/coordinator/zk"
 	"momus/coordinator/zkserver"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // adminBroker is an environment with a controller on a real coordination server. The one broker is this one: it learns of the controller's

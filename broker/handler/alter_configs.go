@@ -14,7 +14,7 @@ import (
 	"momus/configs"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // alterConfigs answers AlterConfigs, v0-v1, which replaces all overrides of a resource. Any broker serves topics; a broker's configs are

@@ -10,8 +10,8 @@ import (
 
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // alterPartitionReassignments answers AlterPartitionReassignments, v0 (KIP-455): starts moving partitions to other replicas, or with null

@@ -5,8 +5,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // alterReplicaLogDirs answers AlterReplicaLogDirs, v0-v1 (KIP-113): the replica is copied to the other directory in the background.

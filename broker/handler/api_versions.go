@@ -6,7 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/protocol"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // apiVersions answers ApiVersions, v0-v3: v1 adds the throttle time, v3 (KIP-511) the client's software name and version in the request, compact

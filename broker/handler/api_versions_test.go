@@ -7,7 +7,7 @@ import (
 
 	"momus/broker/protocol"
 	"momus/configs"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 func TestApiVersionsListsTheTable(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/protocol"
-	"momus/storage/model"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

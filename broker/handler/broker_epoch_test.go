@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 func TestBrokerEpochOfAControllersRequest(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // controlledShutdown answers ControlledShutdown, v0-v3: the controller moves the leaderships of a broker to others before it stops. v0 has a

@@ -7,7 +7,7 @@ import (
 
 	"momus/broker/metadata"
 	"momus/coordinator/admin"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // createPartitions answers CreatePartitions, v0-v2 (KIP-195; v2 flexible). Rights: Topic:Alter. Only the active controller answers, others

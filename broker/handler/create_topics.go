@@ -13,8 +13,8 @@ import (
 	"momus/broker/metadata"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // createTopics answers CreateTopics, v0-v5: v1 validate_only and messages, v4 -1 for the broker's defaults (KIP-464, accepted in all

@@ -21,9 +21,9 @@ import (
 	"momus/broker/quota"
 	"momus/broker/replica"
 	"momus/configs"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 	"momus/storage/record"
 )
 

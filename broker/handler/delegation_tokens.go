@@ -6,7 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // Delegation tokens (KIP-48) are for clients that have proved who they are. On a PLAINTEXT listener, the only kind that this broker has, nobody

@@ -5,7 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // deleteGroups answers DeleteGroups, v0-v2 (KIP-229). Rights: Group:Delete each. Errors per group: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP,

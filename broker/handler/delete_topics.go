@@ -6,7 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/metadata"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // deleteTopics answers DeleteTopics, v0-v4: v3 TOPIC_DELETION_DISABLED, v4 flexible. Rights: Topic:Describe and Topic:Delete. Only the

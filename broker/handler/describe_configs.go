@@ -11,7 +11,7 @@ import (
 	"momus/configs"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // describeConfigs answers DescribeConfigs, v0-v2: v1 source and synonyms instead of is_default. Topics, this broker (by its id), the dynamic

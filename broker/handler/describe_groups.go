@@ -5,7 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // describeGroups answers DescribeGroups, v0-v5. v3 added authorized operations (KIP-430), v4 instance ids. Rights: Group:Describe each. An

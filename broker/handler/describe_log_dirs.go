@@ -5,8 +5,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // describeLogDirs answers DescribeLogDirs, v0-v1 (KIP-113): every configured directory with the wanted logs in it, null for all. Rights:

@@ -15,8 +15,8 @@ import (
 	"momus/broker/metrics"
 	"momus/broker/network"
 	"momus/broker/protocol"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // Dispatcher executes requests for the network server: it implements network.Handler.

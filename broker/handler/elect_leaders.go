@@ -11,8 +11,8 @@ import (
 	"momus/broker/metadata"
 	"momus/coordinator/admin"
 	"momus/coordinator/controller"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // electLeaders answers ElectLeaders, v0-v2: v0 preferred leaders only and no top-level code, v1 unclean elections (KIP-460), v2 flexible. Rights:

@@ -6,7 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/txn"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // endTxn answers EndTxn, v0-v1, when the decision to commit or abort is durable; the markers are on their way then. v1 changed nothing

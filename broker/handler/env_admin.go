@@ -4,7 +4,7 @@ import (
 	"momus/configs"
 	"momus/coordinator/admin"
 	"momus/coordinator/controller"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // AdminEnv is what the APIs of topics, configs, reassignments and elections use, and those that speak to the controller (6, 7, 19,

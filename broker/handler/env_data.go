@@ -8,8 +8,8 @@ import (
 	"momus/broker/fetchsession"
 	"momus/broker/metadata"
 	"momus/broker/replica"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 	"momus/storage/record"
 )
 

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"momus/broker/replica"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // StorageEnv is what the APIs of replicas and log directories use (4, 5, 34, 35); Produce, Fetch, ListOffsets,

@@ -1,9 +1,8 @@
 package handler
 
 import (
-	"momus/configs"
 	"momus/coordinator/txn"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // TxnEnv is what the APIs of transactions use (22, 24-28).
@@ -30,6 +29,5 @@ func (e *StorageEnv) hostedFormat(tp model.TopicPartition) (int8, bool) {
 // transactionsRefused tells whether inter.broker.protocol.version is older than transactions (0.11): APIs 24 to 28 are then not
 // advertised, and UNSUPPORTED_VERSION to whoever sends them all the same.
 func (e *Env) transactionsRefused() bool {
-	ibp, err := configs.ParseVersion(e.Config().InterBrokerProtocolVersion)
-	return err == nil && ibp.RecordVersion() < 2
+	return e.Config().InterBrokerVersion().RecordVersion() < 2
 }

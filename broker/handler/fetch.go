@@ -10,9 +10,9 @@ import (
 	"momus/broker/network"
 	"momus/broker/protocol"
 	"momus/broker/replica"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 )
 
 // fetchCall is one Fetch request from decoding to its answer. It is pooled.

@@ -6,7 +6,7 @@ import (
 
 	"momus/broker/fetchsession"
 	"momus/broker/replica"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 	"momus/storage/record"
 )
 

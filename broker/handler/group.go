@@ -2,8 +2,8 @@ package handler
 
 import (
 	"momus/coordinator/group"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // staticRefused tells whether a request carries a group.instance.id that the inter.broker.protocol.version does not allow yet (KIP-345).

@@ -18,8 +18,8 @@ import (
 	"momus/coordinator/group"
 	"momus/coordinator/shard/shardtest"
 	"momus/coordinator/txn"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // groupBroker is an environment with a running group coordinator on an in-memory log.

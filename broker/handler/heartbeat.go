@@ -6,7 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/group"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // heartbeat answers Heartbeat, v0-v4. v3 added instance ids (KIP-345). Rights: Group:Read.

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/admin"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // incrementalAlterConfigs answers IncrementalAlterConfigs, v0-v1 (KIP-339): SET, DELETE, APPEND and SUBTRACT on the stored overrides of

@@ -6,7 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/txn"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // initProducerID answers InitProducerId, v0-v3: an id for an idempotent producer, or the id and a new epoch for a transactional one, which

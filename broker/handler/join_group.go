@@ -6,7 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/group"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // joinGroup answers JoinGroup, v0-v7, when the round is complete. v1 added the rebalance timeout (before: the session timeout), v4 the

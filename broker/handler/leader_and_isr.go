@@ -6,8 +6,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/replica"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // leaderAndISR obeys LeaderAndIsr, v0-v4. v1 added is_new, v2 the broker epoch and topics (KIP-380), v3 adding and removing replicas

@@ -6,7 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/group"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // leaveGroup answers LeaveGroup, v0-v4. Up to v2 one member leaves and its error is at the top; from v3 on a list of members, named by

@@ -5,7 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // listGroups answers ListGroups, v0-v3: the groups of this broker. Rights: Cluster:Describe shows all, else those with Group:Describe.

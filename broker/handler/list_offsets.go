@@ -7,8 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/replica"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // listOffsets answers ListOffsets, v0-v5: v0 lists segment offsets, v1 finds one offset by timestamp (KIP-79); v2 isolation level; v4 leader

@@ -6,8 +6,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // listPartitionReassignments answers ListPartitionReassignments, v0 (KIP-455): what is being moved now, of the given partitions or, with null

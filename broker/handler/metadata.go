@@ -7,8 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/metadata"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // metadataAPI answers Metadata, v0-v9: v1 racks, controller id, is_internal, null for all topics; v2 cluster id; v3 throttle time; v4

@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/group"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // offsetCommit answers OffsetCommit, v0-v8, when the offsets are durable. v0 stores them in ZooKeeper; v1 has a timestamp per partition;

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"momus/coordinator/group"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 func TestGivenOffsets(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/group"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // offsetDelete answers OffsetDelete, v0 (KIP-496). Rights: Group:Delete, and Topic:Read per partition. Errors of the group are at the

@@ -6,8 +6,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/group"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // offsetFetch answers OffsetFetch, v0-v7. v0 reads ZooKeeper; v2 added "all topics" (null) and the top-level error; v5 leader epochs;

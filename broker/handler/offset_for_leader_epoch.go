@@ -5,8 +5,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // offsetForLeaderEpoch answers OffsetForLeaderEpoch, v0-v3 (KIP-101, KIP-279): v1 the epoch found; v2 current leader epoch and throttle time

@@ -7,8 +7,8 @@ import (
 	"momus/broker/network"
 	"momus/broker/protocol"
 	"momus/broker/replica"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

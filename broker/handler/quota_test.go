@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/quota"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // limit sets the quotas of a client id.

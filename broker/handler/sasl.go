@@ -5,7 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // saslHandshake answers SaslHandshake, v0-v1, on a connection that is ready for requests: ILLEGAL_SASL_STATE, always. The

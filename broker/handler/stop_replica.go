@@ -5,8 +5,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // stopReplica obeys StopReplica, v0-v2. v1 added the broker epoch (KIP-380), v2 is flexible. Rights: Cluster:ClusterAction.

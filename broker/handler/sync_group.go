@@ -6,7 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/group"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // syncGroup answers SyncGroup, v0-v5, when the leader's assignment is durable. v3 added instance ids (KIP-345), v5 protocol type and

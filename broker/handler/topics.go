@@ -6,8 +6,8 @@ import (
 	"strconv"
 
 	"momus/configs"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // TopicCreator creates topics that a client asked about, through ZooKeeper, by this broker, whoever the controller is.

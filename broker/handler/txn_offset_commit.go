@@ -6,8 +6,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/group"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // txnOffsetCommit answers TxnOffsetCommit, v0-v3, at the group coordinator: the offsets count once the producer's transaction is

@@ -12,8 +12,8 @@ import (
 	"momus/broker/replica"
 	"momus/coordinator/shard/shardtest"
 	"momus/coordinator/txn"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

@@ -6,8 +6,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/metadata"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // updateMetadata obeys UpdateMetadata, v0-v6: the live brokers replace all former ones, the partitions are a delta. v1 changed

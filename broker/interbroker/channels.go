@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/controller"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // retryPause is how long the controller waits before it sends a request again.

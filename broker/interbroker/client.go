@@ -18,7 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/network"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // ErrNoEndpoint means that the peer has no address: it is not alive, or has no endpoint on the inter-broker listener.

@@ -18,7 +18,8 @@ import (
 
 	"momus/broker/protocol"
 	"momus/coordinator/controller"
-	"momus/storage/model"
+	"momus/internal/model"
+	"momus/internal/release"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -167,7 +168,6 @@ func TestCancelledRequestsAndClosedClientsEnd(t *testing.T) {
 
 func TestVersionsFollowTheInterBrokerProtocol(t *testing.T) {
 	for ibp, want := range map[string]Versions{
-		"":        {11, 3, 5, 4, 6, 2, 3, 0, true},
 		"2.5":     {11, 3, 5, 4, 6, 2, 3, 0, true},
 		"2.4-IV0": {11, 3, 5, 3, 5, 1, 2, 0, true},
 		"2.4.1":   {11, 3, 5, 4, 6, 2, 3, 0, true},
@@ -178,13 +178,12 @@ func TestVersionsFollowTheInterBrokerProtocol(t *testing.T) {
 		"0.9.0":   {1, 0, 0, 0, 1, 0, 1, 0, false},
 		"0.8.0":   {0, 0, 0, 0, 0, 0, 0, 0, false},
 	} {
-		if got, err := VersionsFor(ibp); err != nil || got != want {
-			t.Errorf("%s: %+v, %v; want %+v", ibp, got, err, want)
+		version, err := release.Parse(ibp)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	for _, bad := range []string{"3.0", "2", "abc", "2.4-IV9"} {
-		if _, err := VersionsFor(bad); err == nil {
-			t.Errorf("%s was accepted", bad)
+		if got := VersionsFor(version); got != want {
+			t.Errorf("%s: %+v; want %+v", ibp, got, want)
 		}
 	}
 }
@@ -213,7 +212,7 @@ func TestChannelsSendInOrderAndRepeatUntilAnswered(t *testing.T) {
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
 	events := make(chan controller.Event, 8)
-	versions, _ := VersionsFor("")
+	versions := VersionsFor(release.Latest)
 	c := NewChannels(ChannelsOptions{ControllerID: 1, Listener: "PLAINTEXT", Versions: versions, Logger: logrus.NewEntry(quiet),
 		Reply: func(ev controller.Event) { events <- ev }})
 	c.AddBroker(&model.Broker{ID: 2, Endpoints: []model.Endpoint{p.endpoint()}})

@@ -6,7 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/controller"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // encode makes the wire request of the versions that inter.broker.protocol.version prescribes.

@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/controller"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // sharedRequest is an UpdateMetadata request of which the part that is the same for all its receivers was encoded once: a new controller tells

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"momus/coordinator/controller"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // manyPartitions is an UpdateMetadata with n partitions.

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // NoController is the ControllerID of a snapshot as long as no controller is known.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 func partition(topic string, id, leader int32) PartitionUpdate {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // window is how long the values behind a quantile are kept, at least; at most twice as long.

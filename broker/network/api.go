@@ -8,7 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // Handler executes requests. Its methods are called by many connections at once, but never twice at once for one connection.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 	"momus/storage/record"
 )
 

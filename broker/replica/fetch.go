@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"momus/broker/purgatory"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 )
 
 // Replica ids in requests that are no broker's.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 )
 
 // fetching is a partition that a fetcher copies. Only the fetcher's goroutine touches it, but for adding and removing.

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // fetcherManager owns the fetchers: num.replica.fetchers for each leader that partitions of this broker follow.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 	"momus/storage/log"
 )
 

@@ -17,10 +17,10 @@ import (
 
 	"momus/broker/metadata"
 	"momus/configs"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/log"
 	"momus/storage/logdir"
-	"momus/storage/model"
 	"momus/storage/record"
 	"momus/storage/vfs"
 )

@@ -10,7 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // isrChange is an ISR that a leader wants to write. While it is on its way the old ISR is in force for min.insync.replicas, and the members of

@@ -7,9 +7,9 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 )
 
 // PartitionState is what the controller says about one partition.

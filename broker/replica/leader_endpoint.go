@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // LeaderEndpoint is a leader broker as a fetcher sees it. It is used by one goroutine; an error of a call as a whole means that nothing is

@@ -19,9 +19,9 @@ import (
 	"momus/broker/metadata"
 	"momus/broker/purgatory"
 	"momus/configs"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/logdir"
-	"momus/storage/model"
 )
 
 // ISRStore is where a leader writes the in-sync replicas: the partition's state znode and the notifications beside it.

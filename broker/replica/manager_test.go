@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 	"momus/storage/record"
 )
 

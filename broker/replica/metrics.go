@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 	"momus/storage/log"
 )
 

@@ -11,10 +11,10 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/log"
 	"momus/storage/logdir"
-	"momus/storage/model"
 )
 
 // moverManager copies logs from one directory of this broker to another (KIP-113): one goroutine a target directory, one partition at a

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 )
 
 // ListOffsetQuery asks for one offset of a partition (ListOffsets v1 and later).

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"momus/broker/purgatory"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 )
 
 // Partition is a replica on this broker.

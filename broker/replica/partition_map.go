@@ -5,7 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // partitionMap finds hosted partitions without a lock. It is two levels of maps, topics and their partitions, both replaced on

@@ -5,7 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"momus/storage/model"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

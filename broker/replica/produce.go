@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 	"momus/storage/record"
 )
 

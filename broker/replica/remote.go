@@ -9,8 +9,8 @@ import (
 
 	"momus/broker/interbroker"
 	"momus/configs"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // Requester sends a request to one broker and waits for its response: an interbroker.Client.

@@ -14,9 +14,10 @@ import (
 
 	"momus/broker/interbroker"
 	"momus/configs"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
+	"momus/internal/release"
 	"momus/storage/log"
-	"momus/storage/model"
 )
 
 // script answers requests in order and remembers them.
@@ -43,11 +44,11 @@ func newRemote(t *testing.T, version string, s *script) *Remote {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := interbroker.VersionsFor(version)
+	v, err := release.Parse(version)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewRemote(RemoteOptions{BrokerID: 7, Client: s, Versions: v, Config: c.Broker})
+	return NewRemote(RemoteOptions{BrokerID: 7, Client: s, Versions: interbroker.VersionsFor(v), Config: c.Broker})
 }
 
 func fetchAnswer(code int16, session int32) *kmsg.FetchResponse {

@@ -5,7 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // A broker that hands its leaderships over does not follow the new leaders: they would put it back in sync, and it is gone in a moment.

@@ -5,8 +5,8 @@ import (
 	"sort"
 
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // Placement are the choices of AssignReplicas that Kafka makes at random, and where it begins.

@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 func brokers(racks ...string) []*model.Broker {

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // Error is one of Kafka's errors with the message that Kafka gives the client for it.

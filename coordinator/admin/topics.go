@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // Store is ZooKeeper as admin uses it; *zk.Client implements it.

@@ -9,8 +9,8 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // maxTopicName is what a topic's name may have at most, so that a directory topic-partition fits into 255 bytes.

@@ -3,7 +3,7 @@ package controller
 import (
 	"slices"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // batch collects the requests of one step of a state machine and sends them together: for each broker LeaderAndISR first, then

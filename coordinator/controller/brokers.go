@@ -6,7 +6,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // brokerChange compares the registrations with the context: brokers may be new, dead, or bounced (registered again between

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // PartitionState is a partition's place in the partition state machine.

@@ -10,8 +10,8 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // Settings are the configs that the controller reads, at each use.

@@ -7,8 +7,8 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // core is the controller without threads, clock and network.

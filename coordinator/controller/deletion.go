@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // topicDeletion takes new wishes to delete topics.

@@ -3,7 +3,7 @@ package controller
 import (
 	"slices"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // strategy is how a leader is chosen (zookeeper.md 3.11).

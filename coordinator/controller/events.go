@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // Event is something that has happened. Brokers that are not the active controller process most of them as no-ops.

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // The rest of the recordings in which the controller of Apache Kafka did anything, or was asked to and did not. The tree before an operation is

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // The golden recordings are those of a cluster of Apache Kafka 2.5.0 (brokers 1, 2, 3): the tree before an operation, what ZooKeeper's log

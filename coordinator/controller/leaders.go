@@ -5,8 +5,8 @@ import (
 	"errors"
 	"slices"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // preferredElectionRequested serves /admin/preferred_replica_election: elect, then delete the node whatever the outcome.

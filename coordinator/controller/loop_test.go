@@ -22,8 +22,8 @@ import (
 	"momus/coordinator/controller"
 	"momus/coordinator/zk"
 	"momus/coordinator/zkserver"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -15,7 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // modelStore is ZooKeeper as far as Store needs it: nodes with data and versions, no watches, no sessions.

@@ -7,8 +7,8 @@ import (
 	"maps"
 
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // partitionMoves is the partition state machine: to each state, from which ones it may be entered.

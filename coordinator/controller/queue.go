@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // queue is the controller's unbounded list of events, as Kafka's: its length is bounded by what exists in the cluster, as an event

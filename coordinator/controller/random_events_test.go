@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // rareStep is one of the events that happen less often in a cluster.

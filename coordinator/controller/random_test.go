@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 var seed = flag.Uint64("seed", 0, "seed of the random cluster histories; 0 takes a new one")

@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // target is where a reassignment leads to: the replicas without those that are being removed.

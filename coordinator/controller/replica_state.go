@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // replicaMoves is the replica state machine: to each state, from which ones it may be entered.

@@ -1,7 +1,7 @@
 package controller
 
 import (
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // Request is what the controller sends to a broker: a *LeaderAndISR, *UpdateMetadata or *StopReplica.

@@ -15,7 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // scaleStore is ZooKeeper for a large cluster: maps instead of a tree, and counters. It encodes what it is given, as that is a part of the

@@ -1,7 +1,7 @@
 package controller
 
 import (
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // mayShutDown checks who asks for a controlled shutdown. A broker that is not live gets BROKER_NOT_AVAILABLE, but only if its

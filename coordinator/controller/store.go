@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // watchingStore is the Store on a ZooKeeper client: it turns watches into events.

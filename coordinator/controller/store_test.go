@@ -6,7 +6,7 @@ import (
 
 	"momus/coordinator/controller"
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // A controller that takes a partition out of /admin/reassign_partitions must not take that for a wish: it would begin what is left again,

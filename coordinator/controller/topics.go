@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // topicChange finds created and vanished topics.

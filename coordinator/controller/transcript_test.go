@@ -13,8 +13,8 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"momus/coordinator/zk"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // The commands of a transcript. Each prints what the controller wrote and sent, in order of writes, then requests.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"momus/configs"
-	"momus/storage/model"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

@@ -15,8 +15,8 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/shard"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // Options are what a Coordinator needs.

@@ -11,8 +11,8 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/shard/shardtest"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // startCoordinator runs a coordinator on log that leads all of n partitions; stop ends it.

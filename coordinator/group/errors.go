@@ -1,6 +1,6 @@
 package group
 
-import "momus/storage/kerr"
+import "momus/internal/kerr"
 
 // commitError is what a client is told when the append of offsets ended with err (protocol.md 8.9).
 func commitError(err error) *kerr.Error {

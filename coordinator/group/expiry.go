@@ -3,8 +3,8 @@ package group
 import (
 	"github.com/sirupsen/logrus"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"momus/coordinator/shard"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // State is the state of a group; the names are Kafka's.

@@ -6,7 +6,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/coordinator/shard"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 func joinError(memberID string, err *kerr.Error) JoinResult {

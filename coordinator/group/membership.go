@@ -2,7 +2,7 @@ package group
 
 import (
 	"momus/coordinator/shard"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // heartbeat carries out Heartbeat (protocol.md 8.6). Nothing is allocated when all is well.

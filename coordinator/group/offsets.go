@@ -4,8 +4,8 @@ import (
 	"slices"
 
 	"momus/coordinator/shard"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

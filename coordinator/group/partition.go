@@ -11,7 +11,7 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/shard"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 	"momus/storage/record"
 )
 

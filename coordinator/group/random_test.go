@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"momus/coordinator/shard"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

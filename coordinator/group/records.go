@@ -6,7 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // noTimestamp stands for a commit, expire or state time that is not there.

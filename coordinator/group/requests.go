@@ -1,8 +1,8 @@
 package group
 
 import (
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // Protocol is one assignment protocol that a member offers: its name and the member's metadata for it.

@@ -2,7 +2,7 @@ package group
 
 import (
 	"momus/coordinator/shard"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 	"momus/storage/record"
 )
 

@@ -17,8 +17,8 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/shard"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

@@ -1,10 +1,13 @@
 package group
 
-import "momus/configs"
+import (
+	"momus/configs"
+	"momus/internal/release"
+)
 
 // StaticMembersAllowed tells whether requests may carry a group.instance.id (KIP-345): under an inter.broker.protocol.version of
 // 2.3-IV0 or later.
-func StaticMembersAllowed(c *configs.Broker) bool { return c.InterBrokerVersion() >= configs.V2_3_IV0 }
+func StaticMembersAllowed(c *configs.Broker) bool { return c.InterBrokerVersion() >= release.V2_3_IV0 }
 
 // formats are the versions of the values to write (records.md 6).
 type formats struct {
@@ -12,22 +15,22 @@ type formats struct {
 	group  int16
 }
 
-func formatsFor(v configs.Version) formats {
+func formatsFor(v release.Version) formats {
 	var f formats
 	switch {
-	case v >= configs.V2_1_IV1:
+	case v >= release.V2_1_IV1:
 		f.offset = 3
-	case v >= configs.V2_1_IV0:
+	case v >= release.V2_1_IV0:
 		f.offset = 2
 	default:
 		f.offset = 1
 	}
 	switch {
-	case v >= configs.V2_3_IV0:
+	case v >= release.V2_3_IV0:
 		f.group = 3
-	case v >= configs.V2_1_IV0:
+	case v >= release.V2_1_IV0:
 		f.group = 2
-	case v >= configs.V0_10_1_IV0:
+	case v >= release.V0_10_1_IV0:
 		f.group = 1
 	}
 	return f

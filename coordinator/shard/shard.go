@@ -12,7 +12,7 @@ import (
 	"context"
 	"time"
 
-	"momus/storage/model"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

@@ -14,8 +14,8 @@ import (
 
 	"momus/coordinator/shard"
 	"momus/coordinator/shard/shardtest"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

@@ -9,8 +9,8 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/shard/shardtest"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 type coordinatorTest struct {

@@ -1,6 +1,6 @@
 package txn
 
-import "momus/storage/kerr"
+import "momus/internal/kerr"
 
 // appendError is what a client is told when the append of a transaction's record ended with err (protocol.md 9.1).
 func appendError(err error) *kerr.Error {

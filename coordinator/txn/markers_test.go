@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // cluster is leaders by partition: a broker, -1 for none alive; partitions that are not in it do not exist.

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"momus/coordinator/shard"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

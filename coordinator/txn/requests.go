@@ -1,8 +1,8 @@
 package txn
 
 import (
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // InitRequest is InitProducerId for a transactional id (protocol.md 9.2). ProducerID and Epoch are what the producer has, from version

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"sync"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // standings is what this broker's coordinator knows of producers, for the logs of the same broker: they ask before a batch opens a

@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // TestLateBatchesAreRefused asks, in every state of a transaction, which batches may open it in a partition.

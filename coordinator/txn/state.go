@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"momus/coordinator/shard"
-	"momus/storage/model"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"math"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // The nodes of ACLs (zookeeper.md 1.15, KIP-290): one node a resource, and sequential nodes that tell authorizers what has changed.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 func TestACLNodesAndNotifications(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // NotifyISRChanges tells the controller that the leaders of these partitions have written their ISR.

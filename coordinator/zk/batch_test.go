@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // batchController is an elected controller with a topic t of n partitions, whose nodes do not exist yet.

@@ -11,7 +11,7 @@ import (
 
 	gozk "github.com/go-zookeeper/zk"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // CreateTopLevelPaths makes the nodes that every broker creates at start.

@@ -15,7 +15,7 @@ import (
 
 	"momus/coordinator/zk"
 	"momus/coordinator/zkserver"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

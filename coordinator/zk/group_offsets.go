@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // groupOffsetPath is where OffsetCommit version 0 keeps an offset.

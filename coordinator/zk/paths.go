@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // The fixed paths (zookeeper.md 1.1).

@@ -3,7 +3,7 @@ package zk
 import (
 	"context"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // RequestPreferredElection asks the controller to give partitions back to their preferred leaders; ErrNodeExists when it was asked

@@ -9,7 +9,7 @@ import (
 
 	gozk "github.com/go-zookeeper/zk"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 func (c *Client) sortedChildren(ctx context.Context, path string) ([]string, error) {

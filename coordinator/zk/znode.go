@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // encode is compact JSON without Go's HTML escaping, which would spell <default> differently from Kafka.

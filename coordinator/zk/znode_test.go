@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // recode decodes a recorded node as its path demands and encodes it again. ok is false for paths that have no JSON.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // Stat is what clients see of a node beside its data. Times are milliseconds since the epoch; Cversion counts changes of

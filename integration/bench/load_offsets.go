@@ -9,7 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 const (

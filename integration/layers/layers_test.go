@@ -16,13 +16,15 @@ var forbidden = []struct {
 	except   []string
 	reason   string
 }{
-	{from: "momus/configs", to: "momus/", except: []string{"momus/configs", "momus/storage/model"}, reason: "configuration is the bottom; it knows only the shared vocabulary"},
+	{from: "momus/internal", to: "momus/", except: []string{"momus/internal"}, reason: "the shared vocabulary is the ground floor"},
+	{from: "momus/configs", to: "momus/", except: []string{"momus/configs", "momus/internal"}, reason: "configuration knows only the shared vocabulary"},
+	{from: "momus/storage/record", to: "momus/configs", reason: "a record format does not know where its rules are configured"},
 	{from: "momus/storage", to: "momus/coordinator", reason: "storage knows nothing of who uses it"},
 	{from: "momus/storage", to: "momus/broker", reason: "storage knows nothing of who uses it"},
 	{from: "momus/storage", to: "github.com/twmb/franz-go", reason: "wire types stop at the handlers"},
 	{from: "momus/storage", to: "net", reason: "storage does not talk to the network"},
 	{from: "momus/coordinator", to: "momus/broker", reason: "coordinators reach the log through an interface of their own"},
-	{from: "momus/coordinator", to: "momus/storage", except: []string{"momus/storage/model", "momus/storage/kerr", "momus/storage/record", "momus/storage/vfs"}, reason: "coordinators see the shared vocabulary and the record format only"},
+	{from: "momus/coordinator", to: "momus/storage", except: []string{"momus/storage/record", "momus/storage/vfs"}, reason: "coordinators see the shared vocabulary and the record format only"},
 	{from: "momus/coordinator/controller", to: "github.com/go-zookeeper", reason: "the ZooKeeper library is coordinator/zk's alone"},
 	{from: "momus/coordinator/admin", to: "github.com/go-zookeeper", reason: "the ZooKeeper library is coordinator/zk's alone"},
 	{from: "momus/coordinator/group", to: "github.com/go-zookeeper", reason: "the ZooKeeper library is coordinator/zk's alone"},

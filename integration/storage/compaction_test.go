@@ -19,8 +19,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"momus/integration/testkit"
+	"momus/internal/model"
 	"momus/storage/checkpoint"
-	"momus/storage/model"
 	"momus/storage/vfs"
 )
 

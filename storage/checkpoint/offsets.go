@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strconv"
 
-	"momus/storage/model"
+	"momus/internal/model"
 	"momus/storage/vfs"
 )
 

@@ -12,10 +12,10 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/configs"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/log"
 	"momus/storage/logdir"
-	"momus/storage/model"
 	"momus/storage/record"
 )
 

@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"momus/configs"
+	"momus/internal/model"
 	"momus/storage/checkpoint"
 	"momus/storage/log"
 	"momus/storage/logdir"
-	"momus/storage/model"
 	"momus/storage/record"
 	"momus/storage/vfs"
 )

@@ -15,9 +15,9 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/configs"
+	"momus/internal/model"
 	"momus/storage/index"
 	"momus/storage/log"
-	"momus/storage/model"
 	"momus/storage/record"
 	"momus/storage/vfs"
 )

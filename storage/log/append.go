@@ -6,8 +6,8 @@ import (
 	"math"
 
 	"momus/configs"
+	"momus/internal/kerr"
 	"momus/storage/index"
-	"momus/storage/kerr"
 	"momus/storage/record"
 )
 
@@ -61,7 +61,7 @@ func (l *Log) appendAsLeaderLocked(records []byte, info record.Info, leaderEpoch
 		return AppendInfo{}, err
 	}
 	c, now := l.config.Load(), l.nowMs()
-	l.policy.Topic, l.policy.Origin, l.policy.Now, l.policy.LeaderEpoch = c, origin, now, leaderEpoch
+	l.policy.Rules, l.policy.Origin, l.policy.Now, l.policy.LeaderEpoch = rules(c), origin, now, leaderEpoch
 	records, info, err := record.Assign(records, info, l.logEndOffset.Load(), &l.policy)
 	if err != nil {
 		return AppendInfo{}, err
@@ -235,4 +235,10 @@ func (l *Log) maybeRollLocked(n int, info record.Info, c *configs.Topic, now int
 		expected = info.LastOffset - math.MaxInt32
 	}
 	return l.rollLocked(max(l.logEndOffset.Load(), expected), c, now)
+}
+
+// rules are the topic's configs that the record format obeys.
+func rules(c *configs.Topic) record.Rules {
+	return record.Rules{RecordVersion: c.RecordVersion, CompressionType: c.CompressionType, Compact: c.Compact, LogAppendTime: c.LogAppendTime,
+		MaxTimestampDifferenceMs: c.MessageTimestampDifferenceMaxMs}
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"momus/configs"
-	"momus/storage/model"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

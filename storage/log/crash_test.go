@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"momus/configs"
-	"momus/storage/model"
+	"momus/internal/model"
 	"momus/storage/record"
 	"momus/storage/vfs"
 )

@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"momus/configs"
+	"momus/internal/model"
 	"momus/storage/checkpoint"
-	"momus/storage/model"
 	"momus/storage/record"
 	"momus/storage/vfs"
 )

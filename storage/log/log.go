@@ -17,11 +17,11 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/configs"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/checkpoint"
 	"momus/storage/epoch"
 	"momus/storage/index"
-	"momus/storage/kerr"
-	"momus/storage/model"
 	"momus/storage/producer"
 	"momus/storage/record"
 	"momus/storage/vfs"

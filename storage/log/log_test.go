@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"momus/configs"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/record"
 	"momus/storage/vfs"
 )

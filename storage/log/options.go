@@ -6,7 +6,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/configs"
-	"momus/storage/model"
+	"momus/internal/model"
 	"momus/storage/vfs"
 )
 

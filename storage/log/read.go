@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 
+	"momus/internal/kerr"
 	"momus/storage/index"
-	"momus/storage/kerr"
 	"momus/storage/record"
 )
 

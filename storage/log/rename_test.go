@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"momus/storage/model"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

@@ -6,7 +6,7 @@ import (
 	"io"
 	"sync"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 	"momus/storage/record"
 )
 

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"momus/internal/model"
 	"momus/storage/checkpoint"
 	"momus/storage/log"
-	"momus/storage/model"
 )
 
 // writeRecoveryPoints writes the recovery points of all logs of a directory, current and future, and drops the producer

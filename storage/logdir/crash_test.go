@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"momus/configs"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 	"momus/storage/record"
 	"momus/storage/vfs"
 )

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"momus/internal/model"
 	"momus/storage/checkpoint"
-	"momus/storage/model"
 	"momus/storage/record"
 	"momus/storage/vfs"
 )

@@ -6,9 +6,9 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"momus/configs"
+	"momus/internal/model"
+	"momus/internal/release"
 	"momus/storage/log"
-	"momus/storage/model"
 )
 
 // watchFailures handles directories that have failed, each once.
@@ -45,7 +45,7 @@ func (m *Manager) handleFailure(d *dir) error {
 		d.lock = nil
 	}
 	m.create.Unlock()
-	if m.opts.Config().InterBrokerVersion() < configs.V1_0_IV0 {
+	if m.opts.Config().InterBrokerVersion() < release.V1_0_IV0 {
 		return fmt.Errorf("%w: a controller before 1.0 cannot move partitions off one failed directory (inter.broker.protocol.version):%s", ErrNoLiveDir, m.describe())
 	}
 	for _, other := range m.dirs {

@@ -17,10 +17,10 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/configs"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/checkpoint"
-	"momus/storage/kerr"
 	"momus/storage/log"
-	"momus/storage/model"
 	"momus/storage/record"
 	"momus/storage/vfs"
 )

@@ -20,9 +20,10 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/configs"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
+	"momus/internal/release"
 	"momus/storage/log"
-	"momus/storage/model"
 	"momus/storage/vfs"
 )
 
@@ -371,7 +372,7 @@ func (m *Manager) logOptions(d *dir, tp model.TopicPartition, path string, confi
 		FS: m.fs, Dir: path, TopicPartition: tp, Config: config, Now: m.now,
 		ProducerExpirationMs: int64(m.opts.Config().TransactionalIDExpirationMs),
 		After:                m.tasks.after,
-		RefuseZstd:           m.opts.Config().InterBrokerVersion() < configs.V2_1_IV0,
+		RefuseZstd:           m.opts.Config().InterBrokerVersion() < release.V2_1_IV0,
 		OnIOError:            func(err error) { m.fail(d, err) },
 		AdmitTransaction: func(producerID int64, epoch int16) error {
 			if admit := m.admit.Load(); admit != nil {

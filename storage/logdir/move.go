@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 
 	"momus/configs"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 	"momus/storage/record"
 )
 

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // kind says what a partition directory holds.

@@ -14,10 +14,10 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/checkpoint"
-	"momus/storage/kerr"
 	"momus/storage/log"
-	"momus/storage/model"
 	"momus/storage/vfs"
 )
 

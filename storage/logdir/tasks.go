@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"momus/configs"
+	"momus/internal/model"
 	"momus/storage/log"
-	"momus/storage/model"
 )
 
 const (

@@ -7,7 +7,7 @@ package producer
 import (
 	"fmt"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 	"momus/storage/record"
 )
 

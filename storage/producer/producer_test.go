@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 	"momus/storage/record"
 	"momus/storage/vfs"
 )

@@ -3,7 +3,7 @@ package record
 import (
 	"fmt"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // Info is what is known of a sequence of entries after Analyze, and of what will be written after Assign.

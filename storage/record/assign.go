@@ -1,14 +1,22 @@
 package record
 
 import (
-	"momus/configs"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
+
+// Rules are the topic configs that Assign obeys.
+type Rules struct {
+	RecordVersion            int8   // message.format.version: the magic to write, 0, 1 or 2
+	CompressionType          string // compression.type: a codec's name, uncompressed, or producer
+	Compact                  bool   // cleanup.policy has compact: records need keys
+	LogAppendTime            bool   // message.timestamp.type
+	MaxTimestampDifferenceMs int64  // message.timestamp.difference.max.ms
+}
 
 // Policy is what Assign needs to know of the partition.
 type Policy struct {
-	Topic          *configs.Topic       // cleanup.policy, compression.type, format and timestamp rules
+	Rules          Rules
 	TopicPartition model.TopicPartition // for messages
 	Origin         Origin
 	Now            int64 // ms
@@ -18,7 +26,7 @@ type Policy struct {
 }
 
 func (p *Policy) timestampType() TimestampType {
-	if p.Topic.LogAppendTime {
+	if p.Rules.LogAppendTime {
 		return LogAppendTime
 	}
 	return CreateTime
@@ -26,7 +34,7 @@ func (p *Policy) timestampType() TimestampType {
 
 // targetCodec is what compression.type makes of the producer's codec.
 func (p *Policy) targetCodec(source Codec) Codec {
-	if c, ok := ParseCodec(p.Topic.CompressionType); ok {
+	if c, ok := ParseCodec(p.Rules.CompressionType); ok {
 		return c
 	}
 	return source // producer
@@ -57,7 +65,7 @@ func Assign(records []byte, info Info, nextOffset int64, p *Policy) (out []byte,
 	}
 	a.v = newValidator(p, a.source != None || a.target != None)
 
-	toMagic, inPlace := p.Topic.RecordVersion, false
+	toMagic, inPlace := p.Rules.RecordVersion, false
 	if !a.v.compressed {
 		inPlace = a.matchingMagic(toMagic)
 	} else {
@@ -81,7 +89,7 @@ func Assign(records []byte, info Info, nextOffset int64, p *Policy) (out []byte,
 	after.ValidBytes = len(out)
 	after.Monotonic = true
 	after.LogAppendTime = NoTimestamp
-	if p.Topic.LogAppendTime {
+	if p.Rules.LogAppendTime {
 		after.LogAppendTime = p.Now
 	}
 	return out, after, nil
@@ -162,7 +170,7 @@ func (a *assigner) patchCompressed() ([]byte, Info, error) {
 		return nil, info, err
 	}
 	last, ts := a.next+int64(a.v.records)-1, a.v.maxTimestamp
-	if a.p.Topic.LogAppendTime {
+	if a.p.Rules.LogAppendTime {
 		ts = a.p.Now
 	}
 	b.SetLastOffset(last)

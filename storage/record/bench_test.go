@@ -7,8 +7,7 @@ import (
 	"math/rand"
 	"testing"
 
-	"momus/configs"
-	"momus/storage/model"
+	"momus/internal/model"
 
 	"github.com/pierrec/lz4/v4"
 )
@@ -33,13 +32,12 @@ func jsonLog(n int) []byte {
 	return b.Bytes()
 }
 
-func testTopic() *configs.Topic {
-	return &configs.Topic{CompressionType: "producer", Delete: true, RecordVersion: Magic2, MessageTimestampDifferenceMaxMs: math.MaxInt64,
-		MaxMessageBytes: 1 << 20}
+func testRules() Rules {
+	return Rules{CompressionType: "producer", RecordVersion: Magic2, MaxTimestampDifferenceMs: math.MaxInt64}
 }
 
 func testPolicy() *Policy {
-	return &Policy{Topic: testTopic(), TopicPartition: model.TopicPartition{Topic: "t", Partition: 0}, Now: 1_600_000_000_000, LeaderEpoch: 3,
+	return &Policy{Rules: testRules(), TopicPartition: model.TopicPartition{Topic: "t", Partition: 0}, Now: 1_600_000_000_000, LeaderEpoch: 3,
 		ZstdAllowed: true}
 }
 
@@ -135,7 +133,7 @@ func BenchmarkRebuild(b *testing.B) {
 		batch := benchBatch(None, 16<<10, 1<<10)
 		b.Run(c.String(), func(b *testing.B) {
 			p := testPolicy()
-			p.Topic.CompressionType = c.String()
+			p.Rules.CompressionType = c.String()
 			b.SetBytes(16 << 10)
 			b.ReportAllocs()
 			for b.Loop() {

@@ -6,7 +6,7 @@ import (
 	"hash/crc32"
 	"math"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // BuilderOptions describe the batch to build. The zero value is an uncompressed message set of magic 0 at offset 0: use

@@ -3,7 +3,7 @@ package record
 import (
 	"fmt"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // DownConvert rewrites entries for a consumer that knows only targetMagic (Fetch v0 to v3, records.md 5.6): control batches are

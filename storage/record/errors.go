@@ -3,7 +3,7 @@ package record
 import (
 	"fmt"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // CorruptError says that bytes are no legal entry: bad framing, a bad CRC, a body that does not parse. It matches

@@ -3,8 +3,6 @@ package record
 import (
 	"encoding/binary"
 	"testing"
-
-	"momus/configs"
 )
 
 // seeds gives f one small set of each magic and codec, some of Kafka's own cases, and a marker.
@@ -94,20 +92,20 @@ func FuzzAssign(f *testing.F) {
 			}
 			p := testPolicy()
 			p.Decoder, p.Origin = d, origin
-			p.Topic.RecordVersion = int8(setting % 3)
-			p.Topic.LogAppendTime = setting%4 >= 2
-			p.Topic.CompressionType = []string{"producer", "uncompressed", "gzip", "lz4"}[setting%4]
+			p.Rules.RecordVersion = int8(setting % 3)
+			p.Rules.LogAppendTime = setting%4 >= 2
+			p.Rules.CompressionType = []string{"producer", "uncompressed", "gzip", "lz4"}[setting%4]
 			out, after, err := Assign(records, info, 1000, p)
 			if err != nil {
 				continue
 			}
-			checkAssigned(t, p.Topic, origin, out, after)
+			checkAssigned(t, p.Rules, origin, out, after)
 		}
 	})
 }
 
 // checkAssigned: what Assign returned is a whole, valid sequence of batches with the offsets it says.
-func checkAssigned(t *testing.T, topic *configs.Topic, origin Origin, out []byte, info Info) {
+func checkAssigned(t *testing.T, rules Rules, origin Origin, out []byte, info Info) {
 	t.Helper()
 	again, err := Analyze(out, OriginReplication, 0)
 	if err != nil || again.ValidBytes != len(out) || again.Batches != info.Batches {
@@ -123,8 +121,8 @@ func checkAssigned(t *testing.T, topic *configs.Topic, origin Origin, out []byte
 			break
 		}
 		rest = r
-		if b.Magic() != topic.RecordVersion {
-			t.Fatalf("magic %d, want %d", b.Magic(), topic.RecordVersion)
+		if b.Magic() != rules.RecordVersion {
+			t.Fatalf("magic %d, want %d", b.Magic(), rules.RecordVersion)
 		}
 		if err := b.ForEach(nil, func(r *Record) error {
 			if (b.Magic() < Magic2 || b.IsCompressed()) && r.Offset != next {

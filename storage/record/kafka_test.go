@@ -11,8 +11,8 @@ import (
 	"os"
 	"testing"
 
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 )
 
 // kafkaCase is one line of testdata/kafka/cases.jsonl.gz, see the README there.
@@ -48,10 +48,10 @@ func (c *kafkaCase) title() string {
 }
 
 func (c *kafkaCase) policy() *Policy {
-	t := testTopic()
-	t.CompressionType, t.Compact, t.LogAppendTime, t.MessageTimestampDifferenceMaxMs, t.RecordVersion =
+	t := testRules()
+	t.CompressionType, t.Compact, t.LogAppendTime, t.MaxTimestampDifferenceMs, t.RecordVersion =
 		c.Compression, c.Compact, c.LogAppendTime, c.Diff, c.ToMagic
-	p := &Policy{Topic: t, TopicPartition: model.TopicPartition{Topic: "t"}, Now: 1_600_000_000_000, LeaderEpoch: 7, ZstdAllowed: !c.OldIBP}
+	p := &Policy{Rules: t, TopicPartition: model.TopicPartition{Topic: "t"}, Now: 1_600_000_000_000, LeaderEpoch: 7, ZstdAllowed: !c.OldIBP}
 	if c.Coordinator {
 		p.Origin = OriginCoordinator
 	}

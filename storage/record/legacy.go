@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // Positions in a message of magic 0 or 1 (see also batch.go).

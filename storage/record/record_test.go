@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // vec reads hex with spaces.
@@ -218,7 +218,7 @@ func TestGoldenCompressedBatchesAreAssignedAsKafkaDid(t *testing.T) {
 				sent.SetLastOffset(b.LastOffset() - first)
 				sent.SetLeaderEpoch(NoLeaderEpoch)
 				p := testPolicy()
-				p.LeaderEpoch, p.Topic.RecordVersion = b.LeaderEpoch(), b.Magic()
+				p.LeaderEpoch, p.Rules.RecordVersion = b.LeaderEpoch(), b.Magic()
 				info, err := Analyze(sent, OriginClient, 0)
 				if err != nil {
 					t.Fatal(err)

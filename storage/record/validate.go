@@ -3,7 +3,7 @@ package record
 import (
 	"fmt"
 
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // validator checks batches on behalf of a Policy and collects what it finds (Kafka 2.5's LogValidator). One serves one Assign.
@@ -25,9 +25,9 @@ type validator struct {
 }
 
 func newValidator(p *Policy, compressed bool) *validator {
-	t := p.Topic
+	t := &p.Rules
 	return &validator{p: p, toMagic: t.RecordVersion, compressed: compressed, compact: t.Compact, createTime: !t.LogAppendTime,
-		maxDiff: t.MessageTimestampDifferenceMaxMs, maxTimestamp: NoTimestamp, maxOffset: -1}
+		maxDiff: t.MaxTimestampDifferenceMs, maxTimestamp: NoTimestamp, maxOffset: -1}
 }
 
 // batch checks the header of a batch (LogValidator.validateBatch).

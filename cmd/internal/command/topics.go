@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/configs"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // topicCreation creates the topics of KAFKA_CREATE_TOPICS in the background once the broker serves.

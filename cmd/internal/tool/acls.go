@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 func aclsOptions() *options {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // patternType reads --resource-pattern-type.

@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // consumer is a Java consumer with at most 500 records in hand: it commits every five seconds, and when it closes, the offsets up to

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 func consumerPerfOptions() *options {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 func getOffsetsOptions() *options {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // topicPartitions reads TOPIC and TOPIC:0,1 of --topic; a topic that does not exist is an error of its own, in unknown.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // offsetRow is a partition of a group: -1 stands for a missing number, "-" for a missing text.

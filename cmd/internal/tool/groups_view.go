@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // groupsView is what kafka-consumer-groups lists or describes.

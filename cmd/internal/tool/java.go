@@ -9,7 +9,7 @@ import (
 	wire "github.com/twmb/franz-go/pkg/kerr"
 
 	"momus/coordinator/admin"
-	"momus/storage/kerr"
+	"momus/internal/kerr"
 )
 
 // javaError is an error as Java names it: some tools print the class together with the text, and scripts look for it.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // offsetResult is the offset of a partition at a time, -1 when there is none so late; or why it could not be had.

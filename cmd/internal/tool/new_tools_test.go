@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"momus/coordinator/zkserver"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // runTool runs a tool in this process.

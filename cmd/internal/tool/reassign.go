@@ -11,7 +11,7 @@ import (
 
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 func reassignOptions() *options {

@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 const needsBootstrap = "bootstrap-server needs to be provided in order to reassign replica to the specified log directory"

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 func replicaVerificationOptions() *options {

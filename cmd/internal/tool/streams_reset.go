@@ -12,7 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // resetPlans are the options that say where input topics are to be read from; one at most.

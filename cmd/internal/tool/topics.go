@@ -12,7 +12,7 @@ import (
 
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 const topicCommand = "kafka.admin.TopicCommand$"

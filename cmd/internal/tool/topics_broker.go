@@ -8,7 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // brokerTopics works on topics over the admin API.

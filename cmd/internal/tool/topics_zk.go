@@ -7,7 +7,7 @@ import (
 
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 // zkTopics works on the znodes of topics, without any broker.

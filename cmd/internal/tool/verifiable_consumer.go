@@ -9,7 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"momus/storage/model"
+	"momus/internal/model"
 )
 
 func verifiableConsumerArguments() *argparse {

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"momus/coordinator/shard"
-	"momus/storage/kerr"
-	"momus/storage/model"
+	"momus/internal/kerr"
+	"momus/internal/model"
 	"momus/storage/record"
 )
 

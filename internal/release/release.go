@@ -1,4 +1,7 @@
-package configs
+// Package release is the one list of the versions of Kafka's inter-broker protocol and message format, as values that compare
+// (kafka.api.ApiVersion in 2.5). It knows what each is called and which record format belongs to it; what brokers send each other in a
+// version is broker/interbroker's.
+package release
 
 import (
 	"fmt"
@@ -77,8 +80,8 @@ const (
 	V2_5_IV0
 )
 
-// LatestVersion is Kafka 2.5.0's own.
-const LatestVersion = V2_5_IV0
+// Latest is Kafka 2.5.0's own.
+const Latest = V2_5_IV0
 
 // String is the version's full name, such as 2.5-IV0.
 func (v Version) String() string { return versions[v].name }
@@ -86,9 +89,9 @@ func (v Version) String() string { return versions[v].name }
 // RecordVersion is the magic of the message format that belongs to the version: 0, 1 or 2.
 func (v Version) RecordVersion() int8 { return versions[v].record }
 
-// ParseVersion reads a version as Kafka does: a full name, or a release with or without patch number, which means the newest
+// Parse reads a version as Kafka does: a full name, or a release with or without patch number, which means the newest
 // version of that release. The error has Kafka's text.
-func ParseVersion(s string) (Version, error) {
+func Parse(s string) (Version, error) {
 	parts := strings.Split(s, ".")
 	n := 2
 	if strings.HasPrefix(s, "0.") {
@@ -101,4 +104,26 @@ func ParseVersion(s string) (Version, error) {
 		}
 	}
 	return 0, fmt.Errorf("Version `%s` is not a valid version", s)
+}
+
+// Short is the name of the release that the version belongs to, such as 2.5.
+func (v Version) Short() string { return versions[v].short }
+
+// OldestWith is the first version whose message format is the given magic; Latest when there is none.
+func OldestWith(record int8) Version {
+	for i := range versions {
+		if versions[i].record == record {
+			return Version(i)
+		}
+	}
+	return Latest
+}
+
+// Names lists all versions, oldest first, as Kafka's validator prints them.
+func Names() []string {
+	names := make([]string, len(versions))
+	for i, v := range versions {
+		names[i] = v.name
+	}
+	return names
 }

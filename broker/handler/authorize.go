@@ -1,5 +1,7 @@
 package handler
 
+import "momus/internal/model"
+
 // Operation is an ACL operation; the numbers are Kafka's.
 type Operation int8
 
@@ -35,7 +37,7 @@ const ClusterName = "kafka-cluster"
 // Authorizer decides who may do what.
 type Authorizer interface {
 	// Authorize tells whether principal, connected from host (Java's form), may do op. It must not block for long.
-	Authorize(principal, host string, op Operation, resource ResourceType, name string) bool
+	Authorize(principal model.Principal, host string, op Operation, resource ResourceType, name string) bool
 }
 
 // Bit fields of authorized operations when nothing is denied (protocol.md: KIP-430), and when they were not asked for.

@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -16,7 +15,7 @@ import (
 func createDelegationToken(_ context.Context, _ *Env, r *Request) Reply {
 	resp := kmsg.NewPtrCreateDelegationTokenResponse()
 	resp.ErrorCode = kerr.DelegationTokenRequestNotAllowed.Code
-	resp.PrincipalType, resp.PrincipalName, _ = strings.Cut(r.Principal(), ":")
+	resp.PrincipalType, resp.PrincipalName = r.Principal().Type, r.Principal().Name
 	resp.IssueTimestamp, resp.ExpiryTimestamp, resp.MaxTimestamp = -1, -1, -1
 	resp.HMAC = []byte{}
 	return Respond(resp)

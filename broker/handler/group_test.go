@@ -59,7 +59,7 @@ func (b *idBlocks) NextProducerIDBlock(context.Context) (first, last int64, err 
 // denyAll is an authorizer that knows nobody.
 type denyAll struct{}
 
-func (denyAll) Authorize(string, string, Operation, ResourceType, string) bool { return false }
+func (denyAll) Authorize(model.Principal, string, Operation, ResourceType, string) bool { return false }
 
 func newGroupBroker(t *testing.T) *groupBroker {
 	t.Helper()

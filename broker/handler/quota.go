@@ -2,7 +2,6 @@ package handler
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -12,7 +11,7 @@ import (
 
 // user is the name of the authenticated principal.
 func (r *Request) user() string {
-	_, name, _ := strings.Cut(r.Principal(), ":")
+	name := r.Principal().Name
 	return name
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"momus/broker/network"
 	"momus/broker/protocol"
+	"momus/internal/model"
 )
 
 // Request is one decoded request. It and all byte fields of Body (which alias the frame) are valid until the answer was written;
@@ -38,20 +39,20 @@ func (r *Request) ClientHost() string { return r.Conn.ClientHost }
 // ClientIDString is the client id as a string that may be kept; "" for null, as in Kafka's group metadata.
 func (r *Request) ClientIDString() string { return r.session.clientID(r.ClientID) }
 
-// Principal is the authenticated principal, "User:ANONYMOUS" on connections without authentication.
-func (r *Request) Principal() string { return r.session.principal }
+// Principal is who sent the request: model.Anonymous on connections without authentication.
+func (r *Request) Principal() model.Principal { return r.session.principal }
 
 // session is what the dispatcher keeps for a connection. Only one request touches it at a time.
 type session struct {
 	request   Request // the one being served
-	principal string
+	principal model.Principal
 	client    string            // the last client id, as clients hardly ever change it
 	names     map[string]string // interned topic names
 	software  [2]string         // client software name and version (KIP-511), "unknown" before ApiVersions v3
 }
 
 func newSession() *session {
-	return &session{principal: "User:ANONYMOUS", software: [2]string{"unknown", "unknown"}}
+	return &session{principal: model.Anonymous(), software: [2]string{"unknown", "unknown"}}
 }
 
 func (s *session) clientID(b []byte) string {

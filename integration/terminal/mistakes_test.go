@@ -14,8 +14,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/broker/network/keystore"
 	"momus/integration/testkit"
+	"momus/internal/keystore"
 )
 
 // mistakes are made through a pipe: the exit code is Kafka's, the time is the tool's own limit, what to do is said, and nothing of the
@@ -165,7 +165,7 @@ func serve(t *testing.T, l net.Listener, talk func(conn net.Conn)) string {
 // tlsListener speaks TLS and nothing else.
 func tlsListener(t *testing.T) string {
 	t.Helper()
-	pair, err := keystore.Store{Location: filepath.Join(testkit.Root(t), "broker/network/keystore/testdata/key.p12"), Password: "secret1"}.KeyPair()
+	pair, err := keystore.Store{Location: filepath.Join(testkit.Root(t), "internal/keystore/testdata/key.p12"), Password: "secret1"}.KeyPair()
 	if err != nil {
 		t.Fatal(err)
 	}

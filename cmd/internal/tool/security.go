@@ -19,7 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
-	"momus/broker/network/keystore"
+	"momus/internal/keystore"
 )
 
 // configError is an error of a setting, as Java's clients name it.

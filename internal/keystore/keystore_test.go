@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"momus/broker/network/keystore"
+	"momus/internal/keystore"
 )
 
 // The stores in testdata were made with keytool and openssl: one self-signed certificate for localhost, valid for a hundred years. The

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/txn"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -19,9 +20,9 @@ func addOffsetsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 	switch {
 	case e.transactionsRefused():
 		err = kerr.UnsupportedVersion
-	case !e.allowed(r, OpWrite, ResourceTransactionalID, req.TransactionalID):
+	case !e.allowed(r, acl.Write, acl.TransactionalID, req.TransactionalID):
 		err = kerr.TransactionalIDAuthorizationFailed
-	case !e.allowed(r, OpRead, ResourceGroup, req.Group):
+	case !e.allowed(r, acl.Read, acl.Group, req.Group):
 		err = kerr.GroupAuthorizationFailed
 	default:
 		err = e.Transactions.AddPartitions(ctx, &txn.AddRequest{

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/txn"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -21,7 +22,7 @@ func addPartitionsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 	switch {
 	case e.transactionsRefused():
 		whole = kerr.UnsupportedVersion
-	case !e.allowed(r, OpWrite, ResourceTransactionalID, req.TransactionalID):
+	case !e.allowed(r, acl.Write, acl.TransactionalID, req.TransactionalID):
 		whole = kerr.TransactionalIDAuthorizationFailed
 	}
 	var tps []model.TopicPartition
@@ -37,7 +38,7 @@ func addPartitionsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 				continue
 			}
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p}
-			err := e.topicPartitionError(r, OpWrite, tp)
+			err := e.topicPartitionError(r, acl.Write, tp)
 			if model.IsInternalTopic(t.Topic) {
 				err = kerr.TopicAuthorizationFailed
 			}

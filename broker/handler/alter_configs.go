@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/configs"
+	"momus/coordinator/acl"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
 	"momus/internal/kerr"
@@ -65,11 +66,11 @@ func alterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 func (e *Env) mayAlterConfigs(r *Request, t kmsg.ConfigResourceType, name string) error {
 	switch t {
 	case kmsg.ConfigResourceTypeTopic:
-		if !e.allowed(r, OpAlterConfigs, ResourceTopic, name) {
+		if !e.allowed(r, acl.AlterConfigs, acl.Topic, name) {
 			return kerr.TopicAuthorizationFailed
 		}
 	case kmsg.ConfigResourceTypeBroker, kmsg.ConfigResourceTypeBrokerLogger:
-		if !e.allowed(r, OpAlterConfigs, ResourceCluster, ClusterName) {
+		if !e.allowed(r, acl.AlterConfigs, acl.Cluster, acl.ClusterName) {
 			return kerr.ClusterAuthorizationFailed
 		}
 	default:

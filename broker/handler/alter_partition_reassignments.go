@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
 	"momus/internal/kerr"
@@ -26,7 +27,7 @@ func alterPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply 
 		resp.ErrorCode, resp.ErrorMessage = kerr.Code(err), message(err)
 		return Respond(resp)
 	}
-	if !e.allowed(r, OpAlter, ResourceCluster, ClusterName) {
+	if !e.allowed(r, acl.Alter, acl.Cluster, acl.ClusterName) {
 		return refuse(kerr.ClusterAuthorizationFailed)
 	}
 	var list []zk.Reassignment

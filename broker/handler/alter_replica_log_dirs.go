@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -16,7 +17,7 @@ func alterReplicaLogDirs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AlterReplicaLogDirsRequest)
 	resp := kmsg.NewPtrAlterReplicaLogDirsResponse()
 	resp.Topics = []kmsg.AlterReplicaLogDirsResponseTopic{}
-	allowed := e.allowed(r, OpAlter, ResourceCluster, ClusterName)
+	allowed := e.allowed(r, acl.Alter, acl.Cluster, acl.ClusterName)
 	index := map[string]int{}
 	for _, d := range req.Dirs {
 		for _, t := range d.Topics {

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/metadata"
+	"momus/coordinator/acl"
 	"momus/coordinator/admin"
 	"momus/internal/kerr"
 )
@@ -36,7 +37,7 @@ func createPartitions(ctx context.Context, e *Env, r *Request) Reply {
 			err = kerr.NotController
 		case twice[t.Topic]:
 			err = &admin.Error{Kind: kerr.InvalidRequest, Message: "Duplicate topic in request."}
-		case !e.allowed(r, OpAlter, ResourceTopic, t.Topic):
+		case !e.allowed(r, acl.Alter, acl.Topic, t.Topic):
 			err = &admin.Error{Kind: kerr.TopicAuthorizationFailed, Message: "The topic authorization is failed."}
 		default:
 			err = e.createPartitionsOf(ctx, t, req.ValidateOnly)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"momus/broker/metadata"
+	"momus/coordinator/acl"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
 	"momus/internal/kerr"
@@ -35,7 +36,7 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	twice := namedTwice(names)
 	active := e.Controller.IsActive()
-	mayCreateAll := e.allowed(r, OpCreate, ResourceCluster, ClusterName)
+	mayCreateAll := e.allowed(r, acl.Create, acl.Cluster, acl.ClusterName)
 	created := map[string]int{} // partitions of the topics to wait for
 	creations := make([]creation, len(req.Topics))
 	for i := range req.Topics {
@@ -46,7 +47,7 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 			c.err = kerr.NotController
 		case twice[name]:
 			c.err = &admin.Error{Kind: kerr.InvalidRequest, Message: "Found multiple entries for this topic."}
-		case !mayCreateAll && !e.allowed(r, OpCreate, ResourceTopic, name):
+		case !mayCreateAll && !e.allowed(r, acl.Create, acl.Topic, name):
 			c.err = kerr.TopicAuthorizationFailed
 		}
 	}
@@ -173,7 +174,7 @@ func (e *Env) describeCreated(r *Request, out *kmsg.CreateTopicsResponseTopic, t
 	if r.Version < 5 {
 		return
 	}
-	if !e.allowed(r, OpDescribeConfigs, ResourceTopic, t.Name) {
+	if !e.allowed(r, acl.DescribeConfigs, acl.Topic, t.Name) {
 		out.ConfigErrorCode = kerr.TopicAuthorizationFailed.Code
 		return
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 )
 
@@ -20,7 +21,7 @@ func deleteGroups(ctx context.Context, e *Env, r *Request) Reply {
 		}
 		seen[id] = true
 		out := kmsg.DeleteGroupsResponseGroup{Group: id, ErrorCode: kerr.GroupAuthorizationFailed.Code}
-		if e.allowed(r, OpDelete, ResourceGroup, id) {
+		if e.allowed(r, acl.Delete, acl.Group, id) {
 			out.ErrorCode = kerr.Code(e.Groups.Delete(ctx, id))
 		}
 		resp.Groups = append(resp.Groups, out)

@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/replica"
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -26,7 +27,7 @@ func deleteRecords(ctx context.Context, e *Env, r *Request) Reply {
 		t := &req.Topics[i]
 		out := kmsg.NewDeleteRecordsResponseTopic()
 		out.Topic = t.Topic
-		denied := !e.allowed(r, OpDelete, ResourceTopic, t.Topic)
+		denied := !e.allowed(r, acl.Delete, acl.Topic, t.Topic)
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/metadata"
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 )
 
@@ -29,7 +30,7 @@ func deleteTopics(ctx context.Context, e *Env, r *Request) Reply {
 			err = kerr.InvalidRequest
 		case !e.Config().DeleteTopicEnable:
 			err = kerr.TopicDeletionDisabled
-		case !e.allowed(r, OpDescribe, ResourceTopic, name), snapshot.Topic(name) != nil && !e.allowed(r, OpDelete, ResourceTopic, name):
+		case !e.allowed(r, acl.Describe, acl.Topic, name), snapshot.Topic(name) != nil && !e.allowed(r, acl.Delete, acl.Topic, name):
 			err = kerr.TopicAuthorizationFailed
 		case snapshot.Topic(name) == nil:
 			err = kerr.UnknownTopicOrPartition

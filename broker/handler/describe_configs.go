@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/configs"
+	"momus/coordinator/acl"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
 	"momus/internal/kerr"
@@ -77,7 +78,7 @@ func (e *Env) describeResource(ctx context.Context, r *Request, res *kmsg.Descri
 	name := res.ResourceName
 	switch res.ResourceType {
 	case kmsg.ConfigResourceTypeTopic:
-		if !e.allowed(r, OpDescribeConfigs, ResourceTopic, name) {
+		if !e.allowed(r, acl.DescribeConfigs, acl.Topic, name) {
 			return nil, kerr.TopicAuthorizationFailed
 		}
 		if err := admin.ValidateTopicName(name); err != nil {
@@ -92,7 +93,7 @@ func (e *Env) describeResource(ctx context.Context, r *Request, res *kmsg.Descri
 		}
 		return e.Configs.DescribeTopic(overrides, res.ConfigNames), nil
 	case kmsg.ConfigResourceTypeBroker, kmsg.ConfigResourceTypeBrokerLogger:
-		if !e.allowed(r, OpDescribeConfigs, ResourceCluster, ClusterName) {
+		if !e.allowed(r, acl.DescribeConfigs, acl.Cluster, acl.ClusterName) {
 			return nil, kerr.ClusterAuthorizationFailed
 		}
 	}

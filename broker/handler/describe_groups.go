@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 )
 
@@ -17,7 +18,7 @@ func describeGroups(ctx context.Context, e *Env, r *Request) Reply {
 	for i, id := range req.Groups {
 		out := kmsg.NewDescribeGroupsResponseGroup()
 		out.Group = id
-		if e.allowed(r, OpDescribe, ResourceGroup, id) {
+		if e.allowed(r, acl.Describe, acl.Group, id) {
 			e.describeGroup(ctx, r, req, &out)
 		} else {
 			out.ErrorCode = kerr.GroupAuthorizationFailed.Code
@@ -39,6 +40,6 @@ func (e *Env) describeGroup(ctx context.Context, r *Request, req *kmsg.DescribeG
 		}
 	}
 	if req.IncludeAuthorizedOperations && d.Err == nil {
-		out.AuthorizedOperations = e.authorizedOperations(r, groupOperations, ResourceGroup, out.Group)
+		out.AuthorizedOperations = e.authorizedOperations(r, groupOperations, acl.Group, out.Group)
 	}
 }

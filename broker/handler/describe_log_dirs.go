@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -15,7 +16,7 @@ func describeLogDirs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DescribeLogDirsRequest)
 	resp := kmsg.NewPtrDescribeLogDirsResponse()
 	resp.Dirs = []kmsg.DescribeLogDirsResponseDir{}
-	if !e.allowed(r, OpDescribe, ResourceCluster, ClusterName) {
+	if !e.allowed(r, acl.Describe, acl.Cluster, acl.ClusterName) {
 		return Respond(resp)
 	}
 	var wanted func(model.TopicPartition) bool

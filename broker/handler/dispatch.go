@@ -15,6 +15,7 @@ import (
 	"momus/broker/metrics"
 	"momus/broker/network"
 	"momus/broker/protocol"
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -135,7 +136,7 @@ func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, r
 				return network.CloseConn, nil
 			}
 		}
-		if row.access == clusterAction && !d.env.allowed(r, OpClusterAction, ResourceCluster, ClusterName) {
+		if row.access == clusterAction && !d.env.allowed(r, acl.ClusterAction, acl.Cluster, acl.ClusterName) {
 			reply = Respond(genericError(r, kerr.ClusterAuthorizationFailed))
 			charged = byRequest
 		} else {

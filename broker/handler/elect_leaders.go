@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/metadata"
+	"momus/coordinator/acl"
 	"momus/coordinator/admin"
 	"momus/coordinator/controller"
 	"momus/internal/kerr"
@@ -33,7 +34,7 @@ func electLeaders(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	var results []controller.ElectionResult
 	switch {
-	case !e.allowed(r, OpAlter, ResourceCluster, ClusterName):
+	case !e.allowed(r, acl.Alter, acl.Cluster, acl.ClusterName):
 		resp.ErrorCode = kerr.ClusterAuthorizationFailed.Code
 		results = failedElections(tps, kerr.ClusterAuthorizationFailed)
 	case r.Version >= 1 && req.ElectionType != int8(controller.PreferredElection) && req.ElectionType != int8(controller.UncleanElection):

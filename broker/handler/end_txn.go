@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/txn"
 	"momus/internal/kerr"
 )
@@ -18,7 +19,7 @@ func endTxn(ctx context.Context, e *Env, r *Request) Reply {
 	switch {
 	case e.transactionsRefused():
 		err = kerr.UnsupportedVersion
-	case !e.allowed(r, OpWrite, ResourceTransactionalID, req.TransactionalID):
+	case !e.allowed(r, acl.Write, acl.TransactionalID, req.TransactionalID):
 		err = kerr.TransactionalIDAuthorizationFailed
 	default:
 		err = e.Transactions.EndTxn(ctx, &txn.EndRequest{

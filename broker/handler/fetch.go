@@ -10,6 +10,7 @@ import (
 	"momus/broker/network"
 	"momus/broker/protocol"
 	"momus/broker/replica"
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/log"
@@ -102,13 +103,13 @@ func (c *fetchCall) name(r *Request) {
 // admit sorts the partitions into those to read and those that fail at once.
 func (c *fetchCall) admit(r *Request) {
 	snapshot := c.e.Metadata.Snapshot()
-	mayFollow := c.follower && c.e.allowed(r, OpClusterAction, ResourceCluster, ClusterName)
+	mayFollow := c.follower && c.e.allowed(r, acl.ClusterAction, acl.Cluster, acl.ClusterName)
 	parts := c.session.Partitions()
 	for i := range parts {
 		p := &parts[i]
 		allowed := mayFollow
 		if !c.follower {
-			allowed = c.e.allowed(r, OpRead, ResourceTopic, p.TP.Topic)
+			allowed = c.e.allowed(r, acl.Read, acl.Topic, p.TP.Topic)
 		}
 		var answer fetchAnswer
 		if !allowed {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -24,9 +25,9 @@ func findCoordinator(ctx context.Context, e *Env, r *Request) Reply {
 	node := int32(-1)
 	var err *kerr.Error
 	switch {
-	case req.CoordinatorType == groupCoordinator && !e.allowed(r, OpDescribe, ResourceGroup, req.CoordinatorKey):
+	case req.CoordinatorType == groupCoordinator && !e.allowed(r, acl.Describe, acl.Group, req.CoordinatorKey):
 		err = kerr.GroupAuthorizationFailed
-	case req.CoordinatorType == transactionCoordinator && !e.allowed(r, OpDescribe, ResourceTransactionalID, req.CoordinatorKey):
+	case req.CoordinatorType == transactionCoordinator && !e.allowed(r, acl.Describe, acl.TransactionalID, req.CoordinatorKey):
 		err = kerr.TransactionalIDAuthorizationFailed
 	case req.CoordinatorType == groupCoordinator:
 		node, endpoint, err = e.leaderOfInternal(ctx, r, model.OffsetsTopic, func() int32 { return e.Groups.PartitionFor(req.CoordinatorKey) })

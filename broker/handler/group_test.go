@@ -15,6 +15,7 @@ import (
 	"momus/broker/network"
 	"momus/broker/protocol"
 	"momus/configs"
+	"momus/coordinator/acl"
 	"momus/coordinator/group"
 	"momus/coordinator/shard/shardtest"
 	"momus/coordinator/txn"
@@ -59,7 +60,7 @@ func (b *idBlocks) NextProducerIDBlock(context.Context) (first, last int64, err 
 // denyAll is an authorizer that knows nobody.
 type denyAll struct{}
 
-func (denyAll) Authorize(model.Principal, string, Operation, ResourceType, string) bool { return false }
+func (denyAll) Authorize(acl.Question) bool { return false }
 
 func newGroupBroker(t *testing.T) *groupBroker {
 	t.Helper()

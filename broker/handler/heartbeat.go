@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/group"
 	"momus/internal/kerr"
 )
@@ -16,7 +17,7 @@ func heartbeat(ctx context.Context, e *Env, r *Request) Reply {
 	switch {
 	case e.staticRefused(req.InstanceID):
 		resp.ErrorCode = kerr.UnsupportedVersion.Code
-	case !e.allowed(r, OpRead, ResourceGroup, req.Group):
+	case !e.allowed(r, acl.Read, acl.Group, req.Group):
 		resp.ErrorCode = kerr.GroupAuthorizationFailed.Code
 	default:
 		resp.ErrorCode = kerr.Code(e.Groups.Heartbeat(ctx, &group.HeartbeatRequest{

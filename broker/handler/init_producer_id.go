@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/txn"
 	"momus/internal/kerr"
 )
@@ -42,9 +43,9 @@ func initProducerID(ctx context.Context, e *Env, r *Request) Reply {
 func (e *Env) admitInitProducerID(r *Request, req *kmsg.InitProducerIDRequest) *kerr.Error {
 	id := req.TransactionalID
 	switch {
-	case id != nil && !e.allowed(r, OpWrite, ResourceTransactionalID, *id):
+	case id != nil && !e.allowed(r, acl.Write, acl.TransactionalID, *id):
 		return kerr.TransactionalIDAuthorizationFailed
-	case id == nil && !e.allowed(r, OpIdempotentWrite, ResourceCluster, ClusterName):
+	case id == nil && !e.allowed(r, acl.IdempotentWrite, acl.Cluster, acl.ClusterName):
 		return kerr.ClusterAuthorizationFailed
 	case (req.ProducerID == -1) != (req.ProducerEpoch == -1):
 		return kerr.InvalidRequest

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/group"
 	"momus/internal/kerr"
 )
@@ -18,7 +19,7 @@ func joinGroup(ctx context.Context, e *Env, r *Request) Reply {
 	switch {
 	case e.staticRefused(req.InstanceID):
 		result = group.JoinResult{Err: kerr.UnsupportedVersion, Generation: -1}
-	case !e.allowed(r, OpRead, ResourceGroup, req.Group):
+	case !e.allowed(r, acl.Read, acl.Group, req.Group):
 		result = group.JoinResult{Err: kerr.GroupAuthorizationFailed, Generation: -1}
 	default:
 		result = e.Groups.Join(ctx, joinRequest(req, r))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/group"
 	"momus/internal/kerr"
 )
@@ -21,7 +22,7 @@ func leaveGroup(ctx context.Context, e *Env, r *Request) Reply {
 		l.Members = append(l.Members, group.LeavingMember{MemberID: m.MemberID, InstanceID: m.InstanceID})
 	}
 	result := group.LeaveResult{Err: kerr.GroupAuthorizationFailed}
-	if e.allowed(r, OpRead, ResourceGroup, req.Group) {
+	if e.allowed(r, acl.Read, acl.Group, req.Group) {
 		result = e.Groups.Leave(ctx, l)
 	}
 	resp := kmsg.NewPtrLeaveGroupResponse()

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 )
 
@@ -14,9 +15,9 @@ func listGroups(ctx context.Context, e *Env, r *Request) Reply {
 	result := e.Groups.List(ctx)
 	resp := kmsg.NewPtrListGroupsResponse()
 	resp.ErrorCode = kerr.Code(result.Err)
-	all := e.allowed(r, OpDescribe, ResourceCluster, ClusterName)
+	all := e.allowed(r, acl.Describe, acl.Cluster, acl.ClusterName)
 	for _, g := range result.Groups {
-		if all || e.allowed(r, OpDescribe, ResourceGroup, g.Group) {
+		if all || e.allowed(r, acl.Describe, acl.Group, g.Group) {
 			resp.Groups = append(resp.Groups, kmsg.ListGroupsResponseGroup{Group: g.Group, ProtocolType: g.ProtocolType})
 		}
 	}

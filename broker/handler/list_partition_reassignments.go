@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -21,7 +22,7 @@ func listPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply {
 		resp.ErrorCode, resp.ErrorMessage = kerr.Code(err), message(err)
 		return Respond(resp)
 	}
-	if !e.allowed(r, OpDescribe, ResourceCluster, ClusterName) {
+	if !e.allowed(r, acl.Describe, acl.Cluster, acl.ClusterName) {
 		return refuse(kerr.ClusterAuthorizationFailed)
 	}
 	var tps []model.TopicPartition // nil: all

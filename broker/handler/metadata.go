@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/metadata"
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -26,7 +27,7 @@ func metadataAPI(ctx context.Context, e *Env, r *Request) Reply {
 	all := req.Topics == nil || r.Version == 0 && len(req.Topics) == 0
 	if all {
 		for _, name := range snapshot.Topics() {
-			if e.allowed(r, OpDescribe, ResourceTopic, name) {
+			if e.allowed(r, acl.Describe, acl.Topic, name) {
 				resp.Topics = append(resp.Topics, m.topic(name, snapshot.Topic(name)))
 			}
 		}
@@ -50,8 +51,8 @@ func metadataAPI(ctx context.Context, e *Env, r *Request) Reply {
 	resp.AuthorizedOperations = operationsNotAsked
 	if r.Version >= 8 && req.IncludeClusterAuthorizedOperations {
 		resp.AuthorizedOperations = 0
-		if e.allowed(r, OpDescribe, ResourceCluster, ClusterName) {
-			resp.AuthorizedOperations = e.authorizedOperations(r, clusterOperations, ResourceCluster, ClusterName)
+		if e.allowed(r, acl.Describe, acl.Cluster, acl.ClusterName) {
+			resp.AuthorizedOperations = e.authorizedOperations(r, clusterOperations, acl.Cluster, acl.ClusterName)
 		}
 	}
 	return Respond(resp)
@@ -94,7 +95,7 @@ func (m *metadataAnswer) named(ctx context.Context) []kmsg.MetadataResponseTopic
 			continue
 		}
 		seen[name] = struct{}{}
-		if !m.e.allowed(m.r, OpDescribe, ResourceTopic, name) {
+		if !m.e.allowed(m.r, acl.Describe, acl.Topic, name) {
 			topics = append(topics, m.failed(name, kerr.TopicAuthorizationFailed))
 			continue
 		}
@@ -111,7 +112,7 @@ func (m *metadataAnswer) named(ctx context.Context) []kmsg.MetadataResponseTopic
 func (m *metadataAnswer) missing(ctx context.Context, name string) error {
 	c := m.e.Config()
 	mayCreate := (m.r.Version < 4 || m.req.AllowAutoTopicCreation) && c.AutoCreateTopicsEnable
-	if mayCreate && !m.e.allowed(m.r, OpCreate, ResourceCluster, ClusterName) && !m.e.allowed(m.r, OpCreate, ResourceTopic, name) {
+	if mayCreate && !m.e.allowed(m.r, acl.Create, acl.Cluster, acl.ClusterName) && !m.e.allowed(m.r, acl.Create, acl.Topic, name) {
 		return kerr.TopicAuthorizationFailed
 	}
 	var err error
@@ -136,7 +137,7 @@ func (m *metadataAnswer) failed(name string, err error) kmsg.MetadataResponseTop
 	t.IsInternal = model.IsInternalTopic(name)
 	t.AuthorizedOperations = operationsNotAsked
 	if m.r.Version >= 8 && m.req.IncludeTopicAuthorizedOperations && err != kerr.TopicAuthorizationFailed {
-		t.AuthorizedOperations = m.e.authorizedOperations(m.r, topicOperations, ResourceTopic, name)
+		t.AuthorizedOperations = m.e.authorizedOperations(m.r, topicOperations, acl.Topic, name)
 	}
 	return t
 }
@@ -147,7 +148,7 @@ func (m *metadataAnswer) topic(name string, parts []metadata.Partition) kmsg.Met
 	t.IsInternal = model.IsInternalTopic(name)
 	t.AuthorizedOperations = operationsNotAsked
 	if m.r.Version >= 8 && m.req.IncludeTopicAuthorizedOperations {
-		t.AuthorizedOperations = m.e.authorizedOperations(m.r, topicOperations, ResourceTopic, name)
+		t.AuthorizedOperations = m.e.authorizedOperations(m.r, topicOperations, acl.Topic, name)
 	}
 	t.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(parts))
 	for i := range parts {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/group"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -25,7 +26,7 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	var refused *kerr.Error
 	switch {
-	case !e.allowed(r, OpRead, ResourceGroup, req.Group):
+	case !e.allowed(r, acl.Read, acl.Group, req.Group):
 		refused = kerr.GroupAuthorizationFailed
 	case e.staticRefused(req.InstanceID):
 		refused = kerr.UnsupportedVersion
@@ -46,7 +47,7 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 			}
 			err := refused
 			if err == nil {
-				err = e.topicPartitionError(r, OpRead, tp)
+				err = e.topicPartitionError(r, acl.Read, tp)
 			}
 			out := &resp.Topics[i].Partitions[len(resp.Topics[i].Partitions)-1]
 			if err != nil {

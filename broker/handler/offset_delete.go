@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/group"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -15,7 +16,7 @@ import (
 func offsetDelete(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.OffsetDeleteRequest)
 	resp := kmsg.NewPtrOffsetDeleteResponse()
-	if !e.allowed(r, OpDelete, ResourceGroup, req.Group) {
+	if !e.allowed(r, acl.Delete, acl.Group, req.Group) {
 		resp.ErrorCode = kerr.GroupAuthorizationFailed.Code
 		return Respond(resp)
 	}
@@ -29,7 +30,7 @@ func offsetDelete(ctx context.Context, e *Env, r *Request) Reply {
 			out := &topics[i].Partitions[j]
 			out.Partition = p.Partition
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
-			if err := e.topicPartitionError(r, OpRead, tp); err != nil {
+			if err := e.topicPartitionError(r, acl.Read, tp); err != nil {
 				out.ErrorCode = err.Code
 				continue
 			}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/group"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -15,7 +16,7 @@ import (
 // partitions are left out of "all"). Errors of the coordinator are at the top from v2 on, with no topics, else in each partition.
 func offsetFetch(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.OffsetFetchRequest)
-	if !e.allowed(r, OpDescribe, ResourceGroup, req.Group) {
+	if !e.allowed(r, acl.Describe, acl.Group, req.Group) {
 		return Respond(offsetFetchError(req, kerr.GroupAuthorizationFailed))
 	}
 	if req.Topics == nil && req.Version >= 2 {
@@ -25,7 +26,7 @@ func offsetFetch(ctx context.Context, e *Env, r *Request) Reply {
 	denied := map[string]bool{}
 	req.Topics = grouped(req.Topics)
 	for _, t := range req.Topics {
-		if !e.allowed(r, OpDescribe, ResourceTopic, t.Topic) {
+		if !e.allowed(r, acl.Describe, acl.Topic, t.Topic) {
 			denied[t.Topic] = true
 			continue
 		}
@@ -94,7 +95,7 @@ func offsetFetchAll(ctx context.Context, e *Env, r *Request, req *kmsg.OffsetFet
 	resp := kmsg.NewPtrOffsetFetchResponse()
 	for i := range result.Offsets { // sorted by topic
 		f := &result.Offsets[i]
-		if !e.allowed(r, OpDescribe, ResourceTopic, f.TP.Topic) {
+		if !e.allowed(r, acl.Describe, acl.Topic, f.TP.Topic) {
 			continue
 		}
 		if n := len(resp.Topics); n == 0 || resp.Topics[n-1].Topic != f.TP.Topic {

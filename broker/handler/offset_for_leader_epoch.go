@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -16,12 +17,12 @@ import (
 func offsetForLeaderEpoch(_ context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.OffsetForLeaderEpochRequest)
 	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
-	all := e.allowed(r, OpClusterAction, ResourceCluster, ClusterName)
+	all := e.allowed(r, acl.ClusterAction, acl.Cluster, acl.ClusterName)
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		out := kmsg.NewOffsetForLeaderEpochResponseTopic()
 		out.Topic = t.Topic
-		denied := !all && !e.allowed(r, OpDescribe, ResourceTopic, t.Topic)
+		denied := !all && !e.allowed(r, acl.Describe, acl.Topic, t.Topic)
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}

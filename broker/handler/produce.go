@@ -7,6 +7,7 @@ import (
 	"momus/broker/network"
 	"momus/broker/protocol"
 	"momus/broker/replica"
+	"momus/coordinator/acl"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/record"
@@ -114,11 +115,11 @@ func (c *produceCall) admit(r *Request) (whole *kerr.Error, err error) {
 	}
 	switch {
 	case transactional:
-		if !c.req.HasTransactionalID || !c.e.allowed(r, OpWrite, ResourceTransactionalID, string(c.req.TransactionalID)) {
+		if !c.req.HasTransactionalID || !c.e.allowed(r, acl.Write, acl.TransactionalID, string(c.req.TransactionalID)) {
 			return kerr.TransactionalIDAuthorizationFailed, nil
 		}
 	case idempotent:
-		if !c.e.allowed(r, OpIdempotentWrite, ResourceCluster, ClusterName) {
+		if !c.e.allowed(r, acl.IdempotentWrite, acl.Cluster, acl.ClusterName) {
 			return kerr.ClusterAuthorizationFailed, nil
 		}
 	}
@@ -134,7 +135,7 @@ func (c *produceCall) check(r *Request, whole *kerr.Error) {
 		topic := r.session.intern(t.Name)
 		c.topics = append(c.topics, topicSpan{name: topic, count: t.Count})
 		denied := whole
-		if denied == nil && !c.e.allowed(r, OpWrite, ResourceTopic, topic) {
+		if denied == nil && !c.e.allowed(r, acl.Write, acl.Topic, topic) {
 			denied = kerr.TopicAuthorizationFailed
 		}
 		internal := model.IsInternalTopic(topic) && string(r.ClientID) != adminClientID

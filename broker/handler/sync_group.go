@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/group"
 	"momus/internal/kerr"
 )
@@ -19,7 +20,7 @@ func syncGroup(ctx context.Context, e *Env, r *Request) Reply {
 		result.Err = kerr.UnsupportedVersion
 	case req.Version >= 5 && (req.ProtocolType == nil || req.Protocol == nil):
 		result.Err = kerr.InconsistentGroupProtocol
-	case !e.allowed(r, OpRead, ResourceGroup, req.Group):
+	case !e.allowed(r, acl.Read, acl.Group, req.Group):
 		result.Err = kerr.GroupAuthorizationFailed
 	default:
 		s := &group.SyncRequest{

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/group"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -25,9 +26,9 @@ func txnOffsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	switch {
 	case e.transactionsRefused():
 		refused = kerr.UnsupportedVersion
-	case !e.allowed(r, OpWrite, ResourceTransactionalID, req.TransactionalID):
+	case !e.allowed(r, acl.Write, acl.TransactionalID, req.TransactionalID):
 		refused = kerr.TransactionalIDAuthorizationFailed
-	case !e.allowed(r, OpRead, ResourceGroup, req.Group):
+	case !e.allowed(r, acl.Read, acl.Group, req.Group):
 		refused = kerr.GroupAuthorizationFailed
 	case req.ProducerID < 0:
 		refused = kerr.InvalidProducerIDMapping // -1 would be a plain commit
@@ -44,7 +45,7 @@ func txnOffsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
 			err := refused
 			if err == nil {
-				err = e.topicPartitionError(r, OpRead, tp)
+				err = e.topicPartitionError(r, acl.Read, tp)
 			}
 			if err != nil {
 				out.Partitions[j].ErrorCode = err.Code

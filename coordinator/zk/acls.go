@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"momus/internal/model"
+	"momus/coordinator/acl"
 )
 
 // The nodes of ACLs (zookeeper.md 1.15, KIP-290): one node a resource, and sequential nodes that tell authorizers what has changed.
@@ -24,8 +24,8 @@ const (
 
 // ResourceACLs are the ACLs of a resource, in the order of its node.
 type ResourceACLs struct {
-	Resource model.ACLResource
-	Entries  []model.ACLEntry
+	Resource acl.Resource
+	Entries  []acl.Entry
 }
 
 type aclNodeJSON struct {
@@ -41,7 +41,7 @@ type aclJSON struct {
 }
 
 // EncodeACLs is the JSON of a resource's node.
-func EncodeACLs(entries []model.ACLEntry) []byte {
+func EncodeACLs(entries []acl.Entry) []byte {
 	out := aclNodeJSON{Version: 1, ACLs: []aclJSON{}}
 	for _, e := range entries {
 		out.ACLs = append(out.ACLs, aclJSON{e.Principal, e.Permission.Stored(), e.Operation.Stored(), e.Host})
@@ -50,7 +50,7 @@ func EncodeACLs(entries []model.ACLEntry) []byte {
 }
 
 // DecodeACLs reads a resource's node; no data is no ACLs.
-func DecodeACLs(data []byte) ([]model.ACLEntry, error) {
+func DecodeACLs(data []byte) ([]acl.Entry, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
@@ -64,9 +64,9 @@ func DecodeACLs(data []byte) ([]model.ACLEntry, error) {
 	if j.Version != 1 {
 		return nil, fmt.Errorf("acl node has version %d; valid is 1: %.100s", j.Version, data)
 	}
-	var out []model.ACLEntry
+	var out []acl.Entry
 	for _, a := range j.ACLs {
-		e := model.ACLEntry{Principal: a.Principal, Host: a.Host, Operation: model.ParseACLOperation(a.Operation), Permission: model.ParseACLPermission(a.PermissionType)}
+		e := acl.Entry{Principal: a.Principal, Host: a.Host, Operation: acl.ParseOperation(a.Operation), Permission: acl.ParsePermission(a.PermissionType)}
 		if !slices.Contains(out, e) {
 			out = append(out, e)
 		}
@@ -82,23 +82,23 @@ type aclChangeJSON struct {
 }
 
 // EncodeACLChange is the notification that the ACLs of a resource have changed: text for literal patterns, JSON for others.
-func EncodeACLChange(r model.ACLResource) []byte {
-	if r.Pattern == model.PatternLiteral {
+func EncodeACLChange(r acl.Resource) []byte {
+	if r.Pattern == acl.Literal {
 		return []byte(r.Type.String() + ":" + r.Name)
 	}
 	return encode(aclChangeJSON{1, r.Type.String(), r.Name, r.Pattern.String()})
 }
 
 // aclStore is where the patterns of a type are kept: the parent of the types and the parent of the notifications.
-func aclStore(p model.PatternType) (types, changes string) {
-	if p == model.PatternLiteral {
+func aclStore(p acl.PatternType) (types, changes string) {
+	if p == acl.Literal {
 		return ACLPath, ACLChangesPath
 	}
 	return ExtendedACLPath + "/" + strings.ToLower(p.String()), ExtendedACLChangesPath
 }
 
 // ACLResourcePath is the node of a resource.
-func ACLResourcePath(r model.ACLResource) string {
+func ACLResourcePath(r acl.Resource) string {
 	types, _ := aclStore(r.Pattern)
 	return types + "/" + r.Type.Stored() + "/" + r.Name
 }
@@ -106,9 +106,9 @@ func ACLResourcePath(r model.ACLResource) string {
 // CreateACLPaths makes the parents of ACL nodes, as an authorizer does when it starts.
 func (c *Client) CreateACLPaths(ctx context.Context) error {
 	var paths []string
-	for _, p := range []model.PatternType{model.PatternLiteral, model.PatternPrefixed} {
+	for _, p := range []acl.PatternType{acl.Literal, acl.Prefixed} {
 		types, changes := aclStore(p)
-		for t := model.ResourceTopic; t <= model.ResourceDelegationToken; t++ {
+		for t := acl.Topic; t <= acl.DelegationToken; t++ {
 			paths = append(paths, types+"/"+t.Stored())
 		}
 		paths = append(paths, changes)
@@ -124,15 +124,15 @@ func (c *Client) CreateACLPaths(ctx context.Context) error {
 // ACLs reads all ACLs. Resources of unknown types are left out.
 func (c *Client) ACLs(ctx context.Context) ([]ResourceACLs, error) {
 	var out []ResourceACLs
-	for _, p := range []model.PatternType{model.PatternLiteral, model.PatternPrefixed} {
+	for _, p := range []acl.PatternType{acl.Literal, acl.Prefixed} {
 		types, _ := aclStore(p)
 		kinds, err := c.sortedChildren(ctx, types)
 		if err != nil {
 			return nil, err
 		}
 		for _, kind := range kinds {
-			t := model.ParseResourceType(kind)
-			if t == model.ResourceUnknown {
+			t := acl.ParseResourceType(kind)
+			if t == acl.UnknownResource {
 				continue
 			}
 			names, err := c.sortedChildren(ctx, types+"/"+kind)
@@ -140,7 +140,7 @@ func (c *Client) ACLs(ctx context.Context) ([]ResourceACLs, error) {
 				return nil, err
 			}
 			for _, name := range names {
-				out = append(out, ResourceACLs{Resource: model.ACLResource{Type: t, Name: name, Pattern: p}})
+				out = append(out, ResourceACLs{Resource: acl.Resource{Type: t, Name: name, Pattern: p}})
 			}
 		}
 	}
@@ -152,7 +152,7 @@ func (c *Client) ACLs(ctx context.Context) ([]ResourceACLs, error) {
 }
 
 // resourceACLs reads one resource's node and its version, -1 when there is none.
-func (c *Client) resourceACLs(ctx context.Context, r model.ACLResource) ([]model.ACLEntry, int32, error) {
+func (c *Client) resourceACLs(ctx context.Context, r acl.Resource) ([]acl.Entry, int32, error) {
 	path := ACLResourcePath(r)
 	data, stat, err := c.get(ctx, path)
 	if errors.Is(err, ErrNoNode) {
@@ -173,7 +173,7 @@ const aclRetries = 10
 
 // ChangeACLs replaces the ACLs of a resource by what change makes of them, and notifies authorizers if they differ. change may be
 // called several times.
-func (c *Client) ChangeACLs(ctx context.Context, r model.ACLResource, change func([]model.ACLEntry) []model.ACLEntry) error {
+func (c *Client) ChangeACLs(ctx context.Context, r acl.Resource, change func([]acl.Entry) []acl.Entry) error {
 	for range aclRetries + 1 {
 		old, version, err := c.resourceACLs(ctx, r)
 		if err != nil {
@@ -200,7 +200,7 @@ func (c *Client) ChangeACLs(ctx context.Context, r model.ACLResource, change fun
 }
 
 // writeACLs writes a resource's node that had a version, -1 for none.
-func (c *Client) writeACLs(ctx context.Context, r model.ACLResource, entries []model.ACLEntry, version int32) error {
+func (c *Client) writeACLs(ctx context.Context, r acl.Resource, entries []acl.Entry, version int32) error {
 	path := ACLResourcePath(r)
 	switch {
 	case len(entries) > 0 && version >= 0:
@@ -216,6 +216,6 @@ func (c *Client) writeACLs(ctx context.Context, r model.ACLResource, entries []m
 	return nil
 }
 
-func sameACLs(a, b []model.ACLEntry) bool {
-	return len(a) == len(b) && !slices.ContainsFunc(a, func(e model.ACLEntry) bool { return !slices.Contains(b, e) })
+func sameACLs(a, b []acl.Entry) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(e acl.Entry) bool { return !slices.Contains(b, e) })
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/zk"
-	"momus/internal/model"
 )
 
 func TestACLNodesAndNotifications(t *testing.T) {
@@ -15,14 +15,14 @@ func TestACLNodesAndNotifications(t *testing.T) {
 	if err := c.CreateACLPaths(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	bob := model.ACLEntry{Principal: "User:bob", Host: "*", Operation: model.OperationDescribeConfigs, Permission: model.PermissionAllow}
-	eve := model.ACLEntry{Principal: `User:CN=eve\,O=x`, Host: "10.0.0.1", Operation: model.OperationAll, Permission: model.PermissionDeny}
-	t1 := model.ACLResource{Type: model.ResourceTopic, Name: "t1", Pattern: model.PatternLiteral}
-	tx := model.ACLResource{Type: model.ResourceTransactionalID, Name: "tx-", Pattern: model.PatternPrefixed}
-	add := func(e ...model.ACLEntry) func([]model.ACLEntry) []model.ACLEntry {
-		return func(old []model.ACLEntry) []model.ACLEntry { return append(old, e...) }
+	bob := acl.Entry{Principal: "User:bob", Host: "*", Operation: acl.DescribeConfigs, Permission: acl.Allow}
+	eve := acl.Entry{Principal: `User:CN=eve\,O=x`, Host: "10.0.0.1", Operation: acl.All, Permission: acl.Deny}
+	t1 := acl.Resource{Type: acl.Topic, Name: "t1", Pattern: acl.Literal}
+	tx := acl.Resource{Type: acl.TransactionalID, Name: "tx-", Pattern: acl.Prefixed}
+	add := func(e ...acl.Entry) func([]acl.Entry) []acl.Entry {
+		return func(old []acl.Entry) []acl.Entry { return append(old, e...) }
 	}
-	change := func(r model.ACLResource, fn func([]model.ACLEntry) []model.ACLEntry) {
+	change := func(r acl.Resource, fn func([]acl.Entry) []acl.Entry) {
 		t.Helper()
 		if err := c.ChangeACLs(t.Context(), r, fn); err != nil {
 			t.Fatal(err)
@@ -30,7 +30,7 @@ func TestACLNodesAndNotifications(t *testing.T) {
 	}
 	change(t1, add(bob, eve))
 	change(tx, add(bob))
-	change(t1, func(old []model.ACLEntry) []model.ACLEntry { return old }) // no change, no notification
+	change(t1, func(old []acl.Entry) []acl.Entry { return old }) // no change, no notification
 
 	for path, want := range map[string]string{
 		"/kafka-acl/Topic/t1": `{"version":1,"acls":[{"principal":"User:bob","permissionType":"Allow","operation":"DescribeConfigs","host":"*"},` +
@@ -48,10 +48,10 @@ func TestACLNodesAndNotifications(t *testing.T) {
 	}
 
 	all, err := c.ACLs(t.Context())
-	if err != nil || len(all) != 2 || all[0].Resource != t1 || !slices.Equal(all[0].Entries, []model.ACLEntry{bob, eve}) || all[1].Resource != tx {
+	if err != nil || len(all) != 2 || all[0].Resource != t1 || !slices.Equal(all[0].Entries, []acl.Entry{bob, eve}) || all[1].Resource != tx {
 		t.Errorf("ACLs: %v %v", all, err)
 	}
-	change(t1, func([]model.ACLEntry) []model.ACLEntry { return nil })
+	change(t1, func([]acl.Entry) []acl.Entry { return nil })
 	if there, _, err := see.Exists("/kafka-acl/Topic/t1"); err != nil || there {
 		t.Errorf("the node of a resource without ACLs is there: %v", err)
 	}
@@ -62,7 +62,7 @@ func TestACLNodesAndNotifications(t *testing.T) {
 
 func TestOldAndBadACLNodes(t *testing.T) {
 	got, err := zk.DecodeACLs([]byte(`{"version":1,"acls":[{"principal":"User:CN=a\,b","permissionType":"ALLOW","operation":"read","host":"*"}]}`))
-	want := model.ACLEntry{Principal: `User:CN=a\,b`, Host: "*", Operation: model.OperationRead, Permission: model.PermissionAllow}
+	want := acl.Entry{Principal: `User:CN=a\,b`, Host: "*", Operation: acl.Read, Permission: acl.Allow}
 	if err != nil || len(got) != 1 || got[0] != want {
 		t.Errorf("unescaped: %v %v", got, err)
 	}

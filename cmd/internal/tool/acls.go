@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"momus/internal/model"
+	"momus/coordinator/acl"
 )
 
 func aclsOptions() *options {
@@ -81,14 +81,14 @@ func checkACLsOptions(o *options) error {
 
 // resourceRules are the ACLs to add to or to remove from a resource, or from those that a filter selects.
 type resourceRules struct {
-	resource model.ACLResource
-	entries  []model.ACLEntry
+	resource acl.Resource
+	entries  []acl.Entry
 }
 
 // aclStore is where ACLs are kept: brokers, or the znodes of Kafka's authorizer.
 type aclStore interface {
 	// list gives those of the resources that one of the filters selects; all without a filter.
-	list(ctx context.Context, filters []model.ACLResource) ([]resourceRules, error)
+	list(ctx context.Context, filters []acl.Resource) ([]resourceRules, error)
 	add(ctx context.Context, r resourceRules) error
 	// remove removes the entries, all when there are none.
 	remove(ctx context.Context, r resourceRules) error
@@ -185,25 +185,25 @@ func (s *aclCommand) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	show := func(keep func(model.ACLEntry) bool) {
+	show := func(keep func(acl.Entry) bool) {
 		for _, r := range found {
-			entries := slices.DeleteFunc(slices.Clone(r.entries), func(e model.ACLEntry) bool { return !keep(e) })
+			entries := slices.DeleteFunc(slices.Clone(r.entries), func(e acl.Entry) bool { return !keep(e) })
 			if len(entries) > 0 {
 				s.c.printf("Current ACLs for resource `%s`: \n %s \n\n", r.resource, entryLines(entries))
 			}
 		}
 	}
 	if len(principals) == 0 {
-		show(func(model.ACLEntry) bool { return true })
+		show(func(acl.Entry) bool { return true })
 	}
 	for _, p := range principals {
 		s.c.printf("ACLs for principal `%s`\n", p)
-		show(func(e model.ACLEntry) bool { return e.Principal == p })
+		show(func(e acl.Entry) bool { return e.Principal == p })
 	}
 	return nil
 }
 
-func entryLines(entries []model.ACLEntry) string {
+func entryLines(entries []acl.Entry) string {
 	var lines []string
 	for _, e := range entries {
 		lines = append(lines, "\t"+e.String())

@@ -4,17 +4,17 @@ import (
 	"slices"
 	"strings"
 
-	"momus/internal/model"
+	"momus/coordinator/acl"
 )
 
 // patternType reads --resource-pattern-type.
-func (s *aclCommand) patternType() (model.PatternType, error) {
+func (s *aclCommand) patternType() (acl.PatternType, error) {
 	text, err := s.o.one("resource-pattern-type")
 	if err != nil {
 		return 0, err
 	}
-	p := model.ParsePatternType(text)
-	if p == model.PatternUnknown {
+	p := acl.ParsePatternType(text)
+	if p == acl.UnknownPattern {
 		return 0, &javaError{class: "joptsimple.OptionArgumentConversionException", text: "Cannot parse argument '" + text + "' of option resource-pattern-type",
 			cause: &javaError{class: "joptsimple.ValueConversionException", text: "Value [" + text + "] is not one of [ANY|MATCH|LITERAL|PREFIXED]"}}
 	}
@@ -22,26 +22,26 @@ func (s *aclCommand) patternType() (model.PatternType, error) {
 }
 
 // filters are the resources that the options name, each once.
-func (s *aclCommand) filters(required bool) ([]model.ACLResource, error) {
+func (s *aclCommand) filters(required bool) ([]acl.Resource, error) {
 	pattern, err := s.patternType()
 	if err != nil {
 		return nil, err
 	}
-	var out []model.ACLResource
-	add := func(t model.ResourceType, names ...string) {
+	var out []acl.Resource
+	add := func(t acl.ResourceType, names ...string) {
 		for _, n := range names {
-			if r := (model.ACLResource{Type: t, Name: n, Pattern: pattern}); !slices.Contains(out, r) {
+			if r := (acl.Resource{Type: t, Name: n, Pattern: pattern}); !slices.Contains(out, r) {
 				out = append(out, r)
 			}
 		}
 	}
-	add(model.ResourceTopic, trimmed(s.o.all("topic"))...)
-	if pattern == model.PatternLiteral && s.o.any("cluster", "idempotent") {
-		add(model.ResourceCluster, model.ClusterResource)
+	add(acl.Topic, trimmed(s.o.all("topic"))...)
+	if pattern == acl.Literal && s.o.any("cluster", "idempotent") {
+		add(acl.Cluster, acl.ClusterName)
 	}
-	add(model.ResourceGroup, trimmed(s.o.all("group"))...)
-	add(model.ResourceTransactionalID, s.o.all("transactional-id")...)
-	add(model.ResourceDelegationToken, trimmed(s.o.all("delegation-token"))...)
+	add(acl.Group, trimmed(s.o.all("group"))...)
+	add(acl.TransactionalID, s.o.all("transactional-id")...)
+	add(acl.DelegationToken, trimmed(s.o.all("delegation-token"))...)
 	if required && len(out) == 0 {
 		return nil, misuse("You must provide at least one resource: --topic <topic> or --cluster or --group <group> or --delegation-token <Delegation Token ID>")
 	}
@@ -71,12 +71,12 @@ func (s *aclCommand) principals(option string) ([]string, error) {
 }
 
 // entries are the ACLs that the options make of operations.
-func (s *aclCommand) entries(operations ...model.ACLOperation) ([]model.ACLEntry, error) {
-	var out []model.ACLEntry
+func (s *aclCommand) entries(operations ...acl.Operation) ([]acl.Entry, error) {
+	var out []acl.Entry
 	for _, kind := range []struct {
 		option     string
-		permission model.ACLPermission
-	}{{"allow", model.PermissionAllow}, {"deny", model.PermissionDeny}} {
+		permission acl.Permission
+	}{{"allow", acl.Allow}, {"deny", acl.Deny}} {
 		principals, err := s.principals(kind.option + "-principal")
 		if err != nil {
 			return nil, err
@@ -88,7 +88,7 @@ func (s *aclCommand) entries(operations ...model.ACLOperation) ([]model.ACLEntry
 		for _, p := range principals {
 			for _, op := range operations {
 				for _, h := range hosts {
-					if e := (model.ACLEntry{Principal: p, Host: h, Operation: op, Permission: kind.permission}); !slices.Contains(out, e) {
+					if e := (acl.Entry{Principal: p, Host: h, Operation: op, Permission: kind.permission}); !slices.Contains(out, e) {
 						out = append(out, e)
 					}
 				}
@@ -103,12 +103,12 @@ func (s *aclCommand) wanted() ([]resourceRules, error) {
 	if s.o.has("add") {
 		if p, err := s.patternType(); err != nil {
 			return nil, err
-		} else if p != model.PatternLiteral && p != model.PatternPrefixed {
+		} else if p != acl.Literal && p != acl.Prefixed {
 			return nil, misuse("A '--resource-pattern-type' value of '%s' is not valid when adding acls.", p)
 		}
 	}
 	var rules []resourceRules
-	add := func(r model.ACLResource, operations ...model.ACLOperation) error {
+	add := func(r acl.Resource, operations ...acl.Operation) error {
 		entries, err := s.entries(operations...)
 		if err != nil {
 			return err
@@ -155,23 +155,23 @@ func (s *aclCommand) wanted() ([]resourceRules, error) {
 }
 
 // operations reads --operation. It also reads the principals, whose mistakes come first.
-func (s *aclCommand) operations() ([]model.ACLOperation, error) {
+func (s *aclCommand) operations() ([]acl.Operation, error) {
 	words := s.o.all("operation")
 	if len(words) == 0 {
 		words = []string{"All"}
 	}
-	var out []model.ACLOperation
+	var out []acl.Operation
 	for _, w := range trimmed(words) {
-		out = append(out, model.ParseACLOperation(w))
+		out = append(out, acl.ParseOperation(w))
 	}
 	_, err := s.entries(out...)
 	return out, err
 }
 
 // roles adds what --producer and --consumer stand for.
-func (s *aclCommand) roles(add func(model.ACLResource, ...model.ACLOperation) error) error {
-	const read, write, describe, create = model.OperationRead, model.OperationWrite, model.OperationDescribe, model.OperationCreate
-	needs := func(role string, t model.ResourceType, operations ...model.ACLOperation) error {
+func (s *aclCommand) roles(add func(acl.Resource, ...acl.Operation) error) error {
+	const read, write, describe, create = acl.Read, acl.Write, acl.Describe, acl.Create
+	needs := func(role string, t acl.ResourceType, operations ...acl.Operation) error {
 		if !s.o.has(role) {
 			return nil
 		}
@@ -183,39 +183,39 @@ func (s *aclCommand) roles(add func(model.ACLResource, ...model.ACLOperation) er
 		}
 		return err
 	}
-	if err := needs("producer", model.ResourceTopic, write, describe, create); err != nil {
+	if err := needs("producer", acl.Topic, write, describe, create); err != nil {
 		return err
 	}
-	if err := needs("producer", model.ResourceTransactionalID, write, describe); err != nil {
+	if err := needs("producer", acl.TransactionalID, write, describe); err != nil {
 		return err
 	}
 	if s.o.has("idempotent") {
-		cluster := model.ACLResource{Type: model.ResourceCluster, Name: model.ClusterResource, Pattern: model.PatternLiteral}
-		if err := add(cluster, model.OperationIdempotentWrite); err != nil {
+		cluster := acl.Resource{Type: acl.Cluster, Name: acl.ClusterName, Pattern: acl.Literal}
+		if err := add(cluster, acl.IdempotentWrite); err != nil {
 			return err
 		}
 	}
-	if err := needs("consumer", model.ResourceTopic, read, describe); err != nil {
+	if err := needs("consumer", acl.Topic, read, describe); err != nil {
 		return err
 	}
-	return needs("consumer", model.ResourceGroup, read)
+	return needs("consumer", acl.Group, read)
 }
 
 // supportedOperations are those that mean something for a type of resource, in the order in which the recorded tool named them.
-func supportedOperations(t model.ResourceType) []model.ACLOperation {
+func supportedOperations(t acl.ResourceType) []acl.Operation {
 	switch t {
-	case model.ResourceTopic:
-		return []model.ACLOperation{model.OperationAll, model.OperationDelete, model.OperationAlter, model.OperationAlterConfigs, model.OperationWrite,
-			model.OperationCreate, model.OperationRead, model.OperationDescribe, model.OperationDescribeConfigs}
-	case model.ResourceGroup:
-		return []model.ACLOperation{model.OperationRead, model.OperationDescribe, model.OperationDelete, model.OperationAll}
-	case model.ResourceCluster:
-		return []model.ACLOperation{model.OperationAll, model.OperationAlter, model.OperationIdempotentWrite, model.OperationAlterConfigs, model.OperationClusterAction,
-			model.OperationCreate, model.OperationDescribe, model.OperationDescribeConfigs}
-	case model.ResourceTransactionalID:
-		return []model.ACLOperation{model.OperationDescribe, model.OperationWrite, model.OperationAll}
+	case acl.Topic:
+		return []acl.Operation{acl.All, acl.Delete, acl.Alter, acl.AlterConfigs, acl.Write,
+			acl.Create, acl.Read, acl.Describe, acl.DescribeConfigs}
+	case acl.Group:
+		return []acl.Operation{acl.Read, acl.Describe, acl.Delete, acl.All}
+	case acl.Cluster:
+		return []acl.Operation{acl.All, acl.Alter, acl.IdempotentWrite, acl.AlterConfigs, acl.ClusterAction,
+			acl.Create, acl.Describe, acl.DescribeConfigs}
+	case acl.TransactionalID:
+		return []acl.Operation{acl.Describe, acl.Write, acl.All}
 	}
-	return []model.ACLOperation{model.OperationDescribe, model.OperationAll}
+	return []acl.Operation{acl.Describe, acl.All}
 }
 
 func checkOperations(r resourceRules) error {

@@ -11,8 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
 	"momus/coordinator/zk"
-	"momus/internal/model"
 )
 
 // aclStore opens the store that the options name.
@@ -36,16 +36,16 @@ type brokerACLs struct{ admin *adminClient }
 
 func (s *brokerACLs) close() { s.admin.Close() }
 
-func (s *brokerACLs) list(ctx context.Context, filters []model.ACLResource) ([]resourceRules, error) {
+func (s *brokerACLs) list(ctx context.Context, filters []acl.Resource) ([]resourceRules, error) {
 	if len(filters) == 0 {
-		filters = []model.ACLResource{{Type: model.ResourceAny, Pattern: model.PatternAny}}
+		filters = []acl.Resource{{Type: acl.AnyResource, Pattern: acl.AnyPattern}}
 	}
 	var out []resourceRules
 	for _, f := range filters {
 		req := kmsg.NewPtrDescribeACLsRequest()
 		req.ResourceType, req.ResourcePatternType = kmsg.ACLResourceType(f.Type), kmsg.ACLResourcePatternType(f.Pattern)
 		req.ResourceName = nameOrNil(f.Name)
-		req.Operation, req.PermissionType = kmsg.ACLOperation(model.OperationAny), kmsg.ACLPermissionType(model.PermissionAny)
+		req.Operation, req.PermissionType = kmsg.ACLOperation(acl.AnyOperation), kmsg.ACLPermissionType(acl.AnyPermission)
 		resp, err := request[*kmsg.DescribeACLsResponse](ctx, s.admin, "describeAcls", req)
 		if err != nil {
 			return nil, execution(err)
@@ -54,13 +54,13 @@ func (s *brokerACLs) list(ctx context.Context, filters []model.ACLResource) ([]r
 			return nil, execution(err)
 		}
 		for _, r := range resp.Resources {
-			resource := model.ACLResource{Type: model.ResourceType(r.ResourceType), Name: r.ResourceName, Pattern: model.PatternType(r.ResourcePatternType)}
+			resource := acl.Resource{Type: acl.ResourceType(r.ResourceType), Name: r.ResourceName, Pattern: acl.PatternType(r.ResourcePatternType)}
 			i := slices.IndexFunc(out, func(x resourceRules) bool { return x.resource == resource })
 			if i < 0 {
 				i, out = len(out), append(out, resourceRules{resource: resource})
 			}
 			for _, a := range r.ACLs {
-				e := model.ACLEntry{Principal: a.Principal, Host: a.Host, Operation: model.ACLOperation(a.Operation), Permission: model.ACLPermission(a.PermissionType)}
+				e := acl.Entry{Principal: a.Principal, Host: a.Host, Operation: acl.Operation(a.Operation), Permission: acl.Permission(a.PermissionType)}
 				if !slices.Contains(out[i].entries, e) {
 					out[i].entries = append(out[i].entries, e)
 				}
@@ -105,7 +105,7 @@ func (s *brokerACLs) remove(ctx context.Context, r resourceRules) error {
 		f := kmsg.NewDeleteACLsRequestFilter()
 		f.ResourceType, f.ResourcePatternType = kmsg.ACLResourceType(r.resource.Type), kmsg.ACLResourcePatternType(r.resource.Pattern)
 		f.ResourceName = nameOrNil(r.resource.Name)
-		f.Operation, f.PermissionType = kmsg.ACLOperation(model.OperationAny), kmsg.ACLPermissionType(model.PermissionAny)
+		f.Operation, f.PermissionType = kmsg.ACLOperation(acl.AnyOperation), kmsg.ACLPermissionType(acl.AnyPermission)
 		return f
 	}
 	if len(r.entries) == 0 {
@@ -204,14 +204,14 @@ func milliseconds(text, key string, fallback time.Duration) (time.Duration, erro
 
 func (s *zkACLs) close() { s.client.Close() }
 
-func (s *zkACLs) list(ctx context.Context, filters []model.ACLResource) ([]resourceRules, error) {
+func (s *zkACLs) list(ctx context.Context, filters []acl.Resource) ([]resourceRules, error) {
 	all, err := s.client.ACLs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []resourceRules
 	for _, r := range all {
-		if len(filters) == 0 || slices.ContainsFunc(filters, func(f model.ACLResource) bool { return f.Selects(r.Resource) }) {
+		if len(filters) == 0 || slices.ContainsFunc(filters, func(f acl.Resource) bool { return f.Selects(r.Resource) }) {
 			out = append(out, resourceRules{r.Resource, r.Entries})
 		}
 	}
@@ -219,7 +219,7 @@ func (s *zkACLs) list(ctx context.Context, filters []model.ACLResource) ([]resou
 }
 
 func (s *zkACLs) add(ctx context.Context, r resourceRules) error {
-	return s.client.ChangeACLs(ctx, r.resource, func(old []model.ACLEntry) []model.ACLEntry {
+	return s.client.ChangeACLs(ctx, r.resource, func(old []acl.Entry) []acl.Entry {
 		for _, e := range r.entries {
 			if !slices.Contains(old, e) {
 				old = append(old, e)
@@ -230,13 +230,13 @@ func (s *zkACLs) add(ctx context.Context, r resourceRules) error {
 }
 
 func (s *zkACLs) remove(ctx context.Context, r resourceRules) error {
-	found, err := s.list(ctx, []model.ACLResource{r.resource})
+	found, err := s.list(ctx, []acl.Resource{r.resource})
 	if err != nil {
 		return err
 	}
 	for _, f := range found {
-		if err := s.client.ChangeACLs(ctx, f.resource, func(old []model.ACLEntry) []model.ACLEntry {
-			return slices.DeleteFunc(old, func(e model.ACLEntry) bool { return len(r.entries) == 0 || slices.Contains(r.entries, e) })
+		if err := s.client.ChangeACLs(ctx, f.resource, func(old []acl.Entry) []acl.Entry {
+			return slices.DeleteFunc(old, func(e acl.Entry) bool { return len(r.entries) == 0 || slices.Contains(r.entries, e) })
 		}); err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package model
+package acl
 
 import (
 	"slices"
@@ -10,59 +10,59 @@ type ResourceType int8
 
 // The kinds of resources.
 const (
-	ResourceUnknown ResourceType = iota
-	ResourceAny                  // in filters
-	ResourceTopic
-	ResourceGroup
-	ResourceCluster
-	ResourceTransactionalID
-	ResourceDelegationToken
+	UnknownResource ResourceType = iota
+	AnyResource                  // in filters
+	Topic
+	Group
+	Cluster
+	TransactionalID
+	DelegationToken
 )
 
-// ClusterResource is the name of the only resource of the kind ResourceCluster.
-const ClusterResource = "kafka-cluster"
+// ClusterName is the name of the only resource of the kind Cluster.
+const ClusterName = "kafka-cluster"
 
 // PatternType says how the name of a resource is meant (KIP-290).
 type PatternType int8
 
 // The ways in which names are meant.
 const (
-	PatternUnknown  PatternType = iota
-	PatternAny                  // in filters: any of the below, same name
-	PatternMatch                // in filters: all patterns that a name falls under
-	PatternLiteral              // the name itself; * is every name
-	PatternPrefixed             // all names that begin with it
+	UnknownPattern PatternType = iota
+	AnyPattern                 // in filters: any of the below, same name
+	Match                      // in filters: all patterns that a name falls under
+	Literal                    // the name itself; * is every name
+	Prefixed                   // all names that begin with it
 )
 
-// ACLOperation is what somebody may or may not do.
-type ACLOperation int8
+// Operation is what somebody may or may not do.
+type Operation int8
 
 // The operations.
 const (
-	OperationUnknown ACLOperation = iota
-	OperationAny                  // in filters
-	OperationAll
-	OperationRead
-	OperationWrite
-	OperationCreate
-	OperationDelete
-	OperationAlter
-	OperationDescribe
-	OperationClusterAction
-	OperationDescribeConfigs
-	OperationAlterConfigs
-	OperationIdempotentWrite
+	UnknownOperation Operation = iota
+	AnyOperation               // in filters
+	All
+	Read
+	Write
+	Create
+	Delete
+	Alter
+	Describe
+	ClusterAction
+	DescribeConfigs
+	AlterConfigs
+	IdempotentWrite
 )
 
-// ACLPermission is what an ACL does with the operation.
-type ACLPermission int8
+// Permission is what an ACL does with the operation.
+type Permission int8
 
 // The permissions.
 const (
-	PermissionUnknown ACLPermission = iota
-	PermissionAny                   // in filters
-	PermissionDeny
-	PermissionAllow
+	UnknownPermission Permission = iota
+	AnyPermission                // in filters
+	Deny
+	Allow
 )
 
 func resourceTypeNames() []string {
@@ -106,73 +106,73 @@ func (t ResourceType) String() string { return enumName(resourceTypeNames(), int
 // Stored is the name in ZooKeeper, such as TransactionalId.
 func (t ResourceType) Stored() string { return pascal(t.String()) }
 
-// ParseResourceType reads both forms; ResourceUnknown for anything else.
+// ParseResourceType reads both forms; UnknownResource for anything else.
 func ParseResourceType(s string) ResourceType {
 	return ResourceType(enumByName(resourceTypeNames(), s))
 }
 
 func (t PatternType) String() string { return enumName(patternTypeNames(), int8(t)) }
 
-// ParsePatternType reads a name in any letter case; PatternUnknown for anything else.
+// ParsePatternType reads a name in any letter case; UnknownPattern for anything else.
 func ParsePatternType(s string) PatternType { return PatternType(enumByName(patternTypeNames(), s)) }
 
 // String is the name in Kafka's answers, such as CLUSTER_ACTION.
-func (o ACLOperation) String() string { return enumName(operationNames(), int8(o)) }
+func (o Operation) String() string { return enumName(operationNames(), int8(o)) }
 
 // Stored is the name in ZooKeeper and on command lines, such as ClusterAction.
-func (o ACLOperation) Stored() string { return pascal(o.String()) }
+func (o Operation) Stored() string { return pascal(o.String()) }
 
-// ParseACLOperation reads both forms; OperationUnknown for anything else.
-func ParseACLOperation(s string) ACLOperation { return ACLOperation(enumByName(operationNames(), s)) }
+// ParseOperation reads both forms; UnknownOperation for anything else.
+func ParseOperation(s string) Operation { return Operation(enumByName(operationNames(), s)) }
 
 // String is the name in Kafka's answers, ALLOW or DENY.
-func (p ACLPermission) String() string { return enumName(permissionNames(), int8(p)) }
+func (p Permission) String() string { return enumName(permissionNames(), int8(p)) }
 
 // Stored is the name in ZooKeeper, Allow or Deny.
-func (p ACLPermission) Stored() string { return pascal(p.String()) }
+func (p Permission) Stored() string { return pascal(p.String()) }
 
-// ParseACLPermission reads both forms; PermissionUnknown for anything else.
-func ParseACLPermission(s string) ACLPermission {
-	return ACLPermission(enumByName(permissionNames(), s))
+// ParsePermission reads both forms; UnknownPermission for anything else.
+func ParsePermission(s string) Permission {
+	return Permission(enumByName(permissionNames(), s))
 }
 
-// ACLResource is what an ACL is for: a literal or prefixed pattern of names.
-type ACLResource struct {
+// Resource is what an ACL is for: a literal or prefixed pattern of names.
+type Resource struct {
 	Type    ResourceType
 	Name    string
 	Pattern PatternType
 }
 
 // String is Java's ResourcePattern.toString, which kafka-acls prints.
-func (r ACLResource) String() string {
+func (r Resource) String() string {
 	return "ResourcePattern(resourceType=" + r.Type.String() + ", name=" + r.Name + ", patternType=" + r.Pattern.String() + ")"
 }
 
-// ACLEntry allows or denies an operation to a principal from a host, * for any.
-type ACLEntry struct {
+// Entry allows or denies an operation to a principal from a host, * for any.
+type Entry struct {
 	Principal  string // Type:name
 	Host       string
-	Operation  ACLOperation
-	Permission ACLPermission
+	Operation  Operation
+	Permission Permission
 }
 
 // String is Java's AccessControlEntry.toString, which kafka-acls prints.
-func (e ACLEntry) String() string {
+func (e Entry) String() string {
 	return "(principal=" + e.Principal + ", host=" + e.Host + ", operation=" + e.Operation.String() + ", permissionType=" + e.Permission.String() + ")"
 }
 
-// Selects tells whether a filter of resources (ResourceAny for all kinds, no name for all names) selects a resource.
-func (r ACLResource) Selects(other ACLResource) bool {
-	if r.Type != ResourceAny && r.Type != other.Type || r.Pattern != PatternAny && r.Pattern != PatternMatch && r.Pattern != other.Pattern {
+// Selects tells whether a filter of resources (AnyResource for all kinds, no name for all names) selects a resource.
+func (r Resource) Selects(other Resource) bool {
+	if r.Type != AnyResource && r.Type != other.Type || r.Pattern != AnyPattern && r.Pattern != Match && r.Pattern != other.Pattern {
 		return false
 	}
 	switch {
 	case r.Name == "" || r.Name == other.Name:
 		return true
-	case r.Pattern != PatternMatch:
+	case r.Pattern != Match:
 		return false
-	case other.Pattern == PatternLiteral:
+	case other.Pattern == Literal:
 		return other.Name == "*"
 	}
-	return other.Pattern == PatternPrefixed && strings.HasPrefix(r.Name, other.Name)
+	return other.Pattern == Prefixed && strings.HasPrefix(r.Name, other.Name)
 }

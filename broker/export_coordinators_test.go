@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,14 +13,14 @@ import (
 )
 
 func TestAScrapeAsksEachCoordinatorOnce(t *testing.T) {
-	asked := 0
+	var asked atomic.Int32
 	groups := group.Stats{Offsets: 7}
 	groups.Groups[group.Stable], groups.Groups[group.Empty] = 2, 3
 	r := prometheus.NewPedanticRegistry()
 	r.MustRegister(
-		groupCollector(func(context.Context) group.Stats { asked++; return groups }),
+		groupCollector(func(context.Context) group.Stats { asked.Add(1); return groups }),
 		transactionCollector(func(context.Context) txn.Stats {
-			asked++
+			asked.Add(1)
 			return txn.Stats{TransactionalIDs: 5, Ongoing: 4, UnknownDestination: 3, LogAppendRetry: 2}
 		}),
 	)
@@ -47,7 +48,7 @@ func TestAScrapeAsksEachCoordinatorOnce(t *testing.T) {
 	if got.String() != want.String() {
 		t.Errorf("scraped\n%swant\n%s", got.String(), want.String())
 	}
-	if asked != 2 {
-		t.Errorf("asked %d times", asked)
+	if n := asked.Load(); n != 2 {
+		t.Errorf("asked %d times", n)
 	}
 }

@@ -65,7 +65,7 @@ func TestApiVersionsChecksTheSoftwareName(t *testing.T) {
 
 func TestOldProtocolHidesTransactions(t *testing.T) {
 	b := newDataBroker(t)
-	old := *b.broker
+	old := *b.broker.Load()
 	old.InterBrokerProtocolVersion = "0.10.2"
 	b.env.apis = append(b.env.apis, protocol.API{Key: protocol.EndTxn, Name: "EndTxn", Max: 1})
 	b.env.Config = func() *configs.Broker { return &old }

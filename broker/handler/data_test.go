@@ -9,6 +9,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,8 +34,8 @@ type dataBroker struct {
 	env    *Env
 	server *network.Server
 	data   *fakeData
-	broker *configs.Broker
-	topic  *configs.Topic
+	broker atomic.Pointer[configs.Broker] // what the handlers see; a test may swap it
+	topic  atomic.Pointer[configs.Topic]
 }
 
 // fakeData stands for the replica manager: partitions are logs that this broker leads alone.
@@ -136,17 +137,43 @@ func (d *fakeData) ListOffset(q replica.ListOffsetQuery) (log.TimestampOffset, b
 	return log.TimestampOffset{Timestamp: -1, Offset: d.logs[q.TP].LogEndOffset(), LeaderEpoch: 3}, true, nil
 }
 
+// failWith makes every later call for tp fail.
+func (d *fakeData) failWith(tp model.TopicPartition, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fail[tp] = err
+}
+
+func (d *fakeData) failure(tp model.TopicPartition) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.fail[tp]
+}
+
+func (d *fakeData) lastQuery() replica.ListOffsetQuery {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.queries[len(d.queries)-1]
+}
+
+// holdAppends makes acks=-1 wait until gate is closed.
+func (d *fakeData) holdAppends(gate chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gate = gate
+}
+
 func (d *fakeData) LegacyListOffset(tp model.TopicPartition, _ int64, n int, _ int32) ([]int64, error) {
-	return []int64{5, 0}[:n], d.fail[tp]
+	return []int64{5, 0}[:n], d.failure(tp)
 }
 
 func (d *fakeData) OffsetForLeaderEpoch(tp model.TopicPartition, _, epoch int32) (int32, int64, error) {
-	return epoch, 42, d.fail[tp]
+	return epoch, 42, d.failure(tp)
 }
 
 func (d *fakeData) DeleteRecords(_ context.Context, entries []replica.DeleteRecordsEntry, _ time.Duration) (results []replica.DeleteRecordsResult) {
 	for _, e := range entries {
-		r := replica.DeleteRecordsResult{TP: e.TP, LowWatermark: e.Offset, Err: d.fail[e.TP]}
+		r := replica.DeleteRecordsResult{TP: e.TP, LowWatermark: e.Offset, Err: d.failure(e.TP)}
 		results = append(results, r)
 	}
 	return results
@@ -160,13 +187,15 @@ func newDataBroker(t testing.TB) *dataBroker {
 		t.Fatal(err)
 	}
 	topic := *config.Topic(nil)
-	b := &dataBroker{t: t, broker: config.Broker(), topic: &topic}
+	b := &dataBroker{t: t}
+	b.broker.Store(config.Broker())
+	b.topic.Store(&topic)
 	b.data = &fakeData{t: t, logs: map[model.TopicPartition]*log.Log{}, fail: map[model.TopicPartition]error{}}
 	dir := t.TempDir()
 	cache := metadata.NewCache("cluster")
 	update := metadata.Update{ControllerID: 1, Brokers: []*model.Broker{{ID: 1, Endpoints: []model.Endpoint{{Listener: "PLAINTEXT", Host: "localhost", Port: 9092}}}}}
 	for _, tp := range []model.TopicPartition{{Topic: "t"}, {Topic: "t", Partition: 1}, {Topic: "u"}, {Topic: model.OffsetsTopic}} {
-		l, err := log.Open(log.Options{Dir: filepath.Join(dir, tp.String()), TopicPartition: tp, Config: b.topic})
+		l, err := log.Open(log.Options{Dir: filepath.Join(dir, tp.String()), TopicPartition: tp, Config: b.topic.Load()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +207,7 @@ func newDataBroker(t testing.TB) *dataBroker {
 	cache.Apply(update)
 	logger := logrus.New()
 	logger.SetOutput(io.Discard)
-	b.env = &Env{BrokerID: 1, Config: func() *configs.Broker { return b.broker }, TopicConfig: func(string) *configs.Topic { return b.topic },
+	b.env = &Env{BrokerID: 1, Config: func() *configs.Broker { return b.broker.Load() }, TopicConfig: func(string) *configs.Topic { return b.topic.Load() },
 		Logger: logrus.NewEntry(logger)}
 	b.env.Metadata, b.env.Data = cache, b.data
 	b.env.Quotas = quota.NewSet(quota.SetOptions{Samples: 11, Window: time.Second, ProducerDefault: math.MaxInt64, ConsumerDefault: math.MaxInt64})

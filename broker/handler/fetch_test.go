@@ -102,7 +102,7 @@ func TestFetchEveryVersion(t *testing.T) {
 	b.data.mu.Lock()
 	defer b.data.mu.Unlock()
 	last := b.data.fetched[len(b.data.fetched)-1]
-	if last.MaxBytes != int(b.broker.FetchMaxBytes) || last.MinBytes != 1 || last.MaxWait != 0 || last.HardLimit || last.Version != 11 || last.ClientID != "test" {
+	if last.MaxBytes != int(b.broker.Load().FetchMaxBytes) || last.MinBytes != 1 || last.MaxWait != 0 || last.HardLimit || last.Version != 11 || last.ClientID != "test" {
 		t.Errorf("%+v", last)
 	}
 	if n, want := b.env.Metrics.Topic("t").BytesOut.Value(), int64(len(all)*32); n != want {
@@ -188,9 +188,9 @@ func TestConversionRefused(t *testing.T) {
 	b := newDataBroker(t)
 	b.fill()
 	c := b.dial()
-	off := *b.topic
+	off := *b.topic.Load()
 	off.MessageDownconversionEnable = false
-	b.topic = &off
+	b.topic.Store(&off)
 	if p := call[*kmsg.FetchResponse](c, fetchRequest(3, fetchPart{topic: "t"})).Topics[0].Partitions[0]; p.ErrorCode != kerr.UnsupportedVersion.Code || p.HighWatermark != -1 {
 		t.Errorf("%+v", p)
 	}
@@ -199,9 +199,9 @@ func TestConversionRefused(t *testing.T) {
 	if p := call[*kmsg.FetchResponse](c, follower).Topics[0].Partitions[0]; p.ErrorCode != 0 {
 		t.Errorf("%+v", p)
 	}
-	zstd := *b.topic
+	zstd := *b.topic.Load()
 	zstd.CompressionType = "zstd"
-	b.topic = &zstd
+	b.topic.Store(&zstd)
 	for v, want := range map[int16]int16{9: kerr.UnsupportedCompressionType.Code, 10: 0} {
 		if p := call[*kmsg.FetchResponse](c, fetchRequest(v, fetchPart{topic: "t"})).Topics[0].Partitions[0]; p.ErrorCode != want {
 			t.Errorf("v%d: %+v", v, p)

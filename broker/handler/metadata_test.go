@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,11 +18,21 @@ import (
 
 // creator records what is created.
 type creator struct {
-	err     error
+	err error
+
+	mu      sync.Mutex
 	created []string
 }
 
+func (c *creator) names() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.created)
+}
+
 func (c *creator) CreateTopic(_ context.Context, name string, partitions int32, factor int16, config map[string]string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.created = append(c.created, fmt.Sprintf("%s/%d/%d/%d", name, partitions, factor, len(config)))
 	return c.err
 }
@@ -158,17 +169,17 @@ func TestMissingTopics(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			b, made := newMetadataBroker(t)
 			made.err = test.err
-			changed := *b.broker
+			changed := *b.broker.Load()
 			changed.AutoCreateTopicsEnable = test.auto
-			b.broker = &changed
+			b.broker.Store(&changed)
 			req := metadataRequest(test.version, test.topic, test.topic)
 			req.AllowAutoTopicCreation = test.allow
 			resp := call[*kmsg.MetadataResponse](b.dial(), req)
 			if len(resp.Topics) != 1 || resp.Topics[0].ErrorCode != test.want.Code || *resp.Topics[0].Topic != test.topic || len(resp.Topics[0].Partitions) != 0 {
 				t.Errorf("%+v, want %v", resp.Topics, test.want)
 			}
-			if !slices.Equal(made.created, test.created) {
-				t.Errorf("created %v, want %v", made.created, test.created)
+			if !slices.Equal(made.names(), test.created) {
+				t.Errorf("created %v, want %v", made.names(), test.created)
 			}
 		})
 	}
@@ -176,17 +187,17 @@ func TestMissingTopics(t *testing.T) {
 
 func TestInternalTopicIsCreatedWithItsSettings(t *testing.T) {
 	b, made := newMetadataBroker(t)
-	changed := *b.broker
+	changed := *b.broker.Load()
 	changed.AutoCreateTopicsEnable = false
 	changed.TransactionStateLogReplicationFactor = 2
-	b.broker = &changed
+	b.broker.Store(&changed)
 	req := metadataRequest(9, model.TransactionTopic)
 	req.IncludeTopicAuthorizedOperations, req.IncludeClusterAuthorizedOperations = true, true
 	resp := call[*kmsg.MetadataResponse](b.dial(), req)
 	if resp.Topics[0].ErrorCode != kerr.LeaderNotAvailable.Code || !resp.Topics[0].IsInternal || resp.AuthorizedOperations != clusterOperations {
 		t.Errorf("%+v", resp)
 	}
-	if !slices.Equal(made.created, []string{model.TransactionTopic + "/50/2/5"}) {
-		t.Error(made.created)
+	if !slices.Equal(made.names(), []string{model.TransactionTopic + "/50/2/5"}) {
+		t.Error(made.names())
 	}
 }

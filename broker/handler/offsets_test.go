@@ -38,7 +38,7 @@ func TestListOffsets(t *testing.T) {
 		if p.ErrorCode != 0 || p.Offset != 6 || p.Timestamp != -1 || v >= 4 && p.LeaderEpoch != 3 {
 			t.Errorf("v%d: %+v", v, p)
 		}
-		q := b.data.queries[len(b.data.queries)-1]
+		q := b.data.lastQuery()
 		wantEpoch := model.NoEpoch
 		if v >= 4 {
 			wantEpoch = 7
@@ -58,7 +58,7 @@ func TestListOffsets(t *testing.T) {
 			t.Errorf("v%d, listed twice: %+v", v, twice)
 		}
 	}
-	b.data.fail[model.TopicPartition{Topic: "t"}] = kerr.OffsetNotAvailable
+	b.data.failWith(model.TopicPartition{Topic: "t"}, kerr.OffsetNotAvailable)
 	for v, want := range map[int16]*kerr.Error{4: kerr.LeaderNotAvailable, 5: kerr.OffsetNotAvailable} {
 		if p := call[*kmsg.ListOffsetsResponse](c, listRequest(v, -1, "t")).Topics[0].Partitions[0]; p.ErrorCode != want.Code || p.Offset != -1 {
 			t.Errorf("v%d: %+v", v, p)
@@ -68,7 +68,7 @@ func TestListOffsets(t *testing.T) {
 
 func TestOffsetForLeaderEpoch(t *testing.T) {
 	b := newDataBroker(t)
-	b.data.fail[model.TopicPartition{Topic: "u"}] = kerr.FencedLeaderEpoch
+	b.data.failWith(model.TopicPartition{Topic: "u"}, kerr.FencedLeaderEpoch)
 	c := b.dial()
 	for v := int16(0); v <= 3; v++ {
 		req := kmsg.NewPtrOffsetForLeaderEpochRequest()
@@ -93,7 +93,7 @@ func TestOffsetForLeaderEpoch(t *testing.T) {
 
 func TestDeleteRecords(t *testing.T) {
 	b := newDataBroker(t)
-	b.data.fail[model.TopicPartition{Topic: "u"}] = kerr.RequestTimedOut
+	b.data.failWith(model.TopicPartition{Topic: "u"}, kerr.RequestTimedOut)
 	c := b.dial()
 	for v := int16(0); v <= 1; v++ {
 		req := kmsg.NewPtrDeleteRecordsRequest()

@@ -86,7 +86,7 @@ func TestProduceErrors(t *testing.T) {
 
 func TestRejectedRecordsAreNamed(t *testing.T) {
 	b := newDataBroker(t)
-	b.data.fail[model.TopicPartition{Topic: "t"}] = &record.ValidationError{Err: kerr.InvalidRecord, Message: "bad", Records: []record.RecordError{{Index: 3, Message: "worse"}}}
+	b.data.failWith(model.TopicPartition{Topic: "t"}, &record.ValidationError{Err: kerr.InvalidRecord, Message: "bad", Records: []record.RecordError{{Index: 3, Message: "worse"}}})
 	p := call[*kmsg.ProduceResponse](b.dial(), produceRequest(8, 1, "t", batch(nil, "a"))).Topics[0].Partitions[0]
 	if p.ErrorCode != 87 || p.ErrorMessage == nil || *p.ErrorMessage != "bad" || len(p.ErrorRecords) != 1 || p.ErrorRecords[0].RelativeOffset != 3 || *p.ErrorRecords[0].ErrorMessage != "worse" {
 		t.Fatalf("%+v", p)
@@ -131,7 +131,7 @@ func TestProduceWithoutAcknowledgement(t *testing.T) {
 func TestProducePipelines(t *testing.T) {
 	b := newDataBroker(t)
 	gate := make(chan struct{})
-	b.data.gate = gate
+	b.data.holdAppends(gate)
 	c := b.dial()
 	const n = 5
 	for range n {

@@ -357,32 +357,6 @@ func TestHostileSizesAreNotBelieved(t *testing.T) {
 	}
 }
 
-func TestValidationDoesNotAllocatePerRecord(t *testing.T) {
-	for c := None; c <= Zstd; c++ {
-		var per [2]float64
-		for i, n := range []int{10, 100} {
-			b := testBatch(c, Magic2, n)
-			p := testPolicy()
-			per[i] = testing.AllocsPerRun(50, func() {
-				Batch(b).SetBaseOffset(0)
-				info, err := Analyze(b, OriginClient, 0)
-				if err == nil {
-					_, _, err = Assign(b, info, 5, p)
-				}
-				if err == nil {
-					err = Batch(b).ForEach(nil, func(*Record) error { return nil })
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			})
-		}
-		if per[1] > per[0]+4 {
-			t.Errorf("%s: %v allocations for 10 records, %v for 100", c, per[0], per[1])
-		}
-	}
-}
-
 func TestSequencesWrap(t *testing.T) {
 	for _, c := range []struct{ seq, delta, want int32 }{{0, 5, 5}, {math.MaxInt32, 1, 0}, {math.MaxInt32 - 1, 3, 1}, {math.MaxInt32, 0, math.MaxInt32}} {
 		if got := AddSequence(c.seq, c.delta); got != c.want {

@@ -161,18 +161,8 @@ func (e Entry) String() string {
 	return "(principal=" + e.Principal + ", host=" + e.Host + ", operation=" + e.Operation.String() + ", permissionType=" + e.Permission.String() + ")"
 }
 
-// Selects tells whether a filter of resources (AnyResource for all kinds, no name for all names) selects a resource.
-func (r Resource) Selects(other Resource) bool {
-	if r.Type != AnyResource && r.Type != other.Type || r.Pattern != AnyPattern && r.Pattern != Match && r.Pattern != other.Pattern {
-		return false
-	}
-	switch {
-	case r.Name == "" || r.Name == other.Name:
-		return true
-	case r.Pattern != Match:
-		return false
-	case other.Pattern == Literal:
-		return other.Name == "*"
-	}
-	return other.Pattern == Prefixed && strings.HasPrefix(r.Name, other.Name)
+// Binding is one ACL: an entry and what it is for.
+type Binding struct {
+	Resource Resource
+	Entry    Entry
 }

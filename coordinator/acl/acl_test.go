@@ -57,3 +57,28 @@ func TestFiltersOfResources(t *testing.T) {
 		}
 	}
 }
+
+func TestFiltersOfEntries(t *testing.T) {
+	bob, star := "User:bob", "*"
+	e := Entry{Principal: bob, Host: star, Operation: Read, Permission: Allow}
+	for _, c := range []struct {
+		filter Filter
+		want   bool
+	}{
+		{Filter{Operation: AnyOperation, Permission: AnyPermission}, true},
+		{Filter{Principal: &bob, Host: &star, Operation: Read, Permission: Allow}, true},
+		{Filter{Principal: &star, Operation: AnyOperation, Permission: AnyPermission}, false},
+		{Filter{Host: &bob, Operation: AnyOperation, Permission: AnyPermission}, false},
+		{Filter{Operation: All, Permission: AnyPermission}, false},
+		{Filter{Operation: AnyOperation, Permission: Deny}, false},
+		{Filter{}, false},
+	} {
+		if got := c.filter.SelectsEntry(e); got != c.want {
+			t.Errorf("%+v: %v", c.filter, got)
+		}
+	}
+	empty := ""
+	if f := (Filter{Type: Topic, Name: &empty, Pattern: AnyPattern}); f.SelectsResource(Resource{Topic, "t", Literal}) {
+		t.Error("the empty name is not every name")
+	}
+}

@@ -12,11 +12,13 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/broker/handler"
+	"momus/broker/http"
 	"momus/broker/interbroker"
 	"momus/broker/metadata"
 	"momus/broker/metrics"
 	"momus/broker/network"
 	"momus/broker/replica"
+	"momus/broker/view"
 	"momus/configs"
 	"momus/coordinator/controller"
 	"momus/coordinator/group"
@@ -193,12 +195,12 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	return b.serveHTTP(ctx, p)
 }
 
-// serveHTTP starts /metrics and /healthz, if they are wanted.
+// serveHTTP opens the HTTP port, if it is wanted, with everything that it answers.
 func (b *Broker) serveHTTP(ctx context.Context, p *parts) error {
 	if b.opts.HTTPAddr == "" {
 		return nil
 	}
-	ln, err := metrics.Listen(ctx, b.opts.HTTPAddr)
+	server, err := http.Listen(ctx, http.Options{Addr: b.opts.HTTPAddr, Logger: b.log})
 	if err != nil && b.opts.HTTPOptional {
 		b.log.WithError(err).Warn("no metrics: set " + configs.HTTPPortKey + " to another port, or to -1")
 		return nil
@@ -206,9 +208,19 @@ func (b *Broker) serveHTTP(ctx context.Context, p *parts) error {
 	if err != nil {
 		return err
 	}
-	b.exportMetrics()
-	p.run("metrics", func(ctx context.Context) error { return b.metrics.Serve(ctx, ln, b.healthy) })
+	b.metrics.Export(b.newView())
+	server.Open("/metrics", b.metrics.Handler())
+	server.Open("/healthz", http.Healthz(b.healthy))
+	p.run("HTTP", server.Run)
 	return nil
+}
+
+// newView is what others may see of this broker.
+func (b *Broker) newView() *view.View {
+	return view.New(view.Sources{
+		BrokerID: b.id, State: b.state.Load, MemoryUsed: b.server.MemoryUsed, Metadata: b.metadata, Replicas: b.replicas, Logs: b.logs,
+		Cleaner: b.cleaner, Controller: b.control, Groups: b.groups, Transactions: b.txns, Quotas: b.dynamic.quotas, Now: b.opts.Now,
+	})
 }
 
 func (b *Broker) connectZooKeeper(ctx context.Context, p *parts, c *configs.Broker) (err error) {

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"momus/broker/quota"
 	"momus/configs"
 	"momus/coordinator/zk"
@@ -91,43 +89,4 @@ func (d *dynamic) setQuotas(t zk.EntityType, entity string, settings map[string]
 		d.logger.WithError(err).WithField("entity", string(t)+"/"+entity).Error("some quotas in ZooKeeper are not valid and are left out")
 	}
 	return e, true
-}
-
-// quotaCollector has the numbers of the client quotas.
-type quotaCollector struct {
-	quotas *quota.Set
-	now    func() time.Time
-}
-
-var (
-	quotaLabels     = []string{"resource", "user", "clientId"}
-	quotaByteRate   = prometheus.NewDesc("kafka_server_quota_byte_rate", "Bytes a second of clients that have a quota.", quotaLabels, nil)
-	quotaTime       = prometheus.NewDesc("kafka_server_quota_request_time", "Time of requests of clients that have a quota, in percent of one thread.", quotaLabels, nil)
-	quotaThrottle   = prometheus.NewDesc("kafka_server_quota_throttle_time", "Mean of the times for which clients were throttled lately, ms.", quotaLabels, nil)
-	quotaQueue      = prometheus.NewDesc("kafka_server_quota_queue_size", "Connections that are throttled.", quotaLabels[:1], nil)
-	quotaExemptTime = prometheus.NewDesc("kafka_server_quota_exempt_request_time", "Time of requests that no quota holds for, in percent of one thread.", quotaLabels[:1], nil)
-)
-
-// Describe is empty: the clients come and go.
-func (c *quotaCollector) Describe(chan<- *prometheus.Desc) {}
-
-// Collect implements prometheus.Collector.
-func (c *quotaCollector) Collect(ch chan<- prometheus.Metric) {
-	now := c.now()
-	send := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	for _, q := range []struct {
-		resource string
-		clients  *quota.Clients
-		rate     *prometheus.Desc
-	}{{"Produce", c.quotas.Produce, quotaByteRate}, {"Fetch", c.quotas.Fetch, quotaByteRate}, {"Request", c.quotas.Request, quotaTime}} {
-		send(quotaQueue, float64(q.clients.Muted(now)), q.resource)
-		for _, u := range q.clients.Usage(now) {
-			user := zk.SanitizeEntity(u.User)
-			send(q.rate, u.PerSecond, q.resource, user, u.Client)
-			send(quotaThrottle, u.ThrottleMs, q.resource, user, u.Client)
-		}
-	}
-	send(quotaExemptTime, c.quotas.Exempt(now), "Request")
 }

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"errors"
 	"io"
 	"net/http/httptest"
 	"strings"
@@ -9,10 +8,10 @@ import (
 	"time"
 )
 
-func scrape(t *testing.T, m *Metrics, path string, healthy func() error) (int, string) {
+func scrape(t *testing.T, m *Metrics) (int, string) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	m.Handler(healthy).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	b, err := io.ReadAll(w.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +28,7 @@ func TestNamesAreThoseOfTheExporter(t *testing.T) {
 	m.Request(0).Error(19)
 	m.Gauge("kafka_server_replicamanager_leadercount", "partitions led", func() float64 { return 7 })
 	m.Gauge("kafka_server_purgatory", "", func() float64 { return 1 }, "delayedOperation", "Fetch")
-	code, body := scrape(t, m, "/metrics", nil)
+	code, body := scrape(t, m)
 	if code != 200 {
 		t.Fatal(code, body)
 	}
@@ -50,16 +49,6 @@ func TestNamesAreThoseOfTheExporter(t *testing.T) {
 	}
 	if strings.Contains(body, `request="Fetch"`) {
 		t.Error("a request that never came is listed")
-	}
-}
-
-func TestHealth(t *testing.T) {
-	m := New(nil, nil)
-	if code, body := scrape(t, m, "/healthz", nil); code != 200 || body != "ok\n" {
-		t.Error(code, body)
-	}
-	if code, body := scrape(t, m, "/healthz", func() error { return errors.New("starting") }); code != 503 || body != "starting\n" {
-		t.Error(code, body)
 	}
 }
 

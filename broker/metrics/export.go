@@ -1,4 +1,4 @@
-package broker
+package metrics
 
 import (
 	"strconv"
@@ -6,32 +6,34 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"momus/broker/replica"
+	"momus/broker/view"
+	"momus/storage/cleaner"
 )
 
-// exportMetrics adds the numbers that the parts keep themselves, under the names that JMX exporters give Kafka's.
-func (b *Broker) exportMetrics() {
+// Export adds the numbers that the parts of the broker keep themselves, under the names that JMX exporters give Kafka's. It is called once.
+func (m *Metrics) Export(v *view.View) {
 	gauge := func(name, help string, read func() int64, labels ...string) {
-		b.metrics.Gauge(name, help, func() float64 { return float64(read()) }, labels...)
+		m.Gauge(name, help, func() float64 { return float64(read()) }, labels...)
 	}
 	counter := func(name, help string, read func() int64, labels ...string) {
-		b.metrics.CounterFunc(name, help, func() float64 { return float64(read()) }, labels...)
+		m.CounterFunc(name, help, func() float64 { return float64(read()) }, labels...)
 	}
 	of := func(pick func(replica.Gauges) int64) func() int64 {
-		return func() int64 { return pick(b.replicas.Gauges()) }
+		return func() int64 { return pick(v.Gauges()) }
 	}
-	gauge("kafka_server_kafkaserver_brokerstate", "State of the broker: 1 starting, 3 running, 6 handing over, 7 stopping.", func() int64 { return int64(b.State()) })
-	gauge("kafka_network_requestchannel_memoryused", "Bytes of requests that are being received or executed.", b.server.MemoryUsed)
+	gauge("kafka_server_kafkaserver_brokerstate", "State of the broker: 1 starting, 3 running, 6 handing over, 7 stopping.", func() int64 { return int64(v.State()) })
+	gauge("kafka_network_requestchannel_memoryused", "Bytes of requests that are being received or executed.", v.MemoryUsed)
 
 	gauge("kafka_controller_kafkacontroller_activecontrollercount", "1 on the active controller.", func() int64 {
-		if b.control.IsActive() {
+		if v.IsController() {
 			return 1
 		}
 		return 0
 	})
-	gauge("kafka_controller_kafkacontroller_offlinepartitionscount", "Partitions without a leader; 0 on brokers that are not controller.", func() int64 { return b.control.Stats().OfflinePartitions })
-	gauge("kafka_controller_kafkacontroller_preferredreplicaimbalancecount", "Partitions whose leader is not the preferred replica.", func() int64 { return b.control.Stats().PreferredReplicaImbalance })
-	gauge("kafka_controller_kafkacontroller_globaltopiccount", "Topics of the cluster.", func() int64 { return b.control.Stats().Topics })
-	gauge("kafka_controller_kafkacontroller_globalpartitioncount", "Partitions of the cluster.", func() int64 { return b.control.Stats().Partitions })
+	gauge("kafka_controller_kafkacontroller_offlinepartitionscount", "Partitions without a leader; 0 on brokers that are not controller.", func() int64 { return v.ControllerStats().OfflinePartitions })
+	gauge("kafka_controller_kafkacontroller_preferredreplicaimbalancecount", "Partitions whose leader is not the preferred replica.", func() int64 { return v.ControllerStats().PreferredReplicaImbalance })
+	gauge("kafka_controller_kafkacontroller_globaltopiccount", "Topics of the cluster.", func() int64 { return v.ControllerStats().Topics })
+	gauge("kafka_controller_kafkacontroller_globalpartitioncount", "Partitions of the cluster.", func() int64 { return v.ControllerStats().Partitions })
 
 	gauge("kafka_server_replicamanager_leadercount", "Partitions that this broker leads.", of(func(g replica.Gauges) int64 { return int64(g.LeaderCount) }))
 	gauge("kafka_server_replicamanager_partitioncount", "Partitions on this broker.", of(func(g replica.Gauges) int64 { return int64(g.PartitionCount) }))
@@ -53,7 +55,7 @@ func (b *Broker) exportMetrics() {
 		{"follower", "Bytes a second of throttled replicas that were fetched.", func(r replica.ThrottleRates) float64 { return r.Follower }},
 		{"alterlogdirs", "Bytes a second of replicas that were moved between log directories.", func(r replica.ThrottleRates) float64 { return r.Moves }},
 	} {
-		b.metrics.Gauge("kafka_server_"+r.name+"replication_byte_rate", r.help, func() float64 { return r.pick(b.replicas.ThrottleRates()) })
+		m.Gauge("kafka_server_"+r.name+"replication_byte_rate", r.help, func() float64 { return r.pick(v.ThrottleRates()) })
 	}
 
 	for _, p := range []struct {
@@ -67,44 +69,44 @@ func (b *Broker) exportMetrics() {
 		gauge("kafka_server_delayedoperationpurgatory_numdelayedoperations", "Requests that wait.", of(p.delayed), "delayedOperation", p.name)
 		gauge("kafka_server_delayedoperationpurgatory_purgatorysize", "Conditions that waiting requests watch.", of(p.size), "delayedOperation", p.name)
 	}
-	b.exportDirectories(gauge)
-	b.metrics.Registry().MustRegister(&partitionCollector{b}, groupCollector(b.groups.Stats), transactionCollector(b.txns.Stats),
-		&quotaCollector{b.dynamic.quotas, b.opts.Now})
+	exportDirectories(v, gauge)
+	m.registry.MustRegister(partitionCollector{v}, groupCollector(v.GroupStats), transactionCollector(v.TransactionStats), quotaCollector{v.QuotaUse})
 }
 
-func (b *Broker) exportDirectories(gauge func(name, help string, read func() int64, labels ...string)) {
+func exportDirectories(v *view.View, gauge func(name, help string, read func() int64, labels ...string)) {
 	gauge("kafka_log_logmanager_offlinelogdirectorycount", "Log directories that have failed.", func() (n int64) {
-		for _, d := range b.logs.Dirs() {
+		for _, d := range v.Dirs() {
 			if d.Err != nil {
 				n++
 			}
 		}
 		return n
 	})
-	if b.cleaner == nil {
+	if _, on := v.Cleaner(); !on {
 		return
 	}
+	stats := func() cleaner.Stats { s, _ := v.Cleaner(); return s }
 	percent := func(v float64) int64 { return int64(100 * v) }
-	gauge("kafka_log_logcleanermanager_max_dirty_percent", "Dirty part of the dirtiest compacted log.", func() int64 { return percent(b.cleaner.Stats().MaxDirtyRatio) })
+	gauge("kafka_log_logcleanermanager_max_dirty_percent", "Dirty part of the dirtiest compacted log.", func() int64 { return percent(stats().MaxDirtyRatio) })
 	gauge("kafka_log_logcleanermanager_time_since_last_run_ms", "Since a log to be cleaned was looked for.", func() int64 {
-		last := b.cleaner.Stats().LastRun
+		last := stats().LastRun
 		if last.IsZero() {
 			return 0
 		}
-		return b.opts.Now().Sub(last).Milliseconds()
+		return v.Now().Sub(last).Milliseconds()
 	})
 	gauge("kafka_log_logcleaner_cleaner_recopy_percent", "What the last cleanings kept of what they read.", func() int64 {
-		s := b.cleaner.Stats()
+		s := stats()
 		return percent(s.RecopyRatio())
 	})
-	for _, d := range b.logs.Dirs() {
-		gauge("kafka_log_logcleanermanager_uncleanable_partitions_count", "Partitions that could not be cleaned.", func() int64 { return int64(b.cleaner.Stats().Uncleanable[d.Path]) }, "logDirectory", d.Path)
-		gauge("kafka_log_logcleanermanager_uncleanable_bytes", "Their bytes.", func() int64 { return b.cleaner.Stats().UncleanableBytes[d.Path] }, "logDirectory", d.Path)
+	for _, d := range v.Dirs() {
+		gauge("kafka_log_logcleanermanager_uncleanable_partitions_count", "Partitions that could not be cleaned.", func() int64 { return int64(stats().Uncleanable[d.Path]) }, "logDirectory", d.Path)
+		gauge("kafka_log_logcleanermanager_uncleanable_bytes", "Their bytes.", func() int64 { return stats().UncleanableBytes[d.Path] }, "logDirectory", d.Path)
 	}
 }
 
 // partitionCollector reads the figures of every partition at each scrape.
-type partitionCollector struct{ b *Broker }
+type partitionCollector struct{ v *view.View }
 
 var partitionLabels = []string{"topic", "partition"}
 
@@ -120,11 +122,11 @@ var (
 )
 
 // Describe is empty: the partitions come and go.
-func (c *partitionCollector) Describe(chan<- *prometheus.Desc) {}
+func (c partitionCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
-func (c *partitionCollector) Collect(ch chan<- prometheus.Metric) {
-	c.b.replicas.EachPartition(func(p *replica.Partition) {
+func (c partitionCollector) Collect(ch chan<- prometheus.Metric) {
+	c.v.EachPartition(func(p *replica.Partition) {
 		tp, state, l := p.TopicPartition(), p.State(), p.Log()
 		number := strconv.Itoa(int(tp.Partition))
 		send := func(d *prometheus.Desc, v int64) {

@@ -18,8 +18,7 @@ var errFrameSize = errors.New("invalid request size")
 type frameReader struct {
 	carry      *buffer // bytes read behind the last frame: carry.b[from:to]
 	from, to   int
-	expect     int  // size of the next frame as far as earlier ones tell
-	receiving  bool // part of a frame has arrived
+	expect     int // size of the next frame as far as earlier ones tell
 	readBuf    []byte
 	readBuffer *buffer
 	readN      int

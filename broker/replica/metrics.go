@@ -11,7 +11,7 @@ import (
 // Metrics counts what the manager does. All counters only grow.
 type Metrics struct {
 	isrShrinks, isrExpands, failedISRUpdates atomic.Int64
-	bytesIn, messagesIn, bytesRejected       atomic.Int64
+	bytesIn, messagesIn                      atomic.Int64
 	replicationBytesIn                       atomic.Int64
 	failedProduce                            atomic.Int64
 }

@@ -59,7 +59,7 @@ func TestOnlyLongPollsAreCutShort(t *testing.T) {
 			t.Fatal("a short one was cut")
 		}
 		time.Sleep(settled)
-		if ctx, wait = p.begin(t.Context(), time.Now(), most); wait != most {
+		if _, wait = p.begin(t.Context(), time.Now(), most); wait != most {
 			t.Fatalf("held for %v long after the change", wait)
 		}
 		p.added(time.Now())

@@ -25,7 +25,6 @@ type serverStats struct {
 	received, sent int64
 	expired        int64 // sessions
 	logSyncs       int64
-	logBytes       int64
 }
 
 // clientStats are the counters that cons shows of a connection.

@@ -1,7 +1,6 @@
 package zkserver
 
 import (
-	"maps"
 	"slices"
 )
 
@@ -102,6 +101,3 @@ func (w *watchTable) count(k watchKind) (watches, paths, clients int) {
 	}
 	return watches, len(w.byPath[k]), len(w.byClient[k])
 }
-
-// sortedPaths lists the watched paths of one kind.
-func (w *watchTable) sortedPaths(k watchKind) []string { return slices.Sorted(maps.Keys(w.byPath[k])) }

@@ -63,8 +63,7 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 			// Up to 50 records of a partition are under way; the callbacks of one partition come in order.
 			slots := make(chan struct{}, 50)
 			for i := 0; ctx.Err() == nil; i++ {
-				l.gate.RLock() // paused when somebody holds it
-				l.gate.RUnlock()
+				l.passGate()
 				select {
 				case slots <- struct{}{}:
 				case <-ctx.Done():
@@ -273,4 +272,10 @@ func (l *Load) Check(t testing.TB, bootstrap string) {
 		}
 	}
 	t.Logf("%d records acknowledged, all there", l.total)
+}
+
+// passGate waits while the load is paused.
+func (l *Load) passGate() {
+	l.gate.RLock()
+	defer l.gate.RUnlock()
 }

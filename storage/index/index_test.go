@@ -28,13 +28,6 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func unhex(t *testing.T, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(s)
-	must(t, err)
-	return b
-}
-
 func content(t *testing.T, f vfs.FS, path string) []byte {
 	t.Helper()
 	b, err := vfs.ReadFile(f, path)

@@ -129,7 +129,7 @@ func (l testLoggers) SetLevel(name, level string) bool {
 
 func (b *adminBroker) serve(h func(context.Context, *Env, *Request) Reply, req kmsg.Request) kmsg.Response {
 	b.t.Helper()
-	r := &Request{Body: req, session: newSession()}
+	r := &Request{Body: req, session: &session{principal: model.Anonymous()}}
 	r.Key, r.Version = req.Key(), req.GetVersion()
 	return h(b.t.Context(), b.env, r).response
 }

@@ -13,15 +13,19 @@ import (
 // encoding in both bodies, but not in the response header. No rights are asked. Errors, at the top: INVALID_REQUEST for an
 // unfit software name or version.
 func apiVersions(_ context.Context, e *Env, r *Request) Reply {
-	req := r.Body.(*kmsg.ApiVersionsRequest)
+	return Respond(e.versions(r.Body.(*kmsg.ApiVersionsRequest), r.session))
+}
+
+// versions is the answer to a valid request, also before the client is authenticated.
+func (e *Env) versions(req *kmsg.ApiVersionsRequest, s *session) *kmsg.ApiVersionsResponse {
 	resp := kmsg.NewPtrApiVersionsResponse()
-	resp.Version = r.Version
-	if r.Version >= 3 {
+	resp.Version = req.Version
+	if req.Version >= 3 {
 		if !validSoftware(req.ClientSoftwareName) || !validSoftware(req.ClientSoftwareVersion) {
 			resp.ErrorCode = kerr.InvalidRequest.Code
-			return Respond(resp)
+			return resp
 		}
-		r.session.software = [2]string{req.ClientSoftwareName, req.ClientSoftwareVersion}
+		s.software = [2]string{req.ClientSoftwareName, req.ClientSoftwareVersion}
 	}
 	resp.ApiKeys = make([]kmsg.ApiVersionsResponseApiKey, 0, len(e.apis))
 	old := e.transactionsRefused()
@@ -31,18 +35,18 @@ func apiVersions(_ context.Context, e *Env, r *Request) Reply {
 		}
 		resp.ApiKeys = append(resp.ApiKeys, apiKey(a))
 	}
-	return Respond(resp)
+	return resp
 }
 
 // unsupportedAPIVersions answers a version of ApiVersions that does not exist, in the body format of v0: what the client
 // needs to ask again.
-func unsupportedAPIVersions(*Request) Reply {
+func unsupportedAPIVersions() *kmsg.ApiVersionsResponse {
 	info, _ := protocol.Lookup(protocol.ApiVersions)
 	resp := kmsg.NewPtrApiVersionsResponse()
 	resp.Version = 0
 	resp.ErrorCode = kerr.UnsupportedVersion.Code
 	resp.ApiKeys = []kmsg.ApiVersionsResponseApiKey{apiKey(info)}
-	return Respond(resp)
+	return resp
 }
 
 func apiKey(a protocol.API) kmsg.ApiVersionsResponseApiKey {

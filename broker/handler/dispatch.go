@@ -4,12 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
-	"reflect"
 	"runtime/debug"
 	"time"
 
 	"github.com/sirupsen/logrus"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/fetchsession"
 	"momus/broker/metrics"
@@ -99,7 +97,7 @@ func (d *Dispatcher) Pipelined(frame []byte) bool {
 func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, received time.Time, out *network.Output) (v network.Verdict, p network.Pending) {
 	s, _ := c.User.(*session)
 	if s == nil {
-		s = newSession()
+		s = d.newSession(c, received)
 		c.User = s
 	}
 	r := &s.request
@@ -110,6 +108,16 @@ func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, r
 			v, p = network.CloseConn, nil
 		}
 	}()
+	if s.exchange != nil || s.auth != nil {
+		if v, taken := d.authenticate(r, frame, out); taken {
+			return v, nil
+		}
+	}
+	if s.refusal != nil {
+		d.env.Logger.WithFields(logrus.Fields{"connection": c.ID, "listener": c.Listener}).WithError(s.refusal).
+			Error("Exception while processing request from " + c.ID)
+		return network.CloseConn, nil
+	}
 	var err error
 	if r.Header, r.Raw, err = protocol.ParseHeader(frame); err != nil {
 		d.refused(r, err)
@@ -128,7 +136,7 @@ func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, r
 			d.refused(r, kerr.UnsupportedVersion)
 			return network.CloseConn, nil
 		}
-		reply = unsupportedAPIVersions(r)
+		reply = Respond(unsupportedAPIVersions())
 	} else {
 		if !row.raw {
 			if r.Body, err = protocol.DecodeRequest(r.Key, r.Version, r.Raw); err != nil {
@@ -137,7 +145,7 @@ func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, r
 			}
 		}
 		if row.access == clusterAction && !d.env.allowed(r, acl.ClusterAction, acl.Cluster, acl.ClusterName) {
-			reply = Respond(genericError(r, kerr.ClusterAuthorizationFailed))
+			reply = Respond(protocol.ErrorResponse(r.Body, kerr.ClusterAuthorizationFailed))
 			charged = byRequest
 		} else {
 			if row.waits && d.env.timed() {
@@ -174,6 +182,9 @@ func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, r
 // Sent implements network.Handler.
 func (d *Dispatcher) Sent(_ *network.Conn, out *network.Output, _ int64) {
 	m := &out.Meta
+	if m.Received.IsZero() { // part of an authentication, which is in no metric of requests
+		return
+	}
 	now := d.env.Now()
 	t := metrics.Times{Total: now.Sub(m.Received), Local: m.Served.Sub(m.Received), Remote: m.Completed.Sub(m.Served), Send: now.Sub(m.Completed)}
 	d.env.Metrics.Request(int(m.API)).Done(m.Version, m.Size, t)
@@ -206,16 +217,4 @@ func (e *Env) reportUnexpected(r *Request, tp model.TopicPartition, err error) {
 func requestFields(r *Request) logrus.Fields {
 	return logrus.Fields{"connection": r.Conn.ID, "listener": r.Conn.Listener, "api": protocol.Name(r.Key), "version": r.Version,
 		"correlation_id": r.CorrelationID, "client_id": string(r.ClientID)}
-}
-
-// genericError is the response that says err at its top level, for requests that are refused as a whole.
-func genericError(r *Request, err *kerr.Error) kmsg.Response {
-	resp := r.Body.ResponseKind()
-	if d, ok := resp.(interface{ Default() }); ok {
-		d.Default()
-	}
-	if f := reflect.ValueOf(resp).Elem().FieldByName("ErrorCode"); f.IsValid() && f.CanSet() {
-		f.SetInt(int64(err.Code))
-	}
-	return resp
 }

@@ -34,6 +34,7 @@ type Env struct {
 	AdminEnv
 	StorageEnv
 	TxnEnv
+	SecurityEnv
 
 	apis []protocol.API // rows of the table, in key order; set by New
 }

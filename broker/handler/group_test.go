@@ -87,7 +87,7 @@ func newGroupBroker(t *testing.T) *groupBroker {
 	b.env.Transactions = txn.New(txn.Options{Config: b.env.Config, Log: shardtest.New(), ProducerIDs: b.env.ProducerIDs, Logger: b.env.Logger})
 	b.r = &Request{
 		Header: protocol.Header{ClientID: []byte("client")}, Conn: &network.Conn{Listener: "L", ClientHost: "/10.0.0.1"},
-		Received: time.Now(), session: newSession(),
+		Received: time.Now(), session: &session{principal: model.Anonymous()},
 	}
 	return b
 }

@@ -49,10 +49,7 @@ type session struct {
 	client    string            // the last client id, as clients hardly ever change it
 	names     map[string]string // interned topic names
 	software  [2]string         // client software name and version (KIP-511), "unknown" before ApiVersions v3
-}
-
-func newSession() *session {
-	return &session{principal: model.Anonymous(), software: [2]string{"unknown", "unknown"}}
+	login
 }
 
 func (s *session) clientID(b []byte) string {

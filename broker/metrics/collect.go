@@ -87,6 +87,9 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	for i := range m.requests[:m.named] {
 		m.requests[i].collect(ch, rotate)
 	}
+	m.auth.collect(func(name, help string, v int64, labels prometheus.Labels) {
+		ch <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, nil, labels), prometheus.CounterValue, float64(v))
+	})
 	counter("kafka_network_socketserver_expiredconnectionskilledcount", "connections closed because they were idle", m.IdleClosed.Value(), nil)
 	counter("momus_connections_accepted_total", "connections accepted", m.Accepted.Value(), nil)
 	counter("momus_connections_closed_total", "connections ended", m.Closed.Value(), nil)

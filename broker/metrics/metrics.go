@@ -24,6 +24,7 @@ type Metrics struct {
 	// Connections.
 	Accepted, Closed, Refused, IdleClosed, Panics Counter
 
+	auth       authentications
 	collecting collectState
 }
 

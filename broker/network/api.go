@@ -35,7 +35,14 @@ const (
 	Silent                   // there is no answer (Produce acks=0)
 	Later                    // the Pending completes it
 	CloseConn                // no answer; close the connection once the earlier answers are written
+	// HoldThenClose: the answer is in out. It is sent after Limits.FailedAuthenticationDelay, and the connection is closed then.
+	HoldThenClose
+	// CloseLate: the answer, if there is any in out, is sent at once; the connection is closed after the delay.
+	CloseLate
 )
+
+// ends reports whether the connection ends with the answer.
+func (v Verdict) ends() bool { return v == CloseConn || v == HoldThenClose || v == CloseLate }
 
 // Pending is an answer that is not ready yet.
 type Pending interface {
@@ -66,7 +73,9 @@ type Limits struct {
 	InterBrokerListener     string           // its connections are not refused for max.connections
 	SendBuffer, RecvBuffer  int32            // socket.*.buffer.bytes; -1: the system's default
 	QueuedBytes             int64            // queued.max.request.bytes; ≤ 0: the server's own bound
-	MaxPending              int              // answers of one connection that may be pending; 0: 64
+	MaxPending              int              // answers of one connection that may be pending; 0: 256
+	// FailedAuthenticationDelay is connection.failed.authentication.delay.ms.
+	FailedAuthenticationDelay time.Duration
 }
 
 // Options make a Server.
@@ -85,6 +94,9 @@ type Hooks struct {
 	Refused          func(listener, reason string)
 	IdleClosed       func(listener string)
 	Panicked         func()
+	// Handshaken and HandshakeFailed tell of TLS handshakes. One that the client left is neither.
+	Handshaken      func(c *Conn)
+	HandshakeFailed func(c *Conn, err error)
 }
 
 // Conn is what a Handler may know of a connection. The fields are constant but User, which belongs to the Handler.

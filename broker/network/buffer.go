@@ -16,7 +16,9 @@ const (
 // buffer is one pooled piece of memory. It has one owner at any time, who puts it back.
 type buffer struct {
 	b       []byte // whole storage
-	charged int64  // bytes accounted in the server's budget
+	charged int64  // bytes accounted in a budget of the server
+	// stranger tells that it is the budget of connections that are not authenticated.
+	stranger bool
 }
 
 // bufferPool hands out buffers by size class.

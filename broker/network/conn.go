@@ -32,6 +32,11 @@ type conn struct {
 	starved    atomic.Bool  // it waits for memory
 	writing    atomic.Bool  // an answer is being written
 	broken     atomic.Bool
+	stranger   atomic.Bool // the client is not authenticated yet
+	handshaken atomic.Bool // TLS is set up, or has failed
+
+	ip      string // of the client
+	counted bool   // the gate knows of it; only touched by the reader
 
 	reader frameReader
 	out    Output // of answers that the reader writes itself
@@ -77,10 +82,16 @@ func (c *Conn) run(ctx context.Context) {
 		c.close()
 		c.writers.Wait()
 		c.dropReader()
+		if c.counted {
+			c.srv.gate.know(c.ip, -1)
+		}
 		if served {
 			c.srv.o.Handler.Closed(c)
 		}
 	}()
+	if err := c.handshake(); err != nil {
+		return
+	}
 	for {
 		buf, n, err := c.readFrame()
 		if err != nil {
@@ -128,9 +139,9 @@ func (c *Conn) execute(ctx context.Context, buf *buffer, n int) (more bool) {
 	verdict, pending := c.srv.o.Handler.Serve(ctx, c, frame, c.srv.o.Now(), out)
 	c.serving.Store(false)
 
-	if verdict == Later {
+	if verdict == Later || verdict == HoldThenClose || verdict == CloseLate {
 		free()
-		if !queueing && pending.Done() {
+		if pending != nil && !queueing && pending.Done() {
 			verdict, pending = pending.Complete(ctx, out), nil
 		}
 	}
@@ -143,7 +154,7 @@ func (c *Conn) execute(ctx context.Context, buf *buffer, n int) (more bool) {
 		}
 		q.pending, q.verdict = pending, verdict
 		c.enqueue(ctx, q)
-		if verdict == CloseConn {
+		if verdict.ends() {
 			c.waitQueue(0) // the earlier answers go out first
 			return false
 		}
@@ -156,7 +167,7 @@ func (c *Conn) execute(ctx context.Context, buf *buffer, n int) (more bool) {
 		c.ended(err)
 		return false
 	}
-	return verdict != CloseConn
+	return verdict == Answered || verdict == Silent
 }
 
 // waitQueue waits until at most room-1 answers are queued, or none when room is 0. It tells whether some still are, and whether the
@@ -248,7 +259,7 @@ func (c *Conn) writeQueued(ctx context.Context, q *queued) {
 	if err != nil {
 		c.ended(err)
 	}
-	if err != nil || q.verdict == CloseConn {
+	if err != nil || q.verdict.ends() {
 		c.close()
 	}
 	c.srv.freeQueued(q)
@@ -259,6 +270,20 @@ func (c *Conn) finish(out *Output, verdict Verdict) (err error) {
 	switch verdict {
 	case Silent:
 		c.srv.o.Handler.Sent(c, out, 0)
+	case HoldThenClose:
+		if !c.delay() {
+			break
+		}
+		out.finish()
+		err = c.write(out)
+	case CloseLate:
+		if out.Len() > 4 {
+			out.finish()
+			err = c.write(out)
+		}
+		if err == nil {
+			c.delay()
+		}
 	case Answered:
 		out.finish()
 		n := out.Len()

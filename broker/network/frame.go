@@ -113,7 +113,11 @@ func (c *Conn) readFrame() (buf *buffer, n int, err error) {
 // frameSize checks a length prefix.
 func (c *Conn) frameSize(b []byte) (int, error) {
 	n := int32(binary.BigEndian.Uint32(b))
-	if limit := c.srv.o.Limits().MaxRequestBytes; n < 0 || n > limit {
+	limit := c.srv.o.Limits().MaxRequestBytes
+	if c.stranger.Load() {
+		limit = maxStrangerFrame
+	}
+	if n < 0 || n > limit {
 		return 0, fmt.Errorf("%w: %d, limit is %d", errFrameSize, n, limit)
 	}
 	return int(n), nil
@@ -133,13 +137,14 @@ func (c *Conn) keep(b []byte) error {
 // newFrame gets a buffer that counts against the budget, waiting for room. The connection already has held bytes of this frame.
 func (c *Conn) newFrame(n int, held int64) (*buffer, error) {
 	b := c.srv.pool.get(n)
-	b.charged = int64(len(b.b))
-	if c.srv.memory.tryCharge(b.charged, held) {
+	b.charged, b.stranger = int64(len(b.b)), c.stranger.Load()
+	budget := c.budget(b)
+	if budget.tryCharge(b.charged, held) {
 		return b, nil
 	}
 	c.starved.Store(true)
 	defer c.starved.Store(false)
-	if !c.srv.memory.charge(b.charged, held, c.srv.o.Now(), c.done) {
+	if !budget.charge(b.charged, held, c.srv.o.Now(), c.done) {
 		b.charged = 0
 		c.srv.pool.put(b)
 		return nil, errClosed
@@ -151,8 +156,17 @@ func (c *Conn) newFrame(n int, held int64) (*buffer, error) {
 func (c *Conn) freeFrame(b *buffer) {
 	n := b.charged
 	b.charged = 0
+	budget := c.budget(b)
 	c.srv.pool.put(b)
-	c.srv.memory.release(n)
+	budget.release(n)
+}
+
+// budget is what a buffer counts against.
+func (c *Conn) budget(b *buffer) *budget {
+	if b.stranger {
+		return &c.srv.strangers
+	}
+	return &c.srv.memory
 }
 
 // dropReader frees what the reader keeps.

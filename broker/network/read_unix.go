@@ -22,7 +22,7 @@ func (c *Conn) readFirst(want int) (*buffer, int, error) {
 	}
 	r.readBuffer, r.readBuf = nil, nil
 	r.readN = min(max(want, smallRead), maxPooled)
-	if c.srv.memory.used.Load() >= c.srv.memory.limit() {
+	if c.srv.memory.used.Load() >= c.srv.memory.limit() || c.stranger.Load() {
 		r.readN = minPooled
 	}
 	if err := c.raw.Read(r.readFn); err != nil {
@@ -60,8 +60,8 @@ func (c *Conn) readOnce(fd uintptr) bool {
 				c.srv.pool.put(b)
 				b, r.readBuffer = small, small
 			}
-			b.charged = int64(len(b.b))
-			c.srv.memory.used.Add(b.charged)
+			b.charged, b.stranger = int64(len(b.b)), c.stranger.Load()
+			c.budget(b).used.Add(b.charged)
 			r.readN = n
 			return true
 		}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"momus/internal/model"
 )
 
 // Server listens, and owns its connections.
@@ -22,6 +24,8 @@ type Server struct {
 	o         Options
 	pool      bufferPool
 	memory    budget
+	strangers budget // of connections that are not authenticated
+	gate      *gate
 	ownLimit  int64     // of memory, when the configuration has none
 	queuedSet sync.Pool // of *queued
 
@@ -53,8 +57,9 @@ func New(o Options) *Server {
 		l := logrus.New()
 		o.Logger = logrus.NewEntry(l)
 	}
-	s := &Server{o: o, ownLimit: defaultMemory()}
+	s := &Server{o: o, ownLimit: defaultMemory(), gate: newGate()}
 	s.memory.limit = s.memoryLimit
+	s.strangers.limit = func() int64 { return strangerMemory }
 	s.mu.conns = make(map[*Conn]struct{})
 	s.mu.perIP = make(map[string]int)
 	s.mu.perList = make(map[string]int)
@@ -286,7 +291,8 @@ func javaHost(a net.Addr) string {
 func (s *Server) newConn(l *listener, nc net.Conn) *Conn {
 	c := &Conn{Listener: l.Name, Protocol: l.Protocol, Remote: nc.RemoteAddr(), Local: nc.LocalAddr(), ClientHost: javaHost(nc.RemoteAddr())}
 	c.ID = c.Local.String() + "-" + c.Remote.String() + "-" + strconv.FormatInt(s.index.Add(1)-1, 10)
-	c.srv, c.nc, c.done = s, nc, make(chan struct{})
+	c.srv, c.nc, c.done, c.ip = s, nc, make(chan struct{}), hostOf(nc.RemoteAddr())
+	c.stranger.Store(l.Protocol == model.SASLPlaintext || l.Protocol == model.SASLSSL)
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		if n := s.o.Limits().SendBuffer; n > 0 {
 			_ = tcp.SetWriteBuffer(int(n)) // the system's default serves as well
@@ -298,7 +304,7 @@ func (s *Server) newConn(l *listener, nc net.Conn) *Conn {
 		}
 	}
 	if l.TLS != nil {
-		c.nc = tls.Server(nc, l.TLS)
+		c.nc = tls.Server(&gatedConn{Conn: nc, c: c}, l.TLS)
 	}
 	c.touch()
 	return c
@@ -372,17 +378,20 @@ func (s *Server) sweepOnce(now time.Time) {
 		}
 	}
 	if s.memory.starving(now.Add(-starvation)) {
-		s.closeStalled(now)
+		s.closeStalled(now, false)
+	}
+	if s.strangers.starving(now.Add(-starvation)) {
+		s.closeStalled(now, true)
 	}
 }
 
 // closeStalled closes the connection that has been receiving one frame longest without progress, if that is long: it holds memory
-// that others wait for. One that waits for memory itself is not to blame, unless all do.
-func (s *Server) closeStalled(now time.Time) {
+// that others wait for. One that waits for memory itself is not to blame, unless all do. Strangers share memory of their own.
+func (s *Server) closeStalled(now time.Time, strangers bool) {
 	var stalled *Conn
 	since := now.Add(-starvation)
 	for _, c := range s.all() {
-		if !c.receiving.Load() || c.broken.Load() {
+		if !c.receiving.Load() || c.broken.Load() || c.stranger.Load() != strangers {
 			continue
 		}
 		t := time.Unix(0, c.lastActive.Load())
@@ -392,6 +401,10 @@ func (s *Server) closeStalled(now time.Time) {
 		if stalled == nil || stalled.starved.Load() && !c.starved.Load() || t.Before(since) && stalled.starved.Load() == c.starved.Load() {
 			stalled, since = c, t
 		}
+	}
+	if stalled != nil && strangers {
+		stalled.close()
+		return
 	}
 	if stalled != nil {
 		s.o.Logger.WithField("connection", stalled.ID).Warn("closed a connection that sent too slowly while memory was short")

@@ -1,0 +1,172 @@
+package handler
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/broker/metrics"
+	"momus/broker/network"
+	"momus/broker/protocol"
+	"momus/broker/security/sasl"
+	"momus/internal/model"
+)
+
+// SecurityEnv is what listeners that authenticate their clients need.
+type SecurityEnv struct {
+	// SASL is the authentication of a listener; nil for none.
+	SASL func(listener string) *sasl.Server
+	// CertificatePrincipal names the client of a TLS connection by its certificate; nil: every client is anonymous.
+	CertificatePrincipal func(c *network.Conn) (model.Principal, error)
+	// AuthLog gets a line for each login that failed (org.apache.kafka.common.network.Selector); nil: the env's logger.
+	AuthLog *logrus.Entry
+}
+
+// login is the part of a session that says who the client is.
+type login struct {
+	server   *sasl.Server
+	exchange *sasl.Exchange // in progress
+	auth     *sasl.Session  // of SASL, once it is complete
+	// refusal is why there is no principal although the client is authenticated: its first request closes the connection.
+	refusal     error
+	reauthBegan time.Time // the last re-authentication
+	figures     *metrics.Authentication
+}
+
+// reauthGap is how far apart re-authentications must begin (KIP-368).
+const reauthGap = time.Second
+
+// newSession is that of a connection that sends its first frame.
+func (d *Dispatcher) newSession(c *network.Conn, now time.Time) *session {
+	s := &session{principal: model.Anonymous(), software: [2]string{"unknown", "unknown"}}
+	s.figures = d.env.Metrics.Authentication(c.Listener)
+	if d.env.SASL != nil {
+		s.server = d.env.SASL(c.Listener)
+	}
+	switch {
+	case s.server != nil:
+		own := *s.server
+		own.APIVersions = func(h protocol.Header, body []byte) (kmsg.Response, bool) { return d.env.strangerVersions(s, h, body) }
+		s.server = &own
+		s.exchange = sasl.NewExchange(s.server, now)
+	case d.env.CertificatePrincipal != nil && c.Protocol == model.SSL:
+		s.principal, s.refusal = d.env.CertificatePrincipal(c)
+	}
+	return s
+}
+
+// strangerVersions answers ApiVersions before the client is authenticated.
+func (e *Env) strangerVersions(s *session, h protocol.Header, body []byte) (kmsg.Response, bool) {
+	if info, _ := protocol.Lookup(h.Key); !info.Supported(h.Version) {
+		return unsupportedAPIVersions(), false
+	}
+	req, err := protocol.DecodeRequest(h.Key, h.Version, body)
+	if err != nil {
+		return nil, false
+	}
+	resp := e.versions(req.(*kmsg.ApiVersionsRequest), s)
+	return resp, resp.ErrorCode == 0
+}
+
+// authenticate takes the frame if it belongs to an authentication, or if the session has ended: the phases before, between and
+// after requests (KIP-368).
+func (d *Dispatcher) authenticate(r *Request, frame []byte, out *network.Output) (v network.Verdict, taken bool) {
+	s, now := r.session, d.env.Now()
+	if s.exchange == nil {
+		if s.auth.Ends.IsZero() {
+			return 0, false
+		}
+		handshake := len(frame) >= 2 && int16(binary.BigEndian.Uint16(frame)) == protocol.SaslHandshake
+		switch {
+		case handshake && (s.reauthBegan.IsZero() || now.Sub(s.reauthBegan) >= reauthGap):
+			s.reauthBegan = now
+			s.exchange = sasl.NewReauthentication(s.server, s.auth, now)
+		case now.After(s.auth.Ends):
+			s.figures.ExpiredKilled.Inc()
+			return network.CloseConn, true
+		default:
+			return 0, false
+		}
+	}
+	x := s.exchange
+	o := x.Step(now, frame)
+	out.Meta = network.Meta{}
+	out.B = append(out.B, o.Answer...)
+	switch o.Action {
+	case sasl.Continue:
+		v = network.Answered
+	case sasl.Done:
+		d.authenticated(r, o.Session, now)
+		v = network.Answered
+	case sasl.Hold:
+		v = network.HoldThenClose
+	case sasl.CloseLate:
+		v = network.CloseLate
+		if o.Answer == nil {
+			out.B = out.B[:4]
+		}
+	default:
+		v = network.CloseConn
+	}
+	if o.Err != nil {
+		d.loginFailed(r, x, o)
+	} else if o.Answer == nil {
+		v = network.Silent
+	}
+	return v, true
+}
+
+// authenticated makes a completed exchange the connection's session.
+func (d *Dispatcher) authenticated(r *Request, now *sasl.Session, at time.Time) {
+	s := r.session
+	if s.exchange.Reauthenticating() {
+		s.figures.SuccessfulReauth.Inc()
+		s.figures.ReauthLatencyN.Inc()
+		s.figures.ReauthLatencyMsSum.Add(max(1, at.Sub(now.Began).Milliseconds()))
+	} else {
+		s.figures.Successful.Inc()
+		if !now.Framed {
+			s.figures.SuccessfulNoReauth.Inc()
+		}
+		r.Conn.Authenticated()
+	}
+	s.exchange, s.auth = nil, now
+	s.principal, s.refusal = now.Principal, now.PrincipalErr
+	if now.Note != "" {
+		d.env.Logger.WithFields(logrus.Fields{"connection": r.Conn.ID, "listener": r.Conn.Listener}).Info(now.Note)
+	}
+}
+
+// loginFailed counts and logs a failure.
+func (d *Dispatcher) loginFailed(r *Request, x *sasl.Exchange, o sasl.Outcome) {
+	s, again := r.session, x.Reauthenticating()
+	switch {
+	case again && o.Counted:
+		s.figures.FailedReauth.Inc()
+	case o.Counted:
+		s.figures.Failed.Inc()
+	}
+	log := d.env.AuthLog
+	if log == nil {
+		log = d.env.Logger
+	}
+	log = log.WithFields(logrus.Fields{"connection": r.Conn.ID, "listener": r.Conn.Listener})
+	if !o.Counted {
+		log.WithError(o.Err).Debug("closed a connection during its authentication")
+		return
+	}
+	what := "authentication"
+	if again {
+		what = "re-authentication"
+	}
+	log.Info(FailedAuthentication(what, r.Conn, o.Err.Error()))
+}
+
+// FailedAuthentication is Kafka's line about a login that failed.
+func FailedAuthentication(what string, c *network.Conn, reason string) string {
+	return fmt.Sprintf("Failed %s with %s (%s)", what, c.ClientHost, strings.ReplaceAll(reason, "\n", " "))
+}

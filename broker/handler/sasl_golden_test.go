@@ -1,0 +1,377 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/broker/metadata"
+	"momus/broker/network"
+	"momus/broker/protocol"
+	"momus/broker/security/sasl"
+	"momus/configs"
+	"momus/internal/model"
+)
+
+// dialogue is a connection to Kafka 2.5.0 as it was recorded.
+type dialogue struct {
+	Name, Listener string
+	Keys           struct {
+		Time time.Time `json:"authenticator_ctime"`
+	}
+	Steps []dialogueStep
+}
+
+type dialogueStep struct {
+	Send, Recv, What, Token string
+	Prefix                  string `json:"send_prefix"`
+	Length                  int    `json:"send_length"`
+	After                   int64  `json:"after_ms"`
+	Wait                    int64  `json:"wait_ms"`
+	Closed                  bool
+	Open                    int64 `json:"open_after_ms"`
+	Silent                  int64 `json:"silent_for_ms"`
+	Principal               string
+	Volatile                []struct{ From int }
+}
+
+// unlike are the dialogues that must go another way, each with its reason.
+var unlike = map[string]string{
+	"scram-final-other-nonce": "CVE-2024-56128: another nonce than the server's own is refused",
+	"oauth-base64url":         "Base64 of URLs is what other issuers make of a token, and is accepted",
+}
+
+const (
+	goldenDelay = time.Second
+	atOnce      = 64 // dialogues
+)
+
+// TestDialoguesAreThoseOfKafka sends what was sent to Kafka 2.5.0, over a socket, and compares every byte of what comes back; the server's nonces and salts are
+// given. Held answers and closes must not come before the failure delay, others must.
+func TestDialoguesAreThoseOfKafka(t *testing.T) {
+	files, err := filepath.Glob("testdata/sasl/*.json")
+	if err != nil || len(files) < 100 {
+		t.Fatalf("%d dialogues, %v", len(files), err)
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, len(files))
+	room := make(chan struct{}, atOnce)
+	for i, file := range files {
+		wg.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			var d dialogue
+			if errs[i] = readDialogue(file, &d); errs[i] == nil {
+				errs[i] = replay(t, &d)
+			}
+			if _, ok := unlike[d.Name]; ok {
+				if errs[i] == nil {
+					errs[i] = errors.New("goes as in Kafka, although it must not")
+				} else {
+					errs[i] = nil
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			t.Errorf("%s: %v", strings.TrimSuffix(filepath.Base(files[i]), ".json"), err)
+		}
+	}
+}
+
+func readDialogue(file string, d *dialogue) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, d)
+}
+
+// recordedCredentials are those of the recorded brokers.
+type recordedCredentials map[string]sasl.Credential
+
+func (c recordedCredentials) Credential(mechanism, user string) (sasl.Credential, bool) {
+	v, ok := c[mechanism+" "+user]
+	return v, ok
+}
+
+func (c recordedCredentials) Token(id string) (sasl.Token, bool) {
+	hmac, _ := base64.StdEncoding.DecodeString("Sd89eoyX0Osb5XPNC7pdYOGUMaVZPv0kZy6igc+FXs6gibaHEvqHmvYWGRWqgAThtAgt8gyrRlXs3U3My1CKMQ==")
+	return sasl.Token{HMAC: hmac, Owner: model.User("alice"), Expires: time.UnixMilli(0x1a223c23bec)}, id == "A9In2N5kQyWn2rmoqdSVrw"
+}
+
+func credentialsOfTheRecording() (recordedCredentials, error) {
+	c := recordedCredentials{}
+	var errs []error
+	for _, u := range []struct {
+		mechanism, name, password string
+		iterations                int
+	}{
+		{sasl.SCRAMSHA256, "sally", "sallypw", 4096}, {sasl.SCRAMSHA512, "sally", "sallypw", 8192}, {sasl.SCRAMSHA256, "only256", "x", 4096},
+		{sasl.SCRAMSHA256, "a,b=c", "odd", 4096}, {sasl.SCRAMSHA256, "weak", "weakpw", 100},
+	} {
+		v, err := sasl.NewCredential(u.mechanism, u.password, []byte("fixed-salt-0123456789"), u.iterations)
+		errs = append(errs, err)
+		c[u.mechanism+" "+u.name] = v
+	}
+	return c, errors.Join(errs...)
+}
+
+var sharedCredentials = sync.OnceValues(credentialsOfTheRecording)
+
+// recordedServer is a listener of the recording, for one dialogue.
+func recordedServer(d *dialogue) (*sasl.Server, error) {
+	credentials, err := sharedCredentials()
+	if err != nil {
+		return nil, err
+	}
+	options := map[string]string{"unsecuredValidatorAllowableClockSkewMs": "3000"}
+	s := &sasl.Server{Enabled: []string{sasl.PLAIN, sasl.SCRAMSHA256, sasl.SCRAMSHA512, sasl.OAUTHBEARER, sasl.GSSAPI}, MaxReauth: func(string) time.Duration { return 0 }}
+	switch d.Listener {
+	case "NOGSS":
+		s.Enabled = []string{sasl.PLAIN, sasl.SCRAMSHA256, sasl.OAUTHBEARER}
+		options = map[string]string{"unsecuredValidatorRequiredScope": "kafka write"}
+	case "REAUTH":
+		s.MaxReauth = func(m string) time.Duration {
+			if m == sasl.SCRAMSHA256 {
+				return time.Minute
+			}
+			return 3 * time.Second
+		}
+	case "PLAINTEXT":
+		return nil, nil
+	}
+	nonces, salt := recordedNonces(d)
+	tokens := sasl.NewTokenLogins(credentials).WithSalt(func(string, string) []byte { return salt })
+	scram := sasl.ScramSettings{Users: credentials, Tokens: tokens, Nonce: func() string {
+		if len(nonces) == 0 {
+			return "none"
+		}
+		n := nonces[0]
+		nonces = nonces[1:]
+		return n
+	}}
+	users := sasl.PlainUsers{"admin": "adminpw", "alice": "alicepw", "bob": "bobpw", "Zoë": "pässword"}
+	s.New = func(mechanism string) (sasl.Mechanism, error) {
+		switch mechanism {
+		case sasl.PLAIN:
+			return sasl.NewPlain(users), nil
+		case sasl.OAUTHBEARER:
+			return sasl.NewOAuth(sasl.NewUnsecured(options)), nil
+		case sasl.GSSAPI:
+			return recordedAcceptor(d)
+		}
+		return sasl.NewScram(mechanism, scram)
+	}
+	return s, nil
+}
+
+var (
+	sentNonce  = regexp.MustCompile(`,r=([^,]*)`)
+	serverSent = regexp.MustCompile(`r=([^,]*),s=([^,]*),i=`)
+)
+
+// recordedNonces are the server's parts of the nonces, in order, and the last salt.
+func recordedNonces(d *dialogue) (nonces []string, salt []byte) {
+	client := ""
+	for _, s := range d.Steps {
+		sent, _ := hex.DecodeString(s.Send)
+		if m := sentNonce.FindSubmatch(sent); m != nil {
+			client = string(bytes.TrimRight(m[1], "\x00"))
+		}
+		got, _ := hex.DecodeString(s.Recv)
+		if m := serverSent.FindSubmatch(got); m != nil {
+			nonces = append(nonces, strings.TrimPrefix(string(m[1]), client))
+			salt, _ = base64.StdEncoding.DecodeString(string(m[2]))
+		}
+	}
+	return nonces, salt
+}
+
+// spyingHandler remembers the last session.
+type spyingHandler struct {
+	*Dispatcher
+	last atomic.Pointer[model.Principal]
+}
+
+func (h *spyingHandler) Serve(ctx context.Context, c *network.Conn, frame []byte, received time.Time, out *network.Output) (network.Verdict, network.Pending) {
+	v, p := h.Dispatcher.Serve(ctx, c, frame, received, out)
+	if s, ok := c.User.(*session); ok {
+		principal := s.principal
+		h.last.Store(&principal)
+	}
+	return v, p
+}
+
+func replay(t *testing.T, d *dialogue) error {
+	server, err := recordedServer(d)
+	if err != nil {
+		return err
+	}
+	// The recordings began at this time; only what a dialogue waits for passes.
+	clock := time.UnixMilli(1795893195520)
+	if !d.Keys.Time.IsZero() {
+		clock = d.Keys.Time
+	}
+	var passed atomic.Int64
+	logger := logrus.New()
+	logger.SetOutput(io.Discard)
+	e := &Env{Now: func() time.Time { return clock.Add(time.Duration(passed.Load())) }, Logger: logrus.NewEntry(logger)}
+	c, err := configs.New(map[string]string{"zookeeper.connect": "z:1"})
+	if err != nil {
+		return err
+	}
+	e.Config, e.Metadata = c.Broker, metadata.NewCache("c")
+	e.Metadata.Apply(metadata.Update{ControllerID: 1, Brokers: []*model.Broker{{ID: 1, Endpoints: []model.Endpoint{{Listener: d.Listener, Host: "127.0.0.1", Port: 1}}}}})
+	e.SASL = func(string) *sasl.Server { return server }
+	h := &spyingHandler{Dispatcher: New(e)}
+	protocols := map[bool]model.SecurityProtocol{true: model.SASLPlaintext}
+	limits := &network.Limits{MaxRequestBytes: 100 << 20, MaxConnections: 100, MaxConnectionsPerIP: 100, FailedAuthenticationDelay: goldenDelay}
+	n := network.New(network.Options{Handler: h, Logger: e.Logger, Limits: func() *network.Limits { return limits },
+		Listeners: []network.Listener{{Name: d.Listener, Protocol: protocols[server != nil], Addr: "127.0.0.1:0"}}})
+	if err := n.Listen(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = n.Run(ctx) })
+	defer wg.Wait()
+	defer cancel()
+	conn, err := net.Dial("tcp", n.Addr(d.Listener).String())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	p := &player{conn: conn, handler: h, passed: &passed}
+	for i, s := range d.Steps {
+		if err := p.step(s); err != nil {
+			return fmt.Errorf("step %d, %s: %w", i, s.What, err)
+		}
+	}
+	return nil
+}
+
+// player plays the client.
+type player struct {
+	conn    net.Conn
+	handler *spyingHandler
+	passed  *atomic.Int64
+	key     protocol.Key // of the last request
+	sent    time.Time
+}
+
+func (p *player) step(s dialogueStep) error {
+	switch {
+	case s.Send != "" || s.Prefix != "":
+		return p.send(s)
+	case s.Recv != "":
+		return p.receive(s)
+	case s.Closed:
+		return p.closed(s)
+	case s.Wait > 0:
+		p.passed.Add(s.Wait * int64(time.Millisecond))
+	case s.Open > 0 || s.Silent > 0:
+		return p.open()
+	}
+	return nil
+}
+
+func (p *player) send(s dialogueStep) error {
+	b, err := hex.DecodeString(s.Send + s.Prefix)
+	if err != nil {
+		return err
+	}
+	if s.Length > len(b) {
+		b = append(b, bytes.Repeat(b[len(b)-1:], s.Length-len(b))...)
+	}
+	if len(b) >= 6 {
+		p.key = int16(binary.BigEndian.Uint16(b[4:]))
+	}
+	p.sent = time.Now()
+	_, err = p.conn.Write(b)
+	if errors.Is(err, net.ErrClosed) || err != nil && s.Length > 0 { // the server may close without reading all
+		return nil
+	}
+	return err
+}
+
+func (p *player) receive(s dialogueStep) error {
+	want, err := hex.DecodeString(s.Recv)
+	if err != nil {
+		return err
+	}
+	_ = p.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	got := make([]byte, 4)
+	if _, err := io.ReadFull(p.conn, got); err != nil {
+		return fmt.Errorf("no answer: %w", err)
+	}
+	got = append(got, make([]byte, binary.BigEndian.Uint32(got))...)
+	if _, err := io.ReadFull(p.conn, got[4:]); err != nil {
+		return err
+	}
+	if err := p.timely(s, "answer"); err != nil {
+		return err
+	}
+	if p.key == protocol.CreateDelegationToken {
+		if last := p.handler.last.Load().String(); s.Principal != "" && s.Principal != last {
+			return fmt.Errorf("the principal is %s instead of %s", last, s.Principal)
+		}
+		return nil // the tokens themselves are tested elsewhere
+	}
+	if len(s.Volatile) > 0 && s.Volatile[0].From > 0 { // a Metadata answer
+		got, want = got[4:s.Volatile[0].From], want[4:s.Volatile[0].From]
+	} else if strings.HasPrefix(s.What, "Metadata answer") && len(want) > 30 { // the same, with a broker in it
+		got, want = got[4:8], want[4:8]
+	}
+	if !bytes.Equal(got, want) {
+		return fmt.Errorf("\n got %x %q\nwant %x %q", got, got, want, want)
+	}
+	return nil
+}
+
+// timely checks what the failure delay held back, and nothing else.
+func (p *player) timely(s dialogueStep, what string) error {
+	took, held := time.Since(p.sent), s.After >= 100
+	if held && took < goldenDelay || !held && took >= goldenDelay {
+		return fmt.Errorf("the %s came after %v, %d ms were recorded", what, took, s.After)
+	}
+	return nil
+}
+
+func (p *player) closed(s dialogueStep) error {
+	_ = p.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	n, err := p.conn.Read(make([]byte, 1))
+	if n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("not closed: %d bytes, %w", n, err)
+	}
+	return p.timely(s, "close")
+}
+
+func (p *player) open() error {
+	_ = p.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if n, err := p.conn.Read(make([]byte, 1)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("%d bytes came, %w", n, err)
+	}
+	return nil
+}
+
+func recordedAcceptor(*dialogue) (sasl.Mechanism, error) { return nil, errors.New("no GSSAPI yet") }

@@ -26,9 +26,14 @@ import (
 func alterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AlterConfigsRequest)
 	resp := kmsg.NewPtrAlterConfigsResponse()
-	loggers := slices.ContainsFunc(req.Resources, func(res kmsg.AlterConfigsRequestResource) bool {
-		return res.ResourceType == kmsg.ConfigResourceTypeBrokerLogger
-	})
+	var refused error // the whole request is, for one of its resources
+	for _, res := range req.Resources {
+		if refused == nil && res.ResourceType == kmsg.ConfigResourceTypeBrokerLogger {
+			refused = &admin.Error{Kind: kerr.InvalidRequest, Message: "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER"}
+		} else if refused == nil {
+			refused = unexpectedType(res.ResourceType)
+		}
+	}
 	for _, res := range req.Resources {
 		for _, c := range res.Configs {
 			if c.Value == nil { // Kafka fails to build the request
@@ -36,13 +41,15 @@ func alterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 			}
 		}
 	}
-	for i := range req.Resources {
-		res := &req.Resources[i]
-		var err error
-		switch {
-		case loggers: // the whole request is refused
-			err = &admin.Error{Kind: kerr.InvalidRequest, Message: "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER"}
-		default:
+	for i, res := range req.Resources {
+		again := func(o kmsg.AlterConfigsRequestResource) bool {
+			return o.ResourceType == res.ResourceType && o.ResourceName == res.ResourceName
+		}
+		if slices.ContainsFunc(req.Resources[i+1:], again) {
+			continue // of a resource that is named twice the last counts
+		}
+		err := refused
+		if err == nil {
 			err = e.mayAlterConfigs(r, res.ResourceType, res.ResourceName)
 		}
 		if err == nil {
@@ -62,7 +69,15 @@ func alterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
-// mayAlterConfigs checks the rights and the type of a resource.
+// unexpectedType is the error with which 2.5.0 refuses a whole request for a resource of a type that it does not know, nil for others.
+func unexpectedType(t kmsg.ConfigResourceType) error {
+	if javaResourceType(t) != unknownResourceType {
+		return nil
+	}
+	return &admin.Error{Kind: kerr.InvalidRequest, Message: "Unexpected resource type " + unknownResourceType}
+}
+
+// mayAlterConfigs checks the rights to a resource of a known type.
 func (e *Env) mayAlterConfigs(r *Request, t kmsg.ConfigResourceType, name string) error {
 	switch t {
 	case kmsg.ConfigResourceTypeTopic:
@@ -73,8 +88,6 @@ func (e *Env) mayAlterConfigs(r *Request, t kmsg.ConfigResourceType, name string
 		if !e.allowed(r, acl.AlterConfigs, acl.Cluster, acl.ClusterName) {
 			return kerr.ClusterAuthorizationFailed
 		}
-	default:
-		return &admin.Error{Kind: kerr.InvalidRequest, Message: "Unexpected resource type " + javaResourceType(t)}
 	}
 	return nil
 }

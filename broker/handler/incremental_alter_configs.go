@@ -19,9 +19,24 @@ import (
 func incrementalAlterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.IncrementalAlterConfigsRequest)
 	resp := kmsg.NewPtrIncrementalAlterConfigsResponse()
+	var refused error // the whole request is, for one of its resources
+	for _, res := range req.Resources {
+		if refused == nil {
+			refused = unexpectedType(res.ResourceType)
+		}
+	}
 	for i := range req.Resources {
 		res := &req.Resources[i]
-		err := e.mayAlterConfigs(r, res.ResourceType, res.ResourceName)
+		again := func(o kmsg.IncrementalAlterConfigsRequestResource) bool {
+			return o.ResourceType == res.ResourceType && o.ResourceName == res.ResourceName
+		}
+		if refused == nil && slices.ContainsFunc(req.Resources[i+1:], again) {
+			continue // of a resource that is named twice the last counts
+		}
+		err := refused
+		if err == nil {
+			err = e.mayAlterConfigs(r, res.ResourceType, res.ResourceName)
+		}
 		if err == nil {
 			err = e.alterIncrementally(ctx, res, req.ValidateOnly)
 		}
@@ -29,7 +44,7 @@ func incrementalAlterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 			e.logFailure("configs were not altered", res.ResourceName, err)
 		}
 		out := kmsg.NewIncrementalAlterConfigsResponseResource()
-		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = knownResourceType(res.ResourceType), res.ResourceName, kerr.Code(err), message(err)
+		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = res.ResourceType, res.ResourceName, kerr.Code(err), message(err)
 		resp.Resources = append(resp.Resources, out)
 	}
 	return Respond(resp)

@@ -111,15 +111,16 @@ func ValidateNewConfig(overrides map[string]string) error {
 	return nil
 }
 
-// ValidateChangedConfig checks the overrides that a topic is to have: an unknown key is INVALID_CONFIG, a bad value
-// INVALID_REQUEST, with Kafka's texts.
+// ValidateChangedConfig checks the overrides that a topic is to have: an unknown key and keys that contradict each other are
+// INVALID_CONFIG, a bad value is INVALID_REQUEST, with Kafka's texts.
 func ValidateChangedConfig(topic string, overrides map[string]string) error {
 	err := configs.ValidateTopic(overrides)
 	var unknown *configs.UnknownKeyError
+	var conflict *configs.ConflictError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &unknown):
+	case errors.As(err, &unknown), errors.As(err, &conflict):
 		return fail(kerr.InvalidConfig, "%s", err.Error())
 	}
 	return fail(kerr.InvalidRequest, "Invalid config value for resource ConfigResource(type=TOPIC, name='%s'): %s", topic, err.Error())

@@ -191,8 +191,8 @@ func (c *core) loadCluster(ctx context.Context) error {
 	}
 	for name, as := range assignments {
 		for id, a := range as {
-			p := c.setAssignment(model.TopicPartition{Topic: name, Partition: id}, a)
-			if len(a.Adding)+len(a.Removing) > 0 {
+			p := c.takeAssignment(model.TopicPartition{Topic: name, Partition: id}, a)
+			if isReassigning(p.assignment) {
 				c.reassigning[p.TopicPartition] = true
 			}
 		}
@@ -207,7 +207,7 @@ func (c *core) loadCluster(ctx context.Context) error {
 
 // readStates refreshes leadership records; partitions without a state node keep what they have.
 func (c *core) readStates(ctx context.Context, tps []model.TopicPartition) error {
-	states, err := c.store.States(ctx, tps)
+	states, err := c.states(ctx, tps)
 	for tp, s := range states {
 		if p := c.partition(tp); p != nil {
 			p.leadership, p.asOf = &s, c.event

@@ -134,7 +134,7 @@ func (c *core) records(ctx context.Context, ps []*partition, willDo func(p *part
 	if len(missing) == 0 {
 		return known, nil
 	}
-	states, err := c.store.States(ctx, missing)
+	states, err := c.states(ctx, missing)
 	if err != nil || len(known) == 0 {
 		return states, err
 	}

@@ -122,8 +122,14 @@ func (c *core) reassignmentRequested(ctx context.Context) (started map[model.Top
 			failed[r.TopicPartition] = true
 			continue
 		}
+		replicas, err := c.requestedTarget(p.TopicPartition, p.assignment, r.Replicas)
+		if err != nil {
+			c.failed(r.TopicPartition, "reassignment was refused", err)
+			failed[r.TopicPartition] = true
+			continue
+		}
 		started[r.TopicPartition] = true
-		if err := c.reassign(ctx, p, reassignTo(p.assignment, r.Replicas)); err != nil {
+		if err := c.reassign(ctx, p, reassignTo(p.assignment, replicas)); err != nil {
 			return started, err
 		}
 	}
@@ -201,7 +207,7 @@ func (c *core) reassign(ctx context.Context, p *partition, want model.Assignment
 		delete(c.reassigning, tp)
 		replicas := p.assignment.Replicas
 		if err := c.removeFromReassignNode(ctx, func(r zk.Reassignment) bool {
-			return r.TopicPartition == tp && slices.Equal(r.Replicas, replicas)
+			return r.TopicPartition == tp && slices.Equal(replicaSet(r.Replicas), replicas)
 		}); err != nil {
 			return err
 		}
@@ -258,7 +264,7 @@ func (c *core) reassignmentComplete(ctx context.Context, p *partition, a model.A
 // bumpEpoch raises the leader epoch, so that brokers accept a changed replica list, and tells them.
 func (c *core) bumpEpoch(ctx context.Context, p *partition, recipients []int32) error {
 	for {
-		states, err := c.store.States(ctx, []model.TopicPartition{p.TopicPartition})
+		states, err := c.states(ctx, []model.TopicPartition{p.TopicPartition})
 		if err != nil {
 			return err
 		}

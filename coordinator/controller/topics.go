@@ -59,7 +59,7 @@ func (c *core) takeAssignments(topic string, as zk.Assignments) (fresh []model.T
 	for _, id := range as.Partitions() {
 		tp := model.TopicPartition{Topic: topic, Partition: id}
 		if c.partition(tp) == nil {
-			c.setAssignment(tp, as[id])
+			c.takeAssignment(tp, as[id])
 			fresh = append(fresh, tp)
 		}
 	}

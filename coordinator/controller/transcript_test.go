@@ -22,6 +22,7 @@ import (
 //	brokers 1 2 3                      these brokers are registered, nothing is told
 //	elect                              this broker becomes controller
 //	create-topic NAME 1/2 2/3          somebody creates the topic with these replicas
+//	topic-node NAME, state-node TP     somebody writes the JSON that follows into the node
 //	add-partitions NAME 3/1            somebody adds partitions
 //	delete-topic NAME                  somebody asks for the deletion
 //	vanish ID                          the registration goes, and nobody is told
@@ -130,6 +131,11 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		}
 		s.store.put(zk.TopicPath(arg(0)), zk.EncodeTopic(as))
 		step(TopicChange{})
+	case "topic-node": // the JSON follows on the next lines
+		s.store.put(zk.TopicPath(arg(0)), []byte(d.Input))
+		step(TopicChange{})
+	case "state-node":
+		s.store.put(zk.StatePath(parseTP(t, arg(0))), []byte(d.Input))
 	case "add-partitions":
 		as, _, _ := s.store.Assignment(ctx, arg(0))
 		for i := 1; i < len(d.CmdArgs); i++ {
@@ -309,7 +315,11 @@ func (s *script) notify(tp model.TopicPartition) {
 	s.notifications++
 }
 
+// parseIDs reads 1/2, or [] for an empty list.
 func parseIDs(t *testing.T, text string) (ids []int32) {
+	if text == "[]" {
+		return []int32{}
+	}
 	for _, part := range strings.Split(strings.Trim(text, "[]"), "/") {
 		n, err := strconv.Atoi(part)
 		if err != nil {

@@ -82,7 +82,8 @@ func (p *Partition) admitCommit(r *CommitRequest) (*Group, *kerr.Error) {
 		if r.Generation >= 0 && !r.transactional() {
 			return nil, kerr.IllegalGeneration
 		}
-		return p.create(r.Group), nil
+		// As in Kafka the group exists from now on, also if a transactional commit is refused below.
+		g = p.create(r.Group)
 	}
 	m := g.members[r.MemberID]
 	if r.transactional() {

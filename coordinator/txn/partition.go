@@ -184,6 +184,10 @@ func (p *Partition) end(r *EndRequest, call *shard.Call) (t *transaction, wait b
 		p.replyError(call, kerr.InvalidProducerEpoch)
 	case t.pending != noState:
 		return t, true
+	case r.Epoch > t.Epoch && t.State != Empty:
+		// An epoch that was never given out ends nobody's transaction. 2.5.0 answers the same over an open one and is stuck with
+		// it; where no transaction was ever begun it answers INVALID_TXN_STATE, below.
+		p.replyError(call, kerr.InvalidProducerEpoch)
 	case t.State != Ongoing:
 		wait, err := t.endAgain(r.Commit)
 		if wait {

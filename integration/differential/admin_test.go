@@ -395,6 +395,51 @@ func alterCases(s *session) {
 	}
 }
 
+// oddAlterCases are requests of which a part cannot be understood, and values that contradict each other.
+func oddAlterCases(s *session) {
+	s.create("oa", 1)
+	look := func() {
+		s.ask("after", 2, describe([]string{"retention.ms", "min.compaction.lag.ms", "max.compaction.lag.ms"}, 2, "oa"))
+	}
+	type res struct {
+		kind       int8
+		name       string
+		key, value string
+	}
+	versions(0, 1, func(v int16) {
+		both := func(label string, list ...res) {
+			whole, step := kmsg.NewPtrAlterConfigsRequest(), kmsg.NewPtrIncrementalAlterConfigsRequest()
+			for _, r := range list {
+				whole.Resources = append(whole.Resources, kmsg.AlterConfigsRequestResource{ResourceType: kmsg.ConfigResourceType(r.kind), ResourceName: r.name,
+					Configs: []kmsg.AlterConfigsRequestResourceConfig{{Name: r.key, Value: str(r.value)}}})
+				step.Resources = append(step.Resources, kmsg.IncrementalAlterConfigsRequestResource{ResourceType: kmsg.ConfigResourceType(r.kind), ResourceName: r.name,
+					Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: r.key, Value: str(r.value)}}})
+			}
+			s.ask(label, v, whole)
+			look()
+			s.ask(label, v, step)
+			look()
+		}
+		for _, kind := range []int8{0, 1, 3, 16, 32, -1} {
+			both(fmt.Sprintf("type %d", kind), res{kind, "x", "a", "b"})
+			both(fmt.Sprintf("type %d twice", kind), res{kind, "x", "a", "b"}, res{kind, "x", "a", "c"})
+			both(fmt.Sprintf("type %d last", kind), res{2, "oa", "retention.ms", "55"}, res{2, "oa-none", "retention.ms", "5"}, res{kind, "x", "a", "b"})
+			both(fmt.Sprintf("type %d first", kind), res{kind, "x", "a", "b"}, res{2, "oa", "retention.ms", "56"})
+		}
+		both("lags", res{2, "oa", "min.compaction.lag.ms", "5000"})
+		both("conflicting lag", res{2, "oa", "min.compaction.lag.ms", "9223372036854775807"}, res{2, "oa", "max.compaction.lag.ms", "1"})
+		conflict := kmsg.NewPtrAlterConfigsRequest()
+		conflict.Resources = []kmsg.AlterConfigsRequestResource{{ResourceType: 2, ResourceName: "oa", Configs: []kmsg.AlterConfigsRequestResourceConfig{
+			{Name: "min.compaction.lag.ms", Value: str("10")}, {Name: "max.compaction.lag.ms", Value: str("5")}}}}
+		s.ask("conflicting lags", v, conflict)
+		step := kmsg.NewPtrIncrementalAlterConfigsRequest()
+		step.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{ResourceType: 2, ResourceName: "oa", Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{
+			{Name: "min.compaction.lag.ms", Value: str("10")}, {Name: "max.compaction.lag.ms", Value: str("5")}}}}
+		s.ask("conflicting lags", v, step)
+		look()
+	})
+}
+
 // quietBroker waits until the changes of the broker's configs have come back from ZooKeeper: until nothing changes for a while.
 func (s *session) quietBroker() {
 	last := ""

@@ -118,6 +118,17 @@ func txnCases(s *session) {
 			commits("generation", cv, id, pid, epoch, g, "x-txn", 6, "", 7)
 			commits("other id", cv, "other", pid, epoch, g, "x-txn", 7, "", -1)
 		}
+		if v == 1 {
+			// The group is made by the request that names it, and then has no such member or generation.
+			commits("member of a group to be", 3, id, pid, epoch, g+"-member", "x-txn", 6, "nobody", -1)
+			commits("generation of a group to be", 3, id, pid, epoch, g+"-generation", "x-txn", 6, "", 7)
+			commits("both of a group to be", 3, id, pid, epoch, g+"-both", "x-txn", 6, "nobody", 0)
+			s.ask("offsets of a group to be", v, offsets(id, pid, epoch, g+"-zero"))
+			commits("generation 0 of a group to be", 3, id, pid, epoch, g+"-zero", "x-txn", 6, "", 0)
+			for _, made := range []string{"-member", "-generation", "-both", "-zero"} {
+				s.look("made"+made, g+made)
+			}
+		}
 		offs := func(label string) {
 			for fv := range int16(8) {
 				if fv == 0 {
@@ -195,6 +206,14 @@ func txnCases(s *session) {
 				}
 				s.ask(fmt.Sprint("init with epoch ", given[1]), iv, r)
 			}
+		}
+		// An epoch that was never given out ends no open transaction. (2.5.0 is stuck with it afterwards, so the id is its own.)
+		for i, ahead := range []int16{1, 5} {
+			lost := fmt.Sprintf("%s-lost-%d", id, i)
+			lostPid, lostEpoch := s.begin(lost, -1, -1)
+			s.ask("add", v, addParts(lost, lostPid, lostEpoch, "x-txn", 3))
+			s.ask(fmt.Sprintf("commit, epoch %d ahead", ahead), v, end(lost, lostPid, lostEpoch+ahead, true))
+			s.ask(fmt.Sprintf("add, epoch %d ahead", ahead), v, addParts(lost, lostPid, lostEpoch+ahead, "x-txn", 3))
 		}
 		// Fencing an open transaction.
 		_, epoch = s.begin(id, -1, -1)

@@ -21,6 +21,7 @@ func scenarios() []scenario {
 		{"metadata", metadataCases},
 		{"topics", topicCases},
 		{"configs", configCases},
+		{"oddalter", oddAlterCases},
 		{"logdirs", logDirCases},
 		{"control", controlCases},
 		{"produce", produceCases},
@@ -37,6 +38,7 @@ func scenarios() []scenario {
 		{"transactions", txnCases},
 		{"files", fileCases},
 		{"alter", alterCases},
+		{"znodes", znodeCases},
 		{"security", securityCases},
 	}
 }

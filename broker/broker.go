@@ -114,7 +114,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	return err
 }
 
-// start brings up the parts in Kafka's order (zookeeper.md 2.1): what other brokers and clients can see comes late, so that they
+// start brings up the parts in the order of Kafka's KafkaServer.startup: what other brokers and clients can see comes late, so that they
 // never meet a broker that cannot answer yet.
 func (b *Broker) start(ctx context.Context, p *parts) error {
 	c := b.config.Broker()

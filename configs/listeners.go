@@ -77,7 +77,7 @@ func names(list []model.Endpoint) []string {
 	return s
 }
 
-// resolveListeners applies Kafka's rules (configs.md, section 3 of the protocol documents) to the listener keys. Errors are
+// resolveListeners applies the rules of Kafka's KafkaConfig to the listener keys. Errors are
 // *SettingError; hostname stands in for an empty advertised host.
 func (x *build) resolveListeners() *Listeners {
 	b := x.broker

@@ -1,5 +1,5 @@
 // Package interbroker sends requests to other brokers: the fetchers' and the controller's connections, controlled shutdown.
-// It owns the connections and their framing (protocol.md 3, 15.2); what is sent, and when, is decided by its users. There is
+// It owns the connections and their framing; what is sent, and when, is decided by its users. There is
 // no ApiVersions exchange between brokers: the version of each request follows from inter.broker.protocol.version (Versions).
 // A Client has no goroutine; each broker of a Channels has one, ended by RemoveBroker and Close.
 package interbroker

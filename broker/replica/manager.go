@@ -146,7 +146,7 @@ func (m *Manager) BeginShutdown() { m.stopping.Store(true) }
 // Partition finds a hosted partition; nil if this broker does not host it.
 func (m *Manager) Partition(tp model.TopicPartition) *Partition { return m.partitions.get(tp) }
 
-// partition finds a hosted partition for a client (protocol.md 4.8): KAFKA_STORAGE_ERROR when its disk has failed; when it
+// partition finds a hosted partition for a client (Kafka's getPartitionOrException): KAFKA_STORAGE_ERROR when its disk has failed; when it
 // is not here NOT_LEADER_FOR_PARTITION (a leader was expected) or REPLICA_NOT_AVAILABLE if the cluster knows it,
 // else UNKNOWN_TOPIC_OR_PARTITION.
 func (m *Manager) partition(tp model.TopicPartition, expectLeader bool) (*Partition, error) {

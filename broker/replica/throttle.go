@@ -9,7 +9,7 @@ import (
 	"momus/storage/log"
 )
 
-// throttles bound replication of the partitions that the topics' lists of throttled replicas name (protocol.md 14.2).
+// throttles bound replication of the partitions that the topics' lists of throttled replicas name (KIP-73).
 // moves are those of replicas between log directories, which pay before they copy; only their rate is kept here.
 type throttles struct {
 	leader, follower, moves *quota.Replication

@@ -1,6 +1,6 @@
 // Package admin is what brokers decide and write when topics and configs are created or changed through them: placement of
-// replicas, validation with Kafka's messages, and the order of the znodes (Kafka's AdminManager, AdminUtils and AdminZkClient;
-// protocol.md 7, zookeeper.md 1.3, 1.6-1.8). The controller reacts to the znodes; nothing here talks to it. The package has no state
+// replicas, validation with Kafka's messages, and the order of the znodes (Kafka's AdminManager, AdminUtils and AdminZkClient).
+// The controller reacts to the znodes; nothing here talks to it. The package has no state
 // and no goroutine.
 package admin
 

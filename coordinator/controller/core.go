@@ -104,7 +104,7 @@ func isAnswer(err error) bool {
 	return ok
 }
 
-// failover makes the core the active controller, starting from nothing but ZooKeeper (zookeeper.md 3.3; the order matters).
+// failover makes the core the active controller, starting from nothing but ZooKeeper (the order matters).
 func (c *core) failover(ctx context.Context, epoch zk.ControllerEpoch) error {
 	c.resign()
 	c.active, c.epoch = true, epoch

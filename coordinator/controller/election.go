@@ -6,7 +6,7 @@ import (
 	"momus/internal/model"
 )
 
-// strategy is how a leader is chosen (zookeeper.md 3.11).
+// strategy is how a leader is chosen.
 type strategy int8
 
 const (

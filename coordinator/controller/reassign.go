@@ -165,7 +165,7 @@ func (c *core) resumeReassignments(ctx context.Context, ok func(p *partition) bo
 	return nil
 }
 
-// reassign starts, resumes or completes the reassignment of a partition (zookeeper.md 3.12; the letters are its phases).
+// reassign starts, resumes or completes the reassignment of a partition (the letters are its phases).
 func (c *core) reassign(ctx context.Context, p *partition, want model.Assignment) error {
 	tp := p.TopicPartition
 	c.markIneligible(tp.Topic)

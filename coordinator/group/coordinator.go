@@ -112,12 +112,12 @@ func (c *Coordinator) OnPartitionsDeleted(partitions []model.TopicPartition) {
 }
 
 // OnTransactionCompleted applies (commit) or drops (abort) the offsets that a producer's transaction committed in an offsets
-// partition, after the marker was appended there (protocol.md 9.6). It returns at once.
+// partition, after the marker was appended there. It returns at once.
 func (c *Coordinator) OnTransactionCompleted(partition int32, producerID int64, commit bool) {
 	c.shards.Cast(partition, transactionCompleted{producerID: producerID, commit: commit})
 }
 
-// call gives ev to the partition of a group and waits for the answer. Checks come in the order of protocol.md 8.1.
+// call gives ev to the partition of a group and waits for the answer. Checks come in the order of Kafka's GroupCoordinator.
 func call[T any](ctx context.Context, c *Coordinator, group string, emptyID bool, ev any) (T, *kerr.Error) {
 	var none T
 	if group == "" && !emptyID {
@@ -138,7 +138,7 @@ func call[T any](ctx context.Context, c *Coordinator, group string, emptyID bool
 	return none, kerr.Of(err)
 }
 
-// Join answers when the round is complete (protocol.md 8.3).
+// Join answers when the round is complete.
 func (c *Coordinator) Join(ctx context.Context, r *JoinRequest) JoinResult {
 	for i := range r.Protocols {
 		r.Protocols[i].Metadata = bytes.Clone(r.Protocols[i].Metadata)

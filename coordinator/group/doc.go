@@ -1,5 +1,5 @@
 // Package group is the group coordinator: membership and rebalances of groups, and their committed offsets, kept in the internal
-// topic __consumer_offsets in Kafka's own record formats (protocol.md 8, records.md 6).
+// topic __consumer_offsets in Kafka's own record formats.
 //
 // Partition is the pure core: all groups of one offsets partition, a state machine without I/O, lock or clock. Events go in (a
 // request, the end of an append, a deadline), effects come out (append a batch, answer a call). Loading replays the same records

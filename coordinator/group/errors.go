@@ -2,7 +2,7 @@ package group
 
 import "momus/internal/kerr"
 
-// commitError is what a client is told when the append of offsets ended with err (protocol.md 8.9).
+// commitError is what a client is told when the append of offsets ended with err.
 func commitError(err error) *kerr.Error {
 	switch e := kerr.Of(err); e {
 	case kerr.UnknownTopicOrPartition, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend:

@@ -13,7 +13,7 @@ import (
 // State is the state of a group; the names are Kafka's.
 type State int8
 
-// The states of a group (protocol.md 8.2).
+// The states of a group.
 const (
 	Empty               State = iota // no members; maybe offsets
 	PreparingRebalance               // collecting JoinGroups

@@ -13,7 +13,7 @@ func joinError(memberID string, err *kerr.Error) JoinResult {
 	return JoinResult{Err: err, Generation: -1, MemberID: memberID}
 }
 
-// join carries out JoinGroup (protocol.md 8.3).
+// join carries out JoinGroup.
 func (p *Partition) join(r *JoinRequest, call *shard.Call) {
 	if r.SessionTimeoutMs < p.cfg.GroupMinSessionTimeoutMs || r.SessionTimeoutMs > p.cfg.GroupMaxSessionTimeoutMs {
 		p.reply(call, joinError(r.MemberID, kerr.InvalidSessionTimeout))

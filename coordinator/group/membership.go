@@ -5,7 +5,7 @@ import (
 	"momus/internal/kerr"
 )
 
-// heartbeat carries out Heartbeat (protocol.md 8.6). Nothing is allocated when all is well.
+// heartbeat carries out Heartbeat. Nothing is allocated when all is well.
 func (p *Partition) heartbeat(r *HeartbeatRequest, call *shard.Call) {
 	if err := p.beat(r); err != nil {
 		p.replyError(call, err)
@@ -42,7 +42,7 @@ func (p *Partition) beat(r *HeartbeatRequest) *kerr.Error {
 	}
 }
 
-// leave carries out LeaveGroup (protocol.md 8.7).
+// leave carries out LeaveGroup.
 func (p *Partition) leave(r *LeaveRequest, call *shard.Call) {
 	g := p.groups[r.Group]
 	result := LeaveResult{Members: make([]LeaveMemberResult, len(r.Members))}

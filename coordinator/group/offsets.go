@@ -9,7 +9,7 @@ import (
 	"momus/storage/record"
 )
 
-// commit carries out OffsetCommit and TxnOffsetCommit (protocol.md 8.9).
+// commit carries out OffsetCommit and TxnOffsetCommit.
 func (p *Partition) commit(r *CommitRequest, call *shard.Call) {
 	g, err := p.admitCommit(r)
 	if err != nil {
@@ -267,7 +267,7 @@ func (p *Partition) completeTransaction(producerID int64, commit bool) {
 	}
 }
 
-// fetchOffsets carries out OffsetFetch (protocol.md 8.9).
+// fetchOffsets carries out OffsetFetch.
 func (p *Partition) fetchOffsets(r *FetchOffsetsRequest, call *shard.Call) {
 	g := p.groups[r.Group]
 	partitions := r.Partitions

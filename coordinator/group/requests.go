@@ -11,7 +11,7 @@ type Protocol struct {
 	Metadata []byte
 }
 
-// JoinRequest is JoinGroup (protocol.md 8.3).
+// JoinRequest is JoinGroup.
 type JoinRequest struct {
 	Group              string
 	MemberID           string
@@ -51,7 +51,7 @@ type MemberAssignment struct {
 	Assignment []byte
 }
 
-// SyncRequest is SyncGroup (protocol.md 8.4). ProtocolType and Protocol are nil before version 5.
+// SyncRequest is SyncGroup. ProtocolType and Protocol are nil before version 5.
 type SyncRequest struct {
 	Group        string
 	Generation   int32
@@ -70,7 +70,7 @@ type SyncResult struct {
 	Assignment   []byte
 }
 
-// HeartbeatRequest is Heartbeat (protocol.md 8.6).
+// HeartbeatRequest is Heartbeat.
 type HeartbeatRequest struct {
 	Group      string
 	Generation int32
@@ -84,7 +84,7 @@ type LeavingMember struct {
 	InstanceID *string
 }
 
-// LeaveRequest is LeaveGroup (protocol.md 8.7); versions 0 to 2 name one member.
+// LeaveRequest is LeaveGroup; versions 0 to 2 name one member.
 type LeaveRequest struct {
 	Group   string
 	Members []LeavingMember
@@ -113,7 +113,7 @@ type Offset struct {
 	ExpireTimestamp int64 // ms; from retention_time of versions 2 to 4
 }
 
-// CommitRequest is OffsetCommit (protocol.md 8.9) from version 1 on, and TxnOffsetCommit when ProducerID is not -1. Generation is -1
+// CommitRequest is OffsetCommit from version 1 on, and TxnOffsetCommit when ProducerID is not -1. Generation is -1
 // and MemberID "" for commits outside of the group protocol.
 type CommitRequest struct {
 	Group         string
@@ -130,7 +130,7 @@ type CommitResult struct {
 	Errs []*kerr.Error
 }
 
-// FetchOffsetsRequest is OffsetFetch (protocol.md 8.9) from version 1 on. Partitions nil with All asks for all offsets of the group.
+// FetchOffsetsRequest is OffsetFetch from version 1 on. Partitions nil with All asks for all offsets of the group.
 type FetchOffsetsRequest struct {
 	Group         string
 	All           bool
@@ -153,7 +153,7 @@ type FetchOffsetsResult struct {
 	Offsets []FetchedOffset
 }
 
-// Description is a group as DescribeGroups shows it (protocol.md 8.8).
+// Description is a group as DescribeGroups shows it.
 type Description struct {
 	Err          *kerr.Error
 	Group        string

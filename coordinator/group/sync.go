@@ -6,7 +6,7 @@ import (
 	"momus/storage/record"
 )
 
-// sync carries out SyncGroup (protocol.md 8.4).
+// sync carries out SyncGroup.
 func (p *Partition) sync(r *SyncRequest, call *shard.Call) {
 	g := p.groups[r.Group]
 	if g == nil {

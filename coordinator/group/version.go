@@ -9,7 +9,7 @@ import (
 // 2.3-IV0 or later.
 func StaticMembersAllowed(c *configs.Broker) bool { return c.InterBrokerVersion() >= release.V2_3_IV0 }
 
-// formats are the versions of the values to write (records.md 6).
+// formats are the versions of the values to write.
 type formats struct {
 	offset int16 // without an explicit expiry; with one it is 1
 	group  int16

@@ -1,5 +1,5 @@
 // Package txn is the transaction coordinator (KIP-98, KIP-360): the state of every transactional id, kept in the internal topic
-// __transaction_state in Kafka's own record format (protocol.md 9, records.md 7), the markers that end transactions in the partitions
+// __transaction_state in Kafka's own record format, the markers that end transactions in the partitions
 // they wrote to, and the producer ids, handed out from blocks that brokers claim in ZooKeeper.
 //
 // Partition is the pure core: all transactional ids of one partition of __transaction_state, a state machine without I/O, lock or clock.

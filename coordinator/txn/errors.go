@@ -2,7 +2,7 @@ package txn
 
 import "momus/internal/kerr"
 
-// appendError is what a client is told when the append of a transaction's record ended with err (protocol.md 9.1).
+// appendError is what a client is told when the append of a transaction's record ended with err.
 func appendError(err error) *kerr.Error {
 	switch e := kerr.Of(err); e {
 	case kerr.UnknownTopicOrPartition, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend, kerr.RequestTimedOut:

@@ -5,7 +5,7 @@ import (
 )
 
 // abortTimedOut aborts the transactions that are open for longer than their producer asked for, with a new epoch, so that the producer
-// cannot go on (protocol.md 9.7).
+// cannot go on.
 func (p *Partition) abortTimedOut() {
 	for _, t := range p.those(func(t *transaction) bool {
 		return t.State == Ongoing && t.pending == noState && t.StartMs+int64(t.TimeoutMs) < p.nowMs

@@ -260,7 +260,7 @@ func (q *markerQueue) send(broker int32, d *destination) {
 	}
 }
 
-// outcomeLocked sorts the partitions of an answered marker (protocol.md 9.5).
+// outcomeLocked sorts the partitions of an answered marker.
 func (q *markerQueue) outcomeLocked(part markerPart, outcome []*kerr.Error, done []*markerJob) []*markerJob {
 	j := part.job
 	if j.dropped {

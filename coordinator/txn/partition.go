@@ -153,7 +153,7 @@ func (p *Partition) handle(ev any, call *shard.Call) (t *transaction, wait bool)
 	}
 }
 
-// add carries out AddPartitionsToTxn (protocol.md 9.3).
+// add carries out AddPartitionsToTxn.
 func (p *Partition) add(r *AddRequest, call *shard.Call) (t *transaction, wait bool) {
 	t = p.transactions[r.TransactionalID]
 	switch {
@@ -174,7 +174,7 @@ func (p *Partition) add(r *AddRequest, call *shard.Call) (t *transaction, wait b
 	return t, false
 }
 
-// end carries out EndTxn (protocol.md 9.4).
+// end carries out EndTxn.
 func (p *Partition) end(r *EndRequest, call *shard.Call) (t *transaction, wait bool) {
 	t = p.transactions[r.TransactionalID]
 	switch {
@@ -204,7 +204,7 @@ func (p *Partition) end(r *EndRequest, call *shard.Call) (t *transaction, wait b
 	return t, false
 }
 
-// init carries out InitProducerId (protocol.md 9.2).
+// init carries out InitProducerId.
 func (p *Partition) init(r *InitRequest, call *shard.Call) (t *transaction, wait bool) {
 	t = p.transactions[r.TransactionalID]
 	fresh := r.fresh

@@ -26,7 +26,7 @@ func legal(from, to State, what string) {
 // errNeedProducerID says that InitProducerId has to be repeated with a fresh producer id.
 var errNeedProducerID = errors.New("a new producer id is needed")
 
-// prepareInit is InitProducerId (protocol.md 9.2) while no transaction is open. fresh is a new producer id, or -1 if none is at
+// prepareInit is InitProducerId while no transaction is open. fresh is a new producer id, or -1 if none is at
 // hand; needID asks for one.
 func (m *Metadata) prepareInit(r *InitRequest, fresh, nowMs int64) (next Metadata, needID bool, err *kerr.Error) {
 	legal(m.State, Empty, "InitProducerId")
@@ -78,7 +78,7 @@ func (t *transaction) prepareFence(nowMs int64) Metadata {
 	return next
 }
 
-// prepareAdd is AddPartitionsToTxn and AddOffsetsToTxn (protocol.md 9.3). tps are sorted.
+// prepareAdd is AddPartitionsToTxn and AddOffsetsToTxn. tps are sorted.
 func (m *Metadata) prepareAdd(tps []model.TopicPartition, nowMs int64) Metadata {
 	legal(m.State, Ongoing, "adding partitions")
 	next := *m
@@ -91,7 +91,7 @@ func (m *Metadata) prepareAdd(tps []model.TopicPartition, nowMs int64) Metadata 
 	return next
 }
 
-// prepareEnd is the decision of EndTxn (protocol.md 9.4).
+// prepareEnd is the decision of EndTxn.
 func (m *Metadata) prepareEnd(commit bool, nowMs int64) Metadata {
 	next := *m
 	next.State, next.UpdateMs = PrepareAbort, nowMs

@@ -13,7 +13,7 @@ import (
 	"momus/coordinator/acl"
 )
 
-// The nodes of ACLs (zookeeper.md 1.15, KIP-290): one node a resource, and sequential nodes that tell authorizers what has changed.
+// The nodes of ACLs (KIP-290): one node a resource, and sequential nodes that tell authorizers what has changed.
 const (
 	ACLPath                = "/kafka-acl"
 	ACLChangesPath         = "/kafka-acl-changes"

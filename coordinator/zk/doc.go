@@ -1,5 +1,5 @@
 // Package zk is Kafka's schema in ZooKeeper: the session, the paths, the JSON of each znode, and typed operations on them
-// (Kafka's KafkaZkClient and ZkData, zookeeper.md section 1). It decides nothing; who writes what and when is up to its users.
+// (Kafka's KafkaZkClient and ZkData). It decides nothing; who writes what and when is up to its users.
 //
 // A Client is opened and closed by the broker. It owns one goroutine, which replaces expired sessions, beside those of the ZooKeeper
 // library. One library connection serves exactly one session: when the session expires its connection is

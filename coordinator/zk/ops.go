@@ -261,7 +261,7 @@ func (c *Client) createChroot(ctx context.Context) error {
 	return nil
 }
 
-// acl is what a new node at path gets (zookeeper.set.acl; zookeeper.md 1.16).
+// acl is what a new node at path gets (zookeeper.set.acl).
 func (c *Client) acl(path string) []gozk.ACL {
 	open := gozk.WorldACL(gozk.PermAll)
 	if !c.opts.SecureACLs || path == ConsumersPath {

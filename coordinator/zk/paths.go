@@ -8,7 +8,7 @@ import (
 	"momus/internal/model"
 )
 
-// The fixed paths (zookeeper.md 1.1).
+// The fixed paths (Kafka's ZkData).
 const (
 	ConsumersPath          = "/consumers"
 	BrokerIDsPath          = "/brokers/ids"

@@ -250,7 +250,7 @@ func fenced(cases []string, err, timeout string, others ...string) string {
 	return out.String()
 }
 
-// What each library makes of the errors that protocol.md 9 lists: INVALID_PRODUCER_EPOCH for a fenced producer, from the coordinator and from the
+// What each library makes of the errors of transactions: INVALID_PRODUCER_EPOCH for a fenced producer, from the coordinator and from the
 // partition, INVALID_TRANSACTION_TIMEOUT for a timeout above the limit.
 func TestTransactionalProducersOfEveryLibrary(t *testing.T) {
 	for _, c := range []struct {

@@ -6,7 +6,7 @@ import (
 	"momus/internal/kerr"
 )
 
-// DownConvert rewrites entries for a consumer that knows only targetMagic (Fetch v0 to v3, records.md 5.6): control batches are
+// DownConvert rewrites entries for a consumer that knows only targetMagic (Fetch v0 to v3): control batches are
 // dropped, batches above the target are rebuilt one by one with the same codec, without headers and producer state; others are
 // copied. Records of uncompressed batches below fetchOffset are left out where a batch is rebuilt. Offsets stay, gaps too.
 // Incomplete bytes at the end are dropped. converted is the number of rebuilt records. A zstd batch is

@@ -21,32 +21,6 @@ func text(t *testing.T, name string) string {
 	return string(data)
 }
 
-// What the documents name exists: files, make targets, commands.
-func TestDocumentsNameWhatExists(t *testing.T) {
-	makefile := text(t, "Makefile")
-	link := regexp.MustCompile(`\]\(([^)#]+)\)`)
-	target := regexp.MustCompile("(?m)(?:`|^ {4}|&& )(?:sudo )?make ([a-z]+)")
-	word := regexp.MustCompile("(?m)(?:`|^ {4})momus ([a-z]+)")
-	for _, name := range []string{"README.md", "docs/configuration.md", "docs/rollover.md"} {
-		content := text(t, name)
-		for _, m := range link.FindAllStringSubmatch(content, -1) {
-			if _, err := os.Stat(filepath.Join(root, filepath.Dir(name), m[1])); err != nil && !strings.Contains(m[1], "://") {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
-		for _, m := range target.FindAllStringSubmatch(content, -1) {
-			if !strings.Contains(makefile, "\n"+m[1]+":") {
-				t.Errorf("%s: there is no make target %s", name, m[1])
-			}
-		}
-		for _, m := range word.FindAllStringSubmatch(content, -1) {
-			if _, ok := find(m[1]); !ok {
-				t.Errorf("%s: there is no command %s", name, m[1])
-			}
-		}
-	}
-}
-
 func TestOwnKeysAreDocumented(t *testing.T) {
 	content := text(t, "docs/configuration.md")
 	for _, k := range configs.OwnKeys() {

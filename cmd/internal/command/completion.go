@@ -117,7 +117,7 @@ func complete(ctx context.Context, e *Env, words []string, word string) tool.Com
 	}
 	for _, t := range tool.Tools() {
 		if c.Name == t.Name || slices.Contains(c.Aliases, t.Name) {
-			return t.Complete(ctx, environment(e), args, word)
+			return tool.Complete(ctx, t, environment(e), args, word)
 		}
 	}
 	switch {

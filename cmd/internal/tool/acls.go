@@ -95,6 +95,13 @@ type aclStore interface {
 	close()
 }
 
+// registerAclsTool is kafka-acls.sh.
+func registerAclsTool() Tool {
+	return Tool{Name: "kafka-acls", Help: "show and change who may do what", run: aclsTool,
+		Class:   "kafka.admin.AclCommand",
+		Options: tableOf(aclsOptions)}
+}
+
 func aclsTool(ctx context.Context, c *call) error {
 	o := aclsOptions()
 	if err := c.begin(o, ""); err != nil {

@@ -36,6 +36,13 @@ func knownAPIs() []knownAPI {
 		{"IncrementalAlterConfigs", 1}, {"AlterPartitionReassignments", 0}, {"ListPartitionReassignments", 0}, {"OffsetDelete", 0}}
 }
 
+// registerApiVersions is kafka-broker-api-versions.sh.
+func registerApiVersions() Tool {
+	return Tool{Name: "kafka-broker-api-versions", Help: "show which versions of which APIs brokers have", run: apiVersions,
+		Class:   "kafka.admin.BrokerApiVersionsCommand",
+		Options: tableOf(apiVersionsOptions)}
+}
+
 func apiVersions(ctx context.Context, c *call) error {
 	o := apiVersionsOptions()
 	if err := c.begin(o, ""); err != nil {

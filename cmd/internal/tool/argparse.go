@@ -84,8 +84,8 @@ func (a *argparse) lookup(word string) (*argument, string) {
 	return nil, fmt.Sprintf("ambiguous option: %s could match %s", word, strings.Join(names, ", "))
 }
 
-// parse reads the words of a call; an exit means that everything was said.
-func (a *argparse) parse(c *call) error {
+// beginArguments reads the words of a call; an exit means that everything was said.
+func (c *call) beginArguments(a *argparse) error {
 	if len(c.Args) == 0 {
 		c.printf("%s", a.helpText())
 		return exit(0)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func (c *call) newClient(cc *clientConfig, more ...kgo.Opt) (*kgo.Client, error)
 		return nil, err
 	}
 	watch := &connections{c: c, cc: cc, seeds: seeds}
-	c.connections = append(c.connections, watch)
+	c.watchers = append(c.watchers, watch)
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(seeds...),
 		kgo.ClientID(cc.props["client.id"]),
@@ -212,4 +213,54 @@ func (a *adminClient) metadata(ctx context.Context, name string, topics []string
 		req.Topics = append(req.Topics, rt)
 	}
 	return request[*kmsg.MetadataResponse](ctx, a, name, req)
+}
+
+// topicNames lists the topics in order, with or without internal ones.
+func (a *adminClient) topicNames(ctx context.Context, internal bool) ([]string, error) {
+	resp, err := a.metadata(ctx, "listTopics", nil)
+	if err != nil {
+		return nil, execution(err)
+	}
+	var names []string
+	for _, t := range resp.Topics {
+		if t.Topic != nil && (internal || !t.IsInternal) {
+			names = append(names, *t.Topic)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// describeConfigs describes the configs of one entity, a topic, broker or broker's loggers as kafka-configs names their kinds, in the
+// order of Java's table. No name is the defaults of all brokers.
+func (a *adminClient) describeConfigs(ctx context.Context, kind, name string) ([]configEntry, error) {
+	r := kmsg.NewDescribeConfigsRequestResource()
+	r.ResourceName = name
+	callName := "describeConfigs"
+	switch kind {
+	case "topics":
+		r.ResourceType = kmsg.ConfigResourceTypeTopic
+	default:
+		r.ResourceType = kmsg.ConfigResourceTypeBroker
+		if kind == "broker-loggers" {
+			r.ResourceType = kmsg.ConfigResourceTypeBrokerLogger
+		}
+		if name != "" {
+			callName = "describeBrokerConfigs"
+		}
+	}
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	req.IncludeSynonyms = true
+	req.Resources = append(req.Resources, r)
+	resp, err := request[*kmsg.DescribeConfigsResponse](ctx, a, callName, req)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range resp.Resources {
+		if err := apiError(r.ErrorCode, r.ErrorMessage); err != nil {
+			return nil, err
+		}
+		return hashOrder(r.Configs, 0, func(e configEntry) int32 { return hashCode(e.Name) }), nil
+	}
+	return nil, nil
 }

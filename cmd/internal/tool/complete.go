@@ -28,6 +28,8 @@ const completionTime = time.Second
 type optionInfo struct {
 	name, help string // the name without dashes
 	value      bool   // it takes a value
+	optional   bool   // the value may be missing
+	fallback   string // the default value
 	many       bool   // it takes values up to the next option
 	choices    []string
 }
@@ -38,7 +40,7 @@ type optionTable interface{ infos() []optionInfo }
 func (o *options) infos() []optionInfo {
 	var out []optionInfo
 	for _, p := range o.list {
-		out = append(out, optionInfo{name: p.name, help: p.help, value: p.arg != ""})
+		out = append(out, optionInfo{name: p.name, help: p.help, value: p.arg != "", optional: p.optional, fallback: p.fallback})
 	}
 	return out
 }
@@ -51,64 +53,61 @@ func (a *argparse) infos() []optionInfo {
 	return out
 }
 
-// tables are the options of the tools by name.
-func tables() map[string]func() optionTable {
-	jopt := func(f func() *options) func() optionTable { return func() optionTable { return f() } }
-	args := func(f func() *argparse) func() optionTable { return func() optionTable { return f() } }
-	return map[string]func() optionTable{
-		"kafka-topics": jopt(topicsOptions), "kafka-console-producer": jopt(consoleProducerOptions), "kafka-console-consumer": jopt(consoleConsumerOptions),
-		"kafka-consumer-groups": jopt(consumerGroupsOptions), "kafka-configs": jopt(configsOptions), "kafka-acls": jopt(aclsOptions),
-		"kafka-reassign-partitions": jopt(reassignOptions), "kafka-leader-election": jopt(leaderElectionOptions),
-		"kafka-preferred-replica-election": jopt(preferredElectionOptions), "kafka-delete-records": jopt(deleteRecordsOptions), "kafka-log-dirs": jopt(logDirsOptions),
-		"kafka-dump-log": jopt(dumpLogOptions), "kafka-broker-api-versions": jopt(apiVersionsOptions), "kafka-producer-perf-test": args(producerPerfArguments),
-		"kafka-consumer-perf-test": jopt(consumerPerfOptions), "kafka-verifiable-producer": args(verifiableProducerArguments),
-		"kafka-verifiable-consumer": args(verifiableConsumerArguments), "kafka-replica-verification": jopt(replicaVerificationOptions),
-		"kafka-delegation-tokens": jopt(delegationTokensOptions), "kafka-streams-application-reset": jopt(streamsResetOptions), "kafka-get-offsets": jopt(getOffsetsOptions),
-		"kafka-mirror-maker": jopt(mirrorMakerOptions),
-	}
-}
+// tableOf is how a tool registers its options.
+func tableOf[T optionTable](f func() T) func() optionTable { return func() optionTable { return f() } }
+
+// Values says what the values of an option are: a set of the constants.
+type Values int
+
+const (
+	valueList      Values = 1 << iota // separated by commas
+	valueBrokerIDs                    // ids of brokers
+)
 
 // Complete lists what may stand in place of word, the beginning of a word, after args. Names of topics, groups, brokers and configs
 // are asked of the cluster that the line names, of localhost:9092 when it names none; a cluster that does not answer has none.
-func (t Tool) Complete(ctx context.Context, getenv func(string) string, args []string, word string) Completion {
+func Complete(ctx context.Context, t Tool, getenv func(string) string, args []string, word string) Completion {
 	if t.Name == "kafka-run-class" {
 		return completeClass(ctx, getenv, args, word)
 	}
-	make, ok := tables()[t.Name]
-	if !ok {
+	return completeOptions(ctx, t, getenv, args, word)
+}
+
+// completeOptions completes the words of a tool.
+func completeOptions(ctx context.Context, t Tool, getenv func(string) string, args []string, word string) Completion {
+	if t.Options == nil {
 		return Completion{Files: true}
 	}
 	ctx, cancel := context.WithTimeout(ctx, completionTime)
 	defer cancel()
-	x := &completer{ctx: ctx, tool: t.Name, infos: make().infos(), args: args,
+	x := &completer{ctx: ctx, values: t.Values, infos: t.Options().infos(), args: args,
 		c: &call{Env: &Env{Stdout: io.Discard, Stderr: io.Discard, Getenv: getenv}, out: newOutput(io.Discard)}}
 	return x.complete(word)
 }
 
 func completeClass(ctx context.Context, getenv func(string) string, args []string, word string) Completion {
 	if len(args) > 0 {
-		name := classes()[args[0]]
-		for _, t := range Tools() {
-			if t.Name == name && name != "kafka-run-class" {
-				return t.Complete(ctx, getenv, args[1:], word)
-			}
+		if t, ok := toolOf(args[0]); ok {
+			return completeOptions(ctx, t, getenv, args[1:], word)
 		}
 		return Completion{Files: true}
 	}
 	var out []Candidate
-	for class, name := range classes() {
-		out = append(out, Candidate{class, name})
+	for _, t := range Tools() {
+		if t.Class != "" {
+			out = append(out, Candidate{t.Class, t.Name})
+		}
 	}
 	return Completion{Words: matching(out, word)}
 }
 
 // completer completes one line of one tool.
 type completer struct {
-	ctx   context.Context
-	tool  string
-	infos []optionInfo
-	args  []string
-	c     *call
+	ctx    context.Context
+	values map[string]Values // of options whose names do not say it
+	infos  []optionInfo
+	args   []string
+	c      *call
 }
 
 func (x *completer) option(word string) *optionInfo {
@@ -204,7 +203,7 @@ func (x *completer) value(p *optionInfo, word string) Completion {
 		return Completion{Files: true}
 	}
 	done, last := "", word // a list keeps what stands before its last comma
-	if isListOption(x.tool, p.name) {
+	if x.values[p.name]&valueList != 0 || isListOption(p.name) {
 		if i := strings.LastIndexByte(word, ','); i >= 0 {
 			done, last = word[:i+1], word[i+1:]
 		}
@@ -220,14 +219,8 @@ func isFileOption(name string) bool {
 	return strings.HasSuffix(name, ".config") || strings.HasSuffix(name, "-file") || strings.HasSuffix(name, "-config-file") || slices.Contains([]string{"command-config", "files", "config-file"}, name)
 }
 
-func isListOption(tool, name string) bool {
-	switch name {
-	case "topic":
-		return tool == "kafka-topics"
-	case "topic-list", "broker-list", "add-config", "delete-config", "input-topics", "intermediate-topics":
-		return true
-	}
-	return false
+func isListOption(name string) bool {
+	return slices.Contains([]string{"topic-list", "broker-list", "add-config", "delete-config", "input-topics", "intermediate-topics"}, name)
 }
 
 // candidates are the values that an option may have.
@@ -243,7 +236,7 @@ func (x *completer) candidates(name string) []Candidate {
 	case "broker", "broker-logger":
 		return x.brokers()
 	case "broker-list":
-		if x.tool == "kafka-log-dirs" || x.tool == "kafka-reassign-partitions" {
+		if x.values[name]&valueBrokerIDs != 0 {
 			return x.brokers()
 		}
 		return words("localhost:9092")
@@ -437,8 +430,7 @@ func (x *completer) keys(set bool) []Candidate {
 		if kind != "topics" && kind != "brokers" && kind != "broker-loggers" || name == "" {
 			return nil
 		}
-		s := &brokerConfigs{c: x.c, admin: a}
-		entries, err := s.entries(x.ctx, kind, name)
+		entries, err := a.describeConfigs(x.ctx, kind, name)
 		if err != nil {
 			return nil
 		}

@@ -54,6 +54,13 @@ func (e *argumentError) Error() string { return e.text }
 
 func badArgument(parts ...string) error { return &argumentError{strings.Join(parts, "")} }
 
+// registerConfigsTool is kafka-configs.sh.
+func registerConfigsTool() Tool {
+	return Tool{Name: "kafka-configs", Help: "show and change configs of topics, brokers, users and clients", run: configsTool,
+		Class:   "kafka.admin.ConfigCommand",
+		Options: tableOf(configsOptions)}
+}
+
 func configsTool(ctx context.Context, c *call) error {
 	o := configsOptions()
 	c.options, c.exact = o, true

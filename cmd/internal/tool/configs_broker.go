@@ -2,6 +2,7 @@ package tool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -127,41 +128,15 @@ func isDynamic(kind, name string, e configEntry) bool {
 
 // entries describes one entity in the order of Java's table.
 func (s *brokerConfigs) entries(ctx context.Context, kind, name string) ([]configEntry, error) {
-	r := kmsg.NewDescribeConfigsRequestResource()
-	r.ResourceName = name
-	callName := "describeConfigs"
-	switch kind {
-	case "topics":
-		r.ResourceType = kmsg.ConfigResourceTypeTopic
-	default:
-		r.ResourceType = kmsg.ConfigResourceTypeBroker
-		if kind == "broker-loggers" {
-			r.ResourceType = kmsg.ConfigResourceTypeBrokerLogger
-		}
-		if name != "" {
-			callName = "describeBrokerConfigs"
-			if _, err := strconv.ParseInt(name, 10, 32); err != nil {
-				return nil, badArgument("The entity name for ", kind, " must be a valid integer broker id, found: ", name)
-			}
-		}
+	if _, err := strconv.ParseInt(name, 10, 32); err != nil && kind != "topics" && name != "" {
+		return nil, badArgument("The entity name for ", kind, " must be a valid integer broker id, found: ", name)
 	}
-	req := kmsg.NewPtrDescribeConfigsRequest()
-	req.IncludeSynonyms = true
-	req.Resources = append(req.Resources, r)
-	resp, err := request[*kmsg.DescribeConfigsResponse](ctx, s.admin, callName, req)
-	if err != nil {
-		return nil, execution(err)
+	entries, err := s.admin.describeConfigs(ctx, kind, name)
+	var je *javaError
+	if errors.As(err, &je) && je.class == errorsPackage+"UnknownTopicOrPartitionException" {
+		s.c.hint("topic %s does not exist; kafka-topics --list shows the topics", name)
 	}
-	for _, r := range resp.Resources {
-		if err := apiError(r.ErrorCode, r.ErrorMessage); err != nil {
-			if r.ErrorCode == 3 {
-				s.c.hint("topic %s does not exist; kafka-topics --list shows the topics", name)
-			}
-			return nil, execution(err)
-		}
-		return hashOrder(r.Configs, 0, func(e configEntry) int32 { return hashCode(e.Name) }), nil
-	}
-	return nil, nil
+	return entries, execution(err)
 }
 
 func (s *brokerConfigs) alter(ctx context.Context) error {

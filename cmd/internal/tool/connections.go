@@ -237,6 +237,10 @@ func (l *connections) hopeless() bool {
 
 // watchOf finds what watches a client that newClient made.
 func (c *call) watchOf(client *kgo.Client) *connections {
-	i := slices.IndexFunc(c.connections, func(l *connections) bool { return l.client.Load() == client })
-	return c.connections[i]
+	for _, w := range c.watchers {
+		if l, ok := w.(*connections); ok && l.client.Load() == client {
+			return l
+		}
+	}
+	return nil
 }

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 const consoleConsumerClass = "kafka.tools.ConsoleConsumer$"
@@ -38,19 +37,21 @@ func consoleConsumerOptions() *options {
 	return o.standard()
 }
 
-// consumeSpec is what the command line of the console consumer says.
-type consumeSpec struct {
-	topic, pattern string
-	partition      int32 // -1: with a group
-	offset         int64 // in partition: -2 earliest, -1 latest
-	maxMessages    int64 // -1: no limit
-	timeout        time.Duration
-	group          string
-	named          bool // the group was given
-	formatter      formatter
-	skipErrors     bool
-	systest        bool
-	props          map[string]string
+// consoleSpec is what the command line of the console consumer says.
+type consoleSpec struct {
+	consumeSpec
+	maxMessages int64         // -1: no limit
+	timeout     time.Duration // 0: none
+	formatter   formatter
+	skipErrors  bool
+	systest     bool
+}
+
+// registerConsoleConsumer is kafka-console-consumer.sh.
+func registerConsoleConsumer() Tool {
+	return Tool{Name: "kafka-console-consumer", Help: "print the messages of topics", run: consoleConsumer,
+		Class:   "kafka.tools.ConsoleConsumer",
+		Options: tableOf(consoleConsumerOptions)}
 }
 
 func consoleConsumer(ctx context.Context, c *call) error {
@@ -69,8 +70,8 @@ func consoleConsumer(ctx context.Context, c *call) error {
 	return c.consume(ctx, s)
 }
 
-func consoleConsumerSpec(c *call, o *options) (*consumeSpec, error) {
-	s := &consumeSpec{partition: -1, offset: -1, maxMessages: -1, skipErrors: o.has("skip-message-on-error"), systest: o.has("enable-systest-events")}
+func consoleConsumerSpec(c *call, o *options) (*consoleSpec, error) {
+	s := &consoleSpec{consumeSpec: consumeSpec{partition: -1, offset: -1}, maxMessages: -1, skipErrors: o.has("skip-message-on-error"), systest: o.has("enable-systest-events")}
 	texts, err := o.texts("topic", "whitelist", "offset", "consumer.config", "formatter", "bootstrap-server", "key-deserializer", "value-deserializer", "isolation-level", "group")
 	if err != nil {
 		return nil, err
@@ -135,7 +136,7 @@ func consoleConsumerSpec(c *call, o *options) (*consumeSpec, error) {
 }
 
 // checkConsumed reads what is to be consumed, and from where.
-func checkConsumed(o *options, s *consumeSpec, texts map[string]string) error {
+func checkConsumed(o *options, s *consoleSpec, texts map[string]string) error {
 	if o.has("topic") == o.has("whitelist") {
 		return misuse("Exactly one of whitelist/topic is required.")
 	}
@@ -163,10 +164,10 @@ func checkConsumed(o *options, s *consumeSpec, texts map[string]string) error {
 }
 
 // chooseGroup finds the group's name, which must not differ from one place to another.
-func chooseGroup(s *consumeSpec, places ...string) error {
+func chooseGroup(s *consoleSpec, places ...string) error {
 	var found []string
 	for _, g := range places {
-		if g != "" && !contains(found, g) {
+		if g != "" && !slices.Contains(found, g) {
 			found = append(found, g)
 		}
 	}
@@ -184,17 +185,8 @@ func chooseGroup(s *consumeSpec, places ...string) error {
 	return nil
 }
 
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
 // consume prints messages until one of the ends that were asked for.
-func (c *call) consume(ctx context.Context, s *consumeSpec) error {
+func (c *call) consume(ctx context.Context, s *consoleSpec) error {
 	failed := func(err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -203,7 +195,7 @@ func (c *call) consume(ctx context.Context, s *consumeSpec) error {
 		c.errorf("%s\n", javaText(err))
 		return exit(1)
 	}
-	r, err := c.newConsumer(s)
+	r, err := c.newConsumer(&s.consumeSpec)
 	if err != nil {
 		return failed(err)
 	}
@@ -221,7 +213,7 @@ func (c *call) consume(ctx context.Context, s *consumeSpec) error {
 }
 
 // printMessages counts the messages that were read. Only what a formatter could not print is an error of it.
-func (c *call) printMessages(ctx context.Context, s *consumeSpec, r *consumer) (n int64, err error) {
+func (c *call) printMessages(ctx context.Context, s *consoleSpec, r *consumer) (n int64, err error) {
 	for s.maxMessages < 0 || n < s.maxMessages {
 		rec, err := r.next(ctx, s.timeout)
 		if ctx.Err() != nil {
@@ -261,5 +253,3 @@ type position struct {
 }
 
 func isTimeout(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
-
-var _ = kgo.NewOffset

@@ -44,6 +44,13 @@ func consoleProducerOptions() *options {
 	return o.standard()
 }
 
+// registerConsoleProducer is kafka-console-producer.sh.
+func registerConsoleProducer() Tool {
+	return Tool{Name: "kafka-console-producer", Help: "send lines of standard input to a topic", run: consoleProducer,
+		Class:   "kafka.tools.ConsoleProducer",
+		Options: tableOf(consoleProducerOptions)}
+}
+
 // consoleProducer prints a > before each line it reads, also when nobody sees it.
 func consoleProducer(ctx context.Context, c *call) error {
 	o := consoleProducerOptions()

@@ -40,6 +40,16 @@ type consumer struct {
 	}
 }
 
+// consumeSpec is what a consumer reads, and with which settings.
+type consumeSpec struct {
+	topic, pattern string // one of them
+	partition      int32  // -1: with a group
+	offset         int64  // in partition: -2 earliest, -1 latest
+	group          string
+	named          bool // the group was given
+	props          map[string]string
+}
+
 // newConsumer makes a consumer of a specification; its errors are those of Java's constructor.
 func (c *call) newConsumer(s *consumeSpec) (*consumer, error) {
 	clientID := s.props["client.id"]

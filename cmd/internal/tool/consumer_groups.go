@@ -117,6 +117,13 @@ func (c *call) checkConsumerGroupsOptions(o *options) error {
 	return o.excludeAll([]rule{{"group", []string{"all-groups"}}, {"group", []string{"list"}}, {"topic", []string{"list", "describe"}}})
 }
 
+// registerConsumerGroups is kafka-consumer-groups.sh.
+func registerConsumerGroups() Tool {
+	return Tool{Name: "kafka-consumer-groups", Help: "list, describe, delete and reset consumer groups", run: consumerGroups,
+		Class:   "kafka.admin.ConsumerGroupCommand",
+		Options: tableOf(consumerGroupsOptions)}
+}
+
 func consumerGroups(ctx context.Context, c *call) error {
 	o := consumerGroupsOptions()
 	c.options = o

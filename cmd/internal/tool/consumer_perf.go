@@ -33,6 +33,13 @@ func consumerPerfOptions() *options {
 	return o.standard()
 }
 
+// registerConsumerPerf is kafka-consumer-perf-test.sh.
+func registerConsumerPerf() Tool {
+	return Tool{Name: "kafka-consumer-perf-test", Help: "measure how fast messages can be read", run: consumerPerf,
+		Class:   "kafka.tools.ConsumerPerformance",
+		Options: tableOf(consumerPerfOptions)}
+}
+
 // consumerPerf reads messages as fast as it may and reports the rates.
 func consumerPerf(ctx context.Context, c *call) error {
 	o := consumerPerfOptions()

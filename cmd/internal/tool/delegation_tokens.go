@@ -32,6 +32,13 @@ func delegationTokensOptions() *options {
 	return o.standard()
 }
 
+// registerDelegationTokens is kafka-delegation-tokens.sh.
+func registerDelegationTokens() Tool {
+	return Tool{Name: "kafka-delegation-tokens", Help: "create, renew, expire and show delegation tokens", run: delegationTokens,
+		Class:   "kafka.admin.DelegationTokenCommand",
+		Options: tableOf(delegationTokensOptions)}
+}
+
 func delegationTokens(ctx context.Context, c *call) error {
 	o := delegationTokensOptions()
 	if err := c.begin(o, ""); err != nil {

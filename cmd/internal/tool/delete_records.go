@@ -20,6 +20,13 @@ func deleteRecordsOptions() *options {
 	return o.standard()
 }
 
+// registerDeleteRecords is kafka-delete-records.sh.
+func registerDeleteRecords() Tool {
+	return Tool{Name: "kafka-delete-records", Help: "delete the oldest records of partitions", run: deleteRecords,
+		Class:   "kafka.admin.DeleteRecordsCommand",
+		Options: tableOf(deleteRecordsOptions)}
+}
+
 func deleteRecords(ctx context.Context, c *call) error {
 	o := deleteRecordsOptions()
 	if err := c.begin(o, ""); err != nil {

@@ -49,6 +49,13 @@ type dump struct {
 	before         int64 // bytes of the files that are done
 }
 
+// registerDumpLog is kafka-dump-log.sh.
+func registerDumpLog() Tool {
+	return Tool{Name: "kafka-dump-log", Help: "print segment files, indexes and snapshots", run: dumpLog,
+		Class:   "kafka.tools.DumpLogSegments",
+		Options: tableOf(dumpLogOptions)}
+}
+
 func dumpLog(_ context.Context, c *call) error {
 	o := dumpLogOptions()
 	if err := c.begin(o, ""); err != nil {

@@ -55,6 +55,13 @@ func checkLeaderElection(o *options) error {
 	return nil
 }
 
+// registerLeaderElection is kafka-leader-election.sh.
+func registerLeaderElection() Tool {
+	return Tool{Name: "kafka-leader-election", Help: "elect preferred or unclean leaders", run: leaderElection,
+		Class:   "kafka.admin.LeaderElectionCommand",
+		Options: tableOf(leaderElectionOptions)}
+}
+
 func leaderElection(ctx context.Context, c *call) error {
 	o := leaderElectionOptions()
 	if err := c.begin(o, ""); err != nil {
@@ -228,6 +235,13 @@ func preferredElectionOptions() *options {
 	o.value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
 	o.value("admin.config", "FILE", "properties of the client, with --bootstrap-server")
 	return o.standard()
+}
+
+// registerPreferredElection is kafka-preferred-replica-election.sh.
+func registerPreferredElection() Tool {
+	return Tool{Name: "kafka-preferred-replica-election", Help: "elect preferred leaders (deprecated)", run: preferredElection,
+		Class:   "kafka.admin.PreferredReplicaLeaderElectionCommand",
+		Options: tableOf(preferredElectionOptions)}
 }
 
 func preferredElection(ctx context.Context, c *call) error {

@@ -41,36 +41,29 @@ func TestOptionsAreThoseOfTheReleasedTools(t *testing.T) {
 			continue
 		}
 		compared++
-		table, ok := tables()[strings.TrimSuffix(name, ".sh")]
-		if !ok {
+		i := slices.IndexFunc(Tools(), func(t Tool) bool { return t.Name == strings.TrimSuffix(name, ".sh") })
+		if i < 0 || Tools()[i].Options == nil {
 			t.Errorf("%s: no table of options", name)
 			continue
 		}
 		found := map[string]recordedOption{}
-		switch o := table().(type) {
-		case *options:
-			for _, p := range o.list {
-				x := recordedOption{Name: "--" + p.name, Argument: "none", Default: &p.fallback}
-				switch {
-				case p.arg != "" && p.optional:
-					x.Argument = "optional"
-				case p.arg != "":
-					x.Argument = "required"
-				}
-				found[x.Name] = x
-			}
-		case *argparse:
+		if r.Parser == "argparse" {
 			found["--help"] = recordedOption{Name: "--help", Argument: "none"} // every such tool has it
-			for _, a := range o.list {
-				x := recordedOption{Name: a.name, Argument: "required"}
-				switch {
-				case a.flag:
-					x.Argument = "none"
-				case a.many:
-					x.Argument = "one or more words"
-				}
-				found[x.Name] = x
+		}
+		for _, p := range Tools()[i].Options().infos() {
+			x := recordedOption{Name: "--" + p.name, Argument: "none"}
+			switch {
+			case p.many:
+				x.Argument = "one or more words"
+			case p.value && p.optional:
+				x.Argument = "optional"
+			case p.value:
+				x.Argument = "required"
 			}
+			if r.Parser == "jopt" {
+				x.Default = &p.fallback
+			}
+			found[x.Name] = x
 		}
 		for _, want := range r.Options {
 			got, ok := found[want.Name]

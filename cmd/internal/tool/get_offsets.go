@@ -20,6 +20,13 @@ func getOffsetsOptions() *options {
 	return o
 }
 
+// registerGetOffsets is kafka-get-offsets.sh.
+func registerGetOffsets() Tool {
+	return Tool{Name: "kafka-get-offsets", Help: "print offsets of a topic's partitions (kafka.tools.GetOffsetShell)", run: getOffsets,
+		Class:   "kafka.tools.GetOffsetShell",
+		Options: tableOf(getOffsetsOptions)}
+}
+
 // getOffsets is kafka.tools.GetOffsetShell, which 2.5 has no script for.
 func getOffsets(ctx context.Context, c *call) error {
 	o := getOffsetsOptions()

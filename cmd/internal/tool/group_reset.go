@@ -137,9 +137,9 @@ func (s *groupService) newOffsets(ctx context.Context, group string) (map[model.
 		}
 		return s.clamp(ctx, wanted)
 	case o.has("to-earliest"):
-		return s.offsetsAt(ctx, tps, -2)
+		return s.admin.offsetsAt(ctx, tps, -2)
 	case o.has("to-latest"):
-		return s.offsetsAt(ctx, tps, -1)
+		return s.admin.offsetsAt(ctx, tps, -1)
 	case o.has("shift-by"):
 		return s.shifted(ctx, group, tps)
 	case o.has("to-datetime"):
@@ -151,7 +151,7 @@ func (s *groupService) newOffsets(ctx context.Context, group string) (map[model.
 		if err != nil {
 			return nil, err
 		}
-		return s.offsetsAt(ctx, tps, at.UnixMilli())
+		return s.admin.offsetsAt(ctx, tps, at.UnixMilli())
 	case o.has("by-duration"):
 		text, err := o.one("by-duration")
 		if err != nil {
@@ -161,7 +161,7 @@ func (s *groupService) newOffsets(ctx context.Context, group string) (map[model.
 		if err != nil {
 			return nil, err
 		}
-		return s.offsetsAt(ctx, tps, at.UnixMilli())
+		return s.admin.offsetsAt(ctx, tps, at.UnixMilli())
 	case o.has("from-file"):
 		wanted, err := s.fromFile(group)
 		if err != nil {
@@ -174,42 +174,14 @@ func (s *groupService) newOffsets(ctx context.Context, group string) (map[model.
 	return nil, misuse("Option '[reset-offsets]' requires one of the following scenarios: Set([%s])", strings.Join(resetScenarios(), "], ["))
 }
 
-// offsetsAt looks offsets up; after the last message it is the end.
-func (s *groupService) offsetsAt(ctx context.Context, tps []model.TopicPartition, at int64) (map[model.TopicPartition]int64, error) {
-	out := map[model.TopicPartition]int64{}
-	found, err := s.admin.listOffsets(ctx, tps, at, false)
-	if err != nil {
-		return nil, execution(err)
-	}
-	var late []model.TopicPartition
-	for tp, f := range found {
-		switch {
-		case f.err != nil:
-			return nil, execution(f.err)
-		case f.offset < 0:
-			late = append(late, tp)
-		default:
-			out[tp] = f.offset
-		}
-	}
-	if len(late) > 0 && at >= 0 {
-		ends, err := s.offsetsAt(ctx, late, -1)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(out, ends)
-	}
-	return out, nil
-}
-
 // clamp keeps offsets within the logs and warns where they were not.
 func (s *groupService) clamp(ctx context.Context, wanted map[model.TopicPartition]int64) (map[model.TopicPartition]int64, error) {
 	tps := sortedPartitions(wanted)
-	first, err := s.offsetsAt(ctx, tps, -2)
+	first, err := s.admin.offsetsAt(ctx, tps, -2)
 	if err != nil {
 		return nil, err
 	}
-	last, err := s.offsetsAt(ctx, tps, -1)
+	last, err := s.admin.offsetsAt(ctx, tps, -1)
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +232,7 @@ func (s *groupService) current(ctx context.Context, group string, tps []model.To
 			rest = append(rest, tp)
 		}
 	}
-	ends, err := s.offsetsAt(ctx, rest, -1)
+	ends, err := s.admin.offsetsAt(ctx, rest, -1)
 	maps.Copy(out, ends)
 	return out, err
 }

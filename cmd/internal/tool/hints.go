@@ -27,13 +27,19 @@ func (c *call) hintPerson(format string, a ...any) {
 	}
 }
 
+// troubleshooter is what knows why a client of the tool got nowhere.
+type troubleshooter interface {
+	// hints says what is wrong, for a person; it may look for itself, for a second or so.
+	hints() []string
+}
+
 // lastHints says what is left to say when a tool has failed.
 func (c *call) lastHints(code int) {
 	if code == 0 && !c.troubled {
 		return
 	}
-	for _, l := range c.connections {
-		c.hints = append(c.hints, l.hints()...)
+	for _, w := range c.watchers {
+		c.hints = append(c.hints, w.hints()...)
 	}
 	c.giveHints(c.hints)
 }

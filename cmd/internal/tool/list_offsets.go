@@ -2,6 +2,7 @@ package tool
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -151,4 +152,32 @@ func (a *adminClient) askLeaders(ctx context.Context, leaders map[int32][]model.
 		}
 	}
 	return nil
+}
+
+// offsetsAt looks offsets up; after the last message it is the end.
+func (a *adminClient) offsetsAt(ctx context.Context, tps []model.TopicPartition, at int64) (map[model.TopicPartition]int64, error) {
+	out := map[model.TopicPartition]int64{}
+	found, err := a.listOffsets(ctx, tps, at, false)
+	if err != nil {
+		return nil, execution(err)
+	}
+	var late []model.TopicPartition
+	for tp, f := range found {
+		switch {
+		case f.err != nil:
+			return nil, execution(f.err)
+		case f.offset < 0:
+			late = append(late, tp)
+		default:
+			out[tp] = f.offset
+		}
+	}
+	if len(late) > 0 && at >= 0 {
+		ends, err := a.offsetsAt(ctx, late, -1)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(out, ends)
+	}
+	return out, nil
 }

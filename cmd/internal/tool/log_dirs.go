@@ -47,6 +47,14 @@ type (
 	}
 )
 
+// registerLogDirsTool is kafka-log-dirs.sh.
+func registerLogDirsTool() Tool {
+	return Tool{Name: "kafka-log-dirs", Help: "show the size of replicas in the log directories", run: logDirsTool,
+		Class:   "kafka.admin.LogDirsCommand",
+		Options: tableOf(logDirsOptions),
+		Values:  map[string]Values{"broker-list": valueBrokerIDs | valueList}}
+}
+
 func logDirsTool(ctx context.Context, c *call) error {
 	o := logDirsOptions()
 	if err := c.begin(o, ""); err != nil {

@@ -30,6 +30,13 @@ func mirrorMakerOptions() *options {
 
 const mirrorMakerClass = "kafka.tools.MirrorMaker$"
 
+// registerMirrorMaker is kafka-mirror-maker.sh.
+func registerMirrorMaker() Tool {
+	return Tool{Name: "kafka-mirror-maker", Help: "copy topics from one cluster to another", run: mirrorMaker,
+		Class:   "kafka.tools.MirrorMaker",
+		Options: tableOf(mirrorMakerOptions)}
+}
+
 // mirrorMaker copies topics from one cluster to another until it is ended. What is committed in the source cluster is in the target.
 func mirrorMaker(ctx context.Context, c *call) error {
 	o := mirrorMakerOptions()

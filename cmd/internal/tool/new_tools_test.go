@@ -17,7 +17,7 @@ import (
 )
 
 // runTool runs a tool in this process.
-func runTool(t *testing.T, name string, e *Env) (code int, out, errs string) {
+func runTool(t *testing.T, tool Tool, e *Env) (code int, out, errs string) {
 	t.Helper()
 	var o, x bytes.Buffer
 	e.Stdout, e.Stderr = &o, &x
@@ -27,14 +27,8 @@ func runTool(t *testing.T, name string, e *Env) (code int, out, errs string) {
 	if e.Getenv == nil {
 		e.Getenv = func(string) string { return "" }
 	}
-	for _, tool := range Tools() {
-		if tool.Name == name {
-			code = tool.Run(t.Context(), e)
-			return code, o.String(), x.String()
-		}
-	}
-	t.Fatalf("there is no tool %s", name)
-	return 0, "", ""
+	code = tool.Run(t.Context(), e)
+	return code, o.String(), x.String()
 }
 
 func coordinationServer(t *testing.T) string {
@@ -58,7 +52,7 @@ func coordinationServer(t *testing.T) string {
 func TestACLsInZooKeeper(t *testing.T) {
 	zookeeper := coordinationServer(t)
 	acls := func(stdin, words string) (int, string, string) {
-		return runTool(t, "kafka-acls", &Env{Args: append([]string{"--authorizer-properties", "zookeeper.connect=" + zookeeper}, strings.Fields(words)...), Stdin: strings.NewReader(stdin)})
+		return runTool(t, registerAclsTool(), &Env{Args: append([]string{"--authorizer-properties", "zookeeper.connect=" + zookeeper}, strings.Fields(words)...), Stdin: strings.NewReader(stdin)})
 	}
 	const head = "ACLs for resource `ResourcePattern(resourceType=TOPIC, name=t1, patternType=LITERAL)`: \n "
 	const bob = "\t(principal=User:bob, host=*, operation=READ, permissionType=ALLOW)"
@@ -98,7 +92,7 @@ func TestMisuseOfACLs(t *testing.T) {
 		"--bootstrap-server a:1 --add --allow-principal User:a --consumer --topic t":                  "With --consumer you must specify",
 		"--authorizer-properties zookeeper.connect=a:1 --command-config x --list":                     "The --command-config option can only be used",
 	} {
-		code, out, errs := runTool(t, "kafka-acls", &Env{Args: strings.Fields(words)})
+		code, out, errs := runTool(t, registerAclsTool(), &Env{Args: strings.Fields(words)})
 		if code != 1 || out != "" || !strings.HasPrefix(errs, want) {
 			t.Errorf("%s: exit %d\n%s%s", words, code, out, errs)
 		}
@@ -110,7 +104,7 @@ func TestMisuseOfACLs(t *testing.T) {
 		"--authorizer-properties x=y --list":                                                          `Missing required configuration "zookeeper.connect" which has no default value.`,
 		"--authorizer a.B --authorizer-properties zookeeper.connect=a:1 --list":                       "a.B",
 	} {
-		code, out, _ := runTool(t, "kafka-acls", &Env{Args: strings.Fields(words)})
+		code, out, _ := runTool(t, registerAclsTool(), &Env{Args: strings.Fields(words)})
 		if code != 1 || !strings.HasPrefix(out, "Error while executing ACL command: "+want+"\n") {
 			t.Errorf("%s: exit %d\n%s", words, code, out)
 		}
@@ -138,7 +132,7 @@ foo
 history
 quit
 `
-	code, out, errs := runTool(t, "zookeeper-shell", &Env{Args: []string{zookeeper}, Stdin: strings.NewReader(lines)})
+	code, out, errs := runTool(t, registerZooKeeperShell(), &Env{Args: []string{zookeeper}, Stdin: strings.NewReader(lines)})
 	for _, want := range []string{"Connecting to " + zookeeper + "\nWelcome to ZooKeeper!\nJLine support is disabled\n" + connected, "\ntwo words\none\n", "/a\n/a/b\n",
 		"\nWATCHER::\n\nWatchedEvent state:SyncConnected type:NodeDataChanged path:/a\n", "'world,'anyone\n: cdrwa\n", "Output quota for /a count=5,bytes=-1\n",
 		"5 - ls -R /a\n", "15 - history\n", "\nWATCHER::\n\nWatchedEvent state:Closed type:None path:null\n"} {
@@ -170,7 +164,7 @@ func TestZooKeeperShellCommand(t *testing.T) {
 		{args: []string{"get", "/y"}, code: 1, errs: "org.apache.zookeeper.KeeperException$NoNodeException: KeeperErrorCode = NoNode for /y\n", withConnection: true},
 		{args: []string{"nonsense"}, code: 127, errs: "Command not found: Command not found nonsense\n"},
 	} {
-		code, out, errs := runTool(t, "zookeeper-shell", &Env{Args: append([]string{zookeeper}, c.args...)})
+		code, out, errs := runTool(t, registerZooKeeperShell(), &Env{Args: append([]string{zookeeper}, c.args...)})
 		want := "Connecting to " + zookeeper + "\n"
 		if c.withConnection {
 			want += "\nWATCHER::\n\nWatchedEvent state:SyncConnected type:None path:null\n"
@@ -179,11 +173,11 @@ func TestZooKeeperShellCommand(t *testing.T) {
 			t.Errorf("%v: exit %d\n%s%s", c.args, code, out, errs)
 		}
 	}
-	if code, _, errs := runTool(t, "zookeeper-shell", &Env{Args: []string{zookeeper, "create", "/z", "1", "nonsense"}}); code != 1 ||
+	if code, _, errs := runTool(t, registerZooKeeperShell(), &Env{Args: []string{zookeeper, "create", "/z", "1", "nonsense"}}); code != 1 ||
 		errs != "nonsense does not have the form scheme:id:perm\nKeeperErrorCode = InvalidACL\nAcl is not valid : null\n" {
 		t.Errorf("empty ACL: exit %d, %s", code, errs)
 	}
-	if code, out, _ := runTool(t, "zookeeper-shell", &Env{Program: "/opt/bin/zookeeper-shell.sh"}); code != 1 ||
+	if code, out, _ := runTool(t, registerZooKeeperShell(), &Env{Program: "/opt/bin/zookeeper-shell.sh"}); code != 1 ||
 		out != "USAGE: /opt/bin/zookeeper-shell.sh zookeeper_host:port[/path] [-zk-tls-config-file file] [args...]\n" {
 		t.Errorf("no arguments: exit %d, %s", code, out)
 	}
@@ -192,7 +186,7 @@ func TestZooKeeperShellCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close() // nobody listens there now
-	if code, _, errs := runTool(t, "zookeeper-shell", &Env{Args: []string{l.Addr().String(), "ls", "/"}}); code != 1 || errs != "KeeperErrorCode = ConnectionLoss for /\n" {
+	if code, _, errs := runTool(t, registerZooKeeperShell(), &Env{Args: []string{l.Addr().String(), "ls", "/"}}); code != 1 || errs != "KeeperErrorCode = ConnectionLoss for /\n" {
 		t.Errorf("unreachable: exit %d, %s", code, errs)
 	}
 }
@@ -225,21 +219,21 @@ func TestServerStopSignalsBrokersOnly(t *testing.T) {
 	all := []Process{process(1, "/sbin/init"), process(2, "/opt/bin/momus broker server.properties"), process(3, "momus quickstart --brokers 3"),
 		process(4, "/usr/bin/java -Xmx1G -cp x kafka.Kafka server.properties"), process(5, "kafka-server-start.sh server.properties"),
 		process(6, "vi kafka.Kafka"), process(7, "momus zookeeper"), process(8, "java -cp x org.apache.zookeeper.server.quorum.QuorumPeerMain zoo.cfg"), {ID: 9}}
-	stop := func(name string, list []Process) (int, string) {
+	stop := func(tool Tool, list []Process) (int, string) {
 		signalled = nil
-		code, out, _ := runTool(t, name, &Env{Getenv: func(k string) string { return map[string]string{"SIGNAL": "KILL"}[k] }, Processes: func() ([]Process, error) { return list, nil }})
+		code, out, _ := runTool(t, tool, &Env{Getenv: func(k string) string { return map[string]string{"SIGNAL": "KILL"}[k] }, Processes: func() ([]Process, error) { return list, nil }})
 		return code, out
 	}
-	if code, out := stop("kafka-server-stop", all); code != 0 || out != "" || !slices.Equal(signalled, []int{2, 4, 5}) {
+	if code, out := stop(registerServerStop(), all); code != 0 || out != "" || !slices.Equal(signalled, []int{2, 4, 5}) {
 		t.Errorf("exit %d, %q, %v", code, out, signalled)
 	}
-	if code, out := stop("zookeeper-server-stop", all); code != 0 || out != "" || !slices.Equal(signalled, []int{7, 8}) {
+	if code, out := stop(registerCoordinationStop(), all); code != 0 || out != "" || !slices.Equal(signalled, []int{7, 8}) {
 		t.Errorf("exit %d, %q, %v", code, out, signalled)
 	}
-	if code, out := stop("kafka-server-stop", all[:1]); code != 1 || out != "No kafka server to stop\n" || signalled != nil {
+	if code, out := stop(registerServerStop(), all[:1]); code != 1 || out != "No kafka server to stop\n" || signalled != nil {
 		t.Errorf("none: exit %d, %q, %v", code, out, signalled)
 	}
-	if code, out := stop("zookeeper-server-stop", nil); code != 1 || out != "No zookeeper server to stop\n" {
+	if code, out := stop(registerCoordinationStop(), nil); code != 1 || out != "No zookeeper server to stop\n" {
 		t.Errorf("none: exit %d, %q", code, out)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// version is what --version prints: scripts compare it.
-const version = "2.5.0 (Commit:66563e712b0b9f84)"
+// Version is what --version prints: scripts compare it.
+const Version = "2.5.0 (Commit:66563e712b0b9f84)"
 
 // options are the declared options of a tool and the values of one command line, in the manner of Java's joptsimple, which most of
 // Kafka's tools use: --name value and --name=value, one dash as good as two, no abbreviations, words that are not options ignored.
@@ -292,7 +292,7 @@ func (c *call) helpOrVersion(o *options, empty string) error {
 		return misuse("%s", o.purpose)
 	}
 	if o.has("version") {
-		c.println(version)
+		c.println(Version)
 		return exit(0)
 	}
 	return nil

@@ -41,10 +41,17 @@ func producerPerfArguments() *argparse {
 	}, groups: [][]string{{"--record-size", "--payload-file"}}}
 }
 
+// registerProducerPerf is kafka-producer-perf-test.sh.
+func registerProducerPerf() Tool {
+	return Tool{Name: "kafka-producer-perf-test", Help: "measure how fast messages can be sent", run: producerPerf,
+		Class:   "org.apache.kafka.tools.ProducerPerformance",
+		Options: tableOf(producerPerfArguments)}
+}
+
 // producerPerf sends as fast as it may and reports rates and latencies.
 func producerPerf(ctx context.Context, c *call) error {
 	a := producerPerfArguments()
-	if err := a.parse(c); err != nil {
+	if err := c.beginArguments(a); err != nil {
 		return err
 	}
 	if !a.find("--producer-props").seen && !a.find("--producer.config").seen {

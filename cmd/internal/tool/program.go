@@ -9,6 +9,3 @@ func (c *call) program(script string) string {
 	}
 	return "./" + script
 }
-
-// Version is what --version of Kafka's tools and scripts prints.
-const Version = version

@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"io"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -14,7 +15,12 @@ func (c *call) newProgress(what string, total int64, bytes bool) *progress {
 	if !c.terminal.err || total <= 0 {
 		return nil
 	}
-	return &progress{progressbar.NewOptions64(total, progressbar.OptionSetWriter(c.Stderr), progressbar.OptionSetDescription(what), progressbar.OptionShowBytes(bytes),
+	return progressOn(c.Stderr, what, total, bytes)
+}
+
+// progressOn begins a bar on a terminal.
+func progressOn(w io.Writer, what string, total int64, bytes bool) *progress {
+	return &progress{progressbar.NewOptions64(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what), progressbar.OptionShowBytes(bytes),
 		progressbar.OptionShowCount(), progressbar.OptionSetWidth(20), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetPredictTime(true), progressbar.OptionEnableColorCodes(false))}
 }

@@ -69,6 +69,14 @@ type reassigner struct {
 	texts  map[string]string
 }
 
+// registerReassign is kafka-reassign-partitions.sh.
+func registerReassign() Tool {
+	return Tool{Name: "kafka-reassign-partitions", Help: "move partitions to other brokers or log directories", run: reassign,
+		Class:   "kafka.admin.ReassignPartitionsCommand",
+		Options: tableOf(reassignOptions),
+		Values:  map[string]Values{"broker-list": valueBrokerIDs | valueList}}
+}
+
 func reassign(ctx context.Context, c *call) error {
 	o := reassignOptions()
 	if err := c.begin(o, ""); err != nil {

@@ -28,6 +28,13 @@ func replicaVerificationOptions() *options {
 	return o.standard()
 }
 
+// registerReplicaVerification is kafka-replica-verification.sh.
+func registerReplicaVerification() Tool {
+	return Tool{Name: "kafka-replica-verification", Help: "compare the replicas of partitions", run: replicaVerification,
+		Class:   "kafka.tools.ReplicaVerificationTool",
+		Options: tableOf(replicaVerificationOptions)}
+}
+
 // replicaVerification reads the same offsets from all replicas, compares what came, and reports the greatest lag, until it is ended.
 func replicaVerification(ctx context.Context, c *call) error {
 	o := replicaVerificationOptions()
@@ -156,7 +163,7 @@ func (v *replicaVerifier) replicas(ctx context.Context, wanted func(string) bool
 
 // offsets are those at a time; after the last message the end.
 func (v *replicaVerifier) offsets(ctx context.Context, tps []model.TopicPartition, at int64) (map[model.TopicPartition]int64, error) {
-	return (&groupService{c: v.c, admin: v.admin}).offsetsAt(ctx, tps, at)
+	return v.admin.offsetsAt(ctx, tps, at)
 }
 
 func (v *replicaVerifier) run(ctx context.Context) error {

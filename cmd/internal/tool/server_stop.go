@@ -13,10 +13,20 @@ import (
 	"syscall"
 )
 
+// registerServerStop is kafka-server-stop.sh.
+func registerServerStop() Tool {
+	return Tool{Name: "kafka-server-stop", Help: "stop the brokers of this machine", run: serverStop}
+}
+
 // serverStop is kafka-server-stop.sh: it sends a signal, TERM or $SIGNAL, to every broker of this machine that it may signal, whether
 // momus or Apache Kafka, and does not wait.
 func serverStop(_ context.Context, c *call) error {
 	return c.stopServers("No kafka server to stop", isBroker)
+}
+
+// registerCoordinationStop is zookeeper-server-stop.sh.
+func registerCoordinationStop() Tool {
+	return Tool{Name: "zookeeper-server-stop", Help: "stop the coordination servers of this machine", run: coordinationStop}
 }
 
 // coordinationStop is zookeeper-server-stop.sh, the same for the coordination server and for ZooKeeper.

@@ -42,6 +42,13 @@ func streamsResetOptions() *options {
 	return o.standard()
 }
 
+// registerStreamsReset is kafka-streams-application-reset.sh.
+func registerStreamsReset() Tool {
+	return Tool{Name: "kafka-streams-application-reset", Help: "set a Kafka Streams application back to its beginning", run: streamsReset,
+		Class:   "kafka.tools.StreamsResetter",
+		Options: tableOf(streamsResetOptions)}
+}
+
 // streamsReset is kafka-streams-application-reset.sh.
 func streamsReset(ctx context.Context, c *call) error {
 	o := streamsResetOptions()
@@ -113,7 +120,7 @@ func (s *streamsResetter) run(ctx context.Context) error {
 	if err := s.checkStopped(ctx); err != nil {
 		return err
 	}
-	if s.topics, err = (&brokerTopics{c: s.c, admin: s.admin}).names(ctx, false); err != nil {
+	if s.topics, err = s.admin.topicNames(ctx, false); err != nil {
 		return err
 	}
 	if s.dryRun {
@@ -250,7 +257,7 @@ func (s *streamsResetter) reportMissing(kind, label string, topics []string) {
 
 // at looks offsets up; after the last message it is the end.
 func (s *streamsResetter) at(ctx context.Context, tps []model.TopicPartition, at int64) (map[model.TopicPartition]int64, error) {
-	return (&groupService{c: s.c, admin: s.admin}).offsetsAt(ctx, tps, at)
+	return s.admin.offsetsAt(ctx, tps, at)
 }
 
 // wanted are the offsets from which input topics are to be read.

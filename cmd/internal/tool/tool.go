@@ -24,41 +24,17 @@ type Env struct {
 
 // Tool is one of Kafka's command-line tools.
 type Tool struct {
-	Name string // without .sh
-	Help string // one line
-	run  func(ctx context.Context, c *call) error
+	Name    string             // without .sh
+	Help    string             // one line
+	Class   string             // Kafka's, for kafka-run-class; "" for a tool that is none
+	Options func() optionTable // what completion offers; nil for a tool that takes words
+	Values  map[string]Values  // of options whose names do not say it
+	run     func(ctx context.Context, c *call) error
 }
 
 // Tools lists the tools in the order in which help shows them.
 func Tools() []Tool {
-	return []Tool{
-		{Name: "kafka-topics", Help: "create, list, describe, alter and delete topics", run: topics},
-		{Name: "kafka-console-producer", Help: "send lines of standard input to a topic", run: consoleProducer},
-		{Name: "kafka-console-consumer", Help: "print the messages of topics", run: consoleConsumer},
-		{Name: "kafka-consumer-groups", Help: "list, describe, delete and reset consumer groups", run: consumerGroups},
-		{Name: "kafka-configs", Help: "show and change configs of topics, brokers, users and clients", run: configsTool},
-		{Name: "kafka-acls", Help: "show and change who may do what", run: aclsTool},
-		{Name: "kafka-reassign-partitions", Help: "move partitions to other brokers or log directories", run: reassign},
-		{Name: "kafka-leader-election", Help: "elect preferred or unclean leaders", run: leaderElection},
-		{Name: "kafka-preferred-replica-election", Help: "elect preferred leaders (deprecated)", run: preferredElection},
-		{Name: "kafka-delete-records", Help: "delete the oldest records of partitions", run: deleteRecords},
-		{Name: "kafka-log-dirs", Help: "show the size of replicas in the log directories", run: logDirsTool},
-		{Name: "kafka-dump-log", Help: "print segment files, indexes and snapshots", run: dumpLog},
-		{Name: "kafka-broker-api-versions", Help: "show which versions of which APIs brokers have", run: apiVersions},
-		{Name: "kafka-producer-perf-test", Help: "measure how fast messages can be sent", run: producerPerf},
-		{Name: "kafka-consumer-perf-test", Help: "measure how fast messages can be read", run: consumerPerf},
-		{Name: "kafka-verifiable-producer", Help: "send numbered messages and report each as JSON", run: verifiableProducer},
-		{Name: "kafka-verifiable-consumer", Help: "read messages and report each step as JSON", run: verifiableConsumer},
-		{Name: "kafka-replica-verification", Help: "compare the replicas of partitions", run: replicaVerification},
-		{Name: "kafka-delegation-tokens", Help: "create, renew, expire and show delegation tokens", run: delegationTokens},
-		{Name: "kafka-streams-application-reset", Help: "set a Kafka Streams application back to its beginning", run: streamsReset},
-		{Name: "kafka-mirror-maker", Help: "copy topics from one cluster to another", run: mirrorMaker},
-		{Name: "zookeeper-shell", Help: "look at and change znodes", run: zooKeeperShell},
-		{Name: "kafka-server-stop", Help: "stop the brokers of this machine", run: serverStop},
-		{Name: "zookeeper-server-stop", Help: "stop the coordination servers of this machine", run: coordinationStop},
-		{Name: "kafka-get-offsets", Help: "print offsets of a topic's partitions (kafka.tools.GetOffsetShell)", run: getOffsets},
-		{Name: "kafka-run-class", Help: "run a tool by the name of Kafka's class", run: runClass},
-	}
+	return []Tool{registerTopics(), registerConsoleProducer(), registerConsoleConsumer(), registerConsumerGroups(), registerConfigsTool(), registerAclsTool(), registerReassign(), registerLeaderElection(), registerPreferredElection(), registerDeleteRecords(), registerLogDirsTool(), registerDumpLog(), registerApiVersions(), registerProducerPerf(), registerConsumerPerf(), registerVerifiableProducer(), registerVerifiableConsumer(), registerReplicaVerification(), registerDelegationTokens(), registerStreamsReset(), registerMirrorMaker(), registerZooKeeperShell(), registerServerStop(), registerCoordinationStop(), registerGetOffsets(), registerRunClass()}
 }
 
 // Run runs the tool until it is done or ctx ends and returns its exit code.
@@ -87,14 +63,13 @@ type call struct {
 	out      *output
 	document *output // standard output itself, while --json sends the rest elsewhere
 	terminal terminal
-	options  *options    // those in use, for the usage text; nil before they are known
-	topics   *topicsView // collects what kafka-topics lists or describes; nil to print Kafka's lines
+	options  *options // those in use, for the usage text; nil before they are known
 
-	hints       []string       // for a person, printed at the end
-	exact       bool           // what is on standard error after a mistake in the options is known to the byte
-	troubled    bool           // the tool failed, whatever its exit code
-	connections []*connections // of the tool's clients
-	said        struct {
+	hints    []string         // for a person, printed at the end
+	exact    bool             // what is on standard error after a mistake in the options is known to the byte
+	troubled bool             // the tool failed, whatever its exit code
+	watchers []troubleshooter // of the tool's clients
+	said     struct {
 		sync.Mutex
 		hints map[string]bool // printed already
 	}

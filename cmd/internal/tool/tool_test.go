@@ -60,7 +60,7 @@ func TestExitCodesAndStreams(t *testing.T) {
 		tool, args, out, err string
 		code                 int
 	}{
-		{tool: "kafka-topics", args: "--version", out: version + "\n"},
+		{tool: "kafka-topics", args: "--version", out: Version + "\n"},
 		{tool: "kafka-topics", args: "--help --version", err: "This tool helps to create, delete, describe, or change a topic.\n", code: 1},
 		{tool: "kafka-topics", args: "", err: "Create, delete, describe, or change a topic.\n", code: 1},
 		{tool: "kafka-topics", args: "--version --foo", err: "foo is not a recognized option\n", code: 1},

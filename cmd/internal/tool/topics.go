@@ -136,6 +136,14 @@ type topicSpec struct {
 	unlessExists bool
 }
 
+// registerTopics is kafka-topics.sh.
+func registerTopics() Tool {
+	return Tool{Name: "kafka-topics", Help: "create, list, describe, alter and delete topics", run: topics,
+		Class:   "kafka.admin.TopicCommand",
+		Options: tableOf(topicsOptions),
+		Values:  map[string]Values{"topic": valueList}}
+}
+
 func topics(ctx context.Context, c *call) error {
 	o := topicsOptions()
 	if err := c.begin(o, "Create, delete, describe, or change a topic."); err != nil {
@@ -144,18 +152,19 @@ func topics(ctx context.Context, c *call) error {
 	if err := checkTopicsOptions(o); err != nil {
 		return err
 	}
-	service, err := c.topicService(ctx, o)
+	run := &topicRun{call: c, o: o}
+	service, err := run.service(ctx)
 	if err != nil {
 		return err
 	}
 	defer service.close()
 	form := c.form(o)
 	if form != formExact && o.any("list", "describe") {
-		c.topics = &topicsView{Topics: []*topicView{}, list: o.has("list"), reports: !describesTopics(o)}
+		run.view = &topicsView{Topics: []*topicView{}, list: o.has("list"), reports: !describesTopics(o)}
 	}
-	err = javaOf(c.topicAction(ctx, o, service))
-	if err == nil && c.topics != nil {
-		return c.show(form, c.topics)
+	err = javaOf(run.act(ctx, service))
+	if err == nil && run.view != nil {
+		return c.show(form, run.view)
 	}
 	if err == nil || ctx.Err() != nil {
 		return err
@@ -165,22 +174,33 @@ func topics(ctx context.Context, c *call) error {
 	return exit(1)
 }
 
-func (c *call) topicService(ctx context.Context, o *options) (topicService, error) {
+// topicRun is one run of the topics command.
+type topicRun struct {
+	*call
+	o    *options
+	view *topicsView // collects what is listed or described; nil to print Kafka's lines
+}
+
+// service reaches for the cluster in the way that the command line names.
+func (r *topicRun) service(ctx context.Context) (topicService, error) {
+	c, o := r.call, r.o
 	texts, err := o.texts("zookeeper", "bootstrap-server", "command-config")
 	if err != nil {
 		return nil, err
 	}
 	if texts["zookeeper"] != "" {
 		client, err := c.dialZooKeeper(ctx, texts["zookeeper"])
-		return &zkTopics{c: c, o: o, client: client, admin: &admin.Admin{Store: client}}, err
+		return &zkTopics{c: r, o: o, client: client, admin: &admin.Admin{Store: client}}, err
 	}
 	client, err := c.adminFor(texts["bootstrap-server"], texts["command-config"], nil)
-	return &brokerTopics{c: c, o: o, admin: client}, err
+	return &brokerTopics{c: r, o: o, admin: client}, err
 }
 
-func (c *call) topicAction(ctx context.Context, o *options, s topicService) error {
+// act does what the command line asks for.
+func (c *topicRun) act(ctx context.Context, s topicService) error {
+	o := c.o
 	if o.has("create") {
-		t, err := c.topicSpec(o)
+		t, err := c.spec()
 		if err != nil {
 			return err
 		}
@@ -221,8 +241,8 @@ func (c *call) topicAction(ctx context.Context, o *options, s topicService) erro
 		return s.describe(ctx, names)
 	}
 	if o.has("bootstrap-server") {
-		if c.topics != nil {
-			c.topics.names(names, nil)
+		if c.view != nil {
+			c.view.names(names, nil)
 			return nil
 		}
 		c.println(strings.Join(names, "\n"))
@@ -232,8 +252,8 @@ func (c *call) topicAction(ctx context.Context, o *options, s topicService) erro
 	if err != nil && !errors.Is(err, zk.ErrNoNode) {
 		return err
 	}
-	if c.topics != nil {
-		c.topics.names(names, deleted)
+	if c.view != nil {
+		c.view.names(names, deleted)
 		return nil
 	}
 	for _, n := range names {
@@ -257,7 +277,8 @@ func topicPattern(raw string) (func(string) bool, error) {
 }
 
 // topicSpec reads what describes a topic to create, or a change.
-func (c *call) topicSpec(o *options) (*topicSpec, error) {
+func (c *topicRun) spec() (*topicSpec, error) {
+	o := c.o
 	t := &topicSpec{partitions: -1, replication: -1, rackAware: !o.has("disable-rack-aware"), unlessExists: o.has("if-not-exists")}
 	var err error
 	if t.name, err = o.one("topic"); err != nil {
@@ -313,7 +334,7 @@ func parseAssignment(s string) ([][]int32, error) {
 }
 
 // topicConfigs reads --config; the values are checked before anything else happens.
-func (c *call) topicConfigs(words []string) (configs map[string]string, order []string, err error) {
+func (c *topicRun) topicConfigs(words []string) (configs map[string]string, order []string, err error) {
 	configs = map[string]string{}
 	for _, w := range words {
 		k, v, ok := strings.Cut(w, "=")
@@ -342,9 +363,9 @@ type partitionLine struct {
 	replication   int        // what under-replicated compares with; 0: the number of replicas
 }
 
-func (c *call) describeTopicLine(topic string, partitions, replication int, configs []string, deleted bool) {
-	if c.topics != nil {
-		c.topics.topic(topic, partitions, replication, configs, deleted)
+func (c *topicRun) describeTopicLine(topic string, partitions, replication int, configs []string, deleted bool) {
+	if c.view != nil {
+		c.view.topic(topic, partitions, replication, configs, deleted)
 		return
 	}
 	c.printf("Topic: %s\tPartitionCount: %d\tReplicationFactor: %d\tConfigs: %s", topic, partitions, replication, strings.Join(configs, ","))
@@ -355,7 +376,7 @@ func (c *call) describeTopicLine(topic string, partitions, replication int, conf
 }
 
 // describePartition prints a partition unless the report that was asked for leaves it out.
-func (c *call) describePartition(o *options, alive map[int32]bool, p *partitionLine) {
+func (c *topicRun) describePartition(o *options, alive map[int32]bool, p *partitionLine) {
 	replication := p.replication
 	if replication == 0 {
 		replication = len(p.replicas)
@@ -378,8 +399,8 @@ func (c *call) describePartition(o *options, alive map[int32]bool, p *partitionL
 			return
 		}
 	}
-	if c.topics != nil {
-		c.topics.partition(p)
+	if c.view != nil {
+		c.view.partition(p)
 		return
 	}
 	leader := "none"

@@ -13,7 +13,7 @@ import (
 
 // brokerTopics works on topics over the admin API.
 type brokerTopics struct {
-	c     *call
+	c     *topicRun
 	o     *options
 	admin *adminClient
 }
@@ -21,18 +21,7 @@ type brokerTopics struct {
 func (s *brokerTopics) close() { s.admin.Close() }
 
 func (s *brokerTopics) names(ctx context.Context, internal bool) ([]string, error) {
-	resp, err := s.admin.metadata(ctx, "listTopics", nil)
-	if err != nil {
-		return nil, execution(err)
-	}
-	var names []string
-	for _, t := range resp.Topics {
-		if t.Topic != nil && (internal || !t.IsInternal) {
-			names = append(names, *t.Topic)
-		}
-	}
-	slices.Sort(names)
-	return names, nil
+	return s.admin.topicNames(ctx, internal)
 }
 
 func (s *brokerTopics) create(ctx context.Context, t *topicSpec) error {
@@ -78,7 +67,7 @@ func (s *brokerTopics) create(ctx context.Context, t *topicSpec) error {
 }
 
 func (s *brokerTopics) alter(ctx context.Context, names []string) error {
-	t, err := s.c.topicSpec(s.o)
+	t, err := s.c.spec()
 	if err != nil || len(names) == 0 {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 // zkTopics works on the znodes of topics, without any broker.
 type zkTopics struct {
-	c      *call
+	c      *topicRun
 	o      *options
 	client *zk.Client
 	admin  *admin.Admin
@@ -69,7 +69,7 @@ func (s *zkTopics) brokers(ctx context.Context, rackAware bool) ([]*model.Broker
 }
 
 func (s *zkTopics) alter(ctx context.Context, names []string) error {
-	t, err := s.c.topicSpec(s.o)
+	t, err := s.c.spec()
 	if err != nil {
 		return err
 	}

@@ -71,10 +71,17 @@ func partitionEvents(parts map[string][]int32) []partitionEvent {
 	return out
 }
 
+// registerVerifiableConsumer is kafka-verifiable-consumer.sh.
+func registerVerifiableConsumer() Tool {
+	return Tool{Name: "kafka-verifiable-consumer", Help: "read messages and report each step as JSON", run: verifiableConsumer,
+		Class:   "org.apache.kafka.tools.VerifiableConsumer",
+		Options: tableOf(verifiableConsumerArguments)}
+}
+
 // verifiableConsumer reads and reports each step as JSON.
 func verifiableConsumer(ctx context.Context, c *call) error {
 	a := verifiableConsumerArguments()
-	if err := a.parse(c); err != nil {
+	if err := c.beginArguments(a); err != nil {
 		return err
 	}
 	props, err := readProperties(a.get("--consumer.config"))

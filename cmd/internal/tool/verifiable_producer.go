@@ -51,10 +51,17 @@ func (c *call) event(mu *sync.Mutex, name string, fields ...any) {
 	c.out.Flush()
 }
 
+// registerVerifiableProducer is kafka-verifiable-producer.sh.
+func registerVerifiableProducer() Tool {
+	return Tool{Name: "kafka-verifiable-producer", Help: "send numbered messages and report each as JSON", run: verifiableProducer,
+		Class:   "org.apache.kafka.tools.VerifiableProducer",
+		Options: tableOf(verifiableProducerArguments)}
+}
+
 // verifiableProducer sends numbered messages and reports each as JSON.
 func verifiableProducer(ctx context.Context, c *call) error {
 	a := verifiableProducerArguments()
-	if err := a.parse(c); err != nil {
+	if err := c.beginArguments(a); err != nil {
 		return err
 	}
 	number := func(name string, fallback int64) int64 {

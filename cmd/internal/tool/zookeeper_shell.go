@@ -19,6 +19,12 @@ import (
 	"momus/coordinator/zk"
 )
 
+// registerZooKeeperShell is zookeeper-shell.sh.
+func registerZooKeeperShell() Tool {
+	return Tool{Name: "zookeeper-shell", Help: "look at and change znodes", run: zooKeeperShell,
+		Class: "org.apache.zookeeper.ZooKeeperMainWithTlsSupportForKafka"}
+}
+
 // zooKeeperShell is zookeeper-shell.sh, the shell of ZooKeeper 3.5.7 that Kafka 2.5 brings.
 func zooKeeperShell(ctx context.Context, c *call) error {
 	if len(c.Args) == 0 {

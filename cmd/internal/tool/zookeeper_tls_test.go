@@ -58,21 +58,21 @@ func TestToolsReachZooKeeperOverTLS(t *testing.T) {
 	if err := os.WriteFile(file, []byte("zookeeper.ssl.client.enable=true\nzookeeper.clientCnxnSocket=org.apache.zookeeper.ClientCnxnSocketNetty\nzookeeper.ssl.truststore.location="+trusted+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, errs := runTool(t, "zookeeper-shell", &Env{Args: []string{address, "-zk-tls-config-file", file, "ls", "/"}}); code != 0 || !strings.HasSuffix(out, "\n[zookeeper]\n") {
+	if code, out, errs := runTool(t, registerZooKeeperShell(), &Env{Args: []string{address, "-zk-tls-config-file", file, "ls", "/"}}); code != 0 || !strings.HasSuffix(out, "\n[zookeeper]\n") {
 		t.Errorf("shell: exit %d\n%s%s", code, out, errs)
 	}
-	if code, out, errs := runTool(t, "kafka-acls", &Env{Args: []string{"--authorizer-properties", "zookeeper.connect=" + address, "--zk-tls-config-file", file,
+	if code, out, errs := runTool(t, registerAclsTool(), &Env{Args: []string{"--authorizer-properties", "zookeeper.connect=" + address, "--zk-tls-config-file", file,
 		"--add", "--allow-principal", "User:a", "--topic", "t"}}); code != 0 || !strings.Contains(out, "Current ACLs for resource") {
 		t.Errorf("acls: exit %d\n%s%s", code, out, errs)
 	}
-	if code, out, errs := runTool(t, "kafka-configs", &Env{Args: []string{"--zookeeper", address, "--zk-tls-config-file", file, "--alter", "--entity-type", "users", "--entity-name", "u",
+	if code, out, errs := runTool(t, registerConfigsTool(), &Env{Args: []string{"--zookeeper", address, "--zk-tls-config-file", file, "--alter", "--entity-type", "users", "--entity-name", "u",
 		"--add-config", "producer_byte_rate=1024"}}); code != 0 || !strings.Contains(out, "Completed updating config for entity: user-principal 'u'.") {
 		t.Errorf("configs: exit %d\n%s%s", code, out, errs)
 	}
 	if err := os.WriteFile(file, []byte("zookeeper.ssl.client.enable=true\nzookeeper.ssl.truststore.location=/nonexistent.pem\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, errs := runTool(t, "zookeeper-shell", &Env{Args: []string{address, "-zk-tls-config-file", file, "ls", "/"}}); code != 1 || !strings.Contains(errs, "/nonexistent.pem") {
+	if code, _, errs := runTool(t, registerZooKeeperShell(), &Env{Args: []string{address, "-zk-tls-config-file", file, "ls", "/"}}); code != 1 || !strings.Contains(errs, "/nonexistent.pem") {
 		t.Errorf("no trust store: exit %d, %s", code, errs)
 	}
 }

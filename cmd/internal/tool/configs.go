@@ -74,13 +74,13 @@ func configsTool(ctx context.Context, c *call) error {
 		option   *optionError
 		code     exit
 		own      *admin.Error
-		java     *javaError
+		je       *javaError
 	)
 	switch {
 	case err == nil || ctx.Err() != nil || errors.As(err, &misuse) || errors.As(err, &argument) || errors.As(err, &option) || errors.As(err, &code):
 		return err
-	case errors.As(err, &java) && java.class == "java.lang.IllegalArgumentException":
-		return badArgument(java.text)
+	case errors.As(err, &je) && je.class == "java.lang.IllegalArgumentException":
+		return badArgument(je.text)
 	case errors.As(err, &own):
 		return badArgument(own.Message)
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"momus/cmd/internal/tool/core"
 )
 
 // recordedOption is an option of a released tool.
@@ -41,7 +43,7 @@ func TestOptionsAreThoseOfTheReleasedTools(t *testing.T) {
 			continue
 		}
 		compared++
-		i := slices.IndexFunc(Tools(), func(t Tool) bool { return t.Name == strings.TrimSuffix(name, ".sh") })
+		i := slices.IndexFunc(Tools(), func(t core.Tool) bool { return t.Name == strings.TrimSuffix(name, ".sh") })
 		if i < 0 || Tools()[i].Options == nil {
 			t.Errorf("%s: no table of options", name)
 			continue
@@ -50,18 +52,18 @@ func TestOptionsAreThoseOfTheReleasedTools(t *testing.T) {
 		if r.Parser == "argparse" {
 			found["--help"] = recordedOption{Name: "--help", Argument: "none"} // every such tool has it
 		}
-		for _, p := range Tools()[i].Options().infos() {
-			x := recordedOption{Name: "--" + p.name, Argument: "none"}
+		for _, p := range Tools()[i].Options().Infos() {
+			x := recordedOption{Name: "--" + p.Name, Argument: "none"}
 			switch {
-			case p.many:
+			case p.Many:
 				x.Argument = "one or more words"
-			case p.value && p.optional:
+			case p.Value && p.Optional:
 				x.Argument = "optional"
-			case p.value:
+			case p.Value:
 				x.Argument = "required"
 			}
 			if r.Parser == "jopt" {
-				x.Default = &p.fallback
+				x.Default = &p.Fallback
 			}
 			found[x.Name] = x
 		}

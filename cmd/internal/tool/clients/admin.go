@@ -1,0 +1,143 @@
+// Package clients is Kafka's Java clients as the tools use them: admin client, producer and consumer over franz-go, made of Java's
+// properties, with Java's log lines and exceptions, and sessions with ZooKeeper. Every client is watched (connections), so that a tool
+// that got nowhere can say why.
+//
+// The caller owns a client and closes it. franz-go's goroutines live between New and Close; the hooks of connections run on them.
+package clients
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+)
+
+// Admin is Kafka's admin client: each call has a name, which is in the text of its time-out, and a time limit.
+type Admin struct {
+	*kgo.Client
+	C          *core.Call
+	ApiTimeout time.Duration // default.api.timeout.ms
+	TimeoutMs  int32         // what brokers are told: request.timeout.ms
+}
+
+// AdminFor makes an admin client for bootstrap servers with the properties of a file; "" is no file. What is fixed wins over the file.
+func AdminFor(c *core.Call, servers, file string, fixed map[string]string) (*Admin, error) {
+	props, err := core.ReadProperties(file)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(props, fixed)
+	props["bootstrap.servers"] = servers
+	return NewAdmin(c, props)
+}
+
+// NewAdmin makes an admin client of properties. Errors in them are uncaught exceptions in Kafka's tools.
+func NewAdmin(c *core.Call, props map[string]string) (*Admin, error) {
+	failed := func(err error) error {
+		return &java.Error{Class: "org.apache.kafka.common.KafkaException", Text: "Failed to create new KafkaAdminClient", Cause: err}
+	}
+	if props["client.id"] == "" {
+		props["client.id"] = "adminclient-1"
+	}
+	cc := &Config{Props: props, Prefix: "[AdminClient clientId=" + props["client.id"] + "]"}
+	api, err := cc.duration("default.api.timeout.ms", time.Minute)
+	if err != nil {
+		return nil, failed(err)
+	}
+	request, err := cc.duration("request.timeout.ms", 30*time.Second)
+	if err != nil {
+		return nil, failed(err)
+	}
+	cl, err := New(c, cc, kgo.RetryTimeout(api))
+	if err != nil {
+		return nil, failed(err)
+	}
+	warnUnused(c, props)
+	return &Admin{Client: cl, C: c, ApiTimeout: api, TimeoutMs: int32(min(request, api).Milliseconds())}, nil
+}
+
+// do runs one call within its time limit. Its error is a *javaError as a Java future holds it.
+func (a *Admin) do(ctx context.Context, name string, fn func(ctx context.Context) error) error {
+	limit, cancel := context.WithTimeout(ctx, a.ApiTimeout)
+	defer cancel()
+	err := watchOf(a.C, a.Client).retry(limit, fn)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	var je *java.Error
+	if errors.As(err, &je) && je != errNoBroker {
+		return err
+	}
+	if auth := authError(err); auth != nil {
+		return auth
+	}
+	if limit.Err() == nil && je == nil { // given up before the time was over: say why
+		a.C.Errorf("%s: %v\n", name, err)
+	}
+	now := time.Now().UnixMilli()
+	return java.Timeout("Call(callName=%s, deadlineMs=%d) timed out at %d after 1 attempt(s)", name, now, now)
+}
+
+// Request sends one request in a call of its own.
+func Request[R kmsg.Response](ctx context.Context, a *Admin, name string, req kmsg.Request) (R, error) {
+	var out R
+	err := a.do(ctx, name, func(ctx context.Context) error {
+		resp, err := a.Request(ctx, req)
+		if err == nil {
+			out = resp.(R)
+		}
+		return unsupported(err, req)
+	})
+	return out, err
+}
+
+// BrokerRequest sends one request to a certain broker.
+func BrokerRequest[R kmsg.Response](ctx context.Context, a *Admin, name string, broker int32, req kmsg.Request) (R, error) {
+	var out R
+	err := a.do(ctx, name, func(ctx context.Context) error {
+		resp, err := a.Broker(int(broker)).RetriableRequest(ctx, req)
+		if err == nil {
+			out = resp.(R)
+		}
+		return unsupported(err, req)
+	})
+	return out, err
+}
+
+// Metadata asks for topics, nil for all; none is created.
+func (a *Admin) Metadata(ctx context.Context, name string, topics []string) (*kmsg.MetadataResponse, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = nil
+	if topics != nil {
+		req.Topics = []kmsg.MetadataRequestTopic{}
+	}
+	for _, t := range topics {
+		rt := kmsg.NewMetadataRequestTopic()
+		rt.Topic = kmsg.StringPtr(t)
+		req.Topics = append(req.Topics, rt)
+	}
+	return Request[*kmsg.MetadataResponse](ctx, a, name, req)
+}
+
+// TopicNames lists the topics in order, with or without internal ones.
+func (a *Admin) TopicNames(ctx context.Context, internal bool) ([]string, error) {
+	resp, err := a.Metadata(ctx, "listTopics", nil)
+	if err != nil {
+		return nil, java.Execution(err)
+	}
+	var names []string
+	for _, t := range resp.Topics {
+		if t.Topic != nil && (internal || !t.IsInternal) {
+			names = append(names, *t.Topic)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}

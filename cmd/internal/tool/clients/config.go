@@ -1,0 +1,117 @@
+package clients
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+)
+
+// Config are the settings of a Java client: its properties and how its log lines begin.
+type Config struct {
+	Props  map[string]string
+	Prefix string // such as [AdminClient clientId=adminclient-1]
+	Boot   bool   // whether the loss of a bootstrap connection gets a line of its own (producer and consumer)
+}
+
+// Bootstrap splits bootstrap.servers; a part that is not host:port is an error.
+func (cc *Config) Bootstrap() ([]string, error) {
+	var out []string
+	for _, s := range strings.Split(cc.Props["bootstrap.servers"], ",") {
+		if s = strings.TrimSpace(s); s == "" {
+			continue
+		}
+		host, port, err := net.SplitHostPort(s)
+		if _, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || host == "" {
+			return nil, &java.Error{Class: "org.apache.kafka.common.config.ConfigException", Text: "Invalid url in bootstrap.servers: " + s}
+		}
+		out = append(out, s)
+	}
+	if len(out) == 0 {
+		return nil, &java.Error{Class: "org.apache.kafka.common.config.ConfigException", Text: "No resolvable bootstrap urls given in bootstrap.servers"}
+	}
+	return out, nil
+}
+
+// duration reads a setting in milliseconds.
+func (cc *Config) duration(key string, fallback time.Duration) (time.Duration, error) {
+	s, ok := cc.Props[key]
+	if !ok {
+		return fallback, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0, NotANumber(s, key, "INT")
+	}
+	return time.Duration(n) * time.Millisecond, nil
+}
+
+func NotANumber(value, key, kind string) error {
+	return &java.Error{Class: "org.apache.kafka.common.config.ConfigException",
+		Text: fmt.Sprintf("Invalid value %s for configuration %s: Not a number of type %s", value, key, kind)}
+}
+
+// New makes a client out of Java's settings. Nothing is connected before the first request.
+func New(c *core.Call, cc *Config, more ...kgo.Opt) (*kgo.Client, error) {
+	seeds, err := cc.Bootstrap()
+	if err != nil {
+		return nil, err
+	}
+	watch := &connections{c: c, cc: cc, seeds: seeds}
+	c.Watchers = append(c.Watchers, watch)
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(seeds...),
+		kgo.ClientID(cc.Props["client.id"]),
+		kgo.SoftwareNameAndVersion("momus-tools", "2.5.0"),
+		kgo.RequestRetries(1 << 20), // time bounds them
+		kgo.RetryBackoffFn(func(n int) time.Duration { return min(50*time.Millisecond<<min(n-1, 5), time.Second) }),
+		kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.DialTimeout(10 * time.Second),
+		kgo.WithHooks(watch),
+	}
+	if seconds, err := cc.duration("metadata.max.age.ms", 0); err == nil && seconds > 100*time.Millisecond {
+		opts = append(opts, kgo.MetadataMaxAge(seconds))
+	}
+	security, err := cc.security()
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(append(append(opts, security...), more...)...)
+	watch.client.Store(client)
+	return client, err
+}
+
+// javaAddress is an InetSocketAddress as text: the name, a slash, the address.
+func javaAddress(host string, port int) string {
+	if net.ParseIP(host) != nil {
+		return "/" + net.JoinHostPort(host, strconv.Itoa(port))
+	}
+	ips, err := net.LookupIP(host)
+	if err != nil || len(ips) == 0 {
+		return fmt.Sprintf("%s:%d", host, port)
+	}
+	ip := ips[0]
+	for _, x := range ips {
+		if x.To4() != nil {
+			ip = x
+			break
+		}
+	}
+	return fmt.Sprintf("%s/%s", host, net.JoinHostPort(ip.String(), strconv.Itoa(port)))
+}
+
+func ValidServers(s string) bool {
+	for _, server := range strings.Split(s, ",") {
+		_, port, err := net.SplitHostPort(strings.TrimSpace(server))
+		if _, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,62 @@
+package clients
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/cmd/internal/tool/java"
+)
+
+// DescribeConfigs describes the configs of one entity, a topic, broker or broker's loggers as kafka-configs names their kinds, in the
+// order of Java's table. No name is the defaults of all brokers.
+func (a *Admin) DescribeConfigs(ctx context.Context, kind, name string) ([]ConfigEntry, error) {
+	r := kmsg.NewDescribeConfigsRequestResource()
+	r.ResourceName = name
+	callName := "describeConfigs"
+	switch kind {
+	case "topics":
+		r.ResourceType = kmsg.ConfigResourceTypeTopic
+	default:
+		r.ResourceType = kmsg.ConfigResourceTypeBroker
+		if kind == "broker-loggers" {
+			r.ResourceType = kmsg.ConfigResourceTypeBrokerLogger
+		}
+		if name != "" {
+			callName = "describeBrokerConfigs"
+		}
+	}
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	req.IncludeSynonyms = true
+	req.Resources = append(req.Resources, r)
+	resp, err := Request[*kmsg.DescribeConfigsResponse](ctx, a, callName, req)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range resp.Resources {
+		if err := java.OfCode(r.ErrorCode, r.ErrorMessage); err != nil {
+			return nil, err
+		}
+		return java.HashOrder(r.Configs, 0, func(e ConfigEntry) int32 { return java.HashCode(e.Name) }), nil
+	}
+	return nil, nil
+}
+
+type ConfigEntry = kmsg.DescribeConfigsResponseResourceConfig
+
+// IsDynamic tells whether an entry was set for just this entity.
+func IsDynamic(kind, name string, e ConfigEntry) bool {
+	switch {
+	case kind == "topics":
+		return e.Source == kmsg.ConfigSourceDynamicTopicConfig
+	case kind == "broker-loggers":
+		return true
+	case name == "":
+		return e.Source == kmsg.ConfigSourceDynamicDefaultBrokerConfig
+	}
+	return e.Source == kmsg.ConfigSourceDynamicBrokerConfig
+}
+
+func Throttles() []string {
+	return []string{"leader.replication.throttled.rate", "follower.replication.throttled.rate", "replica.alter.log.dirs.io.max.bytes.per.second"}
+}

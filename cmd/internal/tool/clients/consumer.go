@@ -1,0 +1,446 @@
+package clients
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	wire "github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+	"momus/internal/model"
+)
+
+var ErrNoMessage = &java.Error{Class: java.ErrorsPackage + "TimeoutException"}
+
+// Position is where a consumer stands in a partition: the next offset, and the epoch of the record before it, -1 when not known.
+type Position struct {
+	Offset int64
+	Epoch  int32
+}
+
+func isTimeout(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
+
+// Consumer is a Java consumer with at most 500 records in hand: it commits every five seconds, and when it closes, the offsets up to
+// which records were taken from it.
+type Consumer struct {
+	Cl     *kgo.Client
+	C      *core.Call
+	prefix string
+
+	commits  bool          // enable.auto.commit, in a group with a name
+	interval time.Duration // auto.commit.interval.ms
+	Next     func(ctx context.Context, timeout time.Duration) (*kgo.Record, error)
+
+	OnAssigned, OnRevoked func(parts map[string][]int32) // told when the group gives and takes partitions, when not nil
+	MayCommit             func() bool                    // asked before offsets are committed by themselves, when not nil
+
+	Records []*kgo.Record // polled, not yet taken
+	prepare func(ctx context.Context) error
+	polled  bool
+
+	mu struct {
+		sync.Mutex
+		positions map[model.TopicPartition]Position
+		committed time.Time
+	}
+}
+
+// ConsumeSpec is what a consumer reads, and with which settings.
+type ConsumeSpec struct {
+	Topic, Pattern string // one of them
+	Partition      int32  // -1: with a group
+	Offset         int64  // in partition: -2 earliest, -1 latest
+	Group          string
+	Named          bool // the group was given
+	Props          map[string]string
+}
+
+// NewConsumer makes a consumer of a specification; its errors are those of Java's constructor.
+func NewConsumer(c *core.Call, s *ConsumeSpec) (*Consumer, error) {
+	clientID := s.Props["client.id"]
+	if clientID == "" {
+		clientID = "consumer-" + s.Group + "-1"
+		s.Props["client.id"] = clientID
+	}
+	r := &Consumer{C: c, prefix: fmt.Sprintf("[Consumer clientId=%s, groupId=%s]", clientID, s.Group), interval: 5 * time.Second}
+	r.Next = r.Take
+	r.mu.positions = map[model.TopicPartition]Position{}
+	cc := &Config{Props: s.Props, Prefix: r.prefix, Boot: true}
+	opts, err := r.fetchOptions(cc)
+	if err != nil {
+		return nil, err
+	}
+	reset, err := oneOf(s.Props, "auto.offset.reset", "latest", "earliest", "none")
+	if err != nil {
+		return nil, err
+	}
+	start := kgo.NewOffset().AtEnd()
+	switch reset {
+	case "earliest":
+		start = kgo.NewOffset().AtStart()
+	case "none":
+		start = kgo.NoResetOffset()
+	}
+	opts = append(opts, kgo.ConsumeResetOffset(start))
+	if s.Topic != "" {
+		attempts := 1
+		r.prepare = func(ctx context.Context) error {
+			return awaitTopic(c, ctx, r.Cl, r.prefix, s.Topic, &attempts, 100*time.Millisecond)
+		}
+	}
+	if s.Partition >= 0 {
+		at := kgo.NewOffset().At(s.Offset)
+		switch s.Offset {
+		case -1:
+			at = kgo.NewOffset().AtEnd()
+		case -2:
+			at = kgo.NewOffset().AtStart()
+		}
+		opts = append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{s.Topic: {s.Partition: at}}))
+	} else {
+		group, err := r.groupOptions(s, cc)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, group...)
+	}
+	r.Cl, err = New(c, cc, opts...)
+	return r, err
+}
+
+func oneOf(props map[string]string, key string, valid ...string) (string, error) {
+	v, ok := props[key]
+	if !ok {
+		return valid[0], nil
+	}
+	list := ""
+	for i, x := range valid {
+		if v == x {
+			return v, nil
+		}
+		if i > 0 {
+			list += ", "
+		}
+		list += x
+	}
+	return "", &java.Error{Class: "org.apache.kafka.common.config.ConfigException",
+		Text: fmt.Sprintf("Invalid value %s for configuration %s: String must be one of: %s", v, key, list)}
+}
+
+func (r *Consumer) fetchOptions(cc *Config) ([]kgo.Opt, error) {
+	opts := []kgo.Opt{kgo.AllowAutoTopicCreation(), kgo.FetchMaxWait(500 * time.Millisecond)}
+	isolation, err := oneOf(cc.Props, "isolation.level", "read_committed", "read_uncommitted")
+	if err != nil {
+		return nil, err
+	}
+	if isolation == "read_committed" && cc.Props["isolation.level"] != "" {
+		opts = append(opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	}
+	for key, set := range map[string]func(n int){
+		"fetch.max.bytes": func(n int) {
+			opts = append(opts, kgo.FetchMaxBytes(int32(n)), kgo.BrokerMaxReadBytes(int32(max(2*n, 100<<20))))
+		},
+		"max.partition.fetch.bytes": func(n int) { opts = append(opts, kgo.FetchMaxPartitionBytes(int32(n))) },
+		"fetch.min.bytes":           func(n int) { opts = append(opts, kgo.FetchMinBytes(int32(n))) },
+		"fetch.max.wait.ms":         func(n int) { opts = append(opts, kgo.FetchMaxWait(time.Duration(n)*time.Millisecond)) },
+		"client.rack":               nil,
+	} {
+		v, ok := cc.Props[key]
+		if !ok {
+			continue
+		}
+		if set == nil {
+			opts = append(opts, kgo.Rack(v))
+			continue
+		}
+		n, err := strconv.ParseInt(v, 10, 32)
+		if err != nil {
+			return nil, NotANumber(v, key, "INT")
+		}
+		set(int(n))
+	}
+	return opts, nil
+}
+
+func (r *Consumer) groupOptions(s *ConsumeSpec, cc *Config) ([]kgo.Opt, error) {
+	opts := []kgo.Opt{kgo.ConsumerGroup(s.Group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.AdjustFetchOffsetsFn(r.adjust),
+		kgo.OnPartitionsRevoked(r.revoked), kgo.OnPartitionsLost(r.lost),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
+			if r.OnAssigned != nil {
+				r.OnAssigned(parts)
+			}
+		})}
+	switch s.Props["partition.assignment.strategy"] {
+	case "org.apache.kafka.clients.consumer.RoundRobinAssignor":
+		opts = append(opts, kgo.Balancers(kgo.RoundRobinBalancer()))
+	case "org.apache.kafka.clients.consumer.StickyAssignor":
+		opts = append(opts, kgo.Balancers(kgo.StickyBalancer()))
+	case "org.apache.kafka.clients.consumer.CooperativeStickyAssignor":
+		opts = append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer()))
+	default:
+		opts = append(opts, kgo.Balancers(kgo.RangeBalancer()))
+	}
+	for _, d := range []struct {
+		key      string
+		fallback time.Duration
+		set      func(time.Duration) kgo.Opt
+	}{
+		{"session.timeout.ms", 10 * time.Second, func(d time.Duration) kgo.Opt { return kgo.SessionTimeout(d) }},
+		{"heartbeat.interval.ms", 3 * time.Second, func(d time.Duration) kgo.Opt { return kgo.HeartbeatInterval(d) }},
+		{"max.poll.interval.ms", 5 * time.Minute, func(d time.Duration) kgo.Opt { return kgo.RebalanceTimeout(d) }},
+	} {
+		v, err := cc.duration(d.key, d.fallback)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, d.set(v))
+	}
+	if id := s.Props["group.instance.id"]; id != "" {
+		opts = append(opts, kgo.InstanceID(id))
+	}
+	r.commits = s.Named && s.Props["enable.auto.commit"] != "false"
+	var err error
+	if r.interval, err = cc.duration("auto.commit.interval.ms", r.interval); err != nil {
+		return nil, err
+	}
+	if s.Pattern != "" {
+		opts = append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics("^(?:"+s.Pattern+")$"))
+		if s.Props["exclude.internal.topics"] != "false" {
+			opts = append(opts, kgo.ConsumeExcludeTopics("^__consumer_offsets$", "^__transaction_state$"))
+		}
+		return opts, nil
+	}
+	return append(opts, kgo.ConsumeTopics(s.Topic)), nil
+}
+
+// adjust learns the offsets at which a group begins. Those that come from the reset policy are looked up here, so that they are
+// committed like any other although nothing was read.
+func (r *Consumer) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	a := &Admin{Client: r.Cl, C: r.C, ApiTimeout: 30 * time.Second}
+	unknown := map[int64][]model.TopicPartition{}
+	for topic, ps := range offsets {
+		for p, o := range ps {
+			tp := model.TopicPartition{Topic: topic, Partition: p}
+			if at := o.EpochOffset(); at.Offset >= 0 {
+				r.SetPosition(tp, Position{at.Offset, at.Epoch})
+			} else {
+				unknown[at.Offset] = append(unknown[at.Offset], tp)
+			}
+		}
+	}
+	for at, tps := range unknown {
+		if at != -1 && at != -2 {
+			continue
+		}
+		found, err := a.ListOffsets(ctx, tps, at, false)
+		if err != nil {
+			return offsets, nil // the client looks them up itself then
+		}
+		for tp, f := range found {
+			if f.Err == nil && f.Offset >= 0 {
+				offsets[tp.Topic][tp.Partition] = kgo.NewOffset().At(f.Offset)
+				r.SetPosition(tp, Position{f.Offset, -1})
+			}
+		}
+	}
+	return offsets, nil
+}
+
+func (r *Consumer) SetPosition(tp model.TopicPartition, p Position) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.positions[tp] = p
+}
+
+func (r *Consumer) revoked(ctx context.Context, cl *kgo.Client, parts map[string][]int32) {
+	r.commit(ctx, cl, parts)
+	r.lost(ctx, cl, parts)
+	if r.OnRevoked != nil && len(parts) > 0 {
+		r.OnRevoked(parts)
+	}
+}
+
+func (r *Consumer) lost(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for topic, ps := range parts {
+		for _, p := range ps {
+			delete(r.mu.positions, model.TopicPartition{Topic: topic, Partition: p})
+		}
+	}
+}
+
+// commit commits the positions of the given partitions, nil for all.
+func (r *Consumer) commit(ctx context.Context, cl *kgo.Client, parts map[string][]int32) {
+	if !r.commits || r.MayCommit != nil && !r.MayCommit() {
+		return
+	}
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	r.mu.Lock()
+	r.mu.committed = time.Now()
+	add := func(tp model.TopicPartition) {
+		if p, ok := r.mu.positions[tp]; ok {
+			if offsets[tp.Topic] == nil {
+				offsets[tp.Topic] = map[int32]kgo.EpochOffset{}
+			}
+			offsets[tp.Topic][tp.Partition] = kgo.EpochOffset{Offset: p.Offset, Epoch: p.Epoch}
+		}
+	}
+	if parts == nil {
+		for tp := range r.mu.positions {
+			add(tp)
+		}
+	}
+	for topic, ps := range parts {
+		for _, p := range ps {
+			add(model.TopicPartition{Topic: topic, Partition: p})
+		}
+	}
+	r.mu.Unlock()
+	if len(offsets) > 0 {
+		r.CommitOffsets(ctx, cl, offsets)
+	}
+}
+
+// CommitOffsets commits and logs what the coordinator refuses; it tells whether all went well.
+func (r *Consumer) CommitOffsets(ctx context.Context, cl *kgo.Client, offsets map[string]map[int32]kgo.EpochOffset) (ok bool) {
+	ok = true
+	plain := kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error { // without the client's own metadata
+		for i := range req.Topics {
+			for j := range req.Topics[i].Partitions {
+				req.Topics[i].Partitions[j].Metadata = kmsg.StringPtr("")
+			}
+		}
+		return nil
+	})
+	cl.CommitOffsetsSync(plain, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+		if err != nil || ctx.Err() != nil {
+			ok = false
+			return
+		}
+		for _, t := range resp.Topics {
+			for _, p := range t.Partitions {
+				if e := java.OfCode(p.ErrorCode, nil); e != nil {
+					ok = false
+					r.C.Log("ERROR", "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator", "%s Offset commit failed on partition %s-%d at offset %d: %s",
+						r.prefix, t.Topic, p.Partition, offsets[t.Topic][p.Partition].Offset, e.Text)
+				}
+			}
+		}
+	})
+	return ok
+}
+
+func (r *Consumer) Buffered() int { return len(r.Records) }
+
+// Take gives the next record. Without one for the time-out (0: no limit) the error is Java's TimeoutException without a text.
+func (r *Consumer) Take(ctx context.Context, timeout time.Duration) (*kgo.Record, error) {
+	if len(r.Records) == 0 {
+		if err := r.Poll(ctx, timeout); err != nil {
+			return nil, err
+		}
+	}
+	rec := r.Records[0]
+	r.Records = r.Records[1:]
+	tp := model.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}
+	r.SetPosition(tp, Position{rec.Offset + 1, rec.LeaderEpoch})
+	return rec, nil
+}
+
+func (r *Consumer) Poll(ctx context.Context, timeout time.Duration) error {
+	limit := ctx
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		limit, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	expired := func(err error) error {
+		if limit.Err() != nil && ctx.Err() == nil {
+			return ErrNoMessage
+		}
+		return err
+	}
+	if r.prepare != nil {
+		if err := r.prepare(limit); err != nil {
+			return expired(err)
+		}
+		r.prepare = nil
+	}
+	if r.polled {
+		r.Cl.AllowRebalance()
+	}
+	for {
+		round, cancel := limit, context.CancelFunc(func() {})
+		if r.commits {
+			r.mu.Lock()
+			due := r.mu.committed.Add(r.interval)
+			if r.mu.committed.IsZero() {
+				r.mu.committed = time.Now()
+				due = r.mu.committed.Add(r.interval)
+			}
+			r.mu.Unlock()
+			if !time.Now().Before(due) {
+				r.commit(limit, r.Cl, nil)
+				due = time.Now().Add(r.interval)
+			}
+			round, cancel = context.WithDeadline(limit, due)
+		}
+		fetches := r.Cl.PollRecords(round, 500)
+		cancel()
+		r.polled = true
+		if r.Records = fetches.Records(); len(r.Records) > 0 {
+			return nil
+		}
+		r.Cl.AllowRebalance()
+		if limit.Err() != nil {
+			return expired(limit.Err())
+		}
+		for _, e := range fetches.Errors() {
+			if isTimeout(e.Err) && round.Err() != nil || rejoins(e.Err) {
+				continue
+			}
+			return expired(JavaError(e.Err))
+		}
+	}
+}
+
+// rejoins tells whether an error is one of a group session after which the client joins again by itself, as Java's does in silence.
+func rejoins(err error) bool {
+	var session *kgo.ErrGroupSession
+	if !errors.As(err, &session) {
+		return false
+	}
+	for _, e := range []error{wire.UnknownMemberID, wire.IllegalGeneration, wire.RebalanceInProgress, wire.NotCoordinator, wire.CoordinatorNotAvailable,
+		wire.CoordinatorLoadInProgress} {
+		if errors.Is(session.Err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// Close gives back what was not taken, commits and leaves the group.
+func (r *Consumer) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, rec := range r.Records { // what is given back is committed without an epoch, as after a seek
+		tp := model.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}
+		r.mu.Lock()
+		if p, ok := r.mu.positions[tp]; ok {
+			p.Epoch = -1
+			r.mu.positions[tp] = p
+		}
+		r.mu.Unlock()
+	}
+	r.commit(ctx, r.Cl, nil)
+	r.commits = false
+	r.Cl.AllowRebalance()
+	r.Cl.CloseAllowingRebalance()
+}

@@ -1,0 +1,205 @@
+package clients
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	wire "github.com/twmb/franz-go/pkg/kerr"
+)
+
+// diagnose tells why a peer does not answer, and what to do about it.
+func (l *connections) diagnose(p peer) string {
+	address := p.address()
+	if !p.dialled && notReached(p.err) {
+		return l.unreachable(p, address)
+	}
+	switch {
+	case errors.Is(p.err, wire.UnsupportedSaslMechanism):
+		return fmt.Sprintf("%s does not have sasl.mechanism %s; sasl.enabled.mechanisms of the broker lists what it has", address, l.cc.Props["sasl.mechanism"])
+	case errors.Is(p.err, wire.SaslAuthenticationFailed):
+		if !l.c.Terminal.Err { // Kafka's lines say it already, and scripts get nothing else
+			return ""
+		}
+		return fmt.Sprintf("%s refused the user in sasl.jaas.config; check its name, password and sasl.mechanism (%s)", address, l.cc.Props["sasl.mechanism"])
+	case certificateTrouble(p.err) != "":
+		return address + ": " + certificateTrouble(p.err)
+	}
+	if v := l.verdict(address); v.text != "" {
+		return v.text
+	}
+	if !p.dialled {
+		return fmt.Sprintf("%s ended TLS: %v; if it wants a certificate of the client, ssl.keystore.location in %s names the store", address, p.err, l.c.ConfigOption())
+	}
+	if (errors.Is(p.err, io.EOF) || errors.Is(p.err, syscall.ECONNRESET)) && !strings.HasPrefix(l.cc.protocol(), "SASL_") {
+		return fmt.Sprintf("%s closed the connection after the first request; if its listener wants SASL, put security.protocol=SASL_PLAINTEXT (or SASL_SSL), sasl.mechanism and sasl.jaas.config into %s", address, l.c.ConfigOption())
+	}
+	return fmt.Sprintf("%s accepts connections but does not answer as a broker: %v", address, p.err)
+}
+
+// verdict is what was found at an address.
+type verdict struct {
+	text string // what is wrong; "" when it may be a broker that speaks as this client does
+	sure bool   // waiting does not mend it
+}
+
+// verdict looks at what listens at an address, once.
+func (l *connections) verdict(address string) verdict {
+	l.mu.Lock()
+	v, known := l.mu.verdicts[address]
+	l.mu.Unlock()
+	if known {
+		return v
+	}
+	secure := strings.HasSuffix(l.cc.protocol(), "SSL")
+	switch speaks := speaksTLS(address); {
+	case speaks && !secure:
+		v.sure = true
+		v.text = fmt.Sprintf("%s speaks TLS, and this tool spoke plain text; put security.protocol=SSL (or SASL_SSL) and ssl.truststore.location into %s", address, l.c.ConfigOption())
+	case speaks:
+	case answersAsZooKeeper(address):
+		v.sure = true
+		v.text = fmt.Sprintf("%s is ZooKeeper, not a broker; give the address of a broker, usually port 9092", address)
+		if l.c.Options != nil && l.c.Options.ByName["zookeeper"] != nil {
+			v.text += ", or --zookeeper " + address
+		}
+	case secure && Reachable(address): // or a port that is forwarded to a broker which is starting
+		v.text = fmt.Sprintf("%s does not speak TLS; security.protocol=%s in %s has to be what its listener has (listener.security.protocol.map)", address, l.cc.protocol(), l.c.ConfigOption())
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.verdicts == nil {
+		l.mu.verdicts = map[string]verdict{}
+	}
+	l.mu.verdicts[address] = v
+	return v
+}
+
+func (l *connections) unreachable(p peer, address string) string {
+	reason := "no answer"
+	var dns *net.DNSError
+	switch {
+	case errors.As(p.err, &dns):
+		reason = "there is no host of that name"
+	case strings.Contains(p.err.Error(), "refused"):
+		reason = "nothing listens there"
+	}
+	if p.id >= 0 {
+		return fmt.Sprintf("broker %d announced itself as %s, which cannot be reached from here: %s. "+
+			"The address comes from advertised.listeners of that broker (KAFKA_ADVERTISED_LISTENERS in a container); set it to one that clients can reach", p.id, address, reason)
+	}
+	if dns != nil {
+		return fmt.Sprintf("%s cannot be reached: %s", address, reason)
+	}
+	text := fmt.Sprintf("%s cannot be reached: %s; is the broker running, and is this the port of its listener?", address, reason)
+	if p.host == "localhost" || p.host == "127.0.0.1" {
+		text += " momus quickstart starts one on localhost:9092"
+	}
+	return text
+}
+
+// certificateTrouble explains errors of certificates and TLS alerts; "" for any other error.
+func certificateTrouble(err error) string {
+	var (
+		unknown x509.UnknownAuthorityError
+		host    x509.HostnameError
+		invalid x509.CertificateInvalidError
+		alert   tls.AlertError
+		remote  *net.OpError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return "its certificate is signed by an authority that is not trusted; ssl.truststore.location names the store with the authority's certificate"
+	case errors.As(err, &host):
+		return fmt.Sprintf("%v; ssl.endpoint.identification.algorithm= (empty) turns the check of the name off", host)
+	case errors.As(err, &invalid):
+		return invalid.Error()
+	case errors.As(err, &alert):
+		return alert.Error()
+	case errors.As(err, &remote) && remote.Op == "remote error":
+		return fmt.Sprintf("the broker ended TLS: %v; if it wants a certificate of the client, ssl.keystore.location names the store", remote.Err)
+	}
+	return ""
+}
+
+// notReached tells that there was no connection at all, not even one on which TLS failed.
+func notReached(err error) bool {
+	var (
+		op  *net.OpError
+		dns *net.DNSError
+	)
+	return errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial" || errors.Is(err, context.DeadlineExceeded)
+}
+
+// notTLS tells that the other side did not speak TLS.
+func notTLS(err error) bool {
+	var header tls.RecordHeaderError
+	return errors.As(err, &header) || errors.Is(err, io.EOF)
+}
+
+const ProbeTime = time.Second
+
+func Reachable(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, ProbeTime)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
+}
+
+// answersAsZooKeeper asks in ZooKeeper's own way.
+func answersAsZooKeeper(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, ProbeTime)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if conn.SetDeadline(time.Now().Add(ProbeTime)) != nil {
+		return false
+	}
+	if _, err := io.WriteString(conn, "srvr"); err != nil {
+		return false
+	}
+	answer, _ := io.ReadAll(io.LimitReader(conn, 64))
+	return strings.HasPrefix(string(answer), "Zookeeper version") || strings.HasPrefix(string(answer), "srvr is not executed")
+}
+
+// AnswersAsBroker asks for a broker's API versions, version 0: int32 size, int16 key, int16 version, int32 correlation id, a client id of
+// length 0; the answer begins with a size and the same id.
+func AnswersAsBroker(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, ProbeTime)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if conn.SetDeadline(time.Now().Add(ProbeTime)) != nil {
+		return false
+	}
+	if _, err := conn.Write([]byte{0, 0, 0, 10, 0, 18, 0, 0, 'a', 's', 'k', 's', 0, 0}); err != nil {
+		return false
+	}
+	answer := make([]byte, 8)
+	_, err = io.ReadFull(conn, answer)
+	return err == nil && string(answer[4:]) == "asks"
+}
+
+// speaksTLS tells whether a TLS handshake gets as far as the certificate of the other side.
+func speaksTLS(address string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), ProbeTime)
+	defer cancel()
+	seen := false
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, // only to see what is there
+		VerifyPeerCertificate: func([][]byte, [][]*x509.Certificate) error { seen = true; return nil }}}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err == nil {
+		conn.Close()
+	}
+	return seen
+}

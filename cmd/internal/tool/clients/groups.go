@@ -1,0 +1,221 @@
+package clients
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/cmd/internal/tool/java"
+	"momus/internal/model"
+)
+
+// DescribedGroup is a group as its coordinator describes it.
+type DescribedGroup struct {
+	Name, State, Protocol string
+	Members               []GroupMember
+	Node                  int32 // the coordinator
+	Host                  string
+	Port                  int32
+}
+
+type GroupMember struct {
+	Id, Instance, Client, Host string
+	Assigned                   []model.TopicPartition
+}
+
+// ListGroups asks every broker for its consumer groups, and those without members.
+func (a *Admin) ListGroups(ctx context.Context) ([]string, error) {
+	brokers, err := a.Metadata(ctx, "findAllBrokers", []string{})
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, java.Execution(&java.Error{Class: "org.apache.kafka.common.KafkaException", Text: "Failed to find brokers to send ListGroups", Cause: err})
+	}
+	var out []string
+	for _, b := range brokers.Brokers {
+		resp, err := BrokerRequest[*kmsg.ListGroupsResponse](ctx, a, "listConsumerGroups", b.NodeID, kmsg.NewPtrListGroupsRequest())
+		if err != nil {
+			return out, java.Execution(err)
+		}
+		if err := java.OfCode(resp.ErrorCode, nil); err != nil {
+			return out, java.Execution(err)
+		}
+		for _, g := range resp.Groups {
+			if g.ProtocolType == "consumer" || g.ProtocolType == "" {
+				out = append(out, g.Group)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// coordinator finds the broker of a group; it is waited for while there is none.
+func (a *Admin) coordinator(ctx context.Context, group string) (*kmsg.FindCoordinatorResponse, error) {
+	var found *kmsg.FindCoordinatorResponse
+	err := a.do(ctx, "findCoordinator", func(ctx context.Context) error {
+		for {
+			req := kmsg.NewPtrFindCoordinatorRequest()
+			req.CoordinatorKey = group
+			resp, err := req.RequestWith(ctx, a.Client)
+			if err != nil {
+				return err
+			}
+			if len(resp.Coordinators) > 0 { // version 4
+				x := resp.Coordinators[0]
+				resp.ErrorCode, resp.ErrorMessage, resp.NodeID, resp.Host, resp.Port = x.ErrorCode, x.ErrorMessage, x.NodeID, x.Host, x.Port
+			}
+			switch resp.ErrorCode {
+			case 0:
+				found = resp
+				return nil
+			case 14, 15, 16:
+			default:
+				return java.OfCode(resp.ErrorCode, nil)
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	})
+	return found, err
+}
+
+// DescribeGroups describes groups; one that does not exist is Dead.
+func (a *Admin) DescribeGroups(ctx context.Context, groups []string) (map[string]*DescribedGroup, error) {
+	out := map[string]*DescribedGroup{}
+	for _, name := range groups {
+		at, err := a.coordinator(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		g := &DescribedGroup{Name: name, Node: at.NodeID, Host: at.Host, Port: at.Port}
+		req := kmsg.NewPtrDescribeGroupsRequest()
+		req.Groups = []string{name}
+		resp, err := Request[*kmsg.DescribeGroupsResponse](ctx, a, "describeConsumerGroups", req)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range resp.Groups {
+			if err := java.OfCode(r.ErrorCode, nil); err != nil {
+				return nil, err
+			}
+			g.State, g.Protocol = r.State, r.Protocol
+			for _, m := range r.Members {
+				g.Members = append(g.Members, readMember(&m, r.ProtocolType))
+			}
+		}
+		out[name] = g
+	}
+	return out, nil
+}
+
+func readMember(m *kmsg.DescribeGroupsResponseGroupMember, protocolType string) GroupMember {
+	out := GroupMember{Id: m.MemberID, Client: m.ClientID, Host: m.ClientHost}
+	if m.InstanceID != nil {
+		out.Instance = *m.InstanceID
+	}
+	if protocolType != "consumer" || len(m.MemberAssignment) == 0 {
+		return out
+	}
+	var as kmsg.ConsumerMemberAssignment
+	if as.ReadFrom(m.MemberAssignment) != nil {
+		return out
+	}
+	for _, t := range as.Topics {
+		for _, p := range t.Partitions {
+			out.Assigned = append(out.Assigned, model.TopicPartition{Topic: t.Topic, Partition: p})
+		}
+	}
+	return out
+}
+
+// CommittedOffsets reads all offsets of a group.
+func (a *Admin) CommittedOffsets(ctx context.Context, group string) (map[model.TopicPartition]int64, error) {
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.Group, req.Topics = group, nil
+	resp, err := Request[*kmsg.OffsetFetchResponse](ctx, a, "listConsumerGroupOffsets", req)
+	if err != nil {
+		return nil, err
+	}
+	out := map[model.TopicPartition]int64{}
+	add := func(topic string, partition int32, offset int64, code int16) {
+		if code == 0 && offset >= 0 {
+			out[model.TopicPartition{Topic: topic, Partition: partition}] = offset
+		}
+	}
+	code := resp.ErrorCode
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			add(t.Topic, p.Partition, p.Offset, p.ErrorCode)
+		}
+	}
+	for _, g := range resp.Groups { // version 8
+		code = g.ErrorCode
+		for _, t := range g.Topics {
+			for _, p := range t.Partitions {
+				add(t.Topic, p.Partition, p.Offset, p.ErrorCode)
+			}
+		}
+	}
+	if err := java.OfCode(code, nil); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// CommitOffsets sets offsets of a group without members.
+func (a *Admin) CommitOffsets(ctx context.Context, group string, offsets map[model.TopicPartition]int64) error {
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.Generation = group, -1
+	byTopic := map[string]int{}
+	for tp, offset := range offsets {
+		i, ok := byTopic[tp.Topic]
+		if !ok {
+			rt := kmsg.NewOffsetCommitRequestTopic()
+			rt.Topic = tp.Topic
+			i = len(req.Topics)
+			byTopic[tp.Topic] = i
+			req.Topics = append(req.Topics, rt)
+		}
+		rp := kmsg.NewOffsetCommitRequestTopicPartition()
+		rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata = tp.Partition, offset, -1, kmsg.StringPtr("")
+		req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
+	}
+	resp, err := Request[*kmsg.OffsetCommitResponse](ctx, a, "offsetCommit", req)
+	if err != nil {
+		return err
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if err := java.OfCode(p.ErrorCode, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// DeleteGroups deletes groups one by one; the errors are by group.
+func (a *Admin) DeleteGroups(ctx context.Context, groups []string) (map[string]error, error) {
+	out := map[string]error{}
+	for _, g := range groups {
+		req := kmsg.NewPtrDeleteGroupsRequest()
+		req.Groups = []string{g}
+		resp, err := Request[*kmsg.DeleteGroupsResponse](ctx, a, "deleteConsumerGroups", req)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range resp.Groups {
+			if err := java.OfCode(r.ErrorCode, nil); err != nil {
+				out[r.Group] = err
+			}
+		}
+	}
+	return out, nil
+}

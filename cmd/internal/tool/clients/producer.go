@@ -1,0 +1,193 @@
+package clients
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+)
+
+// Producer is a Java producer: it waits for a topic's metadata before it takes a record, and logs what could not be sent.
+type Producer struct {
+	*kgo.Client
+	c          *core.Call
+	Prefix     string
+	maxBlock   time.Duration
+	maxRequest int
+	backoff    time.Duration
+	known      map[string]bool
+	attempts   int // metadata requests sent
+	Failed     atomic.Bool
+}
+
+// NewProducer makes a producer of properties.
+func NewProducer(c *core.Call, props map[string]string, clientID string, more ...kgo.Opt) (*Producer, error) {
+	failed := func(err error) error {
+		return &java.Error{Class: "org.apache.kafka.common.KafkaException", Text: "Failed to construct kafka producer", Cause: err}
+	}
+	p := &Producer{c: c, Prefix: "[Producer clientId=" + clientID + "]", known: map[string]bool{}, maxRequest: 1 << 20}
+	cc := &Config{Props: props, Prefix: p.Prefix, Boot: true}
+	opts := []kgo.Opt{kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(100), kgo.MaxBufferedRecords(1 << 20)}
+	if id := props["transactional.id"]; id != "" {
+		opts = append(opts, kgo.TransactionalID(id))
+		props["acks"] = "all"
+	} else if props["enable.idempotence"] == "true" {
+		props["acks"] = "all"
+	} else {
+		opts = append(opts, kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(5))
+	}
+	switch acks := props["acks"]; acks {
+	case "", "1":
+		opts = append(opts, kgo.RequiredAcks(kgo.LeaderAck()))
+	case "0":
+		opts = append(opts, kgo.RequiredAcks(kgo.NoAck()))
+	case "all", "-1":
+		opts = append(opts, kgo.RequiredAcks(kgo.AllISRAcks()))
+	default:
+		return nil, &java.Error{Class: "org.apache.kafka.common.config.ConfigException",
+			Text: fmt.Sprintf("Invalid value %s for configuration acks: String must be one of: all, -1, 0, 1", acks)}
+	}
+	codec, err := compressionCodec(props["compression.type"])
+	if err != nil {
+		return nil, failed(err)
+	}
+	opts = append(opts, kgo.ProducerBatchCompression(codec))
+	var linger, requestTimeout, delivery time.Duration
+	for _, d := range []struct {
+		to       *time.Duration
+		key      string
+		fallback time.Duration
+	}{{&linger, "linger.ms", 0}, {&p.maxBlock, "max.block.ms", time.Minute}, {&p.backoff, "retry.backoff.ms", 100 * time.Millisecond},
+		{&requestTimeout, "request.timeout.ms", 30 * time.Second}, {&delivery, "delivery.timeout.ms", 2 * time.Minute}} {
+		if *d.to, err = cc.duration(d.key, d.fallback); err != nil {
+			return nil, err
+		}
+	}
+	opts = append(opts, kgo.ProducerLinger(linger), kgo.ProduceRequestTimeout(max(requestTimeout, 100*time.Millisecond)))
+	if delivery > 0 {
+		opts = append(opts, kgo.RecordDeliveryTimeout(max(delivery, time.Second)))
+	}
+	for key, set := range map[string]func(n int){
+		"retries":          func(n int) { opts = append(opts, kgo.RecordRetries(n)) },
+		"buffer.memory":    func(n int) { opts = append(opts, kgo.MaxBufferedBytes(max(n, 1<<20))) },
+		"max.request.size": func(n int) { p.maxRequest = n },
+	} {
+		if s, ok := props[key]; ok {
+			n, err := strconv.Atoi(s)
+			if err != nil {
+				return nil, NotANumber(s, key, "INT")
+			}
+			set(n)
+		}
+	}
+	opts = append(opts, kgo.ProducerBatchMaxBytes(int32(min(max(p.maxRequest, 1<<20), 90<<20))))
+	if p.Client, err = New(c, cc, append(opts, more...)...); err != nil {
+		return nil, failed(err)
+	}
+	return p, nil
+}
+
+func compressionCodec(name string) (kgo.CompressionCodec, error) {
+	switch name {
+	case "", "none":
+		return kgo.NoCompression(), nil
+	case "gzip":
+		return kgo.GzipCompression(), nil
+	case "snappy":
+		return kgo.SnappyCompression(), nil
+	case "lz4":
+		return kgo.Lz4Compression(), nil
+	case "zstd":
+		return kgo.ZstdCompression(), nil
+	}
+	return kgo.CompressionCodec{}, java.IllegalArgument("Unknown compression name: %s", name)
+}
+
+// Send hands a record to the client, or waits for it with sync. What goes wrong later is logged.
+func (p *Producer) Send(ctx context.Context, r *kgo.Record, sync bool) error {
+	err := p.Prepare(ctx, r)
+	if err != nil {
+		if sync {
+			return java.Execution(err)
+		}
+		p.logFailure(r, err)
+		return nil
+	}
+	if sync {
+		return java.Execution(JavaError(p.ProduceSync(ctx, r).FirstErr()))
+	}
+	p.Produce(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
+		if err != nil {
+			p.logFailure(r, JavaError(err))
+		}
+	})
+	return nil
+}
+
+// Prepare is what a Java producer does before a record is taken: metadata of the topic, and its size.
+func (p *Producer) Prepare(ctx context.Context, r *kgo.Record) error {
+	if !p.known[r.Topic] {
+		limit, cancel := context.WithTimeout(ctx, p.maxBlock)
+		defer cancel()
+		err := awaitTopic(p.c, limit, p.Client, p.Prefix, r.Topic, &p.attempts, p.backoff)
+		if err == errNoBroker || err != nil && limit.Err() != nil && ctx.Err() == nil {
+			err = java.Timeout("Topic %s not present in metadata after %d ms.", r.Topic, p.maxBlock.Milliseconds())
+		}
+		if err != nil {
+			p.c.Troubled = true
+			return err
+		}
+		p.known[r.Topic] = true
+	}
+	if size := recordSizeBound(r); size > p.maxRequest {
+		return &java.Error{Class: java.ErrorsPackage + "RecordTooLargeException",
+			Text: fmt.Sprintf("The message is %d bytes when serialized which is larger than %d, which is the value of the max.request.size configuration.", size, p.maxRequest)}
+	}
+	return nil
+}
+
+// recordSizeBound is Java's estimate of a batch with just this record.
+func recordSizeBound(r *kgo.Record) int {
+	varint := func(n int) int {
+		size := 1
+		for u := uint32(n)<<1 ^ uint32(int32(n)>>31); u >= 0x80; u >>= 7 {
+			size++
+		}
+		return size
+	}
+	field := func(b []byte) int {
+		if b == nil {
+			return 1
+		}
+		return varint(len(b)) + len(b)
+	}
+	n := 61 + 21 + field(r.Key) + field(r.Value) + varint(len(r.Headers))
+	for _, h := range r.Headers {
+		n += varint(len(h.Key)) + len(h.Key) + field(h.Value)
+	}
+	return n
+}
+
+func (p *Producer) logFailure(r *kgo.Record, err error) {
+	size := func(b []byte) string {
+		if b == nil {
+			return "null"
+		}
+		return fmt.Sprintf("%d bytes", len(b))
+	}
+	p.Failed.Store(true)
+	p.c.Errorf("[%s] ERROR Error when sending message to topic %s with key: %s, value: %s with error: (org.apache.kafka.clients.producer.internals.ErrorLoggingCallback)\n%s\n",
+		core.LogTime(time.Now()), r.Topic, size(r.Key), size(r.Value), java.Text(err))
+}
+
+// Close sends what is left.
+func (p *Producer) Close() {
+	p.Flush(context.Background()) // bounded by the delivery time-out
+	p.Client.Close()
+}

@@ -1,0 +1,50 @@
+package clients
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+	"momus/coordinator/zk"
+)
+
+// DialZooKeeper opens a session as Kafka's tools do: 30 s for the connection, 30 s for the session.
+func DialZooKeeper(c *core.Call, ctx context.Context, connect string) (*zk.Client, error) {
+	return DialZooKeeperWith(c, ctx, toolSession(connect))
+}
+
+func toolSession(connect string) zk.Options {
+	return zk.Options{Connect: connect, SessionTimeout: 30 * time.Second, ConnectTimeout: 30 * time.Second, MaxInFlight: 64}
+}
+
+// DialZooKeeperWith waits for ZooKeeper as long as the options say, but not for something that turns out to be a broker.
+func DialZooKeeperWith(c *core.Call, ctx context.Context, opts zk.Options) (*zk.Client, error) {
+	first, _, _ := strings.Cut(opts.Connect, ",")
+	first, _, _ = strings.Cut(first, "/")
+	dial, cancel := context.WithCancel(ctx)
+	defer cancel()
+	looked := make(chan bool, 1) // one: nobody may wait for it
+	look := time.AfterFunc(ProbeTime, func() {
+		broker := !strings.Contains(opts.Connect, ",") && AnswersAsBroker(first)
+		looked <- broker
+		if broker {
+			cancel()
+		}
+	})
+	client, err := zk.Dial(dial, opts)
+	if err == nil || ctx.Err() != nil {
+		look.Stop()
+		return client, err
+	}
+	switch {
+	case !look.Stop() && <-looked:
+		c.Hint("%s is a broker, not ZooKeeper, which usually has port 2181; with a broker's address it is --bootstrap-server %[1]s", first)
+	case Reachable(first):
+		c.Hint("%s accepts connections but does not answer as ZooKeeper", first)
+	default:
+		c.Hint("%s cannot be reached; is ZooKeeper running, and is this its port?", first)
+	}
+	return nil, &java.Error{Class: "kafka.zookeeper.ZooKeeperClientTimeoutException", Text: "Timed out waiting for connection while in state: CONNECTING"}
+}

@@ -1,0 +1,298 @@
+// Package configs is kafka-configs: configs of topics, brokers, loggers, users and clients, by the brokers or in ZooKeeper.
+package configs
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"momus/cmd/internal/tool/clients"
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+	"momus/cmd/internal/tool/options"
+	"momus/coordinator/admin"
+)
+
+func configsOptions() *options.Options {
+	o := options.New("This tool helps to manipulate and describe entity config for a topic, client, user or broker")
+	o.Value("zookeeper", "HOST:PORT,…", "ZooKeeper to work on directly; the only way for users and clients")
+	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to ask")
+	o.Value("command-config", "FILE", "properties of the client")
+	o.Flag("alter", "change configs")
+	o.Flag("describe", "show configs")
+	o.Flag("all", "with --describe: also those that were never changed")
+	o.Value("entity-type", "TYPE", "topics, clients, users, brokers or broker-loggers")
+	o.Value("entity-name", "NAME", "the name of an entity")
+	o.Flag("entity-default", "the defaults of clients, users or brokers")
+	o.Value("add-config", "KEY=VALUE,…", "configs to set; a value with commas stands in [ ]")
+	o.Value("delete-config", "KEY,…", "configs to remove")
+	o.Flag("force", "ask nothing")
+	o.Value("topic", "TOPIC", "short for --entity-type topics --entity-name TOPIC")
+	o.Value("client", "CLIENT", "short for --entity-type clients --entity-name CLIENT")
+	o.Flag("client-defaults", "short for --entity-type clients --entity-default")
+	o.Value("user", "USER", "short for --entity-type users --entity-name USER")
+	o.Flag("user-defaults", "short for --entity-type users --entity-default")
+	o.Value("broker", "ID", "short for --entity-type brokers --entity-name ID")
+	o.Flag("broker-defaults", "short for --entity-type brokers --entity-default")
+	o.Value("broker-logger", "ID", "short for --entity-type broker-loggers --entity-name ID")
+	o.Value("zk-tls-config-file", "FILE", "TLS settings of the connection to ZooKeeper")
+	o.Json()
+	return o.Standard()
+}
+
+// configChange is what the command line says: which entities, and what is to change.
+type configChange struct {
+	types []string
+	names []string // in the order of the types; "" is the default
+	added map[string]string
+	order []string // keys of added
+	gone  []string
+}
+
+// argumentError is a mistake of which the configs tool prints the text only.
+type argumentError struct{ text string }
+
+func (e *argumentError) Error() string { return e.text }
+
+func badArgument(parts ...string) error { return &argumentError{strings.Join(parts, "")} }
+
+// Tool is kafka-configs.sh.
+func Tool() core.Tool {
+	return core.Tool{Name: "kafka-configs", Help: "show and change configs of topics, brokers, users and clients", Main: configsTool,
+		Class:   "kafka.admin.ConfigCommand",
+		Options: core.TableOf(configsOptions)}
+}
+
+func configsTool(ctx context.Context, c *core.Call) error {
+	o := configsOptions()
+	c.Options, c.Exact = o, true
+	err := c.Begin(o, "")
+	if err == nil {
+		err = configs(c, ctx, o)
+	}
+	var (
+		misuse   *options.UsageError
+		argument *argumentError
+		option   *options.ParseError
+		code     core.Exit
+		own      *admin.Error
+		je       *java.Error
+	)
+	switch {
+	case err == nil || ctx.Err() != nil || errors.As(err, &misuse) || errors.As(err, &argument) || errors.As(err, &option) || errors.As(err, &code):
+		return err
+	case errors.As(err, &je) && je.Class == "java.lang.IllegalArgumentException":
+		return badArgument(je.Text)
+	case errors.As(err, &own):
+		return badArgument(own.Message)
+	}
+	c.Errorf("Error while executing config command with args '%s'\n%s\n", strings.Join(c.Args, " "), java.Describe(err))
+	return core.Exit(1)
+}
+
+func configs(c *core.Call, ctx context.Context, o *options.Options) error {
+	change, err := changeOf(c, o)
+	if err != nil {
+		return err
+	}
+	if err := o.JsonOnlyWith("describe"); err != nil {
+		return err
+	}
+	form := c.Form(o)
+	if o.Has("zookeeper") {
+		c.Println("Warning: --zookeeper is deprecated and will be removed in a future version of Kafka.")
+		c.Println("Use --bootstrap-server instead to specify a broker to connect to.")
+		texts, err := o.Texts("zookeeper", "zk-tls-config-file")
+		if err != nil {
+			return err
+		}
+		client, err := clients.DialZooKeeperTLS(c, ctx, texts["zookeeper"], texts["zk-tls-config-file"])
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		s := &zkConfigs{c: c, client: client, change: change, form: form}
+		if o.Has("alter") {
+			if err := readChange(c, o, change); err != nil {
+				return err
+			}
+			return s.alter(ctx)
+		}
+		return s.describe(ctx)
+	}
+	texts, err := o.Texts("bootstrap-server", "command-config")
+	if err != nil {
+		return err
+	}
+	a, err := clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	s := &brokerConfigs{c: c, admin: a, change: change, all: o.Has("all"), form: form}
+	if o.Has("alter") {
+		if err := readChange(c, o, change); err != nil {
+			return err
+		}
+		return s.alter(ctx)
+	}
+	return s.describe(ctx)
+}
+
+// changeOf checks the options and finds the entities.
+func changeOf(c *core.Call, o *options.Options) (*configChange, error) {
+	if o.Has("alter") == o.Has("describe") {
+		return nil, options.Misuse("Command must include exactly one action: --describe, --alter")
+	}
+	if err := o.Exclude("describe", "add-config", "delete-config"); err != nil {
+		return nil, err
+	}
+	ch := &configChange{types: slices.Clone(o.All("entity-type"))}
+	names := o.All("entity-name")
+	for _, given := range o.Order {
+		switch given {
+		case "entity-name":
+			ch.names, names = append(ch.names, names[0]), names[1:]
+		case "entity-default":
+			ch.names = append(ch.names, "")
+		}
+	}
+	for _, x := range []struct{ flag, kind string }{{"topic", "topics"}, {"client", "clients"}, {"user", "users"}, {"broker", "brokers"}, {"broker-logger", "broker-loggers"}} {
+		if o.Has(x.flag) {
+			name, err := o.One(x.flag)
+			if err != nil {
+				return nil, err
+			}
+			ch.types, ch.names = append(ch.types, x.kind), append(ch.names, name)
+		}
+	}
+	for _, x := range []struct{ flag, kind string }{{"client-defaults", "clients"}, {"user-defaults", "users"}, {"broker-defaults", "brokers"}} {
+		if o.Has(x.flag) {
+			ch.types, ch.names = append(ch.types, x.kind), append(ch.names, "")
+		}
+	}
+	return ch, checkEntities(o, ch)
+}
+
+func checkEntities(o *options.Options, ch *configChange) error {
+	for i, t := range ch.types {
+		if slices.Contains(ch.types[:i], t) {
+			return badArgument("Duplicate entity type(s) specified: ", t)
+		}
+	}
+	allowed, way := []string{"topics", "clients", "users", "brokers"}, "--zookeeper"
+	if o.Has("bootstrap-server") {
+		allowed, way = []string{"topics", "brokers", "broker-loggers"}, "--bootstrap-server"
+	}
+	named := slices.ContainsFunc(ch.names, func(n string) bool { return n != "" })
+	kinds := strings.Join(ch.types, ",")
+	switch bad := options.Without(ch.types, allowed...); {
+	case o.Has("bootstrap-server") && o.Has("zookeeper"):
+		return badArgument("Only one of --bootstrap-server or --zookeeper must be specified")
+	case len(bad) > 0:
+		return badArgument("Invalid entity type ", bad[0], ", the entity type must be one of ", strings.Join(allowed, ","), " with the ", way, " argument")
+	case len(ch.types) == 0:
+		return badArgument("At least one entity type must be specified")
+	case len(ch.types) > 1 && !(slices.Contains(ch.types, "users") && slices.Contains(ch.types, "clients") && len(ch.types) == 2):
+		return badArgument("Only 'users' and 'clients' entity types can be specified together")
+	case !o.Any("bootstrap-server", "zookeeper"):
+		return badArgument("One of the required --bootstrap-server or --zookeeper arguments must be specified")
+	case o.Has("all") && o.Has("zookeeper"):
+		return badArgument("--bootstrap-server must be specified for --all")
+	case len(ch.names) > len(ch.types):
+		return badArgument("--entity-name or --entity-default should be specified at most once for each entity type")
+	}
+	if strings.HasPrefix(ch.types[0], "broker") && named {
+		if _, err := strconv.ParseInt(ch.names[0], 10, 32); err != nil {
+			return badArgument("The entity name for ", ch.types[0], " must be a valid integer broker id, but it is: ", ch.names[0])
+		}
+	}
+	if o.Has("describe") {
+		if ch.types[0] == "broker-loggers" && !named {
+			return badArgument("an entity name must be specified with --describe of ", kinds)
+		}
+		return nil
+	}
+	switch {
+	case ch.types[0] != "topics" && ch.types[0] != "broker-loggers" && len(ch.names) == 0:
+		return badArgument("an entity-name or default entity must be specified with --alter of users, clients or brokers")
+	case (ch.types[0] == "topics" || ch.types[0] == "broker-loggers") && !named:
+		return badArgument("an entity name must be specified with --alter of ", kinds)
+	case !o.Any("add-config", "delete-config"):
+		return badArgument("At least one of --add-config or --delete-config must be specified with --alter")
+	}
+	return nil
+}
+
+// readChange reads --add-config and --delete-config.
+func readChange(c *core.Call, o *options.Options, ch *configChange) error {
+	ch.added = map[string]string{}
+	text, err := o.One("add-config")
+	if err != nil {
+		return err
+	}
+	if o.Has("add-config") {
+		for _, part := range splitOutside(text, ',') {
+			pair := splitOutside(part, '=')
+			for len(pair) > 0 && pair[len(pair)-1] == "" {
+				pair = pair[:len(pair)-1]
+			}
+			if len(pair) != 2 {
+				return badArgument("requirement failed: Invalid entity config: all configs to be added must be in the format \"key=val\".")
+			}
+			key := strings.TrimSpace(pair[0])
+			if _, twice := ch.added[key]; !twice {
+				ch.order = append(ch.order, key)
+			}
+			ch.added[key] = strings.TrimSpace(regexp.MustCompile(`\[|\]`).ReplaceAllString(pair[1], ""))
+		}
+	}
+	if v, ok := ch.added["message.format.version"]; ok {
+		c.Printf("WARNING: The configuration message.format.version=%s is specified. This configuration will be ignored if the version is newer than the inter.broker.protocol.version specified in the broker.\n", v)
+	}
+	for _, list := range o.All("delete-config") {
+		for _, key := range strings.Split(list, ",") {
+			if key = strings.TrimSpace(key); key != "" {
+				ch.gone = append(ch.gone, key)
+			}
+		}
+	}
+	return nil
+}
+
+// splitOutside splits at a character that is not inside [ ].
+func splitOutside(s string, at byte) []string {
+	var out []string
+	depth, start := 0, 0
+	for i := range len(s) {
+		switch s[i] {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		case at:
+			if depth <= 0 {
+				out = append(out, s[start:i])
+				start = i + 1
+			}
+		}
+	}
+	return append(out, s[start:])
+}
+
+// missing tells which of the configs to remove are not set.
+func (ch *configChange) missing(has func(key string) bool) error {
+	var bad []string
+	for _, k := range ch.gone {
+		if !has(k) {
+			bad = append(bad, k)
+		}
+	}
+	if len(bad) > 0 {
+		return badArgument("Invalid config(s): ", strings.Join(bad, ","))
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+// Package consumerperf is kafka-consumer-perf-test: how fast messages can be read.
+package consumerperf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"momus/cmd/internal/tool/clients"
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+	"momus/cmd/internal/tool/options"
+	"momus/internal/model"
+)
+
+func consumerPerfOptions() *options.Options {
+	o := options.New("This tool helps in performance test for the full zookeeper consumer")
+	o.Value("broker-list", "HOST:PORT,…", "older name of --bootstrap-server")
+	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
+	o.Value("topic", "TOPIC", "the topic to read")
+	o.Value("group", "GROUP", "the consumer group; perf-consumer- and a number by default")
+	o.ValueOr("fetch-size", "BYTES", "1048576", "most bytes of a partition in one answer")
+	o.Flag("from-latest", "begin at the end when the group has no offsets")
+	o.ValueOr("socket-buffer-size", "BYTES", "2097152", "size of the socket's receive buffer")
+	o.ValueOr("threads", "N", "10", "read, and not used")
+	o.ValueOr("num-fetch-threads", "N", "1", "read, and not used")
+	o.Value("consumer.config", "FILE", "properties of the consumer")
+	o.Flag("print-metrics", "print metrics at the end")
+	o.Flag("show-detailed-stats", "print the rates at each reporting interval")
+	o.Add(&options.Option{Name: "timeout", Arg: "MS", Optional: true, Numeric: true, Fallback: "10000", Help: "end when there was no message for so long"})
+	o.Value("messages", "N", "how many messages to read")
+	o.ValueOr("reporting-interval", "MS", "5000", "interval of --show-detailed-stats")
+	o.ValueOr("date-format", "FORMAT", "yyyy-MM-dd HH:mm:ss:SSS", "how times are printed")
+	o.Flag("hide-header", "leave the header out")
+	return o.Standard()
+}
+
+// Tool is kafka-consumer-perf-test.sh.
+func Tool() core.Tool {
+	return core.Tool{Name: "kafka-consumer-perf-test", Help: "measure how fast messages can be read", Main: consumerPerf,
+		Class:   "kafka.tools.ConsumerPerformance",
+		Options: core.TableOf(consumerPerfOptions)}
+}
+
+// consumerPerf reads messages as fast as it may and reports the rates.
+func consumerPerf(ctx context.Context, c *core.Call) error {
+	o := consumerPerfOptions()
+	c.Options = o
+	if err := o.Parse(c.Args); err != nil {
+		return err
+	}
+	if !o.Any("help", "version", "bootstrap-server", "broker-list") {
+		return &options.ParseError{Class: "joptsimple.MissingRequiredOptionsException", Text: "Missing required option(s) [bootstrap-server]"}
+	}
+	if err := c.HelpOrVersion(o, ""); err != nil {
+		return err
+	}
+	if err := o.Require("topic", "messages"); err != nil {
+		return err
+	}
+	run, err := newConsumerPerf(c, o)
+	if err != nil {
+		return err
+	}
+	return run.run(ctx)
+}
+
+// consumerPerfRun is one run of the consumer's test.
+type consumerPerfRun struct {
+	c                  *core.Call
+	spec               *clients.ConsumeSpec
+	messages, interval int64
+	timeout            int64
+	format             string
+	detailed, header   bool
+}
+
+func newConsumerPerf(c *core.Call, o *options.Options) (*consumerPerfRun, error) {
+	texts, err := o.Texts("broker-list", "bootstrap-server", "topic", "group", "consumer.config", "date-format")
+	if err != nil {
+		return nil, err
+	}
+	r := &consumerPerfRun{c: c, format: texts["date-format"], detailed: o.Has("show-detailed-stats"), header: !o.Has("hide-header")}
+	for name, to := range map[string]*int64{"messages": &r.messages, "reporting-interval": &r.interval, "timeout": &r.timeout} {
+		if *to, err = o.Number(name, 64); err != nil {
+			return nil, err
+		}
+	}
+	fetch, err := o.Number("fetch-size", 32)
+	if err != nil {
+		return nil, err
+	}
+	if r.interval <= 0 {
+		return nil, java.IllegalArgument("Reporting interval must be greater than 0.")
+	}
+	props, err := core.ReadProperties(texts["consumer.config"])
+	if err != nil {
+		return nil, err
+	}
+	props["bootstrap.servers"] = texts["bootstrap-server"]
+	if props["bootstrap.servers"] == "" {
+		props["bootstrap.servers"] = texts["broker-list"]
+	}
+	props["max.partition.fetch.bytes"], props["auto.offset.reset"] = core.Itoa(fetch), "earliest"
+	if o.Has("from-latest") {
+		props["auto.offset.reset"] = "latest"
+	}
+	group := texts["group"]
+	if group == "" {
+		group = fmt.Sprintf("perf-consumer-%d", rand.IntN(100000))
+	}
+	r.spec = &clients.ConsumeSpec{Topic: texts["topic"], Partition: -1, Group: group, Named: true, Props: props}
+	return r, nil
+}
+
+func (r *consumerPerfRun) run(ctx context.Context) error {
+	c := r.c
+	consumer, err := clients.NewConsumer(c, r.spec)
+	if err != nil {
+		return err
+	}
+	defer consumer.Close()
+	const fetchColumns = ", rebalance.time.ms, fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec"
+	switch {
+	case !r.header:
+	case r.detailed:
+		c.Println("time, threadId, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec" + fetchColumns)
+	default:
+		c.Println("start.time, end.time, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec" + fetchColumns)
+	}
+	c.Out.Flush()
+	began := time.Now()
+	reported, lastMB, lastN := began, 0.0, int64(0)
+	var n, size int64
+	var joined time.Duration // until the first messages
+	bar := c.NewProgress("read", r.messages, false)
+	defer bar.Done()
+	for n < r.messages {
+		err := consumer.Poll(ctx, time.Duration(r.timeout)*time.Millisecond)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if errors.Is(err, clients.ErrNoMessage) {
+			c.Printf("WARNING: Exiting before consuming the expected number of messages: timeout (%d ms) exceeded. You can use the --timeout option to increase the timeout.\n", r.timeout)
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if joined == 0 {
+			joined = time.Since(began)
+		}
+		last := map[model.TopicPartition]clients.Position{}
+		for _, rec := range consumer.Records {
+			n++
+			size += int64(len(rec.Key) + len(rec.Value))
+			last[model.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}] = clients.Position{Offset: rec.Offset + 1, Epoch: rec.LeaderEpoch}
+		}
+		for tp, p := range last {
+			consumer.SetPosition(tp, p)
+		}
+		consumer.Records = nil
+		bar.Set(n)
+		if now := time.Now(); r.detailed && now.Sub(reported).Milliseconds() >= r.interval {
+			mb, elapsed := float64(size)/(1<<20), now.Sub(reported)
+			bar.Clear()
+			c.Printf("%s, 0, %.4f, %.4f, %d, %.4f, %d, %d, %.4f, %.4f\n", javaDate(now, r.format), mb, (mb-lastMB)/elapsed.Seconds(), n, float64(n-lastN)/elapsed.Seconds(),
+				joined.Milliseconds(), max(elapsed-joined, 0).Milliseconds(), (mb-lastMB)/elapsed.Seconds(), float64(n-lastN)/elapsed.Seconds())
+			c.Out.Flush()
+			reported, lastMB, lastN = now, mb, n
+		}
+	}
+	bar.Done()
+	if r.detailed {
+		return nil
+	}
+	end := time.Now()
+	mb, elapsed := float64(size)/(1<<20), end.Sub(began)
+	fetching := max(elapsed-joined, time.Millisecond)
+	c.Printf("%s, %s, %.4f, %.4f, %d, %.4f, %d, %d, %.4f, %.4f\n", javaDate(began, r.format), javaDate(end, r.format), mb, mb/elapsed.Seconds(), n, float64(n)/elapsed.Seconds(),
+		joined.Milliseconds(), fetching.Milliseconds(), mb/fetching.Seconds(), float64(n)/fetching.Seconds())
+	return nil
+}
+
+// javaDate formats a time with the letters of java.text.SimpleDateFormat that people use.
+func javaDate(t time.Time, pattern string) string {
+	var b strings.Builder
+	for i := 0; i < len(pattern); {
+		n := 1
+		for i+n < len(pattern) && pattern[i+n] == pattern[i] {
+			n++
+		}
+		switch pattern[i] {
+		case 'y':
+			if n == 2 {
+				b.WriteString(t.Format("06"))
+			} else {
+				fmt.Fprintf(&b, "%0*d", n, t.Year())
+			}
+		case 'M':
+			switch {
+			case n > 3:
+				b.WriteString(t.Format("January"))
+			case n == 3:
+				b.WriteString(t.Format("Jan"))
+			default:
+				fmt.Fprintf(&b, "%0*d", n, int(t.Month()))
+			}
+		case 'd':
+			fmt.Fprintf(&b, "%0*d", n, t.Day())
+		case 'H':
+			fmt.Fprintf(&b, "%0*d", n, t.Hour())
+		case 'h':
+			fmt.Fprintf(&b, "%0*d", n, (t.Hour()+11)%12+1)
+		case 'm':
+			fmt.Fprintf(&b, "%0*d", n, t.Minute())
+		case 's':
+			fmt.Fprintf(&b, "%0*d", n, t.Second())
+		case 'S':
+			fmt.Fprintf(&b, "%0*d", n, t.Nanosecond()/1e6)
+		case 'a':
+			b.WriteString(t.Format("PM"))
+		case 'z', 'Z', 'X':
+			b.WriteString(t.Format("-0700"))
+		case '\'':
+		default:
+			b.WriteString(pattern[i : i+n])
+		}
+		i += n
+	}
+	return b.String()
+}

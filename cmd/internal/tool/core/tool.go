@@ -1,0 +1,76 @@
+package core
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"momus/cmd/internal/tool/options"
+	"momus/cmd/internal/tool/screen"
+)
+
+// TableOf is how a tool registers its options.
+func TableOf[T options.Table](f func() T) func() options.Table {
+	return func() options.Table { return f() }
+}
+
+// Values says what the values of an option are: a set of the constants.
+type Values int
+
+const (
+	ValueList      Values = 1 << iota // separated by commas
+	ValueBrokerIDs                    // ids of brokers
+)
+
+// Process is a process of this machine.
+type Process struct {
+	ID      int
+	Command []string
+	Signal  func(os.Signal) error
+}
+
+// ProgramName is the name of a program without directory and suffix.
+func ProgramName(path string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(filepath.Base(path), ".exe"), ".sh")
+}
+
+// Env is what a tool may use of the world.
+type Env struct {
+	Args           []string // without the name
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Program        string                    // the name this process was started by
+	Processes      func() ([]Process, error) // those of this machine; nil for the real ones
+}
+
+// Tool is one of Kafka's command-line tools.
+type Tool struct {
+	Name    string               // without .sh
+	Help    string               // one line
+	Class   string               // Kafka's, for kafka-run-class; "" for a tool that is none
+	Options func() options.Table // what completion offers; nil for a tool that takes words
+	Values  map[string]Values    // of options whose names do not say it
+	Main    func(ctx context.Context, c *Call) error
+}
+
+// Run runs the tool until it is done or ctx ends and returns its exit code.
+func (t Tool) Run(ctx context.Context, e *Env) int {
+	out := screen.NewOutput(e.Stdout)
+	c := &Call{Env: e, Out: out, Terminal: newTerminal(e)}
+	err := t.Main(ctx, c)
+	code := 130 // a signal ended it: whoever knows which one corrects the code
+	if err == nil || ctx.Err() == nil {
+		code = c.report(err)
+	}
+	if ctx.Err() == nil {
+		c.lastHints(code)
+	}
+	c.Out.Flush()
+	if ferr := out.Flush(); ferr != nil && code == 0 {
+		code = 1
+	}
+	return code
+}

@@ -1,0 +1,280 @@
+// Package delegationtokens is kafka-delegation-tokens (KIP-48).
+package delegationtokens
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/cmd/internal/tool/clients"
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+	"momus/cmd/internal/tool/options"
+)
+
+const delegationTokenCommand = "kafka.admin.DelegationTokenCommand$"
+
+func delegationTokensOptions() *options.Options {
+	o := options.New("This tool helps to create, renew, expire, or describe delegation tokens.")
+	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to ask")
+	o.Value("command-config", "FILE", "properties of the client; brokers give tokens to authenticated clients only")
+	o.Flag("create", "create a token")
+	o.Flag("renew", "renew a token")
+	o.Flag("expire", "let a token expire")
+	o.Flag("describe", "show the tokens that one may see")
+	o.Optional("owner-principal", "TYPE:NAME", "show only tokens of this owner; may be repeated")
+	o.Optional("renewer-principal", "TYPE:NAME", "who may renew the token besides its owner; may be repeated")
+	period := func(name, help string) {
+		o.Add(&options.Option{Name: name, Arg: "MS", Help: help, Optional: true, Numeric: true})
+	}
+	period("max-life-time-period", "how long the token can be renewed; -1 for the broker's setting")
+	period("renew-time-period", "how long the token is to live on; -1 for the broker's setting")
+	period("expiry-time-period", "when the token is to expire; -1 for now")
+	o.Optional("hmac", "HMAC", "the token, as it was shown when it was created")
+	return o.Standard()
+}
+
+// Tool is kafka-delegation-tokens.sh.
+func Tool() core.Tool {
+	return core.Tool{Name: "kafka-delegation-tokens", Help: "create, renew, expire and show delegation tokens", Main: delegationTokens,
+		Class:   "kafka.admin.DelegationTokenCommand",
+		Options: core.TableOf(delegationTokensOptions)}
+}
+
+func delegationTokens(ctx context.Context, c *core.Call) error {
+	o := delegationTokensOptions()
+	if err := c.Begin(o, ""); err != nil {
+		return err
+	}
+	actions := []string{}
+	for _, a := range []string{"create", "renew", "expire", "describe"} {
+		if o.Has(a) {
+			actions = append(actions, a)
+		}
+	}
+	if len(actions) != 1 {
+		return options.Misuse("Command must include exactly one action: --create, --renew, --expire or --describe")
+	}
+	if err := checkTokenOptions(o, actions[0]); err != nil {
+		return err
+	}
+	texts, err := o.Texts("bootstrap-server", "command-config", "hmac")
+	if err != nil {
+		return err
+	}
+	a, err := clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	s := &tokenService{c: c, o: o, admin: a, hmac: texts["hmac"]}
+	err = map[string]func(context.Context) error{"create": s.create, "renew": s.renew, "expire": s.expire, "describe": s.describe}[actions[0]](ctx)
+	if err = java.Of(err); err == nil || ctx.Err() != nil {
+		return err
+	}
+	c.Printf("Error while executing delegation token command : %s\n", err)
+	c.Log("ERROR", delegationTokenCommand, "%s\n", java.Text(err))
+	return core.Exit(1)
+}
+
+func checkTokenOptions(o *options.Options, action string) error {
+	required := map[string][]string{
+		"create": {"max-life-time-period"}, "renew": {"hmac", "renew-time-period"}, "expire": {"hmac", "expiry-time-period"},
+	}
+	if err := o.Require(append([]string{"bootstrap-server", "command-config"}, required[action]...)...); err != nil {
+		return err
+	}
+	return o.ExcludeAll([]options.Rule{
+		{Name: "create", Others: []string{"hmac", "renew-time-period", "expiry-time-period", "owner-principal"}},
+		{Name: "renew", Others: []string{"renewer-principal", "max-life-time-period", "expiry-time-period", "owner-principal"}},
+		{Name: "expire", Others: []string{"renew", "max-life-time-period", "renew-time-period", "owner-principal"}},
+		{Name: "describe", Others: []string{"renew-time-period", "max-life-time-period", "hmac", "expiry-time-period"}},
+	})
+}
+
+// tokenService is one run of the tool.
+type tokenService struct {
+	c     *core.Call
+	o     *options.Options
+	admin *clients.Admin
+	hmac  string
+}
+
+// principal is type:name.
+type principal struct{ kind, name string }
+
+func (p principal) String() string { return p.kind + ":" + p.name }
+
+func principalsText(ps []principal) string {
+	var out []string
+	for _, p := range ps {
+		out = append(out, p.String())
+	}
+	return "[" + strings.Join(out, ", ") + "]"
+}
+
+func (s *tokenService) principals(option string) ([]principal, error) {
+	var out []principal
+	for _, w := range core.Trimmed(s.o.All(option)) {
+		kind, name, ok := strings.Cut(w, ":")
+		if !ok {
+			return nil, java.IllegalArgument("expected a string in format principalType:principalName but got %s", w)
+		}
+		out = append(out, principal{kind, name})
+	}
+	return out, nil
+}
+
+// token is a delegation token as it is shown.
+type token struct {
+	id                       string
+	hmac                     []byte
+	owner                    principal
+	renewers                 []principal
+	issued, expires, livesTo int64 // ms
+}
+
+func (s *tokenService) show(tokens ...token) {
+	const row = "\n%-15s %-30s %-15s %-25s %-15s %-15s %-15s"
+	s.c.Printf(row, "TOKENID", "HMAC", "OWNER", "RENEWERS", "ISSUEDATE", "EXPIRYDATE", "MAXDATE")
+	for _, t := range tokens {
+		s.c.Printf(row+"\n", t.id, base64.StdEncoding.EncodeToString(t.hmac), t.owner, principalsText(t.renewers), minute(t.issued), minute(t.expires), minute(t.livesTo))
+	}
+}
+
+// minute is a time in the local zone, to the minute.
+func minute(ms int64) string { return time.UnixMilli(ms).Format("2006-01-02T15:04") }
+
+func (s *tokenService) create(ctx context.Context) error {
+	renewers, err := s.principals("renewer-principal")
+	if err != nil {
+		return err
+	}
+	life, err := s.o.Number("max-life-time-period", 64)
+	if err != nil {
+		return err
+	}
+	s.c.Printf("Calling create token operation with renewers :%s , max-life-time-period :%d\n", principalsText(renewers), life)
+	s.c.Out.Flush()
+	req := kmsg.NewPtrCreateDelegationTokenRequest()
+	req.MaxLifetimeMillis = life
+	for _, r := range renewers {
+		x := kmsg.NewCreateDelegationTokenRequestRenewer()
+		x.PrincipalType, x.PrincipalName = r.kind, r.name
+		req.Renewers = append(req.Renewers, x)
+	}
+	resp, err := clients.Request[*kmsg.CreateDelegationTokenResponse](ctx, s.admin, "createDelegationToken", req)
+	if err != nil {
+		return java.Execution(err)
+	}
+	if err := java.OfCode(resp.ErrorCode, nil); err != nil {
+		return java.Execution(err)
+	}
+	s.c.Printf("Created delegation token with tokenId : %s\n", resp.TokenID)
+	s.show(token{resp.TokenID, resp.HMAC, principal{resp.PrincipalType, resp.PrincipalName}, renewers, resp.IssueTimestamp, resp.ExpiryTimestamp, resp.MaxTimestamp})
+	return nil
+}
+
+// decodeHMAC reads Base64 with the words of Java's decoder.
+func decodeHMAC(s string) ([]byte, error) {
+	out, err := base64.StdEncoding.DecodeString(s)
+	if err == nil {
+		return out, nil
+	}
+	var at base64.CorruptInputError
+	if errors.As(err, &at) && int(at) < len(s) && s[at] != '=' {
+		return nil, java.IllegalArgument("Illegal base64 character %x", s[at])
+	}
+	if out, err = base64.RawStdEncoding.DecodeString(s); err == nil { // Java does not ask for the padding
+		return out, nil
+	}
+	return nil, java.IllegalArgument("Input byte array has wrong 4-byte ending unit")
+}
+
+func (s *tokenService) renew(ctx context.Context) error {
+	period, err := s.o.Number("renew-time-period", 64)
+	if err != nil {
+		return err
+	}
+	s.c.Printf("Calling renew token operation with hmac :%s , renew-time-period :%d\n", s.hmac, period)
+	s.c.Out.Flush()
+	req := kmsg.NewPtrRenewDelegationTokenRequest()
+	req.RenewTimeMillis = period
+	if req.HMAC, err = decodeHMAC(s.hmac); err != nil {
+		return err
+	}
+	resp, err := clients.Request[*kmsg.RenewDelegationTokenResponse](ctx, s.admin, "renewDelegationToken", req)
+	if err != nil {
+		return java.Execution(err)
+	}
+	if err := java.OfCode(resp.ErrorCode, nil); err != nil {
+		return java.Execution(err)
+	}
+	s.c.Printf("Completed renew operation. New expiry date : %s\n", minute(resp.ExpiryTimestamp))
+	return nil
+}
+
+func (s *tokenService) expire(ctx context.Context) error {
+	period, err := s.o.Number("expiry-time-period", 64)
+	if err != nil {
+		return err
+	}
+	s.c.Printf("Calling expire token operation with hmac :%s , expire-time-period : %d\n", s.hmac, period)
+	s.c.Out.Flush()
+	req := kmsg.NewPtrExpireDelegationTokenRequest()
+	req.ExpiryPeriodMillis = period
+	if req.HMAC, err = decodeHMAC(s.hmac); err != nil {
+		return err
+	}
+	resp, err := clients.Request[*kmsg.ExpireDelegationTokenResponse](ctx, s.admin, "expireDelegationToken", req)
+	if err != nil {
+		return java.Execution(err)
+	}
+	if err := java.OfCode(resp.ErrorCode, nil); err != nil {
+		return java.Execution(err)
+	}
+	s.c.Printf("Completed expire operation. New expiry date : %s\n", minute(resp.ExpiryTimestamp))
+	return nil
+}
+
+func (s *tokenService) describe(ctx context.Context) error {
+	owners, err := s.principals("owner-principal")
+	if err != nil {
+		return err
+	}
+	req := kmsg.NewPtrDescribeDelegationTokenRequest()
+	if s.o.Has("owner-principal") {
+		s.c.Printf("Calling describe token operation for owners :%s\n", principalsText(owners))
+		req.Owners = []kmsg.DescribeDelegationTokenRequestOwner{}
+	} else {
+		s.c.Println("Calling describe token operation for current user.")
+	}
+	s.c.Out.Flush()
+	for _, p := range owners {
+		x := kmsg.NewDescribeDelegationTokenRequestOwner()
+		x.PrincipalType, x.PrincipalName = p.kind, p.name
+		req.Owners = append(req.Owners, x)
+	}
+	resp, err := clients.Request[*kmsg.DescribeDelegationTokenResponse](ctx, s.admin, "describeDelegationToken", req)
+	if err != nil {
+		return java.Execution(err)
+	}
+	if err := java.OfCode(resp.ErrorCode, nil); err != nil {
+		return java.Execution(err)
+	}
+	s.c.Printf("Total number of tokens : %d\n", len(resp.TokenDetails))
+	var tokens []token
+	for _, d := range resp.TokenDetails {
+		t := token{d.TokenID, d.HMAC, principal{d.PrincipalType, d.PrincipalName}, nil, d.IssueTimestamp, d.ExpiryTimestamp, d.MaxTimestamp}
+		for _, r := range d.Renewers {
+			t.renewers = append(t.renewers, principal{r.PrincipalType, r.PrincipalName})
+		}
+		tokens = append(tokens, t)
+	}
+	s.show(tokens...)
+	return nil
+}

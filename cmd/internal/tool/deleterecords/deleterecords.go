@@ -1,0 +1,157 @@
+// Package deleterecords is kafka-delete-records: it moves the beginning of logs forward (KIP-107).
+package deleterecords
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/cmd/internal/tool/clients"
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+	"momus/cmd/internal/tool/options"
+	"momus/internal/kerr"
+	"momus/internal/model"
+)
+
+func deleteRecordsOptions() *options.Options {
+	o := options.New("This tool helps to delete records of the given partitions down to the specified offset.")
+	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
+	o.Value("offset-json-file", "FILE", `the offsets: {"partitions": [{"topic": "foo", "partition": 1, "offset": 1}], "version": 1}; -1 is the end`)
+	o.Value("command-config", "FILE", "properties of the client")
+	return o.Standard()
+}
+
+// Tool is kafka-delete-records.sh.
+func Tool() core.Tool {
+	return core.Tool{Name: "kafka-delete-records", Help: "delete the oldest records of partitions", Main: deleteRecords,
+		Class:   "kafka.admin.DeleteRecordsCommand",
+		Options: core.TableOf(deleteRecordsOptions)}
+}
+
+func deleteRecords(ctx context.Context, c *core.Call) error {
+	o := deleteRecordsOptions()
+	if err := c.Begin(o, ""); err != nil {
+		return err
+	}
+	if err := o.Require("bootstrap-server", "offset-json-file"); err != nil {
+		return err
+	}
+	texts, err := o.Texts("bootstrap-server", "offset-json-file", "command-config")
+	if err != nil {
+		return err
+	}
+	a, err := clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	data, err := core.ReadFile(texts["offset-json-file"])
+	if err != nil {
+		return &java.Error{Class: "java.io.IOException", Text: "Unable to read file " + texts["offset-json-file"], Cause: err}
+	}
+	offsets, order, err := parseDeleteOffsets(data)
+	if err != nil {
+		return err
+	}
+	c.Println("Executing records delete operation")
+	c.Println("Records delete operation completed:")
+	for _, tp := range order {
+		low, err := sendDeleteRecords(a, ctx, tp, offsets[tp])
+		if err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			c.Printf("partition: %s-%d\terror: %s\n", tp.Topic, tp.Partition, java.Text(err))
+			continue
+		}
+		c.Printf("partition: %s-%d\tlow_watermark: %d\n", tp.Topic, tp.Partition, low)
+	}
+	return nil
+}
+
+func parseDeleteOffsets(data []byte) (map[model.TopicPartition]int64, []model.TopicPartition, error) {
+	var doc struct {
+		Version    *int
+		Partitions *[]struct {
+			Topic     string
+			Partition int32
+			Offset    int64
+		}
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil, nil, java.AdminOperation("The input string is not a valid JSON")
+	}
+	if doc.Version != nil && *doc.Version != 1 {
+		return nil, nil, java.AdminOperation(fmt.Sprintf("Not supported version field value %d", *doc.Version))
+	}
+	if doc.Partitions == nil {
+		return nil, nil, java.AdminOperation("Missing partitions field")
+	}
+	offsets := map[model.TopicPartition]int64{}
+	var order []model.TopicPartition
+	for _, p := range *doc.Partitions {
+		tp := model.TopicPartition{Topic: p.Topic, Partition: p.Partition}
+		if _, twice := offsets[tp]; twice {
+			return nil, nil, &java.Error{Class: "kafka.common.AdminCommandFailedException", Text: fmt.Sprintf("Offset json file contains duplicate topic partitions: %s-%d", tp.Topic, tp.Partition)}
+		}
+		offsets[tp] = p.Offset
+		order = append(order, tp)
+	}
+	return offsets, order, nil
+}
+
+// newLeaderPatience is how long a partition that the cluster knows may be unknown to its leader: a topic made a moment ago.
+const newLeaderPatience = 2 * time.Second
+
+// sendDeleteRecords asks a partition's leader; the answer is the log start offset of all its replicas.
+func sendDeleteRecords(a *clients.Admin, ctx context.Context, tp model.TopicPartition, offset int64) (int64, error) {
+	for end := time.Now().Add(newLeaderPatience); ; {
+		low, unknown, err := tryDeleteRecords(a, ctx, tp, offset)
+		if !unknown || !time.Now().Before(end) {
+			return low, err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return low, err
+		}
+	}
+}
+
+// tryDeleteRecords is one attempt; unknown tells that the leader does not know the partition (yet).
+func tryDeleteRecords(a *clients.Admin, ctx context.Context, tp model.TopicPartition, offset int64) (low int64, unknown bool, err error) {
+	failed := map[model.TopicPartition]clients.OffsetResult{}
+	leaders, err := a.Leaders(ctx, []model.TopicPartition{tp}, failed)
+	if err != nil {
+		return 0, false, err
+	}
+	if f, ok := failed[tp]; ok {
+		return 0, false, f.Err
+	}
+	for id := range leaders {
+		req := kmsg.NewPtrDeleteRecordsRequest()
+		req.TimeoutMillis = a.TimeoutMs
+		rt := kmsg.NewDeleteRecordsRequestTopic()
+		rp := kmsg.NewDeleteRecordsRequestTopicPartition()
+		rp.Partition, rp.Offset = tp.Partition, offset
+		rt.Topic, rt.Partitions = tp.Topic, append(rt.Partitions, rp)
+		req.Topics = append(req.Topics, rt)
+		resp, err := clients.BrokerRequest[*kmsg.DeleteRecordsResponse](ctx, a, "deleteRecords", id, req)
+		if err != nil {
+			return 0, false, err
+		}
+		for _, t := range resp.Topics {
+			for _, p := range t.Partitions {
+				if err := java.OfCode(p.ErrorCode, nil); err != nil {
+					return 0, p.ErrorCode == kerr.UnknownTopicOrPartition.Code || p.ErrorCode == kerr.NotLeaderForPartition.Code, err
+				}
+				return p.LowWatermark, false, nil
+			}
+		}
+	}
+	return 0, false, java.OfCode(5, nil)
+}

@@ -1,0 +1,482 @@
+// Package dumplog is kafka-dump-log: segment files, indexes and snapshots as text. It reads files alone, never a broker.
+package dumplog
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+	"momus/cmd/internal/tool/options"
+	"momus/cmd/internal/tool/screen"
+	producerstate "momus/storage/producer"
+	"momus/storage/record"
+)
+
+func dumpLogOptions() *options.Options {
+	o := options.New("This tool helps to parse a log file and dump its contents to the console, useful for debugging a seemingly corrupt log segment.")
+	o.Flag("print-data-log", "print keys and values")
+	o.Flag("verify-index-only", "only check indexes, print nothing of them")
+	o.Flag("index-sanity-check", "check indexes as a broker does when it starts")
+	o.Value("files", "FILE,…", "the files: .log, .index, .timeindex, .snapshot, .txnindex")
+	o.ValueOr("max-message-size", "BYTES", "5242880", "the largest batch to look for behind an index entry")
+	o.Flag("deep-iteration", "print every record")
+	decoder := func(name, help string) {
+		o.Add(&options.Option{Name: name, Arg: "CLASS", Optional: true, Help: help, Fallback: "kafka.serializer.StringDecoder"})
+	}
+	decoder("value-decoder-class", "how values become text: kafka.serializer.StringDecoder, DefaultDecoder, LongDecoder or IntegerDecoder")
+	decoder("key-decoder-class", "how keys become text")
+	o.Flag("offsets-decoder", "read the records of __consumer_offsets")
+	o.Flag("transaction-log-decoder", "read the records of __transaction_state")
+	return o.Standard()
+}
+
+// dump is one run of kafka-dump-log: what was found wrong is reported at the end.
+type dump struct {
+	c              *core.Call
+	o              *options.Options
+	max            int64
+	mismatches     map[string][][2]int64 // offset in the index, offset in the log
+	wrongTimes     map[string][][2]int64
+	disorder       map[string][][2]int64
+	notFound       map[string][][2]int64
+	nonConsecutive map[string][][2]int64
+	files          []string
+	bar            *screen.Progress
+	before         int64 // bytes of the files that are done
+}
+
+// Tool is kafka-dump-log.sh.
+func Tool() core.Tool {
+	return core.Tool{Name: "kafka-dump-log", Help: "print segment files, indexes and snapshots", Main: dumpLog,
+		Class:   "kafka.tools.DumpLogSegments",
+		Options: core.TableOf(dumpLogOptions)}
+}
+
+func dumpLog(_ context.Context, c *core.Call) error {
+	o := dumpLogOptions()
+	if err := c.Begin(o, ""); err != nil {
+		return err
+	}
+	if err := o.Require("files"); err != nil {
+		return err
+	}
+	list, err := o.One("files")
+	if err != nil {
+		return err
+	}
+	d := &dump{c: c, o: o, mismatches: map[string][][2]int64{}, wrongTimes: map[string][][2]int64{}, disorder: map[string][][2]int64{},
+		notFound: map[string][][2]int64{}, nonConsecutive: map[string][][2]int64{}}
+	if d.max, err = o.Number("max-message-size", 32); err != nil {
+		return err
+	}
+	if !c.Terminal.Out { // there the lines show where it is
+		d.bar = c.NewProgress("dump", largeFiles(strings.Split(list, ",")), true)
+		defer d.bar.Done()
+	}
+	for _, file := range strings.Split(list, ",") {
+		d.files = append(d.files, file)
+		c.Printf("Dumping %s\n", file)
+		if err := d.file(file); err != nil {
+			return err
+		}
+	}
+	d.bar.Done()
+	d.report()
+	return nil
+}
+
+// largeFiles is the size of the .log files in bytes; 0 when it is not worth a progress bar.
+func largeFiles(files []string) int64 {
+	total := int64(0)
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil && filepath.Ext(f) == ".log" {
+			total += info.Size()
+		}
+	}
+	if total < 8<<20 {
+		return 0
+	}
+	return total
+}
+
+func (d *dump) file(file string) error {
+	suffix := filepath.Ext(file)
+	switch suffix {
+	case "":
+		return fmt.Errorf("%s: the kind of a file is in its suffix: .log, .index, .timeindex, .snapshot or .txnindex", file)
+	case ".log":
+		decode, err := d.decoder()
+		if err != nil {
+			return err
+		}
+		return d.log(file, decode)
+	case ".index":
+		return d.index(file)
+	case ".timeindex":
+		return d.timeIndex(file)
+	case ".snapshot":
+		return d.snapshot(file)
+	case ".txnindex":
+		return d.txnIndex(file)
+	}
+	d.c.Errorf("Ignoring unknown file %s\n", file)
+	return nil
+}
+
+func (d *dump) report() {
+	list := func(found map[string][][2]int64, head, line string) {
+		for _, f := range d.files {
+			if len(found[f]) == 0 {
+				continue
+			}
+			absolute, err := filepath.Abs(f)
+			if err != nil {
+				absolute = f
+			}
+			if strings.Contains(head, "%s") {
+				d.c.Errorf(head, absolute)
+			} else {
+				d.c.Errorf("%s", head)
+			}
+			for _, x := range found[f] {
+				d.c.Errorf(line, x[0], x[1])
+			}
+		}
+	}
+	list(d.mismatches, "Mismatches in :%s\n", "  Index offset: %d, log offset: %d\n")
+	list(d.wrongTimes, "Found timestamp mismatch in :%s\n", "  Index timestamp: %d, log timestamp: %d\n")
+	list(d.disorder, "Found out of order timestamp in :%s\n", "  Index timestamp: %d, Previously indexed timestamp: %d\n")
+	list(d.notFound, "The following indexed offsets are not found in the log.\n", "Indexed offset: %d, found log offset: %d\n")
+	list(d.nonConsecutive, "Non-consecutive offsets in %s\n", "  %d is followed by %d\n")
+}
+
+// baseOffset is the number in the name of a file.
+func baseOffset(file string) (int64, error) {
+	digits, _, _ := strings.Cut(filepath.Base(file), ".")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil {
+		return 0, &java.Error{Class: "java.lang.NumberFormatException", Text: fmt.Sprintf("For input string: %q", digits),
+			Cause: errors.New("the name of the file has to begin with its base offset")}
+	}
+	return n, nil
+}
+
+func open(file string) (*os.File, error) {
+	f, err := os.Open(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, core.MissingFile(&java.Error{Class: "java.nio.file.NoSuchFileException", Text: file}, file)
+	}
+	return f, err
+}
+
+// batches reads whole batches from a position on; fn tells whether to go on. It returns the number of bytes read as batches.
+func batches(file string, from int64, fn func(b record.Batch, position int64) (bool, error)) (int64, error) {
+	f, err := open(file)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if _, err := f.Seek(from, io.SeekStart); err != nil {
+		return 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	in := bufio.NewReaderSize(f, 1<<20)
+	position := from
+	for {
+		head, err := in.Peek(record.LogOverhead)
+		if err != nil {
+			return position - from, nil
+		}
+		size := int64(int32(binary.BigEndian.Uint32(head[8:]))) + record.LogOverhead
+		if size < record.LogOverhead+14 || position+size > info.Size() {
+			return position - from, nil
+		}
+		buf := make([]byte, size)
+		if _, err := io.ReadFull(in, buf); err != nil {
+			return position - from, nil
+		}
+		b, _, err := record.Next(buf)
+		if err != nil || b == nil {
+			return position - from, nil
+		}
+		more, err := fn(b, position)
+		if err != nil || !more {
+			return position - from, err
+		}
+		position += size
+	}
+}
+
+func (d *dump) log(file string, decode textDecoder) error {
+	base, err := baseOffset(file)
+	if err != nil {
+		return err
+	}
+	d.c.Printf("Starting offset: %d\n", base)
+	deep := decode != nil || d.o.Has("deep-iteration")
+	decoder := record.NewDecoder(record.DefaultMaxDecompressed)
+	last := int64(-1)
+	n, err := batches(file, 0, func(b record.Batch, position int64) (bool, error) {
+		d.batchLine(b, position)
+		d.bar.Set(d.before + position)
+		if !deep {
+			return true, nil
+		}
+		return true, b.ForEach(decoder, func(r *record.Record) error {
+			if last >= 0 && r.Offset != last+1 {
+				d.nonConsecutive[file] = append(d.nonConsecutive[file], [2]int64{last, r.Offset})
+			}
+			last = r.Offset
+			d.recordLine(b, r, decode)
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	d.before += info.Size()
+	if rest := info.Size() - n; rest > 0 {
+		d.c.Printf("Found %d invalid bytes at the end of %s\n", rest, filepath.Base(file))
+	}
+	return nil
+}
+
+func timestampType(t record.TimestampType) string {
+	switch t {
+	case record.NoTimestampType:
+		return "NoTimestampType"
+	case 1:
+		return "LogAppendTime"
+	}
+	return "CreateTime"
+}
+
+func (d *dump) batchLine(b record.Batch, position int64) {
+	if b.Magic() >= 2 {
+		d.c.Printf("baseOffset: %d lastOffset: %d count: %d baseSequence: %d lastSequence: %d producerId: %d producerEpoch: %d partitionLeaderEpoch: %d isTransactional: %t isControl: %t",
+			b.BaseOffset(), b.LastOffset(), b.Count(), b.BaseSequence(), b.LastSequence(), b.ProducerID(), b.ProducerEpoch(), b.LeaderEpoch(), b.IsTransactional(), b.IsControl())
+	} else {
+		d.c.Printf("offset: %d", b.LastOffset())
+	}
+	d.c.Printf(" position: %d %s: %d size: %d magic: %d compresscodec: %s crc: %d isvalid: %t\n", position, timestampType(b.TimestampType()), b.MaxTimestamp(),
+		b.Size(), b.Magic(), strings.ToUpper(b.Codec().String()), b.CRC(), b.Verify() == nil)
+}
+
+func (d *dump) recordLine(b record.Batch, r *record.Record, decode textDecoder) {
+	size := func(x []byte) int {
+		if x == nil {
+			return -1
+		}
+		return len(x)
+	}
+	c := d.c
+	c.Printf("| offset: %d %s: %d keysize: %d valuesize: %d", r.Offset, timestampType(b.TimestampType()), r.Timestamp, size(r.Key), size(r.Value))
+	if b.Magic() >= 2 {
+		sequence := int32(-1)
+		if b.BaseSequence() >= 0 {
+			sequence = record.AddSequence(b.BaseSequence(), int32(r.Offset-b.BaseOffset()))
+		}
+		var keys []string
+		for _, h := range r.Headers() {
+			keys = append(keys, string(h.Key))
+		}
+		c.Printf(" sequence: %d headerKeys: [%s]", sequence, strings.Join(keys, ","))
+	} else {
+		c.Printf(" crc: %d isvalid: %t", b.CRC(), b.Verify() == nil)
+	}
+	switch {
+	case b.IsControl():
+		c.Printf("%s", controlText(r))
+	case decode != nil:
+		key, value := decode(r.Key, r.Value)
+		if key != nil {
+			c.Printf(" key: %s", *key)
+		}
+		if value != nil {
+			c.Printf(" payload: %s", *value)
+		}
+	}
+	c.Printf("\n")
+}
+
+// controlText describes the record of a control batch: int16 version and type in the key, int16 version and int32 epoch in the value.
+func controlText(r *record.Record) string {
+	if len(r.Key) < 4 {
+		return " controlType: UNKNOWN(-1)"
+	}
+	kind := int16(binary.BigEndian.Uint16(r.Key[2:]))
+	if kind > 1 || kind < 0 || len(r.Value) < 6 {
+		return fmt.Sprintf(" controlType: UNKNOWN(%d)", kind)
+	}
+	return fmt.Sprintf(" endTxnMarker: %s coordinatorEpoch: %d", []string{"ABORT", "COMMIT"}[kind], int32(binary.BigEndian.Uint32(r.Value[2:])))
+}
+
+// entries cuts an index file into entries of a size; a last piece that is shorter is left out.
+func entries(file string, size int) ([][]byte, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, core.MissingFile(&java.Error{Class: "java.nio.file.NoSuchFileException", Text: file}, file)
+	}
+	var out [][]byte
+	for ; err == nil && len(data) >= size; data = data[size:] {
+		out = append(out, data[:size])
+	}
+	return out, err
+}
+
+func logOf(file string) string { return strings.TrimSuffix(file, filepath.Ext(file)) + ".log" }
+
+// index dumps an offset index: int32 offset relative to the base, int32 position.
+func (d *dump) index(file string) error {
+	base, err := baseOffset(file)
+	if err != nil {
+		return err
+	}
+	list, err := entries(file, 8)
+	if err != nil {
+		return err
+	}
+	if d.o.Has("index-sanity-check") {
+		return d.sane(file, base, list, 8, 0)
+	}
+	for i, e := range list {
+		offset, position := base+int64(int32(binary.BigEndian.Uint32(e))), int64(int32(binary.BigEndian.Uint32(e[4:])))
+		if offset == base && i > 0 { // what a crash left behind
+			return nil
+		}
+		found := int64(-1)
+		if _, err := batches(logOf(file), position, func(b record.Batch, _ int64) (bool, error) {
+			if int64(b.Size()) <= d.max {
+				found = b.LastOffset()
+			}
+			return false, nil
+		}); err != nil {
+			return err
+		}
+		if found != offset {
+			d.mismatches[file] = append(d.mismatches[file], [2]int64{offset, found})
+		}
+		if !d.o.Has("verify-index-only") {
+			d.c.Printf("offset: %d position: %d\n", offset, position)
+		}
+	}
+	return nil
+}
+
+// sane is the check of a broker that starts: whole entries, and a last one that does not lie before the base.
+func (d *dump) sane(file string, base int64, list [][]byte, size, at int) error {
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	if info.Size()%int64(size) != 0 {
+		return fmt.Errorf("Index file %s is corrupt, found %d bytes which is neither positive nor a multiple of %d.", file, info.Size(), size)
+	}
+	if n := len(list); n > 0 && int32(binary.BigEndian.Uint32(list[n-1][at:])) < 0 {
+		return fmt.Errorf("Corrupt index found, index file (%s) has non-zero size but the last offset is %d which is less than the base offset %d.",
+			file, base+int64(int32(binary.BigEndian.Uint32(list[n-1][at:]))), base)
+	}
+	d.c.Printf("%s passed sanity check.\n", file)
+	return nil
+}
+
+// timeIndex dumps a time index: int64 timestamp, int32 offset relative to the base.
+func (d *dump) timeIndex(file string) error {
+	base, err := baseOffset(file)
+	if err != nil {
+		return err
+	}
+	list, err := entries(file, 12)
+	if err != nil {
+		return err
+	}
+	if d.o.Has("index-sanity-check") {
+		return d.sane(file, base, list, 12, 8)
+	}
+	decoder := record.NewDecoder(record.DefaultMaxDecompressed)
+	previous := int64(-1)
+	for i, e := range list {
+		timestamp, offset := int64(binary.BigEndian.Uint64(e)), base+int64(int32(binary.BigEndian.Uint32(e[8:])))
+		if offset == base && i > 0 {
+			return nil
+		}
+		found, latest := int64(-1), int64(-1)
+		if _, err := batches(logOf(file), 0, func(b record.Batch, _ int64) (bool, error) {
+			if b.LastOffset() < offset {
+				return true, nil
+			}
+			found = b.LastOffset()
+			return false, b.ForEach(decoder, func(r *record.Record) error { latest = max(latest, r.Timestamp); return nil })
+		}); err != nil {
+			return err
+		}
+		if found != offset {
+			d.notFound[file] = append(d.notFound[file], [2]int64{offset, found})
+		} else {
+			if latest != timestamp {
+				d.wrongTimes[file] = append(d.wrongTimes[file], [2]int64{timestamp, latest})
+			}
+			if previous >= timestamp {
+				d.disorder[file] = append(d.disorder[file], [2]int64{timestamp, previous})
+			}
+		}
+		if !d.o.Has("verify-index-only") {
+			d.c.Printf("timestamp: %d offset: %d\n", timestamp, offset)
+		}
+		previous = timestamp
+	}
+	return nil
+}
+
+func (d *dump) snapshot(file string) error {
+	data, err := core.ReadFile(file)
+	if err != nil {
+		return core.MissingFile(err, file)
+	}
+	list, err := producerstate.DecodeSnapshot(data)
+	if err != nil {
+		d.c.Errorf("%s: %s\n", file, err)
+		return nil
+	}
+	for _, e := range list {
+		open := "None"
+		if e.TxnFirstOffset >= 0 {
+			open = fmt.Sprintf("Some(%d)", e.TxnFirstOffset)
+		}
+		d.c.Printf("producerId: %d producerEpoch: %d coordinatorEpoch: %d currentTxnFirstOffset: %s ", e.ProducerID, e.Epoch, e.CoordinatorEpoch, open)
+		if b, ok := e.LastBatch(); ok {
+			d.c.Printf("firstSequence: %d lastSequence: %d lastOffset: %d offsetDelta: %d timestamp: %d", b.FirstSequence(), b.LastSequence, b.LastOffset, b.OffsetDelta, b.Timestamp)
+		}
+		d.c.Printf("\n")
+	}
+	return nil
+}
+
+// txnIndex dumps the aborted transactions of a segment: int16 version, int64 producer id, first, last and last stable offset.
+func (d *dump) txnIndex(file string) error {
+	list, err := entries(file, 34)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		at := func(i int) int64 { return int64(binary.BigEndian.Uint64(e[i:])) }
+		d.c.Printf("version: %d producerId: %d firstOffset: %d lastOffset: %d lastStableOffset: %d\n", int16(binary.BigEndian.Uint16(e)), at(2), at(10), at(18), at(26))
+	}
+	return nil
+}

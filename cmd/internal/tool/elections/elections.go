@@ -1,0 +1,327 @@
+// Package elections is kafka-leader-election (KIP-460) and its deprecated forerunner, kafka-preferred-replica-election.
+package elections
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/cmd/internal/tool/clients"
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+	"momus/cmd/internal/tool/options"
+	"momus/coordinator/zk"
+	"momus/internal/model"
+)
+
+func leaderElectionOptions() *options.Options {
+	o := options.New("This tool attempts to elect a new leader for a set of topic partitions. The type of elections supported are preferred replicas and unclean replicas.")
+	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
+	o.Value("admin.config", "FILE", "properties of the client")
+	o.Value("path-to-json-file", "FILE", `the partitions: {"partitions": [{"topic": "foo", "partition": 1}]}`)
+	o.Value("topic", "TOPIC", "the topic of --partition")
+	o.Value("partition", "N", "the partition of --topic")
+	o.Flag("all-topic-partitions", "all partitions")
+	o.Value("election-type", "TYPE", "preferred, or unclean, which may lose data and only happens where there is no leader")
+	return o.Standard()
+}
+
+func checkLeaderElection(o *options.Options) error {
+	var missing []string
+	for _, n := range []string{"bootstrap-server", "election-type"} {
+		if !o.Has(n) {
+			missing = append(missing, n)
+		}
+	}
+	scopes := 0
+	for _, n := range []string{"topic", "all-topic-partitions", "path-to-json-file"} {
+		if o.Has(n) {
+			scopes++
+		}
+	}
+	switch {
+	case len(missing) > 0:
+		return java.AdminFailed("Missing required option(s): %s", strings.Join(missing, ", "))
+	case scopes != 1:
+		return java.AdminFailed("One and only one of the following options is required: topic, all-topic-partitions, path-to-json-file")
+	case o.Has("topic") && !o.Has("partition"):
+		return java.AdminFailed("Missing required option(s): partition")
+	case o.Has("partition") && !o.Has("topic"):
+		return java.AdminFailed("Option partition is only allowed if topic is used")
+	}
+	return nil
+}
+
+// Leader is kafka-leader-election.sh.
+func Leader() core.Tool {
+	return core.Tool{Name: "kafka-leader-election", Help: "elect preferred or unclean leaders", Main: leaderElection,
+		Class:   "kafka.admin.LeaderElectionCommand",
+		Options: core.TableOf(leaderElectionOptions)}
+}
+
+func leaderElection(ctx context.Context, c *core.Call) error {
+	o := leaderElectionOptions()
+	if err := c.Begin(o, ""); err != nil {
+		return err
+	}
+	if err := checkLeaderElection(o); err != nil {
+		return err
+	}
+	texts, err := o.Texts("bootstrap-server", "admin.config", "path-to-json-file", "topic", "election-type")
+	if err != nil {
+		return err
+	}
+	kind := strings.ToUpper(texts["election-type"])
+	if kind != "PREFERRED" && kind != "UNCLEAN" {
+		return &options.ParseError{Class: "joptsimple.OptionArgumentConversionException", Text: "Cannot parse argument '" + texts["election-type"] + "' of option election-type: valid are preferred and unclean"}
+	}
+	var tps []model.TopicPartition
+	if o.Has("topic") {
+		n, err := o.Number("partition", 32)
+		if err != nil {
+			return err
+		}
+		tps = []model.TopicPartition{{Topic: texts["topic"], Partition: int32(n)}}
+	}
+	if path := texts["path-to-json-file"]; path != "" {
+		if tps, err = readElection(path, "Replica election data is empty", "Replica election data is missing \"partitions\" field", "Replica election data contains duplicate partitions: "); err != nil {
+			return err
+		}
+	}
+	a, err := electionClient(c, texts["admin.config"], texts["bootstrap-server"], "30000", "15000")
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	r, err := elect(a, ctx, kind == "UNCLEAN", tps)
+	if err != nil {
+		return java.Execution(err)
+	}
+	return reportElection(c, r, "leader election ("+kind+")", "Valid replica", "%d replica(s) could not be elected")
+}
+
+func electionClient(c *core.Call, file, servers, api, request string) (*clients.Admin, error) {
+	props, err := core.ReadProperties(file)
+	if err != nil {
+		return nil, err
+	}
+	props["bootstrap.servers"] = servers
+	for key, v := range map[string]string{"default.api.timeout.ms": api, "request.timeout.ms": request} {
+		if _, ok := props[key]; !ok {
+			props[key] = v
+		}
+	}
+	return clients.NewAdmin(c, props)
+}
+
+// readElection reads a list of partitions; the texts are those of the mistakes.
+func readElection(path, empty, missing, duplicate string) ([]model.TopicPartition, error) {
+	data, err := core.ReadFile(path)
+	if err != nil {
+		return nil, &java.Error{Class: "java.io.IOException", Text: "Unable to read file " + path, Cause: err}
+	}
+	var doc struct {
+		Partitions *[]struct {
+			Topic     string
+			Partition int32
+		}
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil, java.AdminOperation(empty)
+	}
+	if doc.Partitions == nil {
+		return nil, java.AdminOperation(missing)
+	}
+	tps, seen := []model.TopicPartition{}, map[model.TopicPartition]bool{}
+	for _, p := range *doc.Partitions {
+		tp := model.TopicPartition{Topic: p.Topic, Partition: p.Partition}
+		if seen[tp] {
+			return nil, java.AdminOperation(duplicate + core.PartitionText(tp))
+		}
+		seen[tp] = true
+		tps = append(tps, tp)
+	}
+	return tps, nil
+}
+
+// election is what became of the partitions.
+type election struct {
+	elected, unneeded, failed []model.TopicPartition
+	errs                      map[model.TopicPartition]*java.Error
+}
+
+// elect elects leaders of partitions, nil for all.
+func elect(a *clients.Admin, ctx context.Context, unclean bool, tps []model.TopicPartition) (*election, error) {
+	req := kmsg.NewPtrElectLeadersRequest()
+	req.TimeoutMillis = a.TimeoutMs
+	if unclean {
+		req.ElectionType = 1
+	}
+	if tps != nil {
+		req.Topics = []kmsg.ElectLeadersRequestTopic{}
+	}
+	byTopic := map[string]int{}
+	for _, tp := range tps {
+		i, ok := byTopic[tp.Topic]
+		if !ok {
+			rt := kmsg.NewElectLeadersRequestTopic()
+			rt.Topic = tp.Topic
+			i = len(req.Topics)
+			byTopic[tp.Topic] = i
+			req.Topics = append(req.Topics, rt)
+		}
+		req.Topics[i].Partitions = append(req.Topics[i].Partitions, tp.Partition)
+	}
+	resp, err := clients.Request[*kmsg.ElectLeadersResponse](ctx, a, "electLeaders", req)
+	if err != nil {
+		return nil, err
+	}
+	if err := java.OfCode(resp.ErrorCode, nil); err != nil {
+		return nil, err
+	}
+	out := &election{errs: map[model.TopicPartition]*java.Error{}}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
+			switch err := java.OfCode(p.ErrorCode, p.ErrorMessage); {
+			case err == nil:
+				out.elected = append(out.elected, tp)
+			case p.ErrorCode == 84:
+				out.unneeded = append(out.unneeded, tp)
+			default:
+				out.failed = append(out.failed, tp)
+				out.errs[tp] = err
+			}
+		}
+	}
+	return out, nil
+}
+
+func reportElection(c *core.Call, r *election, what, noop, failure string) error {
+	if len(r.elected) > 0 {
+		c.Printf("Successfully completed %s for partitions %s\n", what, core.PartitionTexts(r.elected, ", "))
+	}
+	if len(r.unneeded) > 0 { // Kafka 2.5.0 names those that were elected
+		c.Printf("%s already elected for partitions %s\n", noop, core.PartitionTexts(r.elected, ", "))
+	}
+	for _, tp := range r.failed {
+		c.Printf("Error completing %s for partition: %s: %s\n", what, core.PartitionText(tp), r.errs[tp].ToString())
+	}
+	if len(r.failed) > 0 {
+		return java.AdminFailed(failure, len(r.failed))
+	}
+	return nil
+}
+
+func preferredElectionOptions() *options.Options {
+	o := options.New("This tool helps to causes leadership for each partition to be transferred back to the 'preferred replica', it can be used to balance leadership among the servers.")
+	o.Value("path-to-json-file", "FILE", "the partitions; without it all")
+	o.Value("zookeeper", "HOST:PORT,…", "ZooKeeper to write the request to (deprecated)")
+	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
+	o.Value("admin.config", "FILE", "properties of the client, with --bootstrap-server")
+	return o.Standard()
+}
+
+// Preferred is kafka-preferred-replica-election.sh.
+func Preferred() core.Tool {
+	return core.Tool{Name: "kafka-preferred-replica-election", Help: "elect preferred leaders (deprecated)", Main: preferredElection,
+		Class:   "kafka.admin.PreferredReplicaLeaderElectionCommand",
+		Options: core.TableOf(preferredElectionOptions)}
+}
+
+func preferredElection(ctx context.Context, c *core.Call) error {
+	c.Println("This tool is deprecated. Please use kafka-leader-election tool. Tracking issue: KAFKA-8405")
+	o := preferredElectionOptions()
+	c.Options = o
+	if err := o.Parse(c.Args); err != nil {
+		return err
+	}
+	if o.Has("admin.config") && !o.Has("bootstrap-server") && !o.Any("help", "version") {
+		return &options.ParseError{Class: "joptsimple.UnavailableOptionException", Text: "Option(s) [admin.config] are unavailable given other options on the command line"}
+	}
+	if err := c.HelpOrVersion(o, ""); err != nil {
+		return err
+	}
+	if o.Has("bootstrap-server") == o.Has("zookeeper") {
+		return options.Misuse("Exactly one of '[bootstrap-server]' or '[zookeeper]' must be provided")
+	}
+	texts, err := o.Texts("path-to-json-file", "zookeeper", "bootstrap-server", "admin.config")
+	if err != nil {
+		return err
+	}
+	var tps []model.TopicPartition
+	if path := texts["path-to-json-file"]; path != "" {
+		const empty = "Preferred replica election data is empty"
+		if tps, err = readElection(path, empty, empty, "Preferred replica election data contains duplicate partitions: "); err != nil {
+			return err
+		}
+	}
+	if o.Has("zookeeper") {
+		c.Println("Warning: --zookeeper is deprecated and will be removed in a future version of Kafka.")
+		c.Println("Use --bootstrap-server instead to specify a broker to connect to.")
+		return electOverZooKeeper(c, ctx, texts["zookeeper"], tps)
+	}
+	a, err := electionClient(c, texts["admin.config"], texts["bootstrap-server"], "60000", "30000")
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	r, err := elect(a, ctx, false, tps)
+	if err != nil {
+		return java.Execution(err)
+	}
+	return reportElection(c, r, "preferred leader election", "Preferred replica", "%d preferred replica(s) could not be elected")
+}
+
+// electOverZooKeeper writes the request for the partitions that exist, nil for all.
+func electOverZooKeeper(c *core.Call, ctx context.Context, connect string, tps []model.TopicPartition) error {
+	client, err := clients.DialZooKeeper(c, ctx, connect)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	names, err := client.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	assignments, err := client.Assignments(ctx, names)
+	if err != nil {
+		return err
+	}
+	var valid, invalid []model.TopicPartition
+	if tps == nil {
+		for _, n := range names {
+			for _, p := range assignments[n].Partitions() {
+				valid = append(valid, model.TopicPartition{Topic: n, Partition: p})
+			}
+		}
+	}
+	for _, tp := range tps {
+		if _, ok := assignments[tp.Topic][tp.Partition]; ok {
+			valid = append(valid, tp)
+		} else {
+			invalid = append(invalid, tp)
+		}
+	}
+	err = client.RequestPreferredElection(ctx, valid)
+	if errors.Is(err, zk.ErrNodeExists) {
+		running, _, err := client.PreferredElection(ctx)
+		if err != nil {
+			return err
+		}
+		return java.AdminOperation(fmt.Sprintf("Preferred replica leader election currently in progress for Set(%s). Aborting operation", core.PartitionTexts(running, ", ")))
+	}
+	if err != nil {
+		return err
+	}
+	c.Printf("Created preferred replica election path with %s\n", core.PartitionTexts(valid, ","))
+	c.Printf("Successfully started preferred replica election for partitions Set(%s)\n", core.PartitionTexts(valid, ", "))
+	for _, tp := range invalid {
+		c.Printf("Skipping preferred replica leader election for partition %s since it doesn't exist.\n", core.PartitionText(tp))
+	}
+	return nil
+}

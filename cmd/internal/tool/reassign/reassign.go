@@ -1,0 +1,320 @@
+// Package reassign is kafka-reassign-partitions: it makes, starts and checks plans that move replicas (KIP-455), by the brokers or
+// in ZooKeeper.
+package reassign
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"momus/cmd/internal/tool/clients"
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+	"momus/cmd/internal/tool/options"
+	"momus/coordinator/admin"
+	"momus/coordinator/zk"
+	"momus/internal/model"
+)
+
+func reassignOptions() *options.Options {
+	o := options.New("This tool helps to moves topic partitions between replicas.")
+	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with, needed for plans with log directories")
+	o.Value("command-config", "FILE", "properties of the client")
+	o.Value("zookeeper", "HOST:PORT,…", "ZooKeeper to write the plan to")
+	o.Flag("generate", "propose a plan")
+	o.Flag("execute", "start a plan")
+	o.Flag("verify", "tell how far a plan is, and remove the throttle when it is done")
+	o.Value("reassignment-json-file", "FILE", `the plan: {"partitions": [{"topic": "foo", "partition": 1, "replicas": [1,2], "log_dirs": ["dir1","any"]}], "version": 1}`)
+	o.Value("topics-to-move-json-file", "FILE", `the topics, with --generate: {"topics": [{"topic": "foo"}], "version": 1}`)
+	o.Value("broker-list", "ID,…", "the brokers to move to, with --generate")
+	o.Flag("disable-rack-aware", "ignore racks")
+	o.ValueOr("throttle", "BYTES", "-1", "limit between brokers, bytes per second")
+	o.ValueOr("replica-alter-log-dirs-throttle", "BYTES", "-1", "limit between log directories, bytes per second")
+	o.ValueOr("timeout", "MS", "10000", "how long to wait until directories can be named")
+	return o.Standard()
+}
+
+func checkReassign(o *options.Options) error {
+	n := 0
+	for _, a := range []string{"generate", "execute", "verify"} {
+		if o.Has(a) {
+			n++
+		}
+	}
+	if n != 1 {
+		return options.Misuse("Command must include exactly one action: --generate, --execute or --verify")
+	}
+	if err := o.Require("zookeeper"); err != nil {
+		return err
+	}
+	switch {
+	case o.Has("verify") && !o.Has("reassignment-json-file"):
+		return options.Misuse("If --verify option is used, command must include --reassignment-json-file that was used during the --execute option")
+	case o.Has("generate") && !(o.Has("topics-to-move-json-file") && o.Has("broker-list")):
+		return options.Misuse("If --generate option is used, command must include both --topics-to-move-json-file and --broker-list options")
+	case o.Has("execute") && !o.Has("reassignment-json-file"):
+		return options.Misuse("If --execute option is used, command must include --reassignment-json-file that was output during the --generate option")
+	}
+	return o.ExcludeAll([]options.Rule{
+		{Name: "verify", Others: []string{"broker-list", "disable-rack-aware", "throttle", "replica-alter-log-dirs-throttle", "topics-to-move-json-file"}},
+		{Name: "generate", Others: []string{"throttle", "replica-alter-log-dirs-throttle", "reassignment-json-file"}},
+		{Name: "execute", Others: []string{"broker-list", "disable-rack-aware", "topics-to-move-json-file"}}})
+}
+
+// reassigner does what kafka-reassign-partitions was asked for.
+type reassigner struct {
+	c      *core.Call
+	o      *options.Options
+	client *zk.Client
+	store  *admin.Admin
+	admin  *clients.Admin // nil without --bootstrap-server
+	texts  map[string]string
+}
+
+// Tool is kafka-reassign-partitions.sh.
+func Tool() core.Tool {
+	return core.Tool{Name: "kafka-reassign-partitions", Help: "move partitions to other brokers or log directories", Main: reassign,
+		Class:   "kafka.admin.ReassignPartitionsCommand",
+		Options: core.TableOf(reassignOptions),
+		Values:  map[string]core.Values{"broker-list": core.ValueBrokerIDs | core.ValueList}}
+}
+
+func reassign(ctx context.Context, c *core.Call) error {
+	o := reassignOptions()
+	if err := c.Begin(o, ""); err != nil {
+		return err
+	}
+	if err := checkReassign(o); err != nil {
+		return err
+	}
+	texts, err := o.Texts("zookeeper", "bootstrap-server", "command-config", "reassignment-json-file", "topics-to-move-json-file", "broker-list")
+	if err != nil {
+		return err
+	}
+	client, err := clients.DialZooKeeper(c, ctx, texts["zookeeper"])
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	r := &reassigner{c: c, o: o, client: client, store: &admin.Admin{Store: client}, texts: texts}
+	if texts["bootstrap-server"] != "" {
+		if r.admin, err = clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], map[string]string{"client.id": "reassign-partitions-tool"}); err != nil {
+			return err
+		}
+		defer r.admin.Close()
+	}
+	switch {
+	case o.Has("verify"):
+		err = r.verify(ctx)
+	case o.Has("generate"):
+		err = r.generate(ctx)
+	default:
+		err = r.execute(ctx)
+	}
+	if err = java.Of(err); err == nil || ctx.Err() != nil {
+		return err
+	}
+	c.Printf("Partitions reassignment failed due to %s\n%s\n", err, java.Text(err))
+	if cause := (*java.Error)(nil); errors.As(errors.Unwrap(err), &cause) {
+		c.Printf("Caused by: %s\n", cause.ToString())
+	}
+	c.Println()
+	return nil // the exit code of Kafka's tool is 0
+}
+
+// planned is one partition of a plan.
+type planned struct {
+	tp       model.TopicPartition
+	replicas []int32
+	dirs     []string // as long as replicas; any leaves the choice to the broker
+}
+
+func parsePlan(data []byte) ([]planned, error) {
+	var doc struct {
+		Version    *int
+		Partitions []struct {
+			Topic     string
+			Partition int32
+			Replicas  []int32
+			Dirs      []string `json:"log_dirs"`
+		}
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil, java.AdminOperation("The input string is not a valid JSON")
+	}
+	if doc.Version != nil && *doc.Version != 1 {
+		return nil, java.AdminOperation(fmt.Sprintf("Not supported version field value %d", *doc.Version))
+	}
+	var out []planned
+	for _, p := range doc.Partitions {
+		x := planned{model.TopicPartition{Topic: p.Topic, Partition: p.Partition}, p.Replicas, p.Dirs}
+		if x.dirs == nil {
+			x.dirs = slices.Repeat([]string{"any"}, len(p.Replicas))
+		}
+		if len(x.dirs) != len(x.replicas) {
+			return nil, java.AdminFailed("Size of replicas list Vector(%s) is different from size of log dirs list Vector(%s) for partition %s",
+				strings.ReplaceAll(core.JoinIDs(x.replicas), ",", ", "), strings.Join(x.dirs, ", "), core.PartitionText(x.tp))
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+func (r *reassigner) readPlan() ([]planned, error) {
+	path := r.texts["reassignment-json-file"]
+	data, err := core.ReadFile(path)
+	if err != nil {
+		return nil, &java.Error{Class: "java.io.IOException", Text: "Unable to read file " + path, Cause: err}
+	}
+	return parsePlan(data)
+}
+
+// checkPlan is what Kafka checks before it starts a plan; existing are the topics of the plan.
+func checkPlan(plan []planned, existing map[string]zk.Assignments, brokers []int32) error {
+	if len(plan) == 0 {
+		return java.AdminFailed("Partition reassignment data file is empty")
+	}
+	seen := map[model.TopicPartition]bool{}
+	var twice, repeated, missing []string
+	var unknown []int32
+	for _, p := range plan {
+		if len(p.replicas) == 0 {
+			return java.AdminFailed("Partition replica list cannot be empty")
+		}
+		if seen[p.tp] {
+			twice = append(twice, core.PartitionText(p.tp))
+		}
+		seen[p.tp] = true
+		var again []int32
+		for i, id := range p.replicas {
+			if slices.Contains(p.replicas[:i], id) && !slices.Contains(again, id) {
+				again = append(again, id)
+			}
+			if !slices.Contains(brokers, id) && !slices.Contains(unknown, id) {
+				unknown = append(unknown, id)
+			}
+		}
+		if len(again) > 0 {
+			repeated = append(repeated, fmt.Sprintf("%s contains multiple entries for %s", core.PartitionText(p.tp), core.JoinIDs(again)))
+		}
+		if _, ok := existing[p.tp.Topic][p.tp.Partition]; !ok {
+			missing = append(missing, core.PartitionText(p.tp))
+		}
+	}
+	switch {
+	case len(twice) > 0:
+		return java.AdminFailed("Partition reassignment contains duplicate topic partitions: %s", strings.Join(twice, ","))
+	case len(repeated) > 0:
+		return java.AdminFailed("Partition replica lists may not contain duplicate entries: %s", strings.Join(repeated, ". "))
+	case len(missing) > 0:
+		return java.AdminFailed("The proposed assignment contains non-existent partitions: ListBuffer(%s)", strings.Join(missing, ", "))
+	case len(unknown) > 0:
+		return java.AdminFailed("The proposed assignment contains non-existent brokerIDs: %s", core.JoinIDs(unknown))
+	}
+	return nil
+}
+
+// planJSON writes assignments as a plan; partitions in the order that Kafka's tables give them.
+func planJSON(topics []string, as map[string]zk.Assignments) string {
+	type entry struct {
+		Topic     string   `json:"topic"`
+		Partition int32    `json:"partition"`
+		Replicas  []int32  `json:"replicas"`
+		Dirs      []string `json:"log_dirs"`
+	}
+	doc := struct {
+		Version    int     `json:"version"`
+		Partitions []entry `json:"partitions"`
+	}{1, []entry{}}
+	for _, t := range topics {
+		ids := as[t].Partitions()
+		slices.Reverse(ids)
+		for _, p := range ids {
+			replicas := as[t][p].Replicas
+			doc.Partitions = append(doc.Partitions, entry{t, p, replicas, slices.Repeat([]string{"any"}, len(replicas))})
+		}
+	}
+	out, err := json.Marshal(doc)
+	if err != nil {
+		return ""
+	}
+	return string(out)
+}
+
+func planTopics(plan []planned) []string {
+	var topics []string
+	for _, p := range plan {
+		topics = append(topics, p.tp.Topic)
+	}
+	slices.Sort(topics)
+	return slices.Compact(topics)
+}
+
+func (r *reassigner) generate(ctx context.Context) error {
+	path := r.texts["topics-to-move-json-file"]
+	data, err := core.ReadFile(path)
+	if err != nil {
+		return &java.Error{Class: "java.io.IOException", Text: "Unable to read file " + path, Cause: err}
+	}
+	var ids []int32
+	for _, w := range strings.Split(r.texts["broker-list"], ",") {
+		n, err := strconv.ParseInt(w, 10, 32)
+		if err != nil {
+			return &java.Error{Class: "java.lang.NumberFormatException", Text: fmt.Sprintf("For input string: %q", w)}
+		}
+		if slices.Contains(ids, int32(n)) {
+			return java.AdminFailed("Broker list contains duplicate entries: %d", n)
+		}
+		ids = append(ids, int32(n))
+	}
+	var doc struct{ Topics []struct{ Topic string } }
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return java.AdminOperation("The input string is not a valid JSON")
+	}
+	var topics []string
+	for _, t := range doc.Topics {
+		if slices.Contains(topics, t.Topic) {
+			return java.AdminFailed("List of topics to reassign contains duplicate entries: %s", t.Topic)
+		}
+		topics = append(topics, t.Topic)
+	}
+	current, err := r.client.Assignments(ctx, topics)
+	if err != nil {
+		return err
+	}
+	all, err := r.client.Brokers(ctx)
+	if err != nil {
+		return err
+	}
+	var brokers []*model.Broker
+	for _, b := range all {
+		if slices.Contains(ids, b.ID) {
+			brokers = append(brokers, b)
+		}
+	}
+	if r.o.Has("disable-rack-aware") {
+		for i, b := range brokers {
+			plain := *b
+			plain.Rack = ""
+			brokers[i] = &plain
+		}
+	}
+	proposed := map[string]zk.Assignments{}
+	for _, t := range topics {
+		as, ok := current[t]
+		if !ok {
+			continue
+		}
+		first := as[as.Partitions()[0]]
+		if proposed[t], err = r.store.Place(brokers, int32(len(as)), len(first.Replicas)); err != nil {
+			return err
+		}
+	}
+	r.c.Printf("Current partition replica assignment\n%s\n\n", planJSON(topics, current))
+	r.c.Printf("Proposed partition reassignment configuration\n%s\n", planJSON(topics, proposed))
+	return nil
+}

@@ -1,0 +1,94 @@
+// Package tooltest runs tools inside a test's process, with servers for them to talk to. Only tests import it.
+package tooltest
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/pem"
+	"errors"
+	"io"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"momus/cmd/internal/tool/core"
+	"momus/coordinator/zkserver"
+)
+
+// Run runs a tool in this process.
+func Run(t *testing.T, tool core.Tool, e *core.Env) (code int, out, errs string) {
+	t.Helper()
+	var o, x bytes.Buffer
+	e.Stdout, e.Stderr = &o, &x
+	if e.Stdin == nil {
+		e.Stdin = strings.NewReader("")
+	}
+	if e.Getenv == nil {
+		e.Getenv = func(string) string { return "" }
+	}
+	code = tool.Run(t.Context(), e)
+	return code, o.String(), x.String()
+}
+
+func ZooKeeper(t *testing.T) string {
+	t.Helper()
+	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), TickTime: 50 * time.Millisecond, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("server: %v", err)
+		}
+	})
+	return s.Addr().String()
+}
+
+// TLSInFrontOf ends TLS in front of a server and gives the address and a file with the certificate to trust.
+func TLSInFrontOf(t *testing.T, server string) (address, trusted string) {
+	t.Helper()
+	web := httptest.NewTLSServer(nil) // for its certificate, which is valid for 127.0.0.1
+	web.Close()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: web.TLS.Certificates})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	t.Cleanup(wg.Wait)
+	t.Cleanup(func() { l.Close() })
+	wg.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", server)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
+				wg.Go(func() {
+					defer pair[0].Close()
+					defer pair[1].Close()
+					_, _ = io.Copy(pair[0], pair[1]) // until either side ends
+				})
+			}
+		}
+	})
+	trusted = filepath.Join(t.TempDir(), "trusted.pem")
+	if err := os.WriteFile(trusted, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String(), trusted
+}

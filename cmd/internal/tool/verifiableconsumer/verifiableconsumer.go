@@ -1,0 +1,195 @@
+// Package verifiableconsumer is kafka-verifiable-consumer: a member of a group that reports each step as a line of JSON.
+package verifiableconsumer
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"momus/cmd/internal/tool/clients"
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/options"
+	"momus/internal/model"
+)
+
+func verifiableConsumerArguments() *options.Argparse {
+	return &options.Argparse{Name: "verifiable-consumer", Usage: `usage: verifiable-consumer [-h] --topic TOPIC --group-id GROUP_ID
+                           [--group-instance-id GROUP_INSTANCE_ID]
+                           [--max-messages MAX-MESSAGES]
+                           [--session-timeout TIMEOUT_MS] [--verbose]
+                           [--enable-autocommit]
+                           [--reset-policy RESETPOLICY]
+                           [--assignment-strategy ASSIGNMENTSTRATEGY]
+                           [--consumer.config CONFIG_FILE]
+                           (--bootstrap-server HOST1:PORT1[,HOST2:PORT2[...]]
+                           | --broker-list HOST1:PORT1[,HOST2:PORT2[...]])
+`, List: []*options.Argument{
+		{Name: "--bootstrap-server", Help: "brokers to begin with"},
+		{Name: "--broker-list", Help: "older name of --bootstrap-server"},
+		{Name: "--topic", Required: true, Help: "the topic to read"},
+		{Name: "--group-id", Required: true, Help: "the consumer group"},
+		{Name: "--group-instance-id", Help: "makes the member a static one"},
+		{Name: "--max-messages", Number: "Integer", Help: "how many messages; -1, no limit, by default"},
+		{Name: "--session-timeout", Number: "Integer", Help: "session time-out in ms, 30000 by default"},
+		{Name: "--verbose", Flag: true, Help: "report every message"},
+		{Name: "--enable-autocommit", Flag: true, Help: "let the client commit"},
+		{Name: "--reset-policy", Help: "earliest (the default), latest or none"},
+		{Name: "--assignment-strategy", Help: "class of the assignor, org.apache.kafka.clients.consumer.RangeAssignor by default"},
+		{Name: "--consumer.config", Help: "a file with properties of the consumer"},
+	}, Groups: [][]string{{"--bootstrap-server", "--broker-list"}}}
+}
+
+// The values of the events, keys in Kafka's order.
+type (
+	partitionEvent struct {
+		Topic     string `json:"topic"`
+		Partition int32  `json:"partition"`
+	}
+	consumedEvent struct {
+		partitionEvent
+		Count int64 `json:"count"`
+		First int64 `json:"minOffset"`
+		Last  int64 `json:"maxOffset"`
+	}
+	committedEvent struct {
+		partitionEvent
+		Offset int64 `json:"offset"`
+	}
+)
+
+func partitionEvents(parts map[string][]int32) []partitionEvent {
+	out := []partitionEvent{}
+	set := map[model.TopicPartition]bool{}
+	for topic, ps := range parts {
+		for _, p := range ps {
+			set[model.TopicPartition{Topic: topic, Partition: p}] = true
+		}
+	}
+	for _, tp := range core.SortedPartitions(set) {
+		out = append(out, partitionEvent{tp.Topic, tp.Partition})
+	}
+	return out
+}
+
+// Tool is kafka-verifiable-consumer.sh.
+func Tool() core.Tool {
+	return core.Tool{Name: "kafka-verifiable-consumer", Help: "read messages and report each step as JSON", Main: verifiableConsumer,
+		Class:   "org.apache.kafka.tools.VerifiableConsumer",
+		Options: core.TableOf(verifiableConsumerArguments)}
+}
+
+// verifiableConsumer reads and reports each step as JSON.
+func verifiableConsumer(ctx context.Context, c *core.Call) error {
+	a := verifiableConsumerArguments()
+	if err := c.BeginArguments(a); err != nil {
+		return err
+	}
+	props, err := core.ReadProperties(a.Get("--consumer.config"))
+	if err != nil {
+		return err
+	}
+	or := func(name, fallback string) string {
+		if v := a.Get(name); v != "" {
+			return v
+		}
+		return fallback
+	}
+	auto := a.Find("--enable-autocommit").Seen
+	props["bootstrap.servers"] = a.Get("--bootstrap-server") + a.Get("--broker-list")
+	props["session.timeout.ms"] = or("--session-timeout", "30000")
+	props["auto.offset.reset"] = or("--reset-policy", "earliest")
+	props["partition.assignment.strategy"] = or("--assignment-strategy", "org.apache.kafka.clients.consumer.RangeAssignor")
+	props["enable.auto.commit"] = "false"
+	if auto {
+		props["enable.auto.commit"] = "true"
+	}
+	if id := a.Get("--group-instance-id"); id != "" {
+		props["group.instance.id"] = id
+	}
+	left := int64(-1)
+	if a.Find("--max-messages").Seen {
+		left = a.Int("--max-messages")
+	}
+	r, err := clients.NewConsumer(c, &clients.ConsumeSpec{Topic: a.Get("--topic"), Partition: -1, Group: a.Get("--group-id"), Named: true, Props: props})
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	r.OnAssigned = func(parts map[string][]int32) {
+		c.Event(&mu, "partitions_assigned", "partitions", partitionEvents(parts))
+	}
+	r.OnRevoked = func(parts map[string][]int32) {
+		c.Event(&mu, "partitions_revoked", "partitions", partitionEvents(parts))
+	}
+	c.Event(&mu, "startup_complete")
+	for left != 0 && ctx.Err() == nil {
+		err = r.Poll(ctx, time.Second)
+		if errors.Is(err, clients.ErrNoMessage) {
+			continue
+		}
+		if err != nil {
+			break
+		}
+		if left > 0 && int64(len(r.Records)) > left {
+			r.Records = r.Records[:left]
+		}
+		if left > 0 {
+			left -= int64(len(r.Records))
+		}
+		reportConsumed(r, ctx, &mu, a.Find("--verbose").Seen, auto)
+	}
+	r.Records = nil
+	r.Close()
+	c.Event(&mu, "shutdown_complete")
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// reportConsumed reports the records in hand and, unless the client does, commits them.
+func reportConsumed(r *clients.Consumer, ctx context.Context, mu *sync.Mutex, verbose, auto bool) {
+	by := map[model.TopicPartition]*consumedEvent{}
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	for _, rec := range r.Records {
+		tp := model.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}
+		if verbose {
+			text := func(b []byte) any {
+				if b == nil {
+					return nil
+				}
+				return string(b)
+			}
+			r.C.Event(mu, "record_data", "key", text(rec.Key), "value", text(rec.Value), "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset)
+		}
+		e := by[tp]
+		if e == nil {
+			e = &consumedEvent{partitionEvent: partitionEvent{tp.Topic, tp.Partition}, First: rec.Offset}
+			by[tp] = e
+		}
+		e.Count++
+		e.Last = rec.Offset
+		if offsets[tp.Topic] == nil {
+			offsets[tp.Topic] = map[int32]kgo.EpochOffset{}
+		}
+		offsets[tp.Topic][tp.Partition] = kgo.EpochOffset{Offset: rec.Offset + 1, Epoch: rec.LeaderEpoch}
+		r.SetPosition(tp, clients.Position{Offset: rec.Offset + 1, Epoch: rec.LeaderEpoch})
+	}
+	var consumed []*consumedEvent
+	var committed []committedEvent
+	for _, tp := range core.SortedPartitions(by) {
+		consumed = append(consumed, by[tp])
+		committed = append(committed, committedEvent{by[tp].partitionEvent, by[tp].Last + 1})
+	}
+	r.C.Event(mu, "records_consumed", "count", len(r.Records), "partitions", consumed)
+	r.Records = slices.Delete(r.Records, 0, len(r.Records))
+	if auto {
+		return
+	}
+	ok := r.CommitOffsets(ctx, r.Cl, offsets)
+	r.C.Event(mu, "offsets_committed", "offsets", committed, "success", ok)
+}

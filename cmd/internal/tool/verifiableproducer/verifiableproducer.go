@@ -1,0 +1,141 @@
+// Package verifiableproducer is kafka-verifiable-producer: numbered messages, and a line of JSON for what became of each.
+package verifiableproducer
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"momus/cmd/internal/tool/clients"
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
+	"momus/cmd/internal/tool/options"
+)
+
+func verifiableProducerArguments() *options.Argparse {
+	return &options.Argparse{Name: "verifiable-producer", Usage: `usage: verifiable-producer [-h] --topic TOPIC [--max-messages MAX-MESSAGES]
+                           [--throughput THROUGHPUT] [--acks ACKS]
+                           [--producer.config CONFIG_FILE]
+                           [--message-create-time CREATETIME]
+                           [--value-prefix VALUE-PREFIX]
+                           [--repeating-keys REPEATING-KEYS]
+                           (--bootstrap-server HOST1:PORT1[,HOST2:PORT2[...]]
+                           | --broker-list HOST1:PORT1[,HOST2:PORT2[...]])
+`, List: []*options.Argument{
+		{Name: "--topic", Required: true, Help: "where to send to"},
+		{Name: "--bootstrap-server", Help: "brokers to begin with"},
+		{Name: "--broker-list", Help: "older name of --bootstrap-server"},
+		{Name: "--max-messages", Number: "Integer", Help: "how many messages; -1, no limit, by default"},
+		{Name: "--throughput", Number: "Integer", Help: "most messages per second; -1, no limit, by default"},
+		{Name: "--acks", Number: "Integer", Choices: []string{"0", "1", "-1"}, Help: "0, 1 or -1 (all, the default)"},
+		{Name: "--producer.config", Help: "a file with properties of the producer"},
+		{Name: "--message-create-time", Number: "Long", Help: "the time of the first message, ms since 1970"},
+		{Name: "--value-prefix", Number: "Integer", Help: "a number and a point before each value"},
+		{Name: "--repeating-keys", Number: "Integer", Help: "give messages the keys 0 to N-1 in turn"},
+	}, Groups: [][]string{{"--bootstrap-server", "--broker-list"}}}
+}
+
+// Tool is kafka-verifiable-producer.sh.
+func Tool() core.Tool {
+	return core.Tool{Name: "kafka-verifiable-producer", Help: "send numbered messages and report each as JSON", Main: verifiableProducer,
+		Class:   "org.apache.kafka.tools.VerifiableProducer",
+		Options: core.TableOf(verifiableProducerArguments)}
+}
+
+// verifiableProducer sends numbered messages and reports each as JSON.
+func verifiableProducer(ctx context.Context, c *core.Call) error {
+	a := verifiableProducerArguments()
+	if err := c.BeginArguments(a); err != nil {
+		return err
+	}
+	number := func(name string, fallback int64) int64 {
+		if !a.Find(name).Seen {
+			return fallback
+		}
+		return a.Int(name)
+	}
+	props := map[string]string{"bootstrap.servers": a.Get("--bootstrap-server") + a.Get("--broker-list"), "acks": core.Itoa(number("--acks", -1)), "retries": "0", "client.id": "producer-1"}
+	file, err := core.ReadProperties(a.Get("--producer.config"))
+	if err != nil {
+		return err
+	}
+	for k, v := range file {
+		props[k] = v
+	}
+	if a.Find("--message-create-time").Seen {
+		props["delivery.timeout.ms"] = "0" // the client counts it from the time of the record
+	}
+	p, err := clients.NewProducer(c, props, props["client.id"])
+	if err != nil {
+		return err
+	}
+	defer p.Client.Close()
+	var mu sync.Mutex
+	c.Event(&mu, "startup_complete")
+	maximum, rate, keys, created := number("--max-messages", -1), number("--throughput", -1), number("--repeating-keys", 0), number("--message-create-time", -1)
+	began := time.Now()
+	var sent, acked int64
+	for ; (maximum < 0 || sent < maximum) && ctx.Err() == nil; sent++ {
+		r := &kgo.Record{Topic: a.Get("--topic"), Value: []byte(core.Itoa(sent))}
+		if a.Find("--value-prefix").Seen {
+			r.Value = []byte(a.Get("--value-prefix") + "." + core.Itoa(sent))
+		}
+		if keys > 0 {
+			r.Key = []byte(core.Itoa(sent % keys))
+		}
+		if created >= 0 {
+			r.Timestamp = time.UnixMilli(created).Add(time.Since(began))
+		}
+		key := func(r *kgo.Record) any {
+			if r.Key == nil {
+				return nil
+			}
+			return string(r.Key)
+		}
+		failed := func(r *kgo.Record, err error) {
+			c.Event(&mu, "producer_send_error", "exception", "class "+javaClass(err), "message", err.Error(), "topic", r.Topic, "key", key(r), "value", string(r.Value))
+		}
+		if err := p.Prepare(ctx, r); err != nil {
+			if ctx.Err() == nil {
+				failed(r, err)
+			}
+		} else {
+			p.Produce(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
+				if err != nil {
+					failed(r, clients.JavaError(err))
+					return
+				}
+				mu.Lock()
+				acked++
+				mu.Unlock()
+				c.Event(&mu, "producer_send_success", "key", key(r), "value", string(r.Value), "offset", r.Offset, "partition", r.Partition, "topic", r.Topic)
+			})
+		}
+		if rate > 0 {
+			if wait := time.Until(began.Add(time.Duration(float64(sent+1) / float64(rate) * float64(time.Second)))); wait > 0 {
+				select {
+				case <-ctx.Done():
+				case <-time.After(wait):
+				}
+			}
+		}
+	}
+	if err := p.Flush(context.WithoutCancel(ctx)); err != nil { // bounded by the delivery time-out
+		return err
+	}
+	c.Event(&mu, "shutdown_complete")
+	mu.Lock()
+	done := acked
+	mu.Unlock()
+	c.Event(&mu, "tool_data", "sent", sent, "acked", done, "target_throughput", rate, "avg_throughput", float64(done)/time.Since(began).Seconds())
+	return ctx.Err()
+}
+
+// javaClass is the class of an error in Java.
+func javaClass(err error) string {
+	class, _, _ := strings.Cut(java.Text(err), ":")
+	return class
+}

@@ -166,3 +166,9 @@ type Binding struct {
 	Resource Resource
 	Entry    Entry
 }
+
+// Deleted is an ACL that a filter selected, and why it is still there; nil when it is not.
+type Deleted struct {
+	Binding
+	Err error
+}

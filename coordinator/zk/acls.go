@@ -1,6 +1,7 @@
 package zk
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"momus/coordinator/acl"
+	"momus/internal/model"
 )
 
 // The nodes of ACLs (KIP-290): one node a resource, and sequential nodes that tell authorizers what has changed.
@@ -34,44 +36,74 @@ type aclNodeJSON struct {
 }
 
 type aclJSON struct {
-	Principal      string `json:"principal"`
-	PermissionType string `json:"permissionType"`
-	Operation      string `json:"operation"`
-	Host           string `json:"host"`
+	Principal      string  `json:"principal"`
+	PermissionType string  `json:"permissionType"`
+	Operation      string  `json:"operation"`
+	Host           *string `json:"host"`
 }
 
 // EncodeACLs is the JSON of a resource's node.
 func EncodeACLs(entries []acl.Entry) []byte {
 	out := aclNodeJSON{Version: 1, ACLs: []aclJSON{}}
 	for _, e := range entries {
-		out.ACLs = append(out.ACLs, aclJSON{e.Principal, e.Permission.Stored(), e.Operation.Stored(), e.Host})
+		out.ACLs = append(out.ACLs, aclJSON{e.Principal, e.Permission.Stored(), e.Operation.Stored(), &e.Host})
 	}
 	return encode(out)
 }
 
-// DecodeACLs reads a resource's node; no data is no ACLs.
+// DecodeACLs reads a resource's node; no data is no ACLs. What Kafka's readers refuse is an error; ACLs that occur twice are one. JSON that
+// is broken is an error too, where Kafka takes it for no ACLs and so forgets who was denied.
 func DecodeACLs(data []byte) ([]acl.Entry, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	var j aclNodeJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		// Kafka before 1.0.1 did not escape backslashes.
-		if again := json.Unmarshal([]byte(strings.ReplaceAll(string(data), `\`, `\\`)), &j); again != nil {
-			return nil, fmt.Errorf("acl node: %w", err)
-		}
+	j, err := decodeACLNode(data)
+	if err != nil {
+		return nil, err
 	}
 	if j.Version != 1 {
 		return nil, fmt.Errorf("acl node has version %d; valid is 1: %.100s", j.Version, data)
 	}
-	var out []acl.Entry
-	for _, a := range j.ACLs {
-		e := acl.Entry{Principal: a.Principal, Host: a.Host, Operation: acl.ParseOperation(a.Operation), Permission: acl.ParsePermission(a.PermissionType)}
-		if !slices.Contains(out, e) {
+	if j.ACLs == nil {
+		return nil, fmt.Errorf("acl node has no acls: %.100s", data)
+	}
+	out := make([]acl.Entry, 0, len(j.ACLs))
+	seen := make(map[acl.Entry]struct{}, len(j.ACLs))
+	for i := range j.ACLs {
+		e, err := j.ACLs[i].entry()
+		if err != nil {
+			return nil, fmt.Errorf("acl node, entry %d: %w", i, err)
+		}
+		if _, twice := seen[e]; !twice {
+			seen[e] = struct{}{}
 			out = append(out, e)
 		}
 	}
 	return out, nil
+}
+
+// decodeACLNode reads the JSON. Kafka before 1.0.1 did not escape backslashes, which occur in the names of certificates.
+func decodeACLNode(data []byte) (j aclNodeJSON, err error) {
+	if err = json.Unmarshal(data, &j); err == nil {
+		return j, nil
+	}
+	old := aclNodeJSON{}
+	if again := json.Unmarshal(bytes.ReplaceAll(data, []byte(`\`), []byte(`\\`)), &old); again != nil {
+		return j, fmt.Errorf("acl node: %w", err)
+	}
+	return old, nil
+}
+
+// entry checks an ACL as Kafka's AclEntry.fromBytes does.
+func (a *aclJSON) entry() (acl.Entry, error) {
+	if a.PermissionType == "" || a.Operation == "" || a.Host == nil {
+		return acl.Entry{}, errors.New("permissionType, operation or host is missing")
+	}
+	p, err := model.ParsePrincipal(a.Principal)
+	if err != nil {
+		return acl.Entry{}, err
+	}
+	return acl.Entry{Principal: p.String(), Host: *a.Host, Operation: acl.ParseOperation(a.Operation), Permission: acl.ParsePermission(a.PermissionType)}, nil
 }
 
 type aclChangeJSON struct {
@@ -87,6 +119,48 @@ func EncodeACLChange(r acl.Resource) []byte {
 		return []byte(r.Type.String() + ":" + r.Name)
 	}
 	return encode(aclChangeJSON{1, r.Type.String(), r.Name, r.Pattern.String()})
+}
+
+// DecodeACLChange reads a notification of the node that a kind of patterns has.
+func DecodeACLChange(p acl.PatternType, data []byte) (acl.Resource, error) {
+	j := aclChangeJSON{PatternType: acl.Literal.String()}
+	if p == acl.Literal {
+		var ok bool
+		if j.ResourceType, j.Name, ok = strings.Cut(string(data), ":"); !ok {
+			return acl.Resource{}, fmt.Errorf("acl change is not TYPE:name: %.100q", data)
+		}
+	} else {
+		dec := json.NewDecoder(bytes.NewReader(data))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&j); err != nil {
+			return acl.Resource{}, fmt.Errorf("acl change %.100q: %w", data, err)
+		}
+		if j.Version > 1 {
+			return acl.Resource{}, fmt.Errorf("acl change has version %d; known is 1: %.100q", j.Version, data)
+		}
+	}
+	r := acl.Resource{Type: acl.ParseResourceType(j.ResourceType), Name: j.Name, Pattern: acl.ParsePatternType(j.PatternType)}
+	if r.Type <= acl.AnyResource || r.Pattern != acl.Literal && r.Pattern != acl.Prefixed {
+		return acl.Resource{}, fmt.Errorf("acl change of an unknown kind: %.100q", data)
+	}
+	return r, nil
+}
+
+// NewACLChangeReaders makes the readers of the notifications of both kinds of patterns; they may tell of changes in another order than
+// that in which these were made.
+func (c *Client) NewACLChangeReaders(now func() time.Time, changed func(ctx context.Context, r acl.Resource) error) []*ChangeReader {
+	var out []*ChangeReader
+	for _, p := range []acl.PatternType{acl.Literal, acl.Prefixed} {
+		_, changes := aclStore(p)
+		out = append(out, c.NewChangeReader(changes, strings.TrimPrefix(aclChangePrefix, "/"), now, func(ctx context.Context, data []byte) error {
+			r, err := DecodeACLChange(p, data)
+			if err != nil {
+				return err
+			}
+			return changed(ctx, r)
+		}))
+	}
+	return out
 }
 
 // aclStore is where the patterns of a type are kept: the parent of the types and the parent of the notifications.
@@ -121,7 +195,7 @@ func (c *Client) CreateACLPaths(ctx context.Context) error {
 	return nil
 }
 
-// ACLs reads all ACLs. Resources of unknown types are left out.
+// ACLs reads all ACLs. Resources of unknown types are left out with a warning.
 func (c *Client) ACLs(ctx context.Context) ([]ResourceACLs, error) {
 	var out []ResourceACLs
 	for _, p := range []acl.PatternType{acl.Literal, acl.Prefixed} {
@@ -132,7 +206,8 @@ func (c *Client) ACLs(ctx context.Context) ([]ResourceACLs, error) {
 		}
 		for _, kind := range kinds {
 			t := acl.ParseResourceType(kind)
-			if t == acl.UnknownResource {
+			if t <= acl.AnyResource {
+				c.log.WithField("path", types+"/"+kind).Warn("skipped the ACLs of a type of resources that is not known")
 				continue
 			}
 			names, err := c.sortedChildren(ctx, types+"/"+kind)
@@ -149,6 +224,12 @@ func (c *Client) ACLs(ctx context.Context) ([]ResourceACLs, error) {
 		return err
 	})
 	return slices.DeleteFunc(out, func(r ResourceACLs) bool { return len(r.Entries) == 0 }), err
+}
+
+// ResourceACLs reads the ACLs of one resource; there are none without its node.
+func (c *Client) ResourceACLs(ctx context.Context, r acl.Resource) ([]acl.Entry, error) {
+	entries, _, err := c.resourceACLs(ctx, r)
+	return entries, err
 }
 
 // resourceACLs reads one resource's node and its version, -1 when there is none.
@@ -199,7 +280,7 @@ func (c *Client) ChangeACLs(ctx context.Context, r acl.Resource, change func([]a
 	return fmt.Errorf("Failed to update ACLs for %s after trying a maximum of %d times", r, aclRetries)
 }
 
-// writeACLs writes a resource's node that had a version, -1 for none.
+// writeACLs writes a resource's node that had a version, -1 for none. A node is not made with parents: names with slashes have none.
 func (c *Client) writeACLs(ctx context.Context, r acl.Resource, entries []acl.Entry, version int32) error {
 	path := ACLResourcePath(r)
 	switch {
@@ -207,13 +288,30 @@ func (c *Client) writeACLs(ctx context.Context, r acl.Resource, entries []acl.En
 		_, err := c.set(ctx, path, EncodeACLs(entries), version)
 		return err
 	case len(entries) > 0:
-		return c.createRecursive(ctx, path, EncodeACLs(entries))
+		return c.createACLNode(ctx, path, EncodeACLs(entries))
 	case version >= 0:
 		if err := c.remove(ctx, path, version); !errors.Is(err, ErrNoNode) {
 			return err
 		}
 	}
 	return nil
+}
+
+// createACLNode makes a resource's node. That it cannot be made, because its parent is missing, is no conflict with another writer.
+func (c *Client) createACLNode(ctx context.Context, path string, data []byte) error {
+	err := c.create(ctx, path, data)
+	if errors.Is(err, ErrNoNode) {
+		return &NoParentError{path}
+	}
+	return err
+}
+
+// NoParentError says that a node has no parent to be made under.
+type NoParentError struct{ Path string }
+
+// Error has the text that Kafka gives for it.
+func (e *NoParentError) Error() string {
+	return "org.apache.zookeeper.KeeperException$NoNodeException: KeeperErrorCode = NoNode for " + e.Path
 }
 
 func sameACLs(a, b []acl.Entry) bool {

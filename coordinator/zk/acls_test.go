@@ -69,9 +69,71 @@ func TestOldAndBadACLNodes(t *testing.T) {
 	if got, err := zk.DecodeACLs(nil); err != nil || got != nil {
 		t.Errorf("no data: %v %v", got, err)
 	}
-	for _, s := range []string{`{"version":2,"acls":[]}`, `{`, `[]`} {
+	if got, err := zk.DecodeACLs([]byte(`{"version":1,"acls":[{"principal":"User:","permissionType":"deny","operation":"Fly","host":""},{"principal":"User:","permissionType":"Deny","operation":"fly","host":""}]}`)); err != nil ||
+		len(got) != 1 || got[0] != (acl.Entry{Principal: "User:", Operation: acl.UnknownOperation, Permission: acl.Deny}) {
+		t.Errorf("twice the same: %v %v", got, err)
+	}
+	for _, s := range []string{`{"version":2,"acls":[]}`, `{`, `[]`, `{"version":1}`, `{"acls":[]}`,
+		`{"version":1,"acls":[{"principal":"bob","permissionType":"Allow","operation":"Read","host":"*"}]}`,
+		`{"version":1,"acls":[{"principal":"User:bob","permissionType":"Allow","operation":"Read"}]}`,
+		`{"version":1,"acls":[{"principal":"User:bob","operation":"Read","host":"*"}]}`} {
 		if _, err := zk.DecodeACLs([]byte(s)); err == nil || !strings.Contains(err.Error(), "acl node") {
 			t.Errorf("%s: %v", s, err)
 		}
 	}
+}
+
+func TestACLNotifications(t *testing.T) {
+	literal := func(k acl.ResourceType, name string) acl.Resource {
+		return acl.Resource{Type: k, Name: name, Pattern: acl.Literal}
+	}
+	for _, c := range []struct {
+		pattern acl.PatternType
+		data    string
+		want    acl.Resource // the zero value: an error
+	}{
+		{acl.Literal, "TOPIC:t1", literal(acl.Topic, "t1")},
+		{acl.Literal, "Topic:a:b", literal(acl.Topic, "a:b")},
+		{acl.Literal, "TransactionalId:tx", literal(acl.TransactionalID, "tx")},
+		{acl.Literal, "TRANSACTIONAL_ID:tx", literal(acl.TransactionalID, "tx")},
+		{acl.Literal, "TOPIC", acl.Resource{}},
+		{acl.Literal, "ANY:t", acl.Resource{}},
+		{acl.Literal, "", acl.Resource{}},
+		{acl.Prefixed, `{"version":1,"resourceType":"TOPIC","name":"pre-","patternType":"PREFIXED"}`, acl.Resource{Type: acl.Topic, Name: "pre-", Pattern: acl.Prefixed}},
+		{acl.Prefixed, `{"version":1,"resourceType":"Topic","name":"t","patternType":"LITERAL"}`, literal(acl.Topic, "t")},
+		{acl.Prefixed, `{"version":2,"resourceType":"TOPIC","name":"pre-","patternType":"PREFIXED"}`, acl.Resource{}},
+		{acl.Prefixed, `{"version":1,"resourceType":"TOPIC","name":"pre-","patternType":"MATCH"}`, acl.Resource{}},
+		{acl.Prefixed, `{"version":1,"resourceType":"TOPIC","name":"pre-","patternType":"PREFIXED","more":1}`, acl.Resource{}},
+		{acl.Prefixed, `TOPIC:t`, acl.Resource{}},
+	} {
+		got, err := zk.DecodeACLChange(c.pattern, []byte(c.data))
+		if got != c.want || (err == nil) != (c.want != acl.Resource{}) {
+			t.Errorf("%s is %s, %v", c.data, got, err)
+		}
+	}
+}
+
+// FuzzACLs holds that what is read of ACL nodes is written and read again as the same.
+func FuzzACLs(f *testing.F) {
+	f.Add([]byte(`{"version":1,"acls":[{"principal":"User:CN=a\,b","permissionType":"ALLOW","operation":"read","host":"*"}]}`))
+	f.Add([]byte(`{"version":1,"acls":[{"principal":"User:alice","permissionType":"Allow","operation":"Describe","host":"10.0.0.1"},{"principal":"User:*","permissionType":"Deny","operation":"All","host":""}]}`))
+	f.Add([]byte(`TOPIC:t1`))
+	f.Add([]byte(`{"version":1,"resourceType":"TRANSACTIONAL_ID","name":"tx-","patternType":"PREFIXED"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if entries, err := zk.DecodeACLs(data); err == nil {
+			again, err := zk.DecodeACLs(zk.EncodeACLs(entries))
+			if err != nil || !slices.Equal(entries, again) {
+				t.Errorf("%q: %v became %v, %v", data, entries, again, err)
+			}
+		}
+		for _, p := range []acl.PatternType{acl.Literal, acl.Prefixed} {
+			r, err := zk.DecodeACLChange(p, data)
+			if err != nil {
+				continue
+			}
+			if again, err := zk.DecodeACLChange(r.Pattern, zk.EncodeACLChange(r)); err != nil || again != r {
+				t.Errorf("%q: %s became %s, %v", data, r, again, err)
+			}
+		}
+	})
 }

@@ -1,0 +1,306 @@
+package authorizer_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/broker/security/authorizer"
+	"momus/coordinator/acl"
+	"momus/coordinator/admin"
+	"momus/coordinator/zk"
+	"momus/coordinator/zkserver"
+	"momus/internal/kerr"
+	"momus/internal/model"
+)
+
+// startZooKeeper runs a coordination server until the test ends.
+func startZooKeeper(t *testing.T) (address string) {
+	t.Helper()
+	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), TickTime: 50 * time.Millisecond, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("server: %v", err)
+		}
+	})
+	return s.Addr().String()
+}
+
+func dial(t *testing.T, opts zk.Options) *zk.Client {
+	t.Helper()
+	c, err := zk.Dial(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// start runs an authorizer until the test ends.
+func start(t *testing.T, client *zk.Client, edit func(*authorizer.Options)) *authorizer.Authorizer {
+	t.Helper()
+	policy, err := acl.NewPolicy("User:admin", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := logrus.New()
+	quiet.SetLevel(logrus.PanicLevel)
+	o := authorizer.Options{Class: authorizer.AclAuthorizerClass, ZK: client, Policy: policy, Audit: logrus.NewEntry(quiet), Logger: logrus.NewEntry(quiet), Now: time.Now}
+	if edit != nil {
+		edit(&o)
+	}
+	a := authorizer.New(o)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("authorizer: %v", err)
+		}
+	})
+	return a
+}
+
+func ask(user string, op acl.Operation, topic string) acl.Question {
+	return acl.Question{Principal: model.User(user), Host: "127.0.0.1", Operation: op, Type: acl.Topic, Name: topic, API: "Produce", References: 2}
+}
+
+func allow(user string, op acl.Operation) acl.Entry {
+	return acl.Entry{Principal: "User:" + user, Host: "*", Operation: op, Permission: acl.Allow}
+}
+
+func topic(name string, p acl.PatternType) acl.Resource {
+	return acl.Resource{Type: acl.Topic, Name: name, Pattern: p}
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline, tick := time.After(20*time.Second), time.NewTicker(2*time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatalf("never: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func TestChangesAreObeyedByAllBrokers(t *testing.T) {
+	address := startZooKeeper(t)
+	one := start(t, dial(t, zk.Options{Connect: address}), nil)
+	two := start(t, dial(t, zk.Options{Connect: address}), nil)
+	if one.Authorize(ask("alice", acl.Read, "t")) || !one.Authorize(ask("admin", acl.Read, "t")) {
+		t.Error("without ACLs only super users may read")
+	}
+	errs := one.Create(t.Context(), []acl.Binding{
+		{Resource: topic("t", acl.Literal), Entry: allow("alice", acl.Read)},
+		{Resource: topic("t", acl.Literal), Entry: allow("bob", acl.Write)},
+		{Resource: topic("pre-", acl.Prefixed), Entry: allow("alice", acl.Write)},
+		{Resource: topic("t", acl.Literal), Entry: allow("alice", acl.Read)},
+	})
+	if !slices.Equal(errs, make([]error, 4)) {
+		t.Fatal(errs)
+	}
+	if !one.Authorize(ask("alice", acl.Describe, "t")) || !one.Authorize(ask("bob", acl.Write, "t")) || !one.Authorize(ask("alice", acl.Write, "pre-x")) {
+		t.Error("the broker that made the change does not obey it")
+	}
+	eventually(t, "the other broker obeys a literal change", func() bool { return two.Authorize(ask("bob", acl.Write, "t")) })
+	eventually(t, "the other broker obeys a prefixed change", func() bool { return two.Authorize(ask("alice", acl.Write, "pre-x")) })
+
+	late := start(t, dial(t, zk.Options{Connect: address}), nil)
+	if !late.Authorize(ask("alice", acl.Describe, "t")) || !late.Authorize(ask("alice", acl.Write, "pre-x")) {
+		t.Error("a broker that starts does not know the ACLs")
+	}
+
+	name := "t"
+	all := acl.Filter{Type: acl.AnyResource, Pattern: acl.Match, Name: &name, Operation: acl.AnyOperation, Permission: acl.AnyPermission}
+	alice := "User:alice"
+	hers := acl.Filter{Type: acl.Topic, Pattern: acl.AnyPattern, Principal: &alice, Operation: acl.AnyOperation, Permission: acl.AnyPermission}
+	deleted := two.Delete(t.Context(), []acl.Filter{hers, all, hers})
+	if len(deleted) != 3 || len(deleted[0]) != 2 || len(deleted[1]) != 1 || len(deleted[2]) != 0 || deleted[1][0].Entry != allow("bob", acl.Write) || deleted[0][0].Err != nil {
+		t.Errorf("deleted %+v", deleted)
+	}
+	eventually(t, "all brokers forget", func() bool {
+		return !slices.ContainsFunc([]*authorizer.Authorizer{one, two, late}, func(a *authorizer.Authorizer) bool {
+			return a.Authorize(ask("alice", acl.Read, "t")) || a.Authorize(ask("bob", acl.Write, "t")) || a.Authorize(ask("alice", acl.Write, "pre-x"))
+		})
+	})
+	one.Each(acl.Filter{Type: acl.AnyResource, Pattern: acl.AnyPattern, Operation: acl.AnyOperation, Permission: acl.AnyPermission}, func(r acl.Resource, entries []acl.Entry) {
+		t.Errorf("%s still has %v", r, entries)
+	})
+}
+
+func TestACLsThatCannotBeMade(t *testing.T) {
+	a := start(t, dial(t, zk.Options{Connect: startZooKeeper(t)}), func(o *authorizer.Options) { o.PrefixedRefused = true })
+	const invalid = "Failed to create ACL"
+	for _, c := range []struct {
+		resource acl.Resource
+		entry    acl.Entry
+		code     int16
+		message  string
+	}{
+		{topic("t", acl.Literal), allow("alice", acl.Operation(13)), kerr.InvalidRequest.Code, invalid},
+		{topic("t", acl.Literal), acl.Entry{Principal: "User:a", Host: "*", Operation: acl.Read, Permission: acl.Permission(9)}, kerr.InvalidRequest.Code, invalid},
+		{topic("t", acl.PatternType(9)), allow("alice", acl.Read), kerr.InvalidRequest.Code, invalid},
+		{acl.Resource{Type: acl.ResourceType(7), Name: "t", Pattern: acl.Literal}, allow("alice", acl.Read), kerr.InvalidRequest.Code, invalid},
+		{topic("t", acl.Prefixed), allow("alice", acl.Read), kerr.InvalidRequest.Code, invalid}, // the protocol version is too old
+		{topic("t", acl.Literal), acl.Entry{Principal: "u", Host: "*", Operation: acl.Read, Permission: acl.Allow}, kerr.UnknownServerError.Code,
+			"java.lang.IllegalArgumentException: expected a string in format principalType:principalName but got u"},
+		{topic("a/b", acl.Literal), allow("alice", acl.Read), kerr.UnknownServerError.Code,
+			"org.apache.zookeeper.KeeperException$NoNodeException: KeeperErrorCode = NoNode for /kafka-acl/Topic/a/b"},
+		{topic("t", acl.Literal), acl.Entry{Principal: "User:", Host: "not a host", Operation: acl.ClusterAction, Permission: acl.Deny}, 0, ""},
+	} {
+		errs := a.Create(t.Context(), []acl.Binding{{Resource: c.resource, Entry: c.entry}})
+		if kerr.Code(errs[0]) != c.code || errs[0] != nil && admin.Message(errs[0]) != c.message {
+			t.Errorf("%s %s: %v", c.resource, c.entry, errs[0])
+		}
+	}
+}
+
+// cuttable is a dialer that can be told to reach nobody.
+type cuttable struct {
+	mu    sync.Mutex
+	down  bool
+	conns []net.Conn
+}
+
+func (c *cuttable) dial(network, address string, timeout time.Duration) (net.Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		return nil, errors.New("cut")
+	}
+	conn, err := net.DialTimeout(network, address, timeout)
+	if err == nil {
+		c.conns = append(c.conns, conn)
+	}
+	return conn, err
+}
+
+func (c *cuttable) set(down bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.down = down
+	for _, conn := range c.conns {
+		conn.Close()
+	}
+	c.conns = nil
+}
+
+func TestALostSessionIsMadeUpFor(t *testing.T) {
+	address := startZooKeeper(t)
+	var line cuttable
+	client := dial(t, zk.Options{Connect: address, SessionTimeout: 500 * time.Millisecond, Dial: line.dial})
+	cut, whole := start(t, client, nil), start(t, dial(t, zk.Options{Connect: address}), nil)
+	endpoint := model.Endpoint{Listener: "PLAINTEXT", Host: "h", Port: 9092}
+	if err := client.CreateTopLevelPaths(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.RegisterBroker(t.Context(), 1, &zk.Registration{Version: 4, JMXPort: -1, Timestamp: 1, Endpoints: []model.Endpoint{endpoint}}, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if errs := whole.Create(t.Context(), []acl.Binding{{Resource: topic("before", acl.Literal), Entry: allow("alice", acl.Read)}}); errs[0] != nil {
+		t.Fatal(errs)
+	}
+	eventually(t, "the change is obeyed", func() bool { return cut.Authorize(ask("alice", acl.Read, "before")) })
+	line.set(true)
+	if errs := whole.Create(t.Context(), []acl.Binding{{Resource: topic("after", acl.Literal), Entry: allow("alice", acl.Read)}}); errs[0] != nil {
+		t.Fatal(errs)
+	}
+	observer := dial(t, zk.Options{Connect: address})
+	eventually(t, "the server ends the session", func() bool {
+		_, there, err := observer.Broker(t.Context(), 1)
+		return err == nil && !there
+	})
+	if !cut.Authorize(ask("alice", acl.Read, "before")) || cut.Authorize(ask("alice", acl.Read, "after")) {
+		t.Error("without ZooKeeper the last known ACLs are obeyed")
+	}
+	line.set(false)
+	eventually(t, "what happened meanwhile is obeyed", func() bool { return cut.Authorize(ask("alice", acl.Read, "after")) })
+}
+
+func TestTheAuditLog(t *testing.T) {
+	var out bytes.Buffer
+	log := logrus.New()
+	log.SetOutput(&out)
+	log.SetFormatter(&logrus.TextFormatter{DisableTimestamp: true, DisableQuote: true})
+	edit := func(class string) func(*authorizer.Options) {
+		return func(o *authorizer.Options) { o.Audit, o.Class = logrus.NewEntry(log), class }
+	}
+	client := dial(t, zk.Options{Connect: startZooKeeper(t)})
+	a := start(t, client, edit(authorizer.AclAuthorizerClass))
+	simple := start(t, client, edit(authorizer.SimpleAclAuthorizerClass))
+	a.Create(t.Context(), []acl.Binding{{Resource: topic("t", acl.Literal), Entry: allow("alice", acl.Read)}})
+	eventually(t, "both know the ACL", func() bool { return simple.Authorize(ask("alice", acl.Read, "t")) })
+
+	quiet := ask("bob", acl.Write, "t")
+	quiet.QuietAllowed, quiet.QuietDenied = true, true
+	quietAdmin := quiet
+	quietAdmin.Principal = model.User("admin")
+	for _, c := range []struct {
+		name  string
+		of    *authorizer.Authorizer
+		level logrus.Level
+		q     acl.Question
+		want  []string
+	}{
+		{"denied", a, logrus.InfoLevel, ask("bob", acl.Write, "t"),
+			[]string{"level=info msg=Principal = User:bob is Denied Operation = Write from host = 127.0.0.1 on resource = Topic:LITERAL:t for request = Produce with resourceRefCount = 2"}},
+		{"allowed", a, logrus.InfoLevel, ask("alice", acl.Read, "t"), nil},
+		{"allowed, at debug", a, logrus.DebugLevel, ask("alice", acl.Describe, "t"), []string{
+			"level=debug msg=operation = DESCRIBE on resource = ResourcePattern(resourceType=TOPIC, name=t, patternType=LITERAL) from host = 127.0.0.1 is ALLOW based on acl = User:alice has ALLOW permission for operations: READ from hosts: *",
+			"level=debug msg=Principal = User:alice is Allowed Operation = Describe from host = 127.0.0.1 on resource = Topic:LITERAL:t for request = Produce with resourceRefCount = 2"}},
+		{"nothing found", a, logrus.DebugLevel, ask("bob", acl.ClusterAction, "x\ny"), []string{
+			`level=debug msg=No acl found for resource ResourcePattern(resourceType=TOPIC, name=x\ny, patternType=LITERAL), authorized = false`,
+			`level=info msg=Principal = User:bob is Denied Operation = ClusterAction from host = 127.0.0.1 on resource = Topic:LITERAL:x\ny for request = Produce with resourceRefCount = 2`}},
+		{"quietly denied", a, logrus.DebugLevel, quiet, nil},
+		{"quietly denied, at trace", a, logrus.TraceLevel, quiet, []string{"level=trace msg=Principal = User:bob is Denied Operation = Write from host = 127.0.0.1 on resource = Topic:LITERAL:t for request = Produce with resourceRefCount = 2"}},
+		{"quietly allowed, at trace", a, logrus.TraceLevel, quietAdmin, []string{
+			"level=debug msg=principal = User:admin is a super user, allowing operation without checking acls.",
+			"level=trace msg=Principal = User:admin is Allowed Operation = Write from host = 127.0.0.1 on resource = Topic:LITERAL:t for request = Produce with resourceRefCount = 2"}},
+		{"simple, denied", simple, logrus.InfoLevel, quiet, []string{"level=info msg=Principal = User:bob is Denied Operation = Write from host = 127.0.0.1 on resource = Topic:LITERAL:t"}},
+	} {
+		log.SetLevel(c.level)
+		out.Reset()
+		c.of.Authorize(c.q)
+		got := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+		if out.Len() == 0 {
+			got = nil
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, strings.Join(got, "\n     "), strings.Join(c.want, "\n     "))
+		}
+	}
+}
+
+func TestAskingAllocatesNothing(t *testing.T) {
+	a := start(t, dial(t, zk.Options{Connect: startZooKeeper(t)}), nil)
+	if errs := a.Create(t.Context(), []acl.Binding{{Resource: topic("t", acl.Literal), Entry: allow("alice", acl.Read)}}); errs[0] != nil {
+		t.Fatal(errs)
+	}
+	q := ask("alice", acl.Read, "t")
+	if n := testing.AllocsPerRun(100, func() { a.Authorize(q) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

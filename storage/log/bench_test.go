@@ -1,6 +1,7 @@
 package log
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -147,4 +148,49 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// BenchmarkWindow is the first repeated batch after a restart: near the end of the log, and a sequence that never was,
+// for which the log is looked through as far as ever.
+func BenchmarkWindow(b *testing.B) {
+	l := benchLog(b, nil)
+	sent := func(producer int64, sequence int32) []byte {
+		o := record.DefaultOptions()
+		o.ProducerID, o.ProducerEpoch, o.BaseSequence = producer, 0, sequence
+		w := record.NewBuilder(o)
+		w.Append(l.nowMs(), nil, make([]byte, 16<<10))
+		return w.Bytes()
+	}
+	for i := range int32(12 << 10) { // 192 MB
+		producer, sequence := int64(i%8), i/8
+		if _, err := l.AppendAsLeader(sent(producer, sequence+1000), 0, record.OriginReplication); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if _, err := l.AppendAsLeader(sent(100, 1000), 0, record.OriginReplication); err != nil {
+		b.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for name, repeated := range map[string][]byte{"near": sent(7, 1000+12<<7-5), "never": sent(100, 990)} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				l, err := Open(Options{Dir: l.Dir(), TopicPartition: l.tp, Config: testConfig(), Clean: true})
+				if err != nil {
+					b.Fatal(err)
+				}
+				again := bytes.Clone(repeated)
+				b.StartTimer()
+				info, err := l.AppendAsLeader(again, 0, record.OriginClient)
+				b.StopTimer()
+				if known := name == "near"; info.Duplicate != known || known != (err == nil) {
+					b.Fatal(info, err)
+				}
+				l.CloseHandlers()
+				b.StartTimer()
+			}
+		})
+	}
 }

@@ -609,7 +609,7 @@ func (ld *loader) finish(end int64) error {
 		}
 	}
 	ld.producers = producer.NewManager(ld.fs, ld.Dir(), ld.opts.ProducerExpirationMs, ld.snapshots)
-	ld.producers.Admit = ld.opts.AdmitTransaction
+	ld.producers.Admit, ld.producers.History = ld.opts.AdmitTransaction, ld.batchesBefore
 	if err := ld.rebuildProducers(ld.producers, list, end, ld.opts.Clean); err != nil {
 		return err
 	}

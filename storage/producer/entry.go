@@ -22,6 +22,14 @@ type Batch struct {
 	Timestamp    int64 // ms
 }
 
+// remembered is what is kept of a batch of data.
+func remembered(b record.Batch) Batch {
+	return Batch{
+		LastSequence: b.LastSequence(), LastOffset: b.LastOffset(),
+		OffsetDelta: int32(b.LastOffset() - b.BaseOffset()), Timestamp: b.MaxTimestamp(),
+	}
+}
+
 // FirstSequence is the sequence of the first record.
 func (b Batch) FirstSequence() int32 {
 	if b.OffsetDelta > b.LastSequence { // sequences wrap from 2^31-1 to 0
@@ -41,8 +49,10 @@ type Entry struct {
 	LastTimestamp    int64 // ms, -1 none
 	TxnFirstOffset   int64 // first offset of the open transaction, -1 none
 
-	batches [window]Batch // the first n, oldest first
-	n       uint8
+	recent
+	// partial tells that the log may hold batches of this epoch before the oldest remembered one: a
+	// snapshot knows only the last batch of a producer.
+	partial bool
 }
 
 func emptyEntry(producerID int64) Entry {
@@ -89,17 +99,13 @@ func (e *Entry) duplicate(b record.Batch) (Batch, bool) {
 
 func (e *Entry) setEpoch(epoch int16) {
 	if e.Epoch != epoch {
-		e.Epoch, e.n = epoch, 0
+		e.Epoch, e.n, e.partial = epoch, 0, false
 	}
 }
 
 func (e *Entry) add(b Batch) {
-	if e.n == window {
-		copy(e.batches[:], e.batches[1:])
-		e.n--
-	}
-	e.batches[e.n] = b
-	e.n++
+	e.recent.add(b)
+	e.partial = e.partial && e.n < window
 }
 
 // checkEpoch refuses an epoch below the known one, except from the leader.
@@ -139,9 +145,9 @@ func (e *Entry) appendData(b record.Batch, origin record.Origin, known bool) (be
 			return false, err
 		}
 	}
-	first, last := b.BaseOffset(), b.LastOffset()
+	first := b.BaseOffset()
 	e.setEpoch(b.ProducerEpoch())
-	e.add(Batch{LastSequence: b.LastSequence(), LastOffset: last, OffsetDelta: int32(last - first), Timestamp: b.MaxTimestamp()})
+	e.add(remembered(b))
 	e.LastTimestamp = b.MaxTimestamp()
 	switch open := e.TxnFirstOffset >= 0; {
 	case open && !b.IsTransactional():

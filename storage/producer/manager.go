@@ -34,6 +34,9 @@ type Manager struct {
 	// Admit, if set, is asked before a batch opens a transaction, but not for one that is replicated or recovered; its error refuses the batch. It
 	// is called under the log's lock and must not wait.
 	Admit func(producerID int64, epoch int16) error
+	// History, if set, is where Prepare looks for what a snapshot does not tell; see recall. It is
+	// called under the log's lock.
+	History History
 
 	fs           vfs.FS
 	dir          string
@@ -73,6 +76,9 @@ func (m *Manager) Prepare(b record.Batch, origin record.Origin) (known Batch, re
 	id := b.ProducerID()
 	current := m.entries[id]
 	if origin == record.OriginClient && current != nil {
+		if err := m.recall(current, b); err != nil {
+			return Batch{}, false, err
+		}
 		if known, repeated := current.duplicate(b); repeated {
 			return known, true, nil
 		}

@@ -338,3 +338,67 @@ func TestAdmit(t *testing.T) {
 	m = m2
 	step("replicated", data(0, 0, true), record.OriginReplication, 2, nil)
 }
+
+// TestRecall completes entries that came from a snapshot, also where sequences wrap, and asks the log only when that can help.
+func TestRecall(t *testing.T) {
+	const top = math.MaxInt32
+	var log []batch
+	for i, seq := range []int32{top - 4, top - 2, top, 1, 3} { // two records each; the third wraps inside
+		log = append(log, batch{pid: 1, seq: seq, count: 2, offset: int64(10 + 2*i), ts: int64(i)})
+	}
+	asked := 0
+	restarted := func() *Manager {
+		before := newManager()
+		for _, d := range log {
+			if _, _, err := before.apply(d, record.OriginReplication); err != nil {
+				t.Fatal(err)
+			}
+		}
+		entries, err := DecodeSnapshot(EncodeSnapshot(before.Entries()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := newManager()
+		m.load(entries, 0)
+		asked = 0
+		m.History = func(before int64, visit func(record.Batch), more func() bool) error {
+			asked++
+			for i := len(log) - 1; i >= 0; i -= 2 { // two batches a stretch
+				for _, d := range log[max(i-1, 0) : i+1] {
+					if d.offset < before {
+						visit(d.build())
+						visit(batch{pid: 2, seq: d.seq, count: 2, offset: d.offset}.build())
+						visit(batch{pid: 1, epoch: 3, seq: d.seq, count: 2, offset: d.offset}.build())
+					}
+				}
+				if !more() {
+					return nil
+				}
+			}
+			return nil
+		}
+		return m
+	}
+	for i, d := range log {
+		m := restarted()
+		known, repeated, err := m.apply(batch{pid: 1, seq: d.seq, count: 2}, record.OriginClient)
+		if err != nil || !repeated || known.FirstOffset() != d.offset {
+			t.Errorf("batch %d: %v %v %v", i, known, repeated, err)
+		}
+		if want := min(1, len(log)-1-i); asked != want {
+			t.Errorf("batch %d: asked %d times, want %d", i, asked, want)
+		}
+	}
+	m := restarted()
+	for seq, want := range map[int32]int{5: 0, 4: 0, 7: 0, 1 << 29: 0} { // the next, inside the last, after a gap, far ahead
+		if _, repeated, _ := m.Prepare(batch{pid: 1, seq: seq, count: 2}.build(), record.OriginClient); repeated || asked != want {
+			t.Errorf("sequence %d: repeated %v, asked %d times", seq, repeated, asked)
+		}
+		m.Rollback()
+	}
+	failed := errors.New("disk")
+	m.History = func(int64, func(record.Batch), func() bool) error { return failed }
+	if _, _, err := m.Prepare(batch{pid: 1, seq: 1, count: 2}.build(), record.OriginClient); !errors.Is(err, failed) {
+		t.Error(err)
+	}
+}

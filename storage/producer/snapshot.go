@@ -101,6 +101,7 @@ func DecodeSnapshot(b []byte) ([]Entry, error) {
 				OffsetDelta:  int32(binary.BigEndian.Uint32(b[22:])),
 				Timestamp:    e.LastTimestamp,
 			})
+			e.partial = true
 		}
 		entries = append(entries, e)
 		b = b[snapshotEntry:]

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -139,9 +140,20 @@ func (d *dynamic) Overrides(topic string) map[string]string {
 	return d.overrides[topic]
 }
 
+// setTopicLocked takes the overrides of a topic over, but for values that do not fit their keys, of which it tells.
 func (d *dynamic) setTopicLocked(topic string, overrides map[string]string) {
+	d.warnOfTopic(topic, overrides, "a topic's config in ZooKeeper has values that are not valid; the broker's defaults hold for them until they are corrected")
 	d.overrides[topic] = overrides
 	d.effective[topic] = d.config.Topic(overrides)
+}
+
+// warnOfTopic logs what is wrong with the overrides of a topic and reports whether anything is.
+func (d *dynamic) warnOfTopic(topic string, overrides map[string]string, text string) bool {
+	errs := configs.InvalidTopicValues(overrides)
+	if len(errs) > 0 {
+		d.logger.WithError(errors.Join(errs...)).WithField("topic", topic).Error(text)
+	}
+	return len(errs) > 0
 }
 
 // rebase recomputes all topics after the broker's own settings have changed.
@@ -209,7 +221,14 @@ func (d *dynamic) applyTopic(ctx context.Context, topic string) error {
 	return d.changeTopic(topic, o)
 }
 
+// changeTopic takes changed overrides of a topic over. As in Kafka the configs that were in use stay when a value does not fit its key.
 func (d *dynamic) changeTopic(topic string, overrides map[string]string) error {
+	d.mu.RLock()
+	_, known := d.effective[topic]
+	d.mu.RUnlock()
+	if known && d.warnOfTopic(topic, overrides, "a topic's config in ZooKeeper has values that are not valid; the configs before the change stay in use") {
+		return nil
+	}
 	d.mu.Lock()
 	d.setTopicLocked(topic, overrides)
 	d.mu.Unlock()

@@ -168,3 +168,67 @@ func TestChangedAdvertisedListenersAreRegistered(t *testing.T) {
 		t.Error("a failed registration is not reported")
 	}
 }
+
+// A topic's znode that somebody wrote by hand with values that are none: said once in the log; a change is not taken over at all, as in
+// Kafka, and at the start, where 2.5.0 dies of it, the rest is.
+func TestWrongValuesOfTopicsAreLoggedAndLeftOut(t *testing.T) {
+	ctx, client, _ := coordination(t)
+	c, err := configs.New(map[string]string{"zookeeper.connect": "x", "broker.id": "1", "log.retention.ms": "777"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged strings.Builder
+	log := logrus.New()
+	log.SetOutput(&logged)
+	d := newDynamic(ctx, c, client, 1, logrus.NewEntry(log))
+	told := 0
+	d.onTopic = func(string, map[string]string) { told++ }
+	write := func(topic string, settings map[string]string) {
+		t.Helper()
+		if err := client.SetConfig(ctx, zk.EntityTopics, topic, settings); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change := func(topic string, settings map[string]string) {
+		t.Helper()
+		logged.Reset()
+		write(topic, settings)
+		if err := d.apply(ctx, zk.ConfigChange{Type: zk.EntityTopics, Entity: topic}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const wrong = "Invalid value abc for configuration retention.ms: Not a number of type LONG"
+
+	write("t", map[string]string{"retention.ms": "abc", "segment.ms": "5"})
+	if err := client.CreateTopic(ctx, "t", zk.Assignments{0: {Replicas: []int32{1}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.loadTopics(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Topic("t"); got.RetentionMs != 777 || got.SegmentMs != 5 {
+		t.Errorf("at the start retention.ms=%d segment.ms=%d", got.RetentionMs, got.SegmentMs)
+	}
+	if text := logged.String(); strings.Count(text, wrong) != 1 || !strings.Contains(text, "topic=t") {
+		t.Errorf("at the start this was logged: %s", text)
+	}
+
+	change("t", map[string]string{"retention.ms": "6", "segment.ms": "6"})
+	if got := d.Topic("t"); got.RetentionMs != 6 || logged.Len() > 0 || told != 1 {
+		t.Errorf("corrected: retention.ms=%d, logged %s", got.RetentionMs, logged.String())
+	}
+	change("t", map[string]string{"retention.ms": "abc", "segment.ms": "-7", "unknown": "x"})
+	if got := d.Topic("t"); got.RetentionMs != 6 || got.SegmentMs != 6 || told != 1 {
+		t.Errorf("a wrong change was taken over: retention.ms=%d segment.ms=%d", got.RetentionMs, got.SegmentMs)
+	}
+	if text := logged.String(); !strings.Contains(text, wrong) || !strings.Contains(text, "segment.ms: Value must be at least 1") {
+		t.Errorf("of a wrong change this was logged: %s", text)
+	}
+
+	// One that is new to this broker is read when it gets a partition of it.
+	logged.Reset()
+	write("new", map[string]string{"retention.ms": "abc", "segment.ms": "8"})
+	if got := d.HostedTopic("new"); got.RetentionMs != 777 || got.SegmentMs != 8 || !strings.Contains(logged.String(), wrong) {
+		t.Errorf("new: retention.ms=%d segment.ms=%d, logged %s", got.RetentionMs, got.SegmentMs, logged.String())
+	}
+}

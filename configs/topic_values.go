@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 
@@ -101,6 +102,19 @@ func (c *Config) Topic(overrides map[string]string) *Topic {
 func (c *Config) MessageFormatIgnored(overrides map[string]string) bool {
 	v, ok := overrides["message.format.version"]
 	return ok && newerThanBroker(c.Broker(), v)
+}
+
+// InvalidTopicValues are the errors of stored overrides whose values do not fit their keys, in the order of the names; none are
+// made for unknown keys and for keys that contradict each other: Kafka refuses to store those, but lives with them once they are stored.
+func InvalidTopicValues(overrides map[string]string) (errs []error) {
+	for _, name := range slices.Sorted(maps.Keys(overrides)) {
+		if k, ok := TopicKey(name); ok {
+			if _, err := k.parse(overrides[name]); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errs
 }
 
 // ValidateTopic checks overrides as Kafka does before it stores them. The error has Kafka's text and is an *UnknownKeyError, a

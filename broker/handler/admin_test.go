@@ -402,6 +402,36 @@ func TestConfigsAreDescribedAndAltered(t *testing.T) {
 	}
 }
 
+// A node that somebody wrote by hand may hold anything: the answer is the reason, as in 2.5.0, and not a value that nobody has set.
+func TestWrongValuesOfATopicAreNotDescribed(t *testing.T) {
+	b := newAdminBroker(t)
+	b.create(5, 10000, false, newTopic("t", 1, 1))
+	describe := func() kmsg.DescribeConfigsResponseResource {
+		req := kmsg.NewPtrDescribeConfigsRequest()
+		req.Version = 2
+		req.Resources = []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "t", ConfigNames: []string{"segment.ms"}}}
+		return b.serve(describeConfigs, req).(*kmsg.DescribeConfigsResponse).Resources[0]
+	}
+	for _, c := range []struct {
+		stored map[string]string
+		code   int16
+		text   string
+	}{
+		{map[string]string{"retention.ms": "abc"}, -1, "Invalid value abc for configuration retention.ms: Not a number of type LONG"},
+		{map[string]string{"segment.ms": "0"}, -1, "Invalid value 0 for configuration segment.ms: Value must be at least 1"},
+		{map[string]string{"unknown": "abc", "min.compaction.lag.ms": "9", "max.compaction.lag.ms": "8"}, 0, ""},
+		{map[string]string{"retention.ms": "5"}, 0, ""},
+	} {
+		if err := b.env.Admin.Store.SetConfig(t.Context(), zk.EntityTopics, "t", c.stored); err != nil {
+			t.Fatal(err)
+		}
+		r := describe()
+		if r.ErrorCode != c.code || text(r.ErrorMessage) != c.text || (len(r.Configs) == 1) != (c.code == 0) {
+			t.Errorf("%v: %+v", c.stored, r)
+		}
+	}
+}
+
 // 2.5.0 refuses a whole request for one resource of a type that it does not know. Clients take the answer for broken if the type is another
 // than the one that they asked for, which AlterConfigs has no way to avoid in 2.5.0.
 func TestUnknownResourceTypesRefuseTheWholeRequest(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 // defaults of all brokers (""), and the loggers of this broker. Rights: Topic:DescribeConfigs, else Cluster:DescribeConfigs.
 //
 // Errors by resource: INVALID_REQUEST (unknown type, another broker), TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED,
-// INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION.
+// INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_SERVER_ERROR (a value in the topic's node does not fit its key).
 func describeConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DescribeConfigsRequest)
 	resp := kmsg.NewPtrDescribeConfigsResponse()
@@ -90,6 +90,9 @@ func (e *Env) describeResource(ctx context.Context, r *Request, res *kmsg.Descri
 		overrides, err := e.Admin.Store.Config(ctx, zk.EntityTopics, name)
 		if err != nil {
 			return nil, err
+		}
+		if errs := configs.InvalidTopicValues(overrides); len(errs) > 0 { // somebody wrote the node by hand
+			return nil, &admin.Error{Kind: kerr.UnknownServerError, Message: errs[0].Error()}
 		}
 		return e.Configs.DescribeTopic(overrides, res.ConfigNames), nil
 	case kmsg.ConfigResourceTypeBroker, kmsg.ConfigResourceTypeBrokerLogger:

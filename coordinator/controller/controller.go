@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -381,10 +382,16 @@ func (c *Controller) UncleanElectionEnabled() { c.queue.put(UncleanElectionEnabl
 
 // TopicConfigChanged is to be called for each config notification of a topic.
 func (c *Controller) TopicConfigChanged(topic string, overrides map[string]string) {
-	if overrides["unclean.leader.election.enable"] == "true" {
+	if isTrue(overrides[uncleanElectionKey]) {
 		c.queue.put(TopicUncleanElectionEnabled{topic})
 	}
 }
+
+// uncleanElectionKey is the topic config that the controller looks at.
+const uncleanElectionKey = "unclean.leader.election.enable"
+
+// isTrue reports whether a boolean config is on; what is neither true nor false is off.
+func isTrue(value string) bool { return strings.EqualFold(strings.TrimSpace(value), "true") }
 
 // Inspect calls fn on the controller's goroutine between two events and returns when it is done.
 func (c *Controller) Inspect(ctx context.Context, fn func(*Context)) error {

@@ -268,8 +268,8 @@ func (c *core) uncleanAllowed(ctx context.Context, ps []*partition, states map[m
 		return nil, err
 	}
 	for _, t := range topics {
-		value, ok := overrides[t]["unclean.leader.election.enable"]
-		allowed[t] = value == "true" || !ok && c.settings().UncleanLeaderElection
+		value, ok := overrides[t][uncleanElectionKey]
+		allowed[t] = isTrue(value) || !ok && c.settings().UncleanLeaderElection
 	}
 	return allowed, nil
 }

@@ -205,9 +205,11 @@ func (h *history) step() error {
 	case 5:
 		if name := h.topic(); name != "" {
 			as, _, _ := h.store.Assignment(context.Background(), name)
-			for p, a := range h.assignments(int32(len(as))) {
-				as[p] = a
+			next := int32(0) // an addition that was undone may have left a gap below; nobody writes over what is there
+			for p := range as {
+				next = max(next, p+1)
 			}
+			maps.Copy(as, h.assignments(next))
 			note("extend %s", name)
 			h.store.put(zk.TopicPath(name), zk.EncodeTopic(as))
 			return h.do(PartitionModification{name})

@@ -18,6 +18,7 @@ import (
 	"momus/broker/metrics"
 	"momus/broker/network"
 	"momus/broker/replica"
+	"momus/broker/security"
 	"momus/broker/view"
 	"momus/configs"
 	"momus/coordinator/controller"
@@ -46,6 +47,7 @@ type Broker struct {
 	dynamic   *dynamic
 	logs      *logdir.Manager
 	cleaner   *cleaner.Cleaner // nil without log.cleaner.enable
+	security  *security.Security
 	server    *network.Server
 	replicas  *replica.Manager
 	control   *controller.Controller
@@ -138,6 +140,9 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	if err := b.dynamic.loadQuotas(ctx); err != nil {
 		return err
 	}
+	if err := b.secure(); err != nil {
+		return err
+	}
 	if err := b.openLogs(ctx, p, identity); err != nil {
 		return err
 	}
@@ -224,18 +229,15 @@ func (b *Broker) newView() *view.View {
 }
 
 func (b *Broker) connectZooKeeper(ctx context.Context, p *parts, c *configs.Broker) (err error) {
-	opts := zk.Options{
+	b.zk, err = zk.Dial(ctx, zk.Options{
 		Connect:        c.ZookeeperConnect,
 		SessionTimeout: ms(c.ZookeeperSessionTimeoutMs),
 		ConnectTimeout: ms(c.ZookeeperConnectionTimeoutMs),
 		MaxInFlight:    int(c.ZookeeperMaxInFlightRequests),
 		SecureACLs:     c.ZookeeperSetAcl,
 		Logger:         b.logFor("kafka.zookeeper.ZooKeeperClient"),
-	}
-	if err := b.secureZooKeeper(&opts); err != nil {
-		return err
-	}
-	if b.zk, err = zk.Dial(ctx, opts); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	// The session ends last, so that the broker's znode vanishes only when its logs are closed.
@@ -305,7 +307,8 @@ func (b *Broker) openLogs(ctx context.Context, p *parts, identity logdir.Identit
 func (b *Broker) listen(h network.Handler) error {
 	var ls []network.Listener
 	for _, e := range b.config.Listeners().Bind {
-		ls = append(ls, network.Listener{Name: e.Listener, Protocol: e.Protocol, Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))})
+		ls = append(ls, network.Listener{Name: e.Listener, Protocol: e.Protocol, Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))),
+			TLS: b.security.ServerTLS(e.Listener)})
 	}
 	b.server = network.New(network.Options{Listeners: ls, Handler: h, Limits: b.limits(), Logger: b.logFor("kafka.network.SocketServer"), Now: b.opts.Now, Hooks: b.networkHooks()})
 	return b.server.Listen()

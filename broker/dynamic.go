@@ -25,7 +25,8 @@ type dynamic struct {
 	zk     *zk.Client
 	id     int32
 	logger *logrus.Entry
-	quotas *quota.Set      // of clients
+	quotas *quota.Set // of clients
+	scram  *scramUsers
 	logs   *logdir.Manager // nil until the logs are open
 	// onTopic is told that a topic's overrides have changed.
 	onTopic func(topic string, overrides map[string]string)
@@ -42,7 +43,7 @@ type dynamic struct {
 const defaultEntity = "<default>"
 
 func newDynamic(ctx context.Context, c *configs.Config, client *zk.Client, id int32, logger *logrus.Entry) *dynamic {
-	d := &dynamic{ctx: ctx, config: c, zk: client, id: id, logger: logger, quotas: newQuotas(c.Broker()), overrides: map[string]map[string]string{}, effective: map[string]*configs.Topic{}, defaults: c.Topic(nil)}
+	d := &dynamic{ctx: ctx, config: c, zk: client, id: id, logger: logger, quotas: newQuotas(c.Broker()), scram: &scramUsers{}, overrides: map[string]map[string]string{}, effective: map[string]*configs.Topic{}, defaults: c.Topic(nil)}
 	c.Subscribe(func(_, _ *configs.Broker) { d.rebase() })
 	return d
 }

@@ -17,6 +17,7 @@ func (b *Broker) handlerEnv() *handler.Env {
 	e := &handler.Env{
 		BrokerID: b.id, Config: b.config.Broker, TopicConfig: b.dynamic.Topic, Logger: b.logFor("kafka.server.KafkaApis"), Now: b.opts.Now, Metrics: b.metrics,
 	}
+	b.securityEnv(e)
 	e.Quotas = b.dynamic.quotas
 	e.Metadata = b.metadata
 	e.Groups = b.groups
@@ -49,7 +50,7 @@ func (b *Broker) limits() func() *network.Limits {
 			MaxRequestBytes: c.SocketRequestMaxBytes, MaxIdle: time.Duration(c.ConnectionsMaxIdleMs) * time.Millisecond,
 			MaxConnections: c.MaxConnections, MaxConnectionsListener: map[string]int32{}, MaxConnectionsPerIP: c.MaxConnectionsPerIP,
 			InterBrokerListener: b.config.Listeners().InterBroker, SendBuffer: c.SocketSendBufferBytes, RecvBuffer: c.SocketReceiveBufferBytes,
-			QueuedBytes: c.QueuedMaxRequestBytes,
+			QueuedBytes: c.QueuedMaxRequestBytes, FailedAuthenticationDelay: ms(c.ConnectionFailedAuthenticationDelayMs),
 		}
 		var err error
 		if l.MaxConnectionsPerIPHost, err = configs.ParseOverridesPerIP(c.MaxConnectionsPerIPOverrides); err != nil {
@@ -74,6 +75,7 @@ func (b *Broker) networkHooks() network.Hooks {
 		Refused:    func(string, string) { m.Refused.Inc() },
 		IdleClosed: func(string) { m.IdleClosed.Inc() },
 		Panicked:   func() { m.Panics.Inc() },
+		Handshaken: b.handshaken, HandshakeFailed: b.handshakeFailed,
 	}
 }
 

@@ -41,7 +41,7 @@ func quotaEntity(t zk.EntityType, entity string) (quota.Entity, error) {
 
 // loadQuotas reads the quotas of all users and clients. Those that are no longer there are taken away.
 func (d *dynamic) loadQuotas(ctx context.Context) error {
-	gone := map[quota.Entity]struct{}{}
+	gone, users := map[quota.Entity]struct{}{}, map[string]struct{}{}
 	for _, e := range d.quotas.Entities() {
 		gone[e] = struct{}{}
 	}
@@ -58,8 +58,13 @@ func (d *dynamic) loadQuotas(ctx context.Context) error {
 			if e, ok := d.setQuotas(t, entity, settings); ok {
 				delete(gone, e)
 			}
+			d.setCredentials(t, entity, settings)
+			if user, ok := scramUser(t, entity); ok {
+				users[user] = struct{}{}
+			}
 		}
 	}
+	d.scram.retain(users)
 	for e := range gone {
 		if err := d.quotas.Apply(e, nil); err != nil {
 			return err
@@ -75,6 +80,7 @@ func (d *dynamic) applyQuotas(ctx context.Context, t zk.EntityType, entity strin
 		return fmt.Errorf("read configs of %s/%s: %w", t, entity, err)
 	}
 	d.setQuotas(t, entity, settings)
+	d.setCredentials(t, entity, settings)
 	return nil
 }
 

@@ -2,20 +2,53 @@ package broker
 
 import (
 	"fmt"
+	"os"
 
+	"github.com/sirupsen/logrus"
+
+	"momus/broker/handler"
+	"momus/broker/network"
+	"momus/broker/security"
 	"momus/configs"
+	"momus/internal/jvm"
 	"momus/internal/model"
 )
 
 // checkSecurity refuses settings that promise a protection that this version cannot give. To ignore them would open what they close.
 func checkSecurity(c *configs.Config) error {
-	for _, e := range c.Listeners().Bind {
-		if e.Protocol != model.Plaintext {
-			return fmt.Errorf("listener %s uses %s, which this version cannot serve yet; use PLAINTEXT (listener.security.protocol.map)", e.Listener, e.Protocol)
-		}
-	}
 	if class := c.Broker().AuthorizerClassName; class != "" {
 		return fmt.Errorf("authorizer.class.name is %s, but this version has no authorizer yet: every client may do everything; remove the key to start all the same", class)
 	}
 	return nil
+}
+
+// secure reads what the listeners authenticate with.
+func (b *Broker) secure() (err error) {
+	b.security, err = security.New(security.Options{
+		Config: b.config, Properties: jvm.ParseOptions(os.Getenv("KAFKA_OPTS")), Credentials: b.dynamic.scram,
+		Logger: b.logFor("org.apache.kafka.common.security.authenticator.LoginManager"),
+	})
+	return err
+}
+
+// securityEnv is what handlers need of it.
+func (b *Broker) securityEnv(e *handler.Env) {
+	e.SASL, e.CertificatePrincipal = b.security.SASL, b.security.CertificatePrincipal
+	e.AuthLog = b.logFor("org.apache.kafka.common.network.Selector")
+}
+
+// handshaken counts a TLS handshake: on SSL listeners it is the login.
+func (b *Broker) handshaken(c *network.Conn) {
+	if c.Protocol != model.SSL {
+		return
+	}
+	a := b.metrics.Authentication(c.Listener)
+	a.Successful.Inc()
+	a.SuccessfulNoReauth.Inc()
+}
+
+func (b *Broker) handshakeFailed(c *network.Conn, err error) {
+	b.metrics.Authentication(c.Listener).Failed.Inc()
+	b.logFor("org.apache.kafka.common.network.Selector").WithFields(logrus.Fields{"connection": c.ID, "listener": c.Listener}).WithError(err).
+		Info(handler.FailedAuthentication("authentication", c, "SSL handshake failed"))
 }

@@ -11,14 +11,10 @@ import (
 
 func TestSettingsOfSecurityThatIsNotThereStopTheStart(t *testing.T) {
 	for key, value := range map[string]string{
-		"listeners":             "SASL_PLAINTEXT://localhost:0",
 		"authorizer.class.name": "kafka.security.authorizer.AclAuthorizer",
 		"":                      "", // nothing of the kind
 	} {
 		settings := map[string]string{"zookeeper.connect": "z:1", "inter.broker.listener.name": "PLAINTEXT", "listeners": "PLAINTEXT://localhost:0"}
-		if key == "listeners" {
-			settings["inter.broker.listener.name"] = "SASL_PLAINTEXT"
-		}
 		if key != "" {
 			settings[key] = value
 		}
@@ -27,7 +23,7 @@ func TestSettingsOfSecurityThatIsNotThereStopTheStart(t *testing.T) {
 			t.Fatal(key, err)
 		}
 		_, err = New(Options{Config: c, Logger: logrus.New()})
-		if key == "" && err != nil || key != "" && (err == nil || !strings.Contains(err.Error(), strings.TrimSuffix(value, "://localhost:0"))) {
+		if key == "" && err != nil || key != "" && (err == nil || !strings.Contains(err.Error(), value)) {
 			t.Errorf("%s=%s: %v", key, value, err)
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"momus/internal/jvm"
 	"momus/internal/model"
 )
 
@@ -30,9 +29,8 @@ type Sources struct {
 	// Container tells whether the process runs in a container; nil finds out.
 	Container *bool
 
-	secrets     string   // replaces confluentSecrets in tests
-	mounted     []string // replaces bitnamiFiles in tests
-	mountedJAAS []string // comes before bitnamiJAAS in tests
+	secrets string   // replaces confluentSecrets in tests
+	mounted []string // replaces bitnamiFiles in tests
 }
 
 // OriginKind is the kind of place where a value was set.
@@ -86,8 +84,6 @@ type Environment struct {
 	Dialect Dialect
 	// MaxHeap is the -Xmx of KAFKA_HEAP_OPTS in bytes, 0 when there is none.
 	MaxHeap int64
-	// Properties are the system properties of KAFKA_OPTS: the JAAS file, krb5.conf, how to speak to ZooKeeper. Never nil.
-	Properties jvm.Properties
 	// CreateTopics are the topics of KAFKA_CREATE_TOPICS, to be created once the broker serves.
 	CreateTopics []TopicSpec
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"momus/internal/journal"
 	"momus/internal/model"
 )
 
@@ -35,7 +34,6 @@ func (c *core) brokerChange(ctx context.Context) error {
 		}
 	}
 	c.log.WithFields(logrus.Fields{"new": brokerIDs(fresh), "bounced": brokerIDs(bounced), "dead": dead}).Info("brokers have changed")
-	c.sawBrokers(slices.Concat(fresh, bounced), slices.Concat(brokerIDs(bounced), dead))
 
 	for _, b := range fresh {
 		c.out.AddBroker(b)
@@ -216,7 +214,6 @@ func (c *core) leaderAndISRReply(ctx context.Context, r *LeaderAndISRReply) erro
 	if len(failed) == 0 {
 		return nil
 	}
-	c.because(journal.Entry{Kind: journal.ReplicasFailed, About: r.Broker, Count: int64(len(failed))})
 	slices.SortFunc(failed, func(a, b ReplicaID) int {
 		if a.TopicPartition.Less(b.TopicPartition) {
 			return -1
@@ -233,7 +230,6 @@ func (c *core) controlledShutdown(ctx context.Context, ev *ControlledShutdown) (
 		return nil, err
 	}
 	c.shuttingDown[ev.Broker] = true
-	c.because(journal.Entry{Kind: journal.ShutdownRequested, About: ev.Broker, Count: c.ledBy(ev.Broker)})
 	var led []model.TopicPartition
 	var followed []ReplicaID
 	concerned := func(t *topic, p *partition) bool {

@@ -19,16 +19,13 @@ import (
 // Store is one store as Kafka's settings describe it.
 type Store struct {
 	Location string // the file
-	// Type is JKS, PKCS12 or PEM, "" for JKS. As in Java since 9, a file of type JKS may hold PKCS12 and the reverse. ByContent takes any of the three.
+	// Type is JKS, PKCS12 or PEM, "" for JKS. As in Java since 9, a file of type JKS may hold PKCS12 and the reverse.
 	Type string
 	// Password opens the store; a trust store of type JKS may be read without one, unchecked.
 	Password string
 	// KeyPassword opens the key in it; "" for the same as Password.
 	KeyPassword string
 }
-
-// ByContent is the Type of a store whose file says what it is, as ZooKeeper's own settings have it.
-const ByContent = "by content"
 
 // The first bytes of a JKS and of a JCEKS store.
 var (
@@ -39,7 +36,7 @@ var (
 // read reads the file and tells its format.
 func (s Store) read() (data []byte, format string, err error) {
 	switch strings.ToUpper(s.Type) {
-	case "", "JKS", "PKCS12", "PEM", strings.ToUpper(ByContent):
+	case "", "JKS", "PKCS12", "PEM":
 	default:
 		return nil, "", fmt.Errorf("store type %s is not supported; valid are JKS, PKCS12 and PEM", s.Type)
 	}
@@ -53,24 +50,34 @@ func (s Store) read() (data []byte, format string, err error) {
 		return data, "JKS", nil
 	case bytes.HasPrefix(data, jceksMagic):
 		return nil, "", fmt.Errorf("%s is a JCEKS store; make a PKCS12 store of it: keytool -importkeystore -srckeystore %[1]s -destkeystore new.p12 -deststoretype PKCS12", s.Location)
-	case s.Type == ByContent && bytes.Contains(data, []byte("-----BEGIN ")):
-		return data, "PEM", nil
 	case bytes.Contains(data, []byte("-----BEGIN ")):
 		return nil, "", fmt.Errorf("%s is a PEM file; set the type of the store to PEM", s.Location)
 	}
 	return data, "PKCS12", nil
 }
 
-// Certificates reads a trust store: the certificates of authorities that are trusted.
+// Certificates reads a trust store as a pool.
 func (s Store) Certificates() (*x509.CertPool, error) {
+	list, err := s.Trusted()
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	for _, c := range list {
+		pool.AddCert(c)
+	}
+	return pool, nil
+}
+
+// Trusted reads a trust store: the certificates that are trusted, in the order of the file.
+func (s Store) Trusted() (list []*x509.Certificate, err error) {
 	data, format, err := s.read()
 	if err != nil {
 		return nil, err
 	}
-	var list []*x509.Certificate
 	switch format {
 	case "PEM":
-		return PEMCertificates(data)
+		list, err = parsePEMCertificates(data)
 	case "JKS":
 		list, err = s.trustedJKS(data)
 	default:
@@ -82,11 +89,7 @@ func (s Store) Certificates() (*x509.CertPool, error) {
 	if len(list) == 0 {
 		return nil, fmt.Errorf("%s holds no trusted certificate; keytool -importcert adds one", s.Location)
 	}
-	pool := x509.NewCertPool()
-	for _, c := range list {
-		pool.AddCert(c)
-	}
-	return pool, nil
+	return list, nil
 }
 
 // KeyPair reads a key store: the private key and its certificates, the first key by alias when there are several.
@@ -176,6 +179,28 @@ func (s Store) keyPKCS12(data []byte) (tls.Certificate, error) {
 		pair.Certificate = append(pair.Certificate, c.Raw)
 	}
 	return pair, nil
+}
+
+// parsePEMCertificates reads all certificates of a text.
+func parsePEMCertificates(data []byte) (list []*x509.Certificate, err error) {
+	for {
+		var b *pem.Block
+		if b, data = pem.Decode(data); b == nil {
+			break
+		}
+		if b.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(b.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	if len(list) == 0 {
+		return nil, errors.New("there is no PEM certificate in it")
+	}
+	return list, nil
 }
 
 // PEMCertificates reads certificates in PEM form: a file, or the value of ssl.truststore.certificates.

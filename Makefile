@@ -6,12 +6,15 @@ FUZZTIME ?= 30s
 PEERS    ?= $(CURDIR)/build/peers
 INTEROP   = interop zkconformance
 INTEROP_ALL = $(INTEROP) storage txn groups quotas differential mixed tools
+# Pinned, so that a new version of the linter is a commit and not a surprise.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+TAGS      = interop,faults,transcripts
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 .DEFAULT_GOAL := build
-.PHONY: build run test peers interop interop-all faults transcripts bench install fuzz cross image clean help
+.PHONY: build run test check lint race peers interop interop-all faults transcripts bench install fuzz cross image clean help
 
 build: ## build bin/momus
 	$(BUILD) -o bin/momus ./cmd/momus
@@ -23,6 +26,22 @@ test: ## vet and run all tests that need nothing but Go
 	$(GO) vet ./...
 	$(GO) vet -tags interop,faults,transcripts ./integration/...
 	$(GO) test ./...
+
+check: lint transcripts race ## lint, replay the tools' transcripts, and run unit tests and a cluster under the race detector
+
+lint: ## vet and staticcheck everything, and see that go.mod and the format are as the tools write them
+	$(GO) mod tidy -diff
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "these are not formatted; run gofmt -w on them"; exit 1; }
+	$(GO) vet -tags $(TAGS) ./...
+	$(GO) run $(STATICCHECK) -tags $(TAGS) ./...
+
+# The brokers of the cluster are built with the detector too; it writes what it finds to build/race, which has to stay empty.
+race: ## the unit tests under the race detector, which also overwrites released buffers, and brokers built with it that are killed under load
+	$(GO) test -race ./internal/... ./configs/... ./storage/... ./coordinator/... ./broker/... ./integration/inprocess
+	$(GO) build -race -o bin/momus-race ./cmd/momus
+	rm -rf build/race && mkdir -p build/race
+	MOMUS_BINARY=$(CURDIR)/bin/momus-race GORACE="log_path=$(CURDIR)/build/race/report" $(GO) test -tags faults -count 1 -timeout 10m -run 'TestKilledBrokersLoseNothing' ./integration/cluster
+	@test -z "$$(ls build/race)" || { cat build/race/*; exit 1; }
 
 peers: ## fetch Apache Kafka, ZooKeeper and the clients of the interop tests into build/peers (needs Java, Maven, Python, Node)
 	integration/peers.sh $(PEERS)

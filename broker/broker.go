@@ -229,15 +229,18 @@ func (b *Broker) newView() *view.View {
 }
 
 func (b *Broker) connectZooKeeper(ctx context.Context, p *parts, c *configs.Broker) (err error) {
-	b.zk, err = zk.Dial(ctx, zk.Options{
+	opts := zk.Options{
 		Connect:        c.ZookeeperConnect,
 		SessionTimeout: ms(c.ZookeeperSessionTimeoutMs),
 		ConnectTimeout: ms(c.ZookeeperConnectionTimeoutMs),
 		MaxInFlight:    int(c.ZookeeperMaxInFlightRequests),
 		SecureACLs:     c.ZookeeperSetAcl,
 		Logger:         b.logFor("kafka.zookeeper.ZooKeeperClient"),
-	})
-	if err != nil {
+	}
+	if err := b.secureZooKeeper(&opts); err != nil {
+		return err
+	}
+	if b.zk, err = zk.Dial(ctx, opts); err != nil {
 		return err
 	}
 	// The session ends last, so that the broker's znode vanishes only when its logs are closed.

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/sirupsen/logrus"
 
@@ -10,7 +9,6 @@ import (
 	"momus/broker/network"
 	"momus/broker/security"
 	"momus/configs"
-	"momus/internal/jvm"
 	"momus/internal/model"
 )
 
@@ -25,7 +23,7 @@ func checkSecurity(c *configs.Config) error {
 // secure reads what the listeners authenticate with.
 func (b *Broker) secure() (err error) {
 	b.security, err = security.New(security.Options{
-		Config: b.config, Properties: jvm.ParseOptions(os.Getenv("KAFKA_OPTS")), Credentials: b.dynamic.scram,
+		Config: b.config, Properties: b.config.Environment().Properties, Credentials: b.dynamic.scram,
 		Logger: b.logFor("org.apache.kafka.common.security.authenticator.LoginManager"),
 	})
 	return err

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"momus/internal/jvm"
 	"momus/internal/model"
 )
 
@@ -29,8 +30,9 @@ type Sources struct {
 	// Container tells whether the process runs in a container; nil finds out.
 	Container *bool
 
-	secrets string   // replaces confluentSecrets in tests
-	mounted []string // replaces bitnamiFiles in tests
+	secrets     string   // replaces confluentSecrets in tests
+	mounted     []string // replaces bitnamiFiles in tests
+	mountedJAAS []string // comes before bitnamiJAAS in tests
 }
 
 // OriginKind is the kind of place where a value was set.
@@ -84,6 +86,8 @@ type Environment struct {
 	Dialect Dialect
 	// MaxHeap is the -Xmx of KAFKA_HEAP_OPTS in bytes, 0 when there is none.
 	MaxHeap int64
+	// Properties are the system properties of KAFKA_OPTS: the JAAS file, krb5.conf, how to speak to ZooKeeper. Never nil.
+	Properties jvm.Properties
 	// CreateTopics are the topics of KAFKA_CREATE_TOPICS, to be created once the broker serves.
 	CreateTopics []TopicSpec
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/agnivade/levenshtein"
+
+	"momus/internal/jvm"
 )
 
 // load merges the sources, weakest first, and builds the first snapshot.
@@ -29,6 +31,7 @@ func load(s Sources) (*Config, []Warning, error) {
 	}
 	c := &Config{static: map[string]Setting{}, hostname: s.Hostname}
 	c.mu.brokerID = noBrokerID
+	properties := systemProperties(s)
 	var warnings []Warning
 	var errs []error
 
@@ -51,6 +54,7 @@ func load(s Sources) (*Config, []Warning, error) {
 	env := readEnvironment(s, s.File != "")
 	maps.Copy(c.static, env.settings)
 	c.environment = env.environment
+	c.environment.Properties = properties
 	warnings = append(warnings, env.warnings...)
 	errs = append(errs, env.errs...)
 	for _, o := range s.Overrides {
@@ -113,6 +117,28 @@ func mountedFile(s Sources) (file string, env []string) {
 		}
 	}
 	return "", s.Env
+}
+
+// bitnamiJAAS is where the Bitnami image looks for a JAAS file by itself.
+var bitnamiJAAS = [...]string{"/bitnami/kafka/config/kafka_jaas.conf", "/opt/bitnami/kafka/config/kafka_jaas.conf"}
+
+// systemProperties reads KAFKA_OPTS and MOMUS_JAAS_CONFIG. The Bitnami image names its JAAS file itself when there is one.
+func systemProperties(s Sources) jvm.Properties {
+	vars := map[string]string{}
+	for _, e := range s.Env {
+		k, v, _ := strings.Cut(e, "=")
+		vars[k] = v
+	}
+	p := jvm.FromEnvironment(func(name string) string { return vars[name] })
+	if _, ok := p.Get(jvm.LoginConfig); !ok && detectDialect(vars) == Bitnami {
+		for _, f := range append(slices.Clone(s.mountedJAAS), bitnamiJAAS[:]...) {
+			if _, err := os.Stat(f); err == nil {
+				p[jvm.LoginConfig] = f
+				break
+			}
+		}
+	}
+	return p
 }
 
 // readFile reads a properties or YAML file.

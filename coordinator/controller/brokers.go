@@ -6,6 +6,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/internal/journal"
 	"momus/internal/model"
 )
 
@@ -34,6 +35,7 @@ func (c *core) brokerChange(ctx context.Context) error {
 		}
 	}
 	c.log.WithFields(logrus.Fields{"new": brokerIDs(fresh), "bounced": brokerIDs(bounced), "dead": dead}).Info("brokers have changed")
+	c.sawBrokers(slices.Concat(fresh, bounced), slices.Concat(brokerIDs(bounced), dead))
 
 	for _, b := range fresh {
 		c.out.AddBroker(b)
@@ -214,6 +216,7 @@ func (c *core) leaderAndISRReply(ctx context.Context, r *LeaderAndISRReply) erro
 	if len(failed) == 0 {
 		return nil
 	}
+	c.because(journal.Entry{Kind: journal.ReplicasFailed, About: r.Broker, Count: int64(len(failed))})
 	slices.SortFunc(failed, func(a, b ReplicaID) int {
 		if a.TopicPartition.Less(b.TopicPartition) {
 			return -1
@@ -230,6 +233,7 @@ func (c *core) controlledShutdown(ctx context.Context, ev *ControlledShutdown) (
 		return nil, err
 	}
 	c.shuttingDown[ev.Broker] = true
+	c.because(journal.Entry{Kind: journal.ShutdownRequested, About: ev.Broker, Count: c.ledBy(ev.Broker)})
 	var led []model.TopicPartition
 	var followed []ReplicaID
 	concerned := func(t *topic, p *partition) bool {

@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/coordinator/zk"
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -35,6 +36,8 @@ type Options struct {
 	NewSender func(reply func(Event)) Sender
 	Logger    *logrus.Entry
 	Now       func() time.Time
+	// Journal is told what the controller decides; may be nil.
+	Journal *journal.Journal
 	// OnRegistered is told each new broker epoch, before anything else happens under it. May be nil.
 	OnRegistered func(epoch int64)
 }
@@ -60,6 +63,7 @@ type Controller struct {
 	// What follows belongs to the loop.
 	rebalance *time.Timer
 	published time.Time
+	former    int32 // the controller before the present one, as far as this broker has seen it; -1 for none
 }
 
 // New makes a controller that does nothing until Register and Run.
@@ -75,8 +79,10 @@ func New(o Options) *Controller {
 	c := &Controller{opts: o, log: o.Logger, queue: newQueue(), done: make(chan struct{})}
 	c.activeID.Store(-1)
 	c.brokerEpoch.Store(-1)
+	c.former = -1
 	c.store = newWatchingStore(o.ZK, c.queue.put)
 	c.core = newCore(o.BrokerID, c.store, o.NewSender(c.queue.put), o.Settings, o.Logger)
+	c.core.history.j = o.Journal
 	return c
 }
 
@@ -130,6 +136,7 @@ func (c *Controller) register(ctx context.Context, r *zk.Registration) error {
 	c.session.Store(c.opts.ZK.SessionID())
 	c.brokerEpoch.Store(epoch)
 	c.log.WithFields(logrus.Fields{"broker": c.opts.BrokerID, "epoch": epoch}).Info("registered the broker")
+	c.opts.Journal.Record(journal.Entry{Kind: journal.Registered, About: -1, Number: epoch})
 	if c.opts.OnRegistered != nil {
 		c.opts.OnRegistered(epoch)
 	}
@@ -261,7 +268,7 @@ func (c *Controller) maybeResign(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.activeID.Store(id)
+	c.sawController(id)
 	if c.core.active && id != c.opts.BrokerID {
 		c.resign()
 	}
@@ -277,7 +284,7 @@ func (c *Controller) elect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.activeID.Store(id)
+	c.sawController(id)
 	if id >= 0 {
 		return nil
 	}
@@ -290,6 +297,7 @@ func (c *Controller) elect(ctx context.Context) error {
 	}
 	c.activeID.Store(c.opts.BrokerID)
 	c.epoch.Store(epoch.Epoch)
+	c.core.history.cause = c.opts.Journal.Record(journal.Entry{Kind: journal.ControllerElected, About: c.former, ControllerEpoch: epoch.Epoch})
 	c.log.WithField("controller_epoch", epoch.Epoch).Info("became the controller")
 	began := c.opts.Now()
 	if err := c.core.failover(ctx, epoch); err != nil {
@@ -302,16 +310,26 @@ func (c *Controller) elect(ctx context.Context) error {
 	stats := c.core.stats()
 	c.log.WithFields(logrus.Fields{"topics": stats.Topics, "partitions": stats.Partitions, "brokers": len(c.core.brokers), "took": c.opts.Now().Sub(began)}).
 		Info("took the cluster over")
+	c.core.sawFailover(c.opts.Now().Sub(began), stats.Partitions)
 	if c.opts.Settings().AutoRebalance {
 		c.scheduleRebalance(5 * time.Second)
 	}
 	return nil
 }
 
+// sawController remembers who is controller, and who was when there is none.
+func (c *Controller) sawController(id int32) {
+	if id >= 0 {
+		c.former = id
+	}
+	c.activeID.Store(id)
+}
+
 func (c *Controller) resign() {
 	c.stopRebalance()
 	if c.core.active {
 		c.log.WithField("controller_epoch", c.epoch.Load()).Info("resigned as controller")
+		c.opts.Journal.Record(journal.Entry{Kind: journal.ControllerResigned, About: -1, ControllerEpoch: c.epoch.Load()})
 	}
 	c.epoch.Store(0)
 	c.core.resign()

@@ -23,7 +23,8 @@ type core struct {
 	epoch  zk.ControllerEpoch
 	event  int64 // counts events, failovers included
 	*Context
-	batch batch
+	batch   batch
+	history chronicle
 }
 
 func newCore(id int32, store Store, out Sender, settings func() Settings, log *logrus.Entry) *core {
@@ -45,6 +46,7 @@ func (c *core) Step(ctx context.Context, ev Event) error {
 	}
 	c.batch.reset() // an event that failed may have left something behind
 	c.event++
+	c.history.begin()
 	switch ev := ev.(type) {
 	case BrokerChange:
 		return c.brokerChange(ctx)
@@ -109,6 +111,7 @@ func (c *core) failover(ctx context.Context, epoch zk.ControllerEpoch) error {
 	c.resign()
 	c.active, c.epoch = true, epoch
 	c.event++
+	c.history.left = perEvent
 	c.store.WatchAll()
 
 	if err := c.dropNotifications(ctx); err != nil {

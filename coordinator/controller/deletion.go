@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"momus/internal/journal"
 	"momus/internal/model"
 )
 
@@ -31,6 +32,7 @@ func (c *core) topicDeletion(ctx context.Context) error {
 	// As in Kafka 2.5.0 a running reassignment does not hold up the deletion of a topic that is not queued yet.
 	for _, name := range known {
 		c.topics[name].queuedForDeletion = true
+		c.note(journal.Entry{Kind: journal.TopicDeleting, Name: name, About: -1})
 	}
 	return c.resumeDeletions(ctx)
 }
@@ -127,6 +129,7 @@ func (c *core) completeDeletion(ctx context.Context, t *topic, replicas []Replic
 		return err
 	}
 	c.forgetTopic(t.name)
+	c.note(journal.Entry{Kind: journal.TopicDeleted, Name: t.name, About: -1})
 	c.log.WithField("topic", t.name).Info("deleted the topic")
 	return nil
 }

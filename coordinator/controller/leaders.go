@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -84,6 +85,9 @@ func (c *core) electLeaders(ctx context.Context, ev *ElectLeaders) error {
 	s, none, name := preferredStrategy, kerr.PreferredLeaderNotAvailable, "PreferredReplicaPartitionLeaderElectionStrategy"
 	if ev.Type == UncleanElection {
 		s, none, name = uncleanStrategy, kerr.EligibleLeadersNotAvailable, "OfflinePartitionLeaderElectionStrategy(true)"
+	}
+	if len(elect) > 0 {
+		c.because(journal.Entry{Kind: journal.ElectionRequested, About: -1, Reason: journal.ByRequest, Count: int64(len(elect))})
 	}
 	outcome, err := c.bringOnline(ctx, elect, s)
 	if err != nil {

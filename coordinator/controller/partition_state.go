@@ -99,6 +99,7 @@ func (c *core) initialize(ctx context.Context, ps []*partition) error {
 		case err == nil:
 			p.leadership, p.asOf = &states[i].State, c.event
 			p.state = OnlinePartition
+			c.sawElection(p, nil, offlineStrategy, false)
 			c.batch.leaderAndISRTo(c, p.leadership.ISR, p, true)
 		}
 	}
@@ -168,6 +169,7 @@ func (c *core) electOnce(ctx context.Context, ps []*partition, s strategy, read 
 	var writes []zk.PartitionState
 	var which []*partition
 	var tell [][]int32
+	var uncleanly []bool
 	for _, p := range readable {
 		cand := candidate{
 			assignment: p.assignment, state: states[p.TopicPartition],
@@ -183,6 +185,9 @@ func (c *core) electOnce(ctx context.Context, ps []*partition, s strategy, read 
 		if !ok {
 			results[p.TopicPartition] = fmt.Errorf("%s, replicas %v, in sync %v: %w", p.TopicPartition, p.assignment.Replicas, cand.state.ISR, errNoCandidate)
 			c.failed(p.TopicPartition, "partition was not elected", results[p.TopicPartition])
+			if s == offlineStrategy || s == uncleanStrategy {
+				c.sawOffline(p, cand.state)
+			}
 			if p.state == OnlinePartition && !c.isOnlineOrShuttingDown(cand.state.Leader, p.TopicPartition) {
 				p.state = OfflinePartition // so that it is tried again; Kafka 2.5 forgets a partition that loses its leader in a reassignment
 			}
@@ -196,12 +201,15 @@ func (c *core) electOnce(ctx context.Context, ps []*partition, s strategy, read 
 		writes = append(writes, zk.PartitionState{TopicPartition: p.TopicPartition, State: next})
 		which = append(which, p)
 		tell = append(tell, recipients)
+		uncleanly = append(uncleanly, wasUnclean)
 	}
 	done, err := c.writeStates(ctx, which, writes)
 	for i, p := range which {
 		switch {
 		case done[i] == nil:
 			p.state = OnlinePartition
+			before := states[p.TopicPartition]
+			c.sawElection(p, &before, s, uncleanly[i])
 			results[p.TopicPartition] = nil
 			c.batch.leaderAndISRTo(c, tell[i], p, false)
 		case errors.Is(done[i], zk.ErrBadVersion):

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"momus/coordinator/zk"
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -205,6 +206,7 @@ func (c *core) reassign(ctx context.Context, p *partition, want model.Assignment
 	if c.reassigning[tp] {
 		c.store.UnwatchState(tp)
 		delete(c.reassigning, tp)
+		c.tell(p, journal.Entry{Kind: journal.ReassignmentDone, About: -1, To: p.assignment.Replicas})
 		replicas := p.assignment.Replicas
 		if err := c.removeFromReassignNode(ctx, func(r zk.Reassignment) bool {
 			return r.TopicPartition == tp && slices.Equal(replicaSet(r.Replicas), replicas)
@@ -219,6 +221,7 @@ func (c *core) reassign(ctx context.Context, p *partition, want model.Assignment
 // setReassignment writes the wish to the topic's node, before anything else happens, and stops replicas that a former wish had added.
 func (c *core) setReassignment(ctx context.Context, p *partition, want model.Assignment) error {
 	if before := p.assignment; !sameAssignment(before, want) {
+		c.sawReassignment(p, before, want)
 		p.assignment = want
 		if err := c.writeTopic(ctx, p.Topic); err != nil {
 			p.assignment = before

@@ -175,6 +175,7 @@ func (c *core) removeFromISR(ctx context.Context, broker int32, ps []*partition,
 	for i, p := range which {
 		switch {
 		case done[i] == nil:
+			c.sawOutOfSync(p, broker, states[p.TopicPartition].ISR)
 			offline(p)
 		case errors.Is(done[i], zk.ErrBadVersion):
 			again = append(again, p)

@@ -72,6 +72,7 @@ func (c *core) createPartitions(ctx context.Context, tps []model.TopicPartition)
 		return nil
 	}
 	c.log.WithField("partitions", len(tps)).Info("new partitions")
+	c.sawTopics(tps)
 	c.markPartitions(tps, NewPartition)
 	var replicas []ReplicaID
 	for _, tp := range tps {

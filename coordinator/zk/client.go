@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"momus/coordinator/zk/zksasl"
 )
 
 // Options configure a Client.
@@ -24,7 +26,10 @@ type Options struct {
 	// SecureACLs is zookeeper.set.acl.
 	SecureACLs bool
 	// Dial opens the TCP (or TLS) connection; the plain one when nil.
-	Dial   Dialer
+	Dial Dialer
+	// SASL logs each connection in; nil for no login. Who says as whom and where that is configured, for errors.
+	SASL   zksasl.Mechanism
+	Who    string
 	Logger *logrus.Entry
 }
 
@@ -92,7 +97,7 @@ func Dial(ctx context.Context, opts Options) (*Client, error) {
 	if err := s.waitConnected(ctx, opts.ConnectTimeout); err != nil {
 		s.close()
 		if errors.Is(err, errConnectTimeout) {
-			err = c.connectTimeoutError()
+			err = c.connectTimeoutError(s.lastFailure())
 		}
 		return nil, fmt.Errorf("zookeeper.connect=%s: %w", opts.Connect, err)
 	}
@@ -107,10 +112,14 @@ func Dial(ctx context.Context, opts Options) (*Client, error) {
 	return c, nil
 }
 
-// connectTimeoutError says what was tried and what to do next.
-func (c *Client) connectTimeoutError() error {
-	return fmt.Errorf("no answer within %v; is ZooKeeper running there? Check with: echo ruok | nc %s (answers imok), "+
-		"or raise zookeeper.connection.timeout.ms", c.opts.ConnectTimeout, strings.Replace(c.servers[0], ":", " ", 1))
+// connectTimeoutError says what was tried and what to do next. last is why the last attempt failed, nil if that is not known.
+func (c *Client) connectTimeoutError(last error) error {
+	why := ""
+	if last != nil {
+		why = fmt.Sprintf(" (%v)", last)
+	}
+	return fmt.Errorf("no answer within %v%s; is ZooKeeper running there? Check with: echo ruok | nc %s (answers imok), "+
+		"or raise zookeeper.connection.timeout.ms", c.opts.ConnectTimeout, why, strings.Replace(c.servers[0], ":", " ", 1))
 }
 
 // Close ends the session, which removes its ephemeral nodes, and stops the Client's goroutine.

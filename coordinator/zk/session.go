@@ -49,6 +49,7 @@ type session struct {
 		change    chan struct{} // closed and replaced when connected changes
 		expired   bool
 		closed    bool
+		attempts
 	}
 }
 
@@ -111,12 +112,14 @@ func (c cappedConn) SetReadDeadline(t time.Time) error {
 func (c *Client) openSession() (*session, error) {
 	s := &session{expired: make(chan struct{}), closed: make(chan struct{})}
 	s.mu.change = make(chan struct{})
+	open := c.login(s)
 	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
 		if s.isExpired() || s.isClosed() {
 			return nil, ErrSessionExpired // this connection must never open a second session
 		}
-		conn, err := c.opts.Dial(network, address, timeout)
+		conn, err := open(network, address, timeout)
 		if err != nil {
+			c.failed(s, err)
 			return nil, err
 		}
 		return cappedConn{conn, c.opts.SessionTimeout * 2 / 3, bufio.NewReaderSize(conn, 16<<10)}, nil
@@ -155,6 +158,7 @@ func (s *session) onState(state gozk.State, id func() int64) {
 	switch state {
 	case gozk.StateHasSession:
 		s.id.Store(id())
+		s.mu.attempts = attempts{}
 		connected = !s.mu.expired && !s.mu.closed
 	case gozk.StateExpired:
 		connected = false
@@ -198,7 +202,7 @@ func (s *session) waitConnected(ctx context.Context, timeout time.Duration) erro
 	}
 	for {
 		s.mu.Lock()
-		connected, change, expired, closed := s.mu.connected, s.mu.change, s.mu.expired, s.mu.closed
+		connected, change, expired, closed, refused := s.mu.connected, s.mu.change, s.mu.expired, s.mu.closed, s.mu.refused
 		s.mu.Unlock()
 		switch {
 		case closed && !expired:
@@ -207,6 +211,8 @@ func (s *session) waitConnected(ctx context.Context, timeout time.Duration) erro
 			return ErrSessionExpired
 		case connected:
 			return nil
+		case refused != nil:
+			return refused
 		}
 		select {
 		case <-change:

@@ -32,6 +32,21 @@ func ParseOptions(text string) Properties {
 	return out
 }
 
+// JAASVariable names a JAAS file where KAFKA_OPTS does not.
+const JAASVariable = "MOMUS_JAAS_CONFIG"
+
+// FromEnvironment reads KAFKA_OPTS, and what counts when it does not name the files: MOMUS_JAAS_CONFIG for the JAAS file, MIT's KRB5_CONFIG for krb5.conf. env is
+// os.Getenv.
+func FromEnvironment(env func(string) string) Properties {
+	p := ParseOptions(env("KAFKA_OPTS"))
+	for name, variable := range map[string]string{LoginConfig: JAASVariable, Krb5Config: "KRB5_CONFIG"} {
+		if _, ok := p[name]; !ok && env(variable) != "" {
+			p[name] = env(variable)
+		}
+	}
+	return p
+}
+
 // Get gives a property, and whether it is set.
 func (p Properties) Get(name string) (string, bool) {
 	v, ok := p[name]

@@ -19,13 +19,16 @@ import (
 // Store is one store as Kafka's settings describe it.
 type Store struct {
 	Location string // the file
-	// Type is JKS, PKCS12 or PEM, "" for JKS. As in Java since 9, a file of type JKS may hold PKCS12 and the reverse.
+	// Type is JKS, PKCS12 or PEM, "" for JKS. As in Java since 9, a file of type JKS may hold PKCS12 and the reverse. ByContent takes any of the three.
 	Type string
 	// Password opens the store; a trust store of type JKS may be read without one, unchecked.
 	Password string
 	// KeyPassword opens the key in it; "" for the same as Password.
 	KeyPassword string
 }
+
+// ByContent is the Type of a store whose file says what it is, as ZooKeeper's own settings have it.
+const ByContent = "by content"
 
 // The first bytes of a JKS and of a JCEKS store.
 var (
@@ -36,7 +39,7 @@ var (
 // read reads the file and tells its format.
 func (s Store) read() (data []byte, format string, err error) {
 	switch strings.ToUpper(s.Type) {
-	case "", "JKS", "PKCS12", "PEM":
+	case "", "JKS", "PKCS12", "PEM", strings.ToUpper(ByContent):
 	default:
 		return nil, "", fmt.Errorf("store type %s is not supported; valid are JKS, PKCS12 and PEM", s.Type)
 	}
@@ -50,6 +53,8 @@ func (s Store) read() (data []byte, format string, err error) {
 		return data, "JKS", nil
 	case bytes.HasPrefix(data, jceksMagic):
 		return nil, "", fmt.Errorf("%s is a JCEKS store; make a PKCS12 store of it: keytool -importkeystore -srckeystore %[1]s -destkeystore new.p12 -deststoretype PKCS12", s.Location)
+	case s.Type == ByContent && bytes.Contains(data, []byte("-----BEGIN ")):
+		return data, "PEM", nil
 	case bytes.Contains(data, []byte("-----BEGIN ")):
 		return nil, "", fmt.Errorf("%s is a PEM file; set the type of the store to PEM", s.Location)
 	}

@@ -20,7 +20,8 @@ func store(name, kind, password, key string) keystore.Store {
 
 func TestServerAndClientTrustEachOtherWithStoresOfEveryKind(t *testing.T) {
 	keys := []keystore.Store{store("key.jks", "", "secret1", "secret2"), store("key.jks", "PKCS12", "secret1", "secret2"), store("key.p12", "PKCS12", "secret1", ""),
-		store("key.p12", "JKS", "secret1", "secret1"), store("key.pem", "PEM", "", "")}
+		store("key.p12", "JKS", "secret1", "secret1"), store("key.pem", "PEM", "", ""),
+		store("key.pem", keystore.ByContent, "", ""), store("key.p12", keystore.ByContent, "secret1", ""), store("key.jks", keystore.ByContent, "secret1", "secret2")}
 	trusts := []keystore.Store{store("trust.jks", "JKS", "secret1", ""), store("trust.jks", "JKS", "", ""), store("trust.p12", "pkcs12", "secret1", ""), store("cert.pem", "PEM", "", "")}
 	for _, k := range keys {
 		pair, err := k.KeyPair()

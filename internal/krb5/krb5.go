@@ -34,14 +34,14 @@ type Login struct {
 // IsModule reports whether a login module is one of Kerberos.
 func IsModule(class string) bool { return class == jaas.Krb5Module || class == jaas.IBMKrb5Module }
 
-// LoginOf reads the options of a Krb5LoginModule as Java does; env is os.Getenv.
-func LoginOf(e jaas.Entry, props jvm.Properties, env func(string) string) (Login, error) {
-	l := Login{Principal: e.Options["principal"], ConfigFile: ConfigFile(props, env)}
+// LoginOf reads the options of a Krb5LoginModule as Java does. Where they name no key table or ticket cache, MIT's environment variables count.
+func LoginOf(e jaas.Entry, props jvm.Properties) (Login, error) {
+	l := Login{Principal: e.Options["principal"], ConfigFile: ConfigFile(props)}
 	switch {
 	case strings.EqualFold(e.Options["useKeyTab"], "true"):
 		l.KeyTab = strings.TrimPrefix(e.Options["keyTab"], "file:")
 		if l.KeyTab == "" {
-			l.KeyTab = strings.TrimPrefix(env("KRB5_KTNAME"), "FILE:")
+			l.KeyTab = strings.TrimPrefix(os.Getenv("KRB5_KTNAME"), "FILE:")
 		}
 		if l.KeyTab == "" || l.Principal == "" {
 			return l, errors.New("Krb5LoginModule with useKeyTab=true needs keyTab=\"FILE\" and principal=\"NAME@REALM\"")
@@ -49,7 +49,7 @@ func LoginOf(e jaas.Entry, props jvm.Properties, env func(string) string) (Login
 	case strings.EqualFold(e.Options["useTicketCache"], "true"):
 		l.Cache = e.Options["ticketCache"]
 		if l.Cache == "" {
-			l.Cache = strings.TrimPrefix(env("KRB5CCNAME"), "FILE:")
+			l.Cache = strings.TrimPrefix(os.Getenv("KRB5CCNAME"), "FILE:")
 		}
 		if l.Cache == "" {
 			l.Cache = "/tmp/krb5cc_" + strconv.Itoa(os.Getuid())
@@ -60,16 +60,8 @@ func LoginOf(e jaas.Entry, props jvm.Properties, env func(string) string) (Login
 	return l, nil
 }
 
-// ConfigFile is the krb5.conf that counts: java.security.krb5.conf, KRB5_CONFIG, /etc/krb5.conf.
-func ConfigFile(props jvm.Properties, env func(string) string) string {
-	if f := props[jvm.Krb5Config]; f != "" {
-		return f
-	}
-	if f := env("KRB5_CONFIG"); f != "" {
-		return f
-	}
-	return "/etc/krb5.conf"
-}
+// ConfigFile is the krb5.conf that counts: that of the properties, else /etc/krb5.conf.
+func ConfigFile(props jvm.Properties) string { return props.Or(jvm.Krb5Config, "/etc/krb5.conf") }
 
 // client logs in.
 func (l Login) client() (*client.Client, error) {
@@ -187,4 +179,12 @@ func rotated(token []byte) []byte {
 	body := token[gssapi.HdrLen:]
 	out := append([]byte(nil), token[:gssapi.HdrLen]...)
 	return append(append(out, body[n:]...), body[:n]...)
+}
+
+// String says who logs in and with what, for messages.
+func (l Login) String() string {
+	if l.KeyTab != "" {
+		return fmt.Sprintf("principal %s with key table %s", l.Principal, l.KeyTab)
+	}
+	return "ticket cache " + l.Cache
 }

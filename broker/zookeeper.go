@@ -1,0 +1,28 @@
+package broker
+
+import (
+	"errors"
+
+	"momus/coordinator/zk"
+	"momus/coordinator/zk/zkconfig"
+)
+
+// secureZooKeeper puts into opts how this broker speaks to ZooKeeper: TLS, and who it is there.
+func (b *Broker) secureZooKeeper(opts *zk.Options) error {
+	security, err := zkconfig.Read(zkconfig.Source{
+		Setting:    func(key string) (string, bool) { s, ok := b.config.Get(key); return s.Value, ok },
+		Properties: b.config.Environment().Properties,
+	})
+	if err != nil {
+		return err
+	}
+	if security.Warning != "" {
+		opts.Logger.Warn(security.Warning)
+	}
+	if opts.SecureACLs && !security.Authenticated() {
+		return errors.New("zookeeper.set.acl is true, but this broker has no identity at ZooKeeper that the ACLs could name: give a JAAS file with a section Client " +
+			"(KAFKA_OPTS=-Djava.security.auth.login.config=FILE), or set zookeeper.ssl.client.enable=true with zookeeper.ssl.keystore.location")
+	}
+	security.Apply(opts)
+	return nil
+}

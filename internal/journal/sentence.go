@@ -1,0 +1,206 @@
+package journal
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Lang is a language for people: "en" or "ko"; anything else is English.
+type Lang string
+
+// The languages.
+const (
+	English Lang = "en"
+	Korean  Lang = "ko"
+)
+
+// text is a sentence in both languages. {word} stands for a field, and what is in [brackets] is left out when a field in it is empty.
+type text struct{ en, ko string }
+
+func (t text) in(l Lang) string {
+	if l == Korean {
+		return t.ko
+	}
+	return t.en
+}
+
+// String is the kind's name in JSON and filters.
+func (k Kind) String() string {
+	if k == 0 || k >= numKinds {
+		return "kind-" + strconv.Itoa(int(k))
+	}
+	return kinds[k].name
+}
+
+// ParseKind finds a kind by its name.
+func ParseKind(name string) (Kind, bool) {
+	for k := Kind(1); k < numKinds; k++ {
+		if kinds[k].name == name {
+			return k, true
+		}
+	}
+	return 0, false
+}
+
+// String is the reason's name in JSON.
+func (r Reason) String() string {
+	if r == 0 || r >= numReasons {
+		return ""
+	}
+	return reasons[r].name
+}
+
+// ParseReason finds a reason by its name.
+func ParseReason(name string) Reason {
+	for r := Reason(1); r < numReasons; r++ {
+		if reasons[r].name == name {
+			return r
+		}
+	}
+	return 0
+}
+
+// Sentence says for people what happened.
+func (e *Entry) Sentence(l Lang) string {
+	if e.Kind == 0 || e.Kind >= numKinds {
+		return e.Kind.String()
+	}
+	return expand(kinds[e.Kind].text.in(l), func(word string) string { return e.field(word, l) })
+}
+
+// field is the text of a field, "" when it is empty.
+func (e *Entry) field(word string, l Lang) string {
+	number := func(n int64) string {
+		if n == 0 {
+			return ""
+		}
+		return group(n)
+	}
+	switch word {
+	case "broker":
+		return strconv.Itoa(int(e.Broker))
+	case "name":
+		return e.Name
+	case "tp":
+		return e.TP().String()
+	case "about":
+		return id(e.About, l)
+	case "old leader":
+		return id(int32(e.Number), l)
+	case "from":
+		return ids(e.From)
+	case "to":
+		return ids(e.To)
+	case "who":
+		return e.Who
+	case "old":
+		return e.Old
+	case "new":
+		return e.New
+	case "offset":
+		return group(e.Offset)
+	case "count":
+		return number(e.Count)
+	case "n":
+		return group(e.Count)
+	case "number":
+		return group(e.Number)
+	case "session":
+		return fmt.Sprintf("0x%x", uint64(e.Number))
+	case "took":
+		return duration(e.Took)
+	case "reason":
+		if e.Reason == 0 || e.Reason >= numReasons {
+			return ""
+		}
+		return reasons[e.Reason].text.in(l)
+	case "controller epoch":
+		return strconv.Itoa(int(e.ControllerEpoch))
+	case "epoch":
+		return strconv.Itoa(int(e.LeaderEpoch))
+	}
+	return ""
+}
+
+func id(n int32, l Lang) string {
+	if n < 0 {
+		return text{"nobody", "없음"}.in(l)
+	}
+	return strconv.Itoa(int(n))
+}
+
+func ids(list []int32) string {
+	s := make([]string, len(list))
+	for i, n := range list {
+		s[i] = strconv.Itoa(int(n))
+	}
+	return strings.Join(s, ",")
+}
+
+// group writes a number with commas between thousands.
+func group(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	sign := ""
+	if n < 0 {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// duration writes a time as people say it: 412 ms, 6.2 s, 3 min.
+func duration(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return ""
+	case d < time.Millisecond:
+		return "<1 ms"
+	case d < time.Second:
+		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+	case d < 2*time.Minute:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	}
+	return strconv.FormatInt(int64(d.Minutes()), 10) + " min"
+}
+
+// expand puts fields into a template.
+func expand(template string, field func(word string) string) string {
+	var b strings.Builder
+	for template != "" {
+		i := strings.IndexAny(template, "{[")
+		if i < 0 {
+			b.WriteString(template)
+			break
+		}
+		b.WriteString(template[:i])
+		closing := "}"
+		if template[i] == '[' {
+			closing = "]"
+		}
+		end := strings.Index(template[i:], closing)
+		if end < 0 {
+			b.WriteString(template[i:])
+			break
+		}
+		inner := template[i+1 : i+end]
+		template = template[i+end+1:]
+		if closing == "}" {
+			b.WriteString(field(inner))
+			continue
+		}
+		complete := true
+		part := expand(inner, func(word string) string {
+			s := field(word)
+			complete = complete && s != ""
+			return s
+		})
+		if complete {
+			b.WriteString(part)
+		}
+	}
+	return b.String()
+}

@@ -18,7 +18,7 @@ const (
 	permAll    = 31
 )
 
-// ID names somebody in a scheme: world, ip, digest or (only in a request) auth.
+// ID names somebody in a scheme: world, ip, digest, sasl, x509, super or (only in a request) auth.
 type ID struct{ Scheme, ID string }
 
 // ACL grants Perms to an ID.
@@ -27,14 +27,26 @@ type ACL struct {
 	ID    ID
 }
 
-var anyone = ID{"world", "anyone"} // read only
+// IDs that stand for everybody, and for one whom no ACL stops; read only.
+var (
+	anyone    = ID{"world", "anyone"}
+	superUser = ID{"super", ""}
+)
+
+// schemes are those that a server has beyond world, ip and digest: sasl when it has users, x509 when it takes certificates for logins.
+type schemes struct{ sasl, x509 bool }
+
+// authenticated reports whether an ID of a client says who it is; an address does not.
+func (s schemes) authenticated(scheme string) bool {
+	return scheme == "digest" || scheme == "sasl" && s.sasl || scheme == "x509" && s.x509
+}
 
 // openACL is what nodes have that nobody created. Its callers do not change it.
 func openACL() []ACL { return []ACL{{permAll, anyone}} }
 
 // allowed says whether one of ids holds one of perms in acl. An empty ACL allows everything.
 func allowed(acl []ACL, perms int32, ids []ID) bool {
-	if len(acl) == 0 {
+	if len(acl) == 0 || slices.Contains(ids, superUser) {
 		return true
 	}
 	for _, a := range acl {
@@ -55,7 +67,7 @@ func allowed(acl []ACL, perms int32, ids []ID) bool {
 
 func idMatches(id ID, expr string) bool {
 	switch id.Scheme {
-	case "digest":
+	case "digest", "sasl", "x509":
 		return id.ID == expr
 	case "ip":
 		return ipMatches(id.ID, expr)
@@ -68,7 +80,7 @@ func idMatches(id ID, expr string) bool {
 const maxACL = 1000
 
 // fixupACL validates the ACL of a request and replaces the scheme auth by who the client has authenticated as.
-func fixupACL(acl []ACL, ids []ID) ([]ACL, bool) {
+func (s schemes) fixupACL(acl []ACL, ids []ID) ([]ACL, bool) {
 	if len(acl) > maxACL {
 		return nil, false
 	}
@@ -82,7 +94,7 @@ func fixupACL(acl []ACL, ids []ID) ([]ACL, bool) {
 		case a.ID.Scheme == "auth":
 			valid := false
 			for _, id := range ids {
-				if id.Scheme == "digest" { // an address is no authentication
+				if s.authenticated(id.Scheme) {
 					valid = true
 					added = append(added, ACL{a.Perms, id})
 				}
@@ -93,6 +105,14 @@ func fixupACL(acl []ACL, ids []ID) ([]ACL, bool) {
 			continue
 		case a.ID.Scheme == "digest":
 			if !validDigest(a.ID.ID) {
+				return nil, false
+			}
+		case a.ID.Scheme == "sasl" && s.sasl:
+			if !validKerberosName(a.ID.ID) {
+				return nil, false
+			}
+		case a.ID.Scheme == "x509" && s.x509:
+			if !strings.Contains(a.ID.ID, "=") { // no distinguished name
 				return nil, false
 			}
 		case a.ID.Scheme == "ip":
@@ -118,6 +138,15 @@ func digestID(auth []byte) ID {
 // validDigest is Java's id.split(":").length == 2, which does not count empty parts at the end.
 func validDigest(id string) bool {
 	return strings.Count(strings.TrimRight(id, ":"), ":") == 1
+}
+
+// validKerberosName is what ZooKeeper takes for a name of scheme sasl: name[/host]@realm, or anything without an @.
+func validKerberosName(id string) bool {
+	if !strings.Contains(id, "@") {
+		return true
+	}
+	name, realm, _ := strings.Cut(id, "@")
+	return strings.Count(name, "/") <= 1 && !strings.ContainsAny(realm, "@/")
 }
 
 // maskDigests hides the passwords of an ACL from a client that may not administer the node.

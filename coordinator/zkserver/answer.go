@@ -280,15 +280,3 @@ func (cl *client) addAuth(id ID) {
 	}
 	cl.auth = append(cl.auth, id)
 }
-
-// sasl answers like a server without a SASL configuration: a null token.
-func (c *core) sasl(cl *client, xid int32, d *decoder) bool {
-	if d.bytes() == nil {
-		return false
-	}
-	e := newFrame(20)
-	e.replyHeader(xid, 0, codeOK)
-	e.bytes(nil)
-	c.send(cl, e.endFrame())
-	return true
-}

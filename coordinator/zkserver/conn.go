@@ -2,6 +2,7 @@ package zkserver
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"io"
 	"net"
@@ -15,7 +16,9 @@ type conn struct {
 	client client // guarded by the server's lock
 	server *Server
 	net    net.Conn
-	host   string // the address without the port
+	raw    net.Conn  // net without TLS: closing it waits for nobody
+	secure *tls.Conn // net, when it speaks TLS
+	host   string    // the address without the port
 
 	mu struct {
 		sync.Mutex
@@ -27,7 +30,7 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{server: s, net: nc, host: nc.RemoteAddr().String()}
+	c := &conn{server: s, net: nc, raw: nc, host: nc.RemoteAddr().String()}
 	if address, err := netip.ParseAddrPort(c.host); err == nil {
 		c.host = address.Addr().Unmap().String()
 	}
@@ -57,7 +60,7 @@ func (c *conn) abort() {
 	defer c.mu.Unlock()
 	if !c.mu.aborted {
 		c.mu.aborted = true
-		c.net.Close()
+		c.raw.Close()
 	}
 	c.mu.changed.Broadcast()
 }
@@ -112,6 +115,9 @@ func (c *conn) read() {
 	defer c.finish()
 	r := bufio.NewReaderSize(c.net, 4<<10)
 	c.net.SetReadDeadline(time.Now().Add(connectTimeout))
+	if !c.handshake() {
+		return
+	}
 	var length [4]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {
 		return
@@ -144,6 +150,22 @@ func (c *conn) read() {
 			frame = nil
 		}
 	}
+}
+
+// handshake makes the TLS handshake, within the time that the deadline leaves. A certificate of the client is a login.
+func (c *conn) handshake() bool {
+	if c.secure == nil {
+		return true
+	}
+	if err := c.secure.Handshake(); err != nil {
+		c.server.logger.WithError(err).WithField("client", c.host).Info("TLS handshake failed")
+		return false
+	}
+	subject := c.server.options.Subject
+	if certificates := c.secure.ConnectionState().PeerCertificates; subject != nil && len(certificates) > 0 {
+		c.server.identify(c, ID{"x509", subject(certificates[0])})
+	}
+	return true
 }
 
 // readFrame reads a frame of the given length into buf, which it may replace. A hostile length costs no memory before

@@ -13,6 +13,7 @@ type client struct {
 	lastPending *pending // the transaction that later requests of this client come after; nil when there is none
 	waiting     int      // requests not yet answered
 	deferred    int      // of these, reads that wait for a transaction
+	login       login
 	stats       clientStats
 }
 
@@ -59,6 +60,7 @@ type core struct {
 
 	minTimeoutMs, maxTimeoutMs int32
 	maxBuffer                  int
+	logins                     logins
 
 	effects  []effect
 	unlogged []*txn
@@ -73,7 +75,8 @@ func newCore(o *Options) *core {
 		maxTimeoutMs: int32(o.MaxSessionTimeout.Milliseconds()),
 		maxBuffer:    o.MaxBuffer,
 	}
-	c.overlay = overlay{tree: c.tree, records: make(map[string]*record)}
+	c.logins = logins{users: o.Users, super: o.SuperUser, nonce: o.Nonce}
+	c.overlay = overlay{tree: c.tree, records: make(map[string]*record), schemes: schemes{sasl: o.Users != nil, x509: o.TLS != nil && o.Subject != nil}}
 	return c
 }
 

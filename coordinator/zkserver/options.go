@@ -1,6 +1,8 @@
 package zkserver
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -36,6 +38,18 @@ type Options struct {
 	// EndOldSessions ends the sessions that the last run left behind at once, instead of waiting for their clients to come back. It is
 	// for a server whose clients live and die in its own process, as in the quick start.
 	EndOldSessions bool
+	// Users are the users of SASL DIGEST-MD5 with their passwords, as section Server of ZooKeeper's JAAS file names them; nil for no SASL.
+	Users map[string]string
+	// SuperUser is the one of Users that no ACL stops (zookeeper.superUser), "" for none.
+	SuperUser string
+	// TLS is what connections to SecureListen speak; nil for no such listener.
+	TLS *tls.Config
+	// SecureListen is the address for TLS (secureClientPort). Empty means a free port of 127.0.0.1 (see Server.SecureAddr).
+	SecureListen string
+	// Subject prints the subject of a client's certificate, which is its ID of scheme x509 then; nil takes no certificate for a login.
+	Subject func(*x509.Certificate) string
+	// Nonce makes what challenges have to be unpredictable, for tests; nil is random.
+	Nonce func() string
 	// Logger receives what the server has to say; nil discards it.
 	Logger *logrus.Entry
 	// Now is the clock, for tests; nil means time.Now.

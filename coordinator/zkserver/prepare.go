@@ -22,6 +22,7 @@ type record struct {
 type overlay struct {
 	tree    *tree
 	records map[string]*record
+	schemes schemes
 }
 
 // staged are the records of one transaction being checked, above an overlay. They replace the overlay's once the whole
@@ -95,7 +96,7 @@ func (s *staged) prepare(session int64, ids []ID, o *operation) (change, Code) {
 	var acl []ACL
 	if o.op == opSetACL {
 		var ok bool
-		if acl, ok = fixupACL(o.acl, ids); !ok {
+		if acl, ok = s.below.schemes.fixupACL(o.acl, ids); !ok {
 			return change{}, codeInvalidACL
 		}
 	}
@@ -140,7 +141,7 @@ func (s *staged) prepareCreate(session int64, ids []ID, o *operation) (change, C
 	if !strings.Contains(path, "/") || strings.Contains(path, "\x00") {
 		return change{}, codeBadArguments
 	}
-	acl, ok := fixupACL(o.acl, ids)
+	acl, ok := s.below.schemes.fixupACL(o.acl, ids)
 	if !ok {
 		return change{}, codeInvalidACL
 	}

@@ -3,6 +3,7 @@ package zkserver
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ type Server struct {
 	options  Options
 	logger   *logrus.Entry
 	listener net.Listener
+	secure   net.Listener // nil without TLS
 	store    *store
 	start    time.Time
 	workers  sync.WaitGroup
@@ -54,6 +56,11 @@ func New(o Options) (*Server, error) {
 	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("coordination server: %w", err), s.store.close())
 	}
+	if o.TLS != nil {
+		if s.secure, err = net.Listen("tcp", o.SecureListen); err != nil {
+			return nil, errors.Join(fmt.Errorf("coordination server, port for TLS: %w", err), s.listener.Close(), s.store.close())
+		}
+	}
 	c.serve(s.now(), o.EndOldSessions)
 	s.mu.core = c
 	s.mu.conns = make(map[*client]*conn)
@@ -70,6 +77,9 @@ func New(o Options) (*Server, error) {
 func (o *Options) setDefaults() {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
+	}
+	if o.SecureListen == "" {
+		o.SecureListen = "127.0.0.1:0"
 	}
 	if o.TickTime <= 0 {
 		o.TickTime = DefaultTickTime
@@ -103,8 +113,23 @@ func (o *Options) setDefaults() {
 // Addr is the address the server listens on, for clients in the same machine or container.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
+// SecureAddr is the address for TLS, nil when there is none.
+func (s *Server) SecureAddr() net.Addr {
+	if s.secure == nil {
+		return nil
+	}
+	return s.secure.Addr()
+}
+
 // Close releases what New took. It is only for a server whose Run was not called.
-func (s *Server) Close() error { return errors.Join(s.listener.Close(), s.store.close()) }
+func (s *Server) Close() error { return errors.Join(s.closeListeners(), s.store.close()) }
+
+func (s *Server) closeListeners() error {
+	if s.secure == nil {
+		return s.listener.Close()
+	}
+	return errors.Join(s.listener.Close(), s.secure.Close())
+}
 
 // now is the time of an event.
 func (s *Server) now() instant {
@@ -123,7 +148,10 @@ func (s *Server) Run(ctx context.Context) error {
 		logged <- s.writeLog()
 		cancel()
 	}()
-	s.workers.Go(func() { s.accept() })  // ended by stop, which closes the listener
+	s.workers.Go(func() { s.accept(s.listener, nil) }) // ended by stop, which closes the listener
+	if s.secure != nil {
+		s.workers.Go(func() { s.accept(s.secure, s.options.TLS) }) // likewise
+	}
 	s.workers.Go(func() { s.tick(ctx) }) // ended by ctx
 	<-ctx.Done()
 	s.stop()
@@ -137,7 +165,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 // stop makes every goroutine end: no new connections, no more requests, and the log is finished.
 func (s *Server) stop() {
-	s.listener.Close() // its error says that it is closed already
+	s.closeListeners() // its error says that they are closed already
 	s.mu.Lock()
 	s.mu.stopping = true
 	for _, c := range s.mu.conns {
@@ -148,9 +176,10 @@ func (s *Server) stop() {
 	s.mu.Unlock()
 }
 
-func (s *Server) accept() {
+// accept takes the connections of a listener, which speak TLS if config is not nil.
+func (s *Server) accept(l net.Listener, config *tls.Config) {
 	for {
-		nc, err := s.listener.Accept()
+		nc, err := l.Accept()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return
@@ -160,8 +189,12 @@ func (s *Server) accept() {
 			continue
 		}
 		c := newConn(s, nc)
+		if config != nil {
+			c.secure = tls.Server(nc, config)
+			c.net = c.secure
+		}
 		if !s.register(c) {
-			nc.Close()
+			nc.Close() // not the TLS on it, which would say goodbye and might wait
 			continue
 		}
 		s.workers.Go(c.read)
@@ -230,6 +263,13 @@ func (s *Server) waitForRoomLocked(c *conn) bool {
 		s.mu.progress.Wait()
 	}
 	return !s.mu.stopping
+}
+
+// identify records who a connection is.
+func (s *Server) identify(c *conn, id ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.client.addAuth(id)
 }
 
 // connect hands the first frame of a connection to the core. It returns false when the connection has to end.

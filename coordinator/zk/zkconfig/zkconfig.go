@@ -6,9 +6,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"momus/coordinator/zk"
@@ -156,7 +158,14 @@ func (src Source) identity(config *tls.Config) (bool, error) {
 
 func dialTLS(config *tls.Config) zk.Dialer {
 	return func(network, address string, timeout time.Duration) (net.Conn, error) {
-		return tls.DialWithDialer(&net.Dialer{Timeout: timeout}, network, address, config)
+		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: timeout}, network, address, config)
+		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+			err = fmt.Errorf("TLS handshake: %w: ZooKeeper speaks TLS on its secureClientPort, not on its clientPort", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return conn, nil
 	}
 }
 

@@ -4,14 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"math"
 	"net"
 	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -29,23 +27,19 @@ type Server struct {
 	ownLimit  int64     // of memory, when the configuration has none
 	queuedSet sync.Pool // of *queued
 
-	listeners []*listener
-	index     atomic.Int64 // of the next connection, part of its ID
-	wg        sync.WaitGroup
+	index atomic.Int64 // of the next connection, part of its ID
+	wg    sync.WaitGroup
 
 	mu struct {
 		sync.Mutex
-		conns   map[*Conn]struct{}
-		perIP   map[string]int
-		perList map[string]int
-		freed   chan struct{} // closed and replaced when a connection has gone
+		listeners []*listener
+		serving   context.Context // the life of Run; nil before
+		stopped   bool            // by Close: nobody listens any more
+		conns     map[*Conn]struct{}
+		perIP     map[string]int
+		perList   map[string]int
+		freed     chan struct{} // closed and replaced when a connection has gone
 	}
-}
-
-// listener is a bound Listener.
-type listener struct {
-	Listener
-	ln net.Listener
 }
 
 // New makes a server that does not listen yet.
@@ -103,61 +97,13 @@ func (s *Server) Connections(listener string) int {
 	return s.mu.perList[listener]
 }
 
-// Listen binds all listeners; on an error none stays bound. Connections are accepted by the kernel but not served before Run.
-func (s *Server) Listen() error {
-	limits := s.o.Limits()
-	config := net.ListenConfig{
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: -1, Interval: -1, Count: -1},
-		Control: func(_, _ string, rc syscall.RawConn) error {
-			if limits.RecvBuffer <= 0 {
-				return nil
-			}
-			return setReceiveBuffer(rc, int(limits.RecvBuffer))
-		},
-	}
-	for _, l := range s.o.Listeners {
-		ln, err := config.Listen(context.Background(), "tcp", l.Addr)
-		if err != nil {
-			for _, l := range s.listeners {
-				l.ln.Close()
-			}
-			s.listeners = nil
-			return fmt.Errorf("listener %s: %w", l.Name, err)
-		}
-		s.listeners = append(s.listeners, &listener{Listener: l, ln: ln})
-	}
-	return nil
-}
-
-// Addr is the address that a listener is bound to, nil before Listen.
-func (s *Server) Addr(listener string) net.Addr {
-	for _, l := range s.listeners {
-		if l.Name == listener {
-			return l.ln.Addr()
-		}
-	}
-	return nil
-}
-
-// Close gives up the addresses of a server that was not run.
-func (s *Server) Close() {
-	for _, l := range s.listeners {
-		l.ln.Close()
-	}
-}
-
 // Run serves until ctx ends, then closes the listeners and all connections, and returns once all goroutines have ended.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for _, l := range s.listeners {
-		s.wg.Add(1)
-		go s.accept(ctx, l)
-	}
+	s.startAccepting(ctx)
 	s.sweep(ctx)
-	for _, l := range s.listeners {
-		l.ln.Close()
-	}
+	s.Close()
 	for _, c := range s.all() {
 		c.close()
 	}
@@ -177,7 +123,6 @@ func (s *Server) all() []*Conn {
 
 // accept takes connections of one listener until it is closed.
 func (s *Server) accept(ctx context.Context, l *listener) {
-	defer s.wg.Done()
 	for {
 		nc, err := l.ln.Accept()
 		if err != nil {
@@ -205,7 +150,11 @@ func (s *Server) admit(ctx context.Context, l *listener, nc net.Conn) bool {
 	for blocked := false; ; {
 		limits := s.o.Limits()
 		s.mu.Lock()
-		protected := l.Name == limits.InterBrokerListener && len(s.listeners) > 1
+		if l.removed {
+			s.mu.Unlock()
+			return false
+		}
+		protected := l.Name == limits.InterBrokerListener && len(s.mu.listeners) > 1
 		full := false
 		if n, ok := limits.MaxConnectionsListener[l.Name]; ok && s.mu.perList[l.Name] >= int(n) {
 			full = true
@@ -323,8 +272,7 @@ func (s *Server) serve(ctx context.Context, c *Conn, ip string) {
 		delete(s.mu.perIP, ip)
 	}
 	s.mu.perList[c.Listener]--
-	close(s.mu.freed)
-	s.mu.freed = make(chan struct{})
+	s.wakeWaitingLocked()
 	s.mu.Unlock()
 	if s.o.Hooks.Closed != nil {
 		s.o.Hooks.Closed(c.Listener)

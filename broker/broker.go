@@ -11,6 +11,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/broker/console"
 	"momus/broker/handler"
 	"momus/broker/http"
 	"momus/broker/interbroker"
@@ -25,6 +26,7 @@ import (
 	"momus/coordinator/group"
 	"momus/coordinator/txn"
 	"momus/coordinator/zk"
+	"momus/internal/journal"
 	"momus/internal/model"
 	"momus/internal/release"
 	"momus/storage/cleaner"
@@ -55,6 +57,8 @@ type Broker struct {
 	producers *txn.ProducerIDs
 	txns      *txn.Coordinator
 	metrics   *metrics.Metrics
+	journal   *journal.Journal
+	began     time.Time // when Run was called
 }
 
 // New makes a broker that does nothing until Run.
@@ -71,6 +75,7 @@ func New(o Options) (*Broker, error) {
 	versions := interbroker.VersionsFor(o.Config.Broker().InterBrokerVersion())
 	b := &Broker{opts: o, config: o.Config, loggers: newLoggers(o.Logger), ready: make(chan struct{}), versions: versions}
 	b.log = b.logFor("kafka.server.KafkaServer")
+	b.journal = journal.New(o.Now)
 	return b, nil
 }
 
@@ -90,18 +95,21 @@ func (b *Broker) State() State { return State(b.state.Load()) }
 // nil after such a stop, and the reason when the broker could not start or had to stop by itself.
 func (b *Broker) Run(ctx context.Context) error {
 	b.state.Store(int32(Starting))
+	b.began = b.opts.Now()
 	p := newParts()
 	err := b.start(ctx, p)
 	if err == nil {
 		b.state.Store(int32(RunningAsBroker))
 		b.log.WithFields(logrus.Fields{"broker": b.id, "listeners": fmt.Sprint(b.advertised())}).Info("started")
 		close(b.ready)
+		b.noteStart()
 		select {
 		case <-ctx.Done():
 			b.log.Info("stopping")
 		case err = <-p.failed:
 			b.log.WithError(err).Error("stopping, because a part of the broker failed")
 		}
+		b.noteStop(err)
 		b.handOver(err == nil)
 	}
 	b.state.Store(int32(ShuttingDown))
@@ -131,6 +139,7 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 		return err
 	}
 	b.dynamic = newDynamic(life, b.config, b.zk, b.id, b.logFor("kafka.server.DynamicConfigManager"))
+	b.dynamic.history.journal = b.journal
 	if err := b.dynamic.loadBroker(ctx); err != nil {
 		return err
 	}
@@ -152,11 +161,11 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	b.replicas = replica.New(replica.Options{
 		BrokerID: b.id, Config: b.config.Broker, TopicConfig: b.dynamic.HostedTopic, Logs: b.logs, Metadata: b.metadata,
 		ISR: isrStore{b.zk, b.id}, Endpoint: b.leaderEndpoint, OnLeadership: b.onLeadership, OnDeleted: b.onDeleted,
-		Logger: b.logFor("kafka.server.ReplicaManager"), Now: b.opts.Now,
+		Logger: b.logFor("kafka.server.ReplicaManager"), Now: b.opts.Now, Journal: b.journal,
 	})
 	b.groups = group.New(group.Options{
 		Config: b.config.Broker, Log: coordinatorLog{b.replicas}, Logger: b.logFor("kafka.coordinator.group.GroupCoordinator"), Now: b.opts.Now,
-		ZooKeeper: groupOffsets{b.zk},
+		ZooKeeper: groupOffsets{b.zk}, Journal: b.journal, OnLoaded: b.onLoaded(model.OffsetsTopic),
 	})
 	b.producers = txn.NewProducerIDs(producerIDBlocks{b.zk, b.id})
 	b.txns = b.newTransactions(p)
@@ -197,6 +206,7 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	}})
 
 	p.run("network", b.server.Run)
+	p.run("pauses", b.watchPauses)
 	return b.serveHTTP(ctx, p)
 }
 
@@ -216,6 +226,7 @@ func (b *Broker) serveHTTP(ctx context.Context, p *parts) error {
 	b.metrics.Export(b.newView())
 	server.Open("/metrics", b.metrics.Handler())
 	server.Open("/healthz", http.Healthz(b.healthy))
+	console.ServeJournal(server, b.journal)
 	p.run("HTTP", server.Run)
 	return nil
 }
@@ -236,6 +247,7 @@ func (b *Broker) connectZooKeeper(ctx context.Context, p *parts, c *configs.Brok
 		MaxInFlight:    int(c.ZookeeperMaxInFlightRequests),
 		SecureACLs:     c.ZookeeperSetAcl,
 		Logger:         b.logFor("kafka.zookeeper.ZooKeeperClient"),
+		Journal:        b.journal,
 	}
 	if err := b.secureZooKeeper(&opts); err != nil {
 		return err
@@ -278,6 +290,7 @@ func (b *Broker) identify(ctx context.Context, c *configs.Broker) (clusterID str
 		}
 	}
 	b.config.SetBrokerID(b.id)
+	b.journal.SetBroker(b.id)
 	b.log = b.log.WithField("broker", b.id)
 	return clusterID, identity, nil
 }
@@ -286,7 +299,7 @@ func (b *Broker) openLogs(ctx context.Context, p *parts, identity logdir.Identit
 	c := b.config.Broker()
 	b.logs, err = logdir.Open(ctx, logdir.Options{
 		FS: b.opts.FS, Dirs: c.LogDirectories(), Config: b.config.Broker, TopicConfig: b.dynamic.Topic, Offline: identity.Offline,
-		Logger: b.logFor("kafka.log.LogManager"), Now: b.opts.Now,
+		Logger: b.logFor("kafka.log.LogManager"), Now: b.opts.Now, Journal: b.journal,
 	})
 	if err != nil {
 		return err
@@ -299,7 +312,7 @@ func (b *Broker) openLogs(ctx context.Context, p *parts, identity logdir.Identit
 	})
 	p.run("log directories", b.logs.Run)
 	if c.LogCleanerEnable {
-		b.cleaner = cleaner.New(cleaner.Options{Logs: b.logs, Config: b.config.Broker, Logger: b.logFor("kafka.log.LogCleaner"), Now: b.opts.Now})
+		b.cleaner = cleaner.New(cleaner.Options{Logs: b.logs, Config: b.config.Broker, Logger: b.logFor("kafka.log.LogCleaner"), Now: b.opts.Now, Journal: b.journal})
 		b.logs.SetCleaner(b.cleaner)
 		p.run("log cleaner", b.cleaner.Run)
 	}
@@ -355,7 +368,7 @@ func (b *Broker) controllerOptions() controller.Options {
 		listener = l
 	}
 	return controller.Options{
-		BrokerID: b.id, ZK: b.zk, Registration: b.registration, Logger: b.logFor("kafka.controller.KafkaController"), Now: b.opts.Now,
+		BrokerID: b.id, ZK: b.zk, Registration: b.registration, Logger: b.logFor("kafka.controller.KafkaController"), Now: b.opts.Now, Journal: b.journal,
 		Settings: func() controller.Settings {
 			c := b.config.Broker()
 			return controller.Settings{

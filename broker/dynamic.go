@@ -32,6 +32,8 @@ type dynamic struct {
 	onTopic func(topic string, overrides map[string]string)
 	// onListeners is told that the advertised listeners have changed.
 	onListeners func(ctx context.Context) error
+	// history tells the journal of changes.
+	history configHistory
 
 	mu        sync.RWMutex
 	overrides map[string]map[string]string // by topic, of all topics that were read, those without overrides too
@@ -230,6 +232,8 @@ func (d *dynamic) changeTopic(topic string, overrides map[string]string) error {
 	if known && d.warnOfTopic(topic, overrides, "a topic's config in ZooKeeper has values that are not valid; the configs before the change stay in use") {
 		return nil
 	}
+	d.history.was("topic "+topic, d.Overrides(topic))
+	d.history.saw("topic "+topic, overrides, publicTopicKey)
 	d.mu.Lock()
 	d.setTopicLocked(topic, overrides)
 	d.mu.Unlock()
@@ -259,6 +263,7 @@ func (d *dynamic) applyBroker(ctx context.Context, entity string) error {
 	if err != nil {
 		return fmt.Errorf("read the dynamic configs of broker %s: %w", entity, err)
 	}
+	d.history.saw("broker "+entity, settings, publicBrokerKey)
 	before := d.config.Listeners().Advertised
 	if entity == defaultEntity {
 		err = d.config.SetDynamicDefault(settings)

@@ -86,6 +86,7 @@ func (d *dynamic) applyQuotas(ctx context.Context, t zk.EntityType, entity strin
 
 // setQuotas makes the settings of an entity its quotas; what is not valid is logged.
 func (d *dynamic) setQuotas(t zk.EntityType, entity string, settings map[string]string) (quota.Entity, bool) {
+	d.history.saw(string(t)+" "+entity, settings, publicQuotaKey)
 	e, err := quotaEntity(t, entity)
 	if err != nil {
 		d.logger.WithError(err).Error("quotas in ZooKeeper are passed over")

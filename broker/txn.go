@@ -22,6 +22,7 @@ func (b *Broker) newTransactions(p *parts) *txn.Coordinator {
 		Config: b.config.Broker, Log: coordinatorLog{b.replicas}, ProducerIDs: b.producers,
 		Cluster: markerCluster{b.metadata, b.config.Listeners().InterBroker}, Sender: sender,
 		Logger: b.logFor("kafka.coordinator.transaction.TransactionCoordinator"), Now: b.opts.Now,
+		Journal: b.journal, OnLoaded: b.onLoaded(model.TransactionTopic),
 	})
 	b.logs.AdmitTransactions(c.Admit)
 	return c

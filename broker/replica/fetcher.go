@@ -10,6 +10,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/log"
@@ -115,6 +116,7 @@ func (f *fetcher) fail(s *fetching, err error) {
 		return
 	}
 	f.entry(s).WithError(err).Error("stopped fetching until the next LeaderAndIsr")
+	f.note(journal.FetchFailed, s.p.tp, err)
 }
 
 func (f *fetcher) entry(s *fetching) *logrus.Entry {
@@ -171,6 +173,7 @@ func (f *fetcher) run(ctx context.Context) {
 			} else if f.failing {
 				f.failing = false
 				f.logger.Info("fetching from the leader again")
+				f.note(journal.LeaderReachable, model.TopicPartition{}, nil)
 			}
 			continue
 		}
@@ -192,6 +195,7 @@ func (f *fetcher) retry(ctx context.Context, err error) {
 	if !f.failing {
 		f.failing = true
 		f.logger.WithError(err).Warn("cannot fetch from the leader; trying again")
+		f.note(journal.LeaderUnreachable, model.TopicPartition{}, err)
 	}
 	sleep(ctx, f.backoff())
 }

@@ -63,6 +63,7 @@ func (p *Partition) truncateFollower(epoch int32, offset int64, restart bool) (i
 	if err != nil {
 		return 0, err
 	}
+	defer p.sawTruncation(r, r.log.LogEndOffset(), offset)
 	for _, l := range []*log.Log{r.log, r.future} {
 		switch {
 		case l == nil:

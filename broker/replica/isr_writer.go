@@ -19,6 +19,8 @@ type isrChange struct {
 	p    *Partition
 	role *role // as it was when the change was proposed
 	isr  []int32
+	// stragglers are those who leave.
+	stragglers []straggler
 }
 
 const (
@@ -152,9 +154,11 @@ func (c *isrChange) written(version int32, err error) {
 	case errors.Is(err, ErrISRVersion):
 		p.m.metrics.failedISRUpdates.Add(1)
 		p.m.logger.WithFields(fields).Info("in-sync replicas were not changed: the partition state has another version in ZooKeeper")
+		c.sawRefusal(ErrISRVersion)
 	case err != nil:
 		p.m.metrics.failedISRUpdates.Add(1)
 		p.m.logger.WithFields(fields).WithError(err).Warn("in-sync replicas were not changed")
+		c.sawRefusal(err)
 	default:
 		p.m.logger.WithFields(fields).Info("changed in-sync replicas")
 	}
@@ -191,6 +195,7 @@ func (p *Partition) finishISR(c *isrChange, err error, version int32) {
 		// Requests with acks=all look again: they may now have enough, or too few, replicas.
 		p.highWatermark.WakeAll()
 		p.m.isrWriter.changed(p.tp)
+		c.sawISR(r.isr)
 	}
 }
 
@@ -240,8 +245,13 @@ func compareTP(a, b model.TopicPartition) int {
 
 // shrinkLoop looks every half replica.lag.time.max.ms for followers that have fallen behind.
 func (m *Manager) shrinkLoop(ctx context.Context) error {
+	standing := stalls{}
 	for sleep(ctx, max(m.maxLag()/2, time.Millisecond)) {
-		m.partitions.each(func(p *Partition) { p.maybeShrinkISR() })
+		m.partitions.each(func(p *Partition) {
+			p.maybeShrinkISR()
+			standing.look(p)
+		})
+		standing.forget(m)
 	}
 	return nil
 }
@@ -263,6 +273,7 @@ func (p *Partition) maybeShrinkISR() {
 	if p.progress.pending == nil && !now.Before(p.progress.retryISRAt) {
 		if out := outOfSync(r.log.LogEndOffset(), p.progress.followers, r.isr, now, p.m.maxLag()); len(out) > 0 {
 			change = p.proposeLocked(r, without(r.isr, out))
+			change.stragglers = p.stragglersLocked(out, r.log.LogEndOffset(), now)
 		}
 	}
 	p.progress.Unlock()

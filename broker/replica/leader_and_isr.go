@@ -7,6 +7,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/log"
@@ -73,6 +74,8 @@ func (m *Manager) LeaderAndISR(req LeaderAndISRRequest) ([]PartitionError, error
 	m.checkpointOnce.Do(func() { close(m.checkpointStart) })
 	m.logs.CheckpointDue()
 	m.movers.resume(req.Partitions)
+	m.sawRoles(leaders, results)
+	m.sawRoles(followers, results)
 	if m.opts.OnLeadership != nil {
 		led, followed := changed(leaders, results), changed(followers, results)
 		if len(led)+len(followed) > 0 {
@@ -341,6 +344,7 @@ func (m *Manager) StopReplica(controllerEpoch int32, remove bool, tps []model.To
 				continue
 			}
 			deleted = append(deleted, tp)
+			m.opts.Journal.Record(journal.Entry{Kind: journal.ReplicaDeleted, Name: tp.Topic, Partition: tp.Partition, About: -1})
 		}
 		if p != nil {
 			p.wakeAll()
@@ -390,6 +394,7 @@ func (m *Manager) handleDirFailure(path string, logs []*log.Log) {
 		}
 	}
 	m.logger.WithFields(logrus.Fields{"dir": path, "partitions": len(tps)}).Error("partitions are offline")
+	m.opts.Journal.Record(journal.Entry{Kind: journal.DirectoryFailed, Name: path, About: -1, Count: int64(len(tps)), New: fmt.Sprint(m.logs.Offline(path))})
 	m.isrWriter.dirFailed()
 }
 

@@ -19,6 +19,7 @@ import (
 	"momus/broker/metadata"
 	"momus/broker/purgatory"
 	"momus/configs"
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/logdir"
@@ -73,6 +74,8 @@ type Options struct {
 	OnDeleted func(deleted []model.TopicPartition)
 	Logger    *logrus.Entry
 	Now       func() time.Time
+	// Journal is told what happens to partitions; may be nil.
+	Journal *journal.Journal
 }
 
 // Manager holds the partitions of this broker (Kafka's ReplicaManager). All methods are safe for concurrent use.

@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/log"
@@ -162,6 +163,7 @@ func (mm *moverManager) work(ctx context.Context, v *mover) {
 			mm.done(v, tp)
 		default:
 			mm.m.logger.WithFields(fields).Info("replica was moved to the other log directory")
+			mm.m.opts.Journal.Record(journal.Entry{Kind: journal.PartitionMoved, Name: tp.Topic, Partition: tp.Partition, About: -1, New: v.dir})
 			mm.done(v, tp)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/shard"
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -25,7 +26,9 @@ type Options struct {
 	Log    shard.Log
 	Logger *logrus.Entry
 	Now    func() time.Time // nil: time.Now
-	NewID  func() string    // a random UUID; nil: crypto/rand
+	// Journal is told of members and rebalances; may be nil.
+	Journal *journal.Journal
+	NewID   func() string // a random UUID; nil: crypto/rand
 	// OnLoaded hears of each partition that was loaded (metric partition-load-time); may be nil.
 	OnLoaded func(partition int32, took time.Duration, batches int)
 	// ZooKeeper keeps offsets of OffsetCommit and OffsetFetch version 0; nil: they are refused.
@@ -57,9 +60,13 @@ func New(o Options) *Coordinator {
 	}
 	c := &Coordinator{o: o}
 	c.shards = shard.New(shard.Options{
-		Topic:          model.OffsetsTopic,
-		Log:            o.Log,
-		NewMachine:     func(int32) shard.Machine { return NewPartition(o.Config, o.Logger) },
+		Topic: model.OffsetsTopic,
+		Log:   o.Log,
+		NewMachine: func(int32) shard.Machine {
+			p := NewPartition(o.Config, o.Logger)
+			p.journal = o.Journal
+			return p
+		},
 		LoadBufferSize: func() int { return int(o.Config().OffsetsLoadBufferSize) },
 		Logger:         o.Logger,
 		Now:            o.Now,

@@ -3,6 +3,7 @@ package group
 import (
 	"github.com/sirupsen/logrus"
 
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/record"
@@ -82,6 +83,7 @@ func (p *Partition) removeOffsets(g *Group, partitions []model.TopicPartition) (
 // groupTombstone removes the group's metadata record; a group that never had a generation has none.
 func (p *Partition) groupTombstone(b *record.Builder, g *Group) {
 	p.logger.WithFields(logrus.Fields{"group": g.id, "generation": g.generation}).Info("group removed")
+	p.note(g, journal.Entry{Kind: journal.GroupRemoved})
 	if g.generation > 0 {
 		p.keyBuf = appendGroupKey(p.keyBuf[:0], g.id)
 		b.Append(p.nowMs, p.keyBuf, nil)

@@ -73,6 +73,8 @@ type Group struct {
 	pendingCommits map[model.TopicPartition]uint64 // tag of the last append under way
 	txns           map[int64]txnOffsets            // by producer id
 
+	history chronicle
+
 	// subscribed are the topics that a group of consumers subscribes to; nil: not known, or not a group of consumers.
 	subscribed map[string]struct{}
 }

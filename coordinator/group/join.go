@@ -6,6 +6,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/coordinator/shard"
+	"momus/internal/journal"
 	"momus/internal/kerr"
 )
 
@@ -101,15 +102,19 @@ func (p *Partition) joinKnown(g *Group, m *Member, r *JoinRequest, call *shard.C
 			return
 		}
 		p.rejoin(g, m, r, call)
-		p.prepareRebalance(g)
+		p.prepareRebalance(g, journal.NewSubscription)
 	case Stable:
 		if m.id != g.leader && m.offers(r.Protocols) {
 			p.reply(call, g.joinResult(m))
 			return
 		}
 		// The leader asks for a rebalance when something else changed, such as the partitions of a topic.
+		why := journal.LeaderRejoined
+		if !m.offers(r.Protocols) {
+			why = journal.NewSubscription
+		}
 		p.rejoin(g, m, r, call)
-		p.prepareRebalance(g)
+		p.prepareRebalance(g, why)
 	default:
 		p.reply(call, joinError(r.MemberID, kerr.UnknownMemberID))
 	}
@@ -135,8 +140,9 @@ func (p *Partition) addMember(g *Group, id string, r *JoinRequest, call *shard.C
 		p.timers.remove(t)
 		delete(g.pending, id)
 	}
+	p.sawMember(g, m, journal.MemberJoined, 0)
 	if g.state != PreparingRebalance {
-		p.prepareRebalance(g)
+		p.prepareRebalance(g, journal.NewMember)
 	}
 }
 
@@ -176,12 +182,12 @@ func (p *Partition) replaceStatic(g *Group, m *Member, r *JoinRequest, call *sha
 		p.answerJoin(g, m, result)
 	case CompletingRebalance:
 		// The old member id may be with the leader already.
-		p.prepareRebalance(g)
+		p.prepareRebalance(g, journal.StaticReplaced)
 	}
 }
 
 // prepareRebalance starts a join round, from any state but PreparingRebalance.
-func (p *Partition) prepareRebalance(g *Group) {
+func (p *Partition) prepareRebalance(g *Group, why journal.Reason) {
 	if g.state == CompletingRebalance {
 		p.propagate(g, nil, kerr.RebalanceInProgress)
 	}
@@ -195,6 +201,7 @@ func (p *Partition) prepareRebalance(g *Group) {
 	}
 	g.to(PreparingRebalance, p.nowMs)
 	p.log(g, "preparing to rebalance group")
+	p.sawRebalance(g, why)
 	p.maybeCompleteJoin(g)
 }
 
@@ -262,6 +269,7 @@ func (p *Partition) completeJoin(g *Group) {
 		}
 	}
 	for _, m := range late {
+		p.sawMember(g, m, journal.MemberLeft, journal.PollInterval)
 		p.detach(g, m)
 	}
 	if !p.electLeader(g) {
@@ -272,10 +280,12 @@ func (p *Partition) completeJoin(g *Group) {
 	g.nextGeneration(p.nowMs)
 	if g.state == Empty {
 		p.log(g, "group is empty")
+		p.sawGeneration(g)
 		p.storeGroup(g, nil, &groupStored{group: g, generation: g.generation})
 		return
 	}
 	p.log(g, "stabilized group")
+	p.sawGeneration(g)
 	for _, m := range g.order {
 		p.answerJoin(g, m, g.joinResult(m))
 		p.restartSession(m)
@@ -324,11 +334,12 @@ func (p *Partition) detach(g *Group, m *Member) {
 }
 
 // removeMember takes a member out of the group and lets the others know.
-func (p *Partition) removeMember(g *Group, m *Member) {
+func (p *Partition) removeMember(g *Group, m *Member, why journal.Reason) {
+	p.sawMember(g, m, journal.MemberLeft, why)
 	p.detach(g, m)
 	switch g.state {
 	case Stable, CompletingRebalance:
-		p.prepareRebalance(g)
+		p.prepareRebalance(g, journal.MemberGone)
 	case PreparingRebalance:
 		p.maybeCompleteJoin(g)
 	}
@@ -340,7 +351,7 @@ func (p *Partition) sessionExpired(g *Group, m *Member) {
 		return // it waits for us; its session begins again with the answer
 	}
 	p.logger.WithFields(logrus.Fields{"group": g.id, "member": m.id}).Info("member failed, removed from its group")
-	p.removeMember(g, m)
+	p.removeMember(g, m, journal.HeartbeatMissed)
 }
 
 // pendingExpired is the end of the time that a client has to come back with its member id.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"momus/coordinator/shard"
+	"momus/internal/journal"
 	"momus/storage/record"
 )
 
@@ -133,7 +134,7 @@ func (p *Partition) Loaded(now time.Time) []shard.Effect {
 			continue
 		}
 		if int64(len(g.order)) > int64(p.cfg.GroupMaxSize) {
-			p.prepareRebalance(g)
+			p.prepareRebalance(g, journal.ByFailure)
 		}
 		for _, m := range g.order {
 			p.restartSession(m)

@@ -2,6 +2,7 @@ package group
 
 import (
 	"momus/coordinator/shard"
+	"momus/internal/journal"
 	"momus/internal/kerr"
 )
 
@@ -75,6 +76,10 @@ func (p *Partition) leaveOne(g *Group, l LeavingMember) *kerr.Error {
 	if m == nil {
 		return kerr.UnknownMemberID
 	}
-	p.removeMember(g, m)
+	why := journal.LeftByItself
+	if l.MemberID == "" {
+		why = journal.RemovedByAdmin
+	}
+	p.removeMember(g, m, why)
 	return nil
 }

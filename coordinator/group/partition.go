@@ -11,6 +11,7 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/shard"
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/storage/record"
 )
@@ -48,6 +49,7 @@ type Partition struct {
 	valBuf  []byte
 
 	counters Counters
+	journal  *journal.Journal // may be nil
 }
 
 // Counters count what a partition did since it was loaded; they feed the metrics of group-coordinator-metrics.

@@ -2,6 +2,7 @@ package group
 
 import (
 	"momus/coordinator/shard"
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/storage/record"
 )
@@ -109,7 +110,7 @@ func (d *groupStored) appended(p *Partition, _ uint64, r shard.Result) {
 	}
 	if r.Err != nil {
 		p.propagate(g, nil, groupError(r.Err))
-		p.prepareRebalance(g)
+		p.prepareRebalance(g, journal.ByFailure)
 		return
 	}
 	p.propagate(g, d.assignments, nil)

@@ -12,6 +12,7 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/shard"
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -24,6 +25,7 @@ type Options struct {
 	Cluster     Cluster
 	Sender      Sender
 	Logger      *logrus.Entry
+	Journal     *journal.Journal // told what becomes of transactions; may be nil
 	Now         func() time.Time // nil: time.Now
 	// OnLoaded hears of each partition that was loaded (metric partition-load-time); may be nil.
 	OnLoaded func(partition int32, took time.Duration, batches int)
@@ -57,6 +59,7 @@ func New(o Options) *Coordinator {
 		Log:   o.Log,
 		NewMachine: func(p int32) shard.Machine {
 			machine := NewPartition(o.Config, o.Logger, c.epochOf(p))
+			machine.journal = o.Journal
 			machine.standings = &c.standings
 			return machine
 		},

@@ -13,6 +13,7 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/shard"
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/record"
@@ -34,6 +35,7 @@ type Partition struct {
 	epoch  int32 // the coordinator epoch: leader epoch of the state partition
 	// standings is told of every change, before anybody else is.
 	standings *standings
+	journal   *journal.Journal // may be nil
 
 	transactions map[string]*transaction
 	appends      map[uint64]*appendDone
@@ -246,6 +248,9 @@ func (p *Partition) init(r *InitRequest, call *shard.Call) (t *transaction, wait
 // fence aborts an open transaction with a new epoch; r, if any, is carried out when that is done.
 func (p *Partition) fence(t *transaction, call *shard.Call, r *InitRequest) {
 	next := t.prepareFence(p.nowMs)
+	if t.why = journal.Fenced; r == nil {
+		t.why = journal.TimedOut
+	}
 	// From here on the old owner is refused, even if the record fails.
 	t.Epoch, t.LastEpoch, t.fenced = next.Epoch, next.LastEpoch, true
 	p.standings.set(t, nil)
@@ -298,7 +303,9 @@ func (p *Partition) appended(d *appendDone, err error) {
 	if t.ProducerID != d.next.ProducerID {
 		p.standings.remove(t.ProducerID)
 	}
+	before := t.State
 	t.Metadata = d.next
+	p.sawState(t, before)
 	t.pending, t.completing, t.fenced = noState, false, false
 	p.standings.set(t, nil)
 	if d.kind == decided {

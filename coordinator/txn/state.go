@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"momus/coordinator/shard"
+	"momus/internal/journal"
 	"momus/internal/model"
 	"momus/storage/record"
 )
@@ -88,6 +89,11 @@ type transaction struct {
 	// completing tells that all markers are written and the record of the Complete state is being appended.
 	completing bool
 	parked     []*parkedCall
+
+	// For the journal: the last entry, why the transaction is being aborted, and when the last record was durable.
+	history   uint64
+	why       journal.Reason
+	decidedAt time.Time
 }
 
 // parkedCall is a request that waits for the end of a pending state.

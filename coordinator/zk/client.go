@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/coordinator/zk/zksasl"
+	"momus/internal/journal"
 )
 
 // Options configure a Client.
@@ -31,6 +32,8 @@ type Options struct {
 	SASL   zksasl.Mechanism
 	Who    string
 	Logger *logrus.Entry
+	// Journal is told of sessions and connections; may be nil.
+	Journal *journal.Journal
 }
 
 // SessionHandler is told when a session was lost. Both functions run on the Client's goroutine, one handler after the other

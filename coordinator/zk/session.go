@@ -49,6 +49,7 @@ type session struct {
 		change    chan struct{} // closed and replaced when connected changes
 		expired   bool
 		closed    bool
+		history   chronicle
 		attempts
 	}
 }
@@ -112,6 +113,7 @@ func (c cappedConn) SetReadDeadline(t time.Time) error {
 func (c *Client) openSession() (*session, error) {
 	s := &session{expired: make(chan struct{}), closed: make(chan struct{})}
 	s.mu.change = make(chan struct{})
+	s.mu.history.j = c.opts.Journal
 	open := c.login(s)
 	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
 		if s.isExpired() || s.isClosed() {
@@ -164,12 +166,16 @@ func (s *session) onState(state gozk.State, id func() int64) {
 		connected = false
 		if !s.mu.expired {
 			s.mu.expired = true
+			s.mu.history.expired(s.id.Load())
 			close(s.expired)
 		}
 	case gozk.StateDisconnected, gozk.StateConnecting:
 		connected = false
 	}
 	if connected != s.mu.connected {
+		if !s.mu.closed && !s.mu.expired {
+			s.mu.history.connection(connected, s.id.Load())
+		}
 		s.mu.connected = connected
 		close(s.mu.change)
 		s.mu.change = make(chan struct{})

@@ -46,7 +46,7 @@ const (
 	WatermarkMoves    // Name, Partition, Offset, Took: stood still
 	LeaderUnreachable // About: leader, New: error
 	LeaderReachable   // About: leader, Took
-	PartitionMoved    // Name, Partition, Old, New: directories
+	PartitionMoved    // Name, Partition, New: directory
 	FetchFailed       // Name, Partition, About: leader, New: error; the partition is not fetched any more
 
 	// Storage.

@@ -41,7 +41,7 @@ var kinds = [numKinds]struct {
 	WatermarkMoves:    {"watermark-moves", text{"the high watermark of {tp} moves again, now {offset}[, after {took}]", "{tp} 의 하이 워터마크가 다시 움직인다, 지금 {offset}[ ({took} 만에)]"}},
 	LeaderUnreachable: {"leader-unreachable", text{"broker {broker} cannot fetch from broker {about}: {new}", "{broker}번 브로커가 {about}번 브로커에서 가져올 수 없다: {new}"}},
 	LeaderReachable:   {"leader-reachable", text{"broker {broker} fetches from broker {about} again", "{broker}번 브로커가 {about}번 브로커에서 다시 가져온다"}},
-	PartitionMoved:    {"partition-moved", text{"broker {broker} moved {tp} from {old} to {new}", "{broker}번 브로커가 {tp} 를 {old} 에서 {new} 로 옮겼다"}},
+	PartitionMoved:    {"partition-moved", text{"broker {broker} moved {tp} to {new}", "{broker}번 브로커가 {tp} 를 {new} 로 옮겼다"}},
 	FetchFailed:       {"fetch-failed", text{"broker {broker} gave up fetching {tp} from broker {about}: {new}", "{broker}번 브로커가 {about}번 브로커에서 {tp} 를 가져오기를 포기했다: {new}"}},
 
 	SegmentRolled:   {"segment-rolled", text{"{tp}: a new segment begins at offset {offset}[, the old one has {count} bytes]", "{tp}: 오프셋 {offset} 에서 새 세그먼트가 시작된다[, 이전 것은 {count}바이트]"}},
@@ -90,7 +90,7 @@ var reasons = [numReasons]struct {
 	NewPartition:    {"new-partition", text{"it is new", "새 파티션이다"}},
 	HeartbeatMissed: {"heartbeat-missed", text{"no heartbeat within session.timeout.ms", "session.timeout.ms 안에 하트비트가 없었다"}},
 	PollInterval:    {"poll-interval", text{"it did not join the rebalance within max.poll.interval.ms (rebalance timeout)", "max.poll.interval.ms(리밸런스 제한 시간) 안에 다시 참여하지 않았다"}},
-	LeftByItself:    {"left", text{"it left", "스스로 나갔다"}},
+	LeftByItself:    {"left", text{"it left: it was closed, or did not poll within max.poll.interval.ms", "스스로 나갔다: 닫혔거나 max.poll.interval.ms 안에 poll 하지 않았다"}},
 	RemovedByAdmin:  {"removed", text{"it was removed by an administrator", "관리자가 제거했다"}},
 	NewMember:       {"new-member", text{"a member joined", "멤버가 들어왔다"}},
 	MemberGone:      {"member-gone", text{"a member is gone", "멤버가 빠졌다"}},

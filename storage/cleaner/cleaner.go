@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/configs"
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/log"
@@ -24,7 +25,9 @@ type Options struct {
 	Logs   *logdir.Manager
 	Config func() *configs.Broker // asked at each round: log.cleaner.* may change
 	Logger *logrus.Entry
-	Now    func() time.Time // nil: time.Now
+	// Journal is told of each log that was cleaned; may be nil.
+	Journal *journal.Journal
+	Now     func() time.Time // nil: time.Now
 }
 
 // Cleaner compacts the logs of a broker. All methods are safe for concurrent use.
@@ -163,6 +166,7 @@ func (c *Cleaner) cleanNext(ctx context.Context, worker int) bool {
 		}
 		c.forgive(tp)
 		c.record(worker, p, done, time.Since(started), logger)
+		c.opts.Journal.Record(journal.Entry{Kind: journal.LogCleaned, Name: tp.Topic, Partition: tp.Partition, About: -1, Count: done.readBytes, Number: done.keptBytes, Took: time.Since(started)})
 		return true
 	case errors.Is(err, errAborted) || ctx.Err() != nil:
 		logger.WithError(err).Debug("cleaning was aborted")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"momus/configs"
+	"momus/internal/journal"
 )
 
 // What is here changes the segments of a log; the holder of Log.mu calls it.
@@ -46,6 +47,9 @@ func (l *Log) rollLocked(base int64, c *configs.Topic, now int64) error {
 	l.dirUnsynced = true
 	l.setSegments(list.with(s))
 	l.logger.WithField("offset", base).Debug("rolled to a new segment")
+	if len(list) > 0 && list.active() == active { // else it is the first of an empty log
+		l.opts.Journal.Record(journal.Entry{Kind: journal.SegmentRolled, Name: l.tp.Topic, Partition: l.tp.Partition, About: -1, Offset: base, Count: active.size.Load()})
+	}
 	l.after(0, func() { l.Flush(base) }) // an error is reported by it
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/configs"
+	"momus/internal/journal"
 	"momus/internal/model"
 	"momus/storage/vfs"
 )
@@ -38,6 +39,8 @@ type Options struct {
 	OnIOError func(error)
 	// OnRecovery, if set, is told the progress of a recovery after each segment: segments done, segments in all, bytes scanned so far.
 	OnRecovery func(done, total int, bytes int64)
+	// Journal is told of rolled and deleted segments; may be nil.
+	Journal *journal.Journal
 	// Logger may be nil.
 	Logger *logrus.Entry
 }

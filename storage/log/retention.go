@@ -4,7 +4,11 @@ import (
 	"fmt"
 
 	"momus/configs"
+	"momus/internal/journal"
 )
+
+// reasons are the journal's words.
+var reasons = map[Reason]journal.Reason{ReasonTime: journal.RetentionTime, ReasonSize: journal.RetentionSize, ReasonLogStart: journal.BelowLogStart}
 
 // Reason says why retention takes a segment.
 type Reason string
@@ -111,6 +115,8 @@ func (l *Log) deleteOldSegmentsLocked() (int, error) {
 	for _, e := range PlanRetention(states, c, l.highWatermark.Load(), l.logStartOffset.Load(), now) {
 		l.logger.WithField("segments", e.Count).WithField("reason", e.Reason).Info("deleted old segments")
 		total += e.Count
+		l.opts.Journal.Record(journal.Entry{Kind: journal.SegmentsDeleted, Name: l.tp.Topic, Partition: l.tp.Partition, About: -1, Count: int64(e.Count),
+			Offset: l.logStartOffset.Load(), Reason: reasons[e.Reason]})
 	}
 	if total == 0 {
 		return 0, nil

@@ -20,6 +20,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/configs"
+	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/internal/release"
@@ -51,6 +52,7 @@ type Options struct {
 	// Offline are directories that are known to be unusable, from Identity.
 	Offline map[string]error
 	Logger  *logrus.Entry
+	Journal *journal.Journal // for the logs; may be nil
 	Now     func() time.Time // nil: time.Now
 }
 
@@ -86,6 +88,8 @@ type dir struct {
 	path  string
 	lock  interface{ Close() error }
 	clean bool // had the marker of a clean stop when it was opened
+	// recovered tells that it had none although there were logs; written only while it is opened.
+	recovered bool
 
 	failed atomic.Pointer[error] // nil while usable
 
@@ -122,6 +126,11 @@ func (m *Manager) Dirs() []DirStatus {
 		out[i] = DirStatus{Path: d.path, Err: d.err()}
 	}
 	return out
+}
+
+// Recovered reports whether a directory was not stopped cleanly before this start, so that its logs were checked.
+func (m *Manager) Recovered() bool {
+	return slices.ContainsFunc(m.dirs, func(d *dir) bool { return d.recovered })
 }
 
 // Offline returns why a directory is offline; nil if it is usable. An unknown directory is LOG_DIR_NOT_FOUND.
@@ -380,7 +389,7 @@ func (m *Manager) logOptions(d *dir, tp model.TopicPartition, path string, confi
 			}
 			return nil
 		},
-		Logger: m.logger,
+		Journal: m.opts.Journal, Logger: m.logger,
 	}
 }
 

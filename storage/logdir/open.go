@@ -231,6 +231,7 @@ func (m *Manager) loadDir(ctx context.Context, d *dir) error {
 	}
 	ld.total = len(names)
 	if !d.clean && len(names) > 0 {
+		d.recovered = true
 		m.logger.WithFields(logrus.Fields{"dir": d.path, "logs": len(names)}).Info("directory was not stopped cleanly; recovering its logs")
 	}
 	g, ctx := errgroup.WithContext(ctx)

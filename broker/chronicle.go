@@ -1,0 +1,136 @@
+package broker
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"momus/broker/quota"
+	"momus/configs"
+	"momus/internal/journal"
+)
+
+// noteStart records that the broker serves, and what the stop before it was like.
+func (b *Broker) noteStart() {
+	before := "clean"
+	if b.logs.Recovered() {
+		before = "unclean"
+	}
+	b.journal.Record(journal.Entry{Kind: journal.BrokerStarted, About: -1, Old: before, Took: b.opts.Now().Sub(b.began)})
+}
+
+// noteStop records that the broker stops, and why: by itself if err says so.
+func (b *Broker) noteStop(err error) {
+	e := journal.Entry{Kind: journal.BrokerStopping, About: -1, Reason: journal.ByRequest}
+	if err != nil {
+		e.Reason, e.New = journal.ByFailure, err.Error()
+	}
+	b.journal.Record(e)
+}
+
+// onLoaded records that the coordinator of a partition of an internal topic is ready.
+func (b *Broker) onLoaded(topic string) func(partition int32, took time.Duration, batches int) {
+	return func(partition int32, took time.Duration, _ int) {
+		b.journal.Record(journal.Entry{Kind: journal.CoordinatorLoaded, Name: topic, Partition: partition, About: -1, Took: took})
+	}
+}
+
+const (
+	// pauseTick is how often a broker looks whether it has stood still, pauseLeast what counts as standing still.
+	pauseTick  = time.Second
+	pauseLeast = 3 * time.Second
+)
+
+// watchPauses records when the process did not run: it was stopped by a signal, or the whole machine was, or there was no processor for
+// it. Others see only that the broker is silent.
+func (b *Broker) watchPauses(ctx context.Context) error {
+	tick := time.NewTicker(pauseTick)
+	defer tick.Stop()
+	for last := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		// The wall clock goes on while a machine sleeps, the monotonic clock does not.
+		now := time.Now()
+		gap := max(now.Sub(last), now.Round(0).Sub(last.Round(0))) - pauseTick
+		if last = now; gap >= pauseLeast {
+			b.journal.Record(journal.Entry{Kind: journal.ProcessPaused, About: -1, Took: gap})
+		}
+	}
+}
+
+// configHistory remembers the settings of config entities, to tell what has changed.
+type configHistory struct {
+	journal *journal.Journal
+
+	mu    sync.Mutex
+	known map[string]map[string]string // by kind and entity
+}
+
+// was says what the settings of an entity were until now, where they are known from elsewhere.
+func (h *configHistory) was(entity string, settings map[string]string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.known == nil {
+		h.known = map[string]map[string]string{}
+	}
+	h.known[entity] = maps.Clone(settings)
+}
+
+// saw records which settings of an entity have changed since it was last seen; the first look is no change. Values of keys that public
+// does not let through are not shown.
+func (h *configHistory) saw(entity string, settings map[string]string, public func(key string) bool) {
+	h.mu.Lock()
+	before, seen := h.known[entity]
+	h.mu.Unlock()
+	h.was(entity, settings)
+	if !seen {
+		return
+	}
+	keys := slices.Sorted(maps.Keys(settings))
+	for key := range before {
+		if _, ok := settings[key]; !ok {
+			keys = append(keys, key)
+		}
+	}
+	for _, key := range keys {
+		old, had := before[key]
+		now, has := settings[key]
+		if had == has && old == now {
+			continue
+		}
+		h.journal.Record(journal.Entry{Kind: journal.ConfigChanged, Name: entity, Who: key, About: -1, Old: shown(key, old, had, public), New: shown(key, now, has, public)})
+	}
+}
+
+func shown(key, value string, is bool, public func(string) bool) string {
+	switch {
+	case !is:
+		return "(default)"
+	case !public(key):
+		return "(hidden)"
+	}
+	return strconv.Quote(value)
+}
+
+// publicBrokerKey reports whether the value of a broker config may be shown.
+func publicBrokerKey(key string) bool {
+	k, known := configs.BrokerKey(key)
+	return known && !k.Sensitive() && !k.DynamicOnly
+}
+
+// publicTopicKey reports whether the value of a topic config may be shown.
+func publicTopicKey(key string) bool {
+	k, known := configs.TopicKey(key)
+	return known && !k.Sensitive()
+}
+
+// publicQuotaKey reports whether the value of a config of users or clients may be shown: credentials lie beside the quotas.
+func publicQuotaKey(key string) bool {
+	return key == quota.ProducerByteRate || key == quota.ConsumerByteRate || key == quota.RequestPercentage
+}

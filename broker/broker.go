@@ -20,6 +20,7 @@ import (
 	"momus/broker/network"
 	"momus/broker/replica"
 	"momus/broker/security"
+	"momus/broker/security/authorizer"
 	"momus/broker/view"
 	"momus/configs"
 	"momus/coordinator/controller"
@@ -59,6 +60,8 @@ type Broker struct {
 	metrics   *metrics.Metrics
 	journal   *journal.Journal
 	began     time.Time // when Run was called
+	// authorizer is nil without authorizer.class.name.
+	authorizer *authorizer.Authorizer
 }
 
 // New makes a broker that does nothing until Run.
@@ -69,7 +72,7 @@ func New(o Options) (*Broker, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if err := checkSecurity(o.Config); err != nil {
+	if err := checkAuthorizer(o.Config); err != nil {
 		return nil, err
 	}
 	versions := interbroker.VersionsFor(o.Config.Broker().InterBrokerVersion())
@@ -177,6 +180,9 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 			b.control.UncleanElectionEnabled()
 		}
 	})
+	if err := b.startAuthorizer(ctx, p); err != nil {
+		return err
+	}
 	if err := b.listen(handler.New(b.handlerEnv())); err != nil {
 		return err
 	}
@@ -240,19 +246,12 @@ func (b *Broker) newView() *view.View {
 }
 
 func (b *Broker) connectZooKeeper(ctx context.Context, p *parts, c *configs.Broker) (err error) {
-	opts := zk.Options{
-		Connect:        c.ZookeeperConnect,
-		SessionTimeout: ms(c.ZookeeperSessionTimeoutMs),
-		ConnectTimeout: ms(c.ZookeeperConnectionTimeoutMs),
-		MaxInFlight:    int(c.ZookeeperMaxInFlightRequests),
-		SecureACLs:     c.ZookeeperSetAcl,
-		Logger:         b.logFor("kafka.zookeeper.ZooKeeperClient"),
-		Journal:        b.journal,
-	}
-	if err := b.secureZooKeeper(&opts); err != nil {
+	o := zooKeeperOptions(c)
+	o.Logger, o.Journal = b.logFor("kafka.zookeeper.ZooKeeperClient"), b.journal
+	if err := b.secureZooKeeper(&o, ""); err != nil {
 		return err
 	}
-	if b.zk, err = zk.Dial(ctx, opts); err != nil {
+	if b.zk, err = zk.Dial(ctx, o); err != nil {
 		return err
 	}
 	// The session ends last, so that the broker's znode vanishes only when its logs are closed.
@@ -265,6 +264,17 @@ func (b *Broker) connectZooKeeper(ctx context.Context, p *parts, c *configs.Brok
 		return fmt.Errorf("create the top-level znodes: %w", err)
 	}
 	return nil
+}
+
+// zooKeeperOptions are those of the broker's own session.
+func zooKeeperOptions(c *configs.Broker) zk.Options {
+	return zk.Options{
+		Connect:        c.ZookeeperConnect,
+		SessionTimeout: ms(c.ZookeeperSessionTimeoutMs),
+		ConnectTimeout: ms(c.ZookeeperConnectionTimeoutMs),
+		MaxInFlight:    int(c.ZookeeperMaxInFlightRequests),
+		SecureACLs:     c.ZookeeperSetAcl,
+	}
 }
 
 // identify finds out which cluster and which broker this is.

@@ -1,24 +1,13 @@
 package broker
 
 import (
-	"fmt"
-
 	"github.com/sirupsen/logrus"
 
 	"momus/broker/handler"
 	"momus/broker/network"
 	"momus/broker/security"
-	"momus/configs"
 	"momus/internal/model"
 )
-
-// checkSecurity refuses settings that promise a protection that this version cannot give. To ignore them would open what they close.
-func checkSecurity(c *configs.Config) error {
-	if class := c.Broker().AuthorizerClassName; class != "" {
-		return fmt.Errorf("authorizer.class.name is %s, but this version has no authorizer yet: every client may do everything; remove the key to start all the same", class)
-	}
-	return nil
-}
 
 // secure reads what the listeners authenticate with.
 func (b *Broker) secure() (err error) {
@@ -32,6 +21,9 @@ func (b *Broker) secure() (err error) {
 // securityEnv is what handlers need of it.
 func (b *Broker) securityEnv(e *handler.Env) {
 	e.SASL, e.CertificatePrincipal = b.security.SASL, b.security.CertificatePrincipal
+	if b.authorizer != nil {
+		e.Authorizer = b.authorizer
+	}
 	e.AuthLog = b.logFor("org.apache.kafka.common.network.Selector")
 }
 

@@ -7,10 +7,17 @@ import (
 	"momus/coordinator/zk/zkconfig"
 )
 
-// secureZooKeeper puts into opts how this broker speaks to ZooKeeper: TLS, and who it is there.
-func (b *Broker) secureZooKeeper(opts *zk.Options) error {
+// secureZooKeeper puts into opts how this broker speaks to ZooKeeper: TLS, and who it is there. A key with the prefix goes before the one
+// without.
+func (b *Broker) secureZooKeeper(opts *zk.Options, prefix string) error {
 	security, err := zkconfig.Read(zkconfig.Source{
-		Setting:    func(key string) (string, bool) { s, ok := b.config.Get(key); return s.Value, ok },
+		Setting: func(key string) (string, bool) {
+			if s, ok := b.config.Get(prefix + key); ok {
+				return s.Value, true
+			}
+			s, ok := b.config.Get(key)
+			return s.Value, ok
+		},
 		Properties: b.config.Environment().Properties,
 	})
 	if err != nil {

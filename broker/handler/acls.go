@@ -3,50 +3,218 @@ package handler
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/coordinator/acl"
+	"momus/coordinator/admin"
 	"momus/internal/kerr"
 )
 
-// noAuthorizer is what the ACL requests are told where no authorizer.class.name is set; with an authorizer this broker does not start.
+// noAuthorizer is what the ACL requests are told where no authorizer.class.name is set.
 const noAuthorizer = "No Authorizer is configured on the broker"
 
-// describeACLs answers DescribeAcls, v0-v2 (KIP-140). Rights: Cluster:Describe. Errors: SECURITY_DISABLED.
-func describeACLs(context.Context, *Env, *Request) Reply {
+func securityDisabled(message string) (int16, *string) { return kerr.SecurityDisabled.Code, &message }
+
+// describeACLs answers DescribeAcls, v0-v2 (KIP-140): the ACLs that a filter selects, by resource. v1 added pattern types (KIP-290), before
+// which there are literal ones only. Rights: Cluster:Describe. Errors: SECURITY_DISABLED, CLUSTER_AUTHORIZATION_FAILED.
+func describeACLs(_ context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.DescribeACLsRequest)
 	resp := kmsg.NewPtrDescribeACLsResponse()
-	resp.ErrorCode, resp.ErrorMessage = securityDisabled(noAuthorizer)
+	if e.Authorizer == nil {
+		resp.ErrorCode, resp.ErrorMessage = securityDisabled(noAuthorizer)
+		return Respond(resp)
+	}
+	none := ""
+	resp.ErrorMessage = &none
+	f := acl.Filter{
+		Type: knownResource(req.ResourceType), Name: req.ResourceName, Pattern: knownPattern(req.ResourcePatternType),
+		Principal: req.Principal, Host: req.Host, Operation: knownOperation(req.Operation), Permission: knownPermission(req.PermissionType),
+	}
+	e.Authorizer.Each(f, func(of acl.Resource, entries []acl.Entry) {
+		if r.Version == 0 && of.Pattern != acl.Literal {
+			return
+		}
+		out := kmsg.NewDescribeACLsResponseResource()
+		out.ResourceType, out.ResourceName = kmsg.ACLResourceType(of.Type), of.Name
+		out.ResourcePatternType = kmsg.ACLResourcePatternType(of.Pattern)
+		for _, a := range entries {
+			out.ACLs = append(out.ACLs, kmsg.DescribeACLsResponseResourceACL{
+				Principal: a.Principal, Host: a.Host, Operation: kmsg.ACLOperation(a.Operation), PermissionType: kmsg.ACLPermissionType(a.Permission),
+			})
+		}
+		resp.Resources = append(resp.Resources, out)
+	})
 	return Respond(resp)
 }
 
-// createACLs answers CreateAcls, v0-v2 (KIP-140). Rights: Cluster:Alter. Errors per ACL: SECURITY_DISABLED. Kafka's decoder does not let
-// the value UNKNOWN pass.
-func createACLs(_ context.Context, e *Env, r *Request) Reply {
-	req := r.Body.(*kmsg.CreateACLsRequest)
-	resp := kmsg.NewPtrCreateACLsResponse()
-	for i := range req.Creations {
-		c := &req.Creations[i]
+// wellFormedCreations refuses the value UNKNOWN, which Kafka's decoder does not let pass.
+func wellFormedCreations(body kmsg.Request) error {
+	for i, c := range body.(*kmsg.CreateACLsRequest).Creations {
 		if c.ResourceType == kmsg.ACLResourceTypeUnknown || c.ResourcePatternType == kmsg.ACLResourcePatternTypeUnknown ||
 			c.Operation == kmsg.ACLOperationUnknown || c.PermissionType == kmsg.ACLPermissionTypeUnknown {
-			return refuse(e, r, fmt.Errorf("ACL %d of CreateAcls has an unknown element", i))
+			return fmt.Errorf("ACL %d of CreateAcls has an unknown element", i)
 		}
+	}
+	return nil
+}
+
+// createACLs answers CreateAcls, v0-v2 (KIP-140), when this broker obeys the ACLs. v1 added pattern types (KIP-290), v0 means literal ones.
+// Rights: Cluster:Alter. Errors per ACL: SECURITY_DISABLED, CLUSTER_AUTHORIZATION_FAILED, INVALID_REQUEST (the name of a resource, values that
+// do not exist), UNKNOWN_SERVER_ERROR (a principal without a type, a name with a slash); an ACL that has a value for filters only gives all
+// of them UNKNOWN_SERVER_ERROR. That an ACL is there already is no error.
+func createACLs(ctx context.Context, e *Env, r *Request) Reply {
+	req := r.Body.(*kmsg.CreateACLsRequest)
+	var bindings []acl.Binding
+	var errs []error
+	if err := filterValue(req); err != nil {
+		errs = slices.Repeat([]error{err}, len(req.Creations))
+	} else if e.Authorizer != nil {
+		errs = make([]error, len(req.Creations))
+		var slots []int // of bindings, in errs
+		for i := range req.Creations {
+			c := &req.Creations[i]
+			if errs[i] = checkResourceName(c); errs[i] == nil {
+				bindings, slots = append(bindings, binding(c)), append(slots, i)
+			}
+		}
+		for j, err := range e.Authorizer.Create(ctx, bindings) {
+			errs[slots[j]] = err
+		}
+	}
+	resp := kmsg.NewPtrCreateACLsResponse()
+	for i := range req.Creations {
 		var result kmsg.CreateACLsResponseResult
-		result.ErrorCode, result.ErrorMessage = securityDisabled(noAuthorizer + ".")
+		if e.Authorizer == nil {
+			result.ErrorCode, result.ErrorMessage = securityDisabled(noAuthorizer + ".")
+		} else {
+			result.ErrorCode, result.ErrorMessage = aclError(errs[i])
+			if errs[i] != nil {
+				e.logFailure("ACL was not created", req.Creations[i].ResourceName, errs[i])
+			}
+		}
 		resp.Results = append(resp.Results, result)
 	}
 	return Respond(resp)
 }
 
-// deleteACLs answers DeleteAcls, v0-v2 (KIP-140). Rights: Cluster:Alter. Errors per filter: SECURITY_DISABLED.
-func deleteACLs(_ context.Context, _ *Env, r *Request) Reply {
+// aclError is an outcome as CreateAcls tells it: success has an empty text.
+func aclError(err error) (int16, *string) {
+	text := ""
+	if err != nil {
+		text = admin.Message(err)
+	}
+	return kerr.Code(err), &text
+}
+
+// filterValue finds values that only filters may have. Kafka fails to build such ACLs, and with it the whole request.
+func filterValue(req *kmsg.CreateACLsRequest) error {
+	refuse := func(text string) error {
+		return &admin.Error{Kind: kerr.UnknownServerError, Message: text}
+	}
+	for i := range req.Creations {
+		switch b := binding(&req.Creations[i]); {
+		case b.Resource.Type == acl.AnyResource:
+			return refuse("resourceType must not be ANY")
+		case b.Resource.Pattern == acl.AnyPattern, b.Resource.Pattern == acl.Match:
+			return refuse("patternType must not be " + b.Resource.Pattern.String())
+		case b.Entry.Operation == acl.AnyOperation:
+			return refuse("operation must not be ANY")
+		case b.Entry.Permission == acl.AnyPermission:
+			return refuse("permissionType must not be ANY")
+		}
+	}
+	return nil
+}
+
+// checkResourceName refuses names that no resource has.
+func checkResourceName(c *kmsg.CreateACLsRequestCreation) error {
+	switch {
+	case c.ResourceType == kmsg.ACLResourceTypeCluster && c.ResourceName != acl.ClusterName:
+		return &admin.Error{Kind: kerr.InvalidRequest, Message: "The only valid name for the CLUSTER resource is " + acl.ClusterName}
+	case c.ResourceName == "":
+		return &admin.Error{Kind: kerr.InvalidRequest, Message: "Invalid empty resource name"}
+	}
+	return nil
+}
+
+func binding(c *kmsg.CreateACLsRequestCreation) acl.Binding {
+	return acl.Binding{
+		Resource: acl.Resource{Type: knownResource(c.ResourceType), Name: c.ResourceName, Pattern: knownPattern(c.ResourcePatternType)},
+		Entry:    acl.Entry{Principal: c.Principal, Host: c.Host, Operation: knownOperation(c.Operation), Permission: knownPermission(c.PermissionType)},
+	}
+}
+
+// deleteACLs answers DeleteAcls, v0-v2 (KIP-140): what each filter selects is removed. v1 added pattern types (KIP-290). Rights:
+// Cluster:Alter. Errors per filter: SECURITY_DISABLED, CLUSTER_AUTHORIZATION_FAILED; per ACL what ZooKeeper says. An ACL that several
+// filters select is named under the first.
+func deleteACLs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DeleteACLsRequest)
 	resp := kmsg.NewPtrDeleteACLsResponse()
-	for range req.Filters {
+	if e.Authorizer == nil {
+		for range req.Filters {
+			var result kmsg.DeleteACLsResponseResult
+			result.ErrorCode, result.ErrorMessage = securityDisabled(noAuthorizer + ".")
+			resp.Results = append(resp.Results, result)
+		}
+		return Respond(resp)
+	}
+	filters := make([]acl.Filter, len(req.Filters))
+	for i, f := range req.Filters {
+		filters[i] = acl.Filter{
+			Type: knownResource(f.ResourceType), Name: f.ResourceName, Pattern: knownPattern(f.ResourcePatternType),
+			Principal: f.Principal, Host: f.Host, Operation: knownOperation(f.Operation), Permission: knownPermission(f.PermissionType),
+		}
+	}
+	for _, deleted := range e.Authorizer.Delete(ctx, filters) {
 		var result kmsg.DeleteACLsResponseResult
-		result.ErrorCode, result.ErrorMessage = securityDisabled(noAuthorizer + ".")
+		for i := range deleted {
+			result.MatchingACLs = append(result.MatchingACLs, matchingACL(&deleted[i]))
+		}
 		resp.Results = append(resp.Results, result)
 	}
 	return Respond(resp)
 }
 
-func securityDisabled(message string) (int16, *string) { return kerr.SecurityDisabled.Code, &message }
+func matchingACL(d *acl.Deleted) kmsg.DeleteACLsResponseResultMatchingACL {
+	m := kmsg.NewDeleteACLsResponseResultMatchingACL()
+	if d.Err != nil {
+		m.ErrorCode, m.ErrorMessage = kerr.Code(d.Err), message(d.Err)
+	}
+	m.ResourceType, m.ResourceName = kmsg.ACLResourceType(d.Resource.Type), d.Resource.Name
+	m.ResourcePatternType = kmsg.ACLResourcePatternType(d.Resource.Pattern)
+	m.Principal, m.Host = d.Entry.Principal, d.Entry.Host
+	m.Operation, m.PermissionType = kmsg.ACLOperation(d.Entry.Operation), kmsg.ACLPermissionType(d.Entry.Permission)
+	return m
+}
+
+// The numbers that Kafka 2.5 does not know are all the same to it: UNKNOWN.
+
+func knownResource(t kmsg.ACLResourceType) acl.ResourceType {
+	if t < 0 || acl.ResourceType(t) > acl.DelegationToken {
+		return acl.UnknownResource
+	}
+	return acl.ResourceType(t)
+}
+
+func knownPattern(t kmsg.ACLResourcePatternType) acl.PatternType {
+	if t < 0 || acl.PatternType(t) > acl.Prefixed {
+		return acl.UnknownPattern
+	}
+	return acl.PatternType(t)
+}
+
+func knownOperation(o kmsg.ACLOperation) acl.Operation {
+	if o < 0 || acl.Operation(o) > acl.IdempotentWrite {
+		return acl.UnknownOperation
+	}
+	return acl.Operation(o)
+}
+
+func knownPermission(p kmsg.ACLPermissionType) acl.Permission {
+	if p < 0 || acl.Permission(p) > acl.Allow {
+		return acl.UnknownPermission
+	}
+	return acl.Permission(p)
+}

@@ -25,6 +25,15 @@ func addPartitionsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 	case !e.allowed(r, acl.Write, acl.TransactionalID, req.TransactionalID):
 		whole = kerr.TransactionalIDAuthorizationFailed
 	}
+	var writable rights
+	if whole == nil {
+		writable = e.rightsTo(r, acl.Write, acl.Topic, loudly, each(req.Topics, func(t *kmsg.AddPartitionsToTxnRequestTopic) (string, int) {
+			if model.IsInternalTopic(t.Topic) {
+				return t.Topic, 0 // never allowed
+			}
+			return t.Topic, len(t.Partitions)
+		}))
+	}
 	var tps []model.TopicPartition
 	refused := false
 	resp.Topics = make([]kmsg.AddPartitionsToTxnResponseTopic, len(req.Topics))
@@ -38,7 +47,7 @@ func addPartitionsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 				continue
 			}
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p}
-			err := e.topicPartitionError(r, acl.Write, tp)
+			err := e.topicPartitionError(writable, tp)
 			if model.IsInternalTopic(t.Topic) {
 				err = kerr.TopicAuthorizationFailed
 			}

@@ -82,11 +82,11 @@ func (e *Env) mayAlterConfigs(r *Request, t kmsg.ConfigResourceType, name string
 	switch t {
 	case kmsg.ConfigResourceTypeTopic:
 		if !e.allowed(r, acl.AlterConfigs, acl.Topic, name) {
-			return kerr.TopicAuthorizationFailed
+			return withoutText(kerr.TopicAuthorizationFailed)
 		}
 	case kmsg.ConfigResourceTypeBroker, kmsg.ConfigResourceTypeBrokerLogger:
 		if !e.allowed(r, acl.AlterConfigs, acl.Cluster, acl.ClusterName) {
-			return kerr.ClusterAuthorizationFailed
+			return withoutText(kerr.ClusterAuthorizationFailed)
 		}
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/coordinator/acl"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
 	"momus/internal/kerr"
@@ -26,9 +25,6 @@ func alterPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply 
 	refuse := func(err error) Reply {
 		resp.ErrorCode, resp.ErrorMessage = kerr.Code(err), message(err)
 		return Respond(resp)
-	}
-	if !e.allowed(r, acl.Alter, acl.Cluster, acl.ClusterName) {
-		return refuse(kerr.ClusterAuthorizationFailed)
 	}
 	var list []zk.Reassignment
 	for _, t := range req.Topics {

@@ -23,6 +23,15 @@ func createPartitions(ctx context.Context, e *Env, r *Request) Reply {
 		names[i] = req.Topics[i].Topic
 	}
 	twice := namedTwice(names)
+	var alterable rights
+	if e.Controller.IsActive() {
+		alterable = e.rightsTo(r, acl.Alter, acl.Topic, loudly, each(names, func(name *string) (string, int) {
+			if twice[*name] {
+				return *name, 0 // refused for that
+			}
+			return *name, 1
+		}))
+	}
 	extended := map[string]int{}
 	answered := map[string]bool{}
 	for i := range req.Topics {
@@ -37,7 +46,7 @@ func createPartitions(ctx context.Context, e *Env, r *Request) Reply {
 			err = kerr.NotController
 		case twice[t.Topic]:
 			err = &admin.Error{Kind: kerr.InvalidRequest, Message: "Duplicate topic in request."}
-		case !e.allowed(r, acl.Alter, acl.Topic, t.Topic):
+		case !alterable.allow(t.Topic):
 			err = &admin.Error{Kind: kerr.TopicAuthorizationFailed, Message: "The topic authorization is failed."}
 		default:
 			err = e.createPartitionsOf(ctx, t, req.ValidateOnly)

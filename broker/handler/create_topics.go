@@ -36,7 +36,13 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	twice := namedTwice(names)
 	active := e.Controller.IsActive()
-	mayCreateAll := e.allowed(r, acl.Create, acl.Cluster, acl.ClusterName)
+	var creatable, describable rights
+	if active {
+		if !e.quietlyAllowed(r, acl.Create, acl.Cluster, acl.ClusterName) {
+			creatable = e.rightsTo(r, acl.Create, acl.Topic, loudly, eachOnce(names))
+		}
+		describable = e.rightsTo(r, acl.DescribeConfigs, acl.Topic, quietly, eachOnce(names))
+	}
 	created := map[string]int{} // partitions of the topics to wait for
 	creations := make([]creation, len(req.Topics))
 	for i := range req.Topics {
@@ -47,8 +53,8 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 			c.err = kerr.NotController
 		case twice[name]:
 			c.err = &admin.Error{Kind: kerr.InvalidRequest, Message: "Found multiple entries for this topic."}
-		case !mayCreateAll && !e.allowed(r, acl.Create, acl.Topic, name):
-			c.err = kerr.TopicAuthorizationFailed
+		case !creatable.allow(name):
+			c.err = &admin.Error{Kind: kerr.TopicAuthorizationFailed, Message: "Authorization failed."}
 		}
 	}
 	e.createAll(ctx, creations, req.ValidateOnly)
@@ -57,7 +63,7 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 		out := kmsg.NewCreateTopicsResponseTopic()
 		out.Topic = t.Topic
 		if err == nil {
-			e.describeCreated(r, &out, topic)
+			e.describeCreated(r.Version, describable, &out, topic)
 			if !req.ValidateOnly {
 				created[t.Topic] = len(topic.Assignments)
 			}
@@ -169,18 +175,18 @@ func (e *Env) createOneTopic(ctx context.Context, t *kmsg.CreateTopicsRequestTop
 }
 
 // describeCreated fills in what v5 tells about a created topic.
-func (e *Env) describeCreated(r *Request, out *kmsg.CreateTopicsResponseTopic, t *admin.NewTopic) {
+func (e *Env) describeCreated(version int16, may rights, out *kmsg.CreateTopicsResponseTopic, t *admin.NewTopic) {
 	out.NumPartitions, out.ReplicationFactor = -1, -1
-	if r.Version < 5 {
-		return
-	}
-	if !e.allowed(r, acl.DescribeConfigs, acl.Topic, t.Name) {
-		out.ConfigErrorCode = kerr.TopicAuthorizationFailed.Code
+	if version < 5 {
 		return
 	}
 	out.NumPartitions = int32(len(t.Assignments))
 	out.ReplicationFactor = int16(len(t.Assignments[0].Replicas))
 	out.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
+	if !may.allow(t.Name) {
+		out.ConfigErrorCode = kerr.TopicAuthorizationFailed.Code
+		return
+	}
 	for _, entry := range e.Configs.DescribeTopic(t.Overrides, nil) {
 		c := kmsg.NewCreateTopicsResponseTopicConfig()
 		c.Name, c.Value, c.ReadOnly, c.Source, c.IsSensitive = entry.Name, entry.Value, entry.ReadOnly, int8(entry.Source), entry.Sensitive

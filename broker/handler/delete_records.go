@@ -20,6 +20,7 @@ func deleteRecords(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DeleteRecordsRequest)
 	resp := kmsg.NewPtrDeleteRecordsResponse()
 	snapshot := e.Metadata.Snapshot()
+	deletable := e.rightsTo(r, acl.Delete, acl.Topic, loudly, each(req.Topics, func(t *kmsg.DeleteRecordsRequestTopic) (string, int) { return t.Topic, len(t.Partitions) }))
 	type place struct{ topic, partition int }
 	var places []place
 	var entries []replica.DeleteRecordsEntry
@@ -27,7 +28,7 @@ func deleteRecords(ctx context.Context, e *Env, r *Request) Reply {
 		t := &req.Topics[i]
 		out := kmsg.NewDeleteRecordsResponseTopic()
 		out.Topic = t.Topic
-		denied := !e.allowed(r, acl.Delete, acl.Topic, t.Topic)
+		denied := !deletable.allow(t.Topic)
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}

@@ -10,7 +10,7 @@ import (
 	"momus/internal/kerr"
 )
 
-// deleteTopics answers DeleteTopics, v0-v4: v3 TOPIC_DELETION_DISABLED, v4 flexible. Rights: Topic:Describe and Topic:Delete. Only the
+// deleteTopics answers DeleteTopics, v0-v4: v3 TOPIC_DELETION_DISABLED, v4 flexible. Rights: Topic:Delete. Only the
 // active controller answers, others NOT_CONTROLLER. The answer waits until the topics have left this broker's metadata, at most the
 // timeout: REQUEST_TIMED_OUT, the deletion going on all the same. Other errors by topic: TOPIC_AUTHORIZATION_FAILED,
 // UNKNOWN_TOPIC_OR_PARTITION.
@@ -19,6 +19,10 @@ func deleteTopics(ctx context.Context, e *Env, r *Request) Reply {
 	resp := kmsg.NewPtrDeleteTopicsResponse()
 	snapshot := e.Metadata.Snapshot()
 	deleting := map[string]int{}
+	var deletable rights
+	if e.Controller.IsActive() && e.Config().DeleteTopicEnable {
+		deletable = e.rightsTo(r, acl.Delete, acl.Topic, loudly, eachOnce(req.TopicNames))
+	}
 	answered := map[string]error{} // one that is named twice is answered twice
 	for _, name := range req.TopicNames {
 		err, again := answered[name]
@@ -30,7 +34,7 @@ func deleteTopics(ctx context.Context, e *Env, r *Request) Reply {
 			err = kerr.InvalidRequest
 		case !e.Config().DeleteTopicEnable:
 			err = kerr.TopicDeletionDisabled
-		case !e.allowed(r, acl.Describe, acl.Topic, name), snapshot.Topic(name) != nil && !e.allowed(r, acl.Delete, acl.Topic, name):
+		case !deletable.allow(name):
 			err = kerr.TopicAuthorizationFailed
 		case snapshot.Topic(name) == nil:
 			err = kerr.UnknownTopicOrPartition

@@ -79,7 +79,7 @@ func (e *Env) describeResource(ctx context.Context, r *Request, res *kmsg.Descri
 	switch res.ResourceType {
 	case kmsg.ConfigResourceTypeTopic:
 		if !e.allowed(r, acl.DescribeConfigs, acl.Topic, name) {
-			return nil, kerr.TopicAuthorizationFailed
+			return nil, withoutText(kerr.TopicAuthorizationFailed)
 		}
 		if err := admin.ValidateTopicName(name); err != nil {
 			return nil, err
@@ -97,7 +97,7 @@ func (e *Env) describeResource(ctx context.Context, r *Request, res *kmsg.Descri
 		return e.Configs.DescribeTopic(overrides, res.ConfigNames), nil
 	case kmsg.ConfigResourceTypeBroker, kmsg.ConfigResourceTypeBrokerLogger:
 		if !e.allowed(r, acl.DescribeConfigs, acl.Cluster, acl.ClusterName) {
-			return nil, kerr.ClusterAuthorizationFailed
+			return nil, withoutText(kerr.ClusterAuthorizationFailed)
 		}
 	}
 	if res.ResourceType == kmsg.ConfigResourceTypeBroker && name == "" {

@@ -143,9 +143,15 @@ func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, r
 				d.refused(r, err)
 				return network.CloseConn, nil
 			}
+			if row.well != nil {
+				if err := row.well(r.Body); err != nil {
+					d.refused(r, err)
+					return network.CloseConn, nil
+				}
+			}
 		}
-		if row.access == clusterAction && !d.env.allowed(r, acl.ClusterAction, acl.Cluster, acl.ClusterName) {
-			reply = Respond(protocol.ErrorResponse(r.Body, kerr.ClusterAuthorizationFailed))
+		if row.needs != (right{}) && !d.env.allowed(r, row.needs.op, row.needs.on, acl.ClusterName) {
+			reply = Respond(refusal(r))
 			charged = byRequest
 		} else {
 			if row.waits && d.env.timed() {

@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/metadata"
-	"momus/coordinator/acl"
 	"momus/coordinator/admin"
 	"momus/coordinator/controller"
 	"momus/internal/kerr"
@@ -34,9 +33,6 @@ func electLeaders(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	var results []controller.ElectionResult
 	switch {
-	case !e.allowed(r, acl.Alter, acl.Cluster, acl.ClusterName):
-		resp.ErrorCode = kerr.ClusterAuthorizationFailed.Code
-		results = failedElections(tps, kerr.ClusterAuthorizationFailed)
 	case r.Version >= 1 && req.ElectionType != int8(controller.PreferredElection) && req.ElectionType != int8(controller.UncleanElection):
 		resp.ErrorCode = kerr.UnknownServerError.Code
 		results = failedElections(tps, &admin.Error{Kind: kerr.UnknownServerError, Message: fmt.Sprintf("Value %d must be one of [PREFERRED, UNCLEAN]", req.ElectionType)})

@@ -103,13 +103,14 @@ func (c *fetchCall) name(r *Request) {
 // admit sorts the partitions into those to read and those that fail at once.
 func (c *fetchCall) admit(r *Request) {
 	snapshot := c.e.Metadata.Snapshot()
-	mayFollow := c.follower && c.e.allowed(r, acl.ClusterAction, acl.Cluster, acl.ClusterName)
+	allowed := c.follower && c.e.allowed(r, acl.ClusterAction, acl.Cluster, acl.ClusterName)
 	parts := c.session.Partitions()
+	topic, none := "", true
 	for i := range parts {
 		p := &parts[i]
-		allowed := mayFollow
-		if !c.follower {
-			allowed = c.e.allowed(r, acl.Read, acl.Topic, p.TP.Topic)
+		if !c.follower && (none || p.TP.Topic != topic) { // partitions of a topic follow each other
+			topic, none = p.TP.Topic, false
+			allowed = c.e.allowedOften(r, acl.Read, acl.Topic, topic, run(parts[i:]))
 		}
 		var answer fetchAnswer
 		if !allowed {
@@ -122,6 +123,15 @@ func (c *fetchCall) admit(r *Request) {
 		}
 		c.answers = append(c.answers, answer)
 	}
+}
+
+// run is how many partitions at the start of parts are of the same topic.
+func run(parts []fetchsession.Partition) int {
+	n := 1
+	for n < len(parts) && parts[n].TP.Topic == parts[0].TP.Topic {
+		n++
+	}
+	return n
 }
 
 // read reads what may be read, waiting for data if there is not enough.

@@ -1,7 +1,6 @@
 package handler
 
 import (
-	"momus/coordinator/acl"
 	"momus/coordinator/group"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -14,8 +13,8 @@ func (e *Env) staticRefused(instanceID *string) bool {
 
 // topicPartitionError is what keeps a request from a partition: TOPIC_AUTHORIZATION_FAILED without the right, so that missing topics
 // look the same, UNKNOWN_TOPIC_OR_PARTITION for one that the metadata cache does not know; nil if nothing.
-func (e *Env) topicPartitionError(r *Request, op acl.Operation, tp model.TopicPartition) *kerr.Error {
-	if !e.allowed(r, op, acl.Topic, tp.Topic) {
+func (e *Env) topicPartitionError(may rights, tp model.TopicPartition) *kerr.Error {
+	if !may.allow(tp.Topic) {
 		return kerr.TopicAuthorizationFailed
 	}
 	if _, ok := e.Metadata.Snapshot().Partition(tp); !ok {

@@ -58,7 +58,7 @@ func (b *idBlocks) NextProducerIDBlock(context.Context) (first, last int64, err 
 }
 
 // denyAll is an authorizer that knows nobody.
-type denyAll struct{}
+type denyAll struct{ Authorizer }
 
 func (denyAll) Authorize(acl.Question) bool { return false }
 

@@ -23,11 +23,12 @@ func listOffsets(_ context.Context, e *Env, r *Request) Reply {
 	}
 	resp := kmsg.NewPtrListOffsetsResponse()
 	twice := duplicates(req)
+	visible := e.rightsTo(r, acl.Describe, acl.Topic, loudly, each(req.Topics, func(t *kmsg.ListOffsetsRequestTopic) (string, int) { return t.Topic, len(t.Partitions) }))
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		out := kmsg.NewListOffsetsResponseTopic()
 		out.Topic = t.Topic
-		denied := !e.allowed(r, acl.Describe, acl.Topic, t.Topic)
+		denied := !visible.allow(t.Topic)
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}

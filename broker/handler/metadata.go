@@ -26,8 +26,9 @@ func metadataAPI(ctx context.Context, e *Env, r *Request) Reply {
 
 	all := req.Topics == nil || r.Version == 0 && len(req.Topics) == 0
 	if all {
+		visible := e.rightsTo(r, acl.Describe, acl.Topic, quietly, eachOnce(snapshot.Topics()))
 		for _, name := range snapshot.Topics() {
-			if e.allowed(r, acl.Describe, acl.Topic, name) {
+			if visible.allow(name) {
 				resp.Topics = append(resp.Topics, m.topic(name, snapshot.Topic(name)))
 			}
 		}
@@ -85,41 +86,61 @@ type metadataAnswer struct {
 // named answers for the topics that the request names, each once, and creates those that are missing, if it may.
 func (m *metadataAnswer) named(ctx context.Context) []kmsg.MetadataResponseTopic {
 	topics := make([]kmsg.MetadataResponseTopic, 0, len(m.req.Topics))
+	names := make([]string, 0, len(m.req.Topics))
 	seen := make(map[string]struct{}, len(m.req.Topics))
 	for _, t := range m.req.Topics {
-		name := ""
-		if t.Topic != nil {
-			name = *t.Topic
+		name := orEmpty(t.Topic)
+		if _, twice := seen[name]; !twice {
+			seen[name] = struct{}{}
+			names = append(names, name)
 		}
-		if _, twice := seen[name]; twice {
-			continue
-		}
-		seen[name] = struct{}{}
-		if !m.e.allowed(m.r, acl.Describe, acl.Topic, name) {
-			topics = append(topics, m.failed(name, kerr.TopicAuthorizationFailed))
-			continue
-		}
-		if parts := m.snapshot.Topic(name); parts != nil {
+	}
+	visible := m.e.rightsTo(m.r, acl.Describe, acl.Topic, loudly, eachOnce(names))
+	creatable := m.creatable(names, visible)
+	for _, name := range names {
+		switch parts := m.snapshot.Topic(name); {
+		case !visible.allow(name):
+			denied := m.failed(name, kerr.TopicAuthorizationFailed)
+			denied.IsInternal = false // not even that is told
+			topics = append(topics, denied)
+		case parts != nil:
 			topics = append(topics, m.topic(name, parts))
-			continue
+		case !creatable.allow(name):
+			topics = append(topics, m.failed(name, kerr.TopicAuthorizationFailed))
+		default:
+			topics = append(topics, m.failed(name, m.missing(ctx, name)))
 		}
-		topics = append(topics, m.failed(name, m.missing(ctx, name)))
 	}
 	return topics
+}
+
+// mayCreate reports whether request and broker let missing topics be created.
+func (m *metadataAnswer) mayCreate() bool {
+	return (m.r.Version < 4 || m.req.AllowAutoTopicCreation) && m.e.Config().AutoCreateTopicsEnable
+}
+
+// creatable are the rights to create those topics that are missing, if they would be created.
+func (m *metadataAnswer) creatable(names []string, visible rights) rights {
+	var missing []string
+	for _, name := range names {
+		if visible.allow(name) && m.snapshot.Topic(name) == nil {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 || !m.mayCreate() || m.e.quietlyAllowed(m.r, acl.Create, acl.Cluster, acl.ClusterName) {
+		return rights{}
+	}
+	return m.e.rightsTo(m.r, acl.Create, acl.Topic, loudly, eachOnce(missing))
 }
 
 // missing creates a topic that does not exist, or says why not.
 func (m *metadataAnswer) missing(ctx context.Context, name string) error {
 	c := m.e.Config()
-	mayCreate := (m.r.Version < 4 || m.req.AllowAutoTopicCreation) && c.AutoCreateTopicsEnable
-	if mayCreate && !m.e.allowed(m.r, acl.Create, acl.Cluster, acl.ClusterName) && !m.e.allowed(m.r, acl.Create, acl.Topic, name) {
-		return kerr.TopicAuthorizationFailed
-	}
 	var err error
 	switch {
 	case model.IsInternalTopic(name):
 		err = m.e.createInternalTopic(ctx, name)
-	case !mayCreate:
+	case !m.mayCreate():
 		return kerr.UnknownTopicOrPartition
 	default:
 		err = m.e.createTopic(ctx, name, c.NumPartitions, int16(c.DefaultReplicationFactor), nil)

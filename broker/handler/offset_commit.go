@@ -31,6 +31,10 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	case e.staticRefused(req.InstanceID):
 		refused = kerr.UnsupportedVersion
 	}
+	var readable rights
+	if refused == nil {
+		readable = e.rightsTo(r, acl.Read, acl.Topic, loudly, each(req.Topics, func(t *kmsg.OffsetCommitRequestTopic) (string, int) { return t.Topic, 1 }))
+	}
 	nowMs := r.Received.UnixMilli()
 	var slots []*int16 // where the errors of c.Offsets go
 	given := givenOffsets{}
@@ -47,7 +51,7 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 			}
 			err := refused
 			if err == nil {
-				err = e.topicPartitionError(r, acl.Read, tp)
+				err = e.topicPartitionError(readable, tp)
 			}
 			out := &resp.Topics[i].Partitions[len(resp.Topics[i].Partitions)-1]
 			if err != nil {

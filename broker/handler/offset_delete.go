@@ -21,6 +21,7 @@ func offsetDelete(ctx context.Context, e *Env, r *Request) Reply {
 		return Respond(resp)
 	}
 	d := &group.DeleteOffsetsRequest{Group: req.Group}
+	readable := e.rightsTo(r, acl.Read, acl.Topic, loudly, each(req.Topics, func(t *kmsg.OffsetDeleteRequestTopic) (string, int) { return t.Topic, 1 }))
 	topics := make([]kmsg.OffsetDeleteResponseTopic, len(req.Topics))
 	var slots []*int16 // where the errors of d.Partitions go
 	for i, t := range req.Topics {
@@ -30,7 +31,7 @@ func offsetDelete(ctx context.Context, e *Env, r *Request) Reply {
 			out := &topics[i].Partitions[j]
 			out.Partition = p.Partition
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
-			if err := e.topicPartitionError(r, acl.Read, tp); err != nil {
+			if err := e.topicPartitionError(readable, tp); err != nil {
 				out.ErrorCode = err.Code
 				continue
 			}

@@ -23,11 +23,10 @@ func offsetFetch(ctx context.Context, e *Env, r *Request) Reply {
 		return offsetFetchAll(ctx, e, r, req)
 	}
 	f := &group.FetchOffsetsRequest{Group: req.Group, RequireStable: req.RequireStable}
-	denied := map[string]bool{}
 	req.Topics = grouped(req.Topics)
+	visible := e.rightsTo(r, acl.Describe, acl.Topic, loudly, each(req.Topics, func(t *kmsg.OffsetFetchRequestTopic) (string, int) { return t.Topic, len(t.Partitions) }))
 	for _, t := range req.Topics {
-		if !e.allowed(r, acl.Describe, acl.Topic, t.Topic) {
-			denied[t.Topic] = true
+		if !visible.allow(t.Topic) {
 			continue
 		}
 		for _, p := range t.Partitions {
@@ -51,7 +50,7 @@ func offsetFetch(ctx context.Context, e *Env, r *Request) Reply {
 		resp.Topics[i].Partitions = make([]kmsg.OffsetFetchResponseTopicPartition, len(t.Partitions))
 		for j, p := range t.Partitions {
 			f := group.FetchedOffset{TP: model.TopicPartition{Topic: t.Topic, Partition: p}, Offset: -1, LeaderEpoch: -1}
-			if denied[t.Topic] {
+			if !visible.allow(t.Topic) {
 				f.Err = kerr.TopicAuthorizationFailed
 			} else {
 				f, offsets = offsets[0], offsets[1:]
@@ -93,9 +92,10 @@ func offsetFetchAll(ctx context.Context, e *Env, r *Request, req *kmsg.OffsetFet
 		return Respond(offsetFetchError(req, result.Err))
 	}
 	resp := kmsg.NewPtrOffsetFetchResponse()
+	visible := e.rightsTo(r, acl.Describe, acl.Topic, loudly, each(result.Offsets, func(f *group.FetchedOffset) (string, int) { return f.TP.Topic, 1 }))
 	for i := range result.Offsets { // sorted by topic
 		f := &result.Offsets[i]
-		if !e.allowed(r, acl.Describe, acl.Topic, f.TP.Topic) {
+		if !visible.allow(f.TP.Topic) {
 			continue
 		}
 		if n := len(resp.Topics); n == 0 || resp.Topics[n-1].Topic != f.TP.Topic {

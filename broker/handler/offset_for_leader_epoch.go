@@ -17,12 +17,15 @@ import (
 func offsetForLeaderEpoch(_ context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.OffsetForLeaderEpochRequest)
 	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
-	all := e.allowed(r, acl.ClusterAction, acl.Cluster, acl.ClusterName)
+	visible := rights{}
+	if !e.quietlyAllowed(r, acl.ClusterAction, acl.Cluster, acl.ClusterName) {
+		visible = e.rightsTo(r, acl.Describe, acl.Topic, loudly, each(req.Topics, func(t *kmsg.OffsetForLeaderEpochRequestTopic) (string, int) { return t.Topic, len(t.Partitions) }))
+	}
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		out := kmsg.NewOffsetForLeaderEpochResponseTopic()
 		out.Topic = t.Topic
-		denied := !all && !e.allowed(r, acl.Describe, acl.Topic, t.Topic)
+		denied := !visible.allow(t.Topic)
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}

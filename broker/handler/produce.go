@@ -135,7 +135,7 @@ func (c *produceCall) check(r *Request, whole *kerr.Error) {
 		topic := r.session.intern(t.Name)
 		c.topics = append(c.topics, topicSpan{name: topic, count: t.Count})
 		denied := whole
-		if denied == nil && !c.e.allowed(r, acl.Write, acl.Topic, topic) {
+		if denied == nil && !c.e.allowedOften(r, acl.Write, acl.Topic, topic, t.Count) {
 			denied = kerr.TopicAuthorizationFailed
 		}
 		internal := model.IsInternalTopic(topic) && string(r.ClientID) != adminClientID

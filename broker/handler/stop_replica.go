@@ -20,15 +20,7 @@ func stopReplica(ctx context.Context, e *Env, r *Request) Reply {
 		resp.ErrorCode = kerr.Code(refused)
 		return Respond(resp)
 	}
-	var tps []model.TopicPartition
-	for _, t := range req.Topics {
-		if req.Version == 0 {
-			tps = append(tps, model.TopicPartition{Topic: t.Topic, Partition: t.Partition})
-		}
-		for _, p := range t.Partitions {
-			tps = append(tps, model.TopicPartition{Topic: t.Topic, Partition: p})
-		}
-	}
+	tps := stoppedReplicas(req)
 	if refused != nil { // an error of Kafka's own, which names every partition
 		resp.ErrorCode = kerr.Code(refused)
 		for _, tp := range tps {
@@ -47,4 +39,17 @@ func stopReplica(ctx context.Context, e *Env, r *Request) Reply {
 		resp.Partitions[i] = out
 	}
 	return Respond(resp)
+}
+
+// stoppedReplicas are the partitions that a request names, in all of its forms.
+func stoppedReplicas(req *kmsg.StopReplicaRequest) (tps []model.TopicPartition) {
+	for _, t := range req.Topics {
+		if req.Version == 0 {
+			tps = append(tps, model.TopicPartition{Topic: t.Topic, Partition: t.Partition})
+		}
+		for _, p := range t.Partitions {
+			tps = append(tps, model.TopicPartition{Topic: t.Topic, Partition: p})
+		}
+	}
+	return tps
 }

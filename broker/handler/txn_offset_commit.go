@@ -33,6 +33,10 @@ func txnOffsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	case req.ProducerID < 0:
 		refused = kerr.InvalidProducerIDMapping // -1 would be a plain commit
 	}
+	var readable rights
+	if refused == nil {
+		readable = e.rightsTo(r, acl.Read, acl.Topic, loudly, each(req.Topics, func(t *kmsg.TxnOffsetCommitRequestTopic) (string, int) { return t.Topic, len(t.Partitions) }))
+	}
 	var slots []*int16 // where the errors of c.Offsets go
 	resp.Topics = make([]kmsg.TxnOffsetCommitResponseTopic, len(req.Topics))
 	for i := range req.Topics {
@@ -45,7 +49,7 @@ func txnOffsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
 			err := refused
 			if err == nil {
-				err = e.topicPartitionError(r, acl.Read, tp)
+				err = e.topicPartitionError(readable, tp)
 			}
 			if err != nil {
 				out.Partitions[j].ErrorCode = err.Code

@@ -1,0 +1,110 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"momus/broker/security/authorizer"
+	"momus/configs"
+	"momus/coordinator/acl"
+	"momus/coordinator/zk"
+	"momus/internal/release"
+)
+
+// Keys of the authorizer, which Kafka's table of keys does not have.
+const (
+	superUsersKey        = "super.users"
+	allowEveryoneKey     = "allow.everyone.if.no.acl.found"
+	authorizerKeyPrefix  = "authorizer."
+	authorizerConnectKey = "authorizer.zookeeper.url"
+)
+
+// authorizerPolicy reads who may do everything. A setting that cannot be meant stops the start: to ignore it would open or close too much.
+func authorizerPolicy(c *configs.Config) (acl.Policy, error) {
+	allowUnknown := false
+	if set, ok := c.Get(allowEveryoneKey); ok {
+		var err error
+		if allowUnknown, err = strconv.ParseBool(strings.ToLower(set.Value)); err != nil {
+			return acl.Policy{}, fmt.Errorf("%s=%s is neither true nor false (%s)", allowEveryoneKey, set.Value, set.Origin)
+		}
+	}
+	super, _ := c.Get(superUsersKey)
+	return acl.NewPolicy(super.Value, allowUnknown)
+}
+
+// checkAuthorizer reports what is wrong with the settings of the authorizer.
+func checkAuthorizer(c *configs.Config) error {
+	if c.Broker().AuthorizerClassName == "" {
+		return nil
+	}
+	_, err := authorizerPolicy(c)
+	_, errZK := authorizerZooKeeper(c)
+	return errors.Join(authorizer.CheckClass(c.Broker().AuthorizerClassName), err, errZK)
+}
+
+// authorizerZooKeeper is how the authorizer reaches ZooKeeper: as the broker does, but for keys with its prefix.
+func authorizerZooKeeper(c *configs.Config) (zk.Options, error) {
+	o := zooKeeperOptions(c.Broker())
+	if set, ok := c.Get(authorizerConnectKey); ok && set.Value != "" {
+		o.Connect = set.Value
+	}
+	number := func(key string, to func(n int)) error {
+		set, ok := c.Get(authorizerKeyPrefix + key)
+		if !ok {
+			return nil
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(set.Value), 10, 32)
+		if err != nil || n < 1 {
+			return fmt.Errorf("%s%s=%s is not a number of 1 or more (%s)", authorizerKeyPrefix, key, set.Value, set.Origin)
+		}
+		to(int(n))
+		return nil
+	}
+	return o, errors.Join(
+		number("zookeeper.session.timeout.ms", func(n int) { o.SessionTimeout = time.Duration(n) * time.Millisecond }),
+		number("zookeeper.connection.timeout.ms", func(n int) { o.ConnectTimeout = time.Duration(n) * time.Millisecond }),
+		number("zookeeper.max.in.flight.requests", func(n int) { o.MaxInFlight = n }),
+	)
+}
+
+// startAuthorizer makes the authorizer, with a ZooKeeper session of its own, if one is wanted.
+func (b *Broker) startAuthorizer(ctx context.Context, p *parts) error {
+	c := b.config.Broker()
+	if c.AuthorizerClassName == "" {
+		return nil
+	}
+	policy, err := authorizerPolicy(b.config)
+	if err != nil {
+		return err
+	}
+	o, err := authorizerZooKeeper(b.config)
+	if err != nil {
+		return err
+	}
+	o.Logger = b.logFor("kafka.zookeeper.ZooKeeperClient").WithField("session_of", "ACL authorizer")
+	if err := b.secureZooKeeper(&o, authorizerKeyPrefix); err != nil {
+		return fmt.Errorf("authorizer: %w", err)
+	}
+	client, err := zk.Dial(ctx, o)
+	if err != nil {
+		return fmt.Errorf("authorizer: %w", err)
+	}
+	p.onStop(func() {
+		if err := client.Close(); err != nil {
+			b.log.WithError(err).Warn("the authorizer's ZooKeeper session was not closed in an orderly way")
+		}
+	})
+	b.authorizer = authorizer.New(authorizer.Options{
+		Class: c.AuthorizerClassName, ZK: client, Policy: policy, PrefixedRefused: c.InterBrokerVersion() < release.V2_0_IV1,
+		Audit: b.logFor("kafka.authorizer.logger"), Logger: b.logFor(c.AuthorizerClassName), Now: b.opts.Now,
+	})
+	if err := b.authorizer.Start(ctx); err != nil {
+		return fmt.Errorf("authorizer: %w", err)
+	}
+	p.run("authorizer", b.authorizer.Run)
+	return nil
+}

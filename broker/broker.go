@@ -388,7 +388,7 @@ func (b *Broker) controllerOptions() controller.Options {
 		},
 		NewSender: func(reply func(controller.Event)) controller.Sender {
 			return interbroker.NewChannels(interbroker.ChannelsOptions{
-				ControllerID: b.id, Listener: listener, Versions: b.versions, Dialer: interbroker.Plaintext{},
+				ControllerID: b.id, Listener: listener, Versions: b.versions, Dialer: b.security.Dialer(),
 				ConnectTimeout: ms(c.ControllerSocketTimeoutMs), RequestTimeout: ms(c.RequestTimeoutMs),
 				Reply: reply, Logger: b.logFor("kafka.controller.RequestSendThread"),
 			})
@@ -423,6 +423,7 @@ func (b *Broker) leaderEndpoint(leader int32, fetcherID int) replica.LeaderEndpo
 		Endpoint: func() (model.Endpoint, bool) {
 			return b.metadata.Snapshot().Endpoint(leader, b.config.Listeners().InterBroker)
 		},
+		Dialer:         b.security.Dialer(),
 		ConnectTimeout: ms(c.ReplicaSocketTimeoutMs), RequestTimeout: ms(c.ReplicaSocketTimeoutMs), ReuseBuffer: true,
 	})
 	return replica.NewRemote(replica.RemoteOptions{BrokerID: b.id, Client: client, Versions: b.versions, Config: b.config.Broker})
@@ -475,7 +476,7 @@ func (b *Broker) handOver(orderly bool) {
 		BrokerID: b.id, BrokerEpoch: b.control.BrokerEpoch, Controller: b.findController,
 		MaxRetries: int(c.ControlledShutdownMaxRetries), Backoff: time.Duration(c.ControlledShutdownRetryBackoffMs) * time.Millisecond,
 		Versions: b.versions, ConnectTimeout: ms(c.ControllerSocketTimeoutMs), RequestTimeout: ms(c.RequestTimeoutMs),
-		Logger: b.log,
+		Dialer: b.security.Dialer(), Logger: b.log,
 	})
 	if err != nil {
 		b.log.WithError(err).Warn("leaderships were not handed over; partitions without another in-sync replica are offline until this broker is back")

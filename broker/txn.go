@@ -68,7 +68,7 @@ func (s *markerSender) client(broker int32) (*interbroker.Client, error) {
 		config := s.b.config.Broker()
 		listener := s.b.config.Listeners().InterBroker
 		c = interbroker.NewClient(interbroker.ClientOptions{
-			ClientID:       fmt.Sprintf("broker-%d-txn-marker-sender", s.b.id),
+			ClientID: fmt.Sprintf("broker-%d-txn-marker-sender", s.b.id), Dialer: s.b.security.Dialer(),
 			Endpoint:       func() (model.Endpoint, bool) { return s.b.metadata.Snapshot().Endpoint(broker, listener) },
 			ConnectTimeout: ms(config.RequestTimeoutMs), RequestTimeout: ms(config.RequestTimeoutMs), ReuseBuffer: true,
 		})

@@ -27,22 +27,25 @@ var ErrNoEndpoint = errors.New("broker has no endpoint on the inter-broker liste
 // ErrClosed is returned by a closed Client.
 var ErrClosed = errors.New("inter-broker client is closed")
 
-// Dialer opens an authenticated connection to an endpoint. Plaintext is the one for PLAINTEXT; TLS and SASL are wrapped round
-// it elsewhere. clientID is what handshake requests have to carry.
+// Dialer opens an authenticated connection to an endpoint. ctx ends the attempt, and means nothing to the connection afterwards.
 type Dialer interface {
-	Dial(ctx context.Context, to model.Endpoint, clientID string) (net.Conn, error)
+	Dial(ctx context.Context, to model.Endpoint) (*Connection, error)
 }
 
-// Plaintext dials without encryption or authentication, and refuses endpoints that need either.
+// Plaintext dials without encryption or authentication, and refuses endpoints that need either. Tests use it.
 type Plaintext struct{}
 
 // Dial implements Dialer.
-func (Plaintext) Dial(ctx context.Context, to model.Endpoint, _ string) (net.Conn, error) {
+func (Plaintext) Dial(ctx context.Context, to model.Endpoint) (*Connection, error) {
 	if to.Protocol != model.Plaintext {
 		return nil, fmt.Errorf("dial %s: security protocol %s needs a dialer that speaks it", to, to.Protocol)
 	}
 	var d net.Dialer
-	return d.DialContext(ctx, "tcp", net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
+	if err != nil {
+		return nil, err
+	}
+	return &Connection{Conn: network.Quick(conn)}, nil
 }
 
 // ClientOptions configure a Client.
@@ -50,7 +53,7 @@ type ClientOptions struct {
 	ClientID string
 	// Endpoint is asked for the peer's address at each connect.
 	Endpoint func() (model.Endpoint, bool)
-	// Dialer is Plaintext when nil.
+	// Dialer opens the connections; there is no default, as one without protection would be a hole.
 	Dialer Dialer
 	// ConnectTimeout and RequestTimeout are 30 s when 0.
 	ConnectTimeout, RequestTimeout time.Duration
@@ -67,7 +70,7 @@ type Client struct {
 	opts ClientOptions
 
 	mu            sync.Mutex // one request at a time
-	conn          net.Conn
+	conn          *Connection
 	correlationID int32 // restarts at 0 with each connection, as Kafka's does
 	out, in       []byte
 
@@ -80,9 +83,6 @@ type Client struct {
 
 // NewClient does not connect yet.
 func NewClient(opts ClientOptions) *Client {
-	if opts.Dialer == nil {
-		opts.Dialer = Plaintext{}
-	}
 	if opts.ConnectTimeout == 0 {
 		opts.ConnectTimeout = 30 * time.Second
 	}
@@ -153,6 +153,9 @@ func (c *Client) do(ctx context.Context, req kmsg.Request) (kmsg.Response, error
 	conn := c.conn
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
+	if err := conn.renewIfDue(time.Now()); err != nil {
+		return nil, err
+	}
 
 	id := c.correlationID
 	c.correlationID++
@@ -196,7 +199,7 @@ func (c *Client) connectLocked(ctx context.Context) error {
 	}
 	dialCtx, cancel := context.WithTimeout(ctx, c.opts.ConnectTimeout)
 	defer cancel()
-	conn, err := c.opts.Dialer.Dial(dialCtx, to, c.opts.ClientID)
+	conn, err := c.opts.Dialer.Dial(dialCtx, to)
 	if err != nil {
 		return fmt.Errorf("connect to %s: %w", to, err)
 	}
@@ -206,7 +209,6 @@ func (c *Client) connectLocked(ctx context.Context) error {
 		conn.Close()
 		return ErrClosed
 	}
-	conn = network.Quick(conn)
 	c.conn, c.state.conn, c.correlationID = conn, conn, 0
 	return nil
 }

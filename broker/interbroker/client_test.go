@@ -106,7 +106,7 @@ func TestRequestsKeepTheirHeadersAndCorrelationIDsRestartWithTheConnection(t *te
 		}
 		return respond(key, version)
 	})
-	c := NewClient(ClientOptions{ClientID: "7", Endpoint: func() (model.Endpoint, bool) { return p.endpoint(), true }})
+	c := NewClient(ClientOptions{Dialer: Plaintext{}, ClientID: "7", Endpoint: func() (model.Endpoint, bool) { return p.endpoint(), true }})
 	defer c.Close()
 	do := func(version int16) error {
 		req := kmsg.NewPtrControlledShutdownRequest()
@@ -144,7 +144,7 @@ func TestCancelledRequestsAndClosedClientsEnd(t *testing.T) {
 	block, asked := make(chan struct{}), make(chan struct{}, 8)
 	p := startPeer(t, func(key, version int16, _ []byte) kmsg.Response { asked <- struct{}{}; <-block; return nil })
 	defer close(block)
-	c := NewClient(ClientOptions{Endpoint: func() (model.Endpoint, bool) { return p.endpoint(), true }})
+	c := NewClient(ClientOptions{Dialer: Plaintext{}, Endpoint: func() (model.Endpoint, bool) { return p.endpoint(), true }})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { _, err := c.Do(ctx, kmsg.NewPtrStopReplicaRequest()); done <- err }()
@@ -160,7 +160,7 @@ func TestCancelledRequestsAndClosedClientsEnd(t *testing.T) {
 	if _, err := c.Do(t.Context(), kmsg.NewPtrStopReplicaRequest()); !errors.Is(err, ErrClosed) {
 		t.Fatal(err)
 	}
-	none := NewClient(ClientOptions{Endpoint: func() (model.Endpoint, bool) { return model.Endpoint{}, false }})
+	none := NewClient(ClientOptions{Dialer: Plaintext{}, Endpoint: func() (model.Endpoint, bool) { return model.Endpoint{}, false }})
 	if _, err := none.Do(t.Context(), kmsg.NewPtrStopReplicaRequest()); !errors.Is(err, ErrNoEndpoint) {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestChannelsSendInOrderAndRepeatUntilAnswered(t *testing.T) {
 	quiet.SetOutput(io.Discard)
 	events := make(chan controller.Event, 8)
 	versions := VersionsFor(release.Latest)
-	c := NewChannels(ChannelsOptions{ControllerID: 1, Listener: "PLAINTEXT", Versions: versions, Logger: logrus.NewEntry(quiet),
+	c := NewChannels(ChannelsOptions{Dialer: Plaintext{}, ControllerID: 1, Listener: "PLAINTEXT", Versions: versions, Logger: logrus.NewEntry(quiet),
 		Reply: func(ev controller.Event) { events <- ev }})
 	c.AddBroker(&model.Broker{ID: 2, Endpoints: []model.Endpoint{p.endpoint()}})
 	tp := model.TopicPartition{Topic: "t", Partition: 1}
@@ -289,7 +289,7 @@ func TestResponsesInPieces(t *testing.T) {
 	for _, reuse := range []bool{false, true} {
 		near, far := net.Pipe()
 		c := NewClient(ClientOptions{ReuseBuffer: reuse})
-		c.conn = near
+		c.conn = &Connection{Conn: near}
 		var before []byte
 		for _, size := range []int{4, 100, readAhead - 5, readAhead - 4, readAhead - 3, readAhead, 3 * readAhead, 50, 2 * readAhead} {
 			for _, cut := range []int{1, 3, 4, 5, 4 + size/2, 4 + size} {

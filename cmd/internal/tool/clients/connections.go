@@ -31,6 +31,7 @@ type connections struct {
 	cc     *Config
 	client atomic.Pointer[kgo.Client] // set when it is made; its goroutines call before
 	seeds  []string
+	lost   atomic.Int64 // Produce requests that were sent and never answered
 
 	mu struct {
 		sync.Mutex
@@ -101,6 +102,9 @@ func (l *connections) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, 
 func (l *connections) OnBrokerRead(meta kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
 	if err != nil && (errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed) || l.closing()) {
 		return
+	}
+	if err != nil && key == kmsg.Produce.Int16() {
+		l.lost.Add(1)
 	}
 	l.note(meta, l.nodeID(meta), func(p *peer) {
 		p.answered = p.answered || err == nil && key != kmsg.ApiVersions.Int16() && key != kmsg.SASLHandshake.Int16() && key != kmsg.SASLAuthenticate.Int16()

@@ -25,8 +25,6 @@ type Position struct {
 	Epoch  int32
 }
 
-func isTimeout(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
-
 // Consumer is a Java consumer with at most 500 records in hand: it commits every five seconds, and when it closes, the offsets up to
 // which records were taken from it.
 type Consumer struct {
@@ -403,27 +401,28 @@ func (r *Consumer) Poll(ctx context.Context, timeout time.Duration) error {
 			return expired(limit.Err())
 		}
 		for _, e := range fetches.Errors() {
-			if isTimeout(e.Err) && round.Err() != nil || rejoins(e.Err) {
-				continue
+			if endsConsumer(e.Err) {
+				return expired(JavaError(e.Err))
 			}
-			return expired(JavaError(e.Err))
 		}
 	}
 }
 
-// rejoins tells whether an error is one of a group session after which the client joins again by itself, as Java's does in silence.
-func rejoins(err error) bool {
-	var session *kgo.ErrGroupSession
-	if !errors.As(err, &session) {
-		return false
+// endsConsumer reports whether Java's consumer throws an error out of its poll. After any other it goes on: brokers come back, groups
+// find together again, and where records were lost auto.offset.reset says what follows.
+func endsConsumer(err error) bool {
+	if authError(err) != nil || errors.Is(err, kgo.ErrClientClosed) {
+		return true
 	}
-	for _, e := range []error{wire.UnknownMemberID, wire.IllegalGeneration, wire.RebalanceInProgress, wire.NotCoordinator, wire.CoordinatorNotAvailable,
-		wire.CoordinatorLoadInProgress} {
-		if errors.Is(session.Err, e) {
+	for _, e := range []error{wire.TopicAuthorizationFailed, wire.GroupAuthorizationFailed, wire.ClusterAuthorizationFailed, wire.InvalidTopicException,
+		wire.InvalidGroupID, wire.InvalidSessionTimeout, wire.InconsistentGroupProtocol, wire.GroupMaxSizeReached, wire.FencedInstanceID,
+		wire.UnsupportedVersion, wire.CorruptMessage} {
+		if errors.Is(err, e) {
 			return true
 		}
 	}
-	return false
+	var lost *kgo.ErrDataLoss
+	return errors.Is(err, wire.OffsetOutOfRange) && !errors.As(err, &lost) // of a consumer without a reset policy
 }
 
 // Close gives back what was not taken, commits and leaves the group.

@@ -22,7 +22,8 @@ type Producer struct {
 	maxRequest int
 	backoff    time.Duration
 	known      map[string]bool
-	attempts   int // metadata requests sent
+	attempts   int       // metadata requests sent
+	resend     *resender // nil when the client itself retries without an end
 	Failed     atomic.Bool
 }
 
@@ -73,9 +74,10 @@ func NewProducer(c *core.Call, props map[string]string, clientID string, more ..
 	if delivery > 0 {
 		opts = append(opts, kgo.RecordDeliveryTimeout(max(delivery, time.Second)))
 	}
+	retries, memory := -1, 32<<20
 	for key, set := range map[string]func(n int){
-		"retries":          func(n int) { opts = append(opts, kgo.RecordRetries(n)) },
-		"buffer.memory":    func(n int) { opts = append(opts, kgo.MaxBufferedBytes(max(n, 1<<20))) },
+		"retries":          func(n int) { retries = n },
+		"buffer.memory":    func(n int) { memory = n },
 		"max.request.size": func(n int) { p.maxRequest = n },
 	} {
 		if s, ok := props[key]; ok {
@@ -86,9 +88,19 @@ func NewProducer(c *core.Call, props map[string]string, clientID string, more ..
 			set(n)
 		}
 	}
+	opts = append(opts, kgo.MaxBufferedBytes(max(memory, 1<<20)))
+	if idempotent := props["transactional.id"] != "" || props["enable.idempotence"] == "true"; retries >= 0 && idempotent {
+		opts = append(opts, kgo.RecordRetries(retries))
+	} else if retries >= 0 {
+		opts = append(opts, kgo.RecordRetries(0))
+		p.resend = &resender{retries: retries, backoff: p.backoff, delivery: delivery, memory: memory, maxBlock: p.maxBlock}
+	}
 	opts = append(opts, kgo.ProducerBatchMaxBytes(int32(min(max(p.maxRequest, 1<<20), 90<<20))))
 	if p.Client, err = New(c, cc, append(opts, more...)...); err != nil {
 		return nil, failed(err)
+	}
+	if p.resend != nil {
+		p.resend.produce, p.resend.lost = p.Produce, watchOf(c, p.Client).lost.Load
 	}
 	return p, nil
 }
@@ -120,14 +132,39 @@ func (p *Producer) Send(ctx context.Context, r *kgo.Record, sync bool) error {
 		return nil
 	}
 	if sync {
-		return java.Execution(JavaError(p.ProduceSync(ctx, r).FirstErr()))
+		result := make(chan error, 1) // one: nobody may wait for it
+		p.Deliver(ctx, r, func(_ *kgo.Record, err error) { result <- err })
+		select {
+		case err := <-result:
+			return java.Execution(err)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	p.Produce(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
+	p.Deliver(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
 		if err != nil {
-			p.logFailure(r, JavaError(err))
+			p.logFailure(r, err)
 		}
 	})
 	return nil
+}
+
+// Deliver sends a record that was prepared. done is called once, by a goroutine of the client, with an error as Java names it. The
+// end of ctx takes back what waits for room, or to be sent.
+func (p *Producer) Deliver(ctx context.Context, r *kgo.Record, done func(*kgo.Record, error)) {
+	if p.resend != nil {
+		p.resend.send(ctx, r, done)
+		return
+	}
+	p.Produce(ctx, r, func(r *kgo.Record, err error) { done(r, JavaError(err)) })
+}
+
+// Drain waits until every record has its result, which delivery.timeout.ms bounds.
+func (p *Producer) Drain(ctx context.Context) error {
+	if p.resend != nil {
+		return p.resend.drain(ctx, p.Flush)
+	}
+	return p.Flush(ctx)
 }
 
 // Prepare is what a Java producer does before a record is taken: metadata of the topic, and its size.
@@ -188,6 +225,6 @@ func (p *Producer) logFailure(r *kgo.Record, err error) {
 
 // Close sends what is left.
 func (p *Producer) Close() {
-	p.Flush(context.Background()) // bounded by the delivery time-out
+	_ = p.Drain(context.Background()) // it has no other end than the delivery time-out
 	p.Client.Close()
 }

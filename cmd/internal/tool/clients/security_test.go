@@ -3,12 +3,10 @@ package clients
 import (
 	"crypto/tls"
 	"encoding/base64"
-	"fmt"
 	"strings"
 	"testing"
 
 	wire "github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"momus/cmd/internal/tool/core"
 	"momus/cmd/internal/tool/screen"
@@ -65,23 +63,6 @@ func TestWrongPasswordIsHintedToPeople(t *testing.T) {
 		l := &connections{c: &core.Call{Terminal: screen.Terminal{Err: person}}, cc: &Config{Props: map[string]string{"sasl.mechanism": "PLAIN"}}}
 		if hint := l.diagnose(p); strings.Contains(hint, "localhost:9092 refused the user") != person {
 			t.Errorf("terminal %v: %q", person, hint)
-		}
-	}
-}
-
-func TestConsumerJoinsAgainInSilence(t *testing.T) {
-	for _, c := range []struct {
-		err  error
-		want bool
-	}{
-		{&kgo.ErrGroupSession{Err: fmt.Errorf("unable to join group session: %w", wire.UnknownMemberID)}, true},
-		{&kgo.ErrGroupSession{Err: wire.RebalanceInProgress}, true},
-		{&kgo.ErrGroupSession{Err: wire.GroupAuthorizationFailed}, false},
-		{&kgo.ErrGroupSession{Err: wire.FencedInstanceID}, false},
-		{wire.UnknownMemberID, false}, // of no group session
-	} {
-		if got := rejoins(c.err); got != c.want {
-			t.Errorf("%v: %v", c.err, got)
 		}
 	}
 }

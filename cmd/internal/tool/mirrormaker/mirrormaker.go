@@ -209,5 +209,5 @@ func (m *mirror) copy(ctx context.Context, rec *kgo.Record) error {
 func (m *mirror) flush() bool {
 	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return m.producer.Flush(limit) == nil && !(m.abort && m.producer.Failed.Load())
+	return m.producer.Drain(limit) == nil && !(m.abort && m.producer.Failed.Load())
 }

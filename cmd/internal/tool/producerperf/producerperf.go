@@ -170,9 +170,9 @@ func (r *perfRun) run(ctx context.Context) error {
 			payload = r.payloads[random.NextInt(int32(len(r.payloads)))]
 		}
 		sent := time.Now()
-		r.p.Produce(ctx, &kgo.Record{Topic: r.topic, Value: payload}, func(rec *kgo.Record, err error) {
+		r.p.Deliver(ctx, &kgo.Record{Topic: r.topic, Value: payload}, func(rec *kgo.Record, err error) {
 			if err != nil {
-				r.c.Errorf("%s\n", java.Text(clients.JavaError(err)))
+				r.c.Errorf("%s\n", java.Text(err))
 				return
 			}
 			r.stats.record(r.c, time.Now(), sent, len(rec.Value))
@@ -199,7 +199,7 @@ func (r *perfRun) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.p.Flush(ctx); err != nil {
+	if err := r.p.Drain(ctx); err != nil {
 		return err
 	}
 	r.stats.bar.Done()
@@ -211,7 +211,7 @@ func (r *perfRun) run(ctx context.Context) error {
 }
 
 func (r *perfRun) commit(ctx context.Context) error {
-	if err := r.p.Flush(ctx); err != nil {
+	if err := r.p.Drain(ctx); err != nil {
 		return err
 	}
 	return clients.JavaError(r.p.EndTransaction(ctx, kgo.TryCommit))

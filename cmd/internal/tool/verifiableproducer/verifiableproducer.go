@@ -103,9 +103,9 @@ func verifiableProducer(ctx context.Context, c *core.Call) error {
 				failed(r, err)
 			}
 		} else {
-			p.Produce(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
+			p.Deliver(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
 				if err != nil {
-					failed(r, clients.JavaError(err))
+					failed(r, err)
 					return
 				}
 				mu.Lock()
@@ -123,7 +123,7 @@ func verifiableProducer(ctx context.Context, c *core.Call) error {
 			}
 		}
 	}
-	if err := p.Flush(context.WithoutCancel(ctx)); err != nil { // bounded by the delivery time-out
+	if err := p.Drain(context.WithoutCancel(ctx)); err != nil { // bounded by the delivery time-out
 		return err
 	}
 	c.Event(&mu, "shutdown_complete")

@@ -1,0 +1,235 @@
+package clients
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	wire "github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"momus/cmd/internal/tool/java"
+)
+
+// resender gives a producer the retries of Java's. There an attempt counts when a request was sent; records whose leader cannot be
+// reached wait, uncounted, until delivery.timeout.ms is over. franz-go counts both. So the client below tries each record once, and
+// what it gives back is sent again from here, in the order in which it was handed over: while some wait, later ones wait behind them.
+type resender struct {
+	produce  func(ctx context.Context, r *kgo.Record, promise func(*kgo.Record, error))
+	lost     func() int64 // how many requests were sent and never answered
+	retries  int
+	backoff  time.Duration // retry.backoff.ms
+	delivery time.Duration // delivery.timeout.ms; 0: no limit
+	memory   int           // buffer.memory: how many bytes may be on their way
+	maxBlock time.Duration // how long one waits for room there
+
+	mu struct {
+		sync.Mutex
+		next     int64
+		pending  int  // records without a result
+		bytes    int  // of them
+		failures int  // in a row
+		flushing bool // the waiting ones are being sent, or a timer is set for that
+		waiting  []*sending
+		changed  chan struct{} // closed when a record has its result
+	}
+}
+
+// sending is a record on its way.
+type sending struct {
+	ctx      context.Context
+	record   *kgo.Record
+	order    int64
+	began    time.Time
+	attempts int   // those that counted
+	lost     int64 // resender.lost when it was sent last
+	done     func(*kgo.Record, error)
+}
+
+// send hands a record over; done is called once, by another goroutine. It waits for room, and fails when there is none in time.
+func (s *resender) send(ctx context.Context, r *kgo.Record, done func(*kgo.Record, error)) {
+	if err := s.reserve(ctx, recordSizeBound(r)); err != nil {
+		done(r, err)
+		return
+	}
+	s.mu.Lock()
+	x := &sending{ctx: ctx, record: r, order: s.mu.next, began: time.Now(), done: done}
+	s.mu.next++
+	if s.mu.flushing {
+		s.mu.waiting = append(s.mu.waiting, x)
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	s.attempt(x)
+}
+
+// reserve waits until so many bytes more may be on their way; a record that is larger than all memory goes alone.
+func (s *resender) reserve(ctx context.Context, size int) error {
+	limit, cancel := context.WithTimeout(ctx, s.maxBlock)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		if s.mu.pending == 0 || s.mu.bytes+size <= s.memory {
+			s.mu.pending++
+			s.mu.bytes += size
+			s.mu.Unlock()
+			return nil
+		}
+		changed := s.changedLocked()
+		s.mu.Unlock()
+		select {
+		case <-changed:
+		case <-limit.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return java.Timeout("Failed to allocate memory within the configured max blocking time %d ms.", s.maxBlock.Milliseconds())
+		}
+	}
+}
+
+func (s *resender) changedLocked() chan struct{} {
+	if s.mu.changed == nil {
+		s.mu.changed = make(chan struct{})
+	}
+	return s.mu.changed
+}
+
+func (s *resender) attempt(x *sending) {
+	x.lost = s.lost()
+	s.produce(x.ctx, x.record, func(_ *kgo.Record, err error) { s.result(x, err) })
+}
+
+// result takes what became of an attempt.
+func (s *resender) result(x *sending, err error) {
+	switch {
+	case err == nil:
+	case isFinal(err):
+		err = JavaError(err)
+	default:
+		counted := s.lost() > x.lost
+		var refused *wire.Error
+		if errors.As(err, &refused) {
+			counted, err = true, java.OfCode(refused.Code, nil)
+		} else {
+			err = java.OfCode(wire.NetworkException.Code, nil)
+		}
+		if counted {
+			x.attempts++
+		}
+		if x.attempts <= s.retries {
+			s.wait(x, counted)
+			return
+		}
+	}
+	s.settle(x, err)
+}
+
+// settle gives a record its result.
+func (s *resender) settle(x *sending, err error) {
+	x.done(x.record, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.mu.failures = 0
+	}
+	s.mu.pending--
+	s.mu.bytes -= recordSizeBound(x.record)
+	if s.mu.changed != nil {
+		close(s.mu.changed)
+		s.mu.changed = nil
+	}
+}
+
+// wait puts a record among those that are sent again after a while: retry.backoff.ms after an answer, and longer from time to time
+// while nothing answers.
+func (s *resender) wait(x *sending, counted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.waiting = append(s.mu.waiting, x)
+	if s.mu.flushing {
+		return
+	}
+	s.mu.flushing = true
+	pause := max(s.backoff, time.Millisecond)
+	if !counted {
+		pause = reconnectBackoff(s.mu.failures)
+		s.mu.failures++
+	}
+	time.AfterFunc(pause, s.again)
+}
+
+// again sends what waits, oldest first, until nothing does; what came too late gets Java's TimeoutException.
+func (s *resender) again() {
+	for {
+		s.mu.Lock()
+		batch := s.mu.waiting
+		s.mu.waiting = nil
+		if len(batch) == 0 {
+			s.mu.flushing = false
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		slices.SortFunc(batch, func(a, b *sending) int { return int(a.order - b.order) })
+		expired := map[string]int{}
+		for _, x := range batch {
+			if s.tooLate(x) {
+				expired[partitionOf(x.record)]++
+			}
+		}
+		for _, x := range batch {
+			if s.tooLate(x) {
+				tp := partitionOf(x.record)
+				s.settle(x, java.Timeout("Expiring %d record(s) for %s:%d ms has passed since batch creation", max(expired[tp], 1), tp, time.Since(x.began).Milliseconds()))
+				continue
+			}
+			s.attempt(x)
+		}
+	}
+}
+
+func (s *resender) tooLate(x *sending) bool {
+	return s.delivery > 0 && time.Since(x.began) >= s.delivery
+}
+
+func partitionOf(r *kgo.Record) string { return fmt.Sprintf("%s-%d", r.Topic, r.Partition) }
+
+// drain waits until every record has its result; flush hurries the client below, which may be lingering.
+func (s *resender) drain(ctx context.Context, flush func(context.Context) error) error {
+	for {
+		s.mu.Lock()
+		left, changed := s.mu.pending, s.changedLocked()
+		s.mu.Unlock()
+		if left == 0 {
+			return nil
+		}
+		if err := flush(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		case <-time.After(s.backoff + 10*time.Millisecond): // what waited was sent again, and lingers
+		}
+	}
+}
+
+// isFinal reports whether sending again does not help.
+func isFinal(err error) bool {
+	var refused *wire.Error
+	var je *java.Error
+	switch {
+	case errors.As(err, &refused):
+		return !refused.Retriable
+	case authError(err) != nil, errors.As(err, &je):
+		return true
+	}
+	return errors.Is(err, kgo.ErrRecordTimeout) || errors.Is(err, kgo.ErrClientClosed) || errors.Is(err, kgo.ErrAborting) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -52,6 +52,7 @@ func Table() []Command {
 			Help: "start a broker with a server.properties or YAML file, the environment, or both", Run: runBroker},
 		{Name: "zookeeper", Args: "[FILE] [--dir DIR] [--port 2181]",
 			Help: "start the coordination server alone", Run: runZooKeeper},
+		{Name: "certs", Args: "ca|broker|client|check ...", Help: "make the certificates of a secured cluster, and check those of a broker", Run: runCerts},
 		{Name: "healthcheck", Args: "[--url URL]", Help: "ask a running broker whether it serves; exit status 0 if it does", Run: runHealthcheck},
 		{Name: "completion", Args: "bash|zsh|fish", Help: "print a script that completes options, topics, groups and configs in a shell", Run: runCompletion},
 		{Name: "complete", Hidden: true, Args: "[--shell SHELL] [--breaks CHARS] -- WORD...", Help: "answer the scripts of momus completion", Run: runComplete},

@@ -3,14 +3,27 @@ package configs
 import (
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 
 	"momus/internal/model"
 )
 
+// surroundings is where the process runs, as far as advice depends on it.
+type surroundings struct {
+	container   bool
+	hostNetwork bool // the container uses the machine's network
+	root        string
+	site        site
+}
+
 // advise warns about settings that are valid and yet rarely meant.
-func (x *build) advise(l *Listeners, inContainer bool) {
-	x.adviseReachable(l, inContainer)
+func (x *build) advise(l *Listeners, at surroundings) {
+	if at.container && !at.hostNetwork {
+		x.adviseReachable(l)
+	}
 	for _, e := range l.Advertised {
 		if e.Port == 2181 {
 			x.warn(x.advertisedKey(), fmt.Sprintf("%s has ZooKeeper's usual port 2181; clients speak Kafka's protocol there. Usual is 9092", e))
@@ -33,7 +46,7 @@ func (x *build) advise(l *Listeners, inContainer bool) {
 			x.warn("zookeeper.connect", fmt.Sprintf("%s has a Kafka broker's usual port; give ZooKeeper's address, usually with port 2181", s))
 		}
 	}
-	x.adviseDirectories()
+	x.adviseDirectories(at)
 }
 
 func (x *build) advertisedKey() string {
@@ -62,11 +75,8 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// adviseReachable warns when clients are given an address that leads them to themselves.
-func (x *build) adviseReachable(l *Listeners, inContainer bool) {
-	if !inContainer {
-		return
-	}
+// adviseReachable warns when clients are given an address that leads them to themselves, in a container with its own network.
+func (x *build) adviseReachable(l *Listeners) {
 	var reachable, local []model.Endpoint
 	for _, e := range l.Advertised {
 		if loopback(e.Host) {
@@ -91,20 +101,53 @@ func (x *build) adviseReachable(l *Listeners, inContainer bool) {
 }
 
 // adviseDirectories warns about directories that do not last.
-func (x *build) adviseDirectories() {
-	b := x.broker
-	for _, d := range b.LogDirectories() {
-		if d == "/tmp" || strings.HasPrefix(d, "/tmp/") {
-			x.warnDir(d)
-			break
+func (x *build) adviseDirectories(at surroundings) {
+	for _, d := range x.broker.LogDirectories() {
+		if d != "/tmp" && !strings.HasPrefix(d, "/tmp/") {
+			continue
 		}
+		key := "log.dirs"
+		if !x.given(key) {
+			key = "log.dir"
+		}
+		switch fate := tmpFate(at.root); {
+		case at.container && at.site.mounts != nil && !at.site.onMount(d):
+			x.warn(key, d+" is not on a volume: the records would be gone with this container")
+		case !at.container && fate != "":
+			x.warn(key, d+" is under /tmp, which "+fate+": the records would be gone")
+		}
+		return
 	}
 }
 
-func (x *build) warnDir(dir string) {
-	key := "log.dirs"
-	if !x.given(key) {
-		key = "log.dir"
+// tmpFate is what happens to old files in /tmp on this machine, "" when nothing is known to.
+func tmpFate(root string) string {
+	if runtime.GOOS == "darwin" {
+		return "macOS empties"
 	}
-	x.warn(key, dir+" is under /tmp, which many systems empty at boot: the records would be gone")
+	data, _ := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))
+	for _, line := range strings.Split(string(data), "\n") {
+		if f := strings.Fields(line); len(f) > 5 && f[4] == "/tmp" && strings.Contains(line, " - tmpfs ") {
+			return "is memory on this machine and empty after its next boot"
+		}
+	}
+	// A file in /etc replaces the one of the same name in /usr/lib.
+	for _, file := range []string{"etc/tmpfiles.d/tmp.conf", "usr/lib/tmpfiles.d/tmp.conf"} {
+		data, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			continue
+		}
+		for _, line := range strings.Split(string(data), "\n") {
+			f := strings.Fields(line)
+			switch {
+			case len(f) < 2 || f[1] != "/tmp":
+			case strings.HasPrefix(f[0], "D"):
+				return "this machine empties at boot"
+			case len(f) > 5 && f[5] != "-":
+				return "this machine clears of files that are older than " + f[5]
+			}
+		}
+		return ""
+	}
+	return ""
 }

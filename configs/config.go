@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"momus/internal/jvm"
 	"momus/internal/model"
@@ -30,6 +31,10 @@ type Sources struct {
 	// Container tells whether the process runs in a container; nil finds out.
 	Container *bool
 
+	// Dialect is the image whose start script was called; NoDialect leaves it to the variables.
+	Dialect Dialect
+
+	root        string   // where /proc and the images' directories are looked for; "" is /
 	secrets     string   // replaces confluentSecrets in tests
 	mounted     []string // replaces bitnamiFiles in tests
 	mountedJAAS []string // comes before bitnamiJAAS in tests
@@ -42,6 +47,7 @@ type OriginKind int8
 const (
 	FromDefault OriginKind = iota
 	FromFile
+	FromImage // what a Docker image sets when the user's variables do not
 	FromEnvironment
 	FromOverride
 	FromDynamicDefault
@@ -51,7 +57,7 @@ const (
 // Origin is the place where a value was set.
 type Origin struct {
 	Kind OriginKind
-	Name string // file or environment variable
+	Name string // file, image or environment variable
 	Line int    // in a file, from 1; 0 unknown
 }
 
@@ -82,22 +88,17 @@ type Listeners struct {
 
 // Environment is what the environment says beyond broker keys.
 type Environment struct {
-	// Dialect is the image whose variables were found.
-	Dialect Dialect
+	// Dialect is the image whose variables were found, DialectReason what tells it.
+	Dialect       Dialect
+	DialectReason string
+	// ZooKeeperWait is how long the image waits for ZooKeeper before it starts the broker at all, 0 for not.
+	ZooKeeperWait time.Duration
 	// MaxHeap is the -Xmx of KAFKA_HEAP_OPTS in bytes, 0 when there is none.
 	MaxHeap int64
 	// Properties are the system properties of KAFKA_OPTS: the JAAS file, krb5.conf, how to speak to ZooKeeper. Never nil.
 	Properties jvm.Properties
 	// CreateTopics are the topics of KAFKA_CREATE_TOPICS, to be created once the broker serves.
 	CreateTopics []TopicSpec
-}
-
-// TopicSpec is an entry of KAFKA_CREATE_TOPICS.
-type TopicSpec struct {
-	Name          string
-	Partitions    int32
-	Replicas      int16
-	CleanupPolicy string // "" for the default
 }
 
 // Config is the configuration of one broker. It is safe for concurrent use.

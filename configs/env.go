@@ -9,26 +9,11 @@ import (
 	"strings"
 )
 
-// Dialect is the Docker image whose environment variables are used.
-type Dialect int8
-
-// The dialects.
-const (
-	NoDialect Dialect = iota
-	Wurstmeister
-	Bitnami
-	Confluent
-)
-
-// String is the image's name.
-func (d Dialect) String() string {
-	return [...]string{"none", "wurstmeister/kafka", "bitnami/kafka", "confluentinc/cp-kafka"}[d]
-}
-
 // envReader turns the environment into settings. Which image it was written for is seen from the variables themselves.
 type envReader struct {
 	vars    map[string]string // without what an orchestrator put there for a service called kafka
 	sources Sources
+	site    site
 	hasFile bool
 
 	settings    map[string]Setting
@@ -37,15 +22,16 @@ type envReader struct {
 	errs        []error
 }
 
-func readEnvironment(s Sources, hasFile bool) *envReader {
-	r := &envReader{vars: map[string]string{}, sources: s, hasFile: hasFile, settings: map[string]Setting{}}
+func readEnvironment(s Sources, at site, hasFile bool) *envReader {
+	r := &envReader{vars: map[string]string{}, sources: s, site: at, hasFile: hasFile, settings: map[string]Setting{}}
 	for _, e := range s.Env {
 		if k, v, ok := strings.Cut(e, "="); ok && k != "" {
 			r.vars[k] = v
 		}
 	}
 	r.dropServiceLinks()
-	r.environment.Dialect = detectDialect(r.vars)
+	r.unquote()
+	r.chooseDialect()
 	r.environment.MaxHeap = r.maxHeap()
 	switch r.environment.Dialect {
 	case Wurstmeister:
@@ -55,12 +41,45 @@ func readEnvironment(s Sources, hasFile bool) *envReader {
 	case Confluent:
 		r.confluent()
 	}
+	r.environment.CreateTopics = r.createTopics()
+	r.foreign()
 	for name, value := range r.vars {
 		if rest, ok := strings.CutPrefix(name, "MOMUS_"); ok && isOwnKey("momus."+plainKey(rest)) {
 			r.set("momus."+plainKey(rest), value, name)
 		}
 	}
 	return r
+}
+
+// given reports whether a key has a value already: of a variable, a preset or an override.
+func (r *envReader) given(key string) bool {
+	if _, ok := r.settings[key]; ok {
+		return true
+	}
+	return slices.ContainsFunc(r.sources.Overrides, func(o string) bool {
+		k, _, ok := strings.Cut(o, "=")
+		return ok && strings.TrimSpace(k) == key
+	})
+}
+
+// unquote refuses values in quotation marks, which compose's list form passes on: - NAME="value" is five characters and two marks.
+// Where the images let a shell read the value again, the marks do no harm and are taken off.
+func (r *envReader) unquote() {
+	for _, name := range r.sortedVars() {
+		value := r.vars[name]
+		if len(value) < 2 || value[0] != '"' && value[0] != '\'' || value[len(value)-1] != value[0] {
+			continue
+		}
+		switch {
+		case strings.HasPrefix(name, "KAFKA_") && strings.HasSuffix(name, "_OPTS"), name == DialectVariable:
+		case isKeyVariable(name) && !strings.Contains(name, "PASSWORD") && !strings.Contains(name, "JAAS"):
+			r.fail(name, fmt.Sprintf("the value begins and ends with a quotation mark (%c), which docker compose passes on when a variable is written as "+
+				"- NAME=\"value\"; remove the quotation marks", value[0]))
+		default:
+			continue
+		}
+		r.vars[name] = value[1 : len(value)-1]
+	}
 }
 
 // set records a value that a variable gives; keys that differ from a known one only by case are that one.
@@ -82,7 +101,7 @@ func (r *envReader) preset(key, value string) {
 		return
 	}
 	if _, ok := r.settings[key]; !ok {
-		r.settings[key] = Setting{Value: value, Origin: Origin{Kind: FromEnvironment, Name: "preset of " + r.environment.Dialect.String()}}
+		r.settings[key] = Setting{Value: value, Origin: Origin{Kind: FromImage, Name: r.environment.Dialect.String()}}
 	}
 }
 
@@ -145,58 +164,11 @@ func (r *envReader) dropServiceLinks() {
 
 // notKeys are KAFKA_ variables that no image turns into a key of the broker.
 var notKeys = [...]string{"VERSION", "HOME", "DEBUG", "GC_LOG_OPTS", "HEAP_OPTS", "JMX_OPTS", "JVM_PERFORMANCE_OPTS", "LOG", "OPTS",
-	"JMX_PORT", "JMX_HOSTNAME", "MAIN_OPTS", "CREATE_TOPICS", "CREATE_TOPICS_SEPARATOR", "ENV", "NAME"}
+	"JMX_PORT", "JMX_HOSTNAME", "MAIN_OPTS", "CREATE_TOPICS", "CREATE_TOPICS_SEPARATOR", "ENV", "NAME", "EXTRA_FLAGS", "CUB_ZK_TIMEOUT"}
 
 func isKeyVariable(name string) bool {
 	rest, ok := strings.CutPrefix(name, "KAFKA_")
 	return ok && rest != "" && !slices.Contains(notKeys[:], rest) && !strings.HasPrefix(rest, "LOG4J_") && !strings.HasPrefix(rest, "TOOLS_LOG4J_")
-}
-
-// detectDialect tells the image from the variables, from sure signs to likely ones. Without any variable that sets a key there
-// is no dialect, so that KAFKA_HOME or KAFKA_OPTS of a developer's shell change nothing.
-func detectDialect(vars map[string]string) Dialect {
-	has := func(names ...string) bool {
-		for _, n := range names {
-			if _, ok := vars[n]; ok {
-				return true
-			}
-		}
-		return false
-	}
-	any := func(match func(name, value string) bool) bool {
-		for n, v := range vars {
-			if match(n, v) {
-				return true
-			}
-		}
-		return false
-	}
-	prefix := func(p string) bool {
-		return any(func(n, _ string) bool { return strings.HasPrefix(n, p) })
-	}
-	switch {
-	case prefix("KAFKA_CFG_"), has("ALLOW_PLAINTEXT_LISTENER"), has("BITNAMI_APP_NAME"):
-		return Bitnami
-	case has("HOSTNAME_COMMAND", "PORT_COMMAND", "BROKER_ID_COMMAND", "RACK_COMMAND", "KAFKA_CREATE_TOPICS", "CUSTOM_INIT_SCRIPT"):
-		return Wurstmeister
-	case !any(func(n, _ string) bool { return isKeyVariable(n) }):
-		return NoDialect
-	case any(func(n, _ string) bool { return isKeyVariable(n) && strings.Contains(n, "__") }),
-		prefix("KAFKA_CONFLUENT_"), prefix("KAFKA_LOG4J_"), prefix("KAFKA_TOOLS_LOG4J_"), prefix("CONFLUENT_"), has("CUB_CLASSPATH"),
-		has("KAFKA_SSL_KEYSTORE_FILENAME", "KAFKA_SSL_KEYSTORE_CREDENTIALS", "KAFKA_JMX_HOSTNAME"):
-		return Confluent
-	case has("KAFKA_ADVERTISED_HOST_NAME", "KAFKA_ADVERTISED_PORT", "KAFKA_HOST_NAME", "KAFKA_PORT"), prefix("LOG4J_"):
-		return Wurstmeister
-	case has("KAFKA_ADVERTISED_LISTENERS") && !has("KAFKA_LISTENERS"):
-		return Confluent
-	case strings.HasPrefix(vars["KAFKA_LOG_DIRS"], "/var/lib/kafka"):
-		return Confluent
-	case strings.HasPrefix(vars["KAFKA_LOG_DIRS"], "/kafka"):
-		return Wurstmeister
-	case has("KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR", "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS"):
-		return Confluent
-	}
-	return Wurstmeister
 }
 
 // plainKey is the mapping of wurstmeister and Bitnami: lower case, each _ a dot.

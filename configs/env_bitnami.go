@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -24,25 +25,25 @@ var bitnamiAliases = [...][2]string{
 }
 
 // bitnamiFiles are where users of the image mount their own server.properties; it then takes no settings from the environment.
-var bitnamiFiles = [...]string{"/bitnami/kafka/config/server.properties", "/bitnami/kafka/conf/server.properties"}
+var bitnamiFiles = [...]string{"/bitnami/kafka/config/server.properties", "/bitnami/kafka/conf/server.properties",
+	"/opt/bitnami/kafka/conf/server.properties", "/opt/bitnami/kafka/config/server.properties"}
 
 // bitnami reads the variables as bitnami/kafka does.
 func (r *envReader) bitnami() {
 	v := r.vars
-	for _, a := range bitnamiAliases {
-		target := a[1]
-		if target == "" {
-			target = a[0]
-		}
-		value, ok := v["KAFKA_"+a[0]]
-		if _, taken := v["KAFKA_CFG_"+target]; ok && !taken {
-			r.set(plainKey(target), value, "KAFKA_"+a[0])
-		}
-	}
 	for _, name := range r.sortedVars() {
 		if rest, ok := strings.CutPrefix(name, "KAFKA_CFG_"); ok && rest != "" {
 			r.set(plainKey(rest), v[name], name)
 		}
+	}
+	// The image's script writes an older name over the one with CFG that was given beside it.
+	for _, a := range bitnamiAliases {
+		if value, ok := v["KAFKA_"+a[0]]; ok {
+			r.set(plainKey(cmp.Or(a[1], a[0])), value, "KAFKA_"+a[0])
+		}
+	}
+	if command := v["BROKER_ID_COMMAND"]; command != "" {
+		r.setOutput("broker.id", "BROKER_ID_COMMAND", command)
 	}
 	_, own := r.settings["listeners"]
 	r.preset("listeners", "PLAINTEXT://:9092")
@@ -50,13 +51,40 @@ func (r *envReader) bitnami() {
 		r.preset("advertised.listeners", "PLAINTEXT://:9092")
 	}
 	r.preset("auto.create.topics.enable", "true")
-	r.preset("log.dirs", "/bitnami/kafka/data")
+	r.presetData("/bitnami/kafka/data")
 	r.preset("zookeeper.connect", "localhost:2181")
 	if _, ok := r.settings["broker.id"]; !ok {
 		r.preset("broker.id", "-1")
 	}
 	r.bitnamiSecurity()
 	r.presetStock()
+	r.extraFlags()
+}
+
+// extraFlags reads KAFKA_EXTRA_FLAGS, which the image's run.sh appends to the broker's command line.
+func (r *envReader) extraFlags() {
+	words, err := commandWords(r.vars["KAFKA_EXTRA_FLAGS"])
+	if err != nil {
+		r.fail("KAFKA_EXTRA_FLAGS", err.Error())
+		return
+	}
+	for i := 0; i < len(words); i++ {
+		value, joined := strings.CutPrefix(words[i], "--override=")
+		if !joined {
+			if words[i] != "--override" || i+1 == len(words) {
+				r.warn("KAFKA_EXTRA_FLAGS", fmt.Sprintf("%q is not understood; write --override key=value", words[i]))
+				continue
+			}
+			i++
+			value = words[i]
+		}
+		k, v, ok := strings.Cut(value, "=")
+		if !ok || k == "" {
+			r.fail("KAFKA_EXTRA_FLAGS", fmt.Sprintf("--override %s is not key=value", value))
+			continue
+		}
+		r.set(k, v, "KAFKA_EXTRA_FLAGS")
+	}
 }
 
 func yes(s string) bool {

@@ -3,7 +3,9 @@ package configs
 import (
 	"os"
 	"path"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // confluentSecrets is where the image expects key stores and the files with their passwords.
@@ -29,10 +31,39 @@ func (r *envReader) confluent() {
 	case ok && v["KAFKA_LISTENERS"] == "":
 		delete(r.settings, "listeners")
 		r.preset("listeners", wildcardHosts(advertised))
-	case !ok && !r.hasFile:
+	case !ok && !r.hasFile && !r.given("listeners") && !r.given("advertised.listeners"):
 		r.fail("KAFKA_ADVERTISED_LISTENERS", "missing; give the address that clients use, for example PLAINTEXT://"+r.sources.Hostname+":9092")
 	}
-	r.preset("log.dirs", "/var/lib/kafka/data")
+	if !r.hasFile {
+		r.confluentSSL(advertised)
+		r.environment.ZooKeeperWait = confluentZooKeeperWait(v["KAFKA_CUB_ZK_TIMEOUT"])
+	}
+	r.presetData("/var/lib/kafka/data")
+}
+
+// confluentZooKeeperWait is the time that the image's cub zk-ready is given.
+func confluentZooKeeperWait(seconds string) time.Duration {
+	if n, err := strconv.Atoi(seconds); err == nil && n >= 0 {
+		return time.Duration(n) * time.Second
+	}
+	return 40 * time.Second
+}
+
+// confluentSSL refuses what the image's script refuses: an advertised listener with SSL, and SASL_SSL, needs key stores in the
+// directory of secrets.
+func (r *envReader) confluentSSL(advertised string) {
+	if !strings.Contains(advertised, "SSL://") {
+		return
+	}
+	needed := []string{"KAFKA_SSL_KEYSTORE_FILENAME", "KAFKA_SSL_KEY_CREDENTIALS", "KAFKA_SSL_KEYSTORE_CREDENTIALS"}
+	if auth := r.vars["KAFKA_SSL_CLIENT_AUTH"]; auth == "required" || auth == "requested" {
+		needed = append(needed, "KAFKA_SSL_TRUSTSTORE_FILENAME", "KAFKA_SSL_TRUSTSTORE_CREDENTIALS")
+	}
+	for _, name := range needed {
+		if r.vars[name] == "" {
+			r.fail(name, "missing; KAFKA_ADVERTISED_LISTENERS has a listener with SSL, and confluentinc/cp-kafka refuses to start without the name of a file in "+confluentSecrets)
+		}
+	}
 }
 
 // confluentSecret handles the variables that name files with key stores and passwords.

@@ -4,49 +4,36 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"strconv"
+	"regexp"
 	"strings"
 )
 
 // wurstmeister reads the variables as the start script of wurstmeister/kafka does, in its order.
 func (r *envReader) wurstmeister() {
 	v := r.vars
-	if v["KAFKA_PORT"] == "" && !r.hasFile && v["KAFKA_LISTENERS"] == "" {
+	if v["KAFKA_PORT"] == "" && !r.hasFile {
 		r.preset("port", "9092")
 	}
-	r.environment.CreateTopics = r.createTopics()
 	if v["KAFKA_BROKER_ID"] == "" {
+		delete(v, "KAFKA_BROKER_ID")
 		if command := v["BROKER_ID_COMMAND"]; command != "" {
-			v["KAFKA_BROKER_ID"] = r.evaluate("BROKER_ID_COMMAND", command)
+			r.setOutput("broker.id", "BROKER_ID_COMMAND", command)
 		} else {
-			delete(v, "KAFKA_BROKER_ID")
 			r.preset("broker.id", "-1")
 		}
-	}
-	if v["KAFKA_LOG_DIRS"] == "" {
-		delete(v, "KAFKA_LOG_DIRS")
-		hostname := v["HOSTNAME"]
-		if hostname == "" {
-			hostname = r.sources.Hostname
-		}
-		r.preset("log.dirs", "/kafka/kafka-logs-"+hostname)
 	}
 	hostname := r.substitute("HOSTNAME_COMMAND")
 	r.substitute("PORT_COMMAND")
 	if command := v["RACK_COMMAND"]; command != "" && v["KAFKA_BROKER_RACK"] == "" {
-		v["KAFKA_BROKER_RACK"] = r.evaluate("RACK_COMMAND", command)
+		r.setOutput("broker.rack", "RACK_COMMAND", command)
 	}
 	if v["KAFKA_ADVERTISED_HOST_NAME"] == "" && v["KAFKA_LISTENERS"] == "" && !r.hasFile {
-		switch {
-		case v["KAFKA_ADVERTISED_LISTENERS"] != "":
-			r.fail("KAFKA_LISTENERS", "missing; with KAFKA_ADVERTISED_LISTENERS it must say which of these listeners to open, for example "+
-				"KAFKA_LISTENERS="+wildcardHosts(v["KAFKA_ADVERTISED_LISTENERS"]))
-		case hostname != "":
-			v["KAFKA_ADVERTISED_HOST_NAME"] = hostname
-		default:
-			r.warn("KAFKA_ADVERTISED_HOST_NAME", fmt.Sprintf("neither it nor KAFKA_LISTENERS is set; clients are told the name of this machine, %s. "+
-				"Set KAFKA_ADVERTISED_LISTENERS and KAFKA_LISTENERS if they cannot resolve it", r.sources.Hostname))
-		}
+		r.wurstmeisterAddress(hostname)
+	}
+	if r.site.dockerSocket() && v["KAFKA_ADVERTISED_PORT"] == "" && v["KAFKA_LISTENERS"] == "" && v["KAFKA_ADVERTISED_LISTENERS"] == "" {
+		r.warn("KAFKA_ADVERTISED_PORT", "not set. wurstmeister/kafka would ask Docker, whose socket is mounted, for the port that is published; this image does not "+
+			"speak to Docker and advertises the container's port. Publish it under the same number (ports: [\"9092:9092\"]) or set KAFKA_ADVERTISED_PORT; "+
+			"the socket need not be mounted")
 	}
 	for _, name := range r.sortedVars() {
 		if !isKeyVariable(name) {
@@ -58,9 +45,36 @@ func (r *envReader) wurstmeister() {
 		}
 		r.set(plainKey(strings.TrimPrefix(name, "KAFKA_")), v[name], name)
 	}
+	if v["KAFKA_LOG_DIRS"] == "" {
+		delete(r.settings, "log.dirs")
+	}
+	machine := v["HOSTNAME"]
+	if machine == "" {
+		machine = r.sources.Hostname
+	}
+	r.presetData("/kafka/kafka-logs-" + machine)
 	r.presetStock()
 	if v["CUSTOM_INIT_SCRIPT"] != "" {
 		r.warn("CUSTOM_INIT_SCRIPT", "not run: this image has nothing that such a script could change")
+	}
+}
+
+// wurstmeisterAddress finds out what clients are told when neither listeners nor a host name are set. The image does not start without
+// an answer.
+func (r *envReader) wurstmeisterAddress(hostname string) {
+	advertised := r.vars["KAFKA_ADVERTISED_LISTENERS"]
+	switch {
+	case r.given("listeners"): // by an override
+	case r.vars["HOSTNAME_COMMAND"] != "" && hostname == "": // that was said
+	case advertised != "":
+		r.fail("KAFKA_LISTENERS", "missing; with KAFKA_ADVERTISED_LISTENERS it must say which of these listeners to open, for example "+
+			"KAFKA_LISTENERS="+wildcardHosts(advertised))
+	case hostname != "":
+		r.set("advertised.host.name", hostname, "HOSTNAME_COMMAND")
+	case r.given("advertised.listeners"), r.given("advertised.host.name"), r.given("host.name"), r.vars["KAFKA_HOST_NAME"] != "":
+	default:
+		r.fail("KAFKA_ADVERTISED_LISTENERS", fmt.Sprintf("missing; nothing says which address clients are told. For clients that can resolve %[1]s set "+
+			"KAFKA_LISTENERS=PLAINTEXT://:9092 and KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://%[1]s:9092", r.sources.Hostname))
 	}
 }
 
@@ -79,15 +93,62 @@ func (r *envReader) substitute(name string) string {
 	return out
 }
 
+// setOutput sets a key to what a command prints; when it fails that is said, and the key stays as it is.
+func (r *envReader) setOutput(key, variable, command string) {
+	if out := r.evaluate(variable, command); out != "" {
+		r.set(key, out, variable)
+	}
+}
+
+// evaluate runs the command of a variable. One that says nothing has failed: its output was to be a setting.
 func (r *envReader) evaluate(name, command string) string {
 	out, err := r.sources.Run(command)
+	out = strings.TrimSpace(out)
+	var failed *CommandError
+	instead := "set the value itself instead"
+	if key, ok := strings.CutSuffix(name, "_COMMAND"); ok && name != "HOSTNAME_COMMAND" && name != "PORT_COMMAND" {
+		instead = "set KAFKA_" + strings.Replace(key, "RACK", "BROKER_RACK", 1) + " instead"
+	}
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		r.fail(name, "needs the shell sh, which is not installed here; set the values without it")
+		r.fail(name, "needs the shell sh, which is not installed here; "+instead)
+	case errors.As(err, &failed) && failed.missing() != "":
+		r.fail(name, fmt.Sprintf("%q needs the program %s, which is not in this image; %s", command, failed.missing(), instead))
 	case err != nil:
-		r.fail(name, fmt.Sprintf("%q did not work: %v", command, err))
+		r.fail(name, fmt.Sprintf("%q did not work: %v; %s", command, err, instead))
+	case out == "":
+		r.fail(name, fmt.Sprintf("%q printed nothing; %s", command, instead))
 	}
-	return strings.TrimSpace(out)
+	return out
+}
+
+// CommandError is a command of a *_COMMAND variable that failed or printed nothing, with what it said.
+type CommandError struct {
+	Err    error // nil when it ended well and printed nothing
+	Stderr string
+}
+
+func (e *CommandError) Error() string {
+	switch {
+	case e.Stderr == "":
+		return e.Err.Error()
+	case e.Err == nil:
+		return e.Stderr
+	}
+	return e.Err.Error() + ": " + e.Stderr
+}
+
+// Unwrap gives the reason.
+func (e *CommandError) Unwrap() error { return e.Err }
+
+var notFound = regexp.MustCompile(`(?m)([^ :]+): (?:command )?not found`)
+
+// missing is the program that the shell did not find, "" when that was not the reason.
+func (e *CommandError) missing() string {
+	if m := notFound.FindStringSubmatch(e.Stderr); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // wildcardHosts replaces the hosts of listeners by 0.0.0.0.
@@ -100,69 +161,4 @@ func wildcardHosts(list string) string {
 		}
 	}
 	return strings.Join(items, ",")
-}
-
-// createTopics reads KAFKA_CREATE_TOPICS. What cannot be read is left out with a warning: in the image, too, it does not stop the
-// broker.
-func (r *envReader) createTopics() []TopicSpec {
-	list, ok := r.vars["KAFKA_CREATE_TOPICS"]
-	if !ok {
-		return nil
-	}
-	separator, ok := r.vars["KAFKA_CREATE_TOPICS_SEPARATOR"]
-	if !ok {
-		separator = ","
-	}
-	specs, err := ParseCreateTopics(list, separator)
-	if err != nil {
-		r.warn("KAFKA_CREATE_TOPICS", strings.ReplaceAll(err.Error(), "\n", "; "))
-	}
-	return specs
-}
-
-// ParseCreateTopics reads name:partitions:replicas[:cleanup.policy] entries. Every character of separator separates, as in the
-// shell's IFS; the shell's $'\n' and a plain \n are a newline. Entries that cannot be read are named by the error and left out.
-func ParseCreateTopics(list, separator string) ([]TopicSpec, error) {
-	if s, ok := strings.CutPrefix(separator, "$'"); ok {
-		separator = strings.TrimSuffix(s, "'")
-	}
-	separator = strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(separator)
-	var out []TopicSpec
-	var errs []error
-	for _, entry := range strings.FieldsFunc(list, func(c rune) bool { return strings.ContainsRune(separator, c) }) {
-		entry = strings.Trim(strings.TrimSpace(entry), `"`)
-		if entry == "" {
-			continue
-		}
-		spec, err := parseTopicSpec(entry)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%q left out: %w; the form is name:partitions:replicas or name:partitions:replicas:cleanup.policy", entry, err))
-			continue
-		}
-		out = append(out, spec)
-	}
-	return out, errors.Join(errs...)
-}
-
-func parseTopicSpec(entry string) (TopicSpec, error) {
-	f := strings.Split(entry, ":")
-	for i := range f {
-		f[i] = strings.TrimSpace(f[i])
-	}
-	if len(f) < 3 || len(f) > 4 || f[0] == "" {
-		return TopicSpec{}, fmt.Errorf("%d fields", len(f))
-	}
-	partitions, err := strconv.ParseInt(f[1], 10, 32)
-	if err != nil || partitions < 1 {
-		return TopicSpec{}, fmt.Errorf("%q is not a number of partitions", f[1])
-	}
-	replicas, err := strconv.ParseInt(f[2], 10, 16)
-	if err != nil || replicas < 1 {
-		return TopicSpec{}, fmt.Errorf("%q is not a number of replicas", f[2])
-	}
-	spec := TopicSpec{Name: f[0], Partitions: int32(partitions), Replicas: int16(replicas)}
-	if len(f) == 4 {
-		spec.CleanupPolicy = f[3]
-	}
-	return spec, nil
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"momus/internal/model"
 )
@@ -129,4 +130,19 @@ func TestReadFileChoosesByName(t *testing.T) {
 	if s, err := readFile(path); err != nil || len(s) != 1 || s[0].key != "a.b" {
 		t.Errorf("%v, %v", s, err)
 	}
+}
+
+func FuzzFormattedPropertiesAreReadBack(f *testing.F) {
+	for _, s := range []string{"a", " a b", "a\\", "a=b:c#d!e", "é\U0001F600\n\r\t\f", "\\u0041"} {
+		f.Add("k "+s, s)
+	}
+	f.Fuzz(func(t *testing.T, key, value string) {
+		if key == "" || !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return
+		}
+		got, err := parseProperties(FormatProperties(map[string]Setting{key: {Value: value}}))
+		if err != nil || len(got) != 1 || got[0].key != key || got[0].value != value {
+			t.Fatalf("%q=%q is read back as %+v, %v", key, value, got, err)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,11 +24,12 @@ func load(s Sources) (*Config, []Warning, error) {
 	if s.Hostname == "" {
 		s.Hostname, _ = os.Hostname()
 	}
+	root := cmp.Or(s.root, "/")
 	inContainer := false
 	if s.Container != nil {
 		inContainer = *s.Container
 	} else if s.Env != nil || s.File != "" {
-		inContainer = detectContainer()
+		inContainer = detectContainer(root)
 	}
 	c := &Config{static: map[string]Setting{}, hostname: s.Hostname}
 	c.mu.brokerID = noBrokerID
@@ -35,8 +37,14 @@ func load(s Sources) (*Config, []Warning, error) {
 	var warnings []Warning
 	var errs []error
 
+	var at site
+	if inContainer {
+		at = readSite(root)
+	}
 	if s.File == "" {
-		s.File, s.Env = mountedFile(s)
+		if s.File, s.Env = mountedFile(s, at); s.File != "" {
+			s.Dialect = Bitnami
+		}
 	}
 	if s.File != "" {
 		settings, err := readFile(s.File)
@@ -51,7 +59,7 @@ func load(s Sources) (*Config, []Warning, error) {
 			c.static[set.key] = Setting{Value: set.value, Origin: origin}
 		}
 	}
-	env := readEnvironment(s, s.File != "")
+	env := readEnvironment(s, at, s.File != "")
 	maps.Copy(c.static, env.settings)
 	c.environment = env.environment
 	c.environment.Properties = properties
@@ -88,7 +96,7 @@ func load(s Sources) (*Config, []Warning, error) {
 	if len(errs) > 0 {
 		return nil, warnings, errors.Join(errs...)
 	}
-	x.advise(listeners, inContainer)
+	x.advise(listeners, surroundings{container: inContainer, hostNetwork: s.Container == nil && hostNetwork(), root: root, site: at})
 	warnings = append(warnings, x.warnings...)
 	c.current.Store(&snapshot{broker: x.broker, listeners: listeners, topicDefaults: topicDefaults(x.broker), values: x.values})
 	return c, warnings, nil
@@ -96,13 +104,13 @@ func load(s Sources) (*Config, []Warning, error) {
 
 // mountedFile finds the server.properties that a user of the Bitnami image has mounted. The image then takes only its own
 // variables from the environment, no keys.
-func mountedFile(s Sources) (file string, env []string) {
-	vars := map[string]string{}
+func mountedFile(s Sources, at site) (file string, env []string) {
+	r := &envReader{vars: map[string]string{}, sources: s, site: at}
 	for _, e := range s.Env {
 		k, v, _ := strings.Cut(e, "=")
-		vars[k] = v
+		r.vars[k] = v
 	}
-	if detectDialect(vars) != Bitnami {
+	if r.chooseDialect(); r.environment.Dialect != Bitnami {
 		return "", s.Env
 	}
 	candidates := s.mounted
@@ -112,7 +120,8 @@ func mountedFile(s Sources) (file string, env []string) {
 	for _, f := range candidates {
 		if _, err := os.Stat(f); err == nil {
 			return f, slices.DeleteFunc(slices.Clone(s.Env), func(e string) bool {
-				return strings.HasPrefix(e, "KAFKA_") && !strings.HasPrefix(e, "KAFKA_HEAP_OPTS=") || strings.HasPrefix(e, "ALLOW_PLAINTEXT_LISTENER=")
+				return strings.HasPrefix(e, "KAFKA_") && !strings.HasPrefix(e, "KAFKA_HEAP_OPTS=") && !strings.HasPrefix(e, "KAFKA_EXTRA_FLAGS=") || strings.HasPrefix(e, "ALLOW_PLAINTEXT_LISTENER=") ||
+					strings.HasPrefix(e, "BROKER_ID_COMMAND=")
 			})
 		}
 	}
@@ -162,27 +171,60 @@ func readFile(path string) ([]setting, error) {
 
 // runShell evaluates a command as the images do.
 func runShell(command string) (string, error) {
-	out, err := exec.Command("sh", "-c", command).Output()
-	return strings.TrimRight(string(out), "\r\n"), err
+	var stderr strings.Builder
+	cmd := exec.Command("sh", "-c", command)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	text := strings.TrimRight(string(out), "\r\n")
+	if said := strings.TrimSpace(stderr.String()); !errors.Is(err, exec.ErrNotFound) && (err != nil || text == "" && said != "") {
+		err = &CommandError{Err: err, Stderr: said}
+	}
+	return text, err
 }
 
-// detectContainer looks for the marks that container runtimes leave.
-func detectContainer() bool {
-	for _, f := range []string{"/.dockerenv", "/run/.containerenv"} {
-		if _, err := os.Stat(f); err == nil {
+// detectContainer looks for the marks that container runtimes leave. LXC is not one of them: its containers are used as machines, and
+// so is what was made of a container's files but has a disk of its own.
+func detectContainer(root string) bool {
+	if ownDisk(root) {
+		return false
+	}
+	for _, f := range []string{".dockerenv", "run/.containerenv"} {
+		if _, err := os.Stat(filepath.Join(root, f)); err == nil {
 			return true
 		}
 	}
-	data, err := os.ReadFile("/proc/1/cgroup")
+	data, err := os.ReadFile(filepath.Join(root, "proc/1/cgroup"))
 	if err != nil {
 		return false
 	}
-	for _, word := range []string{"docker", "kubepods", "containerd", "lxc"} {
+	for _, word := range []string{"docker", "kubepods", "containerd"} {
 		if strings.Contains(string(data), word) {
 			return true
 		}
 	}
 	return false
+}
+
+// ownDisk reports whether / is the whole of a disk's file system. A container has layers, or a directory of such a file system.
+func ownDisk(root string) bool {
+	data, _ := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))
+	for _, line := range strings.Split(string(data), "\n") {
+		left, right, ok := strings.Cut(line, " - ")
+		f := strings.Fields(left)
+		if !ok || len(f) < 6 || f[3] != "/" || f[4] != "/" {
+			continue
+		}
+		kind, _, _ := strings.Cut(right, " ")
+		return slices.Contains([]string{"ext2", "ext3", "ext4", "xfs", "f2fs"}, kind)
+	}
+	return false
+}
+
+// hostNetwork reports whether this process sees the network devices of the machine: in a container with a network of its own there
+// are only virtual ones.
+func hostNetwork() bool {
+	devices, _ := filepath.Glob("/sys/class/net/*/device")
+	return len(devices) > 0
 }
 
 // otherKeys are keys outside of the table that brokers of 2.x are given: for the authorizer, for plugins, for config providers.

@@ -31,10 +31,22 @@ func TestLoad(t *testing.T) {
 		if out, ok := commands[command]; ok {
 			return out + "\n", nil
 		}
+		switch {
+		case strings.HasPrefix(command, "docker inspect"):
+			return "", &CommandError{Stderr: "sh: docker: not found"}
+		case command == "true":
+			return "", nil
+		case strings.HasPrefix(command, "route"):
+			return "", &CommandError{Err: errors.New("exit status 1"), Stderr: "route: /proc/net/route: no such file"}
+		}
 		return "", errors.New("exit status 127")
 	}
 	datadriven.Walk(t, "testdata/load", func(t *testing.T, path string) {
 		dir := t.TempDir()
+		if err := errors.Join(os.MkdirAll(filepath.Join(dir, "etc/tmpfiles.d"), 0o755),
+			os.WriteFile(filepath.Join(dir, "etc/tmpfiles.d/tmp.conf"), []byte("# D\nD /tmp 1777 root root -\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			switch d.Cmd {
 			case "file":
@@ -46,7 +58,7 @@ func TestLoad(t *testing.T) {
 				return ""
 			case "load":
 				container := d.HasArg("container")
-				s := Sources{Run: run, Hostname: "kafka-7f9c", Container: &container, secrets: dir, mounted: []string{filepath.Join(dir, "mounted.properties")}}
+				s := Sources{Run: run, Hostname: "kafka-7f9c", Container: &container, root: dir, secrets: dir, mounted: []string{filepath.Join(dir, "mounted.properties")}}
 				if d.HasArg("file") {
 					var name string
 					d.ScanArgs(t, "file", &name)
@@ -84,7 +96,7 @@ func describeLoad(s Sources, dir string) string {
 		return strings.ReplaceAll(b.String(), dir, "DIR")
 	}
 	if d := c.Environment().Dialect; d != NoDialect {
-		fmt.Fprintf(&b, "dialect: %s\n", d)
+		fmt.Fprintf(&b, "dialect: %s (%s)\n", d, c.Environment().DialectReason)
 	}
 	if h := c.Environment().MaxHeap; h != 0 {
 		fmt.Fprintf(&b, "max heap: %d\n", h)
@@ -105,4 +117,51 @@ func describeLoad(s Sources, dir string) string {
 		fmt.Fprintf(&b, "no effect: %s\n", strings.Join(n, " "))
 	}
 	return strings.ReplaceAll(b.String(), dir, "DIR")
+}
+
+// The marks of a container count only where the disk is not this machine's own.
+func TestContainerIsTold(t *testing.T) {
+	const overlay, whole, part = "1 0 0:66 / / rw - overlay overlay rw\n", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n", "1 0 8:1 /dk/vfs/dir/1 / rw - ext4 /dev/sda1 rw\n"
+	for _, c := range []struct {
+		mounts, mark, content string
+		want                  bool
+	}{
+		{overlay, ".dockerenv", "", true},
+		{whole, ".dockerenv", "", false},
+		{part, ".dockerenv", "", true},
+		{overlay, "run/.containerenv", "", true},
+		{overlay, "proc/1/cgroup", "0::/kubepods/x\n", true},
+		{overlay, "proc/1/cgroup", "0::/lxc/x\n", false},
+		{overlay, "x", "", false},
+	} {
+		root := t.TempDir()
+		for name, content := range map[string]string{"proc/self/mountinfo": c.mounts, c.mark: c.content} {
+			f := filepath.Join(root, name)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(f), 0o755), os.WriteFile(f, []byte(content), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := detectContainer(root); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+func TestWhatBecomesOfTmp(t *testing.T) {
+	for _, c := range []struct{ file, content, want string }{
+		{"proc/self/mountinfo", "1 0 0:4 / /tmp rw - tmpfs tmpfs rw\n", "memory"},
+		{"usr/lib/tmpfiles.d/tmp.conf", "D /tmp 1777 root root -\n", "at boot"},
+		{"usr/lib/tmpfiles.d/tmp.conf", "q /tmp 1777 root root 10d\n", "older than 10d"},
+		{"usr/lib/tmpfiles.d/tmp.conf", "q /var/tmp 1777 root root 30d\n", ""},
+		{"none", "", ""},
+	} {
+		root := t.TempDir()
+		f := filepath.Join(root, c.file)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(f), 0o755), os.WriteFile(f, []byte(c.content), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if got := tmpFate(root); !strings.Contains(got, c.want) || (c.want == "") != (got == "") {
+			t.Errorf("%q: %q", c.content, got)
+		}
+	}
 }

@@ -16,6 +16,8 @@ func (o Origin) String() string {
 		return s
 	case FromEnvironment:
 		return o.Name
+	case FromImage:
+		return "preset of " + o.Name
 	case FromOverride:
 		return "--override"
 	case FromDynamicDefault:

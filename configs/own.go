@@ -24,7 +24,7 @@ type OwnKey struct {
 
 var ownKeys = [...]OwnKey{
 	{Name: HTTPPortKey, Default: "9404", Valid: "a port from 0 (any free one) to 65535, or -1 for none",
-		Doc:   "Port of /metrics and /healthz. Unless it is set, a port that is taken is a warning, not an error.",
+		Doc:   "Port of /metrics and /healthz. Unless it is set, a free one is taken, with a warning, when it is in use.",
 		check: func(s string) bool { n, err := strconv.Atoi(s); return err == nil && n >= -1 && n <= 65535 }},
 	{Name: LogLevelKey, Default: "info", Valid: "error, warn, info, debug, trace", Doc: "How much is logged, to the standard error.",
 		check: oneWord("error", "warn", "info", "debug", "trace")},

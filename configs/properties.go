@@ -1,8 +1,14 @@
 package configs
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/magiconair/properties"
 )
@@ -20,7 +26,7 @@ func parseProperties(data []byte) ([]setting, error) {
 	for _, l := range logicalLines(latin1(data)) {
 		// The library keeps no line numbers, so it gets one logical line at a time.
 		loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
-		p, err := loader.LoadBytes([]byte(l.text))
+		p, err := loader.LoadBytes([]byte(joinSurrogates(l.text)))
 		if err != nil {
 			text := strings.TrimPrefix(err.Error(), "properties: ")
 			return nil, fmt.Errorf("line %d: %s", l.number, strings.TrimPrefix(text, "Line 1: "))
@@ -31,6 +37,35 @@ func parseProperties(data []byte) ([]setting, error) {
 		}
 	}
 	return out, nil
+}
+
+// joinSurrogates puts a character in place of the two \u escapes that Java writes for one outside of the basic plane; the library takes
+// each for a character of its own.
+func joinSurrogates(text string) string {
+	unit := func(s string) (rune, bool) {
+		if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+			return 0, false
+		}
+		n, err := strconv.ParseUint(s[2:6], 16, 16)
+		return rune(n), err == nil
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		if high, ok := unit(text[i:]); ok {
+			if low, ok := unit(text[i+6:]); ok && utf16.DecodeRune(high, low) != utf8.RuneError {
+				b.WriteRune(utf16.DecodeRune(high, low))
+				i += 12
+				continue
+			}
+		}
+		n := 1
+		if text[i] == '\\' && i+1 < len(text) {
+			n = 2
+		}
+		b.WriteString(text[i : i+n])
+		i += n
+	}
+	return b.String()
 }
 
 // ParseProperties reads a Java properties file; of a key given twice the last value counts. Errors name the line.
@@ -93,4 +128,39 @@ func continued(s string) bool {
 		n++
 	}
 	return n%2 == 1
+}
+
+// FormatProperties writes settings as a Java properties file, in the order of their keys.
+func FormatProperties(settings map[string]Setting) []byte {
+	var b bytes.Buffer
+	for _, k := range slices.Sorted(maps.Keys(settings)) {
+		escapeProperty(&b, k, true)
+		b.WriteByte('=')
+		escapeProperty(&b, settings[k].Value, false)
+		b.WriteByte('\n')
+	}
+	return b.Bytes()
+}
+
+// escapeProperty writes a text so that Java reads it as it was. In a value only a leading blank needs an escape.
+func escapeProperty(b *bytes.Buffer, text string, key bool) {
+	for i, c := range text {
+		switch {
+		case c == '\\', c == '#' || c == '!', key && (c == '=' || c == ':' || c == ' '), c == ' ' && i == 0:
+			b.WriteByte('\\')
+			b.WriteRune(c)
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c == '\r':
+			b.WriteString(`\r`)
+		case c == '\t':
+			b.WriteString(`\t`)
+		case c < 0x20 || c > 0x7e:
+			for _, u := range utf16.Encode([]rune{c}) {
+				fmt.Fprintf(b, `\u%04X`, u)
+			}
+		default:
+			b.WriteRune(c)
+		}
+	}
 }

@@ -127,9 +127,9 @@ func createTopic(ctx context.Context, client *kgo.Client, spec configs.TopicSpec
 	request.TimeoutMillis = 30_000
 	topic := kmsg.NewCreateTopicsRequestTopic()
 	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = spec.Name, spec.Partitions, spec.Replicas
-	if spec.CleanupPolicy != "" {
+	for i := range spec.Configs {
 		config := kmsg.NewCreateTopicsRequestTopicConfig()
-		config.Name, config.Value = "cleanup.policy", &spec.CleanupPolicy
+		config.Name, config.Value = spec.Configs[i].Key, &spec.Configs[i].Value
 		topic.Configs = append(topic.Configs, config)
 	}
 	request.Topics = append(request.Topics, topic)

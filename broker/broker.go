@@ -62,6 +62,7 @@ type Broker struct {
 	began     time.Time // when Run was called
 	// authorizer is nil without authorizer.class.name.
 	authorizer *authorizer.Authorizer
+	http      net.Addr // nil without /metrics
 }
 
 // New makes a broker that does nothing until Run.
@@ -90,6 +91,9 @@ func (b *Broker) ID() int32 { return b.id }
 
 // Addr is the address that a listener is bound to, known once the broker is ready; nil for an unknown listener.
 func (b *Broker) Addr(listener string) net.Addr { return b.server.Addr(listener) }
+
+// HTTPAddr is where /metrics and /healthz are served, known once the broker is ready; nil for nowhere.
+func (b *Broker) HTTPAddr() net.Addr { return b.http }
 
 // State is the broker's state.
 func (b *Broker) State() State { return State(b.state.Load()) }

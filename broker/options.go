@@ -17,7 +17,8 @@ type Options struct {
 	Logger *logrus.Logger
 	// HTTPAddr is where /metrics and /healthz are served, "" for nowhere.
 	HTTPAddr string
-	// HTTPOptional says that a HTTPAddr that is taken is a warning, not an error, so that several brokers start on one machine.
+	// HTTPOptional says that any free port will do, with a warning, when that of HTTPAddr is taken, so that several brokers start on one
+	// machine.
 	HTTPOptional bool
 	// FS holds the log directories; nil is the operating system's.
 	FS vfs.FS

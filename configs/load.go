@@ -33,14 +33,14 @@ func load(s Sources) (*Config, []Warning, error) {
 	}
 	c := &Config{static: map[string]Setting{}, hostname: s.Hostname}
 	c.mu.brokerID = noBrokerID
-	properties := systemProperties(s)
-	var warnings []Warning
+		var warnings []Warning
 	var errs []error
 
 	var at site
 	if inContainer {
 		at = readSite(root)
 	}
+	properties := systemProperties(s, at)
 	if s.File == "" {
 		if s.File, s.Env = mountedFile(s, at); s.File != "" {
 			s.Dialect = Bitnami
@@ -102,15 +102,21 @@ func load(s Sources) (*Config, []Warning, error) {
 	return c, warnings, nil
 }
 
-// mountedFile finds the server.properties that a user of the Bitnami image has mounted. The image then takes only its own
-// variables from the environment, no keys.
-func mountedFile(s Sources, at site) (file string, env []string) {
+// dialectOf is the image that the environment is meant for.
+func dialectOf(s Sources, at site) Dialect {
 	r := &envReader{vars: map[string]string{}, sources: s, site: at}
 	for _, e := range s.Env {
 		k, v, _ := strings.Cut(e, "=")
 		r.vars[k] = v
 	}
-	if r.chooseDialect(); r.environment.Dialect != Bitnami {
+	r.chooseDialect()
+	return r.environment.Dialect
+}
+
+// mountedFile finds the server.properties that a user of the Bitnami image has mounted. The image then takes only its own
+// variables from the environment, no keys.
+func mountedFile(s Sources, at site) (file string, env []string) {
+	if dialectOf(s, at) != Bitnami {
 		return "", s.Env
 	}
 	candidates := s.mounted
@@ -132,14 +138,14 @@ func mountedFile(s Sources, at site) (file string, env []string) {
 var bitnamiJAAS = [...]string{"/bitnami/kafka/config/kafka_jaas.conf", "/opt/bitnami/kafka/config/kafka_jaas.conf"}
 
 // systemProperties reads KAFKA_OPTS and MOMUS_JAAS_CONFIG. The Bitnami image names its JAAS file itself when there is one.
-func systemProperties(s Sources) jvm.Properties {
+func systemProperties(s Sources, at site) jvm.Properties {
 	vars := map[string]string{}
 	for _, e := range s.Env {
 		k, v, _ := strings.Cut(e, "=")
 		vars[k] = v
 	}
 	p := jvm.FromEnvironment(func(name string) string { return vars[name] })
-	if _, ok := p.Get(jvm.LoginConfig); !ok && detectDialect(vars) == Bitnami {
+	if _, ok := p.Get(jvm.LoginConfig); !ok && dialectOf(s, at) == Bitnami {
 		for _, f := range append(slices.Clone(s.mountedJAAS), bitnamiJAAS[:]...) {
 			if _, err := os.Stat(f); err == nil {
 				p[jvm.LoginConfig] = f

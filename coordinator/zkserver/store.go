@@ -60,6 +60,10 @@ type store struct {
 	buf    encoder
 }
 
+// Lock takes the lock on a directory of data that a running server holds, so that nobody else changes what is in it meanwhile. A
+// directory that is missing is an error that wraps fs.ErrNotExist.
+func Lock(dir string) (unlock func() error, err error) { return lockDir(filepath.Join(dir, ".lock")) }
+
 // openStore locks dir and replays what it holds into c. A torn end of the log is cut off.
 func openStore(dir string, noSync bool, c *core, logger *logrus.Entry) (*store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -16,6 +16,8 @@ import (
 func runBroker(ctx context.Context, e *Env, args []string) error {
 	flags := pflag.NewFlagSet("broker", pflag.ContinueOnError)
 	overrides := flags.StringArray("override", nil, "property=value that wins over file and environment; may be repeated")
+	var ready readiness
+	ready.addFlags(flags, e)
 	version := flags.Bool("version", false, "print the version")
 	if err := parse(e, "broker", flags, args); err != nil {
 		return err
@@ -23,17 +25,24 @@ func runBroker(ctx context.Context, e *Env, args []string) error {
 	if *version {
 		return runVersion(ctx, e, nil)
 	}
-	file := ""
-	switch rest := flags.Args(); {
-	case len(rest) > 1:
-		return fmt.Errorf("Found non argument parameters: %s\n%s", strings.Join(rest[1:], ","), strings.TrimRight(usage("broker", flags), "\n"))
-	case len(rest) == 1:
-		file = rest[0]
-	}
-	config, warnings, err := configs.Load(configs.Sources{File: file, Env: e.Environ, Overrides: *overrides})
+	file, err := oneFile("broker", flags)
 	if err != nil {
-		if file == "" && len(*overrides) == 0 && !anyVariable(e.Environ) {
-			fmt.Fprint(e.Stdout, usage("broker", flags))
+		return err
+	}
+	return startBroker(ctx, e, e.sources(file, *overrides), ready)
+}
+
+// sources are a file, the environment and overrides, read as the script reads them by whose name this program was called.
+func (e *Env) sources(file string, overrides []string) configs.Sources {
+	return configs.Sources{File: file, Env: e.Environ, Overrides: overrides, Dialect: e.dialect}
+}
+
+// startBroker runs a broker until ctx ends.
+func startBroker(ctx context.Context, e *Env, sources configs.Sources, ready readiness) error {
+	config, warnings, err := configs.Load(sources)
+	if err != nil {
+		if sources.File == "" && len(sources.Overrides) == 0 && !anyVariable(e.Environ) {
+			fmt.Fprint(e.Stdout, usage("broker", nil))
 			return &Exit{Code: 1}
 		}
 		logConfiguration(newLogger(e.Stderr, "info", "text"), nil, warnings)
@@ -41,13 +50,23 @@ func runBroker(ctx context.Context, e *Env, args []string) error {
 	}
 	log := newLogger(e.Stderr, config.LogLevel(), config.LogFormat())
 	logConfiguration(log, config, warnings)
+	if err := e.settle(log, config.Broker().LogDirectories(), secretFiles(config)); err != nil {
+		return err
+	}
 	applyMemoryLimit(log, e.Environ, config.Environment().MaxHeap)
 	defer fitProcessors(ctx, e.Environ, log)()
+	if err := waitForZooKeeper(ctx, config, log); err != nil {
+		return err
+	}
 	addr, optional := httpAddr(config)
 	b, err := e.newBroker(BrokerOptions{Config: config, Logger: log, HTTPAddr: addr, HTTPOptional: optional})
 	if err != nil {
 		return explainPort(err)
 	}
+	ctx, stop := ready.follow(ctx, e)
+	defer stop()
+	announced := announceWhenReady(ctx, e, ready, b, config)
+	defer announced()
 	topics := startTopicCreation(ctx, e, config, b, log)
 	defer topics.stop()
 	return explainPort(b.Run(ctx))
@@ -56,7 +75,7 @@ func runBroker(ctx context.Context, e *Env, args []string) error {
 // anyVariable tells whether the environment sets anything of ours, so that its absence is worth more than a usage line.
 func anyVariable(environ []string) bool {
 	for _, v := range environ {
-		for _, p := range []string{"KAFKA_", "MOMUS_", "ALLOW_PLAINTEXT_LISTENER"} {
+		for _, p := range []string{"KAFKA_", "MOMUS_HTTP_", "MOMUS_LOG_", "MOMUS_DIALECT", "ALLOW_PLAINTEXT_LISTENER", "ADVERTISED_HOST=", "ADV_HOST=", "ZOOKEEPER_CONNECT="} {
 			if strings.HasPrefix(v, p) && !strings.HasPrefix(v, "KAFKA_HOME=") && !strings.HasPrefix(v, "KAFKA_HEAP_OPTS=") && !strings.HasPrefix(v, "KAFKA_OPTS=") {
 				return true
 			}

@@ -78,21 +78,51 @@ func (w *world) newBroker(o BrokerOptions) (Server, error) {
 	defer w.mu.Unlock()
 	w.configs = append(w.configs, o.Config)
 	w.http = append(w.http, o.HTTPAddr)
-	return &fakeServer{w: w, name: fmt.Sprintf("broker %d", o.Config.Broker().BrokerID), ready: make(chan struct{})}, nil
+	b := &fakeServer{w: w, id: o.Config.Broker().BrokerID, name: fmt.Sprintf("broker %d", o.Config.Broker().BrokerID), ready: make(chan struct{})}
+	bound := func(port string) *net.TCPAddr {
+		n, err := strconv.Atoi(port)
+		if err != nil || n == 0 {
+			n = 40000 + int(b.id)
+		}
+		return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: n}
+	}
+	b.kafka = bound(strconv.Itoa(int(o.Config.Listeners().Bind[0].Port)))
+	if o.HTTPAddr != "" {
+		_, port, _ := net.SplitHostPort(o.HTTPAddr)
+		b.http = bound(port)
+	}
+	return b, nil
 }
 
-func (w *world) newCoordination(zkserver.Options) (Coordination, error) {
-	return &fakeServer{w: w, name: "coordination", ready: make(chan struct{})}, nil
+func (w *world) newCoordination(o zkserver.Options) (Coordination, error) {
+	_, port, _ := net.SplitHostPort(o.Listen)
+	n, err := strconv.Atoi(port)
+	if err != nil || n == 0 {
+		n = 40181
+	}
+	return &fakeCoordination{fakeServer{w: w, name: "coordination", ready: make(chan struct{}), kafka: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: n}}}, nil
 }
 
 type fakeServer struct {
 	w     *world
+	id    int32
 	name  string
 	ready chan struct{}
+	kafka net.Addr
+	http  net.Addr
 }
 
 func (s *fakeServer) Ready() <-chan struct{} { return s.ready }
-func (s *fakeServer) Addr() net.Addr         { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 2181} }
+func (s *fakeServer) ID() int32              { return s.id }
+func (s *fakeServer) HTTPAddr() net.Addr     { return s.http }
+
+// Addr is where the one listener of a broker is.
+func (s *fakeServer) Addr(string) net.Addr { return s.kafka }
+
+// fakeCoordination differs in one method.
+type fakeCoordination struct{ fakeServer }
+
+func (s *fakeCoordination) Addr() net.Addr { return s.kafka }
 
 func (s *fakeServer) Run(ctx context.Context) error {
 	if s.w.fail != nil && s.name != "coordination" {
@@ -255,7 +285,7 @@ func TestQuickstart(t *testing.T) {
 	w := newWorld()
 	stop := w.start(t, "quickstart", "--brokers", "3", "--dir", dir, "--port", strconv.Itoa(port), "--zookeeper-port", strconv.Itoa(zk),
 		"--http-port", strconv.Itoa(http), "--override", "num.partitions=7")
-	w.until(t, "kafka-console-consumer.sh")
+	w.until(t, "--from-beginning")
 	if code := stop(); code != 0 {
 		t.Errorf("exit %d, %s", code, w.stderr.String())
 	}
@@ -271,7 +301,7 @@ func TestQuickstart(t *testing.T) {
 			t.Errorf("broker %d: %+v %s", i+1, b, w.http[i])
 		}
 	}
-	for _, want := range []string{fmt.Sprintf("localhost:%d,localhost:%d,localhost:%d", port, port+1, port+2), fmt.Sprintf("localhost:%d\n", zk), dir} {
+	for _, want := range []string{fmt.Sprintf("Kafka      localhost:%d\n             localhost:%d\n             localhost:%d\n", port, port+1, port+2), fmt.Sprintf("localhost:%d\n", zk), dir} {
 		if !strings.Contains(w.stdout.String(), want) {
 			t.Errorf("no %q in %s", want, w.stdout.String())
 		}

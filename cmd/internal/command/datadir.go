@@ -4,11 +4,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
+
+	"momus/coordinator/zkserver"
+	"momus/storage/checkpoint"
+	"momus/storage/vfs"
 )
 
 // dataFile lists the directories that quickstart made, beside them. Nothing else is ever removed.
@@ -20,6 +26,7 @@ var madeName = regexp.MustCompile(`^(broker-[1-9][0-9]*|zookeeper)$`)
 type dataDir struct {
 	path string
 	made []string // names of directories
+	lock io.Closer
 }
 
 type dataFileContent struct {
@@ -27,8 +34,38 @@ type dataFileContent struct {
 	Directories []string `json:"directories"`
 }
 
-// openDataDir reads the list of what was made before; the directory need not exist.
+// openDataDir takes the lock of a quickstart's directory, which it makes if it is missing, and reads the list of what was made before.
+// close lets the lock go.
 func openDataDir(path string) (*dataDir, error) {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	lock, err := vfs.OS{}.Lock(filepath.Join(path, dataLock))
+	if errors.Is(err, vfs.ErrLocked) {
+		return nil, inUse(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	d, err := readDataDir(path)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	d.lock = lock
+	return d, nil
+}
+
+// dataLock is the file that a running quickstart holds locked.
+const dataLock = ".momus-quickstart.lock"
+
+func inUse(path string) error {
+	return fmt.Errorf("%s is in use: another momus, or a Kafka, is running with this data. Stop it, or choose another directory with --dir", path)
+}
+
+func (d *dataDir) close() error { return d.lock.Close() }
+
+// readDataDir reads the list of what was made before.
+func readDataDir(path string) (*dataDir, error) {
 	d := &dataDir{path: path}
 	data, err := os.ReadFile(filepath.Join(path, dataFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -61,6 +98,15 @@ func (d *dataDir) wipe(needed []string) error {
 				filepath.Join(d.path, name))
 		}
 	}
+	release, err := d.lockAll()
+	if err != nil {
+		return err
+	}
+	if runtime.GOOS == "windows" {
+		release() // files that are open cannot be removed there
+	} else {
+		defer release()
+	}
 	for _, name := range d.made {
 		if err := os.RemoveAll(filepath.Join(d.path, name)); err != nil {
 			return fmt.Errorf("wipe data directory: %w", err)
@@ -68,6 +114,36 @@ func (d *dataDir) wipe(needed []string) error {
 	}
 	d.made = nil
 	return nil
+}
+
+// lockAll takes the locks that a server in each directory would hold: whoever lives there may have been started in another way.
+func (d *dataDir) lockAll() (release func(), err error) {
+	var held []func() error
+	release = func() {
+		for _, f := range held {
+			f() // a lock ends with its file
+		}
+	}
+	for _, name := range d.made {
+		path := filepath.Join(d.path, name)
+		if _, err := os.Stat(path); err != nil {
+			continue
+		}
+		// A broker and the coordination server lock the same file in different ways.
+		lock, err := vfs.OS{}.Lock(filepath.Join(path, checkpoint.LockFile))
+		if err == nil {
+			held = append(held, lock.Close)
+			var unlock func() error
+			if unlock, err = zkserver.Lock(path); err == nil {
+				held = append(held, unlock)
+			}
+		}
+		if err != nil {
+			release()
+			return nil, inUse(path)
+		}
+	}
+	return release, nil
 }
 
 // create makes a directory if it is missing and notes that; it returns its path.

@@ -2,35 +2,174 @@ package command
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/configs"
+	"momus/internal/model"
 )
 
-// runHealthcheck asks /healthz of a broker on this machine. It exists for images without a shell.
+// runHealthcheck asks the broker of this container, or of this environment, whether it serves: its own Kafka listener by its own id,
+// and its /healthz. It exists for images without a shell.
 func runHealthcheck(ctx context.Context, e *Env, args []string) error {
-	port := strconv.Itoa(configs.DefaultHTTPPort)
-	for _, v := range e.Environ {
-		if s, ok := strings.CutPrefix(v, "MOMUS_HTTP_PORT="); ok && s != "" {
-			port = s
-		}
-	}
 	flags := pflag.NewFlagSet("healthcheck", pflag.ContinueOnError)
-	url := flags.String("url", "http://127.0.0.1:"+port+"/healthz", "where to ask")
-	timeout := flags.Duration("timeout", 5*time.Second, "how long to wait for the answer")
+	url := flags.String("url", "", "ask only this /healthz")
+	file := flags.String("ready-file", e.getenv(readyVariable), "file that the broker writes, with its addresses")
+	timeout := flags.Duration("timeout", 5*time.Second, "how long to wait for the answers")
 	if err := parse(e, "healthcheck", flags, args); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, *url, nil)
+	if *url != "" {
+		return e.askHealth(ctx, *url)
+	}
+	found, err := e.brokersHere(*file)
+	if err != nil {
+		return fmt.Errorf("not healthy: %w", err)
+	}
+	for _, b := range found {
+		if err := askKafka(ctx, b); err != nil {
+			return fmt.Errorf("not healthy: broker %d: %w", b.ID, err)
+		}
+		if b.HTTP == "" {
+			fmt.Fprintf(e.Stdout, "broker %d serves\n", b.ID)
+		} else if err := e.askHealth(ctx, "http://"+reachable(b.HTTP)+"/healthz"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// brokersHere are the brokers that this environment is about: those of the ready file, else the one of the configuration.
+func (e *Env) brokersHere(file string) ([]readyBroker, error) {
+	if file != "" {
+		var content readyContent
+		data, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, errors.New("the broker does not serve yet: there is no " + file)
+		}
+		if err == nil {
+			err = json.Unmarshal(data, &content)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		return content.Brokers, nil
+	}
+	b := readyBroker{ID: -1, Bound: map[string]string{}, Protocols: map[string]string{}}
+	port := configs.DefaultHTTPPort
+	if anyVariable(e.Environ) {
+		c, _, err := configs.Load(e.sources("", nil))
+		if err != nil {
+			return nil, err
+		}
+		b.ID = c.Broker().BrokerID
+		for _, l := range c.Listeners().Bind {
+			b.Bound[l.Listener] = net.JoinHostPort(l.Host, strconv.Itoa(int(l.Port)))
+			b.Protocols[l.Listener] = l.Protocol.String()
+		}
+		given := false
+		if port, given = c.HTTPPort(); !given {
+			port = -1 // whoever answers at the usual one may be another broker
+		}
+	}
+	if port > 0 {
+		b.HTTP = ":" + strconv.Itoa(port)
+	}
+	return []readyBroker{b}, nil
+}
+
+// reachable is an address that this machine can connect to, for one that a server is bound to.
+func reachable(bound string) string {
+	host, port, err := net.SplitHostPort(bound)
+	if err != nil {
+		return bound
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// askKafka asks a broker for its API versions, which needs no credentials, at the listener that needs the least of them, and whether it
+// has the id that it should have. It answers that only where the listener is open.
+func askKafka(ctx context.Context, b readyBroker) error {
+	order := []string{model.Plaintext.String(), model.SASLPlaintext.String(), model.SSL.String(), model.SASLSSL.String()}
+	names := []string{}
+	for n := range b.Bound {
+		names = append(names, n)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.SortFunc(names, func(x, y string) int {
+		if d := slices.Index(order, b.Protocols[x]) - slices.Index(order, b.Protocols[y]); d != 0 {
+			return d
+		}
+		return strings.Compare(x, y)
+	})
+	protocol, address := b.Protocols[names[0]], reachable(b.Bound[names[0]])
+	options := []kgo.Opt{kgo.SeedBrokers(address), kgo.WithLogger(kgo.BasicLogger(io.Discard, kgo.LogLevelNone, nil)), kgo.RequestRetries(0)}
+	if strings.HasSuffix(protocol, "SSL") {
+		// Nothing secret is said or believed here, and the certificate is for the name that clients use.
+		options = append(options, kgo.DialTLSConfig(&tls.Config{InsecureSkipVerify: true}))
+	}
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	seed := client.SeedBrokers()[0]
+	if _, err := seed.Request(ctx, kmsg.NewPtrApiVersionsRequest()); err != nil {
+		var alert tls.AlertError
+		if errors.As(err, &alert) {
+			return nil // it serves those who show a certificate
+		}
+		return fmt.Errorf("no answer at its listener %s, %s: %w", names[0], address, err)
+	}
+	if protocol != model.Plaintext.String() || b.ID < 0 {
+		return nil
+	}
+	return askID(ctx, seed, b.ID, address)
+}
+
+// askID asks for a config of a broker: 2.5 answers only for itself.
+func askID(ctx context.Context, seed *kgo.Broker, id int32, address string) error {
+	request := kmsg.NewPtrDescribeConfigsRequest()
+	resource := kmsg.NewDescribeConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName, resource.ConfigNames = kmsg.ConfigResourceTypeBroker, strconv.Itoa(int(id)), []string{"broker.id"}
+	request.Resources = append(request.Resources, resource)
+	answer, err := seed.Request(ctx, request)
+	if err != nil {
+		return fmt.Errorf("no answer at %s: %w", address, err)
+	}
+	for _, r := range answer.(*kmsg.DescribeConfigsResponse).Resources {
+		if errors.Is(kerr.ErrorForCode(r.ErrorCode), kerr.InvalidRequest) {
+			return fmt.Errorf("another broker answers at %s", address)
+		}
+	}
+	return nil
+}
+
+// askHealth asks a /healthz and prints what it says.
+func (e *Env) askHealth(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,8 @@ func logConfiguration(log *logrus.Logger, c *configs.Config, warnings []configs.
 		return
 	}
 	if d := c.Environment().Dialect; d != configs.NoDialect {
-		entry.WithField("image", d.String()).Info("read the environment as that image does")
+		entry.WithFields(logrus.Fields{"image": d.String(), "because": c.Environment().DialectReason, "decide_with": configs.DialectVariable}).
+			Info("read the environment as that image does")
 	}
 	if keys := c.NoEffect(); len(keys) > 0 {
 		entry.WithField("keys", strings.Join(keys, " ")).Info("accepted settings that have no effect here")

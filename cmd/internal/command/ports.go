@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 )
 
@@ -25,13 +26,13 @@ func checkPorts(uses []portUse) error {
 			continue
 		}
 		text := fmt.Sprintf("port %d (%s) ", u.port, u.what)
-		if isAddrInUse(err) {
-			text += "is in use" + by(u.port)
-		} else {
-			text += "cannot be listened on: " + err.Error()
-		}
-		if u.flag != "" {
-			text += "; stop that or choose another with " + u.flag
+		switch {
+		case isAddrInUse(err):
+			text += "is in use" + by(u.port) + "; stop that or choose another with " + u.flag
+		case errors.Is(err, os.ErrPermission):
+			text += "is one that only root may listen on; choose another, of at least 1024, with " + u.flag
+		default:
+			text += "cannot be listened on: " + err.Error() + "; choose another with " + u.flag
 		}
 		errs = append(errs, errors.New(text))
 	}
@@ -45,19 +46,22 @@ func by(port int) string {
 	return ""
 }
 
-// explainPort adds to an error of listening which process has the port.
+// explainPort adds to an error of listening which process has the port, or who may have it.
 func explainPort(err error) error {
 	var op *net.OpError
-	if err == nil || !isAddrInUse(err) || !errors.As(err, &op) || op.Addr == nil {
+	if err == nil || !errors.As(err, &op) || op.Op != "listen" || op.Addr == nil {
 		return err
 	}
 	_, port, splitErr := net.SplitHostPort(op.Addr.String())
 	n, convErr := strconv.Atoi(port)
-	if splitErr != nil || convErr != nil {
-		return err
-	}
-	if h := portHolder(n); h != "" {
-		return fmt.Errorf("%w: port %d is in use by %s", err, n, h)
+	switch {
+	case splitErr != nil || convErr != nil:
+	case isAddrInUse(err):
+		if h := portHolder(n); h != "" {
+			return fmt.Errorf("%w: port %d is in use by %s", err, n, h)
+		}
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("%w: only root may listen on port %d; choose one of at least 1024", err, n)
 	}
 	return err
 }

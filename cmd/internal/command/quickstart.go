@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,11 +22,13 @@ import (
 type quickstartOptions struct {
 	brokers       int
 	dir           string
-	port          int // of the first broker; the others follow
-	zookeeperPort int
-	httpPort      int // of the first broker; the others follow; -1 for none
+	port          int  // of the first broker; the others follow; 0: each takes a free one
+	zookeeperPort int  // 0: a free one
+	httpPort      int  // of the first broker; the others follow; 0: each takes a free one; -1 for none
+	httpWanted    bool // the HTTP ports were asked for, so that others will not do
 	fresh         bool
 	overrides     []string
+	ready         readiness
 }
 
 // host is where everything of a quickstart listens: it is for this machine only.
@@ -38,11 +41,12 @@ func runQuickstart(ctx context.Context, e *Env, args []string) error {
 	flags := pflag.NewFlagSet("quickstart", pflag.ContinueOnError)
 	flags.IntVar(&o.brokers, "brokers", 1, "number of brokers; their ids begin with 1")
 	flags.StringVar(&o.dir, "dir", "data", "directory of the data, used again by the next start")
-	flags.IntVar(&o.port, "port", 9092, "port of the first broker; the others take the next ones")
-	flags.IntVar(&o.zookeeperPort, "zookeeper-port", 2181, "port of the coordination server")
-	flags.IntVar(&o.httpPort, "http-port", configs.DefaultHTTPPort, "port of the first broker's /metrics and /healthz; -1 for none")
+	flags.IntVar(&o.port, "port", 9092, "port of the first broker; the others take the next ones; 0 for free ones")
+	flags.IntVar(&o.zookeeperPort, "zookeeper-port", 2181, "port of the coordination server; 0 for a free one")
+	flags.IntVar(&o.httpPort, "http-port", configs.DefaultHTTPPort, "port of the first broker's /metrics and /healthz; 0 for a free one, -1 for none")
 	flags.BoolVar(&o.fresh, "fresh", false, "begin with empty data: remove the directories that quickstart made in DIR")
 	flags.StringArrayVar(&o.overrides, "override", nil, "property=value for all brokers; may be repeated")
+	o.ready.addFlags(flags, e)
 	level := flags.String("log-level", "warn", "how much to log: error, warn, info, debug, trace")
 	if err := parse(e, "quickstart", flags, args); err != nil {
 		return err
@@ -50,44 +54,73 @@ func runQuickstart(ctx context.Context, e *Env, args []string) error {
 	if rest := flags.Args(); len(rest) > 0 {
 		return fmt.Errorf("Found non argument parameters: %s\n%s", strings.Join(rest, ","), strings.TrimRight(usage("quickstart", flags), "\n"))
 	}
-	if o.brokers < 1 || o.brokers > 100 {
-		return fmt.Errorf("--brokers %d: valid are 1 to 100", o.brokers)
-	}
-	if err := checkPorts(o.ports()); err != nil {
+	o.httpWanted = flags.Changed("http-port")
+	if err := o.check(); err != nil {
 		return err
 	}
 	log := newLogger(e.Stderr, *level, "text")
 	var maxHeap int64
-	for _, v := range e.Environ {
-		if opts, ok := strings.CutPrefix(v, "KAFKA_HEAP_OPTS="); ok {
-			maxHeap, _ = configs.ParseMaxHeap(opts)
-		}
+	if opts := e.getenv("KAFKA_HEAP_OPTS"); opts != "" {
+		maxHeap, _ = configs.ParseMaxHeap(opts)
 	}
 	applyMemoryLimit(log, e.Environ, maxHeap)
 	defer fitProcessors(ctx, e.Environ, log)()
+	if err := e.settle(log, []string{o.dir}, nil); err != nil {
+		return err
+	}
+	ctx, stop := o.ready.follow(ctx, e)
+	defer stop()
 	return o.serve(ctx, e, log, began)
 }
 
-// ports lists what will be listened on.
+func (o *quickstartOptions) check() error {
+	if o.brokers < 1 || o.brokers > 100 {
+		return fmt.Errorf("--brokers %d: valid are 1 to 100", o.brokers)
+	}
+	for _, p := range []struct {
+		option              string
+		first, count, least int
+	}{{"--port", o.port, o.brokers, 0}, {"--zookeeper-port", o.zookeeperPort, 1, 0}, {"--http-port", o.httpPort, o.brokers, -1}} {
+		if p.first < p.least || p.first+p.count-1 > 65535 {
+			return fmt.Errorf("%s %d: valid are %d to %d", p.option, p.first, p.least, 65536-p.count)
+		}
+	}
+	return checkPorts(o.ports())
+}
+
+// ports lists what will be listened on and has to be free.
 func (o *quickstartOptions) ports() []portUse {
-	uses := []portUse{{host, o.zookeeperPort, "ZooKeeper's protocol", "--zookeeper-port"}}
+	var uses []portUse
+	if o.zookeeperPort > 0 {
+		uses = append(uses, portUse{host, o.zookeeperPort, "ZooKeeper's protocol", "--zookeeper-port"})
+	}
 	for i := range o.brokers {
-		uses = append(uses, portUse{host, o.port + i, "Kafka, broker " + strconv.Itoa(i+1), "--port"})
-		if o.httpPort > 0 {
+		if o.port > 0 {
+			uses = append(uses, portUse{host, o.port + i, "Kafka, broker " + strconv.Itoa(i+1), "--port"})
+		}
+		if o.httpPort > 0 && o.httpWanted {
 			uses = append(uses, portUse{host, o.httpPort + i, "metrics, broker " + strconv.Itoa(i+1), "--http-port"})
 		}
 	}
 	return uses
 }
 
+// following is the i-th of a row of ports that begins with first; 0 stands for any.
+func following(first, i int) string {
+	if first > 0 {
+		first += i
+	}
+	return net.JoinHostPort(host, strconv.Itoa(first))
+}
+
 // settings are those of broker id, which is the count from 1.
-func (o *quickstartOptions) settings(id int, dir string) []string {
+func (o *quickstartOptions) settings(id int, dir, zookeeper string) []string {
 	replicas := strconv.Itoa(min(3, o.brokers))
 	return append([]string{
 		"broker.id=" + strconv.Itoa(id),
-		"listeners=PLAINTEXT://" + net.JoinHostPort(host, strconv.Itoa(o.port+id-1)),
+		"listeners=PLAINTEXT://" + following(o.port, id-1),
 		"log.dirs=" + dir,
-		"zookeeper.connect=" + net.JoinHostPort(host, strconv.Itoa(o.zookeeperPort)),
+		"zookeeper.connect=" + zookeeper,
 		"offsets.topic.replication.factor=" + replicas,
 		"transaction.state.log.replication.factor=" + replicas,
 		"transaction.state.log.min.isr=" + strconv.Itoa(min(2, o.brokers)),
@@ -97,11 +130,7 @@ func (o *quickstartOptions) settings(id int, dir string) []string {
 }
 
 // directories prepares the data: it returns that of the coordination server and those of the brokers.
-func (o *quickstartOptions) directories() (coordination string, brokers []string, err error) {
-	d, err := openDataDir(o.dir)
-	if err != nil {
-		return "", nil, err
-	}
+func (o *quickstartOptions) directories(d *dataDir) (coordination string, brokers []string, err error) {
 	names := []string{"zookeeper"}
 	for i := range o.brokers {
 		names = append(names, "broker-"+strconv.Itoa(i+1))
@@ -121,13 +150,18 @@ func (o *quickstartOptions) directories() (coordination string, brokers []string
 }
 
 // serve runs everything until ctx ends or something fails, and stops the brokers before the coordination server.
-func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logger, began time.Time) error {
-	coordinationDir, brokerDirs, err := o.directories()
+func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logger, began time.Time) (err error) {
+	data, err := openDataDir(o.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, data.close()) }()
+	coordinationDir, brokerDirs, err := o.directories(data)
 	if err != nil {
 		return err
 	}
 	// Brokers that were killed with this process cannot come back for their sessions: the next start need not wait for these to time out.
-	coordination, err := e.newCoordination(zkserver.Options{Dir: coordinationDir, Listen: net.JoinHostPort(host, strconv.Itoa(o.zookeeperPort)),
+	coordination, err := e.newCoordination(zkserver.Options{Dir: coordinationDir, Listen: following(o.zookeeperPort, 0),
 		MaxClientCnxns: -1, EndOldSessions: true, Logger: log.WithField("logger", "zookeeper")})
 	if err != nil {
 		return explainPort(err)
@@ -138,7 +172,8 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	coordinationDone := make(chan error, 1) // one: it ends once
 	go func() { coordinationDone <- coordination.Run(coordinationCtx) }()
 
-	brokers, err := o.newBrokers(e, log, brokerDirs)
+	zookeeper := net.JoinHostPort(host, portOf(coordination.Addr()))
+	brokers, configured, err := o.newBrokers(e, log, brokerDirs, zookeeper)
 	if err != nil {
 		stopCoordination()
 		return errors.Join(err, <-coordinationDone)
@@ -169,7 +204,10 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 		case <-ready:
 			ready = nil
 			if brokersCtx.Err() == nil {
-				o.announce(e, time.Since(began))
+				if err := o.announce(e, describeAll(brokers, configured, zookeeper), time.Since(began)); err != nil {
+					errs = append(errs, err)
+					stopBrokers()
+				}
 			}
 		case err := <-brokersDone:
 			note(err)
@@ -189,26 +227,49 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	return errors.Join(errs...)
 }
 
+func portOf(a net.Addr) string {
+	_, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return ""
+	}
+	return port
+}
+
 // newBrokers makes the brokers; none runs yet.
-func (o *quickstartOptions) newBrokers(e *Env, log *logrus.Logger, dirs []string) ([]Server, error) {
-	brokers := make([]Server, o.brokers)
+func (o *quickstartOptions) newBrokers(e *Env, log *logrus.Logger, dirs []string, zookeeper string) ([]Server, []*configs.Config, error) {
+	brokers, configured := make([]Server, o.brokers), make([]*configs.Config, o.brokers)
 	for i := range brokers {
-		config, warnings, err := configs.Load(configs.Sources{Overrides: o.settings(i+1, dirs[i])})
+		config, warnings, err := configs.Load(configs.Sources{Overrides: o.settings(i+1, dirs[i], zookeeper)})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if i == 0 {
 			logConfiguration(log, nil, warnings)
 		}
 		httpAddr := ""
-		if o.httpPort > 0 {
-			httpAddr = net.JoinHostPort(host, strconv.Itoa(o.httpPort+i))
+		if o.httpPort >= 0 {
+			httpAddr = following(o.httpPort, i)
 		}
-		if brokers[i], err = e.newBroker(BrokerOptions{Config: config, Logger: log, HTTPAddr: httpAddr}); err != nil {
-			return nil, fmt.Errorf("broker %d: %w", i+1, explainPort(err))
+		options := BrokerOptions{Config: config, Logger: log, HTTPAddr: httpAddr, HTTPOptional: !o.httpWanted}
+		if brokers[i], err = e.newBroker(options); err != nil {
+			return nil, nil, fmt.Errorf("broker %d: %w", i+1, explainPort(err))
 		}
+		configured[i] = config
 	}
-	return brokers, nil
+	return brokers, configured, nil
+}
+
+// describeAll collects where everything is.
+func describeAll(brokers []Server, configured []*configs.Config, zookeeper string) readyContent {
+	content := readyContent{ZooKeeper: zookeeper}
+	var bootstrap []string
+	for i, b := range brokers {
+		d := describeBroker(b, configured[i])
+		bootstrap = append(bootstrap, bootstrapOf(configured[i], d))
+		content.Brokers = append(content.Brokers, d)
+	}
+	content.Bootstrap = strings.Join(bootstrap, ",")
+	return content
 }
 
 // allReady is closed when all brokers serve or ctx has ended.
@@ -227,28 +288,76 @@ func allReady(ctx context.Context, brokers []Server) <-chan struct{} {
 	return all
 }
 
-// announce says where everything is and what to type next.
-func (o *quickstartOptions) announce(e *Env, took time.Duration) {
-	var kafka, metrics []string
-	for i := range o.brokers {
-		kafka = append(kafka, net.JoinHostPort(host, strconv.Itoa(o.port+i)))
-		metrics = append(metrics, "http://"+net.JoinHostPort(host, strconv.Itoa(o.httpPort+i))+"/metrics")
+// announce says where everything is and what to type next, to programs by the ready file and to people in 80 columns.
+func (o *quickstartOptions) announce(e *Env, all readyContent, took time.Duration) error {
+	if err := o.ready.write(all); err != nil {
+		return err
 	}
-	servers := strings.Join(kafka, ",")
+	var kafka, metrics []string
+	for _, b := range all.Brokers {
+		for _, address := range b.Listeners {
+			kafka = append(kafka, address)
+		}
+		if b.HTTP != "" {
+			metrics = append(metrics, "http://"+net.JoinHostPort(host, portOfText(b.HTTP))+"/metrics")
+		}
+	}
 	dir, err := filepath.Abs(o.dir)
 	if err != nil {
 		dir = o.dir
 	}
 	w := e.Stdout
 	fmt.Fprintf(w, "momus %s is ready after %d ms. Ctrl-C stops it.\n\n", e.Version, took.Milliseconds())
-	fmt.Fprintf(w, "  Kafka      %s\n", servers)
-	fmt.Fprintf(w, "  ZooKeeper  %s\n", net.JoinHostPort(host, strconv.Itoa(o.zookeeperPort)))
-	if o.httpPort > 0 {
-		fmt.Fprintf(w, "  metrics    %s\n", strings.Join(metrics, " "))
+	list := func(title string, items []string) {
+		for i, item := range items {
+			if i > 0 {
+				title = ""
+			}
+			fmt.Fprintf(w, "  %-10s %s\n", title, item)
+		}
 	}
-	fmt.Fprintf(w, "  data       %s (kept; --fresh begins anew)\n\n", dir)
-	fmt.Fprintf(w, "Next, with Kafka's own tools:\n\n")
-	fmt.Fprintf(w, "  kafka-topics.sh --bootstrap-server %s --create --topic hello --partitions 1 --replication-factor %d\n", servers, min(3, o.brokers))
-	fmt.Fprintf(w, "  kafka-console-producer.sh --bootstrap-server %s --topic hello\n", servers)
-	fmt.Fprintf(w, "  kafka-console-consumer.sh --bootstrap-server %s --topic hello --from-beginning\n", servers)
+	list("Kafka", kafka)
+	list("ZooKeeper", []string{all.ZooKeeper})
+	list("metrics", metrics)
+	list("data", []string{dir, "(kept; --fresh begins anew)"})
+	program, server := e.invocation(), kafka[0]
+	fmt.Fprintf(w, "\nNext, in another terminal:\n\n")
+	create := fmt.Sprintf("%s topics --bootstrap-server %s --create --topic hello", program, server)
+	if len(kafka) > 1 {
+		create += fmt.Sprintf(" \\\n    --replication-factor %d", min(3, o.brokers))
+	}
+	for _, c := range []string{
+		create,
+		fmt.Sprintf("%s console-producer --bootstrap-server %s --topic hello", program, server),
+		fmt.Sprintf("%s console-consumer --bootstrap-server %s --topic hello \\\n    --from-beginning", program, server),
+	} {
+		fmt.Fprintf(w, "  %s\n", c)
+	}
+	fmt.Fprintf(w, "\nThese are Kafka's own tools: %s topics is kafka-topics.sh, and so on.\n", program)
+	return nil
+}
+
+func portOfText(address string) string {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return port
+}
+
+// invocation is how a person who stands where this program was started types its name.
+func (e *Env) invocation() string {
+	if len(e.Args) == 0 || filepath.Base(e.Args[0]) == e.Args[0] {
+		return "momus"
+	}
+	name := e.Args[0]
+	if here, err := os.Getwd(); err == nil && filepath.IsAbs(name) {
+		if relative, err := filepath.Rel(here, name); err == nil && !strings.HasPrefix(relative, "..") {
+			name = relative
+		}
+	}
+	if !strings.ContainsRune(name, filepath.Separator) {
+		name = "." + string(filepath.Separator) + name
+	}
+	return name
 }

@@ -15,6 +15,10 @@ import (
 type Server interface {
 	Run(ctx context.Context) error
 	Ready() <-chan struct{}
+	// The rest is known once it is ready: its id, where a listener is bound, and where /metrics and /healthz are, nil for nowhere.
+	ID() int32
+	Addr(listener string) net.Addr
+	HTTPAddr() net.Addr
 }
 
 // BrokerOptions is what a broker is made of.
@@ -23,7 +27,7 @@ type BrokerOptions struct {
 	Logger *logrus.Logger
 	// HTTPAddr is where /metrics and /healthz are served, "" for nowhere.
 	HTTPAddr string
-	// HTTPOptional says that a HTTPAddr that is taken is a warning, not an error.
+	// HTTPOptional says that another port will do when that of HTTPAddr is taken.
 	HTTPOptional bool
 }
 

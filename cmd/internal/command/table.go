@@ -13,10 +13,12 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"momus/cmd/internal/tool"
+	"momus/configs"
 )
 
 // Env is what a command may use of the world.
@@ -31,6 +33,9 @@ type Env struct {
 	// Starters of the servers; nil means the real ones.
 	NewBroker       NewBroker
 	NewCoordination NewCoordination
+
+	// dialect is the Docker image whose script this program was called as.
+	dialect configs.Dialect
 }
 
 // Command is one entry of the table.
@@ -46,19 +51,21 @@ type Command struct {
 // Table lists the commands in the order in which help shows them.
 func Table() []Command {
 	return append([]Command{
-		{Name: "quickstart", Args: "[--brokers N] [--dir DIR] [--port 9092] [--zookeeper-port 2181] [--http-port 9404] [--fresh]",
+		{Name: "quickstart", Args: "[--brokers N] [--dir DIR] [--port 9092] [--fresh] [OPTION...]",
 			Help: "start brokers and a coordination server in this process, to try things out", Run: runQuickstart},
 		{Name: "broker", Args: "[FILE] [--override property=value]*",
 			Help: "start a broker with a server.properties or YAML file, the environment, or both", Run: runBroker},
 		{Name: "zookeeper", Args: "[FILE] [--dir DIR] [--port 2181]",
 			Help: "start the coordination server alone", Run: runZooKeeper},
 		{Name: "certs", Args: "ca|broker|client|check ...", Help: "make the certificates of a secured cluster, and check those of a broker", Run: runCerts},
+		{Name: "config", Args: "[FILE] [--override property=value]* [--json] [--given]",
+			Help: "print the configuration a broker would start with, and where each value comes from", Run: runConfig},
 		{Name: "healthcheck", Args: "[--url URL]", Help: "ask a running broker whether it serves; exit status 0 if it does", Run: runHealthcheck},
 		{Name: "completion", Args: "bash|zsh|fish", Help: "print a script that completes options, topics, groups and configs in a shell", Run: runCompletion},
 		{Name: "complete", Hidden: true, Args: "[--shell SHELL] [--breaks CHARS] -- WORD...", Help: "answer the scripts of momus completion", Run: runComplete},
 		{Name: "version", Aliases: []string{"--version", "-v"}, Help: "print the version", Run: runVersion},
 		{Name: "help", Aliases: []string{"--help", "-h"}, Help: "print this", Run: runHelp},
-	}, append(startCommands(), toolCommands()...)...)
+	}, slices.Concat(startCommands(), toolCommands(), imageCommands())...)
 }
 
 // Exit is an error with the exit status that it stands for.
@@ -106,6 +113,9 @@ func (e *Env) status(err error) int {
 func run(ctx context.Context, e *Env) error {
 	name, args := "", e.Args
 	if len(args) > 0 {
+		if script, ok := imageScript(args[0]); ok {
+			return script(ctx, e, args[1:])
+		}
 		name, args = strings.TrimSuffix(filepath.Base(args[0]), ".exe"), args[1:]
 	}
 	if c, ok := find(name); ok {
@@ -144,26 +154,35 @@ func nearest(word string, names []string) string {
 	return tool.Nearest(word, names, min(3, len(word)-1))
 }
 
+// signalGap is how soon a signal can follow another and still be the same wish: timeout(1) and terminals send one to the process and
+// to its group.
+const signalGap = 400 * time.Millisecond
+
 // withSignals cancels the context at the first signal and ends the process at the second.
 func withSignals(parent context.Context, e *Env) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
-	signals := make(chan os.Signal, 2) // two: one to stop, one to force
+	signals := make(chan os.Signal, 4) // two to stop, sent twice each
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	done := make(chan struct{})
 	finished := make(chan struct{})
 	go func() { // ended by stop
 		defer close(finished)
-		select {
-		case <-signals:
-			cancel()
-		case <-done:
-			return
-		}
-		select {
-		case <-signals:
-			fmt.Fprintln(e.Stderr, "stopped at once; the next start has to check the logs")
-			e.Exit(130)
-		case <-done:
+		var first time.Time
+		for {
+			select {
+			case <-signals:
+			case <-done:
+				return
+			}
+			switch {
+			case first.IsZero():
+				first = time.Now()
+				cancel()
+			case time.Since(first) > signalGap:
+				fmt.Fprintln(e.Stderr, "stopped at once; the next start has to check the logs")
+				e.Exit(130)
+				return // in tests
+			}
 		}
 	}()
 	return ctx, func() {

@@ -1,0 +1,154 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/configs"
+	"momus/coordinator/zk"
+)
+
+// awaitInterval is the time between two attempts to reach something.
+const awaitInterval = 300 * time.Millisecond
+
+func withSeconds(ctx context.Context, seconds string) (context.Context, context.CancelFunc, error) {
+	n, err := strconv.Atoi(seconds)
+	if err != nil || n < 0 {
+		return nil, nil, fmt.Errorf("%q is not a number of seconds", seconds)
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(n)*time.Second)
+	return ctx, cancel, nil
+}
+
+// again calls try until it succeeds or ctx ends; the last reason counts.
+func again(ctx context.Context, try func() error) error {
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		timer := time.NewTimer(awaitInterval)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+// awaitPort waits until one of the addresses takes connections.
+func awaitPort(ctx context.Context, addresses []string) error {
+	return again(ctx, func() error {
+		var errs []error
+		for _, a := range addresses {
+			if _, _, err := net.SplitHostPort(a); err != nil {
+				a = net.JoinHostPort(strings.Trim(a, "[]"), "2181")
+			}
+			conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", a)
+			if err == nil {
+				return conn.Close()
+			}
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// waitForZooKeeper waits as long as the image does whose variables are used, before the broker's own time-out begins.
+func waitForZooKeeper(ctx context.Context, c *configs.Config, log *logrus.Logger) error {
+	wait := c.Environment().ZooKeeperWait
+	hosts, _, err := configs.ParseZooKeeperConnect(c.Broker().ZookeeperConnect)
+	if wait == 0 || err != nil {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	began := time.Now()
+	if err := awaitPort(limited, hosts); err != nil {
+		if ctx.Err() != nil {
+			return nil // the broker says that it was stopped
+		}
+		return fmt.Errorf("ZooKeeper was not reached within %v, as long as the image waits (KAFKA_CUB_ZK_TIMEOUT, seconds); zookeeper.connect is %s: %w",
+			wait, c.Broker().ZookeeperConnect, err)
+	}
+	if took := time.Since(began); took > awaitInterval {
+		log.WithField("waited", took.Round(time.Millisecond).String()).Info("reached ZooKeeper")
+	}
+	return nil
+}
+
+// awaitBrokers waits until a cluster has as many brokers as are expected. Without servers they are looked up in ZooKeeper.
+func awaitBrokers(ctx context.Context, servers, zookeeper, expected string) error {
+	n, err := strconv.Atoi(expected)
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q is not a number of brokers", expected)
+	}
+	if servers == "" && zookeeper == "" {
+		return errors.New("one of -b and -z is required")
+	}
+	return again(ctx, func() error {
+		seeds := servers
+		if seeds == "" {
+			var err error
+			if seeds, err = brokersInZooKeeper(ctx, zookeeper); err != nil {
+				return err
+			}
+		}
+		found, err := countBrokers(ctx, seeds)
+		if err == nil && found < n {
+			err = fmt.Errorf("expected %d brokers but found only %d", n, found)
+		}
+		return err
+	})
+}
+
+func brokersInZooKeeper(ctx context.Context, connect string) (string, error) {
+	quiet := logrus.New()
+	quiet.SetOutput(io.Discard)
+	client, err := zk.Dial(ctx, zk.Options{Connect: connect, SessionTimeout: 10 * time.Second, ConnectTimeout: 10 * time.Second, Logger: logrus.NewEntry(quiet)})
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	brokers, err := client.Brokers(ctx)
+	if err != nil {
+		return "", err
+	}
+	var out []string
+	for _, b := range brokers {
+		for _, e := range b.Endpoints {
+			out = append(out, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
+		}
+	}
+	if len(out) == 0 {
+		return "", errors.New("no broker is registered in ZooKeeper")
+	}
+	return strings.Join(out, ","), nil
+}
+
+func countBrokers(ctx context.Context, seeds string) (int, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(seeds, ",")...), kgo.WithLogger(kgo.BasicLogger(io.Discard, kgo.LogLevelNone, nil)),
+		kgo.RetryTimeout(5*time.Second))
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	request := kmsg.NewPtrMetadataRequest()
+	request.Topics = []kmsg.MetadataRequestTopic{}
+	response, err := request.RequestWith(ctx, client)
+	if err != nil {
+		return 0, err
+	}
+	return len(response.Brokers), nil
+}

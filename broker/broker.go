@@ -62,7 +62,7 @@ type Broker struct {
 	began     time.Time // when Run was called
 	// authorizer is nil without authorizer.class.name.
 	authorizer *authorizer.Authorizer
-	http      net.Addr // nil without /metrics
+	http       net.Addr // nil without /metrics
 }
 
 // New makes a broker that does nothing until Run.

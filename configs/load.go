@@ -33,7 +33,7 @@ func load(s Sources) (*Config, []Warning, error) {
 	}
 	c := &Config{static: map[string]Setting{}, hostname: s.Hostname}
 	c.mu.brokerID = noBrokerID
-		var warnings []Warning
+	var warnings []Warning
 	var errs []error
 
 	var at site

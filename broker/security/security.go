@@ -173,6 +173,12 @@ func (s *Security) mechanism(l *Listener, name string, context loginContext) (fu
 			return nil, err
 		}
 		return func() (sasl.Mechanism, error) { return sasl.NewOAuth(validator), nil }, nil
+	case sasl.GSSAPI:
+		a, err := s.acceptor(l.Name, context)
+		if err != nil {
+			return nil, err
+		}
+		return func() (sasl.Mechanism, error) { return a.New(), nil }, nil
 	}
 	return nil, fmt.Errorf("this broker does not have it; sasl.enabled.mechanisms may name %s", strings.Join(sasl.Mechanisms(), ", "))
 }

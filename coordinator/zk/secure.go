@@ -48,7 +48,7 @@ func (c *Client) ResetACL(ctx context.Context, path string) error {
 }
 
 // ResetSecureRoots gives every node at and below the roots the ACL that this client's nodes get: a protected one with Options.SecureACLs, else an open one.
-// Roots that are missing are created, but for the controller's, which is not there while there is no controller. Nodes that vanish meanwhile are passed over.
+// Roots that are missing are created, but for the controller's: it is not there while there is no controller, and an epoch without a number would stop the first. Nodes that vanish meanwhile are passed over.
 // each is told of every node that was set, from several goroutines at once; it may be nil.
 func (c *Client) ResetSecureRoots(ctx context.Context, each func(path string)) error {
 	for _, root := range secureRoots {
@@ -56,7 +56,7 @@ func (c *Client) ResetSecureRoots(ctx context.Context, each func(path string)) e
 		if err != nil {
 			return err
 		}
-		if !found && root == ControllerPath {
+		if !found && (root == ControllerPath || root == ControllerEpochPath) {
 			continue
 		}
 		if !found {

@@ -55,6 +55,12 @@ func ParseCredential(s string) (Credential, error) {
 	return c, nil
 }
 
+// Stored is the text that /config/users holds.
+func (c Credential) Stored() string {
+	b64 := base64.StdEncoding.EncodeToString
+	return fmt.Sprintf("salt=%s,stored_key=%s,server_key=%s,iterations=%d", b64(c.Salt), b64(c.StoredKey), b64(c.ServerKey), c.Iterations)
+}
+
 // NewCredential makes the credential of a password. As in Kafka, the password is taken as it is, without SASLprep.
 func NewCredential(mechanism, password string, salt []byte, iterations int) (Credential, error) {
 	h, err := scramHash(mechanism)

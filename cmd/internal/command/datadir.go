@@ -20,7 +20,7 @@ import (
 // dataFile lists the directories that quickstart made, beside them. Nothing else is ever removed.
 const dataFile = "momus-quickstart.json"
 
-var madeName = regexp.MustCompile(`^(broker-[1-9][0-9]*|zookeeper)$`)
+var madeName = regexp.MustCompile(`^(broker-[1-9][0-9]*|zookeeper|security)$`)
 
 // dataDir is the directory of a quickstart.
 type dataDir struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/pflag"
 
+	"momus/cmd/internal/secured"
 	"momus/configs"
 	"momus/coordinator/zkserver"
 )
@@ -27,6 +28,8 @@ type quickstartOptions struct {
 	httpPort      int  // of the first broker; the others follow; 0: each takes a free one; -1 for none
 	httpWanted    bool // the HTTP ports were asked for, so that others will not do
 	fresh         bool
+	secure        bool
+	secured       *secured.Cluster // nil unless secure
 	overrides     []string
 	ready         readiness
 }
@@ -45,6 +48,7 @@ func runQuickstart(ctx context.Context, e *Env, args []string) error {
 	flags.IntVar(&o.zookeeperPort, "zookeeper-port", 2181, "port of the coordination server; 0 for a free one")
 	flags.IntVar(&o.httpPort, "http-port", configs.DefaultHTTPPort, "port of the first broker's /metrics and /healthz; 0 for a free one, -1 for none")
 	flags.BoolVar(&o.fresh, "fresh", false, "begin with empty data: remove the directories that quickstart made in DIR")
+	flags.BoolVar(&o.secure, "secure", false, "TLS, logins and access control: with certificates, users and files for their clients in DIR/security")
 	flags.StringArrayVar(&o.overrides, "override", nil, "property=value for all brokers; may be repeated")
 	o.ready.addFlags(flags, e)
 	level := flags.String("log-level", "warn", "how much to log: error, warn, info, debug, trace")
@@ -118,7 +122,7 @@ func (o *quickstartOptions) settings(id int, dir, zookeeper string) []string {
 	replicas := strconv.Itoa(min(3, o.brokers))
 	return append([]string{
 		"broker.id=" + strconv.Itoa(id),
-		"listeners=PLAINTEXT://" + following(o.port, id-1),
+		"listeners=" + o.protocol() + "://" + following(o.port, id-1),
 		"log.dirs=" + dir,
 		"zookeeper.connect=" + zookeeper,
 		"offsets.topic.replication.factor=" + replicas,
@@ -126,7 +130,7 @@ func (o *quickstartOptions) settings(id int, dir, zookeeper string) []string {
 		"transaction.state.log.min.isr=" + strconv.Itoa(min(2, o.brokers)),
 		"group.initial.rebalance.delay.ms=0",
 		"controlled.shutdown.enable=false", // they stop together: there is nobody to hand leaderships to
-	}, o.overrides...)
+	}, append(o.security(), o.overrides...)...)
 }
 
 // directories prepares the data: it returns that of the coordination server and those of the brokers.
@@ -135,10 +139,16 @@ func (o *quickstartOptions) directories(d *dataDir) (coordination string, broker
 	for i := range o.brokers {
 		names = append(names, "broker-"+strconv.Itoa(i+1))
 	}
+	if o.secure {
+		names = append(names, securityDir)
+	}
 	if o.fresh {
 		if err := d.wipe(names); err != nil {
 			return "", nil, err
 		}
+	}
+	if err := o.openSecurity(); err != nil {
+		return "", nil, err
 	}
 	paths := make([]string, len(names))
 	for i, name := range names {
@@ -146,7 +156,7 @@ func (o *quickstartOptions) directories(d *dataDir) (coordination string, broker
 			return "", nil, err
 		}
 	}
-	return paths[0], paths[1:], nil
+	return paths[0], paths[1 : 1+o.brokers], nil
 }
 
 // serve runs everything until ctx ends or something fails, and stops the brokers before the coordination server.
@@ -161,8 +171,12 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 		return err
 	}
 	// Brokers that were killed with this process cannot come back for their sessions: the next start need not wait for these to time out.
-	coordination, err := e.newCoordination(zkserver.Options{Dir: coordinationDir, Listen: following(o.zookeeperPort, 0),
-		MaxClientCnxns: -1, EndOldSessions: true, Logger: log.WithField("logger", "zookeeper")})
+	options := zkserver.Options{Dir: coordinationDir, Listen: following(o.zookeeperPort, 0),
+		MaxClientCnxns: -1, EndOldSessions: true, Logger: log.WithField("logger", "zookeeper")}
+	if o.secured != nil {
+		o.secured.Coordination(&options)
+	}
+	coordination, err := e.newCoordination(options)
 	if err != nil {
 		return explainPort(err)
 	}
@@ -174,6 +188,9 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 
 	zookeeper := net.JoinHostPort(host, portOf(coordination.Addr()))
 	brokers, configured, err := o.newBrokers(e, log, brokerDirs, zookeeper)
+	if err == nil && o.secured != nil {
+		err = o.secured.Provision(ctx, zookeeper)
+	}
 	if err != nil {
 		stopCoordination()
 		return errors.Join(err, <-coordinationDone)
@@ -239,7 +256,7 @@ func portOf(a net.Addr) string {
 func (o *quickstartOptions) newBrokers(e *Env, log *logrus.Logger, dirs []string, zookeeper string) ([]Server, []*configs.Config, error) {
 	brokers, configured := make([]Server, o.brokers), make([]*configs.Config, o.brokers)
 	for i := range brokers {
-		config, warnings, err := configs.Load(configs.Sources{Overrides: o.settings(i+1, dirs[i], zookeeper)})
+		config, warnings, err := configs.Load(configs.Sources{Env: o.environment(), Overrides: o.settings(i+1, dirs[i], zookeeper)})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -321,6 +338,17 @@ func (o *quickstartOptions) announce(e *Env, all readyContent, took time.Duratio
 	list("metrics", metrics)
 	list("data", []string{dir, "(kept; --fresh begins anew)"})
 	program, server := e.invocation(), kafka[0]
+	if o.secured != nil {
+		if err := o.secured.WriteClients(strings.Join(kafka, ",")); err != nil {
+			return err
+		}
+		list("secrets", []string{filepath.Join(dir, securityDir)})
+		fmt.Fprintf(w, "\nNext, in another terminal:\n\n")
+		for _, c := range secured.Next(program, server, filepath.Join(o.dir, securityDir)) {
+			fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(c, "\n", " \\\n    "))
+		}
+		return nil
+	}
 	fmt.Fprintf(w, "\nNext, in another terminal:\n\n")
 	create := fmt.Sprintf("%s topics --bootstrap-server %s --create --topic hello", program, server)
 	if len(kafka) > 1 {

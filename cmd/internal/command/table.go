@@ -51,7 +51,7 @@ type Command struct {
 // Table lists the commands in the order in which help shows them.
 func Table() []Command {
 	return append([]Command{
-		{Name: "quickstart", Args: "[--brokers N] [--dir DIR] [--port 9092] [--fresh] [OPTION...]",
+		{Name: "quickstart", Args: "[--brokers N] [--dir DIR] [--port 9092] [--fresh] [--secure] [OPTION...]",
 			Help: "start brokers and a coordination server in this process, to try things out", Run: runQuickstart},
 		{Name: "broker", Args: "[FILE] [--override property=value]*",
 			Help: "start a broker with a server.properties or YAML file, the environment, or both", Run: runBroker},

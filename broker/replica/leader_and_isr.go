@@ -196,6 +196,10 @@ func (p *Partition) makeLeader(s *PartitionState) error {
 	}
 	next := newRole(s, l, old.future)
 	next.leading, next.epochStart, next.isr = true, start, slices.Clone(s.State.ISR)
+	next.ledSince = next.leaderEpoch
+	if old.leading {
+		next.ledSince = old.ledSince
+	}
 	now := p.m.now()
 	p.progress.Lock()
 	p.progress.pending = nil

@@ -192,6 +192,38 @@ func TestAcksAllEndsWithTimeoutLostLeadershipOrTooFewReplicas(t *testing.T) {
 	})
 }
 
+// Records whose leader followed another one in between are not acknowledged for those that are at their offsets now.
+func TestAcksAllFailsAfterALostLeadershipEvenIfItCameBack(t *testing.T) {
+	inCluster(t, 2, func(t *testing.T, c *testCluster) {
+		leader := c.brokers[1]
+		c.brokers[2].down.Store(true)
+		c.lead(tp0, 1, 0, isr(1, 2), 1, 2)
+		waiting := leader.append(-1, "lost")
+		c.lead(tp0, 1, 1, isr(1, 2), 1, 2)
+		if waiting.Satisfied() {
+			t.Fatalf("nobody has the records: %+v", waiting.Results())
+		}
+		c.brokers[2].down.Store(false)
+		c.lead(tp0, 2, 2, isr(1, 2), 1, 2)
+		time.Sleep(2 * time.Second)
+		if end := leader.log(tp0).LogEndOffset(); end != 0 {
+			t.Fatalf("the follower's log ends at %d", end)
+		}
+		c.lead(tp0, 1, 3, isr(1), 1, 2)
+		if r := leader.append(-1, "kept").Results()[0]; r.Err != nil || r.BaseOffset != 0 || leader.log(tp0).HighWatermark() != 1 {
+			t.Fatalf("%+v", r)
+		}
+		if r := waiting.Wait(t.Context(), time.Second)[0]; kerr.Of(r.Err) != kerr.NotLeaderForPartition {
+			t.Fatalf("%+v", r)
+		}
+		// A new epoch of the same leadership is no loss.
+		c.lead(tp0, 1, 4, isr(1, 2), 1, 2)
+		if r := leader.append(-1, "more").Wait(t.Context(), time.Minute)[0]; r.Err != nil {
+			t.Fatalf("%+v", r)
+		}
+	})
+}
+
 func TestISRExpandsAgain(t *testing.T) {
 	inCluster(t, 2, func(t *testing.T, c *testCluster) {
 		c.lead(tp0, 1, 0, isr(1), 1, 2)

@@ -59,6 +59,9 @@ type role struct {
 	replicas        []int32
 	adding          []int32
 	removing        []int32
+	// ledSince is the leader epoch at which this broker last became leader after it had not been: later
+	// epochs that go on with it as leader keep it, and nothing of the log was taken away since.
+	ledSince int32
 	// epochStart is the log end offset at which the current leadership began; -1 on followers.
 	epochStart int64
 }

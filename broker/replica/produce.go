@@ -47,9 +47,10 @@ type Appended struct {
 
 // appendWait is one partition whose high watermark must reach offset.
 type appendWait struct {
-	p      *Partition
-	index  int // in results
-	offset int64
+	p        *Partition
+	index    int // in results
+	offset   int64
+	ledSince int32 // of the role that appended
 }
 
 // Append appends to each partition, in order and independently, in the caller's goroutine. acks is 0, 1 or -1; with -1 the
@@ -71,7 +72,7 @@ func (m *Manager) Append(entries []AppendEntry, acks int16, origin record.Origin
 			a.results[i] = failedAppend(tp, err, -1)
 			continue
 		}
-		info, committed, err := p.append(entries[i].Records, acks, origin)
+		info, since, committed, err := p.append(entries[i].Records, acks, origin)
 		if err != nil {
 			a.results[i] = failedAppend(tp, err, p.logStartAfter(err))
 			m.metrics.produceFailed(err)
@@ -89,7 +90,7 @@ func (m *Manager) Append(entries []AppendEntry, acks int16, origin record.Origin
 			if a.waits == nil {
 				a.waits = make([]appendWait, 0, len(entries)-i)
 			}
-			a.waits = append(a.waits, appendWait{p: p, index: i, offset: info.LastOffset + 1})
+			a.waits = append(a.waits, appendWait{p: p, index: i, offset: info.LastOffset + 1, ledSince: since})
 		}
 	}
 	wakeFollowers(fresh[:n])
@@ -119,7 +120,7 @@ func (a *Appended) Results() []AppendResult { return a.results }
 func (a *Appended) Satisfied() bool {
 	left := a.waits[:0]
 	for _, w := range a.waits {
-		done, err := w.p.committed(w.offset)
+		done, err := w.p.committed(w.offset, w.ledSince)
 		switch {
 		case !done:
 			left = append(left, w)
@@ -160,34 +161,37 @@ func failedAppend(tp model.TopicPartition, err error, logStart int64) AppendResu
 	return AppendResult{TP: tp, BaseOffset: -1, LastOffset: -1, LogAppendTime: -1, LogStartOffset: logStart, Err: err}
 }
 
-// append appends to the local log if this broker leads; the caller wakes who waits for the log end. committed tells that the in-sync replicas have the records already.
-func (p *Partition) append(records []byte, acks int16, origin record.Origin) (info log.AppendInfo, committed bool, err error) {
+// append appends to the local log if this broker leads; the caller wakes who waits for the log end.
+// ledSince is that of the role, for committed; done says that the in-sync replicas have the records already.
+func (p *Partition) append(records []byte, acks int16, origin record.Origin) (info log.AppendInfo, ledSince int32, done bool, err error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	r := p.role.Load()
 	if !r.leading || r.log == nil {
-		return info, false, kerr.NotLeaderForPartition
+		return info, 0, false, kerr.NotLeaderForPartition
 	}
 	if acks == -1 && len(r.isr) < int(r.log.Config().MinInsyncReplicas) {
-		return info, false, kerr.NotEnoughReplicas
+		return info, 0, false, kerr.NotEnoughReplicas
 	}
 	if info, err = r.log.AppendAsLeader(records, r.leaderEpoch, origin); err != nil {
-		return info, false, err
+		return info, 0, false, err
 	}
 	p.m.metrics.appended(&info)
 	p.raiseHighWatermark(r)
 	// With one replica in sync it is committed by now; min.insync.replicas was checked under the same lock.
-	return info, len(r.isr) == 1 && r.log.HighWatermark() > info.LastOffset, nil
+	return info, r.ledSince, len(r.isr) == 1 && r.log.HighWatermark() > info.LastOffset, nil
 }
 
-// committed tells whether a produce request that needs the high watermark to reach offset is complete, and how.
-func (p *Partition) committed(offset int64) (done bool, err error) {
+// committed tells whether a produce request that needs the high watermark to reach offset is complete, and how. ledSince is what
+// append returned: once this broker has followed another leader, other records may be at that offset, and the
+// request has failed even if this broker leads again before anybody looked.
+func (p *Partition) committed(offset int64, ledSince int32) (done bool, err error) {
 	if p.offline.Load() {
 		return true, kerr.KafkaStorageError
 	}
 	r := p.role.Load()
 	switch {
-	case !r.leading || r.log == nil:
+	case !r.leading || r.log == nil || r.ledSince != ledSince:
 		return true, kerr.NotLeaderForPartition
 	case r.log.HighWatermark() < offset:
 		return false, nil

@@ -95,6 +95,9 @@ func (c *Conn) run(ctx context.Context) {
 	for {
 		buf, n, err := c.readFrame()
 		if err != nil {
+			// Who ends a connection after several requests, or sends rubbish behind them, still gets their
+			// answers, as from a broker that reads the next request when the last is answered.
+			c.waitQueue(0)
 			c.ended(err)
 			return
 		}

@@ -48,9 +48,11 @@ type fakeData struct {
 	fail    map[model.TopicPartition]error
 	fetched []replica.FetchParams
 	queries []replica.ListOffsetQuery
+	waiting []time.Duration // the timeouts of the appends that were waited for
 }
 
 type fakeAppended struct {
+	d       *fakeData
 	results []replica.AppendResult
 	gate    chan struct{}
 }
@@ -69,7 +71,10 @@ func (a *fakeAppended) Satisfied() bool {
 	}
 }
 
-func (a *fakeAppended) Wait(ctx context.Context, _ time.Duration) []replica.AppendResult {
+func (a *fakeAppended) Wait(ctx context.Context, timeout time.Duration) []replica.AppendResult {
+	a.d.mu.Lock()
+	a.d.waiting = append(a.d.waiting, timeout)
+	a.d.mu.Unlock()
 	if a.gate != nil {
 		select {
 		case <-a.gate:
@@ -82,7 +87,7 @@ func (a *fakeAppended) Wait(ctx context.Context, _ time.Duration) []replica.Appe
 func (d *fakeData) Append(entries []replica.AppendEntry, acks int16, origin record.Origin) Appended {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	a := &fakeAppended{}
+	a := &fakeAppended{d: d}
 	if acks == -1 {
 		a.gate = d.gate
 	}

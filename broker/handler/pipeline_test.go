@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -256,4 +257,31 @@ func TestOtherRequestsSeeThePipelineBeforeThem(t *testing.T) {
 	if o := resp.Topics[0].Partitions[0].Offset; o != 2 {
 		t.Errorf("offset %d", o)
 	}
+}
+
+// The timeout of a request begins when the requests before it are answered, so that those behind a slow one are not failed with it.
+func TestTimeoutsOfAPipelineFollowEachOther(t *testing.T) {
+	b := newDataBroker(t)
+	gate := make(chan struct{})
+	b.data.gate = gate
+	c := b.dial()
+	for i := range int32(3) {
+		req := produceRequest(8, -1, "t", numbered(7, 0, i))
+		req.TimeoutMillis = 1000 + i
+		c.send(req)
+	}
+	b.waitAppended(3)
+	timeouts := func() []time.Duration {
+		b.data.mu.Lock()
+		defer b.data.mu.Unlock()
+		return slices.Clone(b.data.waiting)
+	}
+	for other := b.dial(); len(timeouts()) == 0; {
+		call[*kmsg.ApiVersionsResponse](other, kmsg.NewPtrApiVersionsRequest())
+	}
+	if waiting := timeouts(); !slices.Equal(waiting, []time.Duration{1000 * time.Millisecond}) {
+		t.Fatalf("waiting with timeouts %v", waiting)
+	}
+	close(gate)
+	c.receiveProduced(3)
 }

@@ -72,6 +72,7 @@ func produce(_ context.Context, e *Env, r *Request) Reply {
 	c.check(r, whole)
 	if len(c.entries) > 0 {
 		c.appended = e.Data.Append(c.entries, c.acks, record.OriginClient)
+		c.noteGaps(r)
 	}
 	c.charge(r)
 	// The frame may go from here on.
@@ -130,6 +131,7 @@ func (c *produceCall) admit(r *Request) (whole *kerr.Error, err error) {
 func (c *produceCall) check(r *Request, whole *kerr.Error) {
 	snapshot := c.e.Metadata.Snapshot()
 	validAcks := c.acks >= -1 && c.acks <= 1
+	gaps := r.session.gaps
 	next := 0
 	for _, t := range c.req.Topics {
 		topic := r.session.intern(t.Name)
@@ -146,8 +148,12 @@ func (c *produceCall) check(r *Request, whole *kerr.Error) {
 			tp := model.TopicPartition{Topic: topic, Partition: p.Index}
 			err := denied
 			if err == nil {
-				if _, known := snapshot.Partition(tp); !known {
+				first, _, _ := record.Next(p.Records)
+				if err = gaps.refuse(tp, first); err != nil {
+					// Its place is behind a batch that has not come again.
+				} else if _, known := snapshot.Partition(tp); !known {
 					err = kerr.UnknownTopicOrPartition
+					gaps = gaps.note(tp, first, err)
 				} else if err = fitsVersion(r.Version, p.Records); err == nil && internal && validAcks {
 					err = kerr.InvalidTopicException
 				}
@@ -159,6 +165,19 @@ func (c *produceCall) check(r *Request, whole *kerr.Error) {
 				c.entries = append(c.entries, replica.AppendEntry{TP: tp, Records: p.Records})
 			}
 			c.parts = append(c.parts, part)
+		}
+	}
+	r.session.gaps = gaps
+}
+
+// noteGaps remembers which batches were not appended, and may come again. Those that were are no gaps,
+// whatever becomes of them.
+func (c *produceCall) noteGaps(r *Request) {
+	results := c.appended.Results()
+	for i := range results {
+		if err := results[i].Err; err != nil {
+			first, _, _ := record.Next(c.entries[i].Records)
+			r.session.gaps = r.session.gaps.note(results[i].TP, first, kerr.Of(err))
 		}
 	}
 }

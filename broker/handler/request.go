@@ -48,7 +48,8 @@ type session struct {
 	principal model.Principal
 	client    string            // the last client id, as clients hardly ever change it
 	names     map[string]string // interned topic names
-	software  [2]string         // client software name and version (KIP-511), "unknown" before ApiVersions v3
+	gaps      gaps
+	software  [2]string // client software name and version (KIP-511), "unknown" before ApiVersions v3
 	login
 }
 

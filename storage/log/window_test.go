@@ -197,6 +197,33 @@ func TestWindowEndsAtFive(t *testing.T) {
 	e.resend("after all", sent[3:])
 }
 
+// TestEpochBumpEndsTheWindow: what was sent with the epoch before is neither a repetition nor appended, also after a restart.
+func TestEpochBumpEndsTheWindow(t *testing.T) {
+	e := newEnv(t, vfs.NewMem(), smallSegments).open(false, 0)
+	var old []sentBatch
+	for i := range 5 {
+		old = append(old, sentBatch{producer: 7, epoch: 2, sequence: int32(i), records: 1, first: int64(i)})
+		_, err := e.AppendAsLeader(old[i].bytes(e.clock), 0, record.OriginClient)
+		e.must(err)
+	}
+	bumped := sentBatch{producer: 7, epoch: 3, records: 1, first: 5}
+	if _, err := e.AppendAsLeader(sentBatch{producer: 7, epoch: 3, sequence: 5, records: 1}.bytes(e.clock), 0, record.OriginClient); !errors.Is(err, kerr.OutOfOrderSequenceNumber) {
+		t.Fatal(err)
+	}
+	_, err := e.AppendAsLeader(bumped.bytes(e.clock), 0, record.OriginClient)
+	e.must(err)
+	for range 2 {
+		for _, s := range old {
+			if info, err := e.AppendAsLeader(s.bytes(e.clock), 0, record.OriginClient); !errors.Is(err, kerr.InvalidProducerEpoch) {
+				t.Fatalf("%+v, %v", info, err)
+			}
+		}
+		e.resend("the new epoch", []sentBatch{bumped})
+		e.must(e.Close())
+		e.open(true, e.RecoveryPoint())
+	}
+}
+
 // TestOpeningDoesNotLookForTheWindow says what the window costs a start: nothing.
 func TestOpeningDoesNotLookForTheWindow(t *testing.T) {
 	reads := func(batches int) int {

@@ -53,7 +53,7 @@ interop-all: build peers ## the same and more: mixed clusters, directories hande
 	MOMUS_PEERS=$(PEERS) $(GO) test -tags interop -count 1 -p 1 -timeout 60m $(INTEROP_ALL:%=./integration/%)
 
 faults: ## three brokers killed, paused and cut off under load (minutes)
-	$(GO) test -tags faults -count 1 -p 1 -timeout 30m ./integration/cluster ./integration/txn
+	$(GO) test -tags faults -count 1 -p 1 -timeout 30m ./integration/cluster ./integration/txn ./integration/window
 
 transcripts: ## replay the recorded transcripts of Kafka's tools with the native ones; MOMUS_TEST_APACHE=1 (after make peers): against Apache Kafka
 	$(GO) test -tags transcripts -count 1 ./integration/tools

@@ -233,6 +233,9 @@ func (b *Broker) serveHTTP(ctx context.Context, p *parts) error {
 	if err != nil {
 		return err
 	}
+	if a, ok := server.Addr().(*net.TCPAddr); ok {
+		b.config.SetHTTPPort(a.Port)
+	}
 	b.metrics.Export(b.newView())
 	server.Open("/metrics", b.metrics.Handler())
 	server.Open("/healthz", http.Healthz(b.healthy))

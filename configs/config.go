@@ -108,7 +108,8 @@ type Config struct {
 	noEffect    []string
 	hostname    string // advertised where a listener names no host
 
-	current atomic.Pointer[snapshot]
+	current  atomic.Pointer[snapshot]
+	httpPort atomic.Int32 // see SetHTTPPort
 
 	mu struct {
 		sync.Mutex

@@ -141,6 +141,7 @@ func effective(k *Key, value string) *string {
 // are set when names is nil, else those of names that exist.
 func (c *Config) DescribeBroker(names []string) []Entry {
 	s := c.current.Load()
+	var own []Entry
 	if names == nil {
 		all := map[string]bool{}
 		for i := range brokerKeys {
@@ -150,8 +151,11 @@ func (c *Config) DescribeBroker(names []string) []Entry {
 			all[n] = true
 		}
 		names = slices.Collect(maps.Keys(all))
+	} else if slices.Contains(names, HTTPPortKey) {
+		own = append(own, c.httpPortEntry())
+		names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == HTTPPortKey })
 	}
-	var out []Entry
+	out := own
 	for _, n := range inJavaOrder(sortedUnique(names)) {
 		if e, ok := c.brokerEntry(s, n); ok {
 			out = append(out, e)

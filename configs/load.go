@@ -32,6 +32,7 @@ func load(s Sources) (*Config, []Warning, error) {
 		inContainer = detectContainer(root)
 	}
 	c := &Config{static: map[string]Setting{}, hostname: s.Hostname}
+	c.httpPort.Store(-1)
 	c.mu.brokerID = noBrokerID
 	var warnings []Warning
 	var errs []error

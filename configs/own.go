@@ -85,6 +85,19 @@ func (c *Config) HTTPPort() (port int, given bool) {
 	return port, given
 }
 
+// SetHTTPPort says which port is listened on in fact, -1 for none: others are told where to ask.
+func (c *Config) SetHTTPPort(port int) { c.httpPort.Store(int32(port)) }
+
+// httpPortEntry describes momus.http.port, for those who ask for it by name: Kafka's tools, which ask for all, do not know it.
+func (c *Config) httpPortEntry() Entry {
+	value := strconv.Itoa(int(c.httpPort.Load()))
+	e := Entry{Name: HTTPPortKey, Value: &value, ReadOnly: true, Source: SourceDefault}
+	if _, given := c.own(HTTPPortKey); given {
+		e.Source = SourceStatic
+	}
+	return e
+}
+
 // LogLevel is error, warn, info, debug or trace.
 func (c *Config) LogLevel() string { s, _ := c.own(LogLevelKey); return s }
 

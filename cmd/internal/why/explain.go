@@ -1,0 +1,82 @@
+package why
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"momus/internal/journal"
+)
+
+// texts are the few words around the journal's sentences.
+type texts struct{ because, noLeader, open, nothing string }
+
+func textsIn(l journal.Lang) texts {
+	if l == journal.Korean {
+		return texts{"← ", "리더 없이 %s", "열린 지 %s", "브로커들의 저널에 이에 대한 기록이 없다."}
+	}
+	return texts{"because ", "%s without a leader", "it has been open for %s", "The journals of the brokers have nothing about it."}
+}
+
+// explain writes an entry and its causes for people, each cause below its effect. Causes that said has already are left out.
+func explain(h *journal.History, e *journal.Entry, l journal.Lang, said map[journal.Ref]bool) string {
+	t := textsIn(l)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s", e.Time.Local().Format("15:04:05.000"), e.Sentence(l))
+	if gap, ok := withoutLeader(h, e); ok {
+		fmt.Fprintf(&b, "; "+t.noLeader, roughly(gap))
+	}
+	b.WriteByte('\n')
+	for depth, c := range h.Chain(e)[1:] {
+		if said[c.Ref()] {
+			break
+		}
+		said[c.Ref()] = true
+		fmt.Fprintf(&b, "%s%s%s (%s)\n", strings.Repeat(" ", 14+2*depth), t.because, c.Sentence(l), c.Time.Local().Format("15:04:05.000"))
+	}
+	return b.String()
+}
+
+// withoutLeader is how long a partition had no leader before e, as far as the journals tell: from the first sign that the old one was lost.
+func withoutLeader(h *journal.History, e *journal.Entry) (gap time.Duration, ok bool) {
+	if e.Kind != journal.BecameLeader {
+		return 0, false
+	}
+	chain := h.Chain(e)
+	if len(chain) < 3 || chain[1].Kind != journal.LeaderElected || chain[1].Reason != journal.LeaderGone && chain[1].Reason != journal.Unclean {
+		return 0, false
+	}
+	lost := chain[2].Time
+	for _, c := range chain[3:] {
+		at := c.Time
+		if c.Kind == journal.ProcessPaused {
+			at = at.Add(-c.Took)
+		}
+		if at.Before(lost) && c.Kind != journal.BrokerStarted {
+			lost = at
+		}
+	}
+	gap = e.Time.Sub(lost)
+	return gap, gap >= time.Millisecond
+}
+
+// roughly is a duration as people say it.
+func roughly(d time.Duration) string {
+	if d < time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(100 * time.Millisecond).String()
+}
+
+// unended is the entry of a transaction that is still open, nil if none is.
+func unended(about []*journal.Entry) *journal.Entry {
+	for i := len(about) - 1; i >= 0; i-- {
+		switch about[i].Kind {
+		case journal.TransactionBegan:
+			return about[i]
+		case journal.TransactionDecided, journal.TransactionEnded, journal.ProducerReady:
+			return nil
+		}
+	}
+	return nil
+}

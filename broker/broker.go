@@ -21,6 +21,7 @@ import (
 	"momus/broker/replica"
 	"momus/broker/security"
 	"momus/broker/security/authorizer"
+	"momus/broker/security/token"
 	"momus/broker/view"
 	"momus/configs"
 	"momus/coordinator/controller"
@@ -62,7 +63,8 @@ type Broker struct {
 	began     time.Time // when Run was called
 	// authorizer is nil without authorizer.class.name.
 	authorizer *authorizer.Authorizer
-	http       net.Addr // nil without /metrics
+	tokens     *token.Manager // nil without delegation.token.master.key
+	http       net.Addr       // nil without /metrics
 }
 
 // New makes a broker that does nothing until Run.
@@ -156,6 +158,7 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	if err := b.dynamic.loadQuotas(ctx); err != nil {
 		return err
 	}
+	b.tokens = b.newTokens()
 	if err := b.secure(); err != nil {
 		return err
 	}
@@ -184,6 +187,9 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 			b.control.UncleanElectionEnabled()
 		}
 	})
+	if err := b.startTokens(ctx, p); err != nil {
+		return err
+	}
 	if err := b.startAuthorizer(ctx, p); err != nil {
 		return err
 	}
@@ -385,7 +391,7 @@ func (b *Broker) controllerOptions() controller.Options {
 		listener = l
 	}
 	return controller.Options{
-		BrokerID: b.id, ZK: b.zk, Registration: b.registration, Logger: b.logFor("kafka.controller.KafkaController"), Now: b.opts.Now, Journal: b.journal,
+		BrokerID: b.id, ZK: b.zk, OnElected: b.elected, Registration: b.registration, Logger: b.logFor("kafka.controller.KafkaController"), Now: b.opts.Now, Journal: b.journal,
 		Settings: func() controller.Settings {
 			c := b.config.Broker()
 			return controller.Settings{

@@ -12,7 +12,7 @@ import (
 // secure reads what the listeners authenticate with.
 func (b *Broker) secure() (err error) {
 	b.security, err = security.New(security.Options{
-		Config: b.config, Properties: b.config.Environment().Properties, Credentials: b.dynamic.scram,
+		Config: b.config, Properties: b.config.Environment().Properties, Credentials: b.dynamic.scram, Tokens: b.tokenStore(),
 		Logger: b.logFor("org.apache.kafka.common.security.authenticator.LoginManager"),
 	})
 	return err
@@ -24,6 +24,7 @@ func (b *Broker) securityEnv(e *handler.Env) {
 	if b.authorizer != nil {
 		e.Authorizer = b.authorizer
 	}
+	e.Tokens = b.tokens
 	e.AuthLog = b.logFor("org.apache.kafka.common.network.Selector")
 }
 

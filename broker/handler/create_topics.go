@@ -52,8 +52,10 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 		case !active:
 			c.err = kerr.NotController
 		case twice[name]:
+			c.hidden = !describable.allow(name)
 			c.err = &admin.Error{Kind: kerr.InvalidRequest, Message: "Found multiple entries for this topic."}
 		case !creatable.allow(name):
+			c.hidden = !describable.allow(name)
 			c.err = &admin.Error{Kind: kerr.TopicAuthorizationFailed, Message: "Authorization failed."}
 		}
 	}
@@ -71,6 +73,9 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 			e.logFailure("topic was not created", t.Topic, err)
 			out.ErrorCode, out.ErrorMessage = kerr.Code(err), message(err)
 			out.NumPartitions, out.ReplicationFactor, out.Configs = -1, -1, []kmsg.CreateTopicsResponseTopicConfig{}
+			if creations[i].hidden {
+				out.ConfigErrorCode = kerr.TopicAuthorizationFailed.Code
+			}
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
@@ -91,6 +96,8 @@ type creation struct {
 	request *kmsg.CreateTopicsRequestTopic
 	topic   *admin.NewTopic
 	err     error
+	// hidden says that the topic was refused to somebody who could not have seen its configs either; Kafka tells of that too.
+	hidden bool
 }
 
 // creators is how many topics are created at the same time: that is mostly waiting for ZooKeeper's disk.

@@ -8,6 +8,7 @@ import (
 	"momus/broker/metrics"
 	"momus/broker/protocol"
 	"momus/broker/quota"
+	"momus/broker/security/token"
 	"momus/configs"
 )
 
@@ -24,6 +25,8 @@ type Env struct {
 	Now         func() time.Time
 	// Authorizer is nil when authorizer.class.name is not set: everything is allowed.
 	Authorizer Authorizer
+	// Tokens are the delegation tokens; nil without delegation.token.master.key.
+	Tokens *token.Manager
 	// Metrics are those of RequestNames; New makes them when they are nil.
 	Metrics *metrics.Metrics
 	// Quotas are those of clients; nil: there are none.

@@ -135,7 +135,7 @@ func refuseElectLeaders(req *kmsg.ElectLeadersRequest, code int16) kmsg.Response
 		topic.Topic = t.Topic
 		for _, p := range t.Partitions {
 			out := kmsg.NewElectLeadersResponseTopicPartition()
-			out.Partition, out.ErrorCode, out.ErrorMessage = p, code, &kerr.ClusterAuthorizationFailed.Message
+			out.Partition, out.ErrorCode = p, code
 			topic.Partitions = append(topic.Partitions, out)
 		}
 		resp.Topics = append(resp.Topics, topic)

@@ -40,6 +40,8 @@ type Options struct {
 	Journal *journal.Journal
 	// OnRegistered is told each new broker epoch, before anything else happens under it. May be nil.
 	OnRegistered func(epoch int64)
+	// OnElected is told that this broker has become the active controller. It must not block. May be nil.
+	OnElected func()
 }
 
 // Controller takes part in elections and is the active controller while it owns /controller. Its methods may be called from
@@ -313,6 +315,9 @@ func (c *Controller) elect(ctx context.Context) error {
 	c.core.sawFailover(c.opts.Now().Sub(began), stats.Partitions)
 	if c.opts.Settings().AutoRebalance {
 		c.scheduleRebalance(5 * time.Second)
+	}
+	if c.opts.OnElected != nil {
+		c.opts.OnElected()
 	}
 	return nil
 }

@@ -1,0 +1,170 @@
+package token_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/broker/security/token"
+	"momus/coordinator/zk"
+	"momus/coordinator/zkserver"
+	"momus/internal/kerr"
+	"momus/internal/model"
+)
+
+func startZooKeeper(t *testing.T) string {
+	t.Helper()
+	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), TickTime: 50 * time.Millisecond, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, s.Run)
+	return s.Addr().String()
+}
+
+// run runs something until the test ends.
+func run(t *testing.T, serve func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+// clock is a time that the test moves.
+type clock struct{ now atomic.Int64 }
+
+func (c *clock) Now() time.Time          { return time.UnixMilli(c.now.Load()) }
+func (c *clock) advance(d time.Duration) { c.now.Add(d.Milliseconds()) }
+
+// start runs the tokens of a broker until the test ends.
+func start(t *testing.T, address string, now *clock, active bool) *token.Manager {
+	t.Helper()
+	client, err := zk.Dial(t.Context(), zk.Options{Connect: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	quiet := logrus.New()
+	quiet.SetOutput(io.Discard)
+	m := token.New(token.Options{
+		ZK: client, MasterKey: "master-secret", Limits: token.Limits{MaxLifetime: 24 * time.Hour, Expiry: time.Hour}, SweepInterval: time.Hour,
+		Active: func() bool { return active }, Logger: logrus.NewEntry(quiet), Now: now.Now,
+	})
+	if err := m.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run(t, m.Run)
+	return m
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline, tick := time.After(20*time.Second), time.NewTicker(2*time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatalf("never: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func TestTokensAreKnownToAllBrokers(t *testing.T) {
+	address, now := startZooKeeper(t), &clock{}
+	now.advance(20_000 * time.Hour)
+	one, two := start(t, address, now, false), start(t, address, now, true)
+	alice, bob, eve := model.User("alice"), model.User("bob"), model.User("eve")
+	none := func(string) bool { return false }
+	made, err := one.Create(t.Context(), alice, []model.Principal{bob}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := one.Token(made.ID); !ok || !bytes.Equal(got.HMAC, made.HMAC) || got.Owner != alice || !got.Expires.Equal(now.Now().Add(time.Hour)) {
+		t.Errorf("the broker that made it has %+v", got)
+	}
+	eventually(t, "the other broker knows it", func() bool { _, ok := two.Token(made.ID); return ok })
+	if got, _ := two.Token(made.ID); !bytes.Equal(got.HMAC, made.HMAC) {
+		t.Error("the other broker computes another secret")
+	}
+	if _, ok := start(t, address, now, false).Token(made.ID); !ok {
+		t.Error("a broker that starts does not know it")
+	}
+
+	now.advance(30 * time.Minute)
+	if _, err := two.Renew(t.Context(), bob, made.HMAC, -1); err != nil {
+		t.Errorf("renew: %v", err)
+	}
+	eventually(t, "the renewal is known", func() bool { got, _ := one.Token(made.ID); return got.Expires.Equal(now.Now().Add(time.Hour)) })
+	if _, err := two.Renew(t.Context(), eve, made.HMAC, -1); !errors.Is(err, kerr.DelegationTokenOwnerMismatch) {
+		t.Errorf("renewed by a stranger: %v", err)
+	}
+	if _, err := one.Expire(t.Context(), alice, []byte("guess"), -1); !errors.Is(err, kerr.DelegationTokenNotFound) {
+		t.Errorf("a wrong secret: %v", err)
+	}
+
+	for _, c := range []struct {
+		name    string
+		caller  model.Principal
+		owners  []model.Principal
+		visible func(string) bool
+		want    int
+	}{
+		{"the owner sees all", alice, nil, none, 1},
+		{"a renewer sees it", bob, []model.Principal{alice}, none, 1},
+		{"as that of a renewer", alice, []model.Principal{bob}, none, 1},
+		{"a stranger does not", eve, nil, none, 0},
+		{"unless he has the right", eve, nil, func(id string) bool { return id == made.ID }, 1},
+		{"of nobody", alice, []model.Principal{}, none, 0},
+		{"of others", alice, []model.Principal{eve}, none, 0},
+	} {
+		if got := two.Describe(c.caller, c.owners, c.visible); len(got) != c.want {
+			t.Errorf("%s: %d tokens", c.name, len(got))
+		}
+	}
+
+	if at, err := one.Expire(t.Context(), bob, made.HMAC, -1); err != nil || !at.Equal(now.Now()) {
+		t.Errorf("expire: %v %v", at, err)
+	}
+	if _, ok := one.Token(made.ID); ok {
+		t.Error("a removed token is known")
+	}
+	eventually(t, "the other broker forgets it", func() bool { _, ok := two.Token(made.ID); return !ok })
+}
+
+func TestTheControllerRemovesExpiredTokens(t *testing.T) {
+	address, now := startZooKeeper(t), &clock{}
+	now.advance(20_000 * time.Hour)
+	follower, controller := start(t, address, now, false), start(t, address, now, true)
+	alice := model.User("alice")
+	short, err := follower.Create(t.Context(), alice, nil, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := follower.Create(t.Context(), alice, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the controller knows both", func() bool { return len(controller.Describe(alice, nil, nil)) == 2 })
+	now.advance(2 * time.Minute)
+	if _, err := follower.Renew(t.Context(), alice, short.HMAC, -1); !errors.Is(err, kerr.DelegationTokenExpired) {
+		t.Errorf("renewed after its time: %v", err)
+	}
+	follower.Elected() // who is not the controller removes nothing
+	controller.Elected()
+	eventually(t, "it is gone", func() bool { _, ok := follower.Token(short.ID); return !ok })
+	if _, ok := follower.Token(long.ID); !ok {
+		t.Error("a token was removed before its time")
+	}
+}

@@ -14,7 +14,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 .DEFAULT_GOAL := build
-.PHONY: build run test check lint race peers interop interop-all faults transcripts bench install fuzz cross image clean help
+.PHONY: build run test check lint race peers interop interop-all faults crash-idempotence transcripts bench install fuzz cross image clean help
 
 build: ## build bin/momus
 	$(BUILD) -o bin/momus ./cmd/momus
@@ -54,6 +54,9 @@ interop-all: build peers ## the same and more: mixed clusters, directories hande
 
 faults: ## three brokers killed, paused and cut off under load (minutes)
 	$(GO) test -tags faults -count 1 -p 1 -timeout 30m ./integration/cluster ./integration/txn ./integration/window
+
+crash-idempotence: build peers ## librdkafka and franz-go with five requests in flight: clusters killed and stopped 20 times each, nothing fatal, lost or doubled
+	MOMUS_PEERS=$(PEERS) $(GO) test -tags faults,interop -count 1 -timeout 60m -run TestIdempotence ./integration/cluster -rounds 20
 
 transcripts: ## replay the recorded transcripts of Kafka's tools with the native ones; MOMUS_TEST_APACHE=1 (after make peers): against Apache Kafka
 	$(GO) test -tags transcripts -count 1 ./integration/tools

@@ -33,6 +33,9 @@ type Load struct {
 type Replication struct {
 	Factor int16
 	MinISR int
+	// Pipelined makes the producer keep five small requests in flight to each leader, and stop for good
+	// when the log does not continue what it had sent.
+	Pipelined bool
 }
 
 // StartLoad creates a topic with one replica and starts both.
@@ -47,8 +50,14 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Load{topic: topic, partitions: partitions, cancel: cancel, acked: map[int32][]int64{}}
 	seeds := kgo.SeedBrokers(strings.Split(bootstrap, ",")...)
-	producer, err := kgo.NewClient(seeds, kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }), kgo.RecordDeliveryTimeout(0), kgo.MetadataMinAge(50*time.Millisecond))
+	underWay := 50 // records of a partition
+	opts := []kgo.Opt{seeds, kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }), kgo.RecordDeliveryTimeout(0), kgo.MetadataMinAge(50 * time.Millisecond)}
+	if r.Pipelined {
+		underWay = 1000
+		opts = append(opts, kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(512), kgo.UnknownTopicRetries(-1), kgo.StopProducerOnDataLossDetected())
+	}
+	producer, err := kgo.NewClient(opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,8 +69,7 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 	l.producer = producer
 	for p := range partitions {
 		l.wg.Go(func() {
-			// Up to 50 records of a partition are under way; the callbacks of one partition come in order.
-			slots := make(chan struct{}, 50)
+			slots := make(chan struct{}, underWay) // the callbacks of one partition come in order
 			for i := 0; ctx.Err() == nil; i++ {
 				l.passGate()
 				select {
@@ -219,37 +227,13 @@ func (l *Load) Check(t testing.TB, bootstrap string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	adm := kadm.NewClient(cl)
-	var ends kadm.ListedOffsets
-	Eventually(t, 30*time.Second, "every partition of "+l.topic+" has a leader", func() bool { // a broker that has just started has no leaders yet
-		ends, err = adm.ListEndOffsets(ctx, l.topic)
-		return err == nil && ends.Error() == nil && len(ends[l.topic]) == int(l.partitions)
-	})
+	ends := endOffsets(ctx, t, cl, l.topic, l.partitions)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
 		t.Fatalf("a record was refused: %v", l.err)
 	}
-	next := make([]int64, l.partitions)
-	for {
-		behind := false
-		for p := range l.partitions {
-			end, _ := ends.Lookup(l.topic, p)
-			behind = behind || next[p] < end.Offset
-		}
-		if !behind {
-			break
-		}
-		fs := cl.PollFetches(ctx)
-		if err := fs.Err0(); err != nil {
-			t.Fatal(err)
-		}
-		fs.EachRecord(func(r *kgo.Record) {
-			if r.Offset != next[r.Partition] || string(r.Value) != fmt.Sprint(r.Offset) {
-				t.Fatalf("partition %d: record %q at offset %d, expected %d there", r.Partition, r.Value, r.Offset, next[r.Partition])
-			}
-			next[r.Partition]++
-		})
-	}
+	next := readNumbered(ctx, t, cl, ends, l.topic, l.partitions)
 	for p, offsets := range l.acked {
 		for i, o := range offsets {
 			if o != int64(i) {
@@ -278,4 +262,57 @@ func (l *Load) Check(t testing.TB, bootstrap string) {
 func (l *Load) passGate() {
 	l.gate.RLock()
 	defer l.gate.RUnlock()
+}
+
+// CheckNumbered reads a topic back whose producer numbered the records of each partition: record i is "i" at offset i, each once, in order,
+// without gaps. It returns how many there are by partition.
+func CheckNumbered(t testing.TB, bootstrap, topic string, partitions int32) []int64 {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	return readNumbered(ctx, t, cl, endOffsets(ctx, t, cl, topic, partitions), topic, partitions)
+}
+
+// endOffsets waits until every partition has a leader: a broker that has just started has none yet.
+func endOffsets(ctx context.Context, t testing.TB, cl *kgo.Client, topic string, partitions int32) (ends kadm.ListedOffsets) {
+	t.Helper()
+	adm := kadm.NewClient(cl)
+	Eventually(t, 30*time.Second, "every partition of "+topic+" has a leader", func() bool {
+		var err error
+		ends, err = adm.ListEndOffsets(ctx, topic)
+		return err == nil && ends.Error() == nil && len(ends[topic]) == int(partitions)
+	})
+	return ends
+}
+
+// readNumbered consumes up to ends and returns the offsets after the last record of each partition.
+func readNumbered(ctx context.Context, t testing.TB, cl *kgo.Client, ends kadm.ListedOffsets, topic string, partitions int32) []int64 {
+	t.Helper()
+	next := make([]int64, partitions)
+	behind := func() bool {
+		for p := range partitions {
+			if end, _ := ends.Lookup(topic, p); next[p] < end.Offset {
+				return true
+			}
+		}
+		return false
+	}
+	for behind() {
+		fs := cl.PollFetches(ctx)
+		if err := fs.Err0(); err != nil {
+			t.Fatal(err)
+		}
+		fs.EachRecord(func(r *kgo.Record) {
+			if r.Offset != next[r.Partition] || string(r.Value) != fmt.Sprint(r.Offset) {
+				t.Fatalf("partition %d: record %q at offset %d, expected %d there", r.Partition, r.Value, r.Offset, next[r.Partition])
+			}
+			next[r.Partition]++
+		})
+	}
+	return next
 }

@@ -137,9 +137,6 @@ func (b *Broker) Run(ctx context.Context) error {
 // never meet a broker that cannot answer yet.
 func (b *Broker) start(ctx context.Context, p *parts) error {
 	c := b.config.Broker()
-	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p.onStop(cancel)
-
 	if err := b.connectZooKeeper(ctx, p, c); err != nil {
 		return err
 	}
@@ -147,7 +144,7 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	if err != nil {
 		return err
 	}
-	b.dynamic = newDynamic(life, b.config, b.zk, b.id, b.logFor("kafka.server.DynamicConfigManager"))
+	b.dynamic = newDynamic(b.config, b.zk, b.id, b.logFor("kafka.server.DynamicConfigManager"))
 	b.dynamic.history.journal = b.journal
 	if err := b.dynamic.loadBroker(ctx); err != nil {
 		return err
@@ -169,7 +166,7 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	b.metadata = metadata.NewCache(clusterID)
 	b.metrics = metrics.New(handler.RequestNames(), b.opts.Now)
 	b.replicas = replica.New(replica.Options{
-		BrokerID: b.id, Config: b.config.Broker, TopicConfig: b.dynamic.HostedTopic, Logs: b.logs, Metadata: b.metadata,
+		BrokerID: b.id, Config: b.config.Broker, TopicConfig: b.dynamic.Topic, LearnTopics: b.dynamic.Learn, Logs: b.logs, Metadata: b.metadata,
 		ISR: isrStore{b.zk, b.id}, Endpoint: b.leaderEndpoint, OnLeadership: b.onLeadership, OnDeleted: b.onDeleted,
 		Logger: b.logFor("kafka.server.ReplicaManager"), Now: b.opts.Now, Journal: b.journal,
 	})
@@ -215,6 +212,7 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 		return fmt.Errorf("config change notifications: %w", err)
 	}
 	p.run("config change notifications", reader.Run)
+	p.run("configs of new topics", b.dynamic.readAgain)
 	b.zk.OnSession(zk.SessionHandler{Renewed: func(ctx context.Context) {
 		if err := b.dynamic.applyAll(ctx); err != nil {
 			b.log.WithError(err).Error("could not read the configs again after the ZooKeeper session was lost")

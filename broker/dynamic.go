@@ -20,7 +20,6 @@ import (
 // dynamic keeps what ZooKeeper says about configuration: the overrides of topics and the dynamic configs of brokers. It is told by
 // the config change notifications, and reads the nodes that those name.
 type dynamic struct {
-	ctx    context.Context // the broker's life, for reads that are not part of anybody's request
 	config *configs.Config
 	zk     *zk.Client
 	id     int32
@@ -39,13 +38,18 @@ type dynamic struct {
 	overrides map[string]map[string]string // by topic, of all topics that were read, those without overrides too
 	effective map[string]*configs.Topic    // the same, with the broker's defaults
 	defaults  *configs.Topic
+	unread    map[string]bool // topics that go by the defaults because their configs could not be read
+
+	retry chan struct{} // of capacity 1: unread has grown
 }
 
 // defaultEntity is the name of the entity whose settings hold for all others.
 const defaultEntity = "<default>"
 
-func newDynamic(ctx context.Context, c *configs.Config, client *zk.Client, id int32, logger *logrus.Entry) *dynamic {
-	d := &dynamic{ctx: ctx, config: c, zk: client, id: id, logger: logger, quotas: newQuotas(c.Broker()), scram: &scramUsers{}, overrides: map[string]map[string]string{}, effective: map[string]*configs.Topic{}, defaults: c.Topic(nil)}
+func newDynamic(c *configs.Config, client *zk.Client, id int32, logger *logrus.Entry) *dynamic {
+	d := &dynamic{config: c, zk: client, id: id, logger: logger, quotas: newQuotas(c.Broker()), scram: &scramUsers{},
+		overrides: map[string]map[string]string{}, effective: map[string]*configs.Topic{}, defaults: c.Topic(nil),
+		unread: map[string]bool{}, retry: make(chan struct{}, 1)}
 	c.Subscribe(func(_, _ *configs.Broker) { d.rebase() })
 	return d
 }
@@ -116,26 +120,6 @@ func (d *dynamic) Topic(topic string) *configs.Topic {
 	return t
 }
 
-// HostedTopic is Topic for topics of which this broker holds partitions. A topic that is not known yet is read from ZooKeeper: there is no
-// notification for the configs with which it was created.
-func (d *dynamic) HostedTopic(topic string) *configs.Topic {
-	d.mu.RLock()
-	t, ok := d.effective[topic]
-	d.mu.RUnlock()
-	if ok {
-		return t
-	}
-	o, err := d.zk.Config(d.ctx, zk.EntityTopics, topic)
-	if err != nil {
-		d.logger.WithError(err).WithField("topic", topic).Warn("could not read the configs of a new topic; the defaults hold until they change")
-		return d.Topic(topic)
-	}
-	d.mu.Lock()
-	d.setTopicLocked(topic, o)
-	d.mu.Unlock()
-	return d.Topic(topic)
-}
-
 // Overrides are the overrides of a topic, nil if it has none or is not known. They must not be changed.
 func (d *dynamic) Overrides(topic string) map[string]string {
 	d.mu.RLock()
@@ -148,6 +132,7 @@ func (d *dynamic) setTopicLocked(topic string, overrides map[string]string) {
 	d.warnOfTopic(topic, overrides, "a topic's config in ZooKeeper has values that are not valid; the broker's defaults hold for them until they are corrected")
 	d.overrides[topic] = overrides
 	d.effective[topic] = d.config.Topic(overrides)
+	delete(d.unread, topic)
 }
 
 // warnOfTopic logs what is wrong with the overrides of a topic and reports whether anything is.
@@ -227,7 +212,7 @@ func (d *dynamic) applyTopic(ctx context.Context, topic string) error {
 // changeTopic takes changed overrides of a topic over. As in Kafka the configs that were in use stay when a value does not fit its key.
 func (d *dynamic) changeTopic(topic string, overrides map[string]string) error {
 	d.mu.RLock()
-	_, known := d.effective[topic]
+	known := d.effective[topic] != nil && !d.unread[topic]
 	d.mu.RUnlock()
 	if known && d.warnOfTopic(topic, overrides, "a topic's config in ZooKeeper has values that are not valid; the configs before the change stay in use") {
 		return nil
@@ -255,6 +240,7 @@ func (d *dynamic) forget(topics ...string) {
 	for _, t := range topics {
 		delete(d.overrides, t)
 		delete(d.effective, t)
+		delete(d.unread, t)
 	}
 }
 

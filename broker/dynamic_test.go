@@ -44,7 +44,7 @@ func TestPasswordsAreEncryptedWithTheNewSecretAtStart(t *testing.T) {
 	start := func(settings map[string]string) *configs.Config {
 		t.Helper()
 		c := config(settings)
-		if err := newDynamic(ctx, c, client, 1, logrus.NewEntry(log)).loadBroker(ctx); err != nil {
+		if err := newDynamic(c, client, 1, logrus.NewEntry(log)).loadBroker(ctx); err != nil {
 			t.Fatal(err)
 		}
 		return c
@@ -138,7 +138,7 @@ func TestChangedAdvertisedListenersAreRegistered(t *testing.T) {
 	}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	d := newDynamic(ctx, c, client, 1, logrus.NewEntry(log))
+	d := newDynamic(c, client, 1, logrus.NewEntry(log))
 	var registered []string
 	d.onListeners = func(context.Context) error {
 		registered = append(registered, c.Listeners().Advertised[0].String())
@@ -180,7 +180,7 @@ func TestWrongValuesOfTopicsAreLoggedAndLeftOut(t *testing.T) {
 	var logged strings.Builder
 	log := logrus.New()
 	log.SetOutput(&logged)
-	d := newDynamic(ctx, c, client, 1, logrus.NewEntry(log))
+	d := newDynamic(c, client, 1, logrus.NewEntry(log))
 	told := 0
 	d.onTopic = func(string, map[string]string) { told++ }
 	write := func(topic string, settings map[string]string) {
@@ -228,7 +228,8 @@ func TestWrongValuesOfTopicsAreLoggedAndLeftOut(t *testing.T) {
 	// One that is new to this broker is read when it gets a partition of it.
 	logged.Reset()
 	write("new", map[string]string{"retention.ms": "abc", "segment.ms": "8"})
-	if got := d.HostedTopic("new"); got.RetentionMs != 777 || got.SegmentMs != 8 || !strings.Contains(logged.String(), wrong) {
+	d.Learn(ctx, []string{"t", "new"})
+	if got := d.Topic("new"); got.RetentionMs != 777 || got.SegmentMs != 8 || !strings.Contains(logged.String(), wrong) {
 		t.Errorf("new: retention.ms=%d segment.ms=%d, logged %s", got.RetentionMs, got.SegmentMs, logged.String())
 	}
 }

@@ -36,7 +36,7 @@ func leaderAndISR(ctx context.Context, e *Env, r *Request) Reply {
 	var results []replica.PartitionError
 	err := e.checkBrokerEpoch(ctx, req.BrokerEpoch)
 	if err == nil {
-		results, err = e.Replicas.LeaderAndISR(order)
+		results, err = e.Replicas.LeaderAndISR(ctx, order)
 	} else {
 		for i := range order.Partitions {
 			results = append(results, replica.PartitionError{TP: order.Partitions[i].TP, Err: err})

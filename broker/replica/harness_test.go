@@ -208,7 +208,7 @@ func (c *testCluster) lead(tp model.TopicPartition, leader, epoch int32, isr []i
 		if b.down.Load() || !slices.Contains(replicas, id) {
 			continue
 		}
-		r, err := b.m.LeaderAndISR(LeaderAndISRRequest{ControllerID: 1, ControllerEpoch: 1, Partitions: []PartitionState{{TP: tp, State: state, Replicas: replicas, IsNew: epoch == 0}}})
+		r, err := b.m.LeaderAndISR(context.Background(), LeaderAndISRRequest{ControllerID: 1, ControllerEpoch: 1, Partitions: []PartitionState{{TP: tp, State: state, Replicas: replicas, IsNew: epoch == 0}}})
 		if err != nil {
 			c.t.Fatal(err)
 		}

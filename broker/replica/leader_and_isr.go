@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -45,7 +46,8 @@ type assigned struct {
 // LeaderAndISR carries out the controller's order. A deposed controller gets STALE_CONTROLLER_EPOCH for all and in each result, and
 // nothing is done. A partition whose leader epoch is not newer than ours gets STALE_CONTROLLER_EPOCH: normal after a failover, which
 // sends everything again.
-func (m *Manager) LeaderAndISR(req LeaderAndISRRequest) ([]PartitionError, error) {
+func (m *Manager) LeaderAndISR(ctx context.Context, req LeaderAndISRRequest) ([]PartitionError, error) {
+	m.learnTopics(ctx, req.Partitions)
 	m.control.Lock()
 	defer m.control.Unlock()
 	results := make([]PartitionError, len(req.Partitions))
@@ -130,19 +132,25 @@ func (m *Manager) admit(states []PartitionState, results []PartitionError) (lead
 		}
 	}
 	m.partitions.add(created)
-	m.readTopicConfigs(created)
 	return leaders, followers
 }
 
-// readTopicConfigs looks at the configuration of each topic of new partitions once, before all of them ask for it at the same time: that of
-// a new topic is read from ZooKeeper.
-func (m *Manager) readTopicConfigs(created []*Partition) {
+// learnTopics has the configurations of topics read that are new to this broker: before the control lock is taken, so that other
+// orders of the controller need not wait for ZooKeeper.
+func (m *Manager) learnTopics(ctx context.Context, states []PartitionState) {
+	if m.opts.LearnTopics == nil {
+		return
+	}
+	var topics []string
 	seen := map[string]bool{}
-	for _, p := range created {
-		if !seen[p.tp.Topic] {
-			seen[p.tp.Topic] = true
-			m.opts.TopicConfig(p.tp.Topic)
+	for i := range states {
+		if tp := states[i].TP; !seen[tp.Topic] && m.partitions.get(tp) == nil {
+			seen[tp.Topic] = true
+			topics = append(topics, tp.Topic)
 		}
+	}
+	if len(topics) > 0 {
+		m.opts.LearnTopics(ctx, topics)
 	}
 }
 

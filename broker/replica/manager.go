@@ -56,12 +56,16 @@ type Leadership struct {
 	LeaderEpoch int32
 }
 
-// Options configure a Manager. Everything but OnLeadership, OnDeleted, Endpoint and Now is required.
+// Options configure a Manager. Everything but LearnTopics, OnLeadership, OnDeleted, Endpoint and Now is required.
 type Options struct {
 	BrokerID int32
-	// Config is the current configuration of the broker, TopicConfig that of a topic.
+	// Config is the current configuration of the broker, TopicConfig that of a topic. They are asked under
+	// locks, and answer from memory.
 	Config      func() *configs.Broker
 	TopicConfig func(topic string) *configs.Topic
+	// LearnTopics makes TopicConfig know topics of which this broker gets its first partitions. It is called without any
+	// lock, may read from elsewhere, and returns after a bounded time, whether it could or not.
+	LearnTopics func(ctx context.Context, topics []string)
 	Logs        *logdir.Manager
 	Metadata    *metadata.Cache
 	ISR         ISRStore

@@ -52,7 +52,7 @@ func TestLeaderAndISREpochs(t *testing.T) {
 			{order{6, 1, 1 << 30, isr(1, 2)}, nil, nil, 1, 1 << 30, true, true},               // gaps are normal
 			{order{6, 2, 1<<30 - 1, isr(1, 2)}, nil, kerr.StaleControllerEpoch, 1, 1 << 30, true, true},
 		} {
-			results, err := b.m.LeaderAndISR(LeaderAndISRRequest{ControllerEpoch: tc.controllerEpoch, Partitions: []PartitionState{
+			results, err := b.m.LeaderAndISR(t.Context(), LeaderAndISRRequest{ControllerEpoch: tc.controllerEpoch, Partitions: []PartitionState{
 				{TP: tp0, State: model.LeaderAndISR{Leader: tc.order.leader, LeaderEpoch: tc.order.epoch, ISR: tc.replicas}, Replicas: tc.replicas, IsNew: true}}})
 			if kerr.Of(err) != tc.top || kerr.Of(results[0].Err) != tc.partition {
 				t.Errorf("step %d: %v, %v", i, err, results[0].Err)
@@ -65,7 +65,7 @@ func TestLeaderAndISREpochs(t *testing.T) {
 		if b.m.Partition(tp0).Log() == nil {
 			t.Error("no log")
 		}
-		results, _ := b.m.LeaderAndISR(LeaderAndISRRequest{ControllerEpoch: 6, Partitions: []PartitionState{
+		results, _ := b.m.LeaderAndISR(t.Context(), LeaderAndISRRequest{ControllerEpoch: 6, Partitions: []PartitionState{
 			{TP: model.TopicPartition{Topic: "other"}, State: model.LeaderAndISR{Leader: 2}, Replicas: isr(2)}}})
 		if kerr.Of(results[0].Err) != kerr.UnknownTopicOrPartition || b.m.Partition(model.TopicPartition{Topic: "other"}) != nil {
 			t.Error("hosts a partition that is not assigned:", results[0].Err)
@@ -691,4 +691,44 @@ func TestMoveToAnotherLogDir(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}, "/data1", "/data2")
+}
+
+// While the configs of a new topic are being read, other orders of the controller are carried out.
+func TestControllerNeedNotWaitForTopicConfigs(t *testing.T) {
+	inCluster(t, 1, func(t *testing.T, c *testCluster) {
+		b := c.brokers[1]
+		asked, answer := make(chan []string, 1), make(chan struct{})
+		known := model.TopicPartition{Topic: "known"}
+		c.lead(known, 1, 0, isr(1), 1)
+		b.m.opts.LearnTopics = func(_ context.Context, topics []string) {
+			asked <- topics
+			<-answer
+		}
+		done := make(chan error, 1)
+		order := func(tp model.TopicPartition, epoch int32) PartitionState {
+			return PartitionState{TP: tp, State: model.LeaderAndISR{Leader: 1, LeaderEpoch: epoch, ISR: isr(1)}, Replicas: isr(1), IsNew: true}
+		}
+		go func() {
+			results, err := b.m.LeaderAndISR(t.Context(), LeaderAndISRRequest{ControllerID: 1, ControllerEpoch: 1,
+				Partitions: []PartitionState{order(tp0, 0), order(known, 1), order(model.TopicPartition{Topic: "t", Partition: 1}, 0)}})
+			done <- errors.Join(err, results[0].Err, results[1].Err, results[2].Err)
+		}()
+		if topics := <-asked; !slices.Equal(topics, []string{"t"}) {
+			t.Errorf("asked for %v", topics)
+		}
+		called := false
+		if err := b.m.WithController(1, func() { called = true }); err != nil || !called {
+			t.Fatalf("UpdateMetadata: %v", err)
+		}
+		if r, err := b.m.StopReplica(1, true, []model.TopicPartition{known}); err != nil || r[0].Err != nil {
+			t.Fatalf("StopReplica: %v, %v", r, err)
+		}
+		close(answer)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if !b.m.Partition(tp0).State().Leading {
+			t.Error("the order was not carried out")
+		}
+	})
 }

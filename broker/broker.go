@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -65,6 +64,7 @@ type Broker struct {
 	authorizer *authorizer.Authorizer
 	tokens     *token.Manager // nil without delegation.token.master.key
 	http       net.Addr       // nil without /metrics
+	listeners  listeners
 }
 
 // New makes a broker that does nothing until Run.
@@ -178,7 +178,7 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	b.txns = b.newTransactions(p)
 	b.control = controller.New(b.controllerOptions())
 	b.dynamic.onTopic = b.control.TopicConfigChanged
-	b.dynamic.onListeners = b.control.UpdateRegistration
+	b.dynamic.onBroker = b.followListeners
 	b.config.Subscribe(func(old, new *configs.Broker) {
 		if new.UncleanLeaderElectionEnable && !old.UncleanLeaderElectionEnable {
 			b.control.UncleanElectionEnabled()
@@ -340,17 +340,6 @@ func (b *Broker) openLogs(ctx context.Context, p *parts, identity logdir.Identit
 	return nil
 }
 
-// listen binds all listeners. Connections are accepted by the system from now on, but nothing is read before the server runs.
-func (b *Broker) listen(h network.Handler) error {
-	var ls []network.Listener
-	for _, e := range b.config.Listeners().Bind {
-		ls = append(ls, network.Listener{Name: e.Listener, Protocol: e.Protocol, Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))),
-			TLS: b.security.ServerTLS(e.Listener)})
-	}
-	b.server = network.New(network.Options{Listeners: ls, Handler: h, Limits: b.limits(), Logger: b.logFor("kafka.network.SocketServer"), Now: b.opts.Now, Hooks: b.networkHooks()})
-	return b.server.Listen()
-}
-
 // startCoordinators tells the coordinators how many partitions their topics have.
 func (b *Broker) startCoordinators(ctx context.Context) error {
 	c := b.config.Broker()
@@ -414,16 +403,6 @@ func (b *Broker) registration() *zk.Registration {
 		version = 2
 	}
 	return &zk.Registration{Endpoints: b.advertised(), Rack: c.BrokerRack, JMXPort: -1, Timestamp: b.opts.Now().UnixMilli(), Version: version}
-}
-
-// advertised are the endpoints that others are told; a port 0 is replaced by the one that the system chose.
-func (b *Broker) advertised() []model.Endpoint {
-	return b.config.Listeners().AdvertisedWith(func(listener string) int32 {
-		if a, ok := b.server.Addr(listener).(*net.TCPAddr); ok {
-			return int32(a.Port)
-		}
-		return 0
-	})
 }
 
 // leaderEndpoint reaches another broker for a fetcher.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/sirupsen/logrus"
@@ -29,10 +29,10 @@ type dynamic struct {
 	logs   *logdir.Manager // nil until the logs are open
 	// onTopic is told that a topic's overrides have changed.
 	onTopic func(topic string, overrides map[string]string)
-	// onListeners is told that the advertised listeners have changed.
-	onListeners func(ctx context.Context) error
 	// history tells the journal of changes.
 	history configHistory
+	// onBroker is told that the dynamic configs of this broker have been read again.
+	onBroker func(ctx context.Context) error
 
 	mu        sync.RWMutex
 	overrides map[string]map[string]string // by topic, of all topics that were read, those without overrides too
@@ -250,7 +250,6 @@ func (d *dynamic) applyBroker(ctx context.Context, entity string) error {
 		return fmt.Errorf("read the dynamic configs of broker %s: %w", entity, err)
 	}
 	d.history.saw("broker "+entity, settings, publicBrokerKey)
-	before := d.config.Listeners().Advertised
 	if entity == defaultEntity {
 		err = d.config.SetDynamicDefault(settings)
 	} else {
@@ -259,11 +258,14 @@ func (d *dynamic) applyBroker(ctx context.Context, entity string) error {
 	if err != nil { // Kafka keeps the valid ones and logs the rest
 		d.logger.WithError(err).WithField("broker", entity).Error("some dynamic configs in ZooKeeper are not valid and are left out")
 	}
-	if slices.Equal(before, d.config.Listeners().Advertised) || d.onListeners == nil {
+	if idle := configs.WithoutEffect(settings); len(idle) > 0 {
+		d.logger.WithFields(logrus.Fields{"broker": entity, "keys": strings.Join(idle, ",")}).Info("accepted dynamic configs that have no effect here")
+	}
+	if d.onBroker == nil {
 		return nil
 	}
-	if err := d.onListeners(ctx); err != nil {
-		return fmt.Errorf("register the changed listeners of broker %s: %w", entity, err)
+	if err := d.onBroker(ctx); err != nil {
+		return fmt.Errorf("use the changed configs of broker %s: %w", entity, err)
 	}
 	return nil
 }

@@ -130,7 +130,8 @@ func coordination(t *testing.T) (ctx context.Context, client *zk.Client, address
 	return ctx, client, server.Addr().String()
 }
 
-func TestChangedAdvertisedListenersAreRegistered(t *testing.T) {
+// Who follows the broker's configs is told of each change of them, its own and that of all brokers, and its failure is reported.
+func TestChangedConfigsOfTheBrokerAreFollowed(t *testing.T) {
 	ctx, client, _ := coordination(t)
 	c, err := configs.New(map[string]string{"zookeeper.connect": "x", "broker.id": "1", "listeners": "PLAINTEXT://127.0.0.1:9092"})
 	if err != nil {
@@ -139,33 +140,33 @@ func TestChangedAdvertisedListenersAreRegistered(t *testing.T) {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	d := newDynamic(c, client, 1, logrus.NewEntry(log))
-	var registered []string
-	d.onListeners = func(context.Context) error {
-		registered = append(registered, c.Listeners().Advertised[0].String())
+	var seen []string
+	d.onBroker = func(context.Context) error {
+		seen = append(seen, c.Listeners().Advertised[0].String())
 		return nil
 	}
-	for _, settings := range []map[string]string{
-		{"log.retention.ms": "5"},
-		{"advertised.listeners": "PLAINTEXT://other:9094"},
-		{"advertised.listeners": "PLAINTEXT://other:9094", "log.retention.ms": "6"},
-		{},
+	for _, change := range []struct {
+		entity   string
+		settings map[string]string
+	}{
+		{"1", map[string]string{"advertised.listeners": "PLAINTEXT://other:9094"}},
+		{"2", map[string]string{"advertised.listeners": "PLAINTEXT://third:9094"}},
+		{zk.DefaultEntity, map[string]string{"log.retention.ms": "6"}},
+		{"1", nil},
 	} {
-		if err := client.SetConfig(ctx, zk.EntityBrokers, "1", settings); err != nil {
+		if err := client.SetConfig(ctx, zk.EntityBrokers, change.entity, change.settings); err != nil {
 			t.Fatal(err)
 		}
-		if err := d.apply(ctx, zk.ConfigChange{Type: zk.EntityBrokers, Entity: "1"}); err != nil {
+		if err := d.apply(ctx, zk.ConfigChange{Type: zk.EntityBrokers, Entity: change.entity}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := strings.Join(registered, " "); got != "PLAINTEXT://other:9094 PLAINTEXT://127.0.0.1:9092" {
-		t.Errorf("registered %s", got)
+	if got := strings.Join(seen, " "); got != "PLAINTEXT://other:9094 PLAINTEXT://other:9094 PLAINTEXT://127.0.0.1:9092" {
+		t.Errorf("seen %s", got)
 	}
-	d.onListeners = func(context.Context) error { return errors.New("no session") }
-	if err := client.SetConfig(ctx, zk.EntityBrokers, "1", map[string]string{"advertised.listeners": "PLAINTEXT://third:9094"}); err != nil {
-		t.Fatal(err)
-	}
+	d.onBroker = func(context.Context) error { return errors.New("no session") }
 	if err := d.apply(ctx, zk.ConfigChange{Type: zk.EntityBrokers, Entity: "1"}); err == nil {
-		t.Error("a failed registration is not reported")
+		t.Error("a failure is not reported")
 	}
 }
 

@@ -57,6 +57,17 @@ func (c *Config) SetDynamicBroker(settings map[string]string) error {
 	return errors.Join(unread, left, c.applyLocked(c.mu.dynamicDefault, kept))
 }
 
+// WithoutEffect lists those of the settings, in order, that Kafka knows and this broker has no use for, such as sizes of thread pools.
+func WithoutEffect(settings map[string]string) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		base, _ := baseKey(name)
+		if k, ok := BrokerKey(base); ok && k.NoEffect {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Subscribe calls fn after each dynamic change with the snapshots before and after it, one call at a time. fn must not change
 // dynamic configs itself.
 func (c *Config) Subscribe(fn func(old, new *Broker)) {

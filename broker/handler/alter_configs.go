@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -108,9 +107,6 @@ func (e *Env) setConfigs(ctx context.Context, t kmsg.ConfigResourceType, name st
 	if err != nil && strings.HasPrefix(err.Error(), "Dynamic thread count") { // what Kafka's reconfiguration checks find is wrapped twice
 		err = fmt.Errorf("Invalid value org.apache.kafka.common.config.ConfigException: %w for configuration Invalid dynamic configuration", err)
 	}
-	if err == nil && hasPassword(settings) {
-		err = errNoPasswordEncoder
-	}
 	if err != nil {
 		return &admin.Error{Kind: kerr.InvalidRequest,
 			Message: fmt.Sprintf("Invalid config value for resource ConfigResource(type=BROKER, name='%s'): %s", name, err)}
@@ -122,22 +118,6 @@ func (e *Env) setConfigs(ctx context.Context, t kmsg.ConfigResourceType, name st
 		return &admin.Error{Kind: kerr.InvalidRequest, Message: err.Error()}
 	}
 	return e.Admin.SetBrokerConfig(ctx, entity, settings)
-}
-
-// errNoPasswordEncoder refuses passwords, which must never be stored in the clear: Kafka encrypts them with password.encoder.secret and has
-// this text when there is none. Encryption is not supported here yet, so they are refused in any case.
-var errNoPasswordEncoder = errors.New("Password encoder secret not configured")
-
-// hasPassword tells whether any of the settings is a password, with or without the prefix of a listener.
-func hasPassword(settings map[string]string) bool {
-	for name := range settings {
-		for _, k := range configs.BrokerKeys() {
-			if k.Type == configs.Password && (name == k.Name || strings.HasSuffix(name, "."+k.Name)) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // brokerEntity is the config entity of a broker resource: this broker, or the defaults of all.

@@ -100,6 +100,13 @@ func (s *Server) RemoveListener(name string) {
 	}
 }
 
+// LimitsChanged lets connections that wait for room look at changed limits.
+func (s *Server) LimitsChanged() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wakeWaitingLocked()
+}
+
 // wakeWaitingLocked lets connections that wait for room look again.
 func (s *Server) wakeWaitingLocked() {
 	close(s.mu.freed)

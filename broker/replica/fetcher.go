@@ -40,8 +40,9 @@ type fetcher struct {
 	stop     context.CancelFunc
 	wake     chan struct{} // capacity 1: partitions were added
 	polls    polls
-	failing  bool // the last request failed, and was logged; used by run only
-	round    int  // counts fetches; used by run only
+	failing  bool  // the last request failed, and was logged; used by run only
+	round    int   // counts fetches; used by run only
+	among    int32 // num.replica.fetchers when the partitions were last shared out; used by run only
 
 	mu struct {
 		sync.Mutex
@@ -157,6 +158,7 @@ func (f *fetcher) backoff() time.Duration {
 func (f *fetcher) run(ctx context.Context) {
 	defer f.endpoint.Close()
 	for ctx.Err() == nil {
+		f.handOver()
 		truncating, ready, wait := f.take()
 		if len(truncating) > 0 {
 			if err := f.truncate(ctx, truncating); err != nil {

@@ -11,7 +11,7 @@ import (
 
 // ServerTLS is the TLS of a listener's accepted connections, nil for none.
 func (s *Security) ServerTLS(listener string) *tls.Config {
-	if l := s.listeners[listener]; l != nil && l.TLS != nil {
+	if l := s.Listener(listener); l != nil && l.TLS != nil {
 		return l.TLS.Server()
 	}
 	return nil
@@ -19,7 +19,7 @@ func (s *Security) ServerTLS(listener string) *tls.Config {
 
 // SASL is the authentication of a listener, nil for none.
 func (s *Security) SASL(listener string) *sasl.Server {
-	if l := s.listeners[listener]; l != nil {
+	if l := s.Listener(listener); l != nil {
 		return l.SASL
 	}
 	return nil
@@ -27,7 +27,7 @@ func (s *Security) SASL(listener string) *sasl.Server {
 
 // CertificatePrincipal names the client of a connection by its certificate; one without is anonymous.
 func (s *Security) CertificatePrincipal(c *network.Conn) (model.Principal, error) {
-	state, l := c.TLS(), s.listeners[c.Listener]
+	state, l := c.TLS(), s.Listener(c.Listener)
 	if l == nil || state == nil || len(state.PeerCertificates) == 0 {
 		return model.Anonymous(), nil
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -31,9 +32,11 @@ type Options struct {
 
 // Security is the authentication of all listeners.
 type Security struct {
-	o         Options
+	o     Options
+	login *loginFile
+
+	mu        sync.RWMutex // guards the map; a Listener is not changed but replaced
 	listeners map[string]*Listener
-	login     *loginFile
 }
 
 // Listener is the authentication of one listener.
@@ -67,9 +70,6 @@ func New(o Options) (*Security, error) {
 	}
 	return s, s.checkInterBroker()
 }
-
-// Listener is the authentication of a listener; nil for an unknown one.
-func (s *Security) Listener(name string) *Listener { return s.listeners[name] }
 
 func (s *Security) listener(name string, protocol model.SecurityProtocol) (*Listener, error) {
 	l := &Listener{Name: name, Protocol: protocol, contexts: map[string]loginContext{}}
@@ -206,7 +206,7 @@ func (s *Security) tokenValidator(listener string, context loginContext) (sasl.T
 // checkInterBroker checks that brokers can speak to each other.
 func (s *Security) checkInterBroker() error {
 	name := s.o.Config.Listeners().InterBroker
-	l := s.listeners[name]
+	l := s.Listener(name)
 	if l == nil || l.SASL == nil {
 		return nil
 	}

@@ -732,3 +732,44 @@ func TestControllerNeedNotWaitForTopicConfigs(t *testing.T) {
 		}
 	})
 }
+
+// A fault of this program under the lock of one log takes that partition out of service, as a failed disk does, and nothing else.
+func TestPanicTakesOnlyItsPartition(t *testing.T) {
+	inCluster(t, 1, func(t *testing.T, c *testCluster) {
+		b := c.brokers[1]
+		other := model.TopicPartition{Topic: "t", Partition: 1}
+		c.lead(tp0, 1, 0, isr(1), 1)
+		c.lead(other, 1, 0, isr(1), 1)
+		b.append(-1, "good")
+		b.logs.AdmitTransactions(func(tp model.TopicPartition, _ int64, _ int16) error { panic("injected") })
+		o := record.DefaultOptions()
+		o.ProducerID, o.ProducerEpoch, o.BaseSequence, o.Transactional = 7, 0, 0, true
+		w := record.NewBuilder(o)
+		w.Append(time.Now().UnixMilli(), nil, []byte("v"))
+		if r := b.m.Append([]AppendEntry{{TP: tp0, Records: w.Bytes()}}, -1, record.OriginClient).Results()[0]; kerr.Of(r.Err) != kerr.KafkaStorageError {
+			t.Fatalf("%+v", r)
+		}
+		synctest.Wait()
+		if !b.m.Partition(tp0).State().Offline || c.zk.dirs != 1 {
+			t.Errorf("offline %v, the controller was told %d times", b.m.Partition(tp0).State().Offline, c.zk.dirs)
+		}
+		if r := b.append(-1, "more").Results()[0]; kerr.Of(r.Err) != kerr.KafkaStorageError {
+			t.Errorf("produce: %+v", r)
+		}
+		if r := b.consume(FetchParams{}, at(0)); kerr.Of(r[0].Err) != kerr.KafkaStorageError {
+			t.Errorf("fetch: %+v", r[0])
+		}
+		if err := c.lead(tp0, 1, 1, isr(1), 1)[1]; kerr.Of(err) != kerr.KafkaStorageError {
+			t.Errorf("LeaderAndIsr: %v", err)
+		}
+		if r := b.m.Append([]AppendEntry{{TP: other, Records: batch("x")}}, -1, record.OriginClient).Results()[0]; r.Err != nil {
+			t.Errorf("another partition: %+v", r)
+		}
+		b.stop(false) // as the process that is restarted
+		b.start()
+		c.lead(tp0, 1, 2, isr(1), 1)
+		if end := b.log(tp0).LogEndOffset(); end != 1 {
+			t.Errorf("after a restart the log ends at %d", end)
+		}
+	})
+}

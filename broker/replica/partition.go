@@ -156,17 +156,23 @@ func (p *Partition) wakeCommitted(l *log.Log) {
 func (p *Partition) moveHighWatermark(r *role) bool {
 	hw := r.log.LogEndOffset()
 	if len(r.replicas) > 1 {
-		p.progress.Lock()
-		if len(p.progress.followers) > 0 {
-			var pending []int32
-			if p.progress.pending != nil {
-				pending = p.progress.pending.isr
-			}
-			hw = leaderHighWatermark(hw, p.progress.followers, r.isr, pending, p.m.now(), p.m.maxLag())
-		}
-		p.progress.Unlock()
+		hw = p.replicatedUpTo(r, hw)
 	}
 	return hw > r.log.HighWatermark() && r.log.MaybeIncrementHighWatermark(hw)
+}
+
+// replicatedUpTo is the offset up to which the in-sync replicas have what this leader has up to end.
+func (p *Partition) replicatedUpTo(r *role, end int64) int64 {
+	p.progress.Lock()
+	defer p.progress.Unlock()
+	if len(p.progress.followers) == 0 {
+		return end
+	}
+	var pending []int32
+	if p.progress.pending != nil {
+		pending = p.progress.pending.isr
+	}
+	return leaderHighWatermark(end, p.progress.followers, r.isr, pending, p.m.now(), p.m.maxLag())
 }
 
 // followerFetched records a follower's fetch on the leader: its position, whether it caught up, whether it may join the ISR, and what
@@ -184,21 +190,10 @@ func (p *Partition) followerFetched(r *role, id int32, offset, logStart, leaderE
 		}
 		r = next
 	}
-	p.progress.Lock()
-	i := slices.IndexFunc(p.progress.followers, func(f follower) bool { return f.id == id })
-	if i < 0 {
-		p.progress.Unlock()
+	moved, startMoved, change, assigned := p.noteFetch(r, id, offset, logStart, leaderEnd, highWatermark, now)
+	if !assigned {
 		return nil, false
 	}
-	f := &p.progress.followers[i]
-	moved := f.logEndOffset != offset
-	startMoved := f.logStartOffset != logStart
-	f.fetched(offset, logStart, leaderEnd, highWatermark, now)
-	var change *isrChange
-	if p.progress.pending == nil && canJoinISR(f, r.isr, r.log.HighWatermark(), r.epochStart) && !now.Before(p.progress.retryISRAt) {
-		change = p.proposeLocked(r, append(slices.Clone(r.isr), id))
-	}
-	p.progress.Unlock()
 	if change != nil {
 		p.m.isrWriter.submit(change)
 	}
@@ -209,6 +204,24 @@ func (p *Partition) followerFetched(r *role, id int32, offset, logStart, leaderE
 		p.lowWater.Advance(p.lowWatermark(r))
 	}
 	return raised, true
+}
+
+// noteFetch enters a follower's fetch into its progress: whether its log end and its log start have moved, and the larger ISR to be
+// written if it has caught up.
+func (p *Partition) noteFetch(r *role, id int32, offset, logStart, leaderEnd, highWatermark int64, now time.Time) (moved, startMoved bool, change *isrChange, assigned bool) {
+	p.progress.Lock()
+	defer p.progress.Unlock()
+	i := slices.IndexFunc(p.progress.followers, func(f follower) bool { return f.id == id })
+	if i < 0 {
+		return false, false, nil, false
+	}
+	f := &p.progress.followers[i]
+	moved, startMoved = f.logEndOffset != offset, f.logStartOffset != logStart
+	f.fetched(offset, logStart, leaderEnd, highWatermark, now)
+	if p.progress.pending == nil && canJoinISR(f, r.isr, r.log.HighWatermark(), r.epochStart) && !now.Before(p.progress.retryISRAt) {
+		change = p.proposeLocked(r, append(slices.Clone(r.isr), id))
+	}
+	return moved, startMoved, change, true
 }
 
 // lastSentHighWatermark is the high watermark that was last sent to a follower; larger than any if it is not one.

@@ -20,10 +20,7 @@ func (l *Log) AppendAsLeader(records []byte, leaderEpoch int32, origin record.Or
 	if err != nil || info.Batches == 0 {
 		return l.nothingAppended(), err
 	}
-	l.mu.Lock()
-	done, err := l.appendAsLeaderLocked(records[:info.ValidBytes], info, leaderEpoch, origin)
-	l.mu.Unlock()
-	return l.appended(done, err)
+	return l.appended(l.appendAsLeader(records[:info.ValidBytes], info, leaderEpoch, origin))
 }
 
 // AppendAsFollower appends what the leader sent, offsets and leader epochs included. Offsets must ascend and begin at or after
@@ -33,10 +30,7 @@ func (l *Log) AppendAsFollower(records []byte) (AppendInfo, error) {
 	if err != nil || info.Batches == 0 {
 		return l.nothingAppended(), err
 	}
-	l.mu.Lock()
-	done, err := l.appendAsFollowerLocked(records[:info.ValidBytes], info)
-	l.mu.Unlock()
-	return l.appended(done, err)
+	return l.appended(l.appendAsFollower(records[:info.ValidBytes], info))
 }
 
 func (l *Log) nothingAppended() AppendInfo {
@@ -56,14 +50,15 @@ func (l *Log) appended(done AppendInfo, err error) (AppendInfo, error) {
 	return done, nil
 }
 
-func (l *Log) appendAsLeaderLocked(records []byte, info record.Info, leaderEpoch int32, origin record.Origin) (AppendInfo, error) {
+func (l *Log) appendAsLeader(records []byte, info record.Info, leaderEpoch int32, origin record.Origin) (done AppendInfo, err error) {
+	l.mu.Lock()
+	defer l.unlock(&err)
 	if err := l.usableLocked(); err != nil {
 		return AppendInfo{}, err
 	}
 	c, now := l.config.Load(), l.nowMs()
 	l.policy.Rules, l.policy.Origin, l.policy.Now, l.policy.LeaderEpoch = rules(c), origin, now, leaderEpoch
-	records, info, err := record.Assign(records, info, l.logEndOffset.Load(), &l.policy)
-	if err != nil {
+	if records, info, err = record.Assign(records, info, l.logEndOffset.Load(), &l.policy); err != nil {
 		return AppendInfo{}, err
 	}
 	if info.Converted {
@@ -87,7 +82,9 @@ func checkSizes(records []byte, maxMessageBytes int) error {
 	}
 }
 
-func (l *Log) appendAsFollowerLocked(records []byte, info record.Info) (AppendInfo, error) {
+func (l *Log) appendAsFollower(records []byte, info record.Info) (done AppendInfo, err error) {
+	l.mu.Lock()
+	defer l.unlock(&err)
 	if err := l.usableLocked(); err != nil {
 		return AppendInfo{}, err
 	}

@@ -21,15 +21,7 @@ func (l *Log) Report(what string, err error) error {
 
 // SplitSegment cuts a segment whose offsets exceed the range of its index (2^31-1 above the base) into several.
 func (l *Log) SplitSegment(s *Segment) error {
-	l.mu.Lock()
-	err := l.usableLocked()
-	if err == nil {
-		if err = l.splitLocked(s); err != nil {
-			l.failed = fmt.Errorf("%w: %w", errBroken, err)
-		}
-	}
-	l.mu.Unlock()
-	return l.report("split segment", err)
+	return l.rewrite("split segment", func() error { return l.splitLocked(s) })
 }
 
 // PositionBefore is a position in bytes at which a batch begins, and before which all offsets are below offset.

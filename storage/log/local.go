@@ -94,16 +94,7 @@ func (l *Log) deleteSegmentsLocked(gone []*Segment, left segmentList) error {
 // TruncateTo removes everything from offset o on. A batch that begins before o and ends after it goes entirely, which leaves
 // a gap in the offsets. The log end is o afterwards. The caller has the recovery points of the log directory written then.
 func (l *Log) TruncateTo(o int64) error {
-	l.mu.Lock()
-	err := l.usableLocked()
-	if err == nil {
-		err = l.truncateToLocked(o)
-		if err != nil {
-			l.failed = fmt.Errorf("%w: %w", errBroken, err)
-		}
-	}
-	l.mu.Unlock()
-	return l.report("truncate", err)
+	return l.rewrite("truncate", func() error { return l.truncateToLocked(o) })
 }
 
 func (l *Log) truncateToLocked(o int64) error {
@@ -157,16 +148,7 @@ func (l *Log) truncateToLocked(o int64) error {
 // TruncateFullyAndStartAt removes everything and starts again at o: log start, high watermark, recovery point and log end are o.
 // The caller has the recovery points of the log directory written then.
 func (l *Log) TruncateFullyAndStartAt(o int64) error {
-	l.mu.Lock()
-	err := l.usableLocked()
-	if err == nil {
-		err = l.startAtLocked(o)
-		if err != nil {
-			l.failed = fmt.Errorf("%w: %w", errBroken, err)
-		}
-	}
-	l.mu.Unlock()
-	return l.report("truncate fully", err)
+	return l.rewrite("truncate fully", func() error { return l.startAtLocked(o) })
 }
 
 func (l *Log) startAtLocked(o int64) error {

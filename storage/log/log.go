@@ -60,6 +60,8 @@ type Log struct {
 	dirUnsynced bool  // names in the directory have changed since it was synced
 	failed      error // why the log cannot be written any more
 	closed      bool
+
+	offline atomic.Pointer[error] // why the log cannot be read either: see unlock; nil while it can
 }
 
 // errClosed is what a closed log answers.
@@ -130,7 +132,7 @@ func (l *Log) view() ReadResult {
 // UpdateHighWatermark sets the high watermark to o, or to the nearest of [log start, log end], and returns it.
 func (l *Log) UpdateHighWatermark(o int64) int64 {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock(nil)
 	return l.setHighWatermarkLocked(o)
 }
 
@@ -140,7 +142,7 @@ func (l *Log) MaybeIncrementHighWatermark(o int64) bool {
 		return false
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock(nil)
 	before := l.highWatermark.Load()
 	return o > before && l.setHighWatermarkLocked(o) > before
 }
@@ -172,13 +174,7 @@ func (l *Log) MaybeIncrementLogStartOffset(o int64) error {
 	if o <= l.logStartOffset.Load() {
 		return nil
 	}
-	l.mu.Lock()
-	err := l.usableLocked()
-	if err == nil {
-		err = l.raiseLogStartLocked(o)
-	}
-	l.mu.Unlock()
-	return l.report("raise the log start offset", err)
+	return l.change("raise the log start offset", func() error { return l.raiseLogStartLocked(o) })
 }
 
 func (l *Log) raiseLogStartLocked(o int64) error {
@@ -229,13 +225,12 @@ func (l *Log) EpochForOffset(o int64) (int32, bool) {
 
 // AssignEpochStart notes that leader epoch e begins at the log end, on becoming leader. With message formats without epochs it does nothing.
 func (l *Log) AssignEpochStart(e int32) error {
-	l.mu.Lock()
-	err := l.usableLocked()
-	if c := l.epochs.Load(); err == nil && c != nil {
-		err = c.Assign(e, l.logEndOffset.Load())
-	}
-	l.mu.Unlock()
-	return l.report("assign leader epoch", err)
+	return l.change("assign leader epoch", func() error {
+		if c := l.epochs.Load(); c != nil {
+			return c.Assign(e, l.logEndOffset.Load())
+		}
+		return nil
+	})
 }
 
 // EpochStarts are the leader epochs with their start offsets, in order; the slice must not be changed.
@@ -256,7 +251,7 @@ func (l *Log) ActiveProducers() []producer.Entry {
 // RemoveExpiredProducers forgets producers that have been idle, by record time, for the expiration time.
 func (l *Log) RemoveExpiredProducers(now time.Time) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock(nil)
 	l.producers.RemoveExpired(now.UnixMilli())
 }
 
@@ -280,16 +275,13 @@ func (l segmentList) collectAborted(dst []index.AbortedTxn, from, to int64) ([]i
 // UpdateConfig puts another configuration in force. A change of the message format to or from one without leader epochs
 // creates or removes the epoch file.
 func (l *Log) UpdateConfig(c *configs.Topic) error {
-	l.mu.Lock()
-	err := l.usableLocked()
-	if err == nil {
-		err = l.openEpochs(c)
-	}
-	if err == nil {
+	return l.change("change configuration", func() error {
+		if err := l.openEpochs(c); err != nil {
+			return err
+		}
 		l.config.Store(c)
-	}
-	l.mu.Unlock()
-	return l.report("change configuration", err)
+		return nil
+	})
 }
 
 // openEpochs makes epochs fit the message format of c.
@@ -311,10 +303,7 @@ func (l *Log) openEpochs(c *configs.Topic) error {
 
 // Rename moves the directory; newDir is the whole new path, next to the old one. The log goes on.
 func (l *Log) Rename(newDir string) error {
-	l.mu.Lock()
-	err := l.renameLocked(newDir)
-	l.mu.Unlock()
-	return l.report("rename log directory", err)
+	return l.report("rename log directory", l.locked(func() error { return l.renameLocked(newDir) }))
 }
 
 func (l *Log) renameLocked(newDir string) error {
@@ -351,17 +340,19 @@ func (l *Log) flushTogether(need, upTo int64) error {
 	if need <= l.recoveryPoint.Load() {
 		return nil
 	}
+	return l.report("flush", l.flushAlone(need, upTo))
+}
+
+func (l *Log) flushAlone(need, upTo int64) error {
 	l.flushMu.Lock()
-	var err error
+	defer l.flushMu.Unlock()
 	for need > l.recoveryPoint.Load() {
 		dir := l.Dir()
-		if err = l.flush(upTo); !l.movedFrom(dir, err) {
-			break
+		if err := l.flush(upTo); !l.movedFrom(dir, err) {
+			return err
 		}
-		err = nil
 	}
-	l.flushMu.Unlock()
-	return l.report("flush", err)
+	return nil
 }
 
 // movedFrom tells whether something was not found only because the log was renamed meanwhile.
@@ -421,11 +412,8 @@ func (l *Log) flush(upTo int64) error {
 // directory must not get its marker of a clean stop.
 func (l *Log) Close() error {
 	l.flushMu.Lock()
-	l.mu.Lock()
-	err := l.closeLocked()
-	l.mu.Unlock()
-	l.flushMu.Unlock()
-	return l.report("close", err)
+	defer l.flushMu.Unlock()
+	return l.report("close", l.locked(l.closeLocked))
 }
 
 func (l *Log) closeLocked() error {
@@ -492,9 +480,7 @@ func (l *Log) Untouched() bool {
 
 // CloseAsItIs makes everything durable and closes the files, without completing them as Close does.
 func (l *Log) CloseAsItIs() error {
-	l.flushMu.Lock()
-	err := l.flush(l.LogEndOffset())
-	l.flushMu.Unlock()
+	err := l.flushAlone(math.MaxInt64, l.LogEndOffset())
 	l.CloseHandlers()
 	return l.report("close", err)
 }
@@ -530,9 +516,9 @@ func (l *Log) CloseIdle(t time.Time) {
 
 // DeleteSnapshotsAfterCheckpoint drops producer snapshots that are not needed once the present recovery point is in the log directory's
 // checkpoint: all but those of the last two segments and from the one before the recovery point on.
-func (l *Log) DeleteSnapshotsAfterCheckpoint() error {
+func (l *Log) DeleteSnapshotsAfterCheckpoint() (err error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock(&err)
 	if l.closed && l.failed != nil {
 		return nil
 	}

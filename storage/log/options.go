@@ -37,6 +37,8 @@ type Options struct {
 	After func(d time.Duration, fn func())
 	// OnIOError is told every I/O error, possibly repeatedly, so that the log directory is taken offline. It must not call the log.
 	OnIOError func(error)
+	// OnPanic, if set, is told once when a panic under the log's lock has taken the log offline. It must not call the log, and not wait.
+	OnPanic func(*Log)
 	// OnRecovery, if set, is told the progress of a recovery after each segment: segments done, segments in all, bytes scanned so far.
 	OnRecovery func(done, total int, bytes int64)
 	// Journal is told of rolled and deleted segments; may be nil.

@@ -24,6 +24,9 @@ type boundary struct {
 // No lock of appends is taken. A writer stores the log end before the size that includes it; reading size first and log end
 // after it, bytes below that size are below that log end.
 func (l *Log) Read(offset int64, maxBytes int, upTo Isolation, minOneMessage bool) (ReadResult, error) {
+	if e := l.offline.Load(); e != nil {
+		return ReadResult{}, l.report("read", *e)
+	}
 	for {
 		before := l.segments.Load()
 		r, err := l.tryRead(offset, maxBytes, upTo, minOneMessage)

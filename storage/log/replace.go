@@ -72,16 +72,7 @@ func (s *Segment) AbandonCleaned() error {
 // ReplaceSegments swaps finished cleaned segments in for old ones that are adjacent; both ascend. Whenever the process dies, the next Open finds
 // either the old or the new content. Old segments that were deleted meanwhile are passed over.
 func (l *Log) ReplaceSegments(cleaned, old []*Segment) error {
-	l.mu.Lock()
-	err := l.usableLocked()
-	if err == nil {
-		err = l.replaceLocked(cleaned, old, false)
-		if err != nil {
-			l.failed = fmt.Errorf("%w: %w", errBroken, err)
-		}
-	}
-	l.mu.Unlock()
-	return l.report("replace segments", err)
+	return l.rewrite("replace segments", func() error { return l.replaceLocked(cleaned, old, false) })
 }
 
 // replaceLocked is ReplaceSegments; swapped tells that the new files have their .swap suffix already (a swap found at load).

@@ -81,17 +81,15 @@ func PlanRetention(segments []SegmentState, c *configs.Topic, highWatermark, log
 }
 
 // DeleteOldSegments applies retention and returns how many segments went. For a log with "compact" in cleanup.policy the cleaner calls it.
-func (l *Log) DeleteOldSegments() (int, error) {
-	l.mu.Lock()
-	n, err := l.deleteOldSegmentsLocked()
-	l.mu.Unlock()
-	return n, l.report("delete old segments", err)
+func (l *Log) DeleteOldSegments() (n int, err error) {
+	err = l.change("delete old segments", func() error {
+		n, err = l.deleteOldSegmentsLocked()
+		return err
+	})
+	return n, err
 }
 
 func (l *Log) deleteOldSegmentsLocked() (int, error) {
-	if err := l.usableLocked(); err != nil {
-		return 0, err
-	}
 	c, now := l.config.Load(), l.nowMs()
 	list := l.list()
 	states := make([]SegmentState, 0, len(list))
@@ -135,11 +133,10 @@ func (l *Log) deleteOldSegmentsLocked() (int, error) {
 
 // Roll completes the active segment and begins a new one at the log end, unless the active one is empty.
 func (l *Log) Roll() error {
-	l.mu.Lock()
-	err := l.usableLocked()
-	if err == nil && l.list().active().size.Load() > 0 {
-		err = l.rollLocked(l.logEndOffset.Load(), l.config.Load(), l.nowMs())
-	}
-	l.mu.Unlock()
-	return l.report("roll", err)
+	return l.change("roll", func() error {
+		if l.list().active().size.Load() == 0 {
+			return nil
+		}
+		return l.rollLocked(l.logEndOffset.Load(), l.config.Load(), l.nowMs())
+	})
 }

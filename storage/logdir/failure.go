@@ -3,6 +3,7 @@ package logdir
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/sirupsen/logrus"
 
@@ -11,7 +12,33 @@ import (
 	"momus/storage/log"
 )
 
-// watchFailures handles directories that have failed, each once.
+// panicked collects logs that a panic took offline until watchFailures tells of them: they are added under the log's lock, where nobody
+// may wait.
+type panicked struct {
+	ready chan struct{} // of capacity 1: logs has grown
+	mu    sync.Mutex
+	logs  []*log.Log // guarded by mu
+}
+
+func (p *panicked) add(l *log.Log) {
+	p.mu.Lock()
+	p.logs = append(p.logs, l)
+	p.mu.Unlock()
+	select {
+	case p.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (p *panicked) take() []*log.Log {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	logs := p.logs
+	p.logs = nil
+	return logs
+}
+
+// watchFailures handles directories that have failed, and logs that a panic took offline, each once.
 func (m *Manager) watchFailures(ctx context.Context) error {
 	for {
 		select {
@@ -20,6 +47,10 @@ func (m *Manager) watchFailures(ctx context.Context) error {
 		case d := <-m.failures:
 			if err := m.handleFailure(d); err != nil {
 				return err
+			}
+		case <-m.panicked.ready:
+			for _, l := range m.panicked.take() {
+				m.notifyFailure(DirOf(l), []*log.Log{l})
 			}
 		}
 	}
@@ -30,12 +61,7 @@ func (m *Manager) handleFailure(d *dir) error {
 	logs := m.forget(d)
 	m.logger.WithFields(logrus.Fields{"dir": d.path, "logs": len(logs)}).WithError(explain(d.err())).
 		Error("log directory has failed and is offline until the broker is restarted")
-	m.mu.RLock()
-	notify := m.mu.onFailure
-	m.mu.RUnlock()
-	if notify != nil {
-		notify(d.path, logs)
-	}
+	m.notifyFailure(d.path, logs)
 	for _, l := range logs {
 		l.CloseHandlers()
 	}
@@ -54,6 +80,15 @@ func (m *Manager) handleFailure(d *dir) error {
 		}
 	}
 	return fmt.Errorf("%w:%s", ErrNoLiveDir, m.describe())
+}
+
+func (m *Manager) notifyFailure(path string, logs []*log.Log) {
+	m.mu.RLock()
+	notify := m.mu.onFailure
+	m.mu.RUnlock()
+	if notify != nil {
+		notify(path, logs)
+	}
 }
 
 // forget takes the logs of a directory out of the maps.

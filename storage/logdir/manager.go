@@ -67,6 +67,7 @@ type Manager struct {
 	admit    atomic.Pointer[func(tp model.TopicPartition, producerID int64, epoch int16) error]
 	tasks    *scheduler
 	failures chan *dir // capacity: one for each directory, as each fails once
+	panicked panicked
 
 	// create serialises the deletion and renaming of logs.
 	create sync.Mutex
@@ -228,7 +229,8 @@ func (m *Manager) SetPreferred(tp model.TopicPartition, path string) {
 	m.mu.preferred[tp] = clean(path)
 }
 
-// OnFailure sets who is told, by Run, that a directory has failed, with the logs that went with it; before their files are closed.
+// OnFailure sets who is told, by Run, that a directory has failed, with the logs that went with it; before their files are closed. It is
+// also told of a single log that a panic took offline, whose directory goes on.
 func (m *Manager) OnFailure(fn func(path string, logs []*log.Log)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -383,6 +385,7 @@ func (m *Manager) logOptions(d *dir, tp model.TopicPartition, path string, confi
 		After:                m.tasks.after,
 		RefuseZstd:           m.opts.Config().InterBrokerVersion() < release.V2_1_IV0,
 		OnIOError:            func(err error) { m.fail(d, err) },
+		OnPanic:              m.panicked.add,
 		AdmitTransaction: func(producerID int64, epoch int16) error {
 			if admit := m.admit.Load(); admit != nil {
 				return (*admit)(tp, producerID, epoch)

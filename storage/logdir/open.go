@@ -39,6 +39,7 @@ func Open(ctx context.Context, o Options) (*Manager, error) {
 	m.mu.preferred = map[model.TopicPartition]string{}
 	m.tasks = newScheduler(int(o.Config().BackgroundThreads))
 	m.failures = make(chan *dir, len(o.Dirs))
+	m.panicked.ready = make(chan struct{}, 1)
 	seen := map[string]string{}
 	for _, path := range o.Dirs {
 		d := &dir{path: clean(path)}

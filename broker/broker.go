@@ -231,12 +231,19 @@ func (b *Broker) serveHTTP(ctx context.Context, p *parts) error {
 	}
 	server, err := http.Listen(ctx, http.Options{Addr: b.opts.HTTPAddr, Logger: b.log})
 	if err != nil && b.opts.HTTPOptional {
-		b.log.WithError(err).Warn("no metrics: set " + configs.HTTPPortKey + " to another port, or to -1")
-		return nil
+		taken := err
+		host, _, splitErr := net.SplitHostPort(b.opts.HTTPAddr)
+		if splitErr != nil {
+			return splitErr
+		}
+		if server, err = http.Listen(ctx, http.Options{Addr: net.JoinHostPort(host, "0"), Logger: b.log}); err == nil {
+			b.log.WithError(taken).WithField("instead", server.Addr().String()).Warn("the HTTP port is taken; choose one with " + configs.HTTPPortKey + ", or -1 for none")
+		}
 	}
 	if err != nil {
 		return err
 	}
+	b.http = server.Addr()
 	if a, ok := server.Addr().(*net.TCPAddr); ok {
 		b.config.SetHTTPPort(a.Port)
 	}

@@ -45,3 +45,28 @@ func TestComposeFileLoads(t *testing.T) {
 		t.Errorf("%+v %+v", l, c.Environment())
 	}
 }
+
+// The Dockerfile makes links of the names in this file, since it cannot ask a program that is built for another machine.
+func TestImageLinksAreTheTools(t *testing.T) {
+	w := newWorld()
+	if code := w.do("help", "--tools"); code != 0 {
+		t.Fatal(code)
+	}
+	if got := text(t, "cmd/momus/links.txt"); got != w.stdout.String() {
+		t.Errorf("cmd/momus/links.txt is not what momus help --tools prints; write it again with: momus help --tools >cmd/momus/links.txt")
+	}
+}
+
+// Every script that the image has is one that the program knows.
+func TestImageScriptsAreKnown(t *testing.T) {
+	layout := text(t, "cmd/momus/image/layout.sh")
+	paths := regexp.MustCompile(`(?m)(/\S+/(?:start-kafka\.sh|run|configure|ensure|launch|entrypoint\.sh|run\.sh|setup\.sh)|/app-entrypoint\.sh)[ ;]`).FindAllStringSubmatch(layout, -1)
+	if len(paths) < 9 {
+		t.Fatalf("%v", paths)
+	}
+	for _, p := range paths {
+		if _, ok := imageScript(p[1]); !ok {
+			t.Errorf("%s is not known", p[1])
+		}
+	}
+}

@@ -61,16 +61,18 @@ func (e *Env) brokersHere(file string) ([]readyBroker, error) {
 	if file != "" {
 		var content readyContent
 		data, err := os.ReadFile(file)
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, errors.New("the broker does not serve yet: there is no " + file)
-		}
 		if err == nil {
 			err = json.Unmarshal(data, &content)
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+			return content.Brokers, nil
+		case !errors.Is(err, os.ErrNotExist):
 			return nil, fmt.Errorf("%s: %w", file, err)
+		case !anyVariable(e.Environ):
+			return nil, errors.New("the broker does not serve yet: there is no " + file)
 		}
-		return content.Brokers, nil
+		// The broker may not be able to write there; then its listener tells.
 	}
 	b := readyBroker{ID: -1, Bound: map[string]string{}, Protocols: map[string]string{}}
 	port := configs.DefaultHTTPPort

@@ -19,7 +19,7 @@ import (
 type script func(ctx context.Context, e *Env, args []string) error
 
 // imageScripts are the start scripts of the three images, by the end of the path at which people call them. In the container image
-// these paths are links to this program.
+// there are scripts at these paths that call momus script PATH.
 func imageScripts() []imageEntry {
 	return []imageEntry{
 		{"start-kafka.sh", brokerAs(configs.Wurstmeister)},
@@ -57,6 +57,7 @@ func imageScript(program string) (script, bool) {
 func imageCommands() []Command {
 	return []Command{
 		{Name: "entrypoint", Hidden: true, Args: "COMMAND ARG...", Help: "run one of these commands, or another program", Run: runEntrypoint},
+		{Name: "script", Hidden: true, Args: "PATH ARG...", Help: "be the image's script with this path", Run: runScript},
 		{Name: "cub", Hidden: true, Args: "zk-ready CONNECT SECONDS | kafka-ready [-b SERVERS | -z CONNECT] BROKERS SECONDS",
 			Help: "wait for ZooKeeper or brokers, as Confluent's utility does", Run: runCub},
 		{Name: "dub", Hidden: true, Args: "wait HOST PORT SECONDS | ensure VARIABLE", Help: "wait for a port, or check a variable, as Confluent's utility does", Run: runDub},
@@ -118,6 +119,16 @@ func runEntrypoint(ctx context.Context, e *Env, args []string) error {
 		return run(ctx, &inner)
 	}
 	return runProgram(ctx, &inner, args)
+}
+
+// runScript stands for the script of an image that its first argument names.
+func runScript(ctx context.Context, e *Env, args []string) error {
+	if len(args) > 0 {
+		if s, ok := imageScript(args[0]); ok {
+			return s(ctx, e, args[1:])
+		}
+	}
+	return errors.New(strings.TrimRight(usage("script", nil), "\n"))
 }
 
 // runProgram becomes the program that args name.

@@ -43,6 +43,9 @@ func runZooKeeper(ctx context.Context, e *Env, args []string) error {
 	}
 	log := newLogger(e.Stderr, level, "text")
 	applyMemoryLimit(log, e.Environ, 0)
+	if err := e.settle(log, []string{o.Dir}, nil); err != nil {
+		return err
+	}
 	o.Logger = log.WithField("logger", "zookeeper")
 	server, err := e.newCoordination(o)
 	if err != nil {

@@ -1,6 +1,9 @@
 package configs
 
 import (
+	"encoding/json"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -114,4 +117,50 @@ func FuzzDecodePassword(f *testing.F) {
 		}
 		_, _ = decodePassword("secret", encoded)
 	})
+}
+
+// TestPasswordsOfKafkasEncoder reads what Kafka 2.5.0's PasswordEncoder wrote with all kinds of parameters, and reads again what is written with the same.
+func TestPasswordsOfKafkasEncoder(t *testing.T) {
+	data, err := os.ReadFile("testdata/password-encoder.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded []struct {
+		Secret, Password, Cipher, Encoded string
+		Keyfactory                        *string
+		KeyLength                         int32 `json:"key_length"`
+		Iterations                        int32
+	}
+	if err := json.Unmarshal(data, &recorded); err != nil || len(recorded) < 8 {
+		t.Fatal(len(recorded), err)
+	}
+	for _, r := range recorded {
+		if got, err := decodePassword(r.Secret, r.Encoded); err != nil || got != r.Password {
+			t.Errorf("%s: got %q, %v, want %q", r.Cipher, got, err, r.Password)
+		}
+		if got, err := decodePassword(r.Secret+"x", r.Encoded); err == nil && got == r.Password {
+			t.Errorf("%s: another secret gives the password", r.Cipher)
+		}
+		b := &Broker{PasswordEncoderSecret: r.Secret, PasswordEncoderCipherAlgorithm: r.Cipher, PasswordEncoderKeyLength: r.KeyLength, PasswordEncoderIterations: r.Iterations}
+		if r.Keyfactory != nil {
+			b.PasswordEncoderKeyfactoryAlgorithm = *r.Keyfactory
+		}
+		encoded, err := encodePassword(b, r.Password)
+		if err != nil {
+			t.Errorf("%s: %v", r.Cipher, err)
+			continue
+		}
+		if got, err := decodePassword(r.Secret, encoded); err != nil || got != r.Password {
+			t.Errorf("%s: wrote %s, read %q, %v", r.Cipher, encoded, got, err)
+		}
+		if names := func(s string) (out []string) {
+			for _, f := range strings.Split(s, ",") {
+				name, _, _ := strings.Cut(f, ":")
+				out = append(out, name)
+			}
+			return out
+		}; !slices.Equal(names(encoded), names(r.Encoded)) {
+			t.Errorf("%s: fields %v instead of %v", r.Cipher, names(encoded), names(r.Encoded))
+		}
+	}
 }

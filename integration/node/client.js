@@ -12,8 +12,20 @@ CompressionCodecs[CompressionTypes.ZSTD] = () => ({
   decompress: async (b) => Buffer.from(fzstd.decompress(b)),
 })
 const codecs = { none: CompressionTypes.None, gzip: CompressionTypes.GZIP, snappy: CompressionTypes.Snappy, lz4: CompressionTypes.LZ4, zstd: CompressionTypes.ZSTD }
+// security is how to log in: the JSON of MOMUS_CLIENT_JSON, where {"file": NAME} stands for a file's content.
+function security () {
+  const s = JSON.parse(process.env.MOMUS_CLIENT_JSON || '{}')
+  for (const [k, v] of Object.entries(s.ssl || {})) {
+    if (v && v.file) s.ssl[k] = [require('fs').readFileSync(v.file)]
+  }
+  if (s.sasl && s.sasl.token) {
+    const value = s.sasl.token
+    s.sasl.oauthBearerProvider = async () => ({ value })
+  }
+  return s
+}
 const [command, bootstrap, topic, ...rest] = process.argv.slice(2)
-const kafka = new Kafka({ clientId: process.env.MOMUS_CLIENT_ID || 'kafkajs', retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 100 }, brokers: bootstrap.split(','), logLevel: logLevel.ERROR })
+const kafka = new Kafka({ clientId: process.env.MOMUS_CLIENT_ID || 'kafkajs', retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 100 }, brokers: bootstrap.split(','), logLevel: logLevel.ERROR, ...security() })
 const text = (b) => (b === null || b === undefined ? '' : b.toString())
 
 async function produce (codec, count, name, acks) {

@@ -6,6 +6,7 @@
 
 LIBRARY: librdkafka (confluent-kafka) or kafka-python. MOMUS_API_VERSION=0.8.2 makes them speak an old protocol.
 """
+import json
 import os
 import select
 import sys
@@ -15,6 +16,11 @@ import time
 def old_version():
     v = os.environ.get("MOMUS_API_VERSION")
     return v and tuple(int(x) for x in v.split("."))
+
+
+def security():
+    """How to log in: settings of the library as JSON in MOMUS_CLIENT_JSON."""
+    return json.loads(os.environ.get("MOMUS_CLIENT_JSON", "{}"))
 
 
 def line(partition, key, value, headers):
@@ -33,7 +39,7 @@ def settings(**names):
 
 class Librdkafka:
     def conf(self, bootstrap, **more):
-        c = {"bootstrap.servers": bootstrap}
+        c = {"bootstrap.servers": bootstrap, **security()}
         v = os.environ.get("MOMUS_API_VERSION")
         if v:
             c.update({"api.version.request": False, "broker.version.fallback": v})
@@ -85,7 +91,15 @@ class Librdkafka:
 class KafkaPython:
     def kw(self):
         v = old_version()
-        return {"api_version": v} if v else {}
+        return {**({"api_version": v} if v else {}), **self.security()}
+
+    def security(self):
+        s = security()
+        if "sasl_oauth_token_provider" in s:
+            token = s["sasl_oauth_token_provider"]
+            from kafka.sasl.oauth import AbstractTokenProvider
+            s["sasl_oauth_token_provider"] = type("Provider", (AbstractTokenProvider,), {"token": lambda self: token, "__init__": lambda self, **kw: None})()
+        return s
 
     def produce(self, bootstrap, topic, codec, count, name, acks="all"):
         import kafka

@@ -25,8 +25,20 @@ public class Client {
         }
     }
 
-    static void produce(String[] a) throws Exception {
+    /** Settings from the file that MOMUS_CLIENT_PROPERTIES names: how to log in. */
+    static Properties settings() throws Exception {
         Properties p = new Properties();
+        String file = System.getenv("MOMUS_CLIENT_PROPERTIES");
+        if (file != null) {
+            try (java.io.InputStream in = new java.io.FileInputStream(file)) {
+                p.load(in);
+            }
+        }
+        return p;
+    }
+
+    static void produce(String[] a) throws Exception {
+        Properties p = settings();
         p.put("bootstrap.servers", a[1]);
         p.put("compression.type", a[3]);
         p.put("acks", a.length > 6 ? a[6] : "all");
@@ -48,8 +60,8 @@ public class Client {
         System.out.println("produced " + n);
     }
 
-    static Properties consumerProps(String bootstrap) {
-        Properties p = new Properties();
+    static Properties consumerProps(String bootstrap) throws Exception {
+        Properties p = settings();
         p.put("bootstrap.servers", bootstrap);
         p.put("auto.offset.reset", "earliest");
         return p;

@@ -337,7 +337,7 @@ type secureRig struct {
 }
 
 func newSecureRig(t *testing.T) *secureRig {
-	s := &secureRig{old: newIdentity(t, "old"), other: newIdentity(t, "other")}
+	s := &secureRig{old: newIdentity(t, "old", oldSerial), other: newIdentity(t, "other", otherSerial)}
 	const jaas = `org.apache.kafka.common.security.plain.PlainLoginModule required user_a="1";`
 	s.rig = newRig(t, map[string]string{
 		"listeners": "PLAINTEXT://127.0.0.1:0,SECURE://127.0.0.1:0,CERTS://127.0.0.1:0", "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CERTS:SSL",
@@ -353,14 +353,20 @@ type identity struct {
 	pair tls.Certificate
 }
 
-func newIdentity(t *testing.T, name string) *identity {
+// Certificates differ by their serial number: their names must be the same, or a store could not take another's place.
+const (
+	oldSerial   = 1
+	otherSerial = 2
+)
+
+func newIdentity(t *testing.T, name string, serial int64) *identity {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, DNSNames: []string{name}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "localhost"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -453,7 +459,16 @@ func (s *secureRig) login(password string) func() string {
 	}
 }
 
-func name(c tls.ConnectionState) string    { return c.PeerCertificates[0].Subject.CommonName }
+func name(c tls.ConnectionState) string {
+	switch leaf := c.PeerCertificates[0]; leaf.SerialNumber.Int64() {
+	case oldSerial:
+		return "old"
+	case otherSerial:
+		return "other"
+	default:
+		return leaf.Subject.CommonName
+	}
+}
 func version(c tls.ConnectionState) string { return tls.VersionName(c.Version) }
 func suite(c tls.ConnectionState) string   { return tls.CipherSuiteName(c.CipherSuite) }
 

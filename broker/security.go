@@ -15,7 +15,11 @@ func (b *Broker) secure() (err error) {
 		Config: b.config, Properties: b.config.Environment().Properties, Credentials: b.dynamic.scram, Tokens: b.tokenStore(),
 		Logger: b.logFor("org.apache.kafka.common.security.authenticator.LoginManager"),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	b.config.AddCheck(b.security.Check)
+	return nil
 }
 
 // securityEnv is what handlers need of it.

@@ -116,6 +116,7 @@ type Config struct {
 		dynamicDefault map[string]string
 		dynamicBroker  map[string]string
 		subscribers    []func(old, new *Broker)
+		checks         []func(next Values) error
 		brokerID       int32 // set by SetBrokerID
 	}
 }
@@ -127,7 +128,7 @@ type snapshot struct {
 	topicDefaults  *Topic
 	dynamicDefault map[string]string
 	dynamicBroker  map[string]string
-	values         map[string]Setting // effective settings without defaults
+	values         Values // effective settings without defaults
 }
 
 // Load reads all sources and checks the result. Warnings are given with an error too.
@@ -152,10 +153,18 @@ func (c *Config) Get(key string) (set Setting, ok bool) {
 
 // ListenerValue is the value of a key for a listener: with the listener's prefix, else without, else the default; "" for none.
 func (c *Config) ListenerValue(listener, key string) string {
-	if s, ok := c.Get("listener.name." + strings.ToLower(listener) + "." + key); ok {
+	return c.current.Load().values.ForListener(listener, key)
+}
+
+// Values are settings by key, without defaults. Nobody may change them.
+type Values map[string]Setting
+
+// ForListener is the value of a key for a listener, see Config.ListenerValue.
+func (v Values) ForListener(listener, key string) string {
+	if s, ok := v["listener.name."+strings.ToLower(listener)+"."+key]; ok {
 		return s.Value
 	}
-	if s, ok := c.Get(key); ok {
+	if s, ok := v[key]; ok {
 		return s.Value
 	}
 	if k, ok := BrokerKey(key); ok {

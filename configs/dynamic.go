@@ -195,7 +195,25 @@ func (c *Config) ValidateBrokerUpdate(settings map[string]string, perBroker bool
 	if err != nil {
 		return err
 	}
-	return validateChange(c.current.Load(), next)
+	if err := validateChange(c.current.Load(), next); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	checks := slices.Clone(c.mu.checks)
+	c.mu.Unlock()
+	for _, check := range checks {
+		if err := check(next.values); err != nil {
+			return &ConflictError{Text: err.Error()}
+		}
+	}
+	return nil
+}
+
+// AddCheck lets a part of the broker refuse dynamic settings before they are stored. check gets all settings as they would be.
+func (c *Config) AddCheck(check func(next Values) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.checks = append(c.mu.checks, check)
 }
 
 // validateChange checks what depends on the value before.

@@ -26,7 +26,7 @@ func (s *Security) Dialer() Dialer { return Dialer{s} }
 
 // Dial implements interbroker.Dialer.
 func (d Dialer) Dial(ctx context.Context, to model.Endpoint) (*interbroker.Connection, error) {
-	l := d.s.listeners[to.Listener]
+	l := d.s.Listener(to.Listener)
 	if l == nil || l.Protocol != to.Protocol {
 		return nil, fmt.Errorf("broker at %s has a listener %s with %s, which this broker has not: the listeners that brokers use must be the same on all", to, to.Listener, to.Protocol)
 	}

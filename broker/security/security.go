@@ -207,6 +207,11 @@ func (s *Security) tokenValidator(listener string, context loginContext) (sasl.T
 func (s *Security) checkInterBroker() error {
 	name := s.o.Config.Listeners().InterBroker
 	l := s.Listener(name)
+	if l != nil && l.TLS != nil {
+		if err := l.TLS.CheckSelf(); err != nil {
+			return fmt.Errorf("listener %s, over which brokers speak: %w", name, err)
+		}
+	}
 	if l == nil || l.SASL == nil {
 		return nil
 	}

@@ -97,6 +97,50 @@ func (s Store) Trusted() (list []*x509.Certificate, err error) {
 	return list, nil
 }
 
+// Identities lists who a key store's entries are for, in the order of the store: the subject and the alternative names of each first certificate. Two stores
+// with the same list are the same to those who connect.
+func (s Store) Identities() ([]string, error) {
+	data, format, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	var leaves [][]byte
+	if format == "JKS" {
+		entries, err := readJKS(data, s.Password)
+		if err != nil {
+			return nil, s.explain(err)
+		}
+		for _, e := range entries {
+			if len(e.certificates) > 0 {
+				leaves = append(leaves, e.certificates[0])
+			}
+		}
+	} else {
+		pair, err := s.KeyPair()
+		if err != nil {
+			return nil, err
+		}
+		leaves = pair.Certificate[:1]
+	}
+	var out []string
+	for _, der := range leaves {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, s.explain(err)
+		}
+		names := slices.Concat(c.DNSNames, c.EmailAddresses)
+		for _, ip := range c.IPAddresses {
+			names = append(names, ip.String())
+		}
+		for _, u := range c.URIs {
+			names = append(names, u.String())
+		}
+		slices.Sort(names)
+		out = append(out, c.Subject.String()+" "+strings.Join(slices.Compact(names), " "))
+	}
+	return out, nil
+}
+
 // KeyPair reads a key store: the private key and its certificates, the first key by alias when there are several.
 func (s Store) KeyPair() (tls.Certificate, error) {
 	data, format, err := s.read()

@@ -66,13 +66,15 @@ type material struct {
 	low, high   uint16
 	suites      []uint16
 	clientCache tls.ClientSessionCache
+	identities  []string // of the key store
+	stamps      stamps
 }
 
 // compatible are suites without forward secrecy that Java's default list has and old clients need.
 var compatible = [...]uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA}
 
 func load(s Settings) (*material, error) {
-	m := &material{settings: s, clientCache: tls.NewLRUClientSessionCache(64)}
+	m := &material{settings: s, clientCache: tls.NewLRUClientSessionCache(64), stamps: stampsOf(s)}
 	var err error
 	if m.low, m.high, err = javatls.Versions(s.Protocols); err != nil {
 		return nil, fmt.Errorf("ssl.enabled.protocols: %w", err)
@@ -96,6 +98,9 @@ func load(s Settings) (*material, error) {
 			return nil, fmt.Errorf("Failed to load SSL keystore %s of type %s: %w", s.Keystore.Location, s.Keystore.Type, err)
 		}
 		m.keys = []tls.Certificate{pair}
+		if m.identities, err = s.Keystore.Identities(); err != nil {
+			return nil, err
+		}
 	}
 	if s.Truststore.Location != "" {
 		if m.trusted, err = s.Truststore.Trusted(); err != nil {

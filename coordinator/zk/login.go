@@ -34,6 +34,15 @@ func (c *Client) login(s *session) Dialer {
 	})
 }
 
+// RefusedError says that ZooKeeper and this client will not come together with the settings that they have: a login that is not taken, or a certificate that one
+// of them does not believe.
+type RefusedError struct{ err error }
+
+func (r *RefusedError) Error() string { return r.err.Error() }
+
+// Unwrap gives the reason.
+func (r *RefusedError) Unwrap() error { return r.err }
+
 // refusal is a login that failed.
 type refusal struct {
 	who string
@@ -67,7 +76,7 @@ func (c *Client) failed(s *session, err error) {
 		return
 	}
 	if s.mu.refusals >= max(2, len(c.servers)) && s.mu.refused == nil {
-		s.mu.refused = err
+		s.mu.refused = &RefusedError{err}
 		close(s.mu.change)
 		s.mu.change = make(chan struct{})
 	}

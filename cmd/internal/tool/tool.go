@@ -24,6 +24,7 @@ import (
 	"momus/cmd/internal/tool/producerperf"
 	"momus/cmd/internal/tool/reassign"
 	"momus/cmd/internal/tool/replicaverification"
+	"momus/cmd/internal/tool/securitymigration"
 	"momus/cmd/internal/tool/serverstop"
 	"momus/cmd/internal/tool/streamsreset"
 	"momus/cmd/internal/tool/topics"
@@ -57,6 +58,7 @@ func Tools() []core.Tool {
 		streamsreset.Tool(),
 		mirrormaker.Tool(),
 		zookeepershell.Tool(),
+		securitymigration.Tool(),
 		serverstop.Kafka(),
 		serverstop.ZooKeeper(),
 		getoffsets.Tool(),

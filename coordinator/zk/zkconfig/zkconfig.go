@@ -46,6 +46,18 @@ type Security struct {
 // Authenticated reports whether the process has an identity at ZooKeeper, which zookeeper.set.acl needs.
 func (s Security) Authenticated() bool { return s.SASL != nil || s.ClientCertificate }
 
+// Dialer opens connections with everything, for users of the ZooKeeper library itself; nil when they are plain. result, which may be nil, is told how logins end.
+func (s Security) Dialer(result func(address string, err error)) zk.Dialer {
+	dial := s.Dial
+	if s.SASL == nil {
+		return dial
+	}
+	if dial == nil {
+		dial = net.DialTimeout
+	}
+	return zksasl.Dialer(dial, zksasl.Options{Mechanism: s.SASL, Result: result})
+}
+
 // Apply puts it into the options of a client.
 func (s Security) Apply(o *zk.Options) {
 	if s.Dial != nil {

@@ -177,12 +177,17 @@ func authorizerACLs(c *core.Call, ctx context.Context, o *options.Options) (aclS
 	if opts.ConnectTimeout, err = milliseconds(first("authorizer.zookeeper.connection.timeout.ms", "zookeeper.connection.timeout.ms"), "zookeeper.connection.timeout.ms", opts.SessionTimeout); err != nil {
 		return nil, err
 	}
-	if file, err := o.One("zk-tls-config-file"); err != nil {
+	file, err := o.One("zk-tls-config-file")
+	if err != nil {
 		return nil, err
-	} else if file != "" {
-		if opts.Dial, err = clients.ZooKeeperTLS(file); err != nil {
-			return nil, err
-		}
+	}
+	security, err := clients.ZooKeeperSecurity(c, file)
+	if err != nil {
+		return nil, err
+	}
+	security.Apply(&opts)
+	if props["zookeeper.set.acl"] == "" {
+		opts.SecureACLs = security.SASL != nil
 	}
 	client, err := clients.DialZooKeeperWith(c, ctx, opts)
 	if err != nil {

@@ -2,9 +2,13 @@ package clients
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"net"
 	"strings"
 	"time"
 
+	"momus/cmd/internal/certs"
 	"momus/cmd/internal/tool/core"
 	"momus/cmd/internal/tool/java"
 	"momus/coordinator/zk"
@@ -12,7 +16,7 @@ import (
 
 // DialZooKeeper opens a session as Kafka's tools do: 30 s for the connection, 30 s for the session.
 func DialZooKeeper(c *core.Call, ctx context.Context, connect string) (*zk.Client, error) {
-	return DialZooKeeperWith(c, ctx, toolSession(connect))
+	return DialZooKeeperTLS(c, ctx, connect, "")
 }
 
 func toolSession(connect string) zk.Options {
@@ -38,6 +42,12 @@ func DialZooKeeperWith(c *core.Call, ctx context.Context, opts zk.Options) (*zk.
 		look.Stop()
 		return client, err
 	}
+	var refused *zk.RefusedError
+	if errors.As(err, &refused) {
+		look.Stop()
+		c.Hint("%s", explainRefusal(refused, first))
+		return nil, &java.Error{Class: "kafka.zookeeper.ZooKeeperClientAuthFailedException", Text: "Auth failed either before or while waiting for connection"}
+	}
 	switch {
 	case !look.Stop() && <-looked:
 		c.Hint("%s is a broker, not ZooKeeper, which usually has port 2181; with a broker's address it is --bootstrap-server %[1]s", first)
@@ -47,4 +57,17 @@ func DialZooKeeperWith(c *core.Call, ctx context.Context, opts zk.Options) (*zk.
 		c.Hint("%s cannot be reached; is ZooKeeper running, and is this its port?", first)
 	}
 	return nil, &java.Error{Class: "kafka.zookeeper.ZooKeeperClientTimeoutException", Text: "Timed out waiting for connection while in state: CONNECTING"}
+}
+
+// explainRefusal says why ZooKeeper and this tool do not come together.
+func explainRefusal(refused *zk.RefusedError, address string) string {
+	var certificate *tls.CertificateVerificationError
+	if errors.As(refused, &certificate) {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			host = address
+		}
+		return address + ": " + certs.Explain(refused, nil, host, time.Now())
+	}
+	return refused.Error()
 }

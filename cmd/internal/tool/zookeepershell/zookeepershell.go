@@ -83,15 +83,23 @@ type zkWatch struct {
 
 // options reads what stands before the command: the address and -r, -timeout and -zk-tls-config-file, as the shell does.
 func (sh *zkShell) options(args []string) (command []string, err error) {
+	file := ""
 	if i := slices.Index(args, "-zk-tls-config-file"); i >= 0 {
 		if i+1 == len(args) {
 			return nil, java.IllegalArgument("Error: no filename provided with option -zk-tls-config-file")
 		}
-		if sh.dialer, err = clients.ZooKeeperTLS(args[i+1]); err != nil {
-			return nil, err
-		}
+		file = args[i+1]
 		args = slices.Concat(args[:i], args[i+2:])
 	}
+	security, err := clients.ZooKeeperSecurity(sh.c, file)
+	if err != nil {
+		return nil, err
+	}
+	sh.dialer = security.Dialer(func(_ string, err error) {
+		if err != nil {
+			sh.c.GiveHints([]string{fmt.Sprintf("%s: %v", security.Who, err)})
+		}
+	})
 	if len(args) == 0 {
 		return nil, errors.New("Error: no argument found for option -server")
 	}

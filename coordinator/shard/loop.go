@@ -25,6 +25,7 @@ type loop struct {
 	before  <-chan struct{} // the loop of an earlier leadership, which must have ended before this one reads the log
 	ended   chan struct{}   // closed by run
 	loading atomic.Bool
+	failed  atomic.Bool // the machine panicked and is not being replaced yet; set with own
 	epoch   atomic.Int32
 	logger  *logrus.Entry
 
@@ -32,7 +33,14 @@ type loop struct {
 	machine Machine
 	armed   time.Time // when timer fires; zero: not armed
 	timer   *time.Timer
-	done    []Appended // appends that ended at once, to be stepped
+	done    []Appended         // appends that ended at once, to be stepped
+	current message            // what is being stepped
+	open    map[*Call]struct{} // calls that the machine has not answered yet
+	// generation counts the machines; an append of an earlier one is nobody's.
+	generation int
+	failures   int // in a row
+	failedAt   time.Time
+	poison     map[int64]bool // batches, by base offset, over which a machine panicked while it was loaded; used by load only
 
 	mu     sync.Mutex // guards the mailbox
 	box    []message
@@ -44,21 +52,25 @@ type loop struct {
 	waiting bool       // the waiter runs
 }
 
+// message is an event for the machine; generation is set with Appended: the machine whose append it was.
 type message struct {
-	ev   any
-	call *Call
+	ev         any
+	call       *Call
+	generation int
 }
 
 type waiting struct {
-	tag      uint64
-	pending  Pending
-	deadline time.Time
+	generation int
+	tag        uint64
+	pending    Pending
+	deadline   time.Time
 }
 
 func newLoop(r *Runtime, partition, epoch int32) *loop {
 	ctx, cancel := context.WithCancel(r.ctx)
 	l := &loop{
 		r: r, tp: r.topicPartition(partition), ctx: ctx, cancel: cancel, ended: make(chan struct{}), wake: make(chan struct{}, 1),
+		open: map[*Call]struct{}{}, poison: map[int64]bool{},
 		logger: r.o.Logger.WithFields(logrus.Fields{"topic": r.o.Topic, "partition": partition}),
 	}
 	l.timer = time.NewTimer(time.Hour)
@@ -107,7 +119,7 @@ func (l *loop) inline(ev any, call *Call) (done bool) {
 	}
 	defer l.own.Unlock()
 	l.mu.Lock()
-	idle := !l.closed && len(l.box) == 0 // what is in the mailbox came earlier
+	idle := !l.closed && len(l.box) == 0 && !l.failed.Load() && !l.loading.Load() // what is in the mailbox came earlier
 	l.mu.Unlock()
 	if !idle {
 		return false
@@ -140,7 +152,16 @@ func (l *loop) run() {
 			l.unload()
 			return
 		}
+		if l.failed.Load() {
+			if !l.reload() {
+				l.unload()
+				return
+			}
+		}
 		spare = l.drain(spare)
+		if l.failed.Load() {
+			continue
+		}
 		select {
 		case <-l.wake:
 		case <-l.timer.C:
@@ -160,8 +181,14 @@ func (l *loop) drain(spare []message) []message {
 	now := l.r.o.Now()
 	for i := range messages {
 		m := &messages[i]
-		l.step(now, m.ev, m.call)
+		if _, ok := m.ev.(Appended); !ok || m.generation == l.generation {
+			l.step(now, m.ev, m.call)
+		}
 		*m = message{}
+		if l.failed.Load() {
+			l.putBack(messages[i+1:])
+			return messages[:0]
+		}
 	}
 	if len(messages) > 0 {
 		now = l.r.o.Now()
@@ -170,13 +197,20 @@ func (l *loop) drain(spare []message) []message {
 	return messages
 }
 
-// step gives the machine one event and carries out what follows from it, appends that end at once included.
+// step gives the machine one event and carries out what follows from it, appends that end at once included. A machine that panics over
+// it is given up, see fail.
 func (l *loop) step(now time.Time, ev any, call *Call) {
+	defer l.guard()
+	l.current = message{ev: ev, call: call}
 	l.carryOut(l.machine.Step(now, ev, call))
+	if call != nil && !call.answered {
+		l.open[call] = struct{}{}
+	}
 	for i := 0; i < len(l.done); i++ {
+		l.current = message{ev: l.done[i]}
 		l.carryOut(l.machine.Step(now, l.done[i], nil))
 	}
-	l.done = l.done[:0]
+	l.done, l.current = l.done[:0], message{}
 }
 
 func (l *loop) carryOut(effects []Effect) {
@@ -186,6 +220,7 @@ func (l *loop) carryOut(effects []Effect) {
 			l.append(e)
 		case Reply:
 			e.answer()
+			delete(l.open, e.Call)
 		case Emit:
 			if l.r.o.OnEmit != nil {
 				l.r.o.OnEmit(l.tp.Partition, e.Value)
@@ -199,7 +234,7 @@ func (l *loop) append(e Append) {
 	result, done := p.Done()
 	switch {
 	case !done && e.Tag != 0:
-		l.await(waiting{tag: e.Tag, pending: p, deadline: l.r.o.Now().Add(e.Timeout)})
+		l.await(waiting{generation: l.generation, tag: e.Tag, pending: p, deadline: l.r.o.Now().Add(e.Timeout)})
 	case done && e.Tag != 0:
 		l.done = append(l.done, Appended{Tag: e.Tag, Result: result})
 	case done && result.Err != nil:
@@ -210,8 +245,11 @@ func (l *loop) append(e Append) {
 // tick steps the machine as long as a deadline has come, then arms the timer for the next. The timer is left alone when it fires
 // early enough: firing too early costs one empty round, re-arming would cost one for every heartbeat.
 func (l *loop) tick(now time.Time) {
-	for {
+	defer l.guard()
+	for !l.failed.Load() {
+		l.current = message{ev: "next deadline"}
 		at, ok := l.machine.NextDeadline()
+		l.current = message{}
 		if !ok {
 			return
 		}
@@ -257,7 +295,7 @@ func (l *loop) wait() {
 			if l.resigned() {
 				break // unload answers everybody
 			}
-			l.post(message{ev: Appended{Tag: w.tag, Result: result}})
+			l.post(message{ev: Appended{Tag: w.tag, Result: result}, generation: w.generation})
 		}
 	}
 }
@@ -271,8 +309,8 @@ func (l *loop) unload() {
 	rest := l.box
 	l.box = nil
 	l.mu.Unlock()
-	if l.machine != nil && !l.loading.Load() {
-		l.carryOut(l.machine.Unload(l.r.o.Now()))
+	if l.machine != nil && !l.loading.Load() && !l.failed.Load() {
+		l.leave(l.r.o.Now())
 	}
 	for _, m := range rest {
 		if m.call != nil {
@@ -310,10 +348,9 @@ func (l *loop) load() bool {
 		}
 		if err == nil {
 			now := l.r.o.Now()
-			l.own.Lock()
-			l.carryOut(l.machine.Loaded(now))
-			l.loading.Store(false)
-			l.own.Unlock()
+			if !l.loaded(now) {
+				return true // and run begins anew
+			}
 			if l.r.o.OnLoaded != nil {
 				l.r.o.OnLoaded(l.tp.Partition, now.Sub(began), batches)
 			}
@@ -367,8 +404,8 @@ func (l *loop) replay() (batches int, err error) {
 				continue // below where we are: the read began in the middle of a batch
 			}
 			batches++
-			if err := l.machine.Replay(batch); err != nil {
-				l.logger.WithError(err).WithField("offset", batch.BaseOffset()).Error("coordinator records left out of the load")
+			if err := l.replayBatch(batch); err != nil {
+				return batches, fmt.Errorf("load %s: %w", l.tp, err)
 			}
 		}
 		if at == offset {

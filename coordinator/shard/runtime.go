@@ -106,7 +106,7 @@ func (r *Runtime) Status(partition int32) *kerr.Error {
 func (r *Runtime) ready(partition int32) (*loop, *kerr.Error) {
 	l := r.loop(partition)
 	switch {
-	case l == nil || l.resigned():
+	case l == nil || l.resigned() || l.failed.Load():
 		return nil, kerr.NotCoordinator
 	case l.loading.Load():
 		return nil, kerr.CoordinatorLoadInProgress
@@ -163,7 +163,7 @@ func (r *Runtime) Partitions() (serving []int32, loading bool) {
 	defer r.mu.RUnlock()
 	for p, l := range r.loops {
 		switch {
-		case l.resigned():
+		case l.resigned() || l.failed.Load():
 		case l.loading.Load():
 			loading = true
 		default:

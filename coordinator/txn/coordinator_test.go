@@ -3,11 +3,11 @@ package txn
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"momus/configs"
 	"momus/coordinator/shard/shardtest"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -19,6 +19,8 @@ type coordinatorTest struct {
 	b   *brokers
 	log *shardtest.Log
 	ids *blocks
+
+	bomb atomic.Bool // see config
 }
 
 func inCoordinator(t *testing.T, run func(w *coordinatorTest)) {
@@ -26,7 +28,7 @@ func inCoordinator(t *testing.T, run func(w *coordinatorTest)) {
 		w := &coordinatorTest{t: t, b: &brokers{answers: map[string][]*kerr.Error{}, down: map[int32]bool{}}, log: shardtest.New(), ids: &blocks{}}
 		cfg := testConfig()
 		w.c = New(Options{
-			Config: func() *configs.Broker { return cfg }, Log: w.log, ProducerIDs: NewProducerIDs(w.ids), Logger: quiet(),
+			Config: w.config(cfg), Log: w.log, ProducerIDs: NewProducerIDs(w.ids), Logger: quiet(),
 			Cluster: newCluster(map[string]int32{"t-0": 1, "t-1": 2}), Sender: w.b,
 		})
 		ctx, cancel := context.WithCancel(t.Context())

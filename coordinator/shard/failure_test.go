@@ -1,0 +1,248 @@
+package shard_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"momus/coordinator/shard"
+	"momus/coordinator/shard/shardtest"
+	"momus/internal/kerr"
+	"momus/internal/model"
+	"momus/storage/record"
+)
+
+// fuse is where bombs panic next, once: at an event, "appended", "tick", "deadline", "replay", "loaded" or "unload".
+type fuse struct{ at atomic.Value }
+
+func (f *fuse) set(at string) { f.at.Store(at) }
+
+// bomb is a counter that panics where the fuse says.
+type bomb struct {
+	counter
+	*fuse
+}
+
+func (b *bomb) boom(where string) {
+	if b.at.CompareAndSwap(where, "") {
+		panic("injected at " + where)
+	}
+}
+
+func (b *bomb) Replay(batch record.Batch) error {
+	if batch.BaseOffset() == 1 {
+		b.boom("replay")
+	}
+	return b.counter.Replay(batch)
+}
+
+func (b *bomb) Loaded(now time.Time) []shard.Effect {
+	b.boom("loaded")
+	return b.counter.Loaded(now)
+}
+
+func (b *bomb) Step(now time.Time, ev any, call *shard.Call) []shard.Effect {
+	switch ev := ev.(type) {
+	case string:
+		b.boom(ev)
+	case shard.Appended:
+		b.boom("appended")
+	case shard.Tick:
+		b.boom("tick")
+	}
+	return b.counter.Step(now, ev, call)
+}
+
+func (b *bomb) NextDeadline() (time.Time, bool) {
+	b.boom("deadline")
+	return b.counter.NextDeadline()
+}
+
+func (b *bomb) Unload(now time.Time) []shard.Effect {
+	b.boom("unload")
+	return b.counter.Unload(now)
+}
+
+func (b *bomb) Describe(any) map[string]any { return map[string]any{"count": b.count} }
+
+// armed starts a Runtime of bombs with partition 0 loaded from two batches, and keeps what is logged as errors.
+func armed(t *testing.T, log *shardtest.Log, at *fuse) (r *shard.Runtime, logged func() string, stop func()) {
+	t.Helper()
+	var mu sync.Mutex
+	var text strings.Builder
+	logger := logrus.New()
+	logger.SetLevel(logrus.ErrorLevel)
+	logger.SetOutput(writer(func(p []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		text.Write(p)
+	}))
+	tp := model.TopicPartition{Topic: "t"}
+	log.Append(tp, batch(1), 0)
+	log.Append(tp, batch(2), 0)
+	r = shard.New(shard.Options{Topic: "t", Log: log, NewMachine: func(int32) shard.Machine { return &bomb{fuse: at} },
+		LoadBufferSize: func() int { return 100 }, Logger: logrus.NewEntry(logger)})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- r.Run(ctx) }()
+	r.Lead(0, 1)
+	return r, func() string { mu.Lock(); defer mu.Unlock(); return text.String() }, func() { cancel(); <-ended }
+}
+
+type writer func(p []byte)
+
+func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
+
+// Wherever a machine panics, who waits is told NOT_COORDINATOR, the partition is loaded again, and neither the caller's goroutine nor the
+// process ends.
+func TestAMachineThatPanicsIsLoadedAgain(t *testing.T) {
+	for _, c := range []struct {
+		at    string
+		event string // that sets it off; "" nothing but time
+		want  string // its answer
+		after string // the count of the new machine
+	}{
+		{"count", "count", "NOT_COORDINATOR", "2"},
+		{"appended", "add", "NOT_COORDINATOR", "3"}, // what was appended stays: it is in the log
+		{"tick", "", "", "2"},
+		{"deadline", "add", "3", "3"}, // its answer had been given
+	} {
+		t.Run(c.at, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var at fuse
+				log := shardtest.New()
+				r, logged, stop := armed(t, log, &at)
+				synctest.Wait()
+				parked := make(chan error, 1)
+				go func() {
+					_, err := r.Call(t.Context(), 0, "wait")
+					parked <- err
+				}()
+				synctest.Wait()
+				at.set(c.at)
+				if c.event != "" {
+					expect(t, r, 0, c.event, c.want)
+				}
+				if err := <-parked; kerr.Of(err) != kerr.NotCoordinator {
+					t.Errorf("who waited was told %v", err)
+				}
+				if s := r.Status(0); s != kerr.NotCoordinator {
+					t.Errorf("a failed partition answers %v", s)
+				}
+				time.Sleep(time.Second)
+				synctest.Wait()
+				expect(t, r, 0, "count", c.after)
+				for _, word := range []string{"injected at " + c.at, "event=", "stack=", "count=", "partition=0"} {
+					if !strings.Contains(logged(), word) {
+						t.Errorf("no %s in the log: %s", word, logged())
+					}
+				}
+				stop()
+			})
+		})
+	}
+}
+
+// In the loop's own goroutine a panic would end the process: events that nobody waits for, and those that wait in the mailbox behind.
+func TestAPanicInTheLoopsGoroutineIsSurvived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at fuse
+		at.set("bump")
+		r, _, stop := armed(t, shardtest.New(), &at)
+		r.Cast(0, "bump") // while it loads
+		r.Cast(0, "bump") // comes to the new machine
+		synctest.Wait()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		expect(t, r, 0, "count", "102")
+		stop()
+	})
+}
+
+// An append of the machine that failed is no news for the next one, whose first append has the same tag.
+func TestAppendsOfAFailedMachineAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at fuse
+		log := shardtest.New()
+		r, _, stop := armed(t, log, &at)
+		synctest.Wait()
+		log.Hold()
+		add := func() chan string {
+			answer := make(chan string, 1)
+			go func() {
+				v, err := r.Call(t.Context(), 0, "add")
+				answer <- fmt.Sprint(v, err)
+			}()
+			synctest.Wait()
+			return answer
+		}
+		old := add()
+		at.set("count")
+		expect(t, r, 0, "count", "NOT_COORDINATOR")
+		if got := <-old; !strings.Contains(got, "NOT_COORDINATOR") {
+			t.Errorf("the append under way was answered %s", got)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		log.Hold()
+		late := add()
+		log.Release() // both end; the old one first
+		if got := <-late; got != "4 <nil>" {
+			t.Errorf("the new append was answered %s", got)
+		}
+		expect(t, r, 0, "count", "4")
+		stop()
+	})
+}
+
+// A machine that cannot be loaded is tried again and again, ever more slowly; a batch over which it panics is left out.
+func TestAPanicWhileLoading(t *testing.T) {
+	for where, want := range map[string]string{"replay": "1", "loaded": "2"} {
+		synctest.Test(t, func(t *testing.T) {
+			var at fuse
+			at.set(where)
+			r, logged, stop := armed(t, shardtest.New(), &at)
+			synctest.Wait()
+			if s := r.Status(0); s == nil {
+				t.Error("a partition that is not loaded serves")
+			}
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			expect(t, r, 0, "count", want)
+			if logged() == "" {
+				t.Error("nothing was logged")
+			}
+			stop()
+		})
+	}
+}
+
+func TestAPanicWhileUnloadingEndsNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at fuse
+		at.set("unload")
+		r, _, stop := armed(t, shardtest.New(), &at)
+		synctest.Wait()
+		parked := make(chan error, 1)
+		go func() {
+			_, err := r.Call(t.Context(), 0, "wait")
+			parked <- err
+		}()
+		synctest.Wait()
+		r.Resign(0)
+		if err := <-parked; kerr.Of(err) != kerr.NotCoordinator {
+			t.Errorf("who waited was told %v", err)
+		}
+		r.Lead(0, 2)
+		synctest.Wait()
+		expect(t, r, 0, "count", "2")
+		stop()
+	})
+}

@@ -260,7 +260,7 @@ func unknownKeys(settings map[string]Setting) []Warning {
 			}
 			continue
 		}
-		if slices.Contains(otherKeys[:], k) || isOwnKey(k) || strings.HasPrefix(k, "config.providers.") || strings.HasPrefix(k, "confluent.") {
+		if slices.Contains(otherKeys[:], k) || strings.Contains(k, "sasl.oauthbearer.") || isOwnKey(k) || strings.HasPrefix(k, "config.providers.") || strings.HasPrefix(k, "confluent.") {
 			continue
 		}
 		if base, ok := baseKey(k); ok {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/broker/security/jwks"
 	"momus/broker/security/principal"
 	"momus/broker/security/sasl"
 	"momus/broker/security/ssl"
@@ -195,7 +196,20 @@ func knownClass(class string) bool {
 	return false
 }
 
+// tokenValidator validates bearer tokens: by the keys of their issuer if those are named, else the unsigned ones that Kafka 2.5 knows.
 func (s *Security) tokenValidator(listener string, context loginContext) (sasl.TokenValidator, error) {
+	settings, ok, err := jwks.Read(func(key string) string {
+		if v := s.mechanismValue(listener, sasl.OAUTHBEARER, key); v != "" {
+			return v
+		}
+		return s.o.Config.ListenerValue(listener, key)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return jwks.New(settings)
+	}
 	if len(context.entries) != 1 {
 		return nil, fmt.Errorf("Must supply exactly 1 non-null JAAS mechanism configuration (size was %d); give OAUTHBEARER an entry of its own with "+
 			"listener.name.%s.oauthbearer.sasl.jaas.config", len(context.entries), strings.ToLower(listener))

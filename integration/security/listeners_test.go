@@ -112,10 +112,18 @@ func (l login) certificate() string {
 	return "stranger"
 }
 
+// jackson are the libraries that Java's clients need for OAUTHBEARER.
+func jackson(t *testing.T) (path string) {
+	for _, jar := range []string{"annotations", "core", "databind"} {
+		path += ":" + filepath.Join(testkit.Peers(t, "kafka"), "jackson-"+jar+"-2.10.2.jar")
+	}
+	return path
+}
+
 func java(version string) client {
 	return client{"java-" + version, "cert PLAIN SCRAM-SHA-256 SCRAM-SHA-512 OAUTHBEARER", func(t *testing.T, b *broker, l login) testkit.Spec {
 		return testkit.Spec{Args: []string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
-			filepath.Join(testkit.Peers(t, "clients-"+version), "*") + ":" + testkit.Peers(t, "java-client"), "Client"},
+			filepath.Join(testkit.Peers(t, "clients-"+version), "*") + ":" + testkit.Peers(t, "java-client") + jackson(t), "Client"},
 			Env: []string{"MOMUS_CLIENT_PROPERTIES=" + b.javaProperties(t, l)}}
 	}}
 }

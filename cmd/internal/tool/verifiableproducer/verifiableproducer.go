@@ -57,7 +57,9 @@ func verifiableProducer(ctx context.Context, c *core.Call) error {
 		}
 		return a.Int(name)
 	}
-	props := map[string]string{"bootstrap.servers": a.Get("--bootstrap-server") + a.Get("--broker-list"), "acks": core.Itoa(number("--acks", -1)), "retries": "0", "client.id": "producer-1"}
+	acks := number("--acks", -1)
+	unanswered := acks == 0 // no broker tells where the record is, and Java prints -1
+	props := map[string]string{"bootstrap.servers": a.Get("--bootstrap-server") + a.Get("--broker-list"), "acks": core.Itoa(acks), "retries": "0", "client.id": "producer-1"}
 	file, err := core.ReadProperties(a.Get("--producer.config"))
 	if err != nil {
 		return err
@@ -111,7 +113,11 @@ func verifiableProducer(ctx context.Context, c *core.Call) error {
 				mu.Lock()
 				acked++
 				mu.Unlock()
-				c.Event(&mu, "producer_send_success", "key", key(r), "value", string(r.Value), "offset", r.Offset, "partition", r.Partition, "topic", r.Topic)
+				offset := r.Offset
+				if unanswered {
+					offset = -1
+				}
+				c.Event(&mu, "producer_send_success", "key", key(r), "value", string(r.Value), "offset", offset, "partition", r.Partition, "topic", r.Topic)
 			})
 		}
 		if rate > 0 {

@@ -101,7 +101,7 @@ func NewConsumer(c *core.Call, s *ConsumeSpec) (*Consumer, error) {
 		case -2:
 			at = kgo.NewOffset().AtStart()
 		}
-		opts = append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{s.Topic: {s.Partition: at}}))
+		opts = append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{s.Topic: {s.Partition: at}}), kgo.RetryTimeoutFn(retryTimeout(0)))
 	} else {
 		group, err := r.groupOptions(s, cc)
 		if err != nil {
@@ -111,6 +111,23 @@ func NewConsumer(c *core.Call, s *ConsumeSpec) (*Consumer, error) {
 	}
 	r.Cl, err = New(c, cc, opts...)
 	return r, err
+}
+
+// lookupPatience is how long a broker is asked for offsets before the client looks again who leads. The library would try a broker that
+// is gone for 30 s, while Java's client takes the next metadata.
+const lookupPatience = 500 * time.Millisecond
+
+// retryTimeout says how long requests of a member are repeated; those of the group as long as its session lasts.
+func retryTimeout(session time.Duration) func(key int16) time.Duration {
+	return func(key int16) time.Duration {
+		switch kmsg.Key(key) {
+		case kmsg.ListOffsets, kmsg.OffsetForLeaderEpoch:
+			return lookupPatience
+		case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat:
+			return session
+		}
+		return 30 * time.Second
+	}
 }
 
 func oneOf(props map[string]string, key string, valid ...string) (string, error) {
@@ -199,6 +216,9 @@ func (r *Consumer) groupOptions(s *ConsumeSpec, cc *Config) ([]kgo.Opt, error) {
 			return nil, err
 		}
 		opts = append(opts, d.set(v))
+		if d.key == "session.timeout.ms" {
+			opts = append(opts, kgo.RetryTimeoutFn(retryTimeout(v)))
+		}
 	}
 	if id := s.Props["group.instance.id"]; id != "" {
 		opts = append(opts, kgo.InstanceID(id))

@@ -473,9 +473,12 @@ func (b *Broker) handOver(orderly bool) {
 		BrokerID: b.id, BrokerEpoch: b.control.BrokerEpoch, Controller: b.findController,
 		MaxRetries: int(c.ControlledShutdownMaxRetries), Backoff: time.Duration(c.ControlledShutdownRetryBackoffMs) * time.Millisecond,
 		Versions: b.versions, ConnectTimeout: ms(c.ControllerSocketTimeoutMs), RequestTimeout: ms(c.RequestTimeoutMs),
-		Dialer: b.security.Dialer(), Logger: b.log,
+		Dialer: b.security.Dialer(), Live: b.zk.BrokerIDs, Logger: b.log,
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, interbroker.ErrNobodyLeft):
+		b.log.Info("no other broker is left to take the leaderships over: stopping at once")
+	case err != nil:
 		b.log.WithError(err).Warn("leaderships were not handed over; partitions without another in-sync replica are offline until this broker is back")
 	}
 }

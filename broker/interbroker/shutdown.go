@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,6 +21,8 @@ type ControlledShutdownOptions struct {
 	BrokerEpoch func() int64
 	// Controller finds the active controller's address on the inter-broker listener (never the control plane's), in ZooKeeper.
 	Controller func(ctx context.Context) (id int32, at model.Endpoint, err error)
+	// Live lists the ids of the brokers that are registered, to know when nobody is left; nil never does.
+	Live func(ctx context.Context) ([]int32, error)
 	// MaxRetries is controlled.shutdown.max.retries, Backoff controlled.shutdown.retry.backoff.ms.
 	MaxRetries int
 	Backoff    time.Duration
@@ -30,8 +33,12 @@ type ControlledShutdownOptions struct {
 	Logger                         *logrus.Entry
 }
 
+// ErrNobodyLeft says that no other broker is there to take leaderships over.
+var ErrNobodyLeft = errors.New("no other broker is left to take the leaderships over")
+
 // ControlledShutdown asks the controller to move all leaderships away from this broker. It returns nil when that was done; after the
-// last attempt, or when ctx ends, the broker stops all the same.
+// last attempt, or when ctx ends, the broker stops all the same. When nobody is left it returns ErrNobodyLeft at once: Kafka waits for all
+// its attempts then, until whoever stops a cluster loses patience and kills the last broker.
 func ControlledShutdown(ctx context.Context, o ControlledShutdownOptions) error {
 	var (
 		client *Client
@@ -65,13 +72,46 @@ func ControlledShutdown(ctx context.Context, o ControlledShutdownOptions) error 
 		if attempt == o.MaxRetries {
 			break
 		}
-		select {
-		case <-time.After(o.Backoff):
-		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), err)
+		if waitErr := o.awaitAttempt(ctx); waitErr != nil {
+			return errors.Join(waitErr, err)
 		}
 	}
 	return fmt.Errorf("controlled shutdown, %d attempts: %w", o.MaxRetries, err)
+}
+
+// liveInterval is how often the other brokers are looked for between two attempts.
+const liveInterval = 100 * time.Millisecond
+
+// awaitAttempt waits until the next attempt makes sense: after the backoff, or when another broker has come or gone. It returns
+// ErrNobodyLeft, or why ctx has ended.
+func (o *ControlledShutdownOptions) awaitAttempt(ctx context.Context) error {
+	backoff := time.NewTimer(o.Backoff)
+	defer backoff.Stop()
+	tick := time.NewTicker(liveInterval)
+	defer tick.Stop()
+	var before []int32
+	for {
+		if o.Live != nil {
+			live, err := o.Live(ctx)
+			others := slices.DeleteFunc(slices.Clone(live), func(id int32) bool { return id == o.BrokerID })
+			switch {
+			case err != nil: // ZooKeeper is out of reach; nobody can tell
+			case len(others) == 0:
+				return ErrNobodyLeft
+			case before != nil && !slices.Equal(others, before):
+				return nil
+			default:
+				before = others
+			}
+		}
+		select {
+		case <-backoff.C:
+			return nil
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 func askForShutdown(ctx context.Context, client *Client, o *ControlledShutdownOptions) error {

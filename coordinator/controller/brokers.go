@@ -258,6 +258,11 @@ func (c *core) controlledShutdown(ctx context.Context, ev *ControlledShutdown) (
 	if err := c.moveReplicas(ctx, followed, OfflineReplica); err != nil {
 		return nil, err
 	}
+	if !slices.ContainsFunc(c.liveOrShuttingDown(), c.isLive) {
+		// All brokers are shutting down: none will take what is left, and none need wait for another. Kafka lets each ask again until
+		// its attempts are used up.
+		return nil, nil
+	}
 	return c.partitions(func(t *topic, p *partition) bool {
 		return concerned(t, p) && p.leadership.Leader == ev.Broker
 	}), nil

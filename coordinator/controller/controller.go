@@ -110,28 +110,72 @@ func (c *Controller) Stats() Stats {
 	return Stats{c.metrics.offlinePartitions.Load(), c.metrics.preferredImbalance.Load(), c.metrics.topics.Load(), c.metrics.partitions.Load()}
 }
 
-// Register writes this broker's registration; it fails when another live broker uses one of its addresses or its id.
+// Register writes this broker's registration; it fails when another live broker uses one of its addresses or its id. Both may be those of
+// this broker's previous process, whose session has not ended yet: Register says so and waits for that.
 func (c *Controller) Register(ctx context.Context) error {
 	r := c.opts.Registration()
+	if err := c.awaitAddresses(ctx, r); err != nil {
+		return err
+	}
+	return c.register(ctx, r)
+}
+
+// registrationWait is how long the session of a previous process is waited for.
+func (c *Controller) registrationWait() time.Duration {
+	return c.opts.ZK.SessionTimeout()*3/2 + 2*time.Second
+}
+
+// awaitAddresses waits until no other broker has registered one of the addresses of r. A container that was killed and has begun again
+// with an empty volume has another id, and finds its addresses with the old one.
+func (c *Controller) awaitAddresses(ctx context.Context, r *zk.Registration) error {
+	wait := c.registrationWait()
+	began := time.Now()
+	for said := false; ; said = true {
+		holder, address, err := c.addressHolder(ctx, r)
+		if err != nil || holder < 0 {
+			return err
+		}
+		if time.Since(began) >= wait {
+			return fmt.Errorf("configured end points %s in advertised listeners are already registered by broker %d, and were for %v: another broker runs with this address. "+
+				"Stop it, or give this one other advertised.listeners", address, holder, wait)
+		}
+		if !said {
+			c.log.WithFields(logrus.Fields{"broker": holder, "address": address}).
+				Warnf("the address is still registered by another broker id, probably of this broker's previous process with other data; waiting up to %v for its session to end", wait)
+		}
+		timer := time.NewTimer(addressInterval)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// addressInterval is how often a registration with this broker's address is looked for again.
+const addressInterval = 500 * time.Millisecond
+
+// addressHolder is another broker that has registered an address of r, -1 for none.
+func (c *Controller) addressHolder(ctx context.Context, r *zk.Registration) (id int32, address string, err error) {
 	others, err := c.opts.ZK.Brokers(ctx)
 	if err != nil {
-		return err
+		return -1, "", err
 	}
 	for _, b := range others {
 		for _, theirs := range b.Endpoints {
 			for _, ours := range r.Endpoints {
 				if b.ID != c.opts.BrokerID && theirs.Host == ours.Host && theirs.Port == ours.Port {
-					return fmt.Errorf("configured end points %s:%d in advertised listeners are already registered by broker %d", ours.Host, ours.Port, b.ID)
+					return b.ID, fmt.Sprintf("%s:%d", ours.Host, ours.Port), nil
 				}
 			}
 		}
 	}
-	return c.register(ctx, r)
+	return -1, "", nil
 }
 
 func (c *Controller) register(ctx context.Context, r *zk.Registration) error {
-	wait := c.opts.ZK.SessionTimeout()*3/2 + 2*time.Second
-	epoch, err := c.opts.ZK.RegisterBroker(ctx, c.opts.BrokerID, r, c.session.Load(), wait)
+	epoch, err := c.opts.ZK.RegisterBroker(ctx, c.opts.BrokerID, r, c.session.Load(), c.registrationWait())
 	if err != nil {
 		return err
 	}

@@ -458,3 +458,49 @@ func TestExpiredControllerResignsBeforeItsNewSession(t *testing.T) {
 		t.Fatalf("broker epoch %d, before %d", one.c.BrokerEpoch(), epoch)
 	}
 }
+
+// A container that was killed and begins again with an empty volume has another id, and its addresses are registered by the old one until
+// that session ends.
+func TestAddressesOfADeadSessionAreWaitedFor(t *testing.T) {
+	server := startServer(t)
+	dial := func() *zk.Client {
+		client, err := zk.Dial(t.Context(), zk.Options{Connect: server, SessionTimeout: 2 * time.Second, ConnectTimeout: 5 * time.Second})
+		if err == nil {
+			err = client.CreateTopLevelPaths(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client
+	}
+	registration := func() *zk.Registration {
+		return &zk.Registration{Version: 4, JMXPort: -1, Timestamp: 1, Endpoints: []model.Endpoint{{Listener: "PLAINTEXT", Host: "kafka", Port: 9092}}}
+	}
+	old, again := dial(), dial()
+	defer again.Close()
+	if _, err := old.RegisterBroker(t.Context(), 1001, registration(), 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	sender := func(func(controller.Event)) controller.Sender { return &obedient{} }
+	c := controller.New(controller.Options{BrokerID: 1002, ZK: again, Registration: registration, NewSender: sender})
+	registered := make(chan error, 1)
+	go func() { registered <- c.Register(t.Context()) }()
+	select {
+	case err := <-registered:
+		t.Fatalf("registered beside the old broker, or gave up at once: %v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	if err := old.Close(); err != nil { // its session ends
+		t.Fatal(err)
+	}
+	if err := <-registered; err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, errors.New("stopped"))
+	defer cancel()
+	third := dial()
+	defer third.Close()
+	if err := controller.New(controller.Options{BrokerID: 1003, ZK: third, Registration: registration, NewSender: sender}).Register(ctx); err == nil || err.Error() != "stopped" {
+		t.Errorf("a wait that is stopped gives %v", err)
+	}
+}

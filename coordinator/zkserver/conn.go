@@ -130,6 +130,10 @@ func (c *conn) read() {
 	if err != nil {
 		return
 	}
+	if kafkaRequest(frame) {
+		c.server.meetKafka(c.host)
+		return
+	}
 	connect, err := decodeConnectRequest(frame)
 	if err != nil || !c.server.connect(c, connect) {
 		return
@@ -150,6 +154,27 @@ func (c *conn) read() {
 			frame = nil
 		}
 	}
+}
+
+// kafkaRequest reports whether the first frame of a connection is a request of Kafka's protocol: where ZooKeeper has the version of its
+// protocol, which is 0, Kafka has the number of an API and its version.
+func kafkaRequest(frame []byte) bool {
+	if len(frame) < 10 {
+		return false
+	}
+	api, version := binary.BigEndian.Uint16(frame), binary.BigEndian.Uint16(frame[2:])
+	return (api != 0 || version != 0) && api < 100 && version < 32
+}
+
+// meetKafka says, once, that a Kafka client has come to the wrong port.
+func (s *Server) meetKafka(host string) {
+	s.kafkaMet.Do(func() {
+		text := "a Kafka client has connected to this port, which speaks ZooKeeper's protocol; give it a broker's address"
+		if s.options.Kafka != "" {
+			text += ": " + s.options.Kafka
+		}
+		s.logger.WithField("client", host).Warn(text)
+	})
 }
 
 // handshake makes the TLS handshake, within the time that the deadline leaves. A certificate of the client is a login.

@@ -80,8 +80,9 @@ func newCore(o *Options) *core {
 	return c
 }
 
-// serve ends recovery: from here on watches fire, and the sessions found have a whole timeout from now, or none at all.
-func (c *core) serve(now instant, endSessions bool) {
+// serve ends recovery: from here on watches fire, and the sessions found have a whole timeout from now, what silent says is left of it, or
+// none at all.
+func (c *core) serve(now instant, endSessions bool, silent map[int64]int64) {
 	c.lastZxid = c.tree.lastZxid
 	c.tree.watches.emit = func(cl *client, event int32, path string) { c.send(cl, watchEvent(event, path)) }
 	for _, s := range c.sessions.byID {
@@ -89,6 +90,10 @@ func (c *core) serve(now instant, endSessions bool) {
 			c.sessions.overdue(s)
 		} else {
 			c.sessions.touch(s, now)
+			s.heard = false
+			if left, ok := silent[s.id]; ok {
+				c.sessions.shorten(s, left, now)
+			}
 		}
 	}
 }

@@ -27,7 +27,7 @@ func newBench(tick time.Duration) *bench {
 	o := Options{TickTime: tick}
 	o.setDefaults()
 	b := &bench{core: newCore(&o), out: make(map[*client][]string), now: instant{wallMs: 1_700_000_000_000}}
-	b.core.serve(b.now, false)
+	b.core.serve(b.now, false, nil)
 	return b
 }
 

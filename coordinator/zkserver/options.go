@@ -50,6 +50,8 @@ type Options struct {
 	Subject func(*x509.Certificate) string
 	// Nonce makes what challenges have to be unpredictable, for tests; nil is random.
 	Nonce func() string
+	// Kafka is where a Kafka client that has come to this port would find a broker, for the log; "" when that is not known.
+	Kafka string
 	// Logger receives what the server has to say; nil discards it.
 	Logger *logrus.Entry
 	// Now is the clock, for tests; nil means time.Now.

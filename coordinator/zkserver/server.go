@@ -26,6 +26,7 @@ type Server struct {
 	store    *store
 	start    time.Time
 	workers  sync.WaitGroup
+	kafkaMet sync.Once // a Kafka client has come to this port, and that was logged
 
 	// mu guards the core, and is taken before a connection's own lock. It is never held across I/O.
 	mu struct {
@@ -61,7 +62,7 @@ func New(o Options) (*Server, error) {
 			return nil, errors.Join(fmt.Errorf("coordination server, port for TLS: %w", err), s.listener.Close(), s.store.close())
 		}
 	}
-	c.serve(s.now(), o.EndOldSessions)
+	c.serve(s.now(), o.EndOldSessions, s.store.loadSilence())
 	s.mu.core = c
 	s.mu.conns = make(map[*client]*conn)
 	s.mu.perHost = make(map[string]int)
@@ -298,22 +299,39 @@ func (s *Server) request(c *conn, frame []byte) bool {
 	return ok
 }
 
+// saveSilence notes how long sessions have been silent, in case the server is started again soon.
+func (s *Server) saveSilence(remaining map[int64]int64) {
+	if err := s.store.saveSilence(remaining); err != nil {
+		s.logger.WithError(err).Warn("could not note how long sessions have been silent; after a restart they have their whole time-out")
+	}
+}
+
 // tick ends sessions. Sessions expire at multiples of the tick only, so it need not look more often.
 func (s *Server) tick(ctx context.Context) {
 	tickMs := s.options.TickTime.Milliseconds()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	saved := true // there may be a file of the last run
 	for {
 		select {
 		case <-ctx.Done():
+			s.mu.Lock()
+			remaining := s.mu.core.sessions.remaining(s.now())
+			s.mu.Unlock()
+			s.saveSilence(remaining)
 			return
 		case <-timer.C:
 		}
 		s.mu.Lock()
 		now := s.now()
 		expired := s.mu.core.tick(now)
+		remaining := s.mu.core.sessions.remaining(now)
 		s.deliverLocked()
 		s.mu.Unlock()
+		if len(remaining) > 0 || saved {
+			saved = len(remaining) > 0
+			s.saveSilence(remaining)
+		}
 		for _, e := range expired {
 			s.logger.WithField("session", fmt.Sprintf("%#x", e.id)).Info("session expired")
 		}

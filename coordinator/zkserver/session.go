@@ -16,6 +16,7 @@ type session struct {
 	timeoutMs int32 // as negotiated last
 	expiresMs int64 // on the monotonic clock, a multiple of the tick
 	closing   bool  // its end is on the way to the log
+	heard     bool  // in this run
 	client    *client
 }
 
@@ -56,6 +57,7 @@ func (t *sessionTable) touch(s *session, now instant) bool {
 	if s.closing {
 		return false
 	}
+	s.heard = true
 	expires := ((now.elapsedMs+int64(s.timeoutMs))/t.tickMs + 1) * t.tickMs
 	if s.expiresMs >= expires {
 		return true

@@ -185,8 +185,12 @@ func (s *store) replayLog(base int64, last bool, c *core) error {
 		return nil
 	}
 	if good < int64(len(b)) {
-		s.logger.WithFields(logrus.Fields{"file": path, "offset": good, "bytes": int64(len(b)) - good}).
-			Warn("cut off the torn end of the log; nothing of it had been acknowledged")
+		text := "cut off the torn end of the log; nothing of it had been acknowledged"
+		if s.noSync || wholeLength(b[good:]) {
+			// All its bytes are there, and some are wrong: pages that were not written yet, or a disk that has changed them since.
+			text = "cut off the damaged end of the log; unless the machine stopped while it was written, what it held had been acknowledged and is lost"
+		}
+		s.logger.WithFields(logrus.Fields{"file": path, "offset": good, "bytes": int64(len(b)) - good}).Warn(text)
 		if err := f.Truncate(max(good, 0)); err != nil {
 			return err
 		}
@@ -261,6 +265,15 @@ func nextFrame(b []byte) []byte {
 		return nil
 	}
 	return payload
+}
+
+// wholeLength reports whether the frame at the start of b has all of its bytes, right or wrong.
+func wholeLength(b []byte) bool {
+	if len(b) < frameHeader {
+		return false
+	}
+	length := binary.BigEndian.Uint32(b)
+	return length > 0 && length <= maxFrame && int(length) <= len(b)-frameHeader
 }
 
 // frameFollows says whether a whole frame with zxids shortly after last begins anywhere in b. Then what precedes it was

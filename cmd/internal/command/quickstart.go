@@ -117,6 +117,14 @@ func following(first, i int) string {
 	return net.JoinHostPort(host, strconv.Itoa(first))
 }
 
+// kafkaHint is the address of the first broker, as far as it is known before that is there.
+func (o *quickstartOptions) kafkaHint() string {
+	if o.port == 0 {
+		return ""
+	}
+	return following(o.port, 0)
+}
+
 // settings are those of broker id, which is the count from 1.
 func (o *quickstartOptions) settings(id int, dir, zookeeper string) []string {
 	replicas := strconv.Itoa(min(3, o.brokers))
@@ -172,7 +180,7 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	}
 	// Brokers that were killed with this process cannot come back for their sessions: the next start need not wait for these to time out.
 	options := zkserver.Options{Dir: coordinationDir, Listen: following(o.zookeeperPort, 0),
-		MaxClientCnxns: -1, EndOldSessions: true, Logger: log.WithField("logger", "zookeeper")}
+		MaxClientCnxns: -1, EndOldSessions: true, Kafka: o.kafkaHint(), Logger: log.WithField("logger", "zookeeper")}
 	if o.secured != nil {
 		o.secured.Coordination(&options)
 	}

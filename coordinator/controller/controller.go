@@ -65,6 +65,7 @@ type Controller struct {
 	// What follows belongs to the loop.
 	rebalance *time.Timer
 	published time.Time
+	failures  failures
 	former    int32 // the controller before the present one, as far as this broker has seen it; -1 for none
 }
 
@@ -248,7 +249,9 @@ func (c *Controller) sessionLost() {
 	}
 }
 
+// process carries one event out, to its end; a panic on the way ends this broker's time as controller, see failure.go.
 func (c *Controller) process(ctx context.Context, ev Event) {
+	defer c.guard(ctx, ev)
 	var err error
 	switch ev := ev.(type) {
 	case startup:
@@ -267,6 +270,8 @@ func (c *Controller) process(ctx context.Context, ev Event) {
 		} else if !errors.Is(err, zk.ErrSessionExpired) {
 			time.AfterFunc(5*time.Second, func() { c.queue.put(ev) })
 		}
+	case giveUp:
+		c.giveUp(ctx, ev)
 	case *expire:
 		c.activeID.Store(-1)
 		c.resign()
@@ -331,7 +336,7 @@ func (c *Controller) elect(ctx context.Context) error {
 		return err
 	}
 	c.sawController(id)
-	if id >= 0 {
+	if id >= 0 || c.standsAside() {
 		return nil
 	}
 	epoch, won, err := c.opts.ZK.ElectController(ctx, c.opts.BrokerID, c.opts.Now().UnixMilli())
@@ -445,7 +450,7 @@ func isTrue(value string) bool { return strings.EqualFold(strings.TrimSpace(valu
 // Inspect calls fn on the controller's goroutine between two events and returns when it is done.
 func (c *Controller) Inspect(ctx context.Context, fn func(*Context)) error {
 	_, err := ask(ctx, c, func(reply func(struct{}, error)) Event {
-		return &Inspect{Fn: func(cc *Context) { fn(cc); reply(struct{}{}, nil) }}
+		return &Inspect{Fn: func(cc *Context) { fn(cc); reply(struct{}{}, nil) }, Failed: func(err error) { reply(struct{}{}, err) }}
 	})
 	return err
 }

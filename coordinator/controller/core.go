@@ -38,9 +38,10 @@ func newCore(id int32, store Store, out Sender, settings func() Settings, log *l
 // and the rest goes on.
 func (c *core) Step(ctx context.Context, ev Event) error {
 	if !c.active {
-		drop(ev, nil)
-		if ev, ok := ev.(*Inspect); ok {
-			ev.Fn(c.Context)
+		if look, ok := ev.(*Inspect); ok {
+			look.Fn(c.Context)
+		} else {
+			drop(ev, nil)
 		}
 		return nil
 	}

@@ -97,8 +97,12 @@ type (
 		Epoch  int64
 		Reply  func(remaining []model.TopicPartition, err error)
 	}
-	// DescribeTopics calls Fn with the context, read only, on the controller's goroutine; for tests and diagnostics.
-	Inspect struct{ Fn func(*Context) }
+	// Inspect calls Fn with the context, read only, on the controller's goroutine; for tests and diagnostics. Failed, if not nil, is
+	// called when Fn is not called or panics.
+	Inspect struct {
+		Fn     func(*Context)
+		Failed func(error)
+	}
 )
 
 // ElectionResult is the outcome for one partition: Leader is the new one when Err is nil.

@@ -122,6 +122,10 @@ func drop(ev Event, err error) {
 		ev.Reply(nil, or(kerr.NotController))
 	case *ControlledShutdown:
 		ev.Reply(nil, or(kerr.StaleControllerEpoch))
+	case *Inspect:
+		if ev.Failed != nil {
+			ev.Failed(or(kerr.NotController))
+		}
 	case *expire:
 		close(ev.done)
 	}

@@ -258,7 +258,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 			s.settings.DeleteTopics = on
 		}
 	case "show":
-		step(&Inspect{func(c *Context) {
+		step(&Inspect{Fn: func(c *Context) {
 			c.each(func(tt *topic, p *partition) {
 				fmt.Fprintf(&out, "%s %s", p.TopicPartition, p.state)
 				for _, r := range p.replicas {

@@ -60,7 +60,6 @@ func New(o Options) *Coordinator {
 		NewMachine: func(p int32) shard.Machine {
 			machine := NewPartition(o.Config, o.Logger, c.epochOf(p))
 			machine.journal = o.Journal
-			machine.standings = &c.standings
 			return machine
 		},
 		LoadBufferSize: func() int { return int(o.Config().TransactionStateLogLoadBufferSize) },
@@ -69,6 +68,8 @@ func New(o Options) *Coordinator {
 		OnLoaded:       o.OnLoaded,
 		OnEmit: func(partition int32, value any) {
 			switch v := value.(type) {
+			case *Standing:
+				c.standings.apply(v)
 			case SendMarkers:
 				c.markers.add(partition, v)
 			case DropMarkers:

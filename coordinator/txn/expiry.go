@@ -48,7 +48,7 @@ func (p *Partition) removed(ids []*transaction, err error) {
 		if err == nil {
 			t.State = Dead
 			delete(p.transactions, t.id)
-			p.standings.remove(t.ProducerID)
+			p.leave(t.ProducerID)
 		}
 		p.settle(t)
 	}

@@ -30,12 +30,10 @@ const (
 // Partition is all transactional ids of one partition of __transaction_state: the machine that a shard runs. It is pure: what happens
 // depends on the events and their times only.
 type Partition struct {
-	config func() *configs.Broker
-	logger *logrus.Entry
-	epoch  int32 // the coordinator epoch: leader epoch of the state partition
-	// standings is told of every change, before anybody else is.
-	standings *standings
-	journal   *journal.Journal // may be nil
+	config  func() *configs.Broker
+	logger  *logrus.Entry
+	epoch   int32            // the coordinator epoch: leader epoch of the state partition
+	journal *journal.Journal // may be nil
 
 	transactions map[string]*transaction
 	appends      map[uint64]*appendDone
@@ -107,7 +105,7 @@ const (
 
 // NewPartition makes the empty state of a partition, to be loaded by Replay. epoch is the leader epoch with which it is led.
 func NewPartition(config func() *configs.Broker, logger *logrus.Entry, epoch int32) *Partition {
-	return &Partition{config: config, logger: logger, epoch: epoch, standings: &standings{}, transactions: map[string]*transaction{}, appends: map[uint64]*appendDone{}}
+	return &Partition{config: config, logger: logger, epoch: epoch, transactions: map[string]*transaction{}, appends: map[uint64]*appendDone{}}
 }
 
 func (p *Partition) begin(now time.Time) {
@@ -253,7 +251,7 @@ func (p *Partition) fence(t *transaction, call *shard.Call, r *InitRequest) {
 	}
 	// From here on the old owner is refused, even if the record fails.
 	t.Epoch, t.LastEpoch, t.fenced = next.Epoch, next.LastEpoch, true
-	p.standings.set(t, nil)
+	p.stand(t, nil)
 	d := &appendDone{kind: decided, call: call}
 	if r != nil {
 		d.ev = r
@@ -266,7 +264,7 @@ func (p *Partition) change(t *transaction, next Metadata, d *appendDone) {
 	d.t, d.next = t, next
 	t.pending = next.State
 	if next.State == Ongoing {
-		p.standings.set(t, &next)
+		p.stand(t, &next)
 	}
 	b := record.NewBuilder(record.DefaultOptions())
 	p.keyBuf = appendKey(p.keyBuf[:0], t.id)
@@ -295,19 +293,19 @@ func (p *Partition) appended(d *appendDone, err error) {
 		return
 	case err != nil:
 		t.pending = noState
-		p.standings.set(t, nil)
+		p.stand(t, nil)
 		p.replyError(d.call, appendError(err))
 		p.settle(t)
 		return
 	}
 	if t.ProducerID != d.next.ProducerID {
-		p.standings.remove(t.ProducerID)
+		p.leave(t.ProducerID)
 	}
 	before := t.State
 	t.Metadata = d.next
 	p.sawState(t, before)
 	t.pending, t.completing, t.fenced = noState, false, false
-	p.standings.set(t, nil)
+	p.stand(t, nil)
 	if d.kind == decided {
 		p.sendMarkers(t)
 		if d.ev != nil {
@@ -457,8 +455,8 @@ func (p *Partition) Loaded(now time.Time) []shard.Effect {
 	p.begin(now)
 	p.abortSweep = now.Add(interval(p.cfg.TransactionAbortTimedOutTransactionCleanupIntervalMs))
 	p.expirySweep = now.Add(interval(p.cfg.TransactionRemoveExpiredTransactionCleanupIntervalMs))
-	for _, t := range p.transactions {
-		p.standings.set(t, nil)
+	for _, id := range sortedKeys(p.transactions) {
+		p.stand(p.transactions[id], nil)
 	}
 	for _, t := range p.those(func(t *transaction) bool { return t.State.decided() }) {
 		p.sendMarkers(t)
@@ -477,8 +475,8 @@ func (p *Partition) Unload(now time.Time) []shard.Effect {
 	for _, tag := range sortedKeys(p.appends) {
 		p.replyError(p.appends[tag].call, kerr.NotCoordinator)
 	}
-	for _, t := range p.transactions {
-		p.standings.remove(t.ProducerID)
+	for _, id := range sortedKeys(p.transactions) {
+		p.leave(p.transactions[id].ProducerID)
 	}
 	p.effects = append(p.effects, shard.Emit{Value: DropMarkers{}})
 	p.transactions, p.appends, p.parked, p.retries = nil, nil, nil, nil

@@ -4,40 +4,56 @@ import (
 	"slices"
 	"sync"
 
+	"momus/coordinator/shard"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
 
 // standings is what this broker's coordinator knows of producers, for the logs of the same broker: they ask before a batch opens a
-// transaction. It is a copy of the state of loaded partitions, kept by them and read without their goroutine.
+// transaction. It is a copy of the state of loaded partitions, kept by what they emit and read without their goroutine.
 //
 // The protocol of Kafka 2.5 has no such check (KIP-890 brought it): a produce request that is delayed until its transaction has ended opens
 // another one, which nobody ends, or adds to the next. A coordinator decides before it sends markers, so that what is
 // refused here cannot slip in behind them.
-type standings struct{ of sync.Map } // producer id → *standing; standings do not change
+type standings struct{ of sync.Map } // producer id → *Standing; standings do not change
 
-// standing is a producer's epoch and the partitions of its open transaction, nil if none is open.
-type standing struct {
-	epoch      int16
-	partitions []model.TopicPartition // sorted
+// Standing is emitted with each change of what a producer may write, before what depends on it: before the record of a transaction that
+// gets partitions, before the markers of one that is decided, before the answer to the client. Not to be changed.
+type Standing struct {
+	ProducerID int64
+	Gone       bool // nothing is known of the producer any more
+	Epoch      int16
+	Partitions []model.TopicPartition // of its open transaction, sorted; nil if none is open
 }
 
-// set notes what may be written with t's producer id: what is durable, and what is about to be.
-func (s *standings) set(t *transaction, next *Metadata) {
+// apply takes over what a partition has emitted.
+func (s *standings) apply(now *Standing) {
+	if now.Gone {
+		s.of.Delete(now.ProducerID)
+	} else {
+		s.of.Store(now.ProducerID, now)
+	}
+}
+
+// stand emits what may be written with t's producer id: what is durable, and what is about to be (next, if any).
+func (p *Partition) stand(t *transaction, next *Metadata) {
 	if t.Epoch < 0 {
 		return
 	}
-	now := &standing{epoch: t.Epoch}
+	now := &Standing{ProducerID: t.ProducerID, Epoch: t.Epoch}
 	switch {
 	case next != nil && next.State == Ongoing:
-		now.partitions = next.Partitions
+		now.Partitions = next.Partitions
 	case t.State == Ongoing:
-		now.partitions = t.Partitions
+		now.Partitions = t.Partitions
 	}
-	s.of.Store(t.ProducerID, now)
+	p.effects = append(p.effects, shard.Emit{Value: now})
 }
 
-func (s *standings) remove(producerID int64) { s.of.Delete(producerID) }
+// leave emits that nothing is known of a producer any more.
+func (p *Partition) leave(producerID int64) {
+	p.effects = append(p.effects, shard.Emit{Value: &Standing{ProducerID: producerID, Gone: true}})
+}
 
 // admit judges a batch that would open a transaction in a partition. It refuses only what it knows: INVALID_PRODUCER_EPOCH for an epoch that
 // the coordinator has passed, and NOT_ENOUGH_REPLICAS for a partition that is not in the producer's transaction: clients send again
@@ -47,14 +63,14 @@ func (s *standings) admit(tp model.TopicPartition, producerID int64, epoch int16
 	if !ok {
 		return nil // of another coordinator
 	}
-	known, _ := v.(*standing)
+	known, _ := v.(*Standing)
 	switch {
-	case epoch < known.epoch:
+	case epoch < known.Epoch:
 		return kerr.InvalidProducerEpoch
-	case epoch > known.epoch:
+	case epoch > known.Epoch:
 		return nil // a newer coordinator knows better
 	}
-	if _, ok := slices.BinarySearchFunc(known.partitions, tp, compare); !ok {
+	if _, ok := slices.BinarySearchFunc(known.Partitions, tp, compare); !ok {
 		return kerr.NotEnoughReplicas
 	}
 	return nil

@@ -120,6 +120,7 @@ func aclsTool(ctx context.Context, c *core.Call) error {
 		return err
 	}
 	c.Printf("Error while executing ACL command: %s\n%s\n", err, java.Text(err))
+	c.Failure = err
 	if cause := (*java.Error)(nil); errors.As(errors.Unwrap(err), &cause) {
 		c.Printf("Caused by: %s\n", cause.ToString())
 	}

@@ -11,6 +11,7 @@ import (
 
 	"momus/cmd/internal/tool/core"
 	"momus/cmd/internal/tool/java"
+	"momus/internal/jvm"
 )
 
 // Config are the settings of a Java client: its properties and how its log lines begin.
@@ -78,7 +79,11 @@ func New(c *core.Call, cc *Config, more ...kgo.Opt) (*kgo.Client, error) {
 	if seconds, err := cc.duration("metadata.max.age.ms", 0); err == nil && seconds > 100*time.Millisecond {
 		opts = append(opts, kgo.MetadataMaxAge(seconds))
 	}
-	security, err := cc.security()
+	properties := jvm.Properties{}
+	if c.Getenv != nil {
+		properties = jvm.FromEnvironment(c.Getenv)
+	}
+	security, err := cc.security(properties)
 	if err != nil {
 		return nil, err
 	}

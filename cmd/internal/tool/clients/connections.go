@@ -195,7 +195,7 @@ func authError(err error) *java.Error {
 		}
 		return e
 	}
-	if reason := certificateTrouble(err); reason != "" {
+	if reason := certificateTrouble(err, ""); reason != "" {
 		return &java.Error{Class: java.ErrorsPackage + "SslAuthenticationException", Text: "SSL handshake failed", Cause: err}
 	}
 	return nil

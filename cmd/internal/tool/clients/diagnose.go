@@ -13,6 +13,8 @@ import (
 	"time"
 
 	wire "github.com/twmb/franz-go/pkg/kerr"
+
+	"momus/cmd/internal/certs"
 )
 
 // diagnose tells why a peer does not answer, and what to do about it.
@@ -23,14 +25,19 @@ func (l *connections) diagnose(p peer) string {
 	}
 	switch {
 	case errors.Is(p.err, wire.UnsupportedSaslMechanism):
-		return fmt.Sprintf("%s does not have sasl.mechanism %s; sasl.enabled.mechanisms of the broker lists what it has", address, l.cc.Props["sasl.mechanism"])
+		if enabled := l.enabledMechanisms(address); enabled != "" {
+			return fmt.Sprintf("%s does not have sasl.mechanism %s; it has %s (sasl.enabled.mechanisms)", address, mechanismOf(l.cc.Props), enabled)
+		}
+		return fmt.Sprintf("%s does not have sasl.mechanism %s; sasl.enabled.mechanisms of the broker lists what it has", address, mechanismOf(l.cc.Props))
 	case errors.Is(p.err, wire.SaslAuthenticationFailed):
 		if !l.c.Terminal.Err { // Kafka's lines say it already, and scripts get nothing else
 			return ""
 		}
 		return fmt.Sprintf("%s refused the user in sasl.jaas.config; check its name, password and sasl.mechanism (%s)", address, l.cc.Props["sasl.mechanism"])
-	case certificateTrouble(p.err) != "":
-		return address + ": " + certificateTrouble(p.err)
+	case certificateTrouble(p.err, p.host) != "":
+		return address + ": " + certificateTrouble(p.err, p.host)
+	case kerberosTrouble(p.err) != "":
+		return kerberosTrouble(p.err)
 	}
 	if v := l.verdict(address); v.text != "" {
 		return v.text
@@ -105,26 +112,44 @@ func (l *connections) unreachable(p peer, address string) string {
 	return text
 }
 
-// certificateTrouble explains errors of certificates and TLS alerts; "" for any other error.
-func certificateTrouble(err error) string {
+// certificateTrouble explains errors of certificates and TLS alerts; "" for any other error. host is the name that was connected to.
+func certificateTrouble(err error, host string) string {
 	var (
-		unknown x509.UnknownAuthorityError
-		host    x509.HostnameError
-		invalid x509.CertificateInvalidError
-		alert   tls.AlertError
-		remote  *net.OpError
+		unknown      x509.UnknownAuthorityError
+		name         x509.HostnameError
+		invalid      x509.CertificateInvalidError
+		verification *tls.CertificateVerificationError
+		alert        tls.AlertError
+		remote       *net.OpError
 	)
 	switch {
-	case errors.As(err, &unknown):
-		return "its certificate is signed by an authority that is not trusted; ssl.truststore.location names the store with the authority's certificate"
-	case errors.As(err, &host):
-		return fmt.Sprintf("%v; ssl.endpoint.identification.algorithm= (empty) turns the check of the name off", host)
-	case errors.As(err, &invalid):
-		return invalid.Error()
+	case errors.As(err, &name):
+		return certs.Explain(err, nil, host, time.Now()) + "; ssl.endpoint.identification.algorithm= (empty) turns the check of the name off"
+	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &verification):
+		return certs.Explain(err, nil, host, time.Now())
 	case errors.As(err, &alert):
 		return alert.Error()
 	case errors.As(err, &remote) && remote.Op == "remote error":
 		return fmt.Sprintf("the broker ended TLS: %v; if it wants a certificate of the client, ssl.keystore.location names the store", remote.Err)
+	}
+	return ""
+}
+
+// kerberosTrouble explains what the key distribution center says; "" for any other error.
+func kerberosTrouble(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "KRB_AP_ERR_SKEW"):
+		return "the clocks of this machine and of the key distribution center differ by more than Kerberos allows (5 minutes): set them by NTP"
+	case strings.Contains(text, "KDC_ERR_S_PRINCIPAL_UNKNOWN"):
+		return "the key distribution center has no principal for the broker under this name: connect by the host name of its principal, and see that sasl.kerberos.service.name is right"
+	case strings.Contains(text, "KDC_ERR_C_PRINCIPAL_UNKNOWN"):
+		return "the key distribution center does not know the principal of the login module"
+	case strings.Contains(text, "KDC_ERR_PREAUTH_FAILED"):
+		return "the key table has another key than the key distribution center: make it anew with ktadd"
 	}
 	return ""
 }

@@ -177,7 +177,7 @@ func (p *Producer) Prepare(ctx context.Context, r *kgo.Record) error {
 			err = java.Timeout("Topic %s not present in metadata after %d ms.", r.Topic, p.maxBlock.Milliseconds())
 		}
 		if err != nil {
-			p.c.Troubled = true
+			p.c.Troubled, p.c.Failure = true, err
 			return err
 		}
 		p.known[r.Topic] = true
@@ -221,6 +221,7 @@ func (p *Producer) logFailure(r *kgo.Record, err error) {
 	p.Failed.Store(true)
 	p.c.Errorf("[%s] ERROR Error when sending message to topic %s with key: %s, value: %s with error: (org.apache.kafka.clients.producer.internals.ErrorLoggingCallback)\n%s\n",
 		core.LogTime(time.Now()), r.Topic, size(r.Key), size(r.Value), java.Text(err))
+	hintDenied(p.c, err, r.Topic)
 }
 
 // Close sends what is left.

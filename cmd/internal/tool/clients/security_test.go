@@ -3,6 +3,8 @@ package clients
 import (
 	"crypto/tls"
 	"encoding/base64"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,26 +12,68 @@ import (
 
 	"momus/cmd/internal/tool/core"
 	"momus/cmd/internal/tool/screen"
+	"momus/internal/jaas"
+	"momus/internal/jvm"
 )
 
-func TestJAASOptionsAndMechanisms(t *testing.T) {
-	jaas := jaasOptions(`org.apache.kafka.common.security.scram.ScramLoginModule required username="a \"b\"" password='c;d' tokenauth=true;`)
-	if jaas["username"] != `a "b"` || jaas["password"] != "c;d" || jaas["tokenauth"] != "true" {
-		t.Errorf("%q", jaas)
+func TestLoginModulesAndMechanisms(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "jaas.conf")
+	if err := os.WriteFile(file, []byte(`KafkaClient { `+jaas.PlainModule+` required username="u" password="p"; };`), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	for props, want := range map[string]string{
-		"sasl.mechanism=PLAIN": "plain.PlainLoginModule required", "sasl.mechanism=SCRAM-SHA-256": "scram.ScramLoginModule required", "": "GSSAPI is not supported",
-		"sasl.mechanism=X": `"X" is not supported`, "sasl.mechanism=OAUTHBEARER": `unsecuredLoginStringClaim_sub="…"`,
+	static := jvm.Properties{jvm.LoginConfig: file}
+	keytab := jaas.Krb5Module + ` required useKeyTab=true keyTab="/k" principal="u@R"`
+	for _, c := range []struct {
+		props      map[string]string
+		properties jvm.Properties
+		want       string // in the error; the name of the mechanism when there is none
+	}{
+		{map[string]string{"sasl.mechanism": "PLAIN", "sasl.jaas.config": jaas.PlainModule + ` required username="u" password="p";`}, nil, "PLAIN"},
+		{map[string]string{"sasl.mechanism": "SCRAM-SHA-512", "sasl.jaas.config": jaas.ScramModule + ` required username="u" password="p";`}, nil, "SCRAM-SHA-512"},
+		{map[string]string{"sasl.mechanism": "PLAIN"}, static, "PLAIN"},
+		{map[string]string{"sasl.mechanism": "SCRAM-SHA-256"}, static, "goes with login module " + jaas.ScramModule},
+		{map[string]string{"sasl.mechanism": "PLAIN"}, nil, "Could not find a 'KafkaClient' entry"},
+		{map[string]string{"sasl.mechanism": "PLAIN"}, jvm.Properties{jvm.LoginConfig: "/nonexistent"}, "no such file"},
+		{map[string]string{"sasl.mechanism": "PLAIN", "sasl.jaas.config": jaas.PlainModule + ` required;`}, nil, "plain.PlainLoginModule required username"},
+		{map[string]string{"sasl.mechanism": "PLAIN", "sasl.jaas.config": jaas.PlainModule + ` required username="u"`}, nil, "not terminated by semi-colon"},
+		{map[string]string{"sasl.mechanism": "X"}, nil, `"X" is not supported`},
+		{map[string]string{"sasl.mechanism": "OAUTHBEARER", "sasl.jaas.config": jaas.OAuthBearerModule + ` required;`}, nil, `unsecuredLoginStringClaim_sub="…"`},
+		{map[string]string{"sasl.mechanism": "OAUTHBEARER", "sasl.jaas.config": jaas.OAuthBearerModule + ` required;`, "sasl.oauthbearer.token.endpoint.url": "file:///t"}, nil, "OAUTHBEARER"},
+		{map[string]string{"sasl.mechanism": "OAUTHBEARER", "sasl.jaas.config": jaas.OAuthBearerModule + ` required;`, "sasl.oauthbearer.token.endpoint.url": "http://t"}, nil, "file:///run/token"},
+		{map[string]string{"sasl.jaas.config": keytab + `;`, "sasl.kerberos.service.name": "kafka"}, nil, "GSSAPI"},
+		{map[string]string{"sasl.jaas.config": keytab + ` serviceName="kafka";`}, nil, "GSSAPI"},
+		{map[string]string{"sasl.jaas.config": keytab + `;`}, nil, "No serviceName defined"},
+		{map[string]string{"sasl.jaas.config": keytab + ` serviceName="a";`, "sasl.kerberos.service.name": "b"}, nil, "Conflicting serviceName"},
+		{map[string]string{"sasl.jaas.config": jaas.Krb5Module + ` required;`, "sasl.kerberos.service.name": "kafka"}, nil, "useKeyTab=true"},
 	} {
-		k, v, _ := strings.Cut(props, "=")
-		if _, err := saslMechanism(map[string]string{k: v}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %s", props, err, want)
+		m, err := saslMechanism(c.props, c.properties)
+		if err == nil && m.Name() != c.want || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v, %v; want %s", c.props, m, err, c.want)
+		}
+	}
+}
+
+func TestATokenIsReadFromItsFileAtEachLogin(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	m, err := bearerToken(map[string]string{"sasl.oauthbearer.token.endpoint.url": "file://" + file}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := m.Authenticate(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "token.endpoint.url") {
+		t.Errorf("no file: %v", err)
+	}
+	for _, token := range []string{"first", "second"} {
+		if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, message, err := m.Authenticate(t.Context(), ""); err != nil || !strings.Contains(string(message), "auth=Bearer "+token+"\x01") {
+			t.Errorf("%s: %q, %v", token, message, err)
 		}
 	}
 }
 
 func TestUnsecuredTokensAreKafkas(t *testing.T) {
-	m, err := unsecuredToken(jaasOptions(`OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="alice" unsecuredLoginListClaim_scope=",a,b" unsecuredLoginNumberClaim_n="3" unsecuredLoginLifetimeSeconds="60" unsecuredLoginExtension_x="y";`))
+	m, err := unsecuredToken(entryOptions(t, `OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="alice" unsecuredLoginListClaim_scope=",a,b" unsecuredLoginNumberClaim_n="3" unsecuredLoginLifetimeSeconds="60" unsecuredLoginExtension_x="y";`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +87,15 @@ func TestUnsecuredTokensAreKafkas(t *testing.T) {
 	if err != nil || len(parts) < 3 || !strings.Contains(string(body), `"sub":"alice"`) || !strings.Contains(string(body), `"scope":["a","b"]`) || !strings.Contains(string(body), `"n":3`) || !strings.Contains(string(first), "x=y") {
 		t.Errorf("%s, %q", body, first)
 	}
+}
+
+func entryOptions(t *testing.T, text string) map[string]string {
+	t.Helper()
+	e, err := jaas.ParseProperty(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.Options
 }
 
 func TestTLSVersions(t *testing.T) {

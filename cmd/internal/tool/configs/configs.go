@@ -90,6 +90,7 @@ func configsTool(ctx context.Context, c *core.Call) error {
 		return badArgument(own.Message)
 	}
 	c.Errorf("Error while executing config command with args '%s'\n%s\n", strings.Join(c.Args, " "), java.Describe(err))
+	c.Failure = err
 	return core.Exit(1)
 }
 

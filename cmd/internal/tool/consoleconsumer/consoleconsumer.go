@@ -225,7 +225,7 @@ func printMessages(c *core.Call, ctx context.Context, s *consoleSpec, r *clients
 			return n, nil
 		}
 		if err != nil {
-			c.Troubled = true
+			c.Troubled, c.Failure = true, err
 			c.Log("ERROR", consoleConsumerClass, "Error processing message, terminating consumer process: ")
 			c.Errorf("%s\n", java.Text(err))
 			return n, nil

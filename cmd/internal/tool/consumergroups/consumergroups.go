@@ -164,7 +164,7 @@ func consumerGroups(ctx context.Context, c *core.Call) error {
 	var misuse *options.UsageError
 	if err != nil && ctx.Err() == nil && !errors.As(err, &misuse) {
 		s.printError("Executing consumer group command failed due to " + err.Error())
-		c.Troubled = true
+		c.Troubled, c.Failure = true, err
 		return nil // Kafka's tool has exit code 0 here
 	}
 	return err

@@ -28,6 +28,7 @@ type Call struct {
 	Hints    []string         // for a person, printed at the end
 	Exact    bool             // what is on standard error after a mistake in the options is known to the byte
 	Troubled bool             // the tool failed, whatever its exit code
+	Failure  error            // what the tool failed of and said itself
 	Watchers []Troubleshooter // of the tool's clients
 	said     struct {
 		sync.Mutex

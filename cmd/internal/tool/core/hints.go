@@ -26,6 +26,29 @@ type Troubleshooter interface {
 	Hints() []string
 }
 
+// denials is what knows how a right is given that was lacking.
+type denials interface {
+	// Denied gives the command for it, "" when err is of another kind.
+	Denied(err error) string
+}
+
+// hintDenial explains to a person that a right was lacking.
+func (c *Call) hintDenial(err error) {
+	if c.Failure != nil {
+		err = c.Failure
+	}
+	for _, w := range c.Watchers {
+		d, ok := w.(denials)
+		if !ok || err == nil {
+			continue
+		}
+		if text := d.Denied(err); text != "" {
+			c.HintPerson("%s", text)
+			return
+		}
+	}
+}
+
 // lastHints says what is left to say when a tool has failed.
 func (c *Call) lastHints(code int) {
 	if code == 0 && !c.Troubled {

@@ -66,6 +66,7 @@ func (t Tool) Run(ctx context.Context, e *Env) int {
 		code = c.report(err)
 	}
 	if ctx.Err() == nil {
+		c.hintDenial(err)
 		c.lastHints(code)
 	}
 	c.Out.Flush()

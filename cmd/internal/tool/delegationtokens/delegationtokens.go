@@ -78,6 +78,7 @@ func delegationTokens(ctx context.Context, c *core.Call) error {
 	}
 	c.Printf("Error while executing delegation token command : %s\n", err)
 	c.Log("ERROR", delegationTokenCommand, "%s\n", java.Text(err))
+	c.Failure = err
 	return core.Exit(1)
 }
 

@@ -176,6 +176,7 @@ func topics(ctx context.Context, c *core.Call) error {
 	}
 	c.Printf("Error while executing topic command : %s\n", err.Error())
 	c.Log("ERROR", topicCommand, "%s\n", java.Text(err))
+	c.Failure = err
 	return core.Exit(1)
 }
 

@@ -5,8 +5,9 @@ package purgatory
 
 import (
 	"math"
-	"sync"
 	"sync/atomic"
+
+	"momus/internal/rank"
 )
 
 // Point is something that moves forward and can be waited for, such as a high watermark. The zero value is ready for use.
@@ -16,8 +17,8 @@ type Point struct {
 	// It may be lower than true, never higher.
 	first atomic.Int64
 
-	mu   sync.Mutex
-	head *subscription // doubly linked, in no particular order
+	mu   rank.Mutex[rank.Purgatory] // guards the subscriptions
+	head *subscription              // doubly linked, in no particular order
 }
 
 // subscription is one waiter's place at one point. It is part of its Waiter, and linked into the point's list.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -13,6 +12,7 @@ import (
 	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/rank"
 	"momus/storage/log"
 )
 
@@ -44,8 +44,9 @@ type fetcher struct {
 	round    int   // counts fetches; used by run only
 	among    int32 // num.replica.fetchers when the partitions were last shared out; used by run only
 
+	// mu guards what is fetched.
 	mu struct {
-		sync.Mutex
+		rank.Mutex[rank.Fetcher]
 		partitions map[model.TopicPartition]*fetching
 		order      []*fetching // of partitions; rotated, so that none starves
 	}

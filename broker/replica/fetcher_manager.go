@@ -2,19 +2,20 @@ package replica
 
 import (
 	"context"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"momus/internal/model"
+	"momus/internal/rank"
 )
 
 // fetcherManager owns the fetchers: num.replica.fetchers for each leader that partitions of this broker follow.
 type fetcherManager struct {
 	m *Manager
 
+	// mu guards which fetcher has which partitions.
 	mu struct {
-		sync.Mutex
+		rank.Mutex[rank.FetcherManager]
 		fetchers map[fetcherKey]*fetcher
 		owner    map[model.TopicPartition]*fetcher
 		failed   map[model.TopicPartition]struct{}

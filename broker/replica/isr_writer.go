@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
 	"momus/internal/model"
+	"momus/internal/rank"
 )
 
 // isrChange is an ISR that a leader wants to write. While it is on its way the old ISR is in force for min.insync.replicas, and the members of
@@ -42,8 +42,9 @@ type isrWriter struct {
 	// dirFailures has capacity 1: a failure that the controller has not been told of.
 	dirFailures chan struct{}
 
+	// mu guards what is to be written and announced.
 	mu struct {
-		sync.Mutex
+		rank.Mutex[rank.ISRWriter]
 		queue        []*isrChange
 		changed      map[model.TopicPartition]struct{} // not propagated yet
 		lastChange   time.Time

@@ -22,6 +22,7 @@ import (
 	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/rank"
 	"momus/storage/logdir"
 )
 
@@ -96,7 +97,7 @@ type Manager struct {
 
 	// control serialises what the controller asks for: LeaderAndIsr, StopReplica and UpdateMetadata.
 	control struct {
-		sync.Mutex
+		rank.Mutex[rank.ReplicaControl]
 		epoch int32 // highest controller epoch seen
 	}
 	isrWriter isrWriter

@@ -210,7 +210,7 @@ func TestAcksAllFailsAfterALostLeadershipEvenIfItCameBack(t *testing.T) {
 			t.Fatalf("the follower's log ends at %d", end)
 		}
 		c.lead(tp0, 1, 3, isr(1), 1, 2)
-		if r := leader.append(-1, "kept").Results()[0]; r.Err != nil || r.BaseOffset != 0 || leader.log(tp0).HighWatermark() != 1 {
+		if r := leader.append(-1, "kept").Wait(t.Context(), time.Minute)[0]; r.Err != nil || r.BaseOffset != 0 || leader.log(tp0).HighWatermark() != 1 {
 			t.Fatalf("%+v", r)
 		}
 		if r := waiting.Wait(t.Context(), time.Second)[0]; kerr.Of(r.Err) != kerr.NotLeaderForPartition {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -14,6 +13,7 @@ import (
 	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/rank"
 	"momus/storage/log"
 	"momus/storage/logdir"
 )
@@ -25,7 +25,7 @@ type moverManager struct {
 	wake chan struct{} // capacity 1: there is a directory without a goroutine
 
 	mu struct {
-		sync.Mutex
+		rank.Mutex[rank.Movers]
 		byDir map[string]*mover
 	}
 }

@@ -3,13 +3,13 @@ package replica
 import (
 	"math"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"momus/broker/purgatory"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/rank"
 	"momus/storage/log"
 )
 
@@ -25,11 +25,11 @@ type Partition struct {
 	role atomic.Pointer[role]
 	// mu is read-held while records are appended and offsets recorded, so that a role cannot end in the middle of it, and write-held
 	// to replace the role.
-	mu sync.RWMutex
+	mu rank.RWMutex[rank.Partition]
 
 	// progress guards what a leader knows about its followers.
 	progress struct {
-		sync.Mutex
+		rank.Mutex[rank.PartitionProgress]
 		followers []follower
 		// pending is the ISR that is being written to ZooKeeper, nil if none is.
 		pending *isrChange

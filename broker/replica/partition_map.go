@@ -2,16 +2,16 @@ package replica
 
 import (
 	"maps"
-	"sync"
 	"sync/atomic"
 
 	"momus/internal/model"
+	"momus/internal/rank"
 )
 
 // partitionMap finds hosted partitions without a lock. It is two levels of maps, topics and their partitions, both replaced on
 // writing: looking up allocates nothing, and adding to one topic copies the list of topics and that topic only.
 type partitionMap struct {
-	mu     sync.Mutex // of writers
+	mu     rank.Mutex[rank.PartitionMap] // of writers
 	topics atomic.Pointer[map[string]*topicPartitions]
 	count  atomic.Int64
 }

@@ -15,6 +15,7 @@ import (
 	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/rank"
 	"momus/storage/log"
 	"momus/storage/logdir"
 	"momus/storage/record"
@@ -39,12 +40,12 @@ type Cleaner struct {
 	decoder  *record.Decoder
 
 	// choosing is held while a log is chosen, so that two workers do not look at once.
-	choosing sync.Mutex
+	choosing rank.Mutex[rank.CleanerChoice]
 	// checkpoints is held while the first dirty offsets of a directory are changed.
-	checkpoints sync.Mutex
+	checkpoints rank.Mutex[rank.CleanerCheckpoints]
 
 	mu struct {
-		sync.Mutex
+		rank.Mutex[rank.Cleaner]
 		tasks       map[model.TopicPartition]*task // what is being cleaned, or cut by retention
 		paused      map[model.TopicPartition]int   // how often AbortAndPause was called without Resume
 		uncleanable map[model.TopicPartition]*fault

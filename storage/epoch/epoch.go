@@ -8,8 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"sync"
 
+	"momus/internal/rank"
 	"momus/storage/checkpoint"
 	"momus/storage/vfs"
 )
@@ -27,10 +27,10 @@ const Undefined = -1
 type Cache struct {
 	fs vfs.FS
 
-	fileMu sync.Mutex // held while the file is written, taken before mu
-	path   string     // guarded by fileMu
+	fileMu rank.Mutex[rank.EpochFile] // held while the file is written, taken before mu
+	path   string                     // guarded by fileMu
 
-	mu       sync.RWMutex
+	mu       rank.RWMutex[rank.Epochs]
 	entries  []checkpoint.Epoch // guarded by mu, as is all that follows; replaced, never changed in place
 	saved    []checkpoint.Epoch // what the file has
 	synced   bool               // that is durable

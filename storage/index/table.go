@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
-	"sync"
 
+	"momus/internal/rank"
 	"momus/storage/vfs"
 )
 
@@ -22,7 +22,7 @@ type table struct {
 	fs        vfs.FS
 	entrySize int
 
-	mu      sync.RWMutex
+	mu      rank.RWMutex[rank.Index]
 	path    string // guarded by mu, as is all that follows
 	loaded  bool   // written and surplus are known
 	written int    // entries in the file

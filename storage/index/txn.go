@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"sync"
 
+	"momus/internal/rank"
 	"momus/storage/vfs"
 )
 
@@ -57,7 +57,7 @@ type Txn struct {
 	fs   vfs.FS
 	base int64
 
-	mu      sync.Mutex
+	mu      rank.Mutex[rank.Index]
 	path    string       // guarded by mu, as is all that follows
 	absent  bool         // there is no file
 	loaded  bool         // entries are those of the file

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"momus/configs"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/rank"
 	"momus/storage/checkpoint"
 	"momus/storage/epoch"
 	"momus/storage/index"
@@ -39,7 +39,7 @@ type Log struct {
 	config  atomic.Pointer[configs.Topic]
 	dir     atomic.Pointer[string]
 	epochs  atomic.Pointer[epoch.Cache] // nil with message formats before 0.11
-	flushMu sync.Mutex                  // one flush at a time
+	flushMu rank.Mutex[rank.LogFlush]   // one flush at a time
 
 	// Stored by the holder of mu, loaded by anybody. Readers load in the order given at view.
 	segments       atomic.Pointer[segmentList]
@@ -51,7 +51,7 @@ type Log struct {
 	lastFlush      atomic.Int64 // ms
 	bound          atomic.Pointer[boundary]
 
-	mu          sync.Mutex
+	mu          rank.Mutex[rank.Log]
 	producers   *producer.Manager // guarded by mu, as is all that follows
 	policy      record.Policy
 	truncations int   // how often data was taken away at the end

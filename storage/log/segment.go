@@ -9,11 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"momus/configs"
+	"momus/internal/rank"
 	"momus/storage/index"
 	"momus/storage/record"
 	"momus/storage/vfs"
@@ -70,7 +70,7 @@ type Segment struct {
 	sinceIndex   int  // guarded by Log.mu; bytes since the last index entry
 	preallocated bool // guarded by Log.mu; the file is longer than size
 
-	mu     sync.Mutex
+	mu     rank.Mutex[rank.Segment]
 	dir    string    // guarded by mu
 	suffix string    // guarded by mu; .cleaned, .swap, .deleted or empty
 	data   *dataFile // guarded by mu; nil: not open

@@ -1,8 +1,7 @@
 package log
 
 import (
-	"sync"
-
+	"momus/internal/rank"
 	"momus/storage/record"
 )
 
@@ -12,7 +11,7 @@ const tailLength = 8
 // tail remembers where the last batches of the active segment begin, so that who keeps up is served without looking into the index and the
 // file. The zero value is empty.
 type tail struct {
-	mu      sync.Mutex
+	mu      rank.Mutex[rank.SegmentTail]
 	entries []tailEntry // guarded by mu, as is next; made with the first append
 	next    int
 }

@@ -3,6 +3,8 @@ package logdir
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -25,14 +27,20 @@ func (m *Manager) Close() error {
 		})
 	}
 	g.Wait()
-	m.mu.Lock()
-	for l := range m.mu.deleting {
+	for _, l := range m.takeDeleting() {
 		l.CloseHandlers()
 	}
-	clear(m.mu.deleting)
-	m.mu.Unlock()
 	m.unlock()
 	return errors.Join(errs...)
+}
+
+// takeDeleting empties the list of the logs whose files are still to be removed.
+func (m *Manager) takeDeleting() []*log.Log {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	logs := slices.Collect(maps.Keys(m.mu.deleting))
+	clear(m.mu.deleting)
+	return logs
 }
 
 // closers is how many logs of a directory are closed at the same time, at least: that is mostly waiting for syncs, which the file system

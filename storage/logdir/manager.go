@@ -13,7 +13,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +22,7 @@ import (
 	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/rank"
 	"momus/internal/release"
 	"momus/storage/log"
 	"momus/storage/vfs"
@@ -70,10 +70,11 @@ type Manager struct {
 	panicked panicked
 
 	// create serialises the deletion and renaming of logs.
-	create sync.Mutex
+	create rank.Mutex[rank.LogDirCreate]
 
+	// mu guards which logs there are.
 	mu struct {
-		sync.RWMutex
+		rank.RWMutex[rank.LogDirMaps]
 		current   map[model.TopicPartition]*log.Log
 		future    map[model.TopicPartition]*log.Log
 		creating  map[model.TopicPartition]*creation
@@ -96,7 +97,7 @@ type dir struct {
 
 	// files guards the checkpoint files of the directory and what was last written to them.
 	files struct {
-		sync.Mutex
+		rank.Mutex[rank.LogDirFiles]
 		written map[string]map[model.TopicPartition]int64
 		// highWatermarks are those read at the start, for logs that are not hosted yet.
 		highWatermarks map[model.TopicPartition]int64

@@ -5,6 +5,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"momus/internal/rank"
 )
 
 // scheduler runs delayed tasks on a bounded number of goroutines. Tasks that are still waiting when it stops are dropped, as Kafka
@@ -14,7 +16,7 @@ type scheduler struct {
 	wake  chan struct{} // capacity 1: there is an earlier task
 
 	mu struct {
-		sync.Mutex
+		rank.Mutex[rank.LogDirSchedule]
 		tasks   taskHeap
 		seq     uint64
 		stopped bool

@@ -2,8 +2,8 @@
 // what is committed. It appends what producers send, reads for consumers and followers, copies from leaders, and obeys
 // the controller's LeaderAndIsr and StopReplica.
 //
-// Lock order: Manager.control, Partition.mu, Partition.progress. None is held across network or ZooKeeper, and none
-// is shared by partitions on the way of Produce and Fetch.
+// The order of locks is that of internal/rank. None is held across network or ZooKeeper, and none is shared by partitions on
+// the way of Produce and Fetch.
 package replica
 
 import (

@@ -3,7 +3,6 @@ package shard
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/rank"
 	"momus/storage/record"
 )
 
@@ -29,7 +29,7 @@ type loop struct {
 	epoch   atomic.Int32
 	logger  *logrus.Entry
 
-	own     sync.Mutex // guards the machine and what follows; taken before mu
+	own     rank.Mutex[rank.ShardOwner] // guards the machine and what follows; taken before mu
 	machine Machine
 	armed   time.Time // when timer fires; zero: not armed
 	timer   *time.Timer
@@ -42,14 +42,14 @@ type loop struct {
 	failedAt   time.Time
 	poison     map[int64]bool // batches, by base offset, over which a machine panicked while it was loaded; used by load only
 
-	mu     sync.Mutex // guards the mailbox
+	mu     rank.Mutex[rank.ShardMailbox] // guards the mailbox
 	box    []message
 	closed bool
 	wake   chan struct{} // capacity 1: "the mailbox is not empty"
 
-	waitMu  sync.Mutex // guards what the waiter works on
-	waits   []waiting  // in append order, so in the order in which replicas get them
-	waiting bool       // the waiter runs
+	waitMu  rank.Mutex[rank.ShardWaiter] // guards what the waiter works on
+	waits   []waiting                    // in append order, so in the order in which replicas get them
+	waiting bool                         // the waiter runs
 }
 
 // message is an event for the machine; generation is set with Appended: the machine whose append it was.

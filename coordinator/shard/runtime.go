@@ -9,6 +9,7 @@ import (
 
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/rank"
 )
 
 // Options are what a Runtime needs.
@@ -34,7 +35,7 @@ type Runtime struct {
 	wg    sync.WaitGroup
 	loads chan struct{} // semaphore
 
-	mu      sync.RWMutex
+	mu      rank.RWMutex[rank.ShardRuntime]
 	loops   map[int32]*loop
 	stopped bool
 }

@@ -9,6 +9,7 @@ import (
 
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/rank"
 )
 
 // Cluster tells where the markers of a partition go.
@@ -58,7 +59,7 @@ type markerQueue struct {
 	wg   sync.WaitGroup
 	wake chan struct{} // capacity 1: "delayed is not empty"
 
-	mu      sync.Mutex
+	mu      rank.Mutex[rank.Markers]
 	closed  bool
 	jobs    map[jobKey]*markerJob
 	brokers map[int32]*destination

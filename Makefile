@@ -19,7 +19,7 @@ BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VE
 build: ## build bin/momus
 	$(BUILD) -o bin/momus ./cmd/momus
 
-run: build ## build, and start one broker with the embedded coordination server: Kafka on 9092, ZooKeeper on 2181
+run: build ## build, and start a broker with the embedded coordination server: Kafka on 9092, ZooKeeper on 2181; ARGS="--brokers 3" passes options on
 	@exec bin/momus quickstart $(ARGS)
 
 test: ## vet and run all tests that need nothing but Go
@@ -82,7 +82,7 @@ cross: ## build for all supported platforms into bin/
 	GOOS=darwin  GOARCH=arm64 $(BUILD) -o bin/momus-darwin-arm64 ./cmd/momus
 	GOOS=windows GOARCH=amd64 $(BUILD) -o bin/momus-windows-amd64.exe ./cmd/momus
 
-image: ## build the container image momus
+image: ## build the container image momus (needs Docker with BuildKit)
 	docker build --build-arg VERSION=$(VERSION) -t momus .
 
 clean: ## remove what was built

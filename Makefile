@@ -5,16 +5,16 @@ PREFIX   ?= /usr/local
 FUZZTIME ?= 30s
 PEERS    ?= $(CURDIR)/build/peers
 INTEROP   = interop zkconformance
-INTEROP_ALL = $(INTEROP) storage txn groups quotas differential mixed tools
+INTEROP_ALL = $(INTEROP) security storage txn groups quotas differential mixed tools
 # Pinned, so that a new version of the linter is a commit and not a surprise.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-TAGS      = interop,faults,transcripts
+TAGS      = interop,faults,transcripts,strangers
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 .DEFAULT_GOAL := build
-.PHONY: build run test check lint race peers interop interop-all faults crash-idempotence transcripts bench install fuzz cross image clean help
+.PHONY: build run test check lint race peers interop interop-all strangers faults crash-idempotence transcripts bench install fuzz cross image clean help
 
 build: ## build bin/momus
 	$(BUILD) -o bin/momus ./cmd/momus
@@ -24,7 +24,7 @@ run: build ## build, and start a broker with the embedded coordination server: K
 
 test: ## vet and run all tests that need nothing but Go
 	$(GO) vet ./...
-	$(GO) vet -tags interop,faults,transcripts ./integration/...
+	$(GO) vet -tags $(TAGS) ./integration/...
 	$(GO) test ./...
 
 check: lint transcripts race ## lint, replay the tools' transcripts, and run unit tests and a cluster under the race detector
@@ -51,6 +51,9 @@ interop: build peers ## run the tests against Apache Kafka 2.5.0, its tools, Zoo
 
 interop-all: build peers ## the same and more: mixed clusters, directories handed to Kafka and back, transactions, groups of many clients, quotas, answers compared one by one
 	MOMUS_PEERS=$(PEERS) $(GO) test -tags interop -count 1 -p 1 -timeout 60m $(INTEROP_ALL:%=./integration/%)
+
+strangers: ## ten thousand connections that never log in, beside clients that have
+	$(GO) test -tags strangers -count 1 -v -timeout 10m ./integration/strangers
 
 faults: ## three brokers killed, paused and cut off under load (minutes)
 	$(GO) test -tags faults -count 1 -p 1 -timeout 30m ./integration/cluster ./integration/txn ./integration/window

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,8 @@ import (
 	"momus/coordinator/acl"
 	"momus/coordinator/zk"
 	"momus/internal/release"
+
+	"github.com/sirupsen/logrus"
 )
 
 // Keys of the authorizer, which Kafka's table of keys does not have.
@@ -98,13 +101,59 @@ func (b *Broker) startAuthorizer(ctx context.Context, p *parts) error {
 			b.log.WithError(err).Warn("the authorizer's ZooKeeper session was not closed in an orderly way")
 		}
 	})
+	audit, err := b.auditLog(p)
+	if err != nil {
+		return err
+	}
 	b.authorizer = authorizer.New(authorizer.Options{
 		Class: c.AuthorizerClassName, ZK: client, Policy: policy, PrefixedRefused: c.InterBrokerVersion() < release.V2_0_IV1,
-		Audit: b.logFor("kafka.authorizer.logger"), Logger: b.logFor(c.AuthorizerClassName), Now: b.opts.Now,
+		Audit: audit, Logger: b.logFor(c.AuthorizerClassName), Now: b.opts.Now,
 	})
 	if err := b.authorizer.Start(ctx); err != nil {
 		return fmt.Errorf("authorizer: %w", err)
 	}
 	p.run("authorizer", b.authorizer.Run)
 	return nil
+}
+
+// auditLogger is the logger of the authorizer's decisions.
+const auditLogger = "kafka.authorizer.logger"
+
+// auditLog is where the authorizer's decisions go: momus.audit.log, or the other logs.
+func (b *Broker) auditLog(p *parts) (*logrus.Entry, error) {
+	name := b.config.AuditLog()
+	if name == "" {
+		return b.logFor(auditLogger), nil
+	}
+	out := os.Stdout
+	if name != "stdout" {
+		// Lines are appended, so that a tool may move the file away by copying and truncating it.
+		file, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w; name a file in a directory that exists and that this user may write to", configs.AuditLogKey, err)
+		}
+		p.onStop(func() {
+			if err := file.Close(); err != nil {
+				b.log.WithError(err).Warn("the audit log was not closed in an orderly way")
+			}
+		})
+		out = file
+	}
+	var form logrus.Formatter = log4jLines{}
+	if b.config.LogFormat() == "json" {
+		form = &logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano}
+	}
+	b.loggers.redirect(auditLogger, out, form)
+	return b.logFor(auditLogger), nil
+}
+
+// log4jLines is the form of the file that Kafka's log4j.properties gives this logger: [%d] %p %m (%c).
+type log4jLines struct{}
+
+// Format implements logrus.Formatter.
+func (log4jLines) Format(e *logrus.Entry) ([]byte, error) {
+	b := e.Time.AppendFormat([]byte{'['}, "2006-01-02 15:04:05,000")
+	b = append(append(b, "] "...), levelName(e.Level)...)
+	b = append(append(b, ' '), e.Message...)
+	return append(b, " ("+auditLogger+")\n"...), nil
 }

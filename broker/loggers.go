@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"io"
 	"maps"
 	"strings"
 	"sync"
@@ -44,6 +45,15 @@ func (l *loggers) entry(name string) *logrus.Entry {
 		l.named[name] = n
 	}
 	return n.WithField("logger", name)
+}
+
+// redirect gives a logger an output and a form of its own. It comes before the logger's first entry.
+func (l *loggers) redirect(name string, out io.Writer, form logrus.Formatter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := &logrus.Logger{Out: out, Hooks: logrus.LevelHooks{}, Formatter: form, ExitFunc: l.base.ExitFunc}
+	n.SetLevel(l.levelLocked(name))
+	l.named[name] = n
 }
 
 func (l *loggers) levelLocked(name string) logrus.Level {

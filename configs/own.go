@@ -11,6 +11,7 @@ const (
 	HTTPPortKey  = "momus.http.port"
 	LogLevelKey  = "momus.log.level"
 	LogFormatKey = "momus.log.format"
+	AuditLogKey  = "momus.audit.log"
 )
 
 // DefaultHTTPPort is where /metrics and /healthz are served unless momus.http.port says otherwise; JMX exporters use it for Kafka.
@@ -28,6 +29,8 @@ var ownKeys = [...]OwnKey{
 		check: func(s string) bool { n, err := strconv.Atoi(s); return err == nil && n >= -1 && n <= 65535 }},
 	{Name: LogLevelKey, Default: "info", Valid: "error, warn, info, debug, trace", Doc: "How much is logged, to the standard error.",
 		check: oneWord("error", "warn", "info", "debug", "trace")},
+	{Name: AuditLogKey, Valid: "the name of a file, or stdout", Doc: "Where the authorizer's decisions are logged, in Kafka's form; without it they are with the other lines.",
+		check: func(s string) bool { return strings.TrimSpace(s) != "" }},
 	{Name: LogFormatKey, Default: "text", Valid: "text, json", Doc: "Form of the log lines.", check: oneWord("text", "json")},
 }
 
@@ -100,6 +103,9 @@ func (c *Config) httpPortEntry() Entry {
 
 // LogLevel is error, warn, info, debug or trace.
 func (c *Config) LogLevel() string { s, _ := c.own(LogLevelKey); return s }
+
+// AuditLog is the file for the authorizer's decisions, or stdout; "" when they have no place of their own.
+func (c *Config) AuditLog() string { return strings.TrimSpace(c.static[AuditLogKey].Value) }
 
 // LogFormat is text or json.
 func (c *Config) LogFormat() string { s, _ := c.own(LogFormatKey); return s }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -40,8 +41,10 @@ func TestMatrix(t *testing.T) {
 	if err := json.Unmarshal(data, &golden); err != nil {
 		t.Fatal(err)
 	}
-	u := startBroker(t, nil)
+	audit := filepath.Join(t.TempDir(), "audit.log")
+	u := startBroker(t, map[string]string{"momus.audit.log": audit})
 	u.prepare()
+	u.auditLevel("DEBUG")
 	cases := u.cases()
 	if len(cases) != len(golden.Cases) {
 		t.Fatalf("%d cases, recorded are %d", len(cases), len(golden.Cases))
@@ -58,6 +61,7 @@ func TestMatrix(t *testing.T) {
 		})
 	}
 	t.Logf("%d cells", cells)
+	checkRights(t, auditLines(t, audit))
 }
 
 // row asks for the cells of one case.

@@ -68,3 +68,30 @@ func coordination(t *testing.T) string {
 	p.WaitOutput(t, "coordination server", time.Minute)
 	return fmt.Sprintf("localhost:%d", port)
 }
+
+// securedBroker is one broker with SASL, an authorizer and delegation tokens, as it was recorded.
+func securedBroker(t *testing.T, zookeeper string, start broker) *cluster {
+	t.Helper()
+	const plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
+	sasl, open := testkit.FreePort(t), testkit.FreePort(t)
+	lines := append(recordedSettings(),
+		fmt.Sprintf("listeners=SASL_PLAINTEXT://localhost:%d,PLAINTEXT://localhost:%d", sasl, open),
+		"security.inter.broker.protocol=PLAINTEXT", "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256",
+		`listener.name.sasl_plaintext.plain.sasl.jaas.config=`+plain+` required username="admin" password="admin-pw" user_admin="admin-pw" user_alice="alice-pw";`,
+		`listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;`,
+		"authorizer.class.name=kafka.security.authorizer.AclAuthorizer", "super.users=User:admin;User:ANONYMOUS",
+		"delegation.token.master.key=secret", "log.segment.bytes=1073741824", "log.retention.hours=168")
+	start(t, 1, open, zookeeper, lines...)
+	return &cluster{brokers: []string{fmt.Sprintf("localhost:%d", sasl), fmt.Sprintf("localhost:%d", open)}, separate: true, zookeeper: onLocalhost(zookeeper)}
+}
+
+// replaySecured replays the recordings of a cluster with an authorizer.
+func replaySecured(t *testing.T, c *cluster) {
+	t.Helper()
+	for _, name := range []string{"kafka-delegation-tokens", "security", "kafka-acls"} { // the last one changes what alice may do
+		if !secured()[name] {
+			t.Fatalf("%s is no transcript of a secured cluster", name)
+		}
+		t.Run(name, func(t *testing.T) { newReplay(t, name, c, exceptions()[name]).run(t) })
+	}
+}

@@ -3,8 +3,8 @@
 package tools
 
 import (
-	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,31 +14,9 @@ import (
 	"momus/integration/testkit"
 )
 
-// securedKafka is one broker of Apache Kafka 2.5.0 with SASL, an authorizer and delegation tokens, as it was recorded.
-func securedKafka(t *testing.T) *cluster {
-	t.Helper()
-	const plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
-	zookeeper, sasl, open := testkit.ZooKeeper(t, "zookeeper"), testkit.FreePort(t), testkit.FreePort(t)
-	lines := append(recordedSettings(),
-		fmt.Sprintf("listeners=SASL_PLAINTEXT://localhost:%d,PLAINTEXT://localhost:%d", sasl, open),
-		"security.inter.broker.protocol=PLAINTEXT", "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256",
-		`listener.name.sasl_plaintext.plain.sasl.jaas.config=`+plain+` required username="admin" password="admin-pw" user_admin="admin-pw" user_alice="alice-pw";`,
-		`listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;`,
-		"authorizer.class.name=kafka.security.authorizer.AclAuthorizer", "super.users=User:admin;User:ANONYMOUS",
-		"delegation.token.master.key=secret", "log.segment.bytes=1073741824", "log.retention.hours=168")
-	testkit.KafkaAt(t, 1, open, zookeeper, lines...)
-	return &cluster{brokers: []string{fmt.Sprintf("localhost:%d", sasl), fmt.Sprintf("localhost:%d", open)}, separate: true, zookeeper: onLocalhost(zookeeper)}
-}
-
-// TestSecuredTranscripts replays the recordings of a cluster with an authorizer against one of Apache Kafka 2.5.0.
-func TestSecuredTranscripts(t *testing.T) {
-	c := securedKafka(t)
-	for _, name := range []string{"kafka-delegation-tokens", "security", "kafka-acls"} { // the last one changes what alice may do
-		if !secured()[name] {
-			t.Fatalf("%s is no transcript of a secured cluster", name)
-		}
-		t.Run(name, func(t *testing.T) { newReplay(t, name, c, exceptions()[name]).run(t) })
-	}
+// TestSecuredTranscriptsOnApache replays the recordings of a cluster with an authorizer against one of Apache Kafka 2.5.0.
+func TestSecuredTranscriptsOnApache(t *testing.T) {
+	replaySecured(t, securedBroker(t, testkit.ZooKeeper(t, "zookeeper"), testkit.KafkaAt))
 }
 
 // walkthrough replays the users' scenario with the native tools.
@@ -109,6 +87,40 @@ func TestStreamsResetAnswersAsJava(t *testing.T) {
 			append([]string{"--application-id", "app", "--bootstrap-servers", c.Bootstrap}, args...)...)})
 		if sorted(native) != sorted(java) {
 			t.Errorf("%s: native\n%s\nJava\n%s", name, native, java)
+		}
+	}
+}
+
+// TestJavasAclCommandOnMomus works with Java's kafka-acls on momus, through the broker and through ZooKeeper; the native tool sees the same.
+func TestJavasAclCommandOnMomus(t *testing.T) {
+	c := securedBroker(t, testkit.ZooKeeper(t, "zookeeper"), testkit.BrokerAt)
+	broker, store := []string{"--bootstrap-server", c.brokers[1]}, []string{"--authorizer-properties", "zookeeper.connect=" + c.zookeeper}
+	java := func(to []string, args ...string) string {
+		t.Helper()
+		return testkit.Run(t, time.Minute, testkit.Spec{Args: testkit.Java(t, "kafka", "kafka.admin.AclCommand", append(slices.Clone(to), args...)...)})
+	}
+	native := func(to []string, args ...string) string {
+		t.Helper()
+		return testkit.Run(t, time.Minute, testkit.Spec{Args: append([]string{filepath.Join(bin(t), "kafka-acls.sh")}, append(slices.Clone(to), args...)...)})
+	}
+	for _, step := range []struct {
+		to    []string
+		args  string
+		lines int // of ACLs that are there then
+	}{
+		{broker, "--add --allow-principal User:alice --producer --topic orders", 3},
+		{store, "--add --allow-principal User:bob --consumer --topic orders- --group readers --resource-pattern-type prefixed", 6},
+		{broker, "--add --deny-principal User:CN=eve,O=x --deny-host 10.0.0.1 --cluster", 7},
+		{broker, "--add --allow-principal User:* --operation Describe --topic *", 8},
+		{store, "--remove --force --allow-principal User:alice --operation Create --topic orders", 7},
+		{broker, "--remove --force --topic orders --resource-pattern-type match", 4},
+	} {
+		java(step.to, strings.Fields(step.args)...)
+		for _, to := range [][]string{broker, store} {
+			got, want := native(to, "--list"), java(to, "--list")
+			if sorted(got) != sorted(want) || strings.Count(got, "(principal=") != step.lines {
+				t.Errorf("%s, then %s --list:\n%sJava:\n%s", step.args, to[0], got, want)
+			}
 		}
 	}
 }

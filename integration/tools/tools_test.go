@@ -19,6 +19,12 @@ import (
 	"momus/integration/testkit"
 )
 
+// TestSecuredTranscripts replays the recordings of a cluster with an authorizer.
+func TestSecuredTranscripts(t *testing.T) {
+	t.Parallel()
+	replaySecured(t, securedBroker(t, coordination(t), testkit.BrokerAt))
+}
+
 // TestTranscripts replays the recordings against momus, but for those that need security, which momus does not serve yet: these
 // are replayed against Apache Kafka (interop_test.go). With MOMUS_TEST_APACHE=1 the brokers are Apache Kafka 2.5.0 (after make peers).
 func TestTranscripts(t *testing.T) {

@@ -116,11 +116,11 @@ func (b *batch) send(c *core) {
 				leaders = append(leaders, l)
 			}
 		}
-		c.out.Send(to.ID, &LeaderAndISR{c.epoch.Epoch, to.Epoch, of.list, leaders})
+		c.world.Send(to.ID, &LeaderAndISR{c.epoch.Epoch, to.Epoch, of.list, leaders})
 	}
 	for _, to := range brokers {
 		if b.updateAll || b.updateTo[to.ID] {
-			c.out.Send(to.ID, &UpdateMetadata{c.epoch.Epoch, to.Epoch, b.update, brokers})
+			c.world.Send(to.ID, &UpdateMetadata{c.epoch.Epoch, to.Epoch, b.update, brokers})
 		}
 	}
 	for _, to := range brokers {
@@ -129,10 +129,10 @@ func (b *batch) send(c *core) {
 			continue
 		}
 		if len(of.deleted) > 0 {
-			c.out.Send(to.ID, &StopReplica{c.epoch.Epoch, to.Epoch, true, of.deleted})
+			c.world.Send(to.ID, &StopReplica{c.epoch.Epoch, to.Epoch, true, of.deleted})
 		}
 		if len(of.stopped) > 0 {
-			c.out.Send(to.ID, &StopReplica{c.epoch.Epoch, to.Epoch, false, of.stopped})
+			c.world.Send(to.ID, &StopReplica{c.epoch.Epoch, to.Epoch, false, of.stopped})
 		}
 	}
 	b.reset()

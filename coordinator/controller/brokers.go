@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"slices"
 
 	"github.com/sirupsen/logrus"
@@ -12,8 +11,8 @@ import (
 
 // brokerChange compares the registrations with the context: brokers may be new, dead, or bounced (registered again between
 // two looks: same id, larger epoch).
-func (c *core) brokerChange(ctx context.Context) error {
-	now, err := c.store.Brokers(ctx)
+func (c *core) brokerChange() error {
+	now, err := c.world.Brokers()
 	if err != nil {
 		return err
 	}
@@ -38,30 +37,30 @@ func (c *core) brokerChange(ctx context.Context) error {
 	c.sawBrokers(slices.Concat(fresh, bounced), slices.Concat(brokerIDs(bounced), dead))
 
 	for _, b := range fresh {
-		c.out.AddBroker(b)
+		c.world.AddBroker(b)
 	}
 	for _, b := range bounced {
-		c.out.RemoveBroker(b.ID)
-		c.out.AddBroker(b)
+		c.world.RemoveBroker(b.ID)
+		c.world.AddBroker(b)
 	}
 	for _, id := range dead {
-		c.out.RemoveBroker(id)
+		c.world.RemoveBroker(id)
 	}
 	if len(fresh) > 0 {
-		if err := c.brokersUp(ctx, fresh); err != nil {
+		if err := c.brokersUp(fresh); err != nil {
 			return err
 		}
 	}
 	if len(bounced) > 0 {
-		if err := c.brokersDown(ctx, brokerIDs(bounced)); err != nil {
+		if err := c.brokersDown(brokerIDs(bounced)); err != nil {
 			return err
 		}
-		if err := c.brokersUp(ctx, bounced); err != nil {
+		if err := c.brokersUp(bounced); err != nil {
 			return err
 		}
 	}
 	if len(dead) > 0 {
-		return c.brokersDown(ctx, dead)
+		return c.brokersDown(dead)
 	}
 	return nil
 }
@@ -75,7 +74,7 @@ func brokerIDs(bs []*model.Broker) []int32 {
 }
 
 // brokersUp takes brokers in: they learn everything, get their replicas, and may lead what had no leader.
-func (c *core) brokersUp(ctx context.Context, bs []*model.Broker) error {
+func (c *core) brokersUp(bs []*model.Broker) error {
 	ids := brokerIDs(bs)
 	others := c.liveOrShuttingDown()
 	for _, b := range bs {
@@ -86,13 +85,13 @@ func (c *core) brokersUp(ctx context.Context, bs []*model.Broker) error {
 	c.updateMetadata(ids, c.partitions(func(_ *topic, p *partition) bool { return p.leadership != nil }))
 
 	replicas := c.replicasOn(ids)
-	if err := c.moveReplicas(ctx, replicas, OnlineReplica); err != nil {
+	if err := c.moveReplicas(replicas, OnlineReplica); err != nil {
 		return err
 	}
-	if err := c.electOffline(ctx, func(*topic) bool { return true }); err != nil {
+	if err := c.electOffline(func(*topic) bool { return true }); err != nil {
 		return err
 	}
-	if err := c.resumeReassignments(ctx, func(p *partition) bool {
+	if err := c.resumeReassignments(func(p *partition) bool {
 		return slices.ContainsFunc(target(p.assignment), func(b int32) bool { return slices.Contains(ids, b) })
 	}); err != nil {
 		return err
@@ -103,11 +102,11 @@ func (c *core) brokersUp(ctx context.Context, bs []*model.Broker) error {
 			resume[r.Topic] = true
 		}
 	}
-	if err := c.resumeDeletionOf(ctx, resume); err != nil {
+	if err := c.resumeDeletionOf(resume); err != nil {
 		return err
 	}
 	for _, id := range ids {
-		if err := c.store.WatchBroker(ctx, id); err != nil {
+		if err := c.world.WatchBroker(id); err != nil {
 			return err
 		}
 	}
@@ -115,23 +114,23 @@ func (c *core) brokersUp(ctx context.Context, bs []*model.Broker) error {
 }
 
 // brokersDown takes brokers out.
-func (c *core) brokersDown(ctx context.Context, ids []int32) error {
+func (c *core) brokersDown(ids []int32) error {
 	for _, id := range ids {
 		delete(c.brokers, id)
 		delete(c.shuttingDown, id)
 		delete(c.offlineDirs, id)
 	}
-	if err := c.replicasOffline(ctx, c.replicasOn(ids)); err != nil {
+	if err := c.replicasOffline(c.replicasOn(ids)); err != nil {
 		return err
 	}
 	for _, id := range ids {
-		c.store.UnwatchBroker(id)
+		c.world.UnwatchBroker(id)
 	}
 	return nil
 }
 
 // replicasOffline is what follows when brokers or disks fail.
-func (c *core) replicasOffline(ctx context.Context, ids []ReplicaID) error {
+func (c *core) replicasOffline(ids []ReplicaID) error {
 	var deleting, others []ReplicaID
 	for _, id := range ids {
 		if c.queuedForDeletion(id.Topic) {
@@ -144,13 +143,13 @@ func (c *core) replicasOffline(ctx context.Context, ids []ReplicaID) error {
 		return !t.queuedForDeletion && p.leadership != nil && !c.isOnline(p.leadership.Leader, p.TopicPartition)
 	})
 	c.markPartitions(leaderless, OfflinePartition)
-	if err := c.electOffline(ctx, func(*topic) bool { return true }); err != nil {
+	if err := c.electOffline(func(*topic) bool { return true }); err != nil {
 		return err
 	}
-	if err := c.moveReplicas(ctx, others, OfflineReplica); err != nil {
+	if err := c.moveReplicas(others, OfflineReplica); err != nil {
 		return err
 	}
-	if err := c.deletionFailed(ctx, deleting); err != nil {
+	if err := c.deletionFailed(deleting); err != nil {
 		return err
 	}
 	if len(leaderless) == 0 {
@@ -160,36 +159,36 @@ func (c *core) replicasOffline(ctx context.Context, ids []ReplicaID) error {
 }
 
 // brokerModification takes changed endpoints of a live broker over. A changed rack alone is ignored, as in Kafka.
-func (c *core) brokerModification(ctx context.Context, id int32) error {
-	now, ok, err := c.store.Broker(ctx, id)
+func (c *core) brokerModification(id int32) error {
+	now, ok, err := c.world.Broker(id)
 	known := c.brokers[id]
 	if err != nil || !ok || known == nil || now.Epoch != known.Epoch || slices.Equal(now.Endpoints, known.Endpoints) {
 		return err
 	}
 	c.brokers[id] = now
-	c.out.UpdateBroker(now)
+	c.world.UpdateBroker(now)
 	c.updateMetadata(c.liveOrShuttingDown(), nil)
 	return nil
 }
 
 // logDirEvent probes the brokers that have reported a failed disk: they answer with an error for the replicas on it.
-func (c *core) logDirEvent(ctx context.Context) error {
-	names, err := c.store.LogDirEvents(ctx)
+func (c *core) logDirEvent() error {
+	names, err := c.world.LogDirEvents()
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	brokers, err := c.store.ReadLogDirEvents(ctx, names)
+	brokers, err := c.world.ReadLogDirEvents(names)
 	if err == nil {
-		err = c.moveReplicas(ctx, c.replicasOn(brokers), OnlineReplica)
+		err = c.moveReplicas(c.replicasOn(brokers), OnlineReplica)
 	}
-	if derr := c.store.DeleteLogDirEvents(ctx, c.epoch, names); err == nil {
+	if derr := c.world.DeleteLogDirEvents(c.epoch, names); err == nil {
 		err = derr
 	}
 	return err
 }
 
 // leaderAndISRReply learns from KAFKA_STORAGE_ERROR and from success which replicas are on failed disks.
-func (c *core) leaderAndISRReply(ctx context.Context, r *LeaderAndISRReply) error {
+func (c *core) leaderAndISRReply(r *LeaderAndISRReply) error {
 	const storageError = 56
 	if r.Code != 0 {
 		c.log.WithFields(logrus.Fields{"broker": r.Broker, "code": r.Code}).Warn("broker refused LeaderAndIsr")
@@ -223,12 +222,12 @@ func (c *core) leaderAndISRReply(ctx context.Context, r *LeaderAndISRReply) erro
 		}
 		return 1
 	})
-	return c.replicasOffline(ctx, failed)
+	return c.replicasOffline(failed)
 }
 
 // controlledShutdown moves the leaderships of a broker to others and takes its replicas out of sync. It returns the replicated
 // partitions that it still leads.
-func (c *core) controlledShutdown(ctx context.Context, ev *ControlledShutdown) ([]model.TopicPartition, error) {
+func (c *core) controlledShutdown(ev *ControlledShutdown) ([]model.TopicPartition, error) {
 	if err := c.mayShutDown(ev); err != nil {
 		return nil, err
 	}
@@ -248,14 +247,14 @@ func (c *core) controlledShutdown(ctx context.Context, ev *ControlledShutdown) (
 			followed = append(followed, ReplicaID{p.TopicPartition, ev.Broker})
 		}
 	})
-	if _, err := c.bringOnline(ctx, led, shutdownStrategy); err != nil {
+	if _, err := c.bringOnline(led, shutdownStrategy); err != nil {
 		return nil, err
 	}
 	for _, r := range followed {
 		c.batch.stopReplica(ev.Broker, r.TopicPartition, false)
 	}
 	c.batch.send(c)
-	if err := c.moveReplicas(ctx, followed, OfflineReplica); err != nil {
+	if err := c.moveReplicas(followed, OfflineReplica); err != nil {
 		return nil, err
 	}
 	if !slices.ContainsFunc(c.liveOrShuttingDown(), c.isLive) {

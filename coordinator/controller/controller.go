@@ -51,7 +51,7 @@ type Controller struct {
 	log   *logrus.Entry
 	queue *queue
 	store *watchingStore
-	core  *core // only the loop touches it after New
+	core  *runner // only the loop touches it after New
 
 	brokerEpoch atomic.Int64
 	session     atomic.Int64 // under which this process registered last
@@ -84,7 +84,7 @@ func New(o Options) *Controller {
 	c.brokerEpoch.Store(-1)
 	c.former = -1
 	c.store = newWatchingStore(o.ZK, c.queue.put)
-	c.core = newCore(o.BrokerID, c.store, o.NewSender(c.queue.put), o.Settings, o.Logger)
+	c.core = newRunner(o.BrokerID, c.store, o.NewSender(c.queue.put), o.Settings, o.Logger)
 	c.core.history.j = o.Journal
 	return c
 }

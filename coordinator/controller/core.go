@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"slices"
 
 	"github.com/sirupsen/logrus"
@@ -11,13 +10,13 @@ import (
 	"momus/internal/model"
 )
 
-// core is the controller without threads, clock and network.
+// core is the controller without threads, clock and network: a step of it, see ready.go, returns what it wants of them.
 type core struct {
 	id       int32
-	store    Store
-	out      Sender
-	settings func() Settings
+	settings Settings // as of the step
 	log      *logrus.Entry
+	world    world
+	step     *running // that is running; nil between steps
 
 	active bool
 	epoch  zk.ControllerEpoch
@@ -27,21 +26,22 @@ type core struct {
 	history chronicle
 }
 
-func newCore(id int32, store Store, out Sender, settings func() Settings, log *logrus.Entry) *core {
-	c := &core{id: id, store: store, out: out, settings: settings, log: log, Context: newContext()}
+func newCore(id int32, log *logrus.Entry) *core {
+	c := &core{id: id, log: log, Context: newContext()}
+	c.world.c = c
 	c.batch.reset()
 	return c
 }
 
-// Step applies one event. An error ends the event where it occurred; zk.ErrControllerMoved means that this broker is no longer the
-// controller, zk.ErrSessionExpired that it may not be. Everything else that fails concerns one partition: it is logged
-// and the rest goes on.
-func (c *core) Step(ctx context.Context, ev Event) error {
+// process applies one event, as the body of a step. An error ends the event where it occurred; zk.ErrControllerMoved means that this
+// broker is no longer the controller, zk.ErrSessionExpired that it may not be. Everything else that fails concerns one partition:
+// it is logged and the rest goes on.
+func (c *core) process(ev Event) error {
 	if !c.active {
 		if look, ok := ev.(*Inspect); ok {
 			look.Fn(c.Context)
 		} else {
-			drop(ev, nil)
+			c.do(refuse{ev})
 		}
 		return nil
 	}
@@ -50,48 +50,48 @@ func (c *core) Step(ctx context.Context, ev Event) error {
 	c.history.begin()
 	switch ev := ev.(type) {
 	case BrokerChange:
-		return c.brokerChange(ctx)
+		return c.brokerChange()
 	case BrokerModification:
-		return c.brokerModification(ctx, ev.Broker)
+		return c.brokerModification(ev.Broker)
 	case TopicChange:
-		return c.topicChange(ctx)
+		return c.topicChange()
 	case PartitionModification:
-		return c.partitionModification(ctx, ev.Topic)
+		return c.partitionModification(ev.Topic)
 	case TopicDeletion:
-		return c.topicDeletion(ctx)
+		return c.topicDeletion()
 	case ISRChange:
-		return c.isrChange(ctx)
+		return c.isrChange()
 	case LogDirEvent:
-		return c.logDirEvent(ctx)
+		return c.logDirEvent()
 	case *LeaderAndISRReply:
-		return c.leaderAndISRReply(ctx, ev)
+		return c.leaderAndISRReply(ev)
 	case *StopReplicaReply:
-		return c.stopReplicaReply(ctx, ev)
+		return c.stopReplicaReply(ev)
 	case PreferredElectionRequested:
-		return c.preferredElectionRequested(ctx)
+		return c.preferredElectionRequested()
 	case *ElectLeaders:
-		return c.electLeaders(ctx, ev)
+		return c.electLeaders(ev)
 	case AutoRebalance:
-		return c.autoRebalance(ctx)
+		return c.autoRebalance()
 	case UncleanElectionEnabled:
-		return c.electOffline(ctx, func(*topic) bool { return true })
+		return c.electOffline(func(*topic) bool { return true })
 	case TopicUncleanElectionEnabled:
-		return c.electOffline(ctx, func(t *topic) bool { return t.name == ev.Topic })
+		return c.electOffline(func(t *topic) bool { return t.name == ev.Topic })
 	case ReassignmentRequested:
-		_, err := c.reassignmentRequested(ctx)
+		_, err := c.reassignmentRequested()
 		return err
 	case ReassignmentsRewritten:
-		_, _, err := c.store.Reassignments(ctx) // arms the watch again
+		_, _, err := c.world.Reassignments() // arms the watch again
 		return err
 	case ReassignmentProgress:
-		return c.reassignmentProgress(ctx, ev.TopicPartition)
+		return c.reassignmentProgress(ev.TopicPartition)
 	case *AlterReassignments:
-		return c.alterReassignments(ctx, ev)
+		return c.alterReassignments(ev)
 	case *ListReassignments:
 		c.listReassignments(ev)
 	case *ControlledShutdown:
-		remaining, err := c.controlledShutdown(ctx, ev)
-		ev.Reply(remaining, err)
+		remaining, err := c.controlledShutdown(ev)
+		reply(c, ev.Reply, remaining, err)
 		if !isAnswer(err) {
 			return err
 		}
@@ -108,88 +108,88 @@ func isAnswer(err error) bool {
 }
 
 // failover makes the core the active controller, starting from nothing but ZooKeeper (the order matters).
-func (c *core) failover(ctx context.Context, epoch zk.ControllerEpoch) error {
+func (c *core) failover(epoch zk.ControllerEpoch) error {
 	c.resign()
 	c.active, c.epoch = true, epoch
 	c.event++
 	c.history.left = perEvent
-	c.store.WatchAll()
+	c.world.WatchAll()
 
-	if err := c.dropNotifications(ctx); err != nil {
+	if err := c.dropNotifications(); err != nil {
 		return err
 	}
-	if err := c.loadCluster(ctx); err != nil {
+	if err := c.loadCluster(); err != nil {
 		return err
 	}
 	for _, b := range c.liveBrokers() {
-		c.out.AddBroker(b)
+		c.world.AddBroker(b)
 	}
-	if err := c.loadDeletions(ctx); err != nil {
+	if err := c.loadDeletions(); err != nil {
 		return err
 	}
 	// Brokers must know the live ones before they can follow a leader.
 	c.updateMetadata(c.liveOrShuttingDown(), nil)
 
-	if err := c.startReplicas(ctx); err != nil {
+	if err := c.startReplicas(); err != nil {
 		return err
 	}
-	if err := c.startPartitions(ctx); err != nil {
+	if err := c.startPartitions(); err != nil {
 		return err
 	}
-	resumed, err := c.reassignmentRequested(ctx)
+	resumed, err := c.reassignmentRequested()
 	if err != nil {
 		return err
 	}
-	if err := c.resumeReassignments(ctx, func(p *partition) bool { return !resumed[p.TopicPartition] }); err != nil {
+	if err := c.resumeReassignments(func(p *partition) bool { return !resumed[p.TopicPartition] }); err != nil {
 		return err
 	}
-	if err := c.resumeDeletions(ctx); err != nil {
+	if err := c.resumeDeletions(); err != nil {
 		return err
 	}
-	return c.pendingPreferredElections(ctx)
+	return c.pendingPreferredElections()
 }
 
 func (c *core) resign() {
 	for id := range c.brokers {
-		c.out.RemoveBroker(id)
+		c.world.RemoveBroker(id)
 	}
-	c.store.UnwatchAll()
+	c.world.UnwatchAll()
 	c.active, c.epoch, c.Context = false, zk.ControllerEpoch{}, newContext()
 	c.batch.reset()
 }
 
 // dropNotifications deletes what nobody needs to process, as everything is read anyway.
-func (c *core) dropNotifications(ctx context.Context) error {
-	names, err := c.store.LogDirEvents(ctx)
+func (c *core) dropNotifications() error {
+	names, err := c.world.LogDirEvents()
 	if err != nil {
 		return err
 	}
-	if err := c.store.DeleteLogDirEvents(ctx, c.epoch, names); err != nil {
+	if err := c.world.DeleteLogDirEvents(c.epoch, names); err != nil {
 		return err
 	}
-	if names, err = c.store.ISRChanges(ctx); err != nil {
+	if names, err = c.world.ISRChanges(); err != nil {
 		return err
 	}
-	return c.store.DeleteISRChanges(ctx, c.epoch, names)
+	return c.world.DeleteISRChanges(c.epoch, names)
 }
 
-func (c *core) loadCluster(ctx context.Context) error {
-	brokers, err := c.store.Brokers(ctx)
+func (c *core) loadCluster() error {
+	brokers, err := c.world.Brokers()
 	if err != nil {
 		return err
 	}
 	for _, b := range brokers {
 		c.brokers[b.ID] = b
 	}
-	names, err := c.store.Topics(ctx)
+	names, err := c.world.Topics()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		c.store.WatchTopic(name)
+		c.world.WatchTopic(name)
 		c.addTopic(name)
 	}
-	assignments, err := c.store.Assignments(ctx, names)
+	assignments, err := c.world.Assignments(names)
 	if err != nil {
 		return err
 	}
@@ -202,16 +202,16 @@ func (c *core) loadCluster(ctx context.Context) error {
 		}
 	}
 	for _, b := range brokers {
-		if err := c.store.WatchBroker(ctx, b.ID); err != nil {
+		if err := c.world.WatchBroker(b.ID); err != nil {
 			return err
 		}
 	}
-	return c.readStates(ctx, c.partitions(func(*topic, *partition) bool { return true }))
+	return c.readStates(c.partitions(func(*topic, *partition) bool { return true }))
 }
 
 // readStates refreshes leadership records; partitions without a state node keep what they have.
-func (c *core) readStates(ctx context.Context, tps []model.TopicPartition) error {
-	states, err := c.states(ctx, tps)
+func (c *core) readStates(tps []model.TopicPartition) error {
+	states, err := c.states(tps)
 	for tp, s := range states {
 		if p := c.partition(tp); p != nil {
 			p.leadership, p.asOf = &s, c.event
@@ -220,7 +220,7 @@ func (c *core) readStates(ctx context.Context, tps []model.TopicPartition) error
 	return err
 }
 
-func (c *core) startReplicas(ctx context.Context) error {
+func (c *core) startReplicas() error {
 	var online, offline []ReplicaID
 	c.each(func(_ *topic, p *partition) {
 		for _, b := range p.assignment.Replicas {
@@ -235,13 +235,13 @@ func (c *core) startReplicas(ctx context.Context) error {
 			}
 		}
 	})
-	if err := c.moveReplicas(ctx, online, OnlineReplica); err != nil {
+	if err := c.moveReplicas(online, OnlineReplica); err != nil {
 		return err
 	}
-	return c.moveReplicas(ctx, offline, OfflineReplica)
+	return c.moveReplicas(offline, OfflineReplica)
 }
 
-func (c *core) startPartitions(ctx context.Context) error {
+func (c *core) startPartitions() error {
 	c.each(func(_ *topic, p *partition) {
 		switch {
 		case p.leadership == nil:
@@ -252,7 +252,7 @@ func (c *core) startPartitions(ctx context.Context) error {
 			p.state = OfflinePartition
 		}
 	})
-	return c.electOffline(ctx, func(*topic) bool { return true })
+	return c.electOffline(func(*topic) bool { return true })
 }
 
 // updateMetadata sends one UpdateMetadata with these partitions to these brokers.

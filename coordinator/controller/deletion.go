@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"maps"
 	"slices"
 
@@ -10,8 +9,8 @@ import (
 )
 
 // topicDeletion takes new wishes to delete topics.
-func (c *core) topicDeletion(ctx context.Context) error {
-	names, err := c.store.TopicDeletions(ctx)
+func (c *core) topicDeletion() error {
+	names, err := c.world.TopicDeletions()
 	if err != nil {
 		return err
 	}
@@ -23,28 +22,28 @@ func (c *core) topicDeletion(ctx context.Context) error {
 			known = append(known, name)
 		}
 	}
-	if err := c.store.DropTopicDeletions(ctx, c.epoch, unknown); err != nil || len(known) == 0 {
+	if err := c.world.DropTopicDeletions(c.epoch, unknown); err != nil || len(known) == 0 {
 		return err
 	}
-	if !c.settings().DeleteTopics {
-		return c.store.DropTopicDeletions(ctx, c.epoch, known)
+	if !c.settings.DeleteTopics {
+		return c.world.DropTopicDeletions(c.epoch, known)
 	}
 	// As in Kafka 2.5.0 a running reassignment does not hold up the deletion of a topic that is not queued yet.
 	for _, name := range known {
 		c.topics[name].queuedForDeletion = true
 		c.note(journal.Entry{Kind: journal.TopicDeleting, Name: name, About: -1})
 	}
-	return c.resumeDeletions(ctx)
+	return c.resumeDeletions()
 }
 
 // loadDeletions is the part of the failover that reads the wishes; topics with dead replicas or reassignments wait.
-func (c *core) loadDeletions(ctx context.Context) error {
-	names, err := c.store.TopicDeletions(ctx)
+func (c *core) loadDeletions() error {
+	names, err := c.world.TopicDeletions()
 	if err != nil {
 		return err
 	}
-	if !c.settings().DeleteTopics {
-		return c.store.DropTopicDeletions(ctx, c.epoch, names)
+	if !c.settings.DeleteTopics {
+		return c.world.DropTopicDeletions(c.epoch, names)
 	}
 	for _, name := range names {
 		t := c.topics[name]
@@ -62,7 +61,7 @@ func (c *core) loadDeletions(ctx context.Context) error {
 }
 
 // resumeDeletionOf lets topics try again that were ineligible.
-func (c *core) resumeDeletionOf(ctx context.Context, names map[string]bool) error {
+func (c *core) resumeDeletionOf(names map[string]bool) error {
 	any := false
 	for name := range names {
 		if c.queuedForDeletion(name) {
@@ -73,7 +72,7 @@ func (c *core) resumeDeletionOf(ctx context.Context, names map[string]bool) erro
 	if !any {
 		return nil
 	}
-	return c.resumeDeletions(ctx)
+	return c.resumeDeletions()
 }
 
 // markIneligible holds up the deletion of a topic if it is queued.
@@ -84,7 +83,7 @@ func (c *core) markIneligible(name string) {
 }
 
 // resumeDeletions does the next step for each topic queued for deletion.
-func (c *core) resumeDeletions(ctx context.Context) error {
+func (c *core) resumeDeletions() error {
 	var retry []ReplicaID
 	var start []*topic
 	for _, name := range c.topicNames() {
@@ -98,7 +97,7 @@ func (c *core) resumeDeletions(ctx context.Context) error {
 		}
 		started := t.inStates[ReplicaDeletionStarted] > 0
 		if t.inStates[ReplicaDeletionSuccessful] == replicas {
-			if err := c.completeDeletion(ctx, t, t.inState(ReplicaDeletionSuccessful)); err != nil {
+			if err := c.completeDeletion(t, t.inState(ReplicaDeletionSuccessful)); err != nil {
 				return err
 			}
 			continue
@@ -110,22 +109,22 @@ func (c *core) resumeDeletions(ctx context.Context) error {
 			start = append(start, t)
 		}
 	}
-	if err := c.moveReplicas(ctx, retry, OfflineReplica); err != nil {
+	if err := c.moveReplicas(retry, OfflineReplica); err != nil {
 		return err
 	}
 	if len(start) == 0 {
 		return nil
 	}
-	return c.startDeletion(ctx, start)
+	return c.startDeletion(start)
 }
 
 // completeDeletion removes a topic whose replicas are all deleted.
-func (c *core) completeDeletion(ctx context.Context, t *topic, replicas []ReplicaID) error {
-	c.store.UnwatchTopic(t.name)
-	if err := c.moveReplicas(ctx, replicas, NonExistentReplica); err != nil {
+func (c *core) completeDeletion(t *topic, replicas []ReplicaID) error {
+	c.world.UnwatchTopic(t.name)
+	if err := c.moveReplicas(replicas, NonExistentReplica); err != nil {
 		return err
 	}
-	if err := c.store.DeleteTopicNodes(ctx, c.epoch, t.name); err != nil {
+	if err := c.world.DeleteTopicNodes(c.epoch, t.name); err != nil {
 		return err
 	}
 	c.forgetTopic(t.name)
@@ -135,7 +134,7 @@ func (c *core) completeDeletion(ctx context.Context, t *topic, replicas []Replic
 }
 
 // startDeletion takes topics out of the metadata and deletes their replicas.
-func (c *core) startDeletion(ctx context.Context, topics []*topic) error {
+func (c *core) startDeletion(topics []*topic) error {
 	var all, unseen []model.TopicPartition
 	for _, t := range topics {
 		for _, p := range t.sorted() {
@@ -166,13 +165,13 @@ func (c *core) startDeletion(ctx context.Context, topics []*topic) error {
 			waiting = append(waiting, t)
 		}
 	}
-	if err := c.moveReplicas(ctx, dead, ReplicaDeletionIneligible); err != nil {
+	if err := c.moveReplicas(dead, ReplicaDeletionIneligible); err != nil {
 		return err
 	}
-	if err := c.moveReplicas(ctx, alive, OfflineReplica); err != nil {
+	if err := c.moveReplicas(alive, OfflineReplica); err != nil {
 		return err
 	}
-	if err := c.moveReplicas(ctx, alive, ReplicaDeletionStarted); err != nil {
+	if err := c.moveReplicas(alive, ReplicaDeletionStarted); err != nil {
 		return err
 	}
 	for _, t := range waiting {
@@ -182,7 +181,7 @@ func (c *core) startDeletion(ctx context.Context, topics []*topic) error {
 }
 
 // stopReplicaReply takes the outcome of deleting replicas.
-func (c *core) stopReplicaReply(ctx context.Context, r *StopReplicaReply) error {
+func (c *core) stopReplicaReply(r *StopReplicaReply) error {
 	var failed, done []ReplicaID
 	tps := slices.SortedFunc(maps.Keys(r.Errors), func(a, b model.TopicPartition) int {
 		if a.Less(b) {
@@ -201,20 +200,20 @@ func (c *core) stopReplicaReply(ctx context.Context, r *StopReplicaReply) error 
 			done = append(done, ReplicaID{tp, r.Broker})
 		}
 	}
-	if err := c.deletionFailed(ctx, failed); err != nil {
+	if err := c.deletionFailed(failed); err != nil {
 		return err
 	}
 	if len(done) == 0 {
 		return nil
 	}
-	if err := c.moveReplicas(ctx, done, ReplicaDeletionSuccessful); err != nil {
+	if err := c.moveReplicas(done, ReplicaDeletionSuccessful); err != nil {
 		return err
 	}
-	return c.resumeDeletions(ctx)
+	return c.resumeDeletions()
 }
 
 // deletionFailed makes replicas, and their topics, wait for a better time.
-func (c *core) deletionFailed(ctx context.Context, ids []ReplicaID) error {
+func (c *core) deletionFailed(ids []ReplicaID) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -226,11 +225,11 @@ func (c *core) deletionFailed(ctx context.Context, ids []ReplicaID) error {
 			waiting = append(waiting, r)
 		}
 	}
-	if err := c.moveReplicas(ctx, waiting, ReplicaDeletionIneligible); err != nil {
+	if err := c.moveReplicas(waiting, ReplicaDeletionIneligible); err != nil {
 		return err
 	}
 	for _, r := range ids {
 		c.markIneligible(r.Topic)
 	}
-	return c.resumeDeletions(ctx)
+	return c.resumeDeletions()
 }

@@ -1,8 +1,6 @@
 package controller
 
 import (
-	"context"
-
 	"momus/coordinator/zk"
 	"momus/internal/model"
 )
@@ -139,49 +137,3 @@ func (*AlterReassignments) event()         {}
 func (*ListReassignments) event()          {}
 func (*ControlledShutdown) event()         {}
 func (*Inspect) event()                    {}
-
-// Store is ZooKeeper as the active controller uses it; *zk.Client has all but the watches. Writes with an epoch fail with
-// zk.ErrControllerMoved when another controller was elected. Lists are sorted.
-type Store interface {
-	Brokers(ctx context.Context) ([]*model.Broker, error)
-	Broker(ctx context.Context, id int32) (*model.Broker, bool, error)
-
-	Topics(ctx context.Context) ([]string, error)
-	Assignment(ctx context.Context, topic string) (zk.Assignments, bool, error)
-	Assignments(ctx context.Context, topics []string) (map[string]zk.Assignments, error)
-	SetTopicAsController(ctx context.Context, epoch zk.ControllerEpoch, topic string, a zk.Assignments) error
-	PartitionsWithNodes(ctx context.Context, topic string) ([]int32, error)
-	Configs(ctx context.Context, t zk.EntityType, entities []string) (map[string]map[string]string, error)
-
-	States(ctx context.Context, tps []model.TopicPartition) (map[model.TopicPartition]model.LeaderAndISR, error)
-	CreateStates(ctx context.Context, epoch zk.ControllerEpoch, states []zk.PartitionState) ([]error, error)
-	SetStates(ctx context.Context, epoch zk.ControllerEpoch, states []zk.PartitionState) ([]zk.StateResult, error)
-
-	TopicDeletions(ctx context.Context) ([]string, error)
-	DropTopicDeletions(ctx context.Context, epoch zk.ControllerEpoch, topics []string) error
-	DeleteTopicNodes(ctx context.Context, epoch zk.ControllerEpoch, topic string) error
-
-	ISRChanges(ctx context.Context) ([]string, error)
-	ReadISRChanges(ctx context.Context, names []string) ([]model.TopicPartition, error)
-	DeleteISRChanges(ctx context.Context, epoch zk.ControllerEpoch, names []string) error
-	LogDirEvents(ctx context.Context) ([]string, error)
-	ReadLogDirEvents(ctx context.Context, names []string) ([]int32, error)
-	DeleteLogDirEvents(ctx context.Context, epoch zk.ControllerEpoch, names []string) error
-
-	PreferredElection(ctx context.Context) ([]model.TopicPartition, bool, error)
-	DeletePreferredElection(ctx context.Context, epoch zk.ControllerEpoch) error
-	Reassignments(ctx context.Context) ([]zk.Reassignment, bool, error)
-	SetReassignments(ctx context.Context, epoch zk.ControllerEpoch, rs []zk.Reassignment) error
-
-	// WatchBroker, WatchTopic and WatchState register interest in a node. WatchBroker arms the watch as well, the others leave
-	// that to the next read.
-	WatchBroker(ctx context.Context, id int32) error
-	UnwatchBroker(id int32)
-	WatchTopic(topic string)
-	UnwatchTopic(topic string)
-	WatchState(tp model.TopicPartition)
-	UnwatchState(tp model.TopicPartition)
-	// WatchAll registers interest in the fixed paths, UnwatchAll drops all interests.
-	WatchAll()
-	UnwatchAll()
-}

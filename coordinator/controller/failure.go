@@ -42,7 +42,11 @@ type failures struct {
 // guard is deferred around the processing of an event.
 func (c *Controller) guard(ctx context.Context, ev Event) {
 	if p := recover(); p != nil {
-		c.fail(ctx, ev, p, debug.Stack())
+		stack := debug.Stack()
+		if s, ok := p.(*stepPanic); ok {
+			stack = s.stack
+		}
+		c.fail(ctx, ev, p, stack)
 	}
 }
 

@@ -227,7 +227,9 @@ func (r *replay) takeOver(t *testing.T, b *bench) {
 	for path, n := range before {
 		b.store.nodes[path] = &n
 	}
-	if err := b.core.readStates(context.Background(), b.core.partitions(func(*topic, *partition) bool { return true })); err != nil {
+	if err := b.core.run(context.Background(), func() error {
+		return b.core.readStates(b.core.partitions(func(*topic, *partition) bool { return true }))
+	}); err != nil {
 		t.Fatal(err)
 	}
 	b.take()

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"errors"
 	"slices"
 
@@ -11,28 +10,28 @@ import (
 )
 
 // preferredElectionRequested serves /admin/preferred_replica_election: elect, then delete the node whatever the outcome.
-func (c *core) preferredElectionRequested(ctx context.Context) error {
-	tps, ok, err := c.store.PreferredElection(ctx)
+func (c *core) preferredElectionRequested() error {
+	tps, ok, err := c.world.PreferredElection()
 	if err != nil || !ok {
 		return err
 	}
-	_, err = c.bringOnline(ctx, c.notPreferred(tps), preferredStrategy)
-	return c.endPreferredElection(ctx, err)
+	_, err = c.bringOnline(c.notPreferred(tps), preferredStrategy)
+	return c.endPreferredElection(err)
 }
 
 // pendingPreferredElections ends a failover. The node is deleted even if there is none, as Kafka does.
-func (c *core) pendingPreferredElections(ctx context.Context) error {
-	tps, _, err := c.store.PreferredElection(ctx)
+func (c *core) pendingPreferredElections() error {
+	tps, _, err := c.world.PreferredElection()
 	if err != nil {
 		return err
 	}
-	_, err = c.bringOnline(ctx, c.notPreferred(tps), preferredStrategy)
-	return c.endPreferredElection(ctx, err)
+	_, err = c.bringOnline(c.notPreferred(tps), preferredStrategy)
+	return c.endPreferredElection(err)
 }
 
 // endPreferredElection deletes the node; the watch that the read has set tells of the deletion and thereby of a newer node.
-func (c *core) endPreferredElection(ctx context.Context, err error) error {
-	if derr := c.store.DeletePreferredElection(ctx, c.epoch); err == nil {
+func (c *core) endPreferredElection(err error) error {
+	if derr := c.world.DeletePreferredElection(c.epoch); err == nil {
 		err = derr
 	}
 	return err
@@ -51,7 +50,7 @@ func (c *core) leaderIsPreferred(p *partition) bool {
 }
 
 // electLeaders serves ElectLeaders.
-func (c *core) electLeaders(ctx context.Context, ev *ElectLeaders) error {
+func (c *core) electLeaders(ev *ElectLeaders) error {
 	tps := ev.Partitions
 	if ev.All {
 		tps = c.partitions(func(*topic, *partition) bool { return true })
@@ -89,9 +88,9 @@ func (c *core) electLeaders(ctx context.Context, ev *ElectLeaders) error {
 	if len(elect) > 0 {
 		c.because(journal.Entry{Kind: journal.ElectionRequested, About: -1, Reason: journal.ByRequest, Count: int64(len(elect))})
 	}
-	outcome, err := c.bringOnline(ctx, elect, s)
+	outcome, err := c.bringOnline(elect, s)
 	if err != nil {
-		ev.Reply(nil, err)
+		reply(c, ev.Reply, nil, err)
 		return err
 	}
 	for _, tp := range elect {
@@ -106,12 +105,12 @@ func (c *core) electLeaders(ctx context.Context, ev *ElectLeaders) error {
 		}
 		results = append(results, r)
 	}
-	ev.Reply(results, nil)
+	reply(c, ev.Reply, results, nil)
 	return nil
 }
 
 // autoRebalance elects preferred leaders for the brokers that lead too few of the partitions that prefer them.
-func (c *core) autoRebalance(ctx context.Context) error {
+func (c *core) autoRebalance() error {
 	preferredBy := map[int32][]*partition{}
 	c.each(func(t *topic, p *partition) {
 		if !t.queuedForDeletion && len(p.assignment.Replicas) > 0 {
@@ -131,13 +130,13 @@ func (c *core) autoRebalance(ctx context.Context) error {
 			}
 		}
 		// Strictly more than the percentage.
-		if len(elsewhere)*100 <= len(preferredBy[b])*c.settings().ImbalancePercentage {
+		if len(elsewhere)*100 <= len(preferredBy[b])*c.settings.ImbalancePercentage {
 			continue
 		}
 		candidates := slices.DeleteFunc(elsewhere, func(tp model.TopicPartition) bool {
 			return !c.isOnline(b, tp) || len(c.reassigning) > 0
 		})
-		if _, err := c.bringOnline(ctx, candidates, preferredStrategy); err != nil {
+		if _, err := c.bringOnline(candidates, preferredStrategy); err != nil {
 			return err
 		}
 	}

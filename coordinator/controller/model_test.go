@@ -460,7 +460,7 @@ func (r sentRequest) String() string {
 type bench struct {
 	store    *modelStore
 	out      *modelSender
-	core     *core
+	core     *runner
 	settings Settings
 	reply    []string
 }
@@ -469,7 +469,7 @@ func newBench(store *modelStore) *bench {
 	b := &bench{store: store, out: newModelSender(), settings: Settings{DeleteTopics: true, AutoRebalance: true, ImbalancePercentage: 10}}
 	quiet := logrus.New()
 	quiet.SetLevel(logrus.PanicLevel)
-	b.core = newCore(1, store, b.out, func() Settings { return b.settings }, logrus.NewEntry(quiet))
+	b.core = newRunner(1, store, b.out, func() Settings { return b.settings }, logrus.NewEntry(quiet))
 	return b
 }
 

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -43,7 +42,7 @@ func (c *core) mayMove(p *partition, to PartitionState) bool {
 
 // bringOnline gives partitions a leader: new ones their first record, the others by an election. It returns the outcome of the elections
 // by partition (nil: elected) and sends what has to be sent.
-func (c *core) bringOnline(ctx context.Context, tps []model.TopicPartition, s strategy) (map[model.TopicPartition]error, error) {
+func (c *core) bringOnline(tps []model.TopicPartition, s strategy) (map[model.TopicPartition]error, error) {
 	var fresh, elect []*partition
 	for _, tp := range tps {
 		p := c.partition(tp)
@@ -55,10 +54,10 @@ func (c *core) bringOnline(ctx context.Context, tps []model.TopicPartition, s st
 			elect = append(elect, p)
 		}
 	}
-	if err := c.initialize(ctx, fresh); err != nil {
+	if err := c.initialize(fresh); err != nil {
 		return nil, err
 	}
-	results, err := c.elect(ctx, elect, s)
+	results, err := c.elect(elect, s)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +67,7 @@ func (c *core) bringOnline(ctx context.Context, tps []model.TopicPartition, s st
 
 // initialize writes the first record of new partitions: the first live replica leads, all live ones are in sync. Partitions
 // without a live replica stay New.
-func (c *core) initialize(ctx context.Context, ps []*partition) error {
+func (c *core) initialize(ps []*partition) error {
 	var states []zk.PartitionState
 	var which []*partition
 	for _, p := range ps {
@@ -90,7 +89,7 @@ func (c *core) initialize(ctx context.Context, ps []*partition) error {
 	if len(states) == 0 {
 		return nil
 	}
-	results, err := c.store.CreateStates(ctx, c.epoch, states)
+	results, err := c.world.CreateStates(c.epoch, states)
 	for i, p := range which {
 		switch {
 		case i >= len(results) || (err != nil && results[i] != nil):
@@ -109,10 +108,10 @@ func (c *core) initialize(ctx context.Context, ps []*partition) error {
 // elect elects leaders until every partition has one or has failed. Only the records are written and the requests collected. The first
 // try takes the records that the context has: writes are conditional, so an old one is noticed, and only then, or if it allows no leader,
 // the record is read.
-func (c *core) elect(ctx context.Context, ps []*partition, s strategy) (map[model.TopicPartition]error, error) {
+func (c *core) elect(ps []*partition, s strategy) (map[model.TopicPartition]error, error) {
 	results := make(map[model.TopicPartition]error, len(ps))
 	for read := false; len(ps) > 0; read = true {
-		again, err := c.electOnce(ctx, ps, s, read, results)
+		again, err := c.electOnce(ps, s, read, results)
 		if err != nil {
 			return results, err
 		}
@@ -122,7 +121,7 @@ func (c *core) elect(ctx context.Context, ps []*partition, s strategy) (map[mode
 }
 
 // records are the leadership records of partitions: those that the context has, unless there is none or it will not do.
-func (c *core) records(ctx context.Context, ps []*partition, willDo func(p *partition) bool) (map[model.TopicPartition]model.LeaderAndISR, error) {
+func (c *core) records(ps []*partition, willDo func(p *partition) bool) (map[model.TopicPartition]model.LeaderAndISR, error) {
 	var missing []model.TopicPartition
 	known := make(map[model.TopicPartition]model.LeaderAndISR, len(ps))
 	for _, p := range ps {
@@ -135,7 +134,7 @@ func (c *core) records(ctx context.Context, ps []*partition, willDo func(p *part
 	if len(missing) == 0 {
 		return known, nil
 	}
-	states, err := c.states(ctx, missing)
+	states, err := c.states(missing)
 	if err != nil || len(known) == 0 {
 		return states, err
 	}
@@ -143,8 +142,8 @@ func (c *core) records(ctx context.Context, ps []*partition, willDo func(p *part
 	return known, nil
 }
 
-func (c *core) electOnce(ctx context.Context, ps []*partition, s strategy, read bool, results map[model.TopicPartition]error) (again []*partition, err error) {
-	states, err := c.records(ctx, ps, func(*partition) bool { return !read })
+func (c *core) electOnce(ps []*partition, s strategy, read bool, results map[model.TopicPartition]error) (again []*partition, err error) {
+	states, err := c.records(ps, func(*partition) bool { return !read })
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +161,7 @@ func (c *core) electOnce(ctx context.Context, ps []*partition, s strategy, read 
 			readable = append(readable, p)
 		}
 	}
-	unclean, err := c.uncleanAllowed(ctx, readable, states, s)
+	unclean, err := c.uncleanAllowed(readable, states, s)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +202,7 @@ func (c *core) electOnce(ctx context.Context, ps []*partition, s strategy, read 
 		tell = append(tell, recipients)
 		uncleanly = append(uncleanly, wasUnclean)
 	}
-	done, err := c.writeStates(ctx, which, writes)
+	done, err := c.writeStates(which, writes)
 	for i, p := range which {
 		switch {
 		case done[i] == nil:
@@ -223,12 +222,12 @@ func (c *core) electOnce(ctx context.Context, ps []*partition, s strategy, read 
 }
 
 // writeStates writes records and takes those that were written into the context. The result has one error per partition.
-func (c *core) writeStates(ctx context.Context, ps []*partition, writes []zk.PartitionState) ([]error, error) {
+func (c *core) writeStates(ps []*partition, writes []zk.PartitionState) ([]error, error) {
 	done := make([]error, len(ps))
 	if len(ps) == 0 {
 		return done, nil
 	}
-	results, err := c.store.SetStates(ctx, c.epoch, writes)
+	results, err := c.world.SetStates(c.epoch, writes)
 	for i, p := range ps {
 		if err != nil && (i >= len(results) || results[i].Err != nil || results[i].Version == 0) {
 			done[i] = err
@@ -244,7 +243,7 @@ func (c *core) writeStates(ctx context.Context, ps []*partition, writes []zk.Par
 }
 
 // uncleanAllowed tells for which topics an unclean election is allowed, reading the configs only of those where it matters.
-func (c *core) uncleanAllowed(ctx context.Context, ps []*partition, states map[model.TopicPartition]model.LeaderAndISR, s strategy) (map[string]bool, error) {
+func (c *core) uncleanAllowed(ps []*partition, states map[model.TopicPartition]model.LeaderAndISR, s strategy) (map[string]bool, error) {
 	allowed := map[string]bool{}
 	if s != offlineStrategy && s != uncleanStrategy {
 		return allowed, nil
@@ -263,22 +262,22 @@ func (c *core) uncleanAllowed(ctx context.Context, ps []*partition, states map[m
 	if s == uncleanStrategy || len(topics) == 0 {
 		return allowed, nil
 	}
-	overrides, err := c.store.Configs(ctx, zk.EntityTopics, topics)
+	overrides, err := c.world.Configs(zk.EntityTopics, topics)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range topics {
 		value, ok := overrides[t][uncleanElectionKey]
-		allowed[t] = isTrue(value) || !ok && c.settings().UncleanLeaderElection
+		allowed[t] = isTrue(value) || !ok && c.settings.UncleanLeaderElection
 	}
 	return allowed, nil
 }
 
 // electOffline elects leaders for all New and Offline partitions of those topics, except topics being deleted.
-func (c *core) electOffline(ctx context.Context, of func(*topic) bool) error {
+func (c *core) electOffline(of func(*topic) bool) error {
 	tps := c.partitions(func(t *topic, p *partition) bool {
 		return (p.state == NewPartition || p.state == OfflinePartition) && !t.queuedForDeletion && of(t)
 	})
-	_, err := c.bringOnline(ctx, tps, offlineStrategy)
+	_, err := c.bringOnline(tps, offlineStrategy)
 	return err
 }

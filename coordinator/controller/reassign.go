@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"errors"
 	"slices"
 
@@ -57,7 +56,7 @@ func (c *core) validTarget(a model.Assignment, want []int32) bool {
 }
 
 // alterReassignments serves AlterPartitionReassignments.
-func (c *core) alterReassignments(ctx context.Context, ev *AlterReassignments) error {
+func (c *core) alterReassignments(ev *AlterReassignments) error {
 	results := make([]ReassignmentResult, len(ev.Partitions))
 	wanted := map[model.TopicPartition]model.Assignment{}
 	for i, r := range ev.Partitions {
@@ -77,17 +76,17 @@ func (c *core) alterReassignments(ctx context.Context, ev *AlterReassignments) e
 		}
 	}
 	// A request replaces what /admin/reassign_partitions says about the same partitions.
-	err := c.removeFromReassignNode(ctx, func(r zk.Reassignment) bool { _, ok := wanted[r.TopicPartition]; return ok })
+	err := c.removeFromReassignNode(func(r zk.Reassignment) bool { _, ok := wanted[r.TopicPartition]; return ok })
 	for i := range results {
 		if a, ok := wanted[results[i].TopicPartition]; ok && err == nil && results[i].Err == nil {
-			err = c.reassign(ctx, c.partition(results[i].TopicPartition), a)
+			err = c.reassign(c.partition(results[i].TopicPartition), a)
 		}
 	}
 	if err != nil {
-		ev.Reply(nil, err)
+		reply(c, ev.Reply, nil, err)
 		return err
 	}
-	ev.Reply(results, nil)
+	reply(c, ev.Reply, results, nil)
 	return nil
 }
 
@@ -105,13 +104,13 @@ func (c *core) listReassignments(ev *ListReassignments) {
 	for _, tp := range ev.Partitions {
 		add(c.partition(tp))
 	}
-	ev.Reply(running, nil)
+	reply(c, ev.Reply, running, nil)
 }
 
 // reassignmentRequested serves /admin/reassign_partitions; it returns the partitions that it has started or resumed.
-func (c *core) reassignmentRequested(ctx context.Context) (started map[model.TopicPartition]bool, err error) {
+func (c *core) reassignmentRequested() (started map[model.TopicPartition]bool, err error) {
 	started = map[model.TopicPartition]bool{}
-	list, ok, err := c.store.Reassignments(ctx)
+	list, ok, err := c.world.Reassignments()
 	if err != nil || !ok {
 		return started, err
 	}
@@ -130,35 +129,35 @@ func (c *core) reassignmentRequested(ctx context.Context) (started map[model.Top
 			continue
 		}
 		started[r.TopicPartition] = true
-		if err := c.reassign(ctx, p, reassignTo(p.assignment, replicas)); err != nil {
+		if err := c.reassign(p, reassignTo(p.assignment, replicas)); err != nil {
 			return started, err
 		}
 	}
 	if len(failed) == 0 {
 		return started, nil
 	}
-	return started, c.removeFromReassignNode(ctx, func(r zk.Reassignment) bool { return failed[r.TopicPartition] })
+	return started, c.removeFromReassignNode(func(r zk.Reassignment) bool { return failed[r.TopicPartition] })
 }
 
 // reassignmentProgress checks whether the new replicas of a partition are in sync.
-func (c *core) reassignmentProgress(ctx context.Context, tp model.TopicPartition) error {
+func (c *core) reassignmentProgress(tp model.TopicPartition) error {
 	p := c.partition(tp)
 	if p == nil || !c.reassigning[tp] {
 		return nil
 	}
-	done, err := c.reassignmentComplete(ctx, p, p.assignment)
+	done, err := c.reassignmentComplete(p, p.assignment)
 	if err != nil || !done {
 		return err
 	}
-	return c.reassign(ctx, p, p.assignment)
+	return c.reassign(p, p.assignment)
 }
 
 // resumeReassignments continues running reassignments that ok accepts.
-func (c *core) resumeReassignments(ctx context.Context, ok func(p *partition) bool) error {
+func (c *core) resumeReassignments(ok func(p *partition) bool) error {
 	tps := c.partitions(func(_ *topic, p *partition) bool { return c.reassigning[p.TopicPartition] && ok(p) })
 	for _, tp := range tps {
 		if p := c.partition(tp); p != nil && c.reassigning[tp] {
-			if err := c.reassign(ctx, p, p.assignment); err != nil {
+			if err := c.reassign(p, p.assignment); err != nil {
 				return err
 			}
 		}
@@ -167,28 +166,28 @@ func (c *core) resumeReassignments(ctx context.Context, ok func(p *partition) bo
 }
 
 // reassign starts, resumes or completes the reassignment of a partition (the letters are its phases).
-func (c *core) reassign(ctx context.Context, p *partition, want model.Assignment) error {
+func (c *core) reassign(p *partition, want model.Assignment) error {
 	tp := p.TopicPartition
 	c.markIneligible(tp.Topic)
-	if err := c.setReassignment(ctx, p, want); err != nil { // U
+	if err := c.setReassignment(p, want); err != nil { // U
 		return err
 	}
-	done, err := c.reassignmentComplete(ctx, p, want)
+	done, err := c.reassignmentComplete(p, want)
 	if err != nil {
 		return err
 	}
 	if !done { // A
-		if err := c.bumpEpoch(ctx, p, want.Replicas); err != nil {
+		if err := c.bumpEpoch(p, want.Replicas); err != nil {
 			return err
 		}
-		return c.startAdding(ctx, p, want.Adding)
+		return c.startAdding(p, want.Adding)
 	}
 	// B
-	if err := c.moveReplicas(ctx, replicaIDs(tp, want.Adding), OnlineReplica); err != nil {
+	if err := c.moveReplicas(replicaIDs(tp, want.Adding), OnlineReplica); err != nil {
 		return err
 	}
 	p.assignment = model.Assignment{Replicas: target(want)}
-	if err := c.moveLeader(ctx, p); err != nil {
+	if err := c.moveLeader(p); err != nil {
 		return err
 	}
 	if l := p.leadership; len(want.Removing) > 0 && (l == nil || !slices.Contains(p.assignment.Replicas, l.Leader)) {
@@ -197,60 +196,60 @@ func (c *core) reassign(ctx context.Context, p *partition, want model.Assignment
 		p.assignment = want
 		return nil
 	}
-	if err := c.dropReplicas(ctx, tp, want.Removing); err != nil {
+	if err := c.dropReplicas(tp, want.Removing); err != nil {
 		return err
 	}
-	if err := c.writeTopic(ctx, tp.Topic); err != nil {
+	if err := c.writeTopic(tp.Topic); err != nil {
 		return err
 	}
 	if c.reassigning[tp] {
-		c.store.UnwatchState(tp)
+		c.world.UnwatchState(tp)
 		delete(c.reassigning, tp)
 		c.tell(p, journal.Entry{Kind: journal.ReassignmentDone, About: -1, To: p.assignment.Replicas})
 		replicas := p.assignment.Replicas
-		if err := c.removeFromReassignNode(ctx, func(r zk.Reassignment) bool {
+		if err := c.removeFromReassignNode(func(r zk.Reassignment) bool {
 			return r.TopicPartition == tp && slices.Equal(replicaSet(r.Replicas), replicas)
 		}); err != nil {
 			return err
 		}
 	}
 	c.updateMetadata(c.liveOrShuttingDown(), []model.TopicPartition{tp})
-	return c.resumeDeletionOf(ctx, map[string]bool{tp.Topic: true})
+	return c.resumeDeletionOf(map[string]bool{tp.Topic: true})
 }
 
 // setReassignment writes the wish to the topic's node, before anything else happens, and stops replicas that a former wish had added.
-func (c *core) setReassignment(ctx context.Context, p *partition, want model.Assignment) error {
+func (c *core) setReassignment(p *partition, want model.Assignment) error {
 	if before := p.assignment; !sameAssignment(before, want) {
 		c.sawReassignment(p, before, want)
 		p.assignment = want
-		if err := c.writeTopic(ctx, p.Topic); err != nil {
+		if err := c.writeTopic(p.Topic); err != nil {
 			p.assignment = before
 			return err
 		}
-		if err := c.dropReplicas(ctx, p.TopicPartition, without(before.Replicas, want.Replicas...)); err != nil {
+		if err := c.dropReplicas(p.TopicPartition, without(before.Replicas, want.Replicas...)); err != nil {
 			return err
 		}
 		p.assignment = want
 	}
 	c.reassigning[p.TopicPartition] = true
-	c.store.WatchState(p.TopicPartition)
+	c.world.WatchState(p.TopicPartition)
 	return nil
 }
 
-func (c *core) writeTopic(ctx context.Context, name string) error {
+func (c *core) writeTopic(name string) error {
 	as := zk.Assignments{}
 	for id, p := range c.topics[name].partitions {
 		as[id] = p.assignment
 	}
-	return c.store.SetTopicAsController(ctx, c.epoch, name, as)
+	return c.world.SetTopicAsController(c.epoch, name, as)
 }
 
 // reassignmentComplete reads whether all target replicas are in sync, which also arms the watch of the state.
-func (c *core) reassignmentComplete(ctx context.Context, p *partition, a model.Assignment) (bool, error) {
+func (c *core) reassignmentComplete(p *partition, a model.Assignment) (bool, error) {
 	if !isReassigning(a) {
 		return true, nil
 	}
-	if err := c.readStates(ctx, []model.TopicPartition{p.TopicPartition}); err != nil {
+	if err := c.readStates([]model.TopicPartition{p.TopicPartition}); err != nil {
 		return false, err
 	}
 	if p.asOf < c.event {
@@ -265,9 +264,9 @@ func (c *core) reassignmentComplete(ctx context.Context, p *partition, a model.A
 }
 
 // bumpEpoch raises the leader epoch, so that brokers accept a changed replica list, and tells them.
-func (c *core) bumpEpoch(ctx context.Context, p *partition, recipients []int32) error {
+func (c *core) bumpEpoch(p *partition, recipients []int32) error {
 	for {
-		states, err := c.states(ctx, []model.TopicPartition{p.TopicPartition})
+		states, err := c.states([]model.TopicPartition{p.TopicPartition})
 		if err != nil {
 			return err
 		}
@@ -282,7 +281,7 @@ func (c *core) bumpEpoch(ctx context.Context, p *partition, recipients []int32) 
 		}
 		state.LeaderEpoch++
 		state.ControllerEpoch = c.epoch.Epoch
-		done, err := c.writeStates(ctx, []*partition{p}, []zk.PartitionState{{TopicPartition: p.TopicPartition, State: state}})
+		done, err := c.writeStates([]*partition{p}, []zk.PartitionState{{TopicPartition: p.TopicPartition, State: state}})
 		switch {
 		case err != nil:
 			return err
@@ -298,30 +297,30 @@ func (c *core) bumpEpoch(ctx context.Context, p *partition, recipients []int32) 
 }
 
 // startAdding creates the new replicas. After a failover, or when a reassignment is resumed, they exist already.
-func (c *core) startAdding(ctx context.Context, p *partition, adding []int32) error {
+func (c *core) startAdding(p *partition, adding []int32) error {
 	var fresh []ReplicaID
 	for _, b := range adding {
 		if p.replicaState(b) == NonExistentReplica {
 			fresh = append(fresh, ReplicaID{p.TopicPartition, b})
 		}
 	}
-	return c.moveReplicas(ctx, fresh, NewReplica)
+	return c.moveReplicas(fresh, NewReplica)
 }
 
 // moveLeader keeps a leader that stays, with a new epoch, or elects one of the target replicas.
-func (c *core) moveLeader(ctx context.Context, p *partition) error {
+func (c *core) moveLeader(p *partition) error {
 	if p.leadership != nil && slices.Contains(p.assignment.Replicas, p.leadership.Leader) && c.isOnline(p.leadership.Leader, p.TopicPartition) {
-		return c.bumpEpoch(ctx, p, p.assignment.Replicas)
+		return c.bumpEpoch(p, p.assignment.Replicas)
 	}
-	_, err := c.bringOnline(ctx, []model.TopicPartition{p.TopicPartition}, reassignStrategy)
+	_, err := c.bringOnline([]model.TopicPartition{p.TopicPartition}, reassignStrategy)
 	return err
 }
 
 // dropReplicas stops and deletes replicas that are not wanted any more, without waiting for the outcome.
-func (c *core) dropReplicas(ctx context.Context, tp model.TopicPartition, brokers []int32) error {
+func (c *core) dropReplicas(tp model.TopicPartition, brokers []int32) error {
 	ids := replicaIDs(tp, brokers)
 	for _, to := range []ReplicaState{OfflineReplica, ReplicaDeletionStarted, ReplicaDeletionSuccessful, NonExistentReplica} {
-		if err := c.moveReplicas(ctx, ids, to); err != nil {
+		if err := c.moveReplicas(ids, to); err != nil {
 			return err
 		}
 	}
@@ -330,8 +329,8 @@ func (c *core) dropReplicas(ctx context.Context, tp model.TopicPartition, broker
 
 // removeFromReassignNode takes entries out of /admin/reassign_partitions. When that deletes the node, the watch that the read has
 // set tells of it and thereby of a newer node.
-func (c *core) removeFromReassignNode(ctx context.Context, drop func(zk.Reassignment) bool) error {
-	list, ok, err := c.store.Reassignments(ctx)
+func (c *core) removeFromReassignNode(drop func(zk.Reassignment) bool) error {
+	list, ok, err := c.world.Reassignments()
 	if err != nil || !ok {
 		return err
 	}
@@ -339,7 +338,7 @@ func (c *core) removeFromReassignNode(ctx context.Context, drop func(zk.Reassign
 	if len(rest) == len(list) {
 		return nil
 	}
-	return c.store.SetReassignments(ctx, c.epoch, rest)
+	return c.world.SetReassignments(c.epoch, rest)
 }
 
 func replicaIDs(tp model.TopicPartition, brokers []int32) []ReplicaID {

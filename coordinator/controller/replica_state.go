@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,7 +22,7 @@ var replicaMoves = map[ReplicaState][]ReplicaState{
 }
 
 // moveReplicas moves replicas to a state, with what has to happen outside, and sends the requests at the end.
-func (c *core) moveReplicas(ctx context.Context, ids []ReplicaID, to ReplicaState) error {
+func (c *core) moveReplicas(ids []ReplicaID, to ReplicaState) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -45,7 +44,7 @@ func (c *core) moveReplicas(ctx context.Context, ids []ReplicaID, to ReplicaStat
 		brokers = append(brokers, b)
 	}
 	for _, b := range sortedIDs(brokers) {
-		if err := c.moveReplicasOf(ctx, b, byBroker[b], to); err != nil {
+		if err := c.moveReplicasOf(b, byBroker[b], to); err != nil {
 			return err
 		}
 	}
@@ -53,7 +52,7 @@ func (c *core) moveReplicas(ctx context.Context, ids []ReplicaID, to ReplicaStat
 	return nil
 }
 
-func (c *core) moveReplicasOf(ctx context.Context, broker int32, ps []*partition, to ReplicaState) error {
+func (c *core) moveReplicasOf(broker int32, ps []*partition, to ReplicaState) error {
 	switch to {
 	case NewReplica:
 		for _, p := range ps {
@@ -78,7 +77,7 @@ func (c *core) moveReplicasOf(ctx context.Context, broker int32, ps []*partition
 			p.setReplicaState(broker, to)
 		}
 	case OfflineReplica:
-		return c.takeOffline(ctx, broker, ps)
+		return c.takeOffline(broker, ps)
 	case ReplicaDeletionStarted:
 		for _, p := range ps {
 			p.setReplicaState(broker, to)
@@ -106,7 +105,7 @@ func (c *core) moveReplicasOf(ctx context.Context, broker int32, ps []*partition
 }
 
 // takeOffline stops the replicas and takes them out of the in-sync replicas.
-func (c *core) takeOffline(ctx context.Context, broker int32, ps []*partition) error {
+func (c *core) takeOffline(broker int32, ps []*partition) error {
 	var led []*partition
 	var unled []model.TopicPartition
 	for _, p := range ps {
@@ -122,7 +121,7 @@ func (c *core) takeOffline(ctx context.Context, broker int32, ps []*partition) e
 		c.batch.updateMetadata(c, c.liveOrShuttingDown(), unled)
 	}
 	for read := false; len(led) > 0; read = true {
-		again, err := c.removeFromISR(ctx, broker, led, read)
+		again, err := c.removeFromISR(broker, led, read)
 		if err != nil {
 			return err
 		}
@@ -133,8 +132,8 @@ func (c *core) takeOffline(ctx context.Context, broker int32, ps []*partition) e
 
 // removeFromISR does one round of conditional writing, with records from ZooKeeper if read is true, else where they will do with those of
 // the context; again are those that somebody else has written meanwhile.
-func (c *core) removeFromISR(ctx context.Context, broker int32, ps []*partition, read bool) (again []*partition, err error) {
-	states, err := c.records(ctx, ps, func(p *partition) bool {
+func (c *core) removeFromISR(broker int32, ps []*partition, read bool) (again []*partition, err error) {
+	states, err := c.records(ps, func(p *partition) bool {
 		// Where the replica is not in sync, the leader may have taken it in since the record was read.
 		return !read && (p.asOf == c.event || slices.Contains(p.leadership.ISR, broker))
 	})
@@ -171,7 +170,7 @@ func (c *core) removeFromISR(ctx context.Context, broker int32, ps []*partition,
 			which = append(which, p)
 		}
 	}
-	done, err := c.writeStates(ctx, which, writes)
+	done, err := c.writeStates(which, writes)
 	for i, p := range which {
 		switch {
 		case done[i] == nil:

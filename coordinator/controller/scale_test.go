@@ -161,7 +161,7 @@ func (s *scaleSender) Send(to int32, r Request) {
 type scaleCluster struct {
 	store    *scaleStore
 	out      *scaleSender
-	core     *core
+	core     *runner
 	settings Settings
 	brokers  int32
 	rnd      *rand.Rand
@@ -180,7 +180,7 @@ func newScaleCluster(brokers int32, topics, partitions int) *scaleCluster {
 	}
 	quiet := logrus.New()
 	quiet.SetLevel(logrus.PanicLevel)
-	c.core = newCore(1, c.store, c.out, func() Settings { return c.settings }, logrus.NewEntry(quiet))
+	c.core = newRunner(1, c.store, c.out, func() Settings { return c.settings }, logrus.NewEntry(quiet))
 	return c
 }
 

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"maps"
 	"slices"
 
@@ -10,8 +9,8 @@ import (
 )
 
 // topicChange finds created and vanished topics.
-func (c *core) topicChange(ctx context.Context) error {
-	names, err := c.store.Topics(ctx)
+func (c *core) topicChange() error {
+	names, err := c.world.Topics()
 	if err != nil {
 		return err
 	}
@@ -29,10 +28,10 @@ func (c *core) topicChange(ctx context.Context) error {
 		}
 	}
 	for _, name := range created {
-		c.store.WatchTopic(name)
+		c.world.WatchTopic(name)
 		c.addTopic(name)
 	}
-	assignments, err := c.store.Assignments(ctx, created)
+	assignments, err := c.world.Assignments(created)
 	if err != nil {
 		return err
 	}
@@ -40,15 +39,15 @@ func (c *core) topicChange(ctx context.Context) error {
 	for _, name := range created {
 		fresh = append(fresh, c.takeAssignments(name, assignments[name])...)
 	}
-	return c.createPartitions(ctx, fresh)
+	return c.createPartitions(fresh)
 }
 
 // forgetTopic drops a topic that is gone from ZooKeeper, with the interests in its nodes.
 func (c *core) forgetTopic(name string) {
-	c.store.UnwatchTopic(name)
+	c.world.UnwatchTopic(name)
 	for _, p := range c.topics[name].sorted() {
 		if c.reassigning[p.TopicPartition] {
-			c.store.UnwatchState(p.TopicPartition)
+			c.world.UnwatchState(p.TopicPartition)
 		}
 	}
 	c.removeTopic(name)
@@ -67,7 +66,7 @@ func (c *core) takeAssignments(topic string, as zk.Assignments) (fresh []model.T
 }
 
 // createPartitions brings partitions into being.
-func (c *core) createPartitions(ctx context.Context, tps []model.TopicPartition) error {
+func (c *core) createPartitions(tps []model.TopicPartition) error {
 	if len(tps) == 0 {
 		return nil
 	}
@@ -80,35 +79,35 @@ func (c *core) createPartitions(ctx context.Context, tps []model.TopicPartition)
 			replicas = append(replicas, ReplicaID{tp, b})
 		}
 	}
-	if err := c.moveReplicas(ctx, replicas, NewReplica); err != nil {
+	if err := c.moveReplicas(replicas, NewReplica); err != nil {
 		return err
 	}
-	if _, err := c.bringOnline(ctx, tps, offlineStrategy); err != nil {
+	if _, err := c.bringOnline(tps, offlineStrategy); err != nil {
 		return err
 	}
-	return c.moveReplicas(ctx, replicas, OnlineReplica)
+	return c.moveReplicas(replicas, OnlineReplica)
 }
 
 // partitionModification looks for added partitions. What others have written about existing ones is ignored: only the
 // controller changes replica lists.
-func (c *core) partitionModification(ctx context.Context, name string) error {
+func (c *core) partitionModification(name string) error {
 	t := c.topics[name]
 	if t == nil {
 		return nil
 	}
-	as, ok, err := c.store.Assignment(ctx, name)
+	as, ok, err := c.world.Assignment(name)
 	if err != nil || !ok {
 		return err
 	}
 	if !t.queuedForDeletion {
-		return c.createPartitions(ctx, c.takeAssignments(name, as))
+		return c.createPartitions(c.takeAssignments(name, as))
 	}
 	added := slices.ContainsFunc(slices.Collect(maps.Keys(as)), func(id int32) bool { return t.partitions[id] == nil })
 	if !added {
 		return nil
 	}
 	// The topic is being deleted: undo the addition, for the partitions that exist.
-	ids, err := c.store.PartitionsWithNodes(ctx, name)
+	ids, err := c.world.PartitionsWithNodes(name)
 	if err != nil {
 		return err
 	}
@@ -121,16 +120,16 @@ func (c *core) partitionModification(ctx context.Context, name string) error {
 	if len(keep) == 0 { // Kafka fails here; an assignment without partitions would be no topic
 		return nil
 	}
-	return c.store.SetTopicAsController(ctx, c.epoch, name, keep)
+	return c.world.SetTopicAsController(c.epoch, name, keep)
 }
 
 // isrChange takes over what leaders have written and tells everybody.
-func (c *core) isrChange(ctx context.Context) error {
-	names, err := c.store.ISRChanges(ctx)
+func (c *core) isrChange() error {
+	names, err := c.world.ISRChanges()
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	tps, err := c.store.ReadISRChanges(ctx, names)
+	tps, err := c.world.ReadISRChanges(names)
 	if err == nil {
 		tps = slices.DeleteFunc(tps, func(tp model.TopicPartition) bool { return c.partition(tp) == nil })
 		slices.SortFunc(tps, func(a, b model.TopicPartition) int {
@@ -140,12 +139,12 @@ func (c *core) isrChange(ctx context.Context) error {
 			return 1
 		})
 		if len(tps) > 0 {
-			if err = c.readStates(ctx, tps); err == nil {
+			if err = c.readStates(tps); err == nil {
 				c.updateMetadata(c.liveOrShuttingDown(), tps)
 			}
 		}
 	}
-	if derr := c.store.DeleteISRChanges(ctx, c.epoch, names); err == nil {
+	if derr := c.world.DeleteISRChanges(c.epoch, names); err == nil {
 		err = derr
 	}
 	return err

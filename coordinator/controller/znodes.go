@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -54,8 +53,8 @@ func (c *core) takeAssignment(tp model.TopicPartition, a model.Assignment) *part
 }
 
 // states reads leadership records; their in-sync replicas are sets.
-func (c *core) states(ctx context.Context, tps []model.TopicPartition) (map[model.TopicPartition]model.LeaderAndISR, error) {
-	states, err := c.store.States(ctx, tps)
+func (c *core) states(tps []model.TopicPartition) (map[model.TopicPartition]model.LeaderAndISR, error) {
+	states, err := c.world.States(tps)
 	for tp, s := range states {
 		if sound := replicaSet(s.ISR); len(sound) < len(s.ISR) {
 			s.ISR = sound

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"momus/storage/vfs"
 )
 
 // Defaults of Options. They are ZooKeeper's own where it has one.
@@ -20,6 +22,8 @@ const (
 type Options struct {
 	// Dir holds the transaction log and the snapshots. It is created, and locked while the server runs.
 	Dir string
+	// FS is the file system that Dir is in; nil is the operating system's.
+	FS vfs.FS
 	// Listen is the TCP address, such as "127.0.0.1:2181". Empty means "127.0.0.1:0": a free port (see Server.Addr).
 	Listen string
 	// TickTime is ZooKeeper's unit of time: sessions expire on its multiples. 0 means DefaultTickTime.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"momus/storage/vfs"
 )
 
 // Server is one coordination server. Several may run in one process, each with its own Options.Dir.
@@ -51,7 +53,7 @@ func New(o Options) (*Server, error) {
 	c := newCore(&o)
 	began := time.Now()
 	var err error
-	if s.store, err = openStore(o.Dir, o.NoSync, c, o.Logger); err != nil {
+	if s.store, err = openStore(o.FS, o.Dir, o.NoSync, c, o.Logger); err != nil {
 		return nil, fmt.Errorf("open the coordination server's data: %w", err)
 	}
 	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
@@ -76,6 +78,9 @@ func New(o Options) (*Server, error) {
 }
 
 func (o *Options) setDefaults() {
+	if o.FS == nil {
+		o.FS = vfs.OS{}
+	}
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}

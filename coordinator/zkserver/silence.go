@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"momus/storage/vfs"
 )
 
 // silenceFile holds how much of its timeout each silent session had left when it was written: restarts that come faster than a timeout
@@ -95,7 +96,7 @@ func parseSilence(data []byte) (map[int64]int64, error) {
 // loadSilence reads what the last run left, nil when that was nothing. A damaged file is passed over: its sessions have a whole timeout.
 func (s *store) loadSilence() map[int64]int64 {
 	path := filepath.Join(s.dir, silenceFile)
-	data, err := os.ReadFile(path)
+	data, err := vfs.ReadFile(s.fs, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -113,13 +114,18 @@ func (s *store) loadSilence() map[int64]int64 {
 func (s *store) saveSilence(remaining map[int64]int64) error {
 	path := filepath.Join(s.dir, silenceFile)
 	if len(remaining) == 0 {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := s.fs.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return nil
 	}
-	if err := os.WriteFile(path+".tmp", formatSilence(remaining), 0o644); err != nil {
+	f, err := vfs.Create(s.fs, path+".tmp")
+	if err != nil {
 		return err
 	}
-	return os.Rename(path+".tmp", path)
+	_, err = f.WriteAt(formatSilence(remaining), 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return s.fs.Rename(path+".tmp", path)
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/sirupsen/logrus"
+
+	"momus/storage/vfs"
 )
 
 // A session that nobody comes back for ends after its timeout of silence, however often the server was restarted in between.
@@ -15,7 +17,7 @@ func TestSilenceIsCountedOverRestarts(t *testing.T) {
 	const timeout, tick, run = 18_000, 2_000, 5_000
 	logger := logrus.New()
 	logger.SetOutput(io.Discard)
-	files := &store{dir: t.TempDir(), logger: logrus.NewEntry(logger)}
+	files := &store{fs: vfs.OS{}, dir: t.TempDir(), logger: logrus.NewEntry(logger)}
 	ended := 0
 	for runs := 1; ; runs++ {
 		if runs > 2*timeout/run {
@@ -61,7 +63,7 @@ func TestSilentSessionsAreReadBack(t *testing.T) {
 	}
 	logger := logrus.New()
 	logger.SetOutput(io.Discard)
-	s := &store{dir: t.TempDir(), logger: logrus.NewEntry(logger)}
+	s := &store{fs: vfs.OS{}, dir: t.TempDir(), logger: logrus.NewEntry(logger)}
 	if err := s.saveSilence(want); err != nil || !maps.Equal(s.loadSilence(), want) {
 		t.Error(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/sirupsen/logrus"
+
+	"momus/storage/vfs"
 )
 
 // The data directory holds log.N files, which are transactions after zxid N, and snapshot.N files, which are the whole
@@ -51,29 +52,31 @@ func (e *CorruptError) Error() string {
 
 // store is the log that is being written, in its directory. One goroutine uses it.
 type store struct {
+	fs     vfs.FS
 	dir    string
 	noSync bool
 	logger *logrus.Entry
-	unlock func() error
-	file   *os.File
+	lock   io.Closer
+	file   vfs.File
 	size   int64 // of file
 	buf    encoder
 }
 
-// Lock takes the lock on a directory of data that a running server holds, so that nobody else changes what is in it meanwhile. A
-// directory that is missing is an error that wraps fs.ErrNotExist.
-func Lock(dir string) (unlock func() error, err error) { return lockDir(filepath.Join(dir, ".lock")) }
+var errInUse = errors.New("another coordination server uses this directory; stop it, or choose another directory")
 
 // openStore locks dir and replays what it holds into c. A torn end of the log is cut off.
-func openStore(dir string, noSync bool, c *core, logger *logrus.Entry) (*store, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func openStore(files vfs.FS, dir string, noSync bool, c *core, logger *logrus.Entry) (*store, error) {
+	if err := files.MkdirAll(dir); err != nil {
 		return nil, err
 	}
-	unlock, err := lockDir(filepath.Join(dir, ".lock"))
+	lock, err := files.Lock(filepath.Join(dir, ".lock"))
+	if errors.Is(err, vfs.ErrLocked) {
+		err = errInUse
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
-	s := &store{dir: dir, noSync: noSync, logger: logger, unlock: unlock}
+	s := &store{fs: files, dir: dir, noSync: noSync, logger: logger, lock: lock}
 	if err := s.load(c); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -105,14 +108,14 @@ func (s *store) load(c *core) error {
 
 // list returns the zxids that logs and snapshots are named by, ascending, and removes unfinished files.
 func (s *store) list() (logs, snapshots []int64, err error) {
-	entries, err := os.ReadDir(s.dir)
+	entries, err := s.fs.ReadDir(s.dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, e := range entries {
 		name := e.Name()
 		if strings.HasSuffix(name, ".tmp") {
-			if err := os.Remove(filepath.Join(s.dir, name)); err != nil {
+			if err := s.fs.Remove(filepath.Join(s.dir, name)); err != nil {
 				return nil, nil, err
 			}
 			continue
@@ -139,7 +142,7 @@ func (s *store) loadSnapshot(snapshots, logs []int64, c *core) error {
 	var damage error
 	for _, zxid := range slices.Backward(snapshots) {
 		path := s.path(snapshotPrefix, zxid)
-		b, err := os.ReadFile(path)
+		b, err := vfs.ReadFile(s.fs, path)
 		if err != nil {
 			return err
 		}
@@ -161,7 +164,7 @@ func (s *store) loadSnapshot(snapshots, logs []int64, c *core) error {
 // replayLog applies the log that begins after base; the last one stays open for appending.
 func (s *store) replayLog(base int64, last bool, c *core) error {
 	path := s.path(logPrefix, base)
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := s.fs.OpenFile(path, os.O_RDWR)
 	if err != nil {
 		return err
 	}
@@ -170,7 +173,11 @@ func (s *store) replayLog(base int64, last bool, c *core) error {
 			f.Close()
 		}
 	}()
-	b, err := io.ReadAll(f)
+	size, err := f.Size()
+	if err != nil {
+		return err
+	}
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, size))
 	if err != nil {
 		return err
 	}
@@ -205,9 +212,6 @@ func (s *store) replayLog(base int64, last bool, c *core) error {
 			return err
 		}
 		good = int64(len(logHeader))
-	}
-	if _, err := f.Seek(good, io.SeekStart); err != nil {
-		return err
 	}
 	s.file, s.size = f, good
 	return nil
@@ -302,7 +306,7 @@ func (s *store) append(txns []*txn) error {
 	}
 	binary.BigEndian.PutUint32(b, uint32(len(b)-frameHeader))
 	binary.BigEndian.PutUint32(b[4:], crc32.Checksum(b[frameHeader:], castagnoli))
-	if _, err := s.file.Write(b); err != nil {
+	if _, err := s.file.WriteAt(b, s.size); err != nil {
 		return err
 	}
 	s.size += int64(len(b))
@@ -318,14 +322,14 @@ func (s *store) append(txns []*txn) error {
 // roll begins a new log after zxid.
 func (s *store) roll(zxid int64) error {
 	path := s.path(logPrefix, zxid)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
+	f, err := vfs.Create(s.fs, path)
 	if err != nil {
 		return err
 	}
-	if _, err := f.WriteString(logHeader); err != nil {
+	if _, err := f.WriteAt([]byte(logHeader), 0); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	if err := syncDir(s.dir); err != nil {
+	if err := s.fs.SyncDir(s.dir); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	old := s.file
@@ -340,24 +344,24 @@ func (s *store) roll(zxid int64) error {
 func (s *store) writeSnapshot(img *image) (size int64, err error) {
 	path := s.path(snapshotPrefix, img.zxid)
 	temp := path + ".tmp"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	f, err := vfs.Create(s.fs, temp)
 	if err != nil {
 		return 0, err
 	}
-	err = img.write(f)
+	err = img.write(io.NewOffsetWriter(f, 0))
 	if err == nil {
 		err = f.Sync()
 	}
-	if info, statErr := f.Stat(); statErr == nil {
-		size = info.Size()
+	if n, sizeErr := f.Size(); sizeErr == nil {
+		size = n
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
-		return 0, errors.Join(err, os.Remove(temp))
+		return 0, errors.Join(err, s.fs.Remove(temp))
 	}
-	if err := os.Rename(temp, path); err != nil {
+	if err := s.fs.Rename(temp, path); err != nil {
 		return 0, err
 	}
-	if err := syncDir(s.dir); err != nil {
+	if err := s.fs.SyncDir(s.dir); err != nil {
 		return 0, err
 	}
 	return size, s.purge()
@@ -375,14 +379,14 @@ func (s *store) purge() error {
 	kept := snapshots[max(0, len(snapshots)-keptSnapshots):]
 	var errs []error
 	for _, zxid := range snapshots[:len(snapshots)-len(kept)] {
-		errs = append(errs, os.Remove(s.path(snapshotPrefix, zxid)))
+		errs = append(errs, s.fs.Remove(s.path(snapshotPrefix, zxid)))
 	}
 	if len(snapshots) < keptSnapshots {
 		return errors.Join(errs...) // the logs from the beginning are the fall-back
 	}
 	for i, base := range logs {
 		if i+1 < len(logs) && logs[i+1] <= kept[0] {
-			errs = append(errs, os.Remove(s.path(logPrefix, base)))
+			errs = append(errs, s.fs.Remove(s.path(logPrefix, base)))
 		}
 	}
 	return errors.Join(errs...)
@@ -398,18 +402,5 @@ func (s *store) close() error {
 		errs = append(errs, s.file.Close())
 		s.file = nil
 	}
-	return errors.Join(append(errs, s.unlock())...)
-}
-
-// syncDir makes the names in dir durable, where the system can.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, fs.ErrInvalid) || errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) {
-		err = nil // Windows
-	}
-	return errors.Join(err, d.Close())
+	return errors.Join(append(errs, s.lock.Close())...)
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"momus/storage/vfs"
 )
 
 func quietLogger() *logrus.Entry {
@@ -78,7 +80,7 @@ func batches() [][]*txn {
 func writeBatches(t *testing.T, dir string) (states []string, ends []int64) {
 	t.Helper()
 	c := testCore()
-	s, err := openStore(dir, true, c, quietLogger())
+	s, err := openStore(vfs.OS{}, dir, true, c, quietLogger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +105,7 @@ func writeBatches(t *testing.T, dir string) (states []string, ends []int64) {
 func reopen(t *testing.T, dir string) (string, error) {
 	t.Helper()
 	c := testCore()
-	s, err := openStore(dir, true, c, quietLogger())
+	s, err := openStore(vfs.OS{}, dir, true, c, quietLogger())
 	if err != nil {
 		return "", err
 	}
@@ -151,7 +153,7 @@ func TestTornLogIsCutOff(t *testing.T) {
 				t.Fatalf("cut at %d, tail %q: %v\n%s\nwant\n%s", cut, tail, err, got, states[n])
 			}
 			c := testCore() // what is written next is found again
-			s, err := openStore(dir, true, c, quietLogger())
+			s, err := openStore(vfs.OS{}, dir, true, c, quietLogger())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -202,7 +204,7 @@ func TestFlippedBitIsFound(t *testing.T) {
 func TestSnapshotsReplaceLogs(t *testing.T) {
 	dir := t.TempDir()
 	c := testCore()
-	s, err := openStore(dir, true, c, quietLogger())
+	s, err := openStore(vfs.OS{}, dir, true, c, quietLogger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,11 +280,11 @@ func TestUnfinishedSnapshotIsRemoved(t *testing.T) {
 
 func TestDirectoryIsLocked(t *testing.T) {
 	dir := t.TempDir()
-	s, err := openStore(dir, true, testCore(), quietLogger())
+	s, err := openStore(vfs.OS{}, dir, true, testCore(), quietLogger())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openStore(dir, true, testCore(), quietLogger()); !errors.Is(err, errInUse) {
+	if _, err := openStore(vfs.OS{}, dir, true, testCore(), quietLogger()); !errors.Is(err, errInUse) {
 		t.Fatal(err)
 	}
 	if err := s.close(); err != nil {

@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"slices"
 
-	"momus/coordinator/zkserver"
 	"momus/storage/checkpoint"
 	"momus/storage/vfs"
 )
@@ -129,19 +128,12 @@ func (d *dataDir) lockAll() (release func(), err error) {
 		if _, err := os.Stat(path); err != nil {
 			continue
 		}
-		// A broker and the coordination server lock the same file in different ways.
-		lock, err := vfs.OS{}.Lock(filepath.Join(path, checkpoint.LockFile))
-		if err == nil {
-			held = append(held, lock.Close)
-			var unlock func() error
-			if unlock, err = zkserver.Lock(path); err == nil {
-				held = append(held, unlock)
-			}
-		}
+		lock, err := vfs.OS{}.Lock(filepath.Join(path, checkpoint.LockFile)) // the coordination server's has the same name
 		if err != nil {
 			release()
 			return nil, inUse(path)
 		}
+		held = append(held, lock.Close)
 	}
 	return release, nil
 }

@@ -32,6 +32,7 @@ type conn struct {
 	starved    atomic.Bool  // it waits for memory
 	writing    atomic.Bool  // an answer is being written
 	broken     atomic.Bool
+	retired    atomic.Bool // it ends without being asked why
 	stranger   atomic.Bool // the client is not authenticated yet
 	handshaken atomic.Bool // TLS is set up, or has failed
 
@@ -102,9 +103,24 @@ func (c *Conn) run(ctx context.Context) {
 			return
 		}
 		served = true
-		if !c.execute(ctx, buf, n) || !c.waitMuted(ctx) {
+		if !c.execute(ctx, buf, n) {
 			return
 		}
+		if !c.waitMuted(ctx) || ctx.Err() != nil {
+			c.waitQueue(0)
+			return
+		}
+	}
+}
+
+// retire makes the connection end when what it has begun is answered, at once if that is nothing.
+func (c *Conn) retire() {
+	c.retired.Store(true)
+	c.mu.Lock()
+	busy := len(c.mu.queue) > 0 || c.serving.Load()
+	c.mu.Unlock()
+	if !busy || c.nc.SetReadDeadline(time.Unix(1, 0)) != nil { // it ends the read in which the reader waits
+		c.close()
 	}
 }
 
@@ -305,7 +321,7 @@ func (c *Conn) finish(out *Output, verdict Verdict) (err error) {
 
 // ended logs why a connection ends, if that is worth a line.
 func (c *Conn) ended(err error) {
-	if c.broken.Load() || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, errClosed) ||
+	if c.broken.Load() || c.retired.Load() || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, errClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 		return
 	}

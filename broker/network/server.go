@@ -97,7 +97,12 @@ func (s *Server) Connections(listener string) int {
 	return s.mu.perList[listener]
 }
 
-// Run serves until ctx ends, then closes the listeners and all connections, and returns once all goroutines have ended.
+// lastAnswers bounds how long connections may take to write the answers that end with the server.
+const lastAnswers = time.Second
+
+// Run serves until ctx ends, then closes the listeners and all connections, and returns once all goroutines have ended. Answers that are
+// pending when ctx ends are completed, which waits for nobody any more, and written if the client reads them: it then knows that it
+// is to send again, where a connection that just ends is taken by some for one that is refused.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -105,9 +110,22 @@ func (s *Server) Run(ctx context.Context) error {
 	s.sweep(ctx)
 	s.Close()
 	for _, c := range s.all() {
+		c.retire()
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.wg.Wait()
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(lastAnswers):
+	}
+	for _, c := range s.all() {
 		c.close()
 	}
-	s.wg.Wait()
+	<-ended
 	return nil
 }
 

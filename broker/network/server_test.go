@@ -30,6 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // echo is a Handler: the first byte of a frame says what to do, the answer is the frame.
 //
 //	p  pipelined, pending until released     P  pipelined, answered at once
+//	l  as p, but answered when the server stops
 //	e  answered at once                      s  silent
 //	c  close (C: pipelined)                  !  panic
 //	z  a frame of length 0 or unknown closes
@@ -65,7 +66,7 @@ func (h *echo) set(ranges func() []Range) {
 func (h *echo) release(name string) { close(h.gate(name)) }
 
 func (h *echo) Pipelined(frame []byte) bool {
-	return len(frame) > 0 && (frame[0] == 'p' || frame[0] == 'P' || frame[0] == 'C')
+	return len(frame) > 0 && (frame[0] == 'p' || frame[0] == 'l' || frame[0] == 'P' || frame[0] == 'C')
 }
 
 func (h *echo) Serve(_ context.Context, _ *Conn, frame []byte, _ time.Time, out *Output) (Verdict, Pending) {
@@ -77,7 +78,7 @@ func (h *echo) Serve(_ context.Context, _ *Conn, frame []byte, _ time.Time, out 
 	default:
 	}
 	switch frame[0] {
-	case 'p':
+	case 'p', 'l':
 		return Later, &gated{h: h, name: string(frame), gate: h.gate(string(frame))}
 	case 'P', 'e':
 		out.B = append(out.B, frame...)
@@ -122,7 +123,11 @@ func (g *gated) Complete(ctx context.Context, out *Output) Verdict {
 	select {
 	case <-g.gate:
 	case <-ctx.Done():
-		return CloseConn
+		if g.name[0] != 'l' {
+			return CloseConn
+		}
+		out.B = append(out.B, g.name+" cut short"...)
+		return Answered
 	}
 	out.B = append(out.B, g.name...)
 	return Answered
@@ -387,6 +392,29 @@ func TestStopAbandonsPendingAnswers(t *testing.T) {
 	if f.h.closed.Load() != 1 {
 		t.Fatal("the handler was not told")
 	}
+}
+
+// What waits when the server stops is answered if the handler has an answer then, and does not hold up the stop for a client that does not
+// read.
+func TestStopAnswersWhatIsPending(t *testing.T) {
+	f := start(t, nil)
+	c, idle, deaf := f.dial(), f.dial(), f.dial()
+	send(t, idle, "e")
+	expect(t, idle, "e")
+	f.h.set(func() []Range { return []Range{&memRange{b: make([]byte, 64<<20)}} })
+	send(t, deaf, "r")
+	send(t, c, "l1", "l2", "P3")
+	for range 5 {
+		<-f.h.served
+	}
+	began := time.Now()
+	f.stop()
+	if took := time.Since(began); took > 10*lastAnswers {
+		t.Errorf("stopped after %v", took)
+	}
+	expect(t, c, "l1 cut short", "l2 cut short", "P3")
+	expectClosed(t, c)
+	expectClosed(t, idle)
 }
 
 func TestClosedByTheClientWithAnswersPending(t *testing.T) {

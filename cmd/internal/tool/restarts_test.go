@@ -201,5 +201,7 @@ func TestVerifiableToolsGoOnThroughARestart(t *testing.T) {
 	if lost := counts["producer_send_error"]; lost > 10 || counts["producer_send_success"]+lost != n {
 		t.Errorf("events of the producer: %v\n%s", counts, producer.err.String())
 	}
-	consumer.await("all that was acknowledged", func(out string) bool { return strings.Count(out, `"name":"record_data"`) >= counts["producer_send_success"] })
+	consumer.await("all that was acknowledged", func(out string) bool {
+		return strings.Count(out, `"name":"record_data"`) >= counts["producer_send_success"]
+	})
 }

@@ -31,7 +31,8 @@ type connections struct {
 	cc     *Config
 	client atomic.Pointer[kgo.Client] // set when it is made; its goroutines call before
 	seeds  []string
-	lost   atomic.Int64 // Produce requests that were sent and never answered
+
+	produced traffic
 
 	mu struct {
 		sync.Mutex
@@ -58,6 +59,7 @@ func (p *peer) address() string { return net.JoinHostPort(p.host, strconv.Itoa(i
 
 var (
 	_ kgo.HookBrokerConnect = (*connections)(nil)
+	_ kgo.HookBrokerWrite   = (*connections)(nil)
 	_ kgo.HookBrokerRead    = (*connections)(nil)
 )
 
@@ -98,13 +100,20 @@ func (l *connections) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, 
 	}
 }
 
+// OnBrokerWrite implements kgo.HookBrokerWrite.
+func (l *connections) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	if err == nil && key == kmsg.Produce.Int16() {
+		l.produced.written.Add(1)
+	}
+}
+
 // OnBrokerRead implements kgo.HookBrokerRead.
 func (l *connections) OnBrokerRead(meta kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
 	if err != nil && (errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed) || l.closing()) {
 		return
 	}
 	if err != nil && key == kmsg.Produce.Int16() {
-		l.lost.Add(1)
+		l.produced.lost.Add(1)
 	}
 	l.note(meta, l.nodeID(meta), func(p *peer) {
 		p.answered = p.answered || err == nil && key != kmsg.ApiVersions.Int16() && key != kmsg.SASLHandshake.Int16() && key != kmsg.SASLAuthenticate.Int16()

@@ -46,9 +46,19 @@ type Consumer struct {
 	mu struct {
 		sync.Mutex
 		positions map[model.TopicPartition]Position
+		former    map[model.TopicPartition]former // where it stood when a session was lost
 		committed time.Time
 	}
 }
+
+// former is where a consumer stood in a partition that it lost without a chance to commit.
+type former struct {
+	Position
+	at time.Time
+}
+
+// formerTime is how long a former position counts. A broker is back sooner, and then Java's consumer would still have its session.
+const formerTime = time.Minute
 
 // ConsumeSpec is what a consumer reads, and with which settings.
 type ConsumeSpec struct {
@@ -69,7 +79,7 @@ func NewConsumer(c *core.Call, s *ConsumeSpec) (*Consumer, error) {
 	}
 	r := &Consumer{C: c, prefix: fmt.Sprintf("[Consumer clientId=%s, groupId=%s]", clientID, s.Group), interval: 5 * time.Second}
 	r.Next = r.Take
-	r.mu.positions = map[model.TopicPartition]Position{}
+	r.mu.positions, r.mu.former = map[model.TopicPartition]Position{}, map[model.TopicPartition]former{}
 	cc := &Config{Props: s.Props, Prefix: r.prefix, Boot: true}
 	opts, err := r.fetchOptions(cc)
 	if err != nil {
@@ -239,8 +249,10 @@ func (r *Consumer) groupOptions(s *ConsumeSpec, cc *Config) ([]kgo.Opt, error) {
 }
 
 // adjust learns the offsets at which a group begins. Those that come from the reset policy are looked up here, so that they are
-// committed like any other although nothing was read.
+// committed like any other although nothing was read. Where the last session was lost with a connection, reading goes on at the offset
+// it had come to: what was read would be read twice.
 func (r *Consumer) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	defer r.resume(ctx, offsets)
 	a := &Admin{Client: r.Cl, C: r.C, ApiTimeout: 30 * time.Second}
 	unknown := map[int64][]model.TopicPartition{}
 	for topic, ps := range offsets {
@@ -271,26 +283,66 @@ func (r *Consumer) adjust(ctx context.Context, offsets map[string]map[int32]kgo.
 	return offsets, nil
 }
 
+// resume puts partitions to where they stood before a session was lost, unless the group has gone further since or the partition does
+// not reach so far: then it is another one of the same name.
+func (r *Consumer) resume(ctx context.Context, offsets map[string]map[int32]kgo.Offset) {
+	var tps []model.TopicPartition
+	r.mu.Lock()
+	lost := r.mu.former
+	r.mu.former = map[model.TopicPartition]former{}
+	for tp, p := range lost {
+		if at, given := offsets[tp.Topic][tp.Partition]; given && time.Since(p.at) < formerTime && at.EpochOffset().Offset < p.Offset {
+			tps = append(tps, tp)
+		}
+	}
+	r.mu.Unlock()
+	if len(tps) == 0 {
+		return
+	}
+	ends, err := (&Admin{Client: r.Cl, C: r.C, ApiTimeout: 30 * time.Second}).ListOffsets(ctx, tps, -1, false)
+	if err != nil {
+		return
+	}
+	for _, tp := range tps {
+		if end := ends[tp]; end.Err == nil && end.Offset >= lost[tp].Offset {
+			offsets[tp.Topic][tp.Partition] = kgo.NewOffset().At(lost[tp].Offset)
+			r.SetPosition(tp, lost[tp].Position)
+		}
+	}
+}
+
+// SetPosition notes up to where a partition was read.
 func (r *Consumer) SetPosition(tp model.TopicPartition, p Position) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.mu.positions[tp] = p
 }
 
+// revoked commits what was read before the group gives the partitions to others.
 func (r *Consumer) revoked(ctx context.Context, cl *kgo.Client, parts map[string][]int32) {
 	r.commit(ctx, cl, parts)
-	r.lost(ctx, cl, parts)
+	r.forget(parts, false)
 	if r.OnRevoked != nil && len(parts) > 0 {
 		r.OnRevoked(parts)
 	}
 }
 
+// lost is told of partitions that went with the session.
 func (r *Consumer) lost(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
+	r.forget(parts, true)
+}
+
+// forget drops the positions of partitions; those that were lost may be taken up again.
+func (r *Consumer) forget(parts map[string][]int32, lost bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for topic, ps := range parts {
 		for _, p := range ps {
-			delete(r.mu.positions, model.TopicPartition{Topic: topic, Partition: p})
+			tp := model.TopicPartition{Topic: topic, Partition: p}
+			if at, known := r.mu.positions[tp]; known && lost {
+				r.mu.former[tp] = former{at, time.Now()}
+			}
+			delete(r.mu.positions, tp)
 		}
 	}
 }

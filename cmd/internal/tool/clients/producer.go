@@ -100,7 +100,7 @@ func NewProducer(c *core.Call, props map[string]string, clientID string, more ..
 		return nil, failed(err)
 	}
 	if p.resend != nil {
-		p.resend.produce, p.resend.lost = p.Produce, watchOf(c, p.Client).lost.Load
+		p.resend.produce, p.resend.traffic = p.Produce, &watchOf(c, p.Client).produced
 	}
 	return p, nil
 }

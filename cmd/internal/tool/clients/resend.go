@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	wire "github.com/twmb/franz-go/pkg/kerr"
@@ -19,7 +20,7 @@ import (
 // what it gives back is sent again from here, in the order in which it was handed over: while some wait, later ones wait behind them.
 type resender struct {
 	produce  func(ctx context.Context, r *kgo.Record, promise func(*kgo.Record, error))
-	lost     func() int64 // how many requests were sent and never answered
+	traffic  *traffic
 	retries  int
 	backoff  time.Duration // retry.backoff.ms
 	delivery time.Duration // delivery.timeout.ms; 0: no limit
@@ -38,6 +39,12 @@ type resender struct {
 	}
 }
 
+// traffic counts the Produce requests of a client.
+type traffic struct {
+	written atomic.Int64 // those that were sent
+	lost    atomic.Int64 // those among them that will never be answered
+}
+
 // sending is a record on its way.
 type sending struct {
 	ctx      context.Context
@@ -45,7 +52,8 @@ type sending struct {
 	order    int64
 	began    time.Time
 	attempts int   // those that counted
-	lost     int64 // resender.lost when it was sent last
+	written  int64 // of the traffic when it was handed to the client last
+	lost     int64
 	done     func(*kgo.Record, error)
 }
 
@@ -100,7 +108,7 @@ func (s *resender) changedLocked() chan struct{} {
 }
 
 func (s *resender) attempt(x *sending) {
-	x.lost = s.lost()
+	x.written, x.lost = s.traffic.written.Load(), s.traffic.lost.Load()
 	s.produce(x.ctx, x.record, func(_ *kgo.Record, err error) { s.result(x, err) })
 }
 
@@ -111,7 +119,8 @@ func (s *resender) result(x *sending, err error) {
 	case isFinal(err):
 		err = JavaError(err)
 	default:
-		counted := s.lost() > x.lost
+		// What was never sent, or may be answered yet, is no attempt: it only shared the fate of the connection.
+		counted := s.traffic.lost.Load() > x.lost && s.traffic.written.Load() > x.written
 		var refused *wire.Error
 		if errors.As(err, &refused) {
 			counted, err = true, java.OfCode(refused.Code, nil)

@@ -147,7 +147,7 @@ func authorizerACLs(c *core.Call, ctx context.Context, o *options.Options) (aclS
 	if err != nil {
 		return nil, err
 	}
-	if class != "" && class != "kafka.security.authorizer.AclAuthorizer" && class != "kafka.security.auth.SimpleAclAuthorizer" {
+	if o.Has("authorizer") && class != "kafka.security.authorizer.AclAuthorizer" && class != "kafka.security.auth.SimpleAclAuthorizer" {
 		return nil, &java.Error{Class: "java.lang.ClassNotFoundException", Text: class,
 			Cause: errors.New("this tool has Kafka's own authorizer only; with another one use --bootstrap-server")}
 	}

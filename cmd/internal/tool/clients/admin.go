@@ -46,20 +46,23 @@ func NewAdmin(c *core.Call, props map[string]string) (*Admin, error) {
 	if props["client.id"] == "" {
 		props["client.id"] = "adminclient-1"
 	}
+	if err := checkProperties(adminDefinitions(), props); err != nil {
+		return nil, err
+	}
 	cc := &Config{Props: props, Prefix: "[AdminClient clientId=" + props["client.id"] + "]"}
 	api, err := cc.duration("default.api.timeout.ms", time.Minute)
-	if err != nil {
-		return nil, failed(err)
+	if err != nil { // its type is wrong, which Java finds before it makes a client
+		return nil, err
 	}
 	request, err := cc.duration("request.timeout.ms", 30*time.Second)
 	if err != nil {
-		return nil, failed(err)
+		return nil, err
 	}
 	cl, err := New(c, cc, kgo.RetryTimeout(api))
 	if err != nil {
 		return nil, failed(err)
 	}
-	warnUnused(c, props)
+	warnUnknown(c, "Admin", adminDefinitions(), props)
 	return &Admin{Client: cl, C: c, ApiTimeout: api, TimeoutMs: int32(min(request, api).Milliseconds())}, nil
 }
 
@@ -67,7 +70,10 @@ func NewAdmin(c *core.Call, props map[string]string) (*Admin, error) {
 func (a *Admin) do(ctx context.Context, name string, fn func(ctx context.Context) error) error {
 	limit, cancel := context.WithTimeout(ctx, a.ApiTimeout)
 	defer cancel()
-	err := watchOf(a.C, a.Client).retry(limit, fn)
+	err := limit.Err()
+	if err == nil {
+		err = watchOf(a.C, a.Client).retry(limit, fn)
+	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}

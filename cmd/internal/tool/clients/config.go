@@ -1,8 +1,11 @@
 package clients
 
 import (
+	"cmp"
 	"fmt"
 	"net"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +16,10 @@ import (
 	"momus/cmd/internal/tool/java"
 	"momus/internal/jvm"
 )
+
+// address is what Java takes for the address of a server (Utils.getHost): whatever stands before host and port is passed over, such as
+// a security protocol.
+var address = regexp.MustCompile(`^.*?\[?([0-9a-zA-Z\-%._:]*)\]?:([0-9]+)$`)
 
 // Config are the settings of a Java client: its properties and how its log lines begin.
 type Config struct {
@@ -28,11 +35,14 @@ func (cc *Config) Bootstrap() ([]string, error) {
 		if s = strings.TrimSpace(s); s == "" {
 			continue
 		}
-		host, port, err := net.SplitHostPort(s)
-		if _, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || host == "" {
-			return nil, &java.Error{Class: "org.apache.kafka.common.config.ConfigException", Text: "Invalid url in bootstrap.servers: " + s}
+		m := address.FindStringSubmatch(s)
+		if m == nil {
+			return nil, ConfigError("Invalid url in bootstrap.servers: %s", s)
 		}
-		out = append(out, s)
+		if _, err := strconv.ParseUint(m[2], 10, 16); err != nil {
+			return nil, ConfigError("Invalid port in bootstrap.servers: %s", s)
+		}
+		out = append(out, net.JoinHostPort(cmp.Or(m[1], "localhost"), m[2]))
 	}
 	if len(out) == 0 {
 		return nil, &java.Error{Class: "org.apache.kafka.common.config.ConfigException", Text: "No resolvable bootstrap urls given in bootstrap.servers"}
@@ -111,12 +121,8 @@ func javaAddress(host string, port int) string {
 	return fmt.Sprintf("%s/%s", host, net.JoinHostPort(ip.String(), strconv.Itoa(port)))
 }
 
-func ValidServers(s string) bool {
-	for _, server := range strings.Split(s, ",") {
-		_, port, err := net.SplitHostPort(strings.TrimSpace(server))
-		if _, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil {
-			return false
-		}
-	}
-	return true
+// ValidServers reports whether each part of a list has a port, as Kafka's ToolsUtils asks before a client is made.
+func ValidServers(list string) bool {
+	parts := strings.Split(strings.TrimRight(list, ","), ",") // Java drops empty words at the end
+	return !slices.ContainsFunc(parts, func(s string) bool { return !address.MatchString(s) })
 }

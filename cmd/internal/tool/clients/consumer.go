@@ -72,6 +72,15 @@ type ConsumeSpec struct {
 
 // NewConsumer makes a consumer of a specification; its errors are those of Java's constructor.
 func NewConsumer(c *core.Call, s *ConsumeSpec) (*Consumer, error) {
+	if err := checkProperties(consumerDefinitions(), s.Props); err != nil {
+		return nil, err
+	}
+	if err := checkClasses("consumer", s.Props); err != nil {
+		return nil, err
+	}
+	if s.Topic == "" && s.Pattern == "" {
+		return nil, java.IllegalArgument("Topic collection to subscribe to cannot contain null or empty topic")
+	}
 	clientID := s.Props["client.id"]
 	if clientID == "" {
 		clientID = "consumer-" + s.Group + "-1"
@@ -119,8 +128,16 @@ func NewConsumer(c *core.Call, s *ConsumeSpec) (*Consumer, error) {
 		}
 		opts = append(opts, group...)
 	}
-	r.Cl, err = New(c, cc, opts...)
-	return r, err
+	if r.Cl, err = New(c, cc, opts...); err != nil {
+		return nil, notConstructed(err)
+	}
+	warnUnknown(c, "Consumer", consumerDefinitions(), s.Props)
+	return r, nil
+}
+
+// notConstructed is what Java's constructor makes of errors that are none of single settings.
+func notConstructed(cause error) error {
+	return &java.Error{Class: "org.apache.kafka.common.KafkaException", Text: "Failed to construct kafka consumer", Cause: cause}
 }
 
 // lookupPatience is how long a broker is asked for offsets before the client looks again who leads. The library would try a broker that
@@ -209,8 +226,10 @@ func (r *Consumer) groupOptions(s *ConsumeSpec, cc *Config) ([]kgo.Opt, error) {
 		opts = append(opts, kgo.Balancers(kgo.StickyBalancer()))
 	case "org.apache.kafka.clients.consumer.CooperativeStickyAssignor":
 		opts = append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer()))
-	default:
+	case "", "org.apache.kafka.clients.consumer.RangeAssignor":
 		opts = append(opts, kgo.Balancers(kgo.RangeBalancer()))
+	default:
+		return nil, notConstructed(ConfigError("Class %s cannot be found", s.Props["partition.assignment.strategy"]))
 	}
 	for _, d := range []struct {
 		key      string
@@ -224,6 +243,9 @@ func (r *Consumer) groupOptions(s *ConsumeSpec, cc *Config) ([]kgo.Opt, error) {
 		v, err := cc.duration(d.key, d.fallback)
 		if err != nil {
 			return nil, err
+		}
+		if v < 0 {
+			return nil, notConstructed(ConfigError("%s is %d", d.key, v.Milliseconds()))
 		}
 		opts = append(opts, d.set(v))
 		if d.key == "session.timeout.ms" {

@@ -81,14 +81,14 @@ func saslMechanism(props map[string]string, properties jvm.Properties) (sasl.Mec
 	switch mechanism {
 	case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI":
 	default:
-		return nil, configError("sasl.mechanism: %q is not supported; valid are %s", mechanism, mechanisms)
+		return nil, ConfigError("sasl.mechanism: %q is not supported; valid are %s", mechanism, mechanisms)
 	}
 	login, err := loginEntry(props, properties)
 	if err != nil {
 		return nil, err
 	}
 	if want := module(mechanism); login.Module != want && !(krb5.IsModule(login.Module) && want == jaas.Krb5Module) {
-		return nil, configError("sasl.mechanism %s goes with login module %s, but the login module is %s", mechanism, want, login.Module)
+		return nil, ConfigError("sasl.mechanism %s goes with login module %s, but the login module is %s", mechanism, want, login.Module)
 	}
 	user, password := login.Options["username"], login.Options["password"]
 	switch mechanism {
@@ -98,7 +98,7 @@ func saslMechanism(props map[string]string, properties jvm.Properties) (sasl.Mec
 		return kerberos(props, login, properties)
 	}
 	if user == "" {
-		return nil, configError("sasl.jaas.config names no user: set it to %s required username=\"…\" password=\"…\";", module(mechanism))
+		return nil, ConfigError("sasl.jaas.config names no user: set it to %s required username=\"…\" password=\"…\";", module(mechanism))
 	}
 	credential := scram.Auth{User: user, Pass: password, IsToken: strings.EqualFold(login.Options["tokenauth"], "true")}
 	switch mechanism {
@@ -119,7 +119,7 @@ type kerberosLogin struct {
 func kerberos(props map[string]string, login jaas.Entry, properties jvm.Properties) (sasl.Mechanism, error) {
 	l, err := krb5.LoginOf(login, properties)
 	if err != nil {
-		return nil, configError("%v", err)
+		return nil, ConfigError("%v", err)
 	}
 	own, set := login.Options["serviceName"], props["sasl.kerberos.service.name"]
 	switch {
@@ -164,7 +164,7 @@ func bearerToken(props map[string]string, options map[string]string) (sasl.Mecha
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "file" || u.Path == "" {
-		return nil, configError("sasl.oauthbearer.token.endpoint.url: %q is not supported; valid is the URL of a file with a token, such as file:///run/token", endpoint)
+		return nil, ConfigError("sasl.oauthbearer.token.endpoint.url: %q is not supported; valid is the URL of a file with a token, such as file:///run/token", endpoint)
 	}
 	return oauth.Oauth(func(context.Context) (oauth.Auth, error) {
 		token, err := os.ReadFile(u.Path)
@@ -205,7 +205,7 @@ func unsecuredToken(jaas map[string]string) (sasl.Mechanism, error) {
 		}
 	}
 	if principal := option("PrincipalClaimName", "sub"); claims[principal] == nil {
-		return nil, configError("sasl.jaas.config names no user: add unsecuredLoginStringClaim_%s=\"…\"", principal)
+		return nil, ConfigError("sasl.jaas.config names no user: add unsecuredLoginStringClaim_%s=\"…\"", principal)
 	}
 	lifetime, err := strconv.ParseInt(option("LifetimeSeconds", "3600"), 10, 32)
 	if err != nil {

@@ -19,8 +19,14 @@ type OffsetResult struct {
 	Err               *java.Error
 }
 
+// ErrNoName is what Java's admin client makes of a topic without a name, before it asks anybody.
+var ErrNoName = &java.Error{Class: java.ErrorsPackage + "InvalidTopicException", Text: "The given topic name '' cannot be represented in a request."}
+
 // PartitionsOf lists the partitions of a topic in order; nil when it does not exist.
 func (a *Admin) PartitionsOf(ctx context.Context, topic string) ([]int32, error) {
+	if topic == "" {
+		return nil, ErrNoName
+	}
 	resp, err := a.Metadata(ctx, "describeTopics", []string{topic})
 	if err != nil {
 		return nil, err

@@ -32,6 +32,12 @@ func NewProducer(c *core.Call, props map[string]string, clientID string, more ..
 	failed := func(err error) error {
 		return &java.Error{Class: "org.apache.kafka.common.KafkaException", Text: "Failed to construct kafka producer", Cause: err}
 	}
+	if err := checkProperties(producerDefinitions(), props); err != nil {
+		return nil, err
+	}
+	if err := checkClasses("producer", props); err != nil {
+		return nil, err
+	}
 	p := &Producer{c: c, Prefix: "[Producer clientId=" + clientID + "]", known: map[string]bool{}, maxRequest: 1 << 20}
 	cc := &Config{Props: props, Prefix: p.Prefix, Boot: true}
 	opts := []kgo.Opt{kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(100), kgo.MaxBufferedRecords(1 << 20)}
@@ -99,6 +105,7 @@ func NewProducer(c *core.Call, props map[string]string, clientID string, more ..
 	if p.Client, err = New(c, cc, append(opts, more...)...); err != nil {
 		return nil, failed(err)
 	}
+	warnUnknown(c, "Producer", producerDefinitions(), props)
 	if p.resend != nil {
 		p.resend.produce, p.resend.traffic = p.Produce, &watchOf(c, p.Client).produced
 	}

@@ -13,8 +13,8 @@ import (
 	"momus/internal/keystore"
 )
 
-// configError is an error of a setting, as Java's clients name it.
-func configError(format string, a ...any) error {
+// ConfigError is an error of a setting, as Java's clients name it.
+func ConfigError(format string, a ...any) error {
 	return &java.Error{Class: "org.apache.kafka.common.config.ConfigException", Text: fmt.Sprintf(format, a...)}
 }
 
@@ -38,7 +38,7 @@ func (cc *Config) security(properties jvm.Properties) ([]kgo.Opt, error) {
 		}
 		opts = append(opts, kgo.DialTLSConfig(config))
 	default:
-		return nil, configError("Invalid value %s for configuration security.protocol: valid are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL", p)
+		return nil, ConfigError("Invalid value %s for configuration security.protocol: valid are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL", p)
 	}
 	if !strings.HasPrefix(cc.protocol(), "SASL_") {
 		return opts, nil
@@ -93,13 +93,13 @@ func (cc *Config) tls() (*tls.Config, error) {
 func (cc *Config) tlsVersions(config *tls.Config) (err error) {
 	if list := cc.Props["ssl.enabled.protocols"]; list != "" {
 		if config.MinVersion, config.MaxVersion, err = javatls.Versions(strings.Split(list, ",")); err != nil {
-			return configError("Invalid value %s for configuration ssl.enabled.protocols: %v", list, err)
+			return ConfigError("Invalid value %s for configuration ssl.enabled.protocols: %v", list, err)
 		}
 	}
 	if list := cc.Props["ssl.cipher.suites"]; list != "" {
 		suites, unknown := javatls.CipherSuites(strings.Split(list, ","))
 		if len(suites) == 0 && len(unknown) > 0 {
-			return configError("Invalid value %s for configuration ssl.cipher.suites: none of them can be spoken", list)
+			return ConfigError("Invalid value %s for configuration ssl.cipher.suites: none of them can be spoken", list)
 		}
 		config.CipherSuites = suites
 	}

@@ -25,6 +25,9 @@ func toolSession(connect string) zk.Options {
 
 // DialZooKeeperWith waits for ZooKeeper as long as the options say, but not for something that turns out to be a broker.
 func DialZooKeeperWith(c *core.Call, ctx context.Context, opts zk.Options) (*zk.Client, error) {
+	if opts.Connect == "" {
+		return nil, java.IllegalArgument("A HostProvider may not be empty!")
+	}
 	first, _, _ := strings.Cut(opts.Connect, ",")
 	first, _, _ = strings.Cut(first, "/")
 	dial, cancel := context.WithCancel(ctx)

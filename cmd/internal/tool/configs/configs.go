@@ -71,7 +71,7 @@ func configsTool(ctx context.Context, c *core.Call) error {
 	c.Options, c.Exact = o, true
 	err := c.Begin(o, "")
 	if err == nil {
-		err = configs(c, ctx, o)
+		err = act(c, ctx, o)
 	}
 	var (
 		misuse   *options.UsageError
@@ -86,7 +86,7 @@ func configsTool(ctx context.Context, c *core.Call) error {
 		return err
 	case errors.As(err, &je) && je.Class == "java.lang.IllegalArgumentException":
 		return badArgument(je.Text)
-	case errors.As(err, &own):
+	case errors.As(err, &own) && !strings.HasPrefix(own.Message, "Invalid value "):
 		return badArgument(own.Message)
 	}
 	c.Errorf("Error while executing config command with args '%s'\n%s\n", strings.Join(c.Args, " "), java.Describe(err))
@@ -94,7 +94,7 @@ func configsTool(ctx context.Context, c *core.Call) error {
 	return core.Exit(1)
 }
 
-func configs(c *core.Call, ctx context.Context, o *options.Options) error {
+func act(c *core.Call, ctx context.Context, o *options.Options) error {
 	change, err := changeOf(c, o)
 	if err != nil {
 		return err
@@ -203,6 +203,8 @@ func checkEntities(o *options.Options, ch *configChange) error {
 		return badArgument("One of the required --bootstrap-server or --zookeeper arguments must be specified")
 	case o.Has("all") && o.Has("zookeeper"):
 		return badArgument("--bootstrap-server must be specified for --all")
+	case len(ch.names) > 1 && o.Has("bootstrap-server"):
+		return badArgument("At most one entity name must be specified with --bootstrap-server")
 	case len(ch.names) > len(ch.types):
 		return badArgument("--entity-name or --entity-default should be specified at most once for each entity type")
 	}
@@ -236,12 +238,13 @@ func readChange(c *core.Call, o *options.Options, ch *configChange) error {
 		return err
 	}
 	if o.Has("add-config") {
-		for _, part := range splitOutside(text, ',') {
+		parts := splitOutside(text, ',')
+		for text != "" && len(parts) > 0 && parts[len(parts)-1] == "" { // Java drops empty words at the end
+			parts = parts[:len(parts)-1]
+		}
+		for _, part := range parts {
 			pair := splitOutside(part, '=')
-			for len(pair) > 0 && pair[len(pair)-1] == "" {
-				pair = pair[:len(pair)-1]
-			}
-			if len(pair) != 2 {
+			if len(pair) != 2 { // an empty value is one
 				return badArgument("requirement failed: Invalid entity config: all configs to be added must be in the format \"key=val\".")
 			}
 			key := strings.TrimSpace(pair[0])
@@ -256,9 +259,7 @@ func readChange(c *core.Call, o *options.Options, ch *configChange) error {
 	}
 	for _, list := range o.All("delete-config") {
 		for _, key := range strings.Split(list, ",") {
-			if key = strings.TrimSpace(key); key != "" {
-				ch.gone = append(ch.gone, key)
-			}
+			ch.gone = append(ch.gone, strings.TrimSpace(key))
 		}
 	}
 	return nil

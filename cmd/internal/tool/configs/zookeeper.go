@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"hash"
 	"maps"
@@ -21,6 +22,7 @@ import (
 	"momus/cmd/internal/tool/java"
 	"momus/cmd/internal/tool/options"
 	"momus/cmd/internal/tool/screen"
+	"momus/configs"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
 )
@@ -214,6 +216,12 @@ func (s *zkConfigs) alter(ctx context.Context) error {
 			return &java.Error{Class: "kafka.admin.AdminOperationException", Text: fmt.Sprintf("Topic %q does not exist.", e.path())}
 		}
 		err = (&admin.Admin{Store: s.client}).SetTopicConfig(ctx, e.path(), configs)
+		var refused *admin.Error
+		if errors.As(err, &refused) { // the tool checks values itself, without the words of a broker's answer
+			if _, text, ok := strings.Cut(refused.Message, "): Invalid value "); ok {
+				return clients.ConfigError("Invalid value %s", text)
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -257,10 +265,43 @@ func (s *zkConfigs) checkBroker(ctx context.Context, e *configEntity) error {
 	return nil
 }
 
+// checkBrokerValues refuses values of broker configs that are not of their type, and passwords, which would have to be encoded.
+func checkBrokerValues(values map[string]string) error {
+	var passwords []string
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		_, plain, _ := strings.Cut(strings.TrimPrefix(k, "listener.name."), ".")
+		key, known := configs.BrokerKey(k)
+		if !known && strings.HasPrefix(k, "listener.name.") {
+			key, known = configs.BrokerKey(plain)
+		}
+		kind := ""
+		switch {
+		case slices.Contains(clients.Throttles(), k):
+			kind = "LONG"
+		case !known:
+		case key.Sensitive():
+			passwords = append(passwords, k)
+		case key.Type == configs.Int:
+			kind = "INT"
+		case key.Type == configs.Long:
+			kind = "LONG"
+		}
+		bits := map[string]int{"INT": 32, "LONG": 64}[kind]
+		if _, err := strconv.ParseInt(strings.TrimSpace(values[k]), 10, bits); kind != "" && err != nil {
+			return clients.NotANumber(values[k], k, kind)
+		}
+	}
+	if len(passwords) > 0 {
+		return badArgument("requirement failed: password.encoder.secret must be specified to update Set(", strings.Join(passwords, ", "), "). Other password encoder configs "+
+			"like cipher algorithm and iterations may also be specified to override the default encoding parameters. Password encoder configs will not be persisted in ZooKeeper.")
+	}
+	return nil
+}
+
 // checkDynamic checks quotas of users and clients.
 func checkDynamic(e *configEntity, configs map[string]string) error {
 	if e.kind == "brokers" {
-		return nil
+		return checkBrokerValues(configs)
 	}
 	known := map[string]string{"producer_byte_rate": "LONG", "consumer_byte_rate": "LONG", "request_percentage": "DOUBLE"}
 	if e.kind == "users" && e.child == nil {
@@ -274,11 +315,11 @@ func checkDynamic(e *configEntity, configs map[string]string) error {
 			unknown = append(unknown, k)
 		case kind == "LONG":
 			if _, err := strconv.ParseInt(configs[k], 10, 64); err != nil {
-				return badArgument("Invalid value ", configs[k], " for configuration ", k, ": Not a number of type LONG")
+				return clients.NotANumber(configs[k], k, "LONG")
 			}
 		case kind == "DOUBLE":
 			if _, err := strconv.ParseFloat(configs[k], 64); err != nil {
-				return badArgument("Invalid value ", configs[k], " for configuration ", k, ": Not a number of type DOUBLE")
+				return clients.NotANumber(configs[k], k, "DOUBLE")
 			}
 		}
 	}
@@ -299,6 +340,9 @@ func (s *zkConfigs) hashPasswords() error {
 		m := regexp.MustCompile(`^(?:iterations=([0-9]*),)?password=(.*)$`).FindStringSubmatch(text)
 		if m == nil {
 			return badArgument("Invalid credential property ", kind, "=", text)
+		}
+		if m[2] == "" {
+			return badArgument("Empty key")
 		}
 		iterations := 4096
 		if m[1] != "" {

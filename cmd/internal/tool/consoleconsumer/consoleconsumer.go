@@ -197,7 +197,7 @@ func consume(c *core.Call, ctx context.Context, s *consoleSpec) error {
 			return ctx.Err()
 		}
 		c.Log("ERROR", consoleConsumerClass, "Unknown error when running consumer: ")
-		c.Errorf("%s\n", java.Text(err))
+		c.Errorf("%s\n", java.Trace(err))
 		return core.Exit(1)
 	}
 	r, err := clients.NewConsumer(c, &s.ConsumeSpec)
@@ -219,7 +219,7 @@ func consume(c *core.Call, ctx context.Context, s *consoleSpec) error {
 
 // printMessages counts the messages that were read. Only what a formatter could not print is an error of it.
 func printMessages(c *core.Call, ctx context.Context, s *consoleSpec, r *clients.Consumer) (n int64, err error) {
-	for s.maxMessages < 0 || n < s.maxMessages {
+	for s.maxMessages == -1 || n < s.maxMessages { // Java takes any other negative number for none
 		rec, err := r.Next(ctx, s.timeout)
 		if ctx.Err() != nil {
 			return n, nil

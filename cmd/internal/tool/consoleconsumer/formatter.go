@@ -49,9 +49,9 @@ func newFormatter(c *core.Call, class string, words []string, key, value string)
 		if t := props["topic"]; t != "" {
 			prefix = t + ":" + prefix
 		}
-		return formatterFunc(func(w io.Writer, r *kgo.Record) error {
-			fmt.Fprintf(w, "%s%d\n", prefix, partialChecksum(r))
-			return nil
+		return formatterFunc(func(w io.Writer, _ *kgo.Record) error {
+			_, err := fmt.Fprintf(w, "%s0\n", prefix) // messages have no checksum of their own since Kafka 0.11
+			return err
 		}), nil
 	case "kafka.coordinator.group.GroupMetadataManager$OffsetsMessageFormatter":
 		return formatterFunc(formatOffset), nil
@@ -257,20 +257,6 @@ func javaBytes(b []byte) string {
 		}
 	}
 	return s.String()
-}
-
-// partialChecksum is what Kafka gives out as checksum of a record since records have none of their own.
-func partialChecksum(r *kgo.Record) uint32 {
-	size := func(b []byte) uint32 {
-		if b == nil {
-			return math.MaxUint32
-		}
-		return uint32(len(b))
-	}
-	buf := binary.BigEndian.AppendUint64(nil, uint64(r.Timestamp.UnixMilli()))
-	buf = binary.BigEndian.AppendUint32(buf, size(r.Key))
-	buf = binary.BigEndian.AppendUint32(buf, size(r.Value))
-	return crc32.Checksum(buf, crc32.MakeTable(crc32.Castagnoli))
 }
 
 // formatOffset prints a record of __consumer_offsets that holds an offset; others are passed over.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"momus/cmd/internal/tool/clients"
 	"momus/cmd/internal/tool/core"
@@ -150,17 +151,18 @@ func consumerGroups(ctx context.Context, c *core.Call) error {
 	if err != nil {
 		return err
 	}
-	timeout, err := o.Number("timeout", 64)
-	if err != nil {
-		return err
-	}
-	a, err := clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], map[string]string{"default.api.timeout.ms": core.Itoa(timeout)})
+	a, err := clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], nil)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
 	s := &groupService{c: c, o: o, admin: a, form: c.Form(o)}
-	err = s.run(ctx)
+	timeout, err := o.Number("timeout", 64)
+	if err == nil {
+		a.ApiTimeout = time.Duration(timeout) * time.Millisecond // of each call
+		a.TimeoutMs = int32(min(int64(a.TimeoutMs), timeout))
+		err = s.run(ctx)
+	}
 	var misuse *options.UsageError
 	if err != nil && ctx.Err() == nil && !errors.As(err, &misuse) {
 		s.printError("Executing consumer group command failed due to " + err.Error())

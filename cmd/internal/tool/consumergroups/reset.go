@@ -1,11 +1,10 @@
 package consumergroups
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,18 +25,18 @@ func (s *groupService) topicPartitions(ctx context.Context) (tps []model.TopicPa
 		topic, list, some := strings.Cut(word, ":")
 		var ids []int32
 		if some {
-			for _, w := range strings.Split(list, ",") {
-				n, err := strconv.ParseInt(w, 10, 32)
-				if err != nil {
-					return nil, nil, &java.Error{Class: "java.lang.NumberFormatException", Text: fmt.Sprintf("For input string: %q", w)}
-				}
-				ids = append(ids, int32(n))
+			if ids, err = partitionIDs(list); err != nil {
+				return nil, nil, err
 			}
 		} else {
-			if ids, err = s.admin.PartitionsOf(ctx, topic); err != nil {
+			ids, err = s.admin.PartitionsOf(ctx, topic)
+			switch {
+			case err == clients.ErrNoName:
+				unknown[topic] = java.Execution(err)
+				continue
+			case err != nil:
 				return nil, nil, java.Execution(err)
-			}
-			if ids == nil {
+			case ids == nil:
 				unknown[topic] = java.Execution(java.OfCode(3, nil))
 			}
 		}
@@ -46,6 +45,26 @@ func (s *groupService) topicPartitions(ctx context.Context) (tps []model.TopicPa
 		}
 	}
 	return tps, unknown, nil
+}
+
+// partitionIDs reads the part of TOPIC:0,1 behind the colon, up to another one; each is listed once.
+func partitionIDs(list string) ([]int32, error) {
+	list, _, _ = strings.Cut(list, ":")
+	list = strings.TrimRight(list, ",")
+	if list == "" {
+		return nil, &java.Error{Class: "java.lang.ArrayIndexOutOfBoundsException", Text: "Index 1 out of bounds for length 1"}
+	}
+	var ids []int32
+	for _, w := range strings.Split(list, ",") {
+		n, err := strconv.ParseInt(w, 10, 32)
+		if err != nil {
+			return nil, &java.Error{Class: "java.lang.NumberFormatException", Text: fmt.Sprintf("For input string: %q", w)}
+		}
+		if !slices.Contains(ids, int32(n)) {
+			ids = append(ids, int32(n))
+		}
+	}
+	return ids, nil
 }
 
 // reset shows, and with --execute makes, new offsets of groups without members.
@@ -230,7 +249,7 @@ func (s *groupService) current(ctx context.Context, group string, tps []model.To
 	return out, err
 }
 
-// fromFile reads topic,partition,offset, or the same with a group in front, of which those of the group are taken.
+// fromFile is what the file of --from-file has for a group; that it has nothing is said.
 func (s *groupService) fromFile(group string) (map[model.TopicPartition]int64, error) {
 	path, err := s.o.One("from-file")
 	if err != nil {
@@ -240,30 +259,11 @@ func (s *groupService) fromFile(group string) (map[model.TopicPartition]int64, e
 	if err != nil {
 		return nil, &java.Error{Class: "java.io.IOException", Text: "Unable to read file " + path, Cause: err}
 	}
-	out := map[model.TopicPartition]int64{}
-	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" {
-			continue
-		}
-		fields := strings.Split(line, ",")
-		if len(fields) == 4 {
-			if strings.TrimSpace(fields[0]) != group {
-				continue
-			}
-			fields = fields[1:]
-		}
-		if len(fields) != 3 {
-			return nil, java.IllegalArgument("%s: not topic,partition,offset: %s", path, line)
-		}
-		partition, err1 := strconv.ParseInt(strings.TrimSpace(fields[1]), 10, 32)
-		offset, err2 := strconv.ParseInt(strings.TrimSpace(fields[2]), 10, 64)
-		if err1 != nil || err2 != nil {
-			return nil, java.IllegalArgument("%s: not topic,partition,offset: %s", path, line)
-		}
-		out[model.TopicPartition{Topic: strings.TrimSpace(fields[0]), Partition: int32(partition)}] = offset
+	plan, err := parsePlan(string(data), s.o.All("group"))
+	if err == nil && plan[group] == nil {
+		s.printError("No reset plan for group " + group + " found")
 	}
-	return out, nil
+	return plan[group], err
 }
 
 // deleteOffsets deletes the offsets that a group has committed for topics.

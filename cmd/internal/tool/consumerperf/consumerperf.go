@@ -84,10 +84,13 @@ func newConsumerPerf(c *core.Call, o *options.Options) (*consumerPerfRun, error)
 		return nil, err
 	}
 	r := &consumerPerfRun{c: c, format: texts["date-format"], detailed: o.Has("show-detailed-stats"), header: !o.Has("hide-header")}
-	for name, to := range map[string]*int64{"messages": &r.messages, "reporting-interval": &r.interval, "timeout": &r.timeout} {
+	for name, to := range map[string]*int64{"messages": &r.messages, "reporting-interval": &r.interval} {
 		if *to, err = o.Number(name, 64); err != nil {
 			return nil, err
 		}
+	}
+	if r.timeout, err = o.Number("timeout", 64); err != nil {
+		r.timeout = 10_000 // Kafka's tool reads the option only when it has waited for messages
 	}
 	fetch, err := o.Number("fetch-size", 32)
 	if err != nil {
@@ -118,11 +121,9 @@ func newConsumerPerf(c *core.Call, o *options.Options) (*consumerPerfRun, error)
 
 func (r *consumerPerfRun) run(ctx context.Context) error {
 	c := r.c
-	consumer, err := clients.NewConsumer(c, r.spec)
-	if err != nil {
+	if err := checkPattern(r.format); err != nil {
 		return err
 	}
-	defer consumer.Close()
 	const fetchColumns = ", rebalance.time.ms, fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec"
 	switch {
 	case !r.header:
@@ -132,6 +133,11 @@ func (r *consumerPerfRun) run(ctx context.Context) error {
 		c.Println("start.time, end.time, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec" + fetchColumns)
 	}
 	c.Out.Flush()
+	consumer, err := clients.NewConsumer(c, r.spec)
+	if err != nil {
+		return err
+	}
+	defer consumer.Close()
 	began := time.Now()
 	reported, lastMB, lastN := began, 0.0, int64(0)
 	var n, size int64
@@ -182,6 +188,24 @@ func (r *consumerPerfRun) run(ctx context.Context) error {
 	fetching := max(elapsed-joined, time.Millisecond)
 	c.Printf("%s, %s, %.4f, %.4f, %d, %.4f, %d, %d, %.4f, %.4f\n", javaDate(began, r.format), javaDate(end, r.format), mb, mb/elapsed.Seconds(), n, float64(n)/elapsed.Seconds(),
 		joined.Milliseconds(), fetching.Milliseconds(), mb/fetching.Seconds(), float64(n)/fetching.Seconds())
+	return nil
+}
+
+// checkPattern finds what SimpleDateFormat does not take: letters without a meaning, outside of quotes.
+func checkPattern(pattern string) error {
+	quoted := false
+	for _, r := range pattern {
+		switch {
+		case r == '\'':
+			quoted = !quoted
+		case quoted || r < 'A' || r > 'z' || r > 'Z' && r < 'a':
+		case !strings.ContainsRune("GyMdkHmsSEDFwWahKzZYuXL", r):
+			return java.IllegalArgument("Illegal pattern character '%c'", r)
+		}
+	}
+	if quoted {
+		return java.IllegalArgument("Unterminated quote")
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 
 	"momus/cmd/internal/tool/java"
 	"momus/configs"
@@ -13,6 +14,9 @@ import (
 // ReadFile reads a file as Java does: a missing one is an exception whose text is just the name.
 func ReadFile(path string) ([]byte, error) {
 	data, err := os.ReadFile(path)
+	if errors.Is(err, syscall.EISDIR) {
+		return nil, &java.Error{Class: "java.io.IOException", Text: "Is a directory", Cause: errors.New(path)}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &java.Error{Class: "java.nio.file.NoSuchFileException", Text: path}
 	}
@@ -34,7 +38,7 @@ func ReadProperties(path string) (map[string]string, error) {
 // MissingFile adds to a missing file what a person wants to know.
 func MissingFile(err error, path string) error {
 	var je *java.Error
-	if errors.As(err, &je) {
+	if errors.As(err, &je) && je.Text == path {
 		return &java.Error{Class: je.Class, Text: path, Cause: errors.New("no such file")}
 	}
 	return err
@@ -44,13 +48,7 @@ func MissingFile(err error, path string) error {
 // value is empty.
 func KeyValues(words []string, into map[string]string) error {
 	for _, w := range words {
-		if w == "" {
-			continue
-		}
 		k, v, _ := strings.Cut(w, "=")
-		if k == "" {
-			return java.IllegalArgument("Invalid command line properties: %s", strings.Join(words, " "))
-		}
 		into[k] = v
 	}
 	return nil

@@ -3,7 +3,6 @@ package deleterecords
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -79,11 +78,11 @@ func parseDeleteOffsets(data []byte) (map[model.TopicPartition]int64, []model.To
 		Partitions *[]struct {
 			Topic     string
 			Partition int32
-			Offset    int64
+			Offset    *int64
 		}
 	}
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return nil, nil, java.AdminOperation("The input string is not a valid JSON")
+	if err := java.ParseJSON(data, &doc, java.AdminOperation("The input string is not a valid JSON")); err != nil {
+		return nil, nil, err
 	}
 	if doc.Version != nil && *doc.Version != 1 {
 		return nil, nil, java.AdminOperation(fmt.Sprintf("Not supported version field value %d", *doc.Version))
@@ -95,10 +94,13 @@ func parseDeleteOffsets(data []byte) (map[model.TopicPartition]int64, []model.To
 	var order []model.TopicPartition
 	for _, p := range *doc.Partitions {
 		tp := model.TopicPartition{Topic: p.Topic, Partition: p.Partition}
-		if _, twice := offsets[tp]; twice {
+		if _, twice := offsets[tp]; twice && p.Offset != nil {
 			return nil, nil, &java.Error{Class: "kafka.common.AdminCommandFailedException", Text: fmt.Sprintf("Offset json file contains duplicate topic partitions: %s-%d", tp.Topic, tp.Partition)}
 		}
-		offsets[tp] = p.Offset
+		if p.Offset == nil {
+			return nil, nil, java.NoField("offset")
+		}
+		offsets[tp] = *p.Offset
 		order = append(order, tp)
 	}
 	return offsets, order, nil

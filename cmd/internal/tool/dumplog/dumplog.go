@@ -54,6 +54,14 @@ type dump struct {
 	before         int64 // bytes of the files that are done
 }
 
+// fileList splits --files as Java does, which drops empty words at the end unless there is nothing else to split.
+func fileList(list string) []string {
+	if list = strings.TrimRight(list, ","); list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
+}
+
 // Tool is kafka-dump-log.sh.
 func Tool() core.Tool {
 	return core.Tool{Name: "kafka-dump-log", Help: "print segment files, indexes and snapshots", Main: dumpLog,
@@ -79,10 +87,10 @@ func dumpLog(_ context.Context, c *core.Call) error {
 		return err
 	}
 	if !c.Terminal.Out { // there the lines show where it is
-		d.bar = c.NewProgress("dump", largeFiles(strings.Split(list, ",")), true)
+		d.bar = c.NewProgress("dump", largeFiles(fileList(list)), true)
 		defer d.bar.Done()
 	}
-	for _, file := range strings.Split(list, ",") {
+	for _, file := range fileList(list) {
 		d.files = append(d.files, file)
 		c.Printf("Dumping %s\n", file)
 		if err := d.file(file); err != nil {

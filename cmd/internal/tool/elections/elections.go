@@ -3,7 +3,6 @@ package elections
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -87,7 +86,7 @@ func leaderElection(ctx context.Context, c *core.Call) error {
 		}
 		tps = []model.TopicPartition{{Topic: texts["topic"], Partition: int32(n)}}
 	}
-	if path := texts["path-to-json-file"]; path != "" {
+	if path := texts["path-to-json-file"]; o.Has("path-to-json-file") {
 		if tps, err = readElection(path, "Replica election data is empty", "Replica election data is missing \"partitions\" field", "Replica election data contains duplicate partitions: "); err != nil {
 			return err
 		}
@@ -130,8 +129,8 @@ func readElection(path, empty, missing, duplicate string) ([]model.TopicPartitio
 			Partition int32
 		}
 	}
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return nil, java.AdminOperation(empty)
+	if err := java.ParseJSON(data, &doc, java.AdminOperation(empty)); err != nil {
+		return nil, err
 	}
 	if doc.Partitions == nil {
 		return nil, java.AdminOperation(missing)
@@ -254,7 +253,7 @@ func preferredElection(ctx context.Context, c *core.Call) error {
 		return err
 	}
 	var tps []model.TopicPartition
-	if path := texts["path-to-json-file"]; path != "" {
+	if path := texts["path-to-json-file"]; o.Has("path-to-json-file") {
 		const empty = "Preferred replica election data is empty"
 		if tps, err = readElection(path, empty, empty, "Preferred replica election data contains duplicate partitions: "); err != nil {
 			return err

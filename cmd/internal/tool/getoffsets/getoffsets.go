@@ -9,6 +9,7 @@ import (
 
 	"momus/cmd/internal/tool/clients"
 	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/java"
 	"momus/cmd/internal/tool/options"
 	"momus/internal/model"
 )
@@ -53,7 +54,7 @@ func getOffsets(ctx context.Context, c *core.Call) error {
 	}
 	wanted := map[int32]bool{}
 	if list := texts["partitions"]; list != "" {
-		for _, w := range strings.Split(list, ",") {
+		for _, w := range strings.Split(strings.TrimRight(list, ","), ",") {
 			n, err := strconv.ParseInt(w, 10, 32)
 			if err != nil {
 				c.Errorf("--partitions expects a comma separated list of numeric partition ids, but received: %s\n", list)
@@ -73,7 +74,7 @@ func getOffsets(ctx context.Context, c *core.Call) error {
 	defer a.Close()
 	topic := texts["topic"]
 	partitions, err := a.PartitionsOf(ctx, topic)
-	if err != nil {
+	if err != nil && err != clients.ErrNoName {
 		return err
 	}
 	if partitions == nil {
@@ -110,6 +111,9 @@ func getOffsets(ctx context.Context, c *core.Call) error {
 		}
 	}
 	tps = slices.DeleteFunc(tps, func(tp model.TopicPartition) bool { return !led[tp] })
+	if at < -2 && len(tps) > 0 {
+		return java.IllegalArgument("The target time for partition %s is %d. The target time cannot be negative.", core.PartitionText(tps[0]), at)
+	}
 	offsets, err := a.ListOffsets(ctx, tps, at, false)
 	if err != nil {
 		return err

@@ -85,13 +85,22 @@ func Execution(err error) error {
 	return &Error{Class: "java.util.concurrent.ExecutionException", Text: Text(err), Cause: err}
 }
 
-// Text is the toString of an error.
+// Text is the toString of an error; one that has no class in Java gives its text.
 func Text(err error) string {
-	var je *Error
-	if errors.As(err, &je) {
-		return je.ToString()
+	var throwable interface{ ToString() string }
+	if errors.As(err, &throwable) {
+		return throwable.ToString()
 	}
 	return err.Error()
+}
+
+// Trace is the toString of an error and of its causes: a stack trace without the stacks.
+func Trace(err error) string {
+	text := Text(err)
+	for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(cause) {
+		text += "\nCaused by: " + Text(cause)
+	}
+	return text
 }
 
 // Of gives an error that came from this program's own packages its class in Java.
@@ -105,6 +114,9 @@ func Of(err error) error {
 	case err == nil || errors.As(err, &je):
 		return err
 	case errors.As(err, &ae):
+		if strings.HasPrefix(ae.Message, "Invalid value ") { // Java's check of a config throws another exception than that of its name
+			return &Error{Class: "org.apache.kafka.common.config.ConfigException", Text: ae.Message}
+		}
 		return &Error{Class: ErrorsPackage + className(ae.Kind.Code), Text: ae.Message}
 	case errors.As(err, &ke):
 		return &Error{Class: ErrorsPackage + className(ke.Code), Text: err.Error()}

@@ -18,12 +18,42 @@ func ParseDateTime(s string) (time.Time, error) {
 	if !strings.ContainsAny(clock, "+-Z") {
 		full += "Z"
 	}
-	for _, layout := range []string{"2006-01-02T15:04:05.000Z07", "2006-01-02T15:04:05.000Z0700", "2006-01-02T15:04:05.000Z07:00"} {
-		if t, err := time.Parse(layout, full); err == nil {
-			return t, nil
-		}
+	if t, ok := lenient(full); ok {
+		return t, nil
 	}
 	return time.Time{}, &Error{Class: "java.text.ParseException", Text: fmt.Sprintf("Unparseable date: %q", full)}
+}
+
+var dateTime = regexp.MustCompile(`^(-?\d+)-(-?\d+)-(-?\d+)T(-?\d+):(-?\d+):(-?\d+)\.(-?\d+)(?:Z|([-+])(\d\d):?(\d\d)?)$`)
+
+// lenient reads a date as SimpleDateFormat does: a thirteenth month is January of the next year, and so on. Only zones have limits.
+func lenient(s string) (time.Time, bool) {
+	m := dateTime.FindStringSubmatch(s)
+	if m == nil {
+		return time.Time{}, false
+	}
+	var n [7]int
+	for i := range n {
+		v, err := strconv.ParseInt(m[i+1], 10, 32)
+		if err != nil {
+			return time.Time{}, false
+		}
+		n[i] = int(v)
+	}
+	t := time.Date(n[0], time.Month(n[1]), n[2], n[3], n[4], n[5], 0, time.UTC).Add(time.Duration(n[6]) * time.Millisecond)
+	if m[8] == "" {
+		return t, true
+	}
+	hours, _ := strconv.Atoi(m[9]) // digits
+	minutes, _ := strconv.Atoi(m[10])
+	if hours > 23 || minutes > 59 {
+		return time.Time{}, false
+	}
+	zone := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	if m[8] == "+" {
+		zone = -zone
+	}
+	return t.Add(zone), true
 }
 
 // Before takes an ISO 8601 duration, such as PT1H30M or P7D, from a time.

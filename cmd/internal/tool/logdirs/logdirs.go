@@ -118,7 +118,7 @@ func logDirsTool(ctx context.Context, c *core.Call) error {
 func brokerList(a *clients.Admin, ctx context.Context, list string) ([]int32, error) {
 	var ids []int32
 	if list != "" {
-		for _, w := range strings.Split(list, ",") {
+		for _, w := range strings.Split(strings.TrimRight(list, ","), ",") {
 			n, err := strconv.ParseInt(w, 10, 32)
 			if err != nil {
 				return nil, &java.Error{Class: "java.lang.NumberFormatException", Text: fmt.Sprintf("For input string: %q", w)}

@@ -132,14 +132,14 @@ func (a *Argparse) Read(args []string) string {
 		if len(x.Values) == 0 {
 			return "argument " + x.Name + ": expected one argument"
 		}
-		if v := a.Get(x.Name); x.Choices != nil && !slices.Contains(x.Choices, v) {
-			return fmt.Sprintf("argument %s: invalid choice: '%s' (choose from {%s})", x.Name, v, strings.Join(x.Choices, ","))
-		}
 		if v := a.Get(x.Name); x.Number != "" {
 			bits := map[string]int{"Integer": 32, "Long": 64}[x.Number]
 			if _, err := strconv.ParseInt(v, 10, bits); err != nil {
 				return fmt.Sprintf("argument %s: could not convert '%s' to %s (For input string: \"%s\")", x.Name, v, x.Number, v)
 			}
+		}
+		if v := a.Get(x.Name); x.Choices != nil && !slices.Contains(x.Choices, v) {
+			return fmt.Sprintf("argument %s: invalid choice: '%s' (choose from {%s})", x.Name, v, strings.Join(x.Choices, ","))
 		}
 	}
 	for _, x := range a.List {

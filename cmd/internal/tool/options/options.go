@@ -38,6 +38,9 @@ const ConversionError = "joptsimple.OptionArgumentConversionException"
 
 func (e *ParseError) Error() string { return e.Text }
 
+// ToString is Throwable.toString.
+func (e *ParseError) ToString() string { return e.Class + ": " + e.Text }
+
 func New(purpose string) *Options {
 	o := &Options{Purpose: purpose, ByName: map[string]*Option{}}
 	return o
@@ -145,6 +148,9 @@ func (o *Options) One(name string) (string, error) {
 	case 0:
 		return p.Fallback, nil
 	case 1:
+		if p.values[0] == "" && p.Arg == "FILE" && strings.Contains(name, "config") {
+			return ".", nil // where Java looks for properties without a name
+		}
 		return p.values[0], nil
 	}
 	return "", &ParseError{"joptsimple.MultipleArgumentsForOptionException",

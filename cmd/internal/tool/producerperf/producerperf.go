@@ -4,6 +4,7 @@ package producerperf
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -35,9 +36,9 @@ const producerPerfUsage = `usage: producer-performance [-h] --topic TOPIC --num-
 func producerPerfArguments() *options.Argparse {
 	return &options.Argparse{Name: "producer-performance", Usage: producerPerfUsage, List: []*options.Argument{
 		{Name: "--topic", Required: true, Help: "where to send to"},
+		{Name: "--throughput", Required: true, Number: "Integer", Help: "most messages per second, -1 for no limit"},
 		{Name: "--num-records", Required: true, Number: "Long", Help: "how many messages to send"},
 		{Name: "--payload-delimiter", Help: "what separates the messages in the payload file; a newline by default"},
-		{Name: "--throughput", Required: true, Number: "Integer", Help: "most messages per second, -1 for no limit"},
 		{Name: "--producer-props", Many: true, Help: "properties of the producer, such as bootstrap.servers=host:port"},
 		{Name: "--producer.config", Help: "a file with properties of the producer"},
 		{Name: "--print-metrics", Flag: true, Help: "print metrics of the producer at the end"},
@@ -75,7 +76,7 @@ func producerPerf(ctx context.Context, c *core.Call) error {
 	}
 	for _, w := range a.Find("--producer-props").Values {
 		k, v, ok := strings.Cut(w, "=")
-		if !ok || k == "" || v == "" {
+		if !ok || k == "" || v == "" || strings.Contains(v, "=") {
 			return java.IllegalArgument("Invalid property: %s", w)
 		}
 		props[k] = v
@@ -148,6 +149,10 @@ type perfRun struct {
 func (r *perfRun) run(ctx context.Context) error {
 	random := java.NewRandom(0)
 	if err := r.p.Prepare(ctx, &kgo.Record{Topic: r.topic, Value: r.payloads[0]}); err != nil {
+		var je *java.Error
+		if errors.As(err, &je) && je.Class == java.ErrorsPackage+"InvalidTopicException" {
+			return r.refused(err)
+		}
 		return err
 	}
 	began := time.Now()
@@ -207,6 +212,18 @@ func (r *perfRun) run(ctx context.Context) error {
 	if r.metrics {
 		r.printMetrics()
 	}
+	return nil
+}
+
+// refused reports on messages none of which could be sent; to Kafka's tool they count.
+func (r *perfRun) refused(err error) error {
+	r.stats.start(time.Now(), r.total)
+	for i := range r.total {
+		r.c.Errorf("%s\n", java.Text(err))
+		now := time.Now()
+		r.stats.record(r.c, now, now, len(r.payloads[int(i)%len(r.payloads)]))
+	}
+	r.stats.print(r.c, time.Now())
 	return nil
 }
 

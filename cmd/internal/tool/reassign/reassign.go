@@ -139,21 +139,24 @@ func parsePlan(data []byte) ([]planned, error) {
 		Partitions []struct {
 			Topic     string
 			Partition int32
-			Replicas  []int32
+			Replicas  *[]int32
 			Dirs      []string `json:"log_dirs"`
 		}
 	}
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return nil, java.AdminOperation("The input string is not a valid JSON")
+	if err := java.ParseJSON(data, &doc, java.AdminOperation("The input string is not a valid JSON")); err != nil {
+		return nil, err
 	}
 	if doc.Version != nil && *doc.Version != 1 {
 		return nil, java.AdminOperation(fmt.Sprintf("Not supported version field value %d", *doc.Version))
 	}
 	var out []planned
 	for _, p := range doc.Partitions {
-		x := planned{model.TopicPartition{Topic: p.Topic, Partition: p.Partition}, p.Replicas, p.Dirs}
+		if p.Replicas == nil {
+			return nil, java.NoField("replicas")
+		}
+		x := planned{model.TopicPartition{Topic: p.Topic, Partition: p.Partition}, *p.Replicas, p.Dirs}
 		if x.dirs == nil {
-			x.dirs = slices.Repeat([]string{"any"}, len(p.Replicas))
+			x.dirs = slices.Repeat([]string{"any"}, len(x.replicas))
 		}
 		if len(x.dirs) != len(x.replicas) {
 			return nil, java.AdminFailed("Size of replicas list Vector(%s) is different from size of log dirs list Vector(%s) for partition %s",
@@ -165,12 +168,20 @@ func parsePlan(data []byte) ([]planned, error) {
 }
 
 func (r *reassigner) readPlan() ([]planned, error) {
+	data, err := r.readPlanFile()
+	if err != nil {
+		return nil, err
+	}
+	return parsePlan(data)
+}
+
+func (r *reassigner) readPlanFile() ([]byte, error) {
 	path := r.texts["reassignment-json-file"]
 	data, err := core.ReadFile(path)
 	if err != nil {
 		return nil, &java.Error{Class: "java.io.IOException", Text: "Unable to read file " + path, Cause: err}
 	}
-	return parsePlan(data)
+	return data, nil
 }
 
 // checkPlan is what Kafka checks before it starts a plan; existing are the topics of the plan.
@@ -272,8 +283,8 @@ func (r *reassigner) generate(ctx context.Context) error {
 		ids = append(ids, int32(n))
 	}
 	var doc struct{ Topics []struct{ Topic string } }
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return java.AdminOperation("The input string is not a valid JSON")
+	if err := java.ParseJSON(data, &doc, java.AdminOperation("The input string is not a valid JSON")); err != nil {
+		return err
 	}
 	var topics []string
 	for _, t := range doc.Topics {

@@ -247,11 +247,15 @@ func (r *reassigner) limit(ctx context.Context, plan []planned, existing map[str
 }
 
 func (r *reassigner) verify(ctx context.Context) error {
-	plan, err := r.readPlan()
+	data, err := r.readPlanFile()
 	if err != nil {
 		return err
 	}
 	r.c.Println("Status of partition reassignment: ")
+	plan, err := parsePlan(data)
+	if err != nil {
+		return err
+	}
 	list, _, err := r.client.Reassignments(ctx)
 	if err != nil {
 		return err

@@ -293,6 +293,10 @@ func (s *streamsResetter) wanted(ctx context.Context, tps []model.TopicPartition
 		return s.shifted(ctx, tps, n)
 	case o.Has("to-datetime"):
 		when, err := java.ParseDateTime(texts["to-datetime"])
+		if !strings.Contains(texts["to-datetime"], "T") {
+			s.c.Errorf("ERROR: Resetting offsets failed.\n")
+			err = &java.Error{Class: "java.text.ParseException", Text: "Error parsing timestamp. It does not contain a 'T' according to ISO8601 format"}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -307,6 +311,10 @@ func (s *streamsResetter) wanted(ctx context.Context, tps []model.TopicPartition
 		wanted, err := readResetPlan(texts["from-file"])
 		if err != nil {
 			s.c.Errorf("ERROR: Resetting offsets failed.\n")
+			var missing *java.Error
+			if errors.As(err, &missing) && missing.Class == "java.nio.file.NoSuchFileException" {
+				err = &java.Error{Class: "java.io.IOException", Text: "Unable to read file " + texts["from-file"]}
+			}
 			return nil, err
 		}
 		for _, tp := range tps {

@@ -29,11 +29,14 @@ func (s *brokerTopics) names(ctx context.Context, internal bool) ([]string, erro
 }
 
 func (s *brokerTopics) create(ctx context.Context, t *topicSpec) error {
-	if t.replication != -1 && (t.replication < 1 || t.replication > 32767) {
+	if t.replicated && (t.replication < 1 || t.replication > 32767) {
 		return java.IllegalArgument("The replication factor must be between 1 and 32767 inclusive")
 	}
-	if t.partitions != -1 && t.partitions < 1 {
+	if t.resized && t.partitions < 1 {
 		return java.IllegalArgument("The partitions must be greater than 0")
+	}
+	if t.name == "" {
+		return java.Execution(clients.ErrNoName)
 	}
 	names, err := s.names(ctx, true)
 	if err != nil {
@@ -85,6 +88,7 @@ func (s *brokerTopics) alter(ctx context.Context, names []string) error {
 		rt := kmsg.NewCreatePartitionsRequestTopic()
 		rt.Topic, rt.Count = *d.Topic, t.partitions
 		if t.assignment != nil {
+			rt.Assignment = []kmsg.CreatePartitionsRequestTopicAssignment{} // none is not the same as no choice
 			for _, ids := range t.assignment[min(len(d.Partitions), len(t.assignment)):] {
 				ra := kmsg.NewCreatePartitionsRequestTopicAssignment()
 				ra.Replicas = ids

@@ -15,6 +15,7 @@ import (
 	"momus/cmd/internal/tool/java"
 	"momus/cmd/internal/tool/options"
 	"momus/cmd/internal/tool/screen"
+	"momus/configs"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
 	"momus/internal/model"
@@ -133,6 +134,8 @@ type topicSpec struct {
 	name         string
 	partitions   int32 // -1: not given
 	replication  int32 // -1: not given
+	resized      bool  // the number of partitions was given, whatever it is
+	replicated   bool  // the number of replicas was
 	assignment   [][]int32
 	configs      map[string]string
 	order        []string // keys of configs in the order they were given
@@ -194,7 +197,7 @@ func (r *topicRun) service(ctx context.Context) (topicService, error) {
 	if err != nil {
 		return nil, err
 	}
-	if texts["zookeeper"] != "" {
+	if o.Has("zookeeper") {
 		client, err := clients.DialZooKeeper(c, ctx, texts["zookeeper"])
 		return &zkTopics{c: r, o: o, client: client, admin: &admin.Admin{Store: client}}, err
 	}
@@ -271,13 +274,20 @@ func (c *topicRun) act(ctx context.Context, s topicService) error {
 	return nil
 }
 
+// openCount is a brace that begins no count of repetitions, which Java does not take.
+var openCount = regexp.MustCompile(`(?:^|[^\\])\{(?:[^0-9]|[0-9]+(?:,[0-9]*)?(?:[^0-9,}]|$)|$)`)
+
 // topicPattern makes a test for names of --topic and --whitelist: a regular expression of the whole name, in which a comma means or.
 func topicPattern(raw string) (func(string) bool, error) {
 	s := strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(raw), ",", "|"), " ", "")
 	s = strings.Trim(s, `"'`)
+	invalid := &java.Error{Class: "java.lang.RuntimeException", Text: s + " is an invalid regex."}
+	if openCount.MatchString(s) { // to Go it is a letter
+		return nil, invalid
+	}
 	re, err := regexp.Compile("^(?:" + s + ")$")
 	if err != nil {
-		return nil, &java.Error{Class: "java.lang.RuntimeException", Text: s + " is an invalid regex."}
+		return nil, invalid
 	}
 	return re.MatchString, nil
 }
@@ -285,7 +295,7 @@ func topicPattern(raw string) (func(string) bool, error) {
 // topicSpec reads what describes a topic to create, or a change.
 func (c *topicRun) spec() (*topicSpec, error) {
 	o := c.o
-	t := &topicSpec{partitions: -1, replication: -1, rackAware: !o.Has("disable-rack-aware"), unlessExists: o.Has("if-not-exists")}
+	t := &topicSpec{partitions: -1, replication: -1, resized: o.Has("partitions"), replicated: o.Has("replication-factor"), rackAware: !o.Has("disable-rack-aware"), unlessExists: o.Has("if-not-exists")}
 	var err error
 	if t.name, err = o.One("topic"); err != nil {
 		return nil, err
@@ -306,19 +316,28 @@ func (c *topicRun) spec() (*topicSpec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if assignment != "" {
+	if o.Has("replica-assignment") && assignment != "" {
 		if t.assignment, err = parseAssignment(assignment); err != nil {
 			return nil, err
 		}
 	}
 	t.deleted = o.All("delete-config")
+	for _, k := range t.deleted {
+		var unknown *configs.UnknownKeyError
+		if err := configs.ValidateTopic(map[string]string{k: ""}); errors.As(err, &unknown) {
+			return nil, &java.Error{Class: java.ErrorsPackage + "InvalidConfigurationException", Text: unknown.Error()}
+		}
+	}
 	t.configs, t.order, err = c.topicConfigs(o.All("config"))
 	return t, err
 }
 
 func parseAssignment(s string) ([][]int32, error) {
 	var out [][]int32
-	for i, part := range strings.Split(s, ",") {
+	for i, part := range strings.Split(strings.TrimRight(s, ","), ",") { // Java drops empty words at the end
+		if part == "" && i == 0 {
+			return nil, nil
+		}
 		var ids []int32
 		for _, w := range strings.Split(part, ":") {
 			id, err := strconv.ParseInt(strings.TrimSpace(w), 10, 32)
@@ -352,10 +371,13 @@ func (c *topicRun) topicConfigs(words []string) (configs map[string]string, orde
 		}
 		configs[k] = v
 	}
+	if err := admin.ValidateNewConfig(configs); err != nil {
+		return nil, nil, err
+	}
 	if v, ok := configs["message.format.version"]; ok {
 		c.Printf("WARNING: The configuration message.format.version=%s is specified. This configuration will be ignored if the version is newer than the inter.broker.protocol.version specified in the broker.\n", v)
 	}
-	return configs, order, admin.ValidateNewConfig(configs)
+	return configs, order, nil
 }
 
 // partitionLine is one partition as describe shows it.

@@ -34,6 +34,8 @@ func (s *zkTopics) create(ctx context.Context, t *topicSpec) error {
 		for i, ids := range t.assignment {
 			assignments[int32(i)] = model.Assignment{Replicas: ids}
 		}
+	} else if !t.resized {
+		return &java.Error{Class: "java.util.NoSuchElementException", Text: "None.get"}
 	} else {
 		brokers, err := s.brokers(ctx, t.rackAware)
 		if err != nil {
@@ -94,7 +96,7 @@ func (s *zkTopics) alter(ctx context.Context, names []string) error {
 			}
 			s.c.Printf("Updated config for topic %s.\n", name)
 		}
-		if t.partitions < 0 {
+		if !t.resized {
 			continue
 		}
 		if name == model.OffsetsTopic {

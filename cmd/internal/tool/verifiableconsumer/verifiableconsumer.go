@@ -90,7 +90,8 @@ func verifiableConsumer(ctx context.Context, c *core.Call) error {
 	}
 	props, err := core.ReadProperties(a.Get("--consumer.config"))
 	if err != nil {
-		return err
+		c.Errorf("%s%s: error: %s\n", a.Usage, a.Name, a.Get("--consumer.config"))
+		return core.Exit(1)
 	}
 	or := func(name, fallback string) string {
 		if v := a.Get(name); v != "" {

@@ -62,7 +62,8 @@ func verifiableProducer(ctx context.Context, c *core.Call) error {
 	props := map[string]string{"bootstrap.servers": a.Get("--bootstrap-server") + a.Get("--broker-list"), "acks": core.Itoa(acks), "retries": "0", "client.id": "producer-1"}
 	file, err := core.ReadProperties(a.Get("--producer.config"))
 	if err != nil {
-		return err
+		c.Errorf("%s%s: error: %s\n", a.Usage, a.Name, a.Get("--producer.config"))
+		return core.Exit(1)
 	}
 	for k, v := range file {
 		props[k] = v

@@ -49,7 +49,7 @@ func ParseCredential(s string) (Credential, error) {
 	c.StoredKey, errs[1] = decode(fields["stored_key"])
 	c.ServerKey, errs[2] = decode(fields["server_key"])
 	c.Iterations, errs[3] = strconv.Atoi(fields["iterations"])
-	if errors.Join(errs[:]...) != nil {
+	if errors.Join(errs[:]...) != nil || len(c.Salt) == 0 || len(c.StoredKey) == 0 || len(c.ServerKey) == 0 {
 		return Credential{}, errors.New("a field of a SCRAM credential is damaged")
 	}
 	return c, nil

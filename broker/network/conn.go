@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -67,6 +68,10 @@ func (c *Conn) close() {
 	c.closeOnce.Do(func() {
 		c.broken.Store(true)
 		close(c.done)
+		if t, ok := c.nc.(*tls.Conn); ok && c.writing.Load() {
+			t.NetConn().Close() // a farewell would wait for a client that does not read
+			return
+		}
 		c.nc.Close()
 	})
 }

@@ -167,12 +167,66 @@ func (g *gate) know(ip string, n int) {
 	}
 }
 
-// gatedConn is a connection during its handshake: it holds a slot of the gate but while it reads.
+// gatedConn is what lies under the TLS of a connection. During the handshake it holds a slot of the gate but while it reads. Afterwards the records of one answer are
+// collected and sent together: TLS would write each of them, of 16 KB at most, by itself.
 type gatedConn struct {
 	net.Conn
 	c     *Conn
 	since time.Time
 	held  bool
+
+	mu     sync.Mutex // an alert may be written while an answer is
+	corked *buffer    // records of an answer that is being written; nil when writes go through
+	n      int        // bytes of it
+}
+
+// corkSize is how much of an answer is collected.
+const corkSize = 128 << 10
+
+// cork collects what is written until uncork sends it.
+func (g *gatedConn) cork() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.corked, g.n = g.c.srv.pool.get(corkSize), 0
+}
+
+// uncork sends what was collected.
+func (g *gatedConn) uncork() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	err := g.flushLocked()
+	b := g.corked
+	g.corked = nil
+	g.c.srv.pool.put(b)
+	return err
+}
+
+func (g *gatedConn) flushLocked() error {
+	if g.n == 0 {
+		return nil
+	}
+	_, err := g.Conn.Write(g.corked.b[:g.n])
+	g.n = 0
+	return err
+}
+
+// Write implements net.Conn.
+func (g *gatedConn) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.corked == nil {
+		return g.Conn.Write(p)
+	}
+	if g.n+len(p) > len(g.corked.b) {
+		if err := g.flushLocked(); err != nil {
+			return 0, err
+		}
+	}
+	if len(p) > len(g.corked.b) {
+		return g.Conn.Write(p)
+	}
+	g.n += copy(g.corked.b[g.n:], p)
+	return len(p), nil
 }
 
 func (g *gatedConn) enter() bool {

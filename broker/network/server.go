@@ -271,7 +271,7 @@ func (s *Server) newConn(l *listener, nc net.Conn) *Conn {
 		}
 	}
 	if l.TLS != nil {
-		c.nc = tls.Server(&gatedConn{Conn: nc, c: c}, l.TLS)
+		c.nc = tls.Server(&gatedConn{Conn: Quick(nc), c: c}, l.TLS)
 	}
 	c.touch()
 	return c

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -29,8 +30,23 @@ type writer struct {
 	send     sendState
 }
 
-// write sends an answer: header and bodies from memory, ranges from their files.
+// write sends an answer.
 func (c *Conn) write(out *Output) error {
+	t, ok := c.nc.(*tls.Conn)
+	if !ok {
+		return c.writePieces(out)
+	}
+	g := t.NetConn().(*gatedConn)
+	g.cork()
+	err := c.writePieces(out)
+	if flushed := g.uncork(); err == nil {
+		err = flushed
+	}
+	return err
+}
+
+// writePieces sends an answer: header and bodies from memory, ranges from their files.
+func (c *Conn) writePieces(out *Output) error {
 	w := &c.writer
 	if len(out.pieces) == 0 {
 		w.segments = append(w.segments[:0], out.B)

@@ -147,7 +147,7 @@ func verifyHost(leaf *x509.Certificate, host string) error {
 
 // base is what both sides share.
 func (m *material) base() *tls.Config {
-	return &tls.Config{MinVersion: m.low, MaxVersion: m.high, CipherSuites: m.suites, Certificates: m.keys}
+	return &tls.Config{MinVersion: m.low, MaxVersion: m.high, CipherSuites: m.suites, Certificates: m.keys, DynamicRecordSizingDisabled: true}
 }
 
 func (m *material) server() *tls.Config {

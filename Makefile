@@ -8,13 +8,13 @@ INTEROP   = interop zkconformance
 INTEROP_ALL = $(INTEROP) security storage txn groups quotas differential mixed tools
 # Pinned, so that a new version of the linter is a commit and not a surprise.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-TAGS      = interop,faults,transcripts,strangers
+TAGS      = interop,faults,transcripts,strangers,console
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 .DEFAULT_GOAL := build
-.PHONY: build run test check lint race peers interop interop-all strangers faults crash-idempotence transcripts bench install fuzz cross image clean help
+.PHONY: build run test check lint race peers interop interop-all strangers faults crash-idempotence transcripts console-test bench install fuzz cross image clean help
 
 build: ## build bin/momus
 	$(BUILD) -o bin/momus ./cmd/momus
@@ -60,6 +60,9 @@ faults: ## three brokers killed, paused and cut off under load (minutes)
 
 crash-idempotence: build peers ## librdkafka and franz-go with five requests in flight: clusters killed and stopped 20 times each, nothing fatal, lost or doubled
 	MOMUS_PEERS=$(PEERS) $(GO) test -tags faults,interop -count 1 -timeout 60m -run TestIdempotence ./integration/cluster -rounds 20
+
+console-test: ## open the page in headless Chromium: every view by its accessible names, axe-core, a broker stopped and started from the page
+	$(GO) test -tags console -count 1 -timeout 10m ./integration/window
 
 transcripts: ## replay the recorded transcripts of Kafka's tools with the native ones; MOMUS_TEST_APACHE=1 (after make peers): against Apache Kafka
 	$(GO) test -tags transcripts -count 1 ./integration/tools

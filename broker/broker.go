@@ -59,6 +59,7 @@ type Broker struct {
 	txns      *txn.Coordinator
 	metrics   *metrics.Metrics
 	journal   *journal.Journal
+	view      *view.View
 	began     time.Time // when Run was called
 	// authorizer is nil without authorizer.class.name.
 	authorizer *authorizer.Authorizer
@@ -81,7 +82,9 @@ func New(o Options) (*Broker, error) {
 	versions := interbroker.VersionsFor(o.Config.Broker().InterBrokerVersion())
 	b := &Broker{opts: o, config: o.Config, loggers: newLoggers(o.Logger), ready: make(chan struct{}), versions: versions}
 	b.log = b.logFor("kafka.server.KafkaServer")
-	b.journal = journal.New(o.Now)
+	if b.journal = o.Journal; b.journal == nil {
+		b.journal = journal.New(o.Now)
+	}
 	return b, nil
 }
 
@@ -226,17 +229,28 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 
 // serveHTTP opens the HTTP port, if it is wanted, with everything that it answers.
 func (b *Broker) serveHTTP(ctx context.Context, p *parts) error {
+	b.view = b.newView()
+	if site := b.opts.Console; site != nil {
+		p.onStop(site.Join(b.member()))
+	}
 	if b.opts.HTTPAddr == "" {
 		return nil
 	}
-	server, err := http.Listen(ctx, http.Options{Addr: b.opts.HTTPAddr, Logger: b.log})
+	wanted, access := b.config.Console()
+	options := http.Options{Addr: b.opts.HTTPAddr, Logger: b.log, Access: http.Access{
+		LocalOnly: b.opts.HTTPLocalOnly, User: access.User, Password: access.Password,
+		// A cluster with access control does not tell strangers what happens in it.
+		LocalReaders: b.authorizer != nil,
+	}}
+	server, err := http.Listen(ctx, options)
 	if err != nil && b.opts.HTTPOptional {
 		taken := err
 		host, _, splitErr := net.SplitHostPort(b.opts.HTTPAddr)
 		if splitErr != nil {
 			return splitErr
 		}
-		if server, err = http.Listen(ctx, http.Options{Addr: net.JoinHostPort(host, "0"), Logger: b.log}); err == nil {
+		options.Addr = net.JoinHostPort(host, "0")
+		if server, err = http.Listen(ctx, options); err == nil {
 			b.log.WithError(taken).WithField("instead", server.Addr().String()).Warn("the HTTP port is taken; choose one with " + configs.HTTPPortKey + ", or -1 for none")
 		}
 	}
@@ -244,15 +258,25 @@ func (b *Broker) serveHTTP(ctx context.Context, p *parts) error {
 		return err
 	}
 	b.http = server.Addr()
-	if a, ok := server.Addr().(*net.TCPAddr); ok {
+	if a, ok := b.http.(*net.TCPAddr); ok {
 		b.config.SetHTTPPort(a.Port)
 	}
-	b.metrics.Export(b.newView())
+	b.metrics.Export(b.view)
 	server.Open("/metrics", b.metrics.Handler())
 	server.Open("/healthz", http.Healthz(b.healthy))
 	console.ServeJournal(server, b.journal)
+	if wanted {
+		site := console.NewSite(console.Options{})
+		p.onStop(site.Join(b.member()))
+		site.Mount(server)
+	}
 	p.run("HTTP", server.Run)
 	return nil
+}
+
+// member is what a page may show of this broker.
+func (b *Broker) member() *console.Member {
+	return &console.Member{View: b.view, Journal: b.journal, Config: b.config, ZooKeeper: b.zk, Overrides: b.dynamic.Overrides}
 }
 
 // newView is what others may see of this broker.

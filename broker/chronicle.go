@@ -41,7 +41,7 @@ func (b *Broker) onLoaded(topic string) func(partition int32, took time.Duration
 const (
 	// pauseTick is how often a broker looks whether it has stood still, pauseLeast what counts as standing still.
 	pauseTick  = time.Second
-	pauseLeast = 3 * time.Second
+	pauseLeast = time.Second
 )
 
 // watchPauses records when the process did not run: it was stopped by a signal, or the whole machine was, or there was no processor for

@@ -7,7 +7,9 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/broker/console"
 	"momus/configs"
+	"momus/internal/journal"
 	"momus/storage/vfs"
 )
 
@@ -20,6 +22,12 @@ type Options struct {
 	// HTTPOptional says that any free port will do, with a warning, when that of HTTPAddr is taken, so that several brokers start on one
 	// machine.
 	HTTPOptional bool
+	// HTTPLocalOnly says that the HTTP port answers this machine only.
+	HTTPLocalOnly bool
+	// Journal is where the broker records what it does; nil is a new one. A broker that takes the place of another goes on with its journal.
+	Journal *journal.Journal
+	// Console, if not nil, is a page that shows this broker beside others of the process.
+	Console *console.Site
 	// FS holds the log directories; nil is the operating system's.
 	FS vfs.FS
 	// Now is the clock of logs and coordinators; nil is time.Now.

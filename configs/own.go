@@ -12,6 +12,10 @@ const (
 	LogLevelKey  = "momus.log.level"
 	LogFormatKey = "momus.log.format"
 	AuditLogKey  = "momus.audit.log"
+
+	ConsoleKey         = "momus.console"
+	ConsoleUserKey     = "momus.console.user"
+	ConsolePasswordKey = "momus.console.password"
 )
 
 // DefaultHTTPPort is where /metrics and /healthz are served unless momus.http.port says otherwise; JMX exporters use it for Kafka.
@@ -27,6 +31,10 @@ var ownKeys = [...]OwnKey{
 	{Name: HTTPPortKey, Default: "9404", Valid: "a port from 0 (any free one) to 65535, or -1 for none",
 		Doc:   "Port of /metrics and /healthz. Unless it is set, a free one is taken, with a warning, when it is in use.",
 		check: func(s string) bool { n, err := strconv.Atoi(s); return err == nil && n >= -1 && n <= 65535 }},
+	{Name: ConsoleKey, Default: "false", Valid: "true, false", Doc: "Whether the page that shows the broker from inside is served at / of the HTTP port, read-only.",
+		check: oneWord("true", "false")},
+	{Name: ConsoleUserKey, Valid: "a name", Doc: "User that the page and the journal ask for; everybody may read unless it is set.", check: func(string) bool { return true }},
+	{Name: ConsolePasswordKey, Valid: "a password", Doc: "Password of that user.", check: func(string) bool { return true }},
 	{Name: LogLevelKey, Default: "info", Valid: "error, warn, info, debug, trace", Doc: "How much is logged, to the standard error.",
 		check: oneWord("error", "warn", "info", "debug", "trace")},
 	{Name: AuditLogKey, Valid: "the name of a file, or stdout", Doc: "Where the authorizer's decisions are logged, in Kafka's form; without it they are with the other lines.",
@@ -65,6 +73,9 @@ func checkOwnKeys(settings map[string]Setting) []error {
 			errs = append(errs, &SettingError{Key: k.Name, Origin: set.Origin, Text: fmt.Sprintf("invalid value %q; valid is %s", set.Value, k.Valid)})
 		}
 	}
+	if user, ok := settings[ConsoleUserKey]; ok && user.Value != "" && settings[ConsolePasswordKey].Value == "" {
+		errs = append(errs, &SettingError{Key: ConsoleUserKey, Origin: user.Origin, Text: "a user needs a password: set " + ConsolePasswordKey + " as well"})
+	}
 	return errs
 }
 
@@ -99,6 +110,16 @@ func (c *Config) httpPortEntry() Entry {
 		e.Source = SourceStatic
 	}
 	return e
+}
+
+// ConsoleAccess says who may see the page and the journal; User "" is everybody.
+type ConsoleAccess struct{ User, Password string }
+
+// Console reports whether the page is wanted, and who may see it.
+func (c *Config) Console() (wanted bool, access ConsoleAccess) {
+	value, _ := c.own(ConsoleKey)
+	// Not through own, which lowers the case.
+	return value == "true", ConsoleAccess{User: c.static[ConsoleUserKey].Value, Password: c.static[ConsolePasswordKey].Value}
 }
 
 // LogLevel is error, warn, info, debug or trace.

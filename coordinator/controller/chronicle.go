@@ -57,6 +57,18 @@ func (c *core) sawBrokers(fresh []*model.Broker, dead []int32) {
 	}
 }
 
+// sawMissing records the brokers that have replicas but were not there when this controller took over.
+func (c *core) sawMissing() {
+	c.history.gone = map[int32]uint64{}
+	c.each(func(_ *topic, p *partition) {
+		for _, id := range p.assignment.Replicas {
+			if _, seen := c.history.gone[id]; !seen && c.brokers[id] == nil {
+				c.history.gone[id] = c.note(journal.Entry{Kind: journal.BrokerDown, About: id, Reason: journal.MetadataLoad})
+			}
+		}
+	})
+}
+
 // tell records an entry about a partition, if the event has not made too many.
 func (c *core) tell(p *partition, e journal.Entry) {
 	if c.history.left--; c.history.left < 0 {

@@ -121,6 +121,7 @@ func (c *core) failover(epoch zk.ControllerEpoch) error {
 	if err := c.loadCluster(); err != nil {
 		return err
 	}
+	c.sawMissing()
 	for _, b := range c.liveBrokers() {
 		c.world.AddBroker(b)
 	}

@@ -135,6 +135,8 @@ func (p *Partition) Step(now time.Time, ev any, call *shard.Call) []shard.Effect
 		p.epoch = max(p.epoch, int32(ev))
 	case stats:
 		p.reply(call, p.stats())
+	case list:
+		p.reply(call, p.list())
 	default:
 		p.replyError(call, fmt.Errorf("transaction coordinator: event of type %T", ev))
 	}

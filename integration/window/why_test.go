@@ -139,8 +139,8 @@ func TestWhyNamesTheCauseOfAControllerFailover(t *testing.T) {
 	testkit.Eventually(t, limit, "another controller", func() bool { return testkit.Controller(t, next.Bootstrap) != id })
 	b.Restart(t)
 	word := strconv.Itoa(id)
-	why(t, bs, id, []string{"became the controller, controller epoch 2", "because broker " + word + " started after a unclean stop"}, "--broker", strconv.Itoa(testkit.Controller(t, next.Bootstrap)))
-	why(t, bs, id, []string{"the controller saw broker " + word + " go", "because broker " + word + " started after a unclean stop"}, "--broker", word)
+	why(t, bs, id, []string{"became the controller, controller epoch 2", "because broker " + word + " started; its last stop was unclean"}, "--broker", strconv.Itoa(testkit.Controller(t, next.Bootstrap)))
+	why(t, bs, id, []string{"the controller saw broker " + word + " go", "because broker " + word + " started; its last stop was unclean"}, "--broker", word)
 	if leader == id {
 		why(t, bs, id, []string{"leader of orders-0 " + word + " →", "because the controller saw broker " + word + " go", "without a leader"}, "orders-0")
 	}

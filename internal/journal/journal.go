@@ -46,6 +46,16 @@ func (j *Journal) SetBroker(id int32) {
 	j.broker = id
 }
 
+// Broker is whose journal it is, -1 while that is not known.
+func (j *Journal) Broker() int32 {
+	if j == nil {
+		return -1
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.broker
+}
+
 // Record adds an entry and returns its ID, to be the Cause of others; 0 from a nil Journal. ID, Time and Broker are filled in. From and To
 // must not be changed any more, and texts must not be parts of buffers that are used again.
 func (j *Journal) Record(e Entry) uint64 {

@@ -5,7 +5,7 @@ var kinds = [numKinds]struct {
 	name string
 	text
 }{
-	BrokerStarted:      {"broker-started", text{"broker {broker} started[ after a {old} stop][, in {took}]", "{broker}번 브로커가 시작했다[ ({old} 종료 뒤)][, {took} 걸림]"}},
+	BrokerStarted:      {"broker-started", text{"broker {broker} started[; its last stop was {old}][, in {took}]", "{broker}번 브로커가 시작했다[ ({old} 종료 뒤)][, {took} 걸림]"}},
 	BrokerStopping:     {"broker-stopping", text{"broker {broker} is stopping[: {reason}]", "{broker}번 브로커가 멈추는 중이다[: {reason}]"}},
 	ProcessPaused:      {"process-paused", text{"the process of broker {broker} did not run for {took}: it was stopped, or the machine was", "{broker}번 브로커의 프로세스가 {took} 동안 실행되지 않았다: 프로세스나 컴퓨터가 멈춰 있었다"}},
 	SessionOpened:      {"session-opened", text{"broker {broker} opened ZooKeeper session {session}", "{broker}번 브로커가 ZooKeeper 세션 {session} 을 열었다"}},
@@ -103,5 +103,5 @@ var reasons = [numReasons]struct {
 	RetentionTime:   {"retention-time", text{"older than retention.ms", "retention.ms 보다 오래됐다"}},
 	RetentionSize:   {"retention-size", text{"above retention.bytes", "retention.bytes 를 넘었다"}},
 	BelowLogStart:   {"below-log-start", text{"records were deleted", "레코드가 삭제되었다"}},
-	MetadataLoad:    {"metadata-load", text{"found by the controller when it took over", "컨트롤러가 넘겨받을 때 알았다"}},
+	MetadataLoad:    {"metadata-load", text{"it was not there when this controller took over", "컨트롤러가 넘겨받을 때 알았다"}},
 }

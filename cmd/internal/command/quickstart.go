@@ -27,6 +27,9 @@ type quickstartOptions struct {
 	zookeeperPort int  // 0: a free one
 	httpPort      int  // of the first broker; the others follow; 0: each takes a free one; -1 for none
 	httpWanted    bool // the HTTP ports were asked for, so that others will not do
+	consolePort   int  // of the page; 0: a free one; -1 for none
+	consoleWanted bool // that port was asked for
+	play          *playground
 	fresh         bool
 	secure        bool
 	secured       *secured.Cluster // nil unless secure
@@ -47,6 +50,7 @@ func runQuickstart(ctx context.Context, e *Env, args []string) error {
 	flags.IntVar(&o.port, "port", 9092, "port of the first broker; the others take the next ones; 0 for free ones")
 	flags.IntVar(&o.zookeeperPort, "zookeeper-port", 2181, "port of the coordination server; 0 for a free one")
 	flags.IntVar(&o.httpPort, "http-port", configs.DefaultHTTPPort, "port of the first broker's /metrics and /healthz; 0 for a free one, -1 for none")
+	flags.IntVar(&o.consolePort, "console-port", defaultConsolePort, "port of the page that shows the cluster from inside; 0 for a free one, -1 for none")
 	flags.BoolVar(&o.fresh, "fresh", false, "begin with empty data: remove the directories that quickstart made in DIR")
 	flags.BoolVar(&o.secure, "secure", false, "TLS, logins and access control: with certificates, users and files for their clients in DIR/security")
 	flags.StringArrayVar(&o.overrides, "override", nil, "property=value for all brokers; may be repeated")
@@ -58,7 +62,7 @@ func runQuickstart(ctx context.Context, e *Env, args []string) error {
 	if rest := flags.Args(); len(rest) > 0 {
 		return fmt.Errorf("Found non argument parameters: %s\n%s", strings.Join(rest, ","), strings.TrimRight(usage("quickstart", flags), "\n"))
 	}
-	o.httpWanted = flags.Changed("http-port")
+	o.httpWanted, o.consoleWanted = flags.Changed("http-port"), flags.Changed("console-port")
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -84,7 +88,7 @@ func (o *quickstartOptions) check() error {
 	for _, p := range []struct {
 		option              string
 		first, count, least int
-	}{{"--port", o.port, o.brokers, 0}, {"--zookeeper-port", o.zookeeperPort, 1, 0}, {"--http-port", o.httpPort, o.brokers, -1}} {
+	}{{"--port", o.port, o.brokers, 0}, {"--zookeeper-port", o.zookeeperPort, 1, 0}, {"--http-port", o.httpPort, o.brokers, -1}, {"--console-port", o.consolePort, 1, -1}} {
 		if p.first < p.least || p.first+p.count-1 > 65535 {
 			return fmt.Errorf("%s %d: valid are %d to %d", p.option, p.first, p.least, 65536-p.count)
 		}
@@ -195,6 +199,7 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	go func() { coordinationDone <- coordination.Run(coordinationCtx) }()
 
 	zookeeper := net.JoinHostPort(host, portOf(coordination.Addr()))
+	o.play = newPlayground(e.Version, o.brokers)
 	brokers, configured, err := o.newBrokers(e, log, brokerDirs, zookeeper)
 	if err == nil && o.secured != nil {
 		err = o.secured.Provision(ctx, zookeeper)
@@ -205,10 +210,16 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	}
 	brokersCtx, stopBrokers := context.WithCancel(ctx)
 	defer stopBrokers()
+	stopPage, err := o.openPage(ctx, log)
+	if err != nil {
+		stopCoordination()
+		return errors.Join(err, <-coordinationDone)
+	}
+	defer stopPage()
 	brokersDone := make(chan error, len(brokers)) // one for each
 	for i, b := range brokers {
 		go func() {
-			err := b.Run(brokersCtx)
+			err := o.play.run(brokersCtx, i, b)
 			if err != nil {
 				err = fmt.Errorf("broker %d: %w", i+1, explainPort(err))
 			}
@@ -260,28 +271,72 @@ func portOf(a net.Addr) string {
 	return port
 }
 
+// openPage serves the page that shows the cluster, if it is wanted, until stop is called.
+func (o *quickstartOptions) openPage(ctx context.Context, log *logrus.Logger) (stop func(), err error) {
+	if o.consolePort < 0 {
+		return func() {}, nil
+	}
+	if err := o.play.serve(ctx, o.consolePort, o.consoleWanted, log); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1) // one: it ends once
+	go func() { done <- o.play.server.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			log.WithError(err).Warn("the page ended")
+		}
+	}, nil
+}
+
 // newBrokers makes the brokers; none runs yet.
 func (o *quickstartOptions) newBrokers(e *Env, log *logrus.Logger, dirs []string, zookeeper string) ([]Server, []*configs.Config, error) {
 	brokers, configured := make([]Server, o.brokers), make([]*configs.Config, o.brokers)
 	for i := range brokers {
-		config, warnings, err := configs.Load(configs.Sources{Env: o.environment(), Overrides: o.settings(i+1, dirs[i], zookeeper)})
+		config, warnings, err := o.loadConfig(i, dirs[i], zookeeper)
 		if err != nil {
 			return nil, nil, err
 		}
 		if i == 0 {
 			logConfiguration(log, nil, warnings)
 		}
-		httpAddr := ""
-		if o.httpPort >= 0 {
-			httpAddr = following(o.httpPort, i)
-		}
-		options := BrokerOptions{Config: config, Logger: log, HTTPAddr: httpAddr, HTTPOptional: !o.httpWanted}
-		if brokers[i], err = e.newBroker(options); err != nil {
-			return nil, nil, fmt.Errorf("broker %d: %w", i+1, explainPort(err))
+		if brokers[i], err = o.newServer(e, log, i, config); err != nil {
+			return nil, nil, err
 		}
 		configured[i] = config
 	}
+	o.play.remake = func(i int) (Server, error) {
+		// A new configuration: the old one knows parts of the broker that was stopped. It stays at the port that it had.
+		port := portOf(brokers[i].Addr(o.protocol()))
+		config, _, err := o.loadConfig(i, dirs[i], zookeeper, "listeners="+o.protocol()+"://"+net.JoinHostPort(host, port))
+		if err != nil {
+			return nil, err
+		}
+		return o.newServer(e, log, i, config)
+	}
 	return brokers, configured, nil
+}
+
+// newServer makes the i-th broker.
+func (o *quickstartOptions) newServer(e *Env, log *logrus.Logger, i int, config *configs.Config) (Server, error) {
+	options := BrokerOptions{Config: config, Logger: log, HTTPOptional: !o.httpWanted, Journal: o.play.journals[i]}
+	if o.httpPort >= 0 {
+		options.HTTPAddr = following(o.httpPort, i)
+	}
+	if o.consolePort >= 0 {
+		options.Console = o.play.site
+	}
+	b, err := e.newBroker(options)
+	if err != nil {
+		return nil, fmt.Errorf("broker %d: %w", i+1, explainPort(err))
+	}
+	return b, nil
+}
+
+// loadConfig reads the configuration of the i-th broker; more settings win over all others.
+func (o *quickstartOptions) loadConfig(i int, dir, zookeeper string, more ...string) (*configs.Config, []configs.Warning, error) {
+	return configs.Load(configs.Sources{Env: o.environment(), Overrides: append(o.settings(i+1, dir, zookeeper), more...)})
 }
 
 // describeAll collects where everything is.
@@ -344,6 +399,9 @@ func (o *quickstartOptions) announce(e *Env, all readyContent, took time.Duratio
 	list("Kafka", kafka)
 	list("ZooKeeper", []string{all.ZooKeeper})
 	list("metrics", metrics)
+	if page := o.play.address(); page != "" {
+		list("page", []string{page})
+	}
 	list("data", []string{dir, "(kept; --fresh begins anew)"})
 	program, server := e.invocation(), kafka[0]
 	if o.secured != nil {

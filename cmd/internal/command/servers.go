@@ -7,8 +7,10 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/broker"
+	"momus/broker/console"
 	"momus/configs"
 	"momus/coordinator/zkserver"
+	"momus/internal/journal"
 )
 
 // Server is a broker: Run serves until ctx ends and then stops in an orderly way; Ready is closed when it serves.
@@ -29,6 +31,10 @@ type BrokerOptions struct {
 	HTTPAddr string
 	// HTTPOptional says that another port will do when that of HTTPAddr is taken.
 	HTTPOptional bool
+	// Journal is where the broker records what it does; nil is a new one.
+	Journal *journal.Journal
+	// Console is a page that shows the broker beside others of this process; may be nil.
+	Console *console.Site
 }
 
 // NewBroker makes a broker.
@@ -47,7 +53,8 @@ func (e *Env) newBroker(o BrokerOptions) (Server, error) {
 	if e.NewBroker != nil {
 		return e.NewBroker(o)
 	}
-	return broker.New(broker.Options{Config: o.Config, Logger: o.Logger, HTTPAddr: o.HTTPAddr, HTTPOptional: o.HTTPOptional})
+	return broker.New(broker.Options{Config: o.Config, Logger: o.Logger, HTTPAddr: o.HTTPAddr, HTTPOptional: o.HTTPOptional,
+		Journal: o.Journal, Console: o.Console})
 }
 
 func (e *Env) newCoordination(o zkserver.Options) (Coordination, error) {

@@ -30,7 +30,7 @@ var errNoPort = errors.New("it is not momus, or its HTTP port is closed")
 
 // Bounds of what a journal's answer may be: other programs listen on ports too.
 const (
-	askTimeout = 5 * time.Second
+	askTimeout = 3 * time.Second
 	maxAnswer  = 32 << 20
 )
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -22,28 +23,37 @@ func find(ctx context.Context, a *clients.Admin) ([]*Source, *kmsg.MetadataRespo
 	if err != nil {
 		return nil, nil, err
 	}
-	sources := make([]*Source, 0, len(m.Brokers))
-	for _, b := range m.Brokers {
+	sources := make([]*Source, len(m.Brokers))
+	var wg sync.WaitGroup
+	for i, b := range m.Brokers {
 		s := &Source{Broker: b.NodeID, Err: errNoPort}
-		sources = append(sources, s)
-		req := kmsg.NewPtrDescribeConfigsRequest()
-		r := kmsg.NewDescribeConfigsRequestResource()
-		r.ResourceType, r.ResourceName, r.ConfigNames = kmsg.ConfigResourceTypeBroker, strconv.Itoa(int(b.NodeID)), []string{configs.HTTPPortKey}
-		req.Resources = append(req.Resources, r)
-		resp, err := clients.BrokerRequest[*kmsg.DescribeConfigsResponse](ctx, a, "describeBrokerConfigs", b.NodeID, req)
-		if err != nil {
-			s.Err = err
-			continue
-		}
-		for _, r := range resp.Resources {
-			for _, c := range r.Configs {
-				if c.Name == configs.HTTPPortKey && c.Value != nil && *c.Value != "-1" {
-					s.URL, s.Err = "http://"+hostPort(b.Host, *c.Value), nil
-				}
+		sources[i] = s
+		wg.Go(func() { s.locate(ctx, a, b.Host) })
+	}
+	wg.Wait()
+	return sources, m, nil
+}
+
+// locate asks the broker itself where its HTTP port is. One that stands still does not keep the others waiting.
+func (s *Source) locate(ctx context.Context, a *clients.Admin, host string) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	r := kmsg.NewDescribeConfigsRequestResource()
+	r.ResourceType, r.ResourceName, r.ConfigNames = kmsg.ConfigResourceTypeBroker, strconv.Itoa(int(s.Broker)), []string{configs.HTTPPortKey}
+	req.Resources = append(req.Resources, r)
+	resp, err := clients.BrokerRequest[*kmsg.DescribeConfigsResponse](ctx, a, "describeBrokerConfigs", s.Broker, req)
+	if err != nil {
+		s.Err = err
+		return
+	}
+	for _, r := range resp.Resources {
+		for _, c := range r.Configs {
+			if c.Name == configs.HTTPPortKey && c.Value != nil && *c.Value != "-1" {
+				s.URL, s.Err = "http://"+hostPort(host, *c.Value), nil
 			}
 		}
 	}
-	return sources, m, nil
 }
 
 func hostPort(host, port string) string {
@@ -117,6 +127,8 @@ func partitionState(ctx context.Context, a *clients.Admin, z *zk.Client, tp mode
 
 // replicaLag is how many committed records a broker's replica lacks.
 func replicaLag(ctx context.Context, a *clients.Admin, broker int32, tp model.TopicPartition) (int64, bool) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	req := kmsg.NewPtrDescribeLogDirsRequest()
 	t := kmsg.NewDescribeLogDirsRequestTopic()
 	t.Topic, t.Partitions = tp.Topic, []int32{tp.Partition}

@@ -1,0 +1,295 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	nethttp "net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"momus/broker/http"
+	"momus/broker/view"
+	"momus/internal/journal"
+)
+
+// lookTick is how often the brokers are looked at while somebody has the page open: what changes is seen within 200 ms.
+const lookTick = 150 * time.Millisecond
+
+// hub looks at the cluster for all open pages together, and only while there are any. Each page gets the whole once and then what has
+// changed.
+type hub struct {
+	site *Site
+
+	mu struct {
+		sync.Mutex
+		pages   int
+		stop    context.CancelFunc // of the looking goroutine; nil while nobody looks
+		frame   *frame             // the latest; nil before the first
+		changed chan struct{}      // closed and replaced with each new frame
+	}
+}
+
+// frame is one look at the cluster. It does not change.
+type frame struct {
+	number  uint64
+	base    []byte // brokers and controller, as JSON
+	topics  map[string][]byte
+	figures []byte // rates, once a second
+	entries uint64 // of all journals together
+	at      time.Time
+	cluster *view.Cluster
+}
+
+func (h *hub) init(s *Site) {
+	h.site = s
+	h.mu.changed = make(chan struct{})
+}
+
+// open counts a page in; the first one starts the looking. close counts it out.
+func (h *hub) open() (done func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.mu.pages++; h.mu.pages == 1 {
+		ctx, cancel := context.WithCancel(context.Background())
+		h.mu.stop = cancel
+		go h.look(ctx) // ended by the last page
+	}
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.mu.pages--; h.mu.pages == 0 {
+			h.mu.stop()
+			h.mu.frame = nil
+		}
+	}
+}
+
+func (h *hub) look(ctx context.Context) {
+	tick := time.NewTicker(lookTick)
+	defer tick.Stop()
+	for {
+		h.mu.Lock()
+		before := h.mu.frame
+		h.mu.Unlock()
+		next := h.next(before)
+		h.mu.Lock()
+		if ctx.Err() == nil && next != before {
+			h.mu.frame = next
+			close(h.mu.changed)
+			h.mu.changed = make(chan struct{})
+		}
+		h.mu.Unlock()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// next makes the frame after before; it is before itself if nothing has changed.
+func (h *hub) next(before *frame) *frame {
+	c := h.site.cluster()
+	f := &frame{number: 1, topics: make(map[string][]byte, len(c.Topics)), at: time.Now(), cluster: c}
+	brokers := slices.Clone(c.Brokers)
+	for i := range brokers { // figures go with the rates
+		brokers[i].BytesIn, brokers[i].MessagesIn = 0, 0
+	}
+	for _, j := range h.site.journals() {
+		f.entries += j.Last()
+	}
+	f.base = mustJSON(map[string]any{"id": c.ID, "controller": c.Controller, "brokers": brokers, "topicCount": len(c.Topics)})
+	same := before != nil && before.entries == f.entries && bytes.Equal(before.base, f.base) && len(before.topics) == len(c.Topics)
+	for i := range c.Topics {
+		t := &c.Topics[i]
+		b := mustJSON(t)
+		if before != nil {
+			f.number = before.number + 1
+			if old, ok := before.topics[t.Name]; ok && bytes.Equal(old, b) {
+				b = old // so that frames share what has not changed
+			} else {
+				same = false
+			}
+		}
+		f.topics[t.Name] = b
+	}
+	switch {
+	case before == nil:
+		f.figures = rates(c, c, 1)
+	case f.at.Sub(before.at) >= time.Second || !same:
+		f.figures = before.figures
+		if d := f.at.Sub(before.at); d >= time.Second {
+			f.figures = rates(before.cluster, c, d.Seconds())
+			same = same && bytes.Equal(f.figures, before.figures)
+		} else {
+			f.at, f.cluster = before.at, before.cluster
+		}
+	}
+	if same && f.at.Sub(before.at) < time.Second {
+		return before
+	}
+	if same { // the figures are what they were: a new start for the next, and nothing to tell
+		f.number = before.number
+	}
+	return f
+}
+
+// rates are the rates of brokers and of the topics that have any.
+func rates(before, now *view.Cluster, seconds float64) []byte {
+	type rate struct {
+		ID       int32   `json:"id"`
+		BytesIn  float64 `json:"bytesIn"`
+		Messages float64 `json:"messages"`
+	}
+	out := struct {
+		Brokers []rate             `json:"brokers"`
+		Topics  map[string]float64 `json:"topics"` // records a second
+	}{Topics: map[string]float64{}}
+	old := map[int32]view.Broker{}
+	for _, b := range before.Brokers {
+		old[b.ID] = b
+	}
+	for _, b := range now.Brokers {
+		o := old[b.ID]
+		out.Brokers = append(out.Brokers, rate{b.ID, max(0, float64(b.BytesIn-o.BytesIn)/seconds), max(0, float64(b.MessagesIn-o.MessagesIn)/seconds)})
+	}
+	ends := map[string]int64{}
+	sum := func(c *view.Cluster, sign int64) {
+		for _, t := range c.Topics {
+			for _, p := range t.Partitions {
+				if p.End > 0 {
+					ends[t.Name] += sign * p.End
+				}
+			}
+		}
+	}
+	sum(now, 1)
+	sum(before, -1)
+	for name, n := range ends {
+		if n > 0 {
+			out.Topics[name] = float64(n) / seconds
+		}
+	}
+	return mustJSON(out)
+}
+
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("console: a value of ours is not JSON: " + err.Error()) // a fault of this package
+	}
+	return b
+}
+
+// latest is the frame after the one with that number, once there is one, and what to wait for.
+func (h *hub) latest() (*frame, <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mu.frame, h.mu.changed
+}
+
+// stream sends the cluster and the journal to one page.
+func (s *Site) stream(ctx context.Context, r *nethttp.Request, out *http.Stream) {
+	defer s.hub.open()()
+	lang := language(r)
+	var seen *frame
+	told := map[int32]uint64{} // last entry by broker
+	for {
+		f, changed := s.hub.latest()
+		if f != nil && f != seen {
+			if sendFrame(out, seen, f) != nil {
+				return
+			}
+			seen = f
+		}
+		if sendEntries(out, s.journals(), told, lang) != nil {
+			return
+		}
+		if !out.Wait(ctx, changed) {
+			return
+		}
+	}
+}
+
+// sendFrame sends what is new in a frame.
+func sendFrame(out *http.Stream, seen, f *frame) error {
+	if seen == nil || !bytes.Equal(seen.base, f.base) {
+		if err := out.Send("cluster", "", f.base); err != nil {
+			return err
+		}
+	}
+	var b bytes.Buffer
+	n := 0
+	for _, name := range sortedKeys(f.topics) {
+		topic := f.topics[name]
+		if seen != nil {
+			if old, ok := seen.topics[name]; ok && bytes.Equal(old, topic) {
+				continue
+			}
+		}
+		if n++; n > 1 {
+			b.WriteByte(',')
+		}
+		b.Write(topic)
+	}
+	gone := []string{}
+	if seen != nil {
+		for name := range seen.topics {
+			if _, ok := f.topics[name]; !ok {
+				gone = append(gone, name)
+			}
+		}
+	}
+	if n > 0 || len(gone) > 0 || seen == nil {
+		data := append([]byte(`{"changed":[`), b.Bytes()...)
+		data = append(data, `],"gone":`...)
+		data = append(append(data, mustJSON(gone)...), '}')
+		if err := out.Send("topics", "", data); err != nil {
+			return err
+		}
+	}
+	if seen == nil || !bytes.Equal(seen.figures, f.figures) {
+		return out.Send("rates", "", f.figures)
+	}
+	return nil
+}
+
+// firstEntries is how many entries of each journal a page is sent at first.
+const firstEntries = 500
+
+// sendEntries sends the entries after those that were told, in the order of time.
+func sendEntries(out *http.Stream, journals []*journal.Journal, told map[int32]uint64, lang journal.Lang) error {
+	var all []journal.Entry
+	for _, j := range journals {
+		id := j.Broker()
+		entries, _ := j.Since(told[id])
+		if len(entries) == 0 {
+			continue
+		}
+		told[id] = entries[len(entries)-1].ID
+		all = append(all, entries[max(0, len(entries)-firstEntries):]...)
+	}
+	slices.SortStableFunc(all, func(a, b journal.Entry) int { return a.Time.Compare(b.Time) })
+	for i := range all {
+		b, err := all[i].JSON(lang)
+		if err != nil {
+			return err
+		}
+		if err := out.Send("entry", strconv.FormatUint(all[i].ID, 10), b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortedKeys(m map[string][]byte) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

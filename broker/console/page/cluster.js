@@ -1,0 +1,124 @@
+// The cluster: brokers as houses, partitions in them as chips, the journal beside them, and a slider to go back in time.
+import { html, useState, useEffect, useRef, useMemo } from './vendor/htm-preact.js';
+import { t } from './i18n.js';
+import { state, changed, play, mayPlay, clusterAt } from './store.js';
+import { number, bytes, clock, Entry } from './parts.js';
+
+const mostChips = 120; // in a house
+
+// role is what a broker is to a partition.
+function role(p, id, alive) {
+  if (!alive || (p.offline || []).includes(id)) return 'offline';
+  if (p.leader === id) return 'leader';
+  return p.isr.includes(id) ? 'insync' : 'lagging';
+}
+const order = { offline: 0, lagging: 1, leader: 2, insync: 3 };
+
+// chipsOf lists the chips of every house: trouble first, then by name.
+function chipsOf(topics, brokers, filter, internal) {
+  const houses = new Map(brokers.map(b => [b.id, []]));
+  const alive = new Map(brokers.map(b => [b.id, b.alive]));
+  for (const [name, x] of topics) {
+    if (x.internal && !internal || filter && !name.includes(filter)) continue;
+    for (const p of x.partitions) for (const id of p.replicas) houses.get(id)?.push({ topic: name, id: p.id, role: role(p, id, alive.get(id)) });
+  }
+  for (const list of houses.values()) list.sort((a, b) => order[a.role] - order[b.role] || (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.id - b.id));
+  return houses;
+}
+
+function touches(lit, topic, id) { return lit && lit.name === topic && (lit.partition === undefined ? /^topic/.test(lit.kind) : lit.partition === id); }
+function touchesBroker(lit, id) {
+  if (!lit) return false;
+  const about = /^(broker-(up|down)|leader-|isr-|shutdown|replicas-failed|became-follower|truncated|watermark)/.test(lit.kind) && lit.about === id;
+  return about || (lit.broker === id && !/^(leader-elected|topic-|broker-(up|down)|reassignment|partition-offline)/.test(lit.kind));
+}
+
+function House({ b, chips, isController, rate, lit, past }) {
+  const shown = chips.slice(0, mostChips);
+  const flags = [isController ? t('controller') : '', b.alive ? '' : t('gone'), b.offlineDir ? t('dirFailed') : ''].filter(Boolean);
+  return html`<section class=${'house' + (isController ? ' controller' : '') + (b.alive ? '' : ' gone') + (touchesBroker(lit, b.id) ? ' lit' : '')} aria-labelledby=${'broker-' + b.id}>
+    <h2 id=${'broker-' + b.id}>${t('broker')} ${b.id} ${flags.map(f => html` <span class=${'badge ' + (f === t('controller') ? '' : 'bad')}>${f}</span>`)}</h2>
+    <p class="facts"><span class="mono">${b.address}</span>${b.rack ? html`<span>${b.rack}</span>` : null}
+      <span>${t('leads')} ${number(b.leaders)}</span><span>${t('holds')} ${number(b.replicas)}</span>
+      ${b.told && rate ? html`<span>${number(Math.round(rate.messages))} ${t('records')}</span><span>${bytes(Math.round(rate.bytesIn))}/s</span>` : null}
+      ${b.alive && !b.told ? html`<span>${t('noFigures')}</span>` : null}</p>
+    <ul class="chips" aria-label=${t('partitions')}>${shown.map(c => html`<li key=${c.topic + '-' + c.id + c.role}><a class=${'chip ' + c.role + (touches(lit, c.topic, c.id) ? ' lit' : '')}
+      href=${'#/partition/' + encodeURIComponent(c.topic) + '/' + c.id} title=${c.topic + '-' + c.id + ': ' + t(c.role)} aria-label=${c.topic + '-' + c.id + ', ' + t(c.role)}>${c.topic}·${c.id}</a></li>`)}</ul>
+    ${chips.length > shown.length ? html`<p class="dim">${t('more', number(chips.length - shown.length))}</p>` : null}
+    ${past ? null : html`<div class="row">
+      ${b.alive && mayPlay('stop') ? html`<button aria-label=${t('stopBroker', b.id)} onClick=${() => play('stop', b.id)}>${t('stop')}</button>` : null}
+      ${!b.alive && mayPlay('start') ? html`<button class="main" aria-label=${t('startBroker', b.id)} onClick=${() => play('start', b.id)}>${t('start')}</button>` : null}
+    </div>`}
+  </section>`;
+}
+
+function Chart() {
+  const box = useRef(), plot = useRef();
+  const h = state.history;
+  useEffect(() => {
+    const css = getComputedStyle(document.documentElement), ink = css.getPropertyValue('--dim').trim(), line = css.getPropertyValue('--line').trim();
+    const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
+    plot.current = new uPlot({ width: box.current.clientWidth || 300, height: 150, legend: { show: false }, cursor: { show: false }, scales: { x: { range: () => { const end = Date.now() / 1000; return [end - 120, end]; } }, y: { range: (u, lo, hi) => [0, Math.max(hi || 0, 10)] } },
+      axes: [{ ...axis }, { ...axis, size: 60 }], series: [{}, { stroke: css.getPropertyValue('--accent').trim(), width: 2, fill: css.getPropertyValue('--accent').trim() + '33' }] }, [[], []], box.current);
+    const resize = new ResizeObserver(() => box.current && plot.current.setSize({ width: box.current.clientWidth, height: 150 }));
+    resize.observe(box.current);
+    return () => { resize.disconnect(); plot.current.destroy(); };
+  }, []);
+  useEffect(() => { plot.current && plot.current.setData([h.map(x => x[0]), h.map(x => x[1])]); }, [h.length && h[h.length - 1][0]]);
+  const now = h.length ? Math.round(h[h.length - 1][1]) : 0;
+  return html`<section class="card" aria-labelledby="rate"><h2 id="rate">${t('throughput')}</h2>
+    <div class="chart" ref=${box} role="img" aria-label=${t('total', number(now))}></div></section>`;
+}
+
+function Slider() {
+  const first = state.entries.length ? state.entries[0].at : Date.now(), now = Date.now();
+  return html`<section class="card" aria-label=${t('time')}><div class="row">
+    <label for="time">${t('time')}</label><span class="mono">${state.at === null ? t('live') : clock(state.at)}</span>
+    ${state.at === null ? null : html`<button onClick=${() => { state.at = null; changed(); }}>${t('back')}</button>`}</div>
+    <input id="time" type="range" min=${first} max=${now} step="1" value=${state.at ?? now} aria-valuetext=${state.at === null ? t('live') : clock(state.at)}
+      onInput=${e => { const v = +e.target.value; state.at = v >= Date.now() - 300 ? null : v; changed(); }} /></section>`;
+}
+
+const groupsOfKinds = [['all', /./], ['cluster', /^(broker|session|connection|process|registered|controller|cluster|shutdown|replicas|leader|partition|reassign|topic|election|became|replica|truncated|isr|watermark|fetch|directory|config)/],
+  ['groups', /^(member|rebalance|group|coordinator)/], ['transactions', /^(producer|transaction|markers)/]];
+
+export function Journal({ only, limit = 200 }) {
+  const [which, setWhich] = useState('all');
+  const pattern = groupsOfKinds.find(g => g[0] === which)[1];
+  const list = [];
+  for (let i = state.entries.length - 1; i >= 0 && list.length < limit; i--) {
+    const e = state.entries[i];
+    if (state.at !== null && e.at > state.at || only && !only(e) || !pattern.test(e.kind) || !only && !state.internal && /^__/.test(e.name || '')) continue;
+    list.push(e);
+  }
+  const light = e => { state.lit = e; changed(); };
+  return html`<section class="card" aria-labelledby="journal"><h2 id="journal">${t('journal')}</h2>
+    ${only ? null : html`<p class="dim">${t('journalHelp')}</p><label>${t('kinds')} <select value=${which} onChange=${e => setWhich(e.target.value)}>
+      ${groupsOfKinds.map(g => html`<option value=${g[0]}>${t(g[0])}</option>`)}</select></label>`}
+    ${list.length ? html`<ol class="journal" tabindex="0" aria-labelledby="journal">${list.map(e => html`<${Entry} key=${e.broker + ':' + e.id} e=${e} lit=${state.lit === e} onLight=${light} />`)}</ol>` : html`<p class="dim">${t('noEntries')}</p>`}
+  </section>`;
+}
+
+export function Cluster() {
+  const [filter, setFilter] = useState(''), internal = state.internal;
+  const { cluster, topics } = clusterAt(state.at);
+  const version = [...topics.values()];
+  const houses = useMemo(() => chipsOf(topics, cluster.brokers, filter, internal), [version.length, ...signature(version), cluster, filter, internal, state.at]);
+  const rates = new Map((state.rates.brokers || []).map(b => [b.id, b]));
+  return html`<h1>${t('cluster')} <span class="dim mono">${cluster.id}</span></h1>
+    <div class="two"><div>
+      <div class="row"><label>${t('filter')} <input type="search" value=${filter} onInput=${e => setFilter(e.target.value)} /></label>
+        <label><input type="checkbox" checked=${internal} onChange=${e => { state.internal = e.target.checked; changed(); }} /> ${t('internal')}</label>
+        <span class="dim">${number(cluster.topicCount || 0)} ${t('topics')}</span></div>
+      <ul class="legend" aria-label=${t('legend')}>${['leader', 'insync', 'lagging', 'offline'].map(r => html`<li><span class=${'chip ' + r}>${t(r)}</span></li>`)}</ul>
+      <div class="houses">${cluster.brokers.map(b => html`<${House} key=${b.id} b=${b} chips=${houses.get(b.id) || []} isController=${cluster.controller === b.id && b.alive} rate=${rates.get(b.id)} lit=${state.lit} past=${state.at !== null} />`)}</div>
+      <${Chart} />
+    </div><div><${Slider} /><${Journal} /></div></div>`;
+}
+
+// signature stands for the topics: those that have not changed are the same objects.
+let last = [], count = 0;
+function signature(list) {
+  if (list.length !== last.length || list.some((x, i) => x !== last[i])) { last = list; count++; }
+  return [count];
+}

@@ -1,0 +1,111 @@
+// What the page knows: the cluster as the stream tells it, and the journal. Views subscribe; nothing here draws.
+import { language } from './i18n.js';
+
+export const state = {
+  connected: true, cluster: { brokers: [], controller: -1, topicCount: 0 }, topics: new Map(), rates: { brokers: [], topics: {} }, history: [], entries: [],
+  about: { version: '', actions: [] }, lit: null, at: null, problem: '', internal: false,
+};
+const listeners = new Set();
+let scheduled = false;
+export function changed() { // at most one drawing a frame, however much arrives
+  if (scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(() => { scheduled = false; listeners.forEach(f => f()); });
+}
+export function subscribe(f) { listeners.add(f); return () => listeners.delete(f); }
+
+const maxEntries = 6000, maxHistory = 120;
+let source;
+export function connect() {
+  if (source) source.close();
+  state.entries = [];
+  source = new EventSource('/api/stream?lang=' + language());
+  source.onopen = () => { state.connected = true; state.entries = []; state.topics = new Map(); changed(); };
+  source.onerror = () => { state.connected = false; changed(); };
+  source.addEventListener('cluster', e => { state.cluster = JSON.parse(e.data); changed(); });
+  source.addEventListener('topics', e => {
+    const d = JSON.parse(e.data);
+    d.gone.forEach(n => state.topics.delete(n));
+    d.changed.forEach(x => state.topics.set(x.name, x));
+    changed();
+  });
+  source.addEventListener('rates', e => {
+    state.rates = JSON.parse(e.data);
+    const sum = (state.rates.brokers || []).reduce((n, b) => n + b.messages, 0);
+    state.history.push([Date.now() / 1000, sum]);
+    if (state.history.length > maxHistory) state.history.shift();
+    changed();
+  });
+  source.addEventListener('entry', e => {
+    const x = JSON.parse(e.data);
+    x.at = Date.parse(x.time);
+    state.entries.push(x);
+    if (state.entries.length > maxEntries) state.entries.splice(0, 500);
+    changed();
+  });
+}
+
+export const token = (() => {
+  const hash = location.hash.slice(1);
+  if (hash && !hash.startsWith('/')) { // the address that was printed: keep the token out of history and links
+    sessionStorage.setItem('momus.token', hash);
+    history.replaceState(null, '', location.pathname + '#/');
+  }
+  return sessionStorage.getItem('momus.token') || '';
+})();
+
+export async function get(path) {
+  const r = await fetch(path, { headers: { Accept: 'application/json' } });
+  if (!r.ok) throw new Error((await r.text()).trim() || r.statusText);
+  return r.json();
+}
+export async function play(action, broker) {
+  state.problem = '';
+  const r = await fetch('/api/play', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Momus-Token': token }, body: JSON.stringify({ action, broker }) });
+  if (!r.ok) { state.problem = (await r.text()).trim() || r.statusText; changed(); }
+}
+export const mayPlay = action => token !== '' && state.about.actions.includes(action);
+get('/api/about').then(a => { state.about = a; changed(); }).catch(() => {});
+
+// The cluster at an earlier time, from the journal: what an entry says holds until the next one about the same thing.
+export function clusterAt(at) {
+  if (at === null) return { cluster: state.cluster, topics: state.topics };
+  const brokers = new Map(state.cluster.brokers.map(b => [b.id, { ...b }]));
+  const parts = new Map(); // name-partition → what was known last before, or first after
+  let controller = state.cluster.controller, controllerKnown = false;
+  const seen = new Set();
+  for (const e of state.entries) {
+    const before = e.at <= at;
+    const key = e.partition === undefined ? '' : e.name + '-' + e.partition;
+    const leads = e.kind === 'leader-elected', isr = e.kind === 'isr-shrunk' || e.kind === 'isr-expanded';
+    if (leads || isr || e.kind === 'partition-offline') {
+      const p = parts.get(key) || {};
+      if (before) {
+        if (leads) { p.leader = e.about; p.isr = e.to || []; } else if (isr) p.isr = e.to || []; else p.leader = -1;
+        p.known = true;
+      } else if (!p.known && !p.later) {
+        p.later = true;
+        if (e.from) p.isr = e.from;
+        if (leads) p.leader = e.number || 0;
+        if (leads && !e.from) p.unborn = true;
+      }
+      parts.set(key, p);
+    }
+    if (e.kind === 'controller-elected' && before) { controller = e.broker; controllerKnown = true; }
+    if (e.kind === 'controller-elected' && !before && !controllerKnown) { controller = e.about; controllerKnown = true; }
+    const up = e.kind === 'broker-up' || e.kind === 'registered', down = e.kind === 'broker-down';
+    if (up || down) {
+      const id = e.kind === 'registered' ? e.broker : e.about, b = brokers.get(id);
+      if (b && before) { b.alive = up; seen.add(id); } else if (b && !seen.has(id)) { b.alive = down; seen.add(id); }
+    }
+  }
+  const topics = new Map();
+  for (const [name, x] of state.topics) {
+    const partitions = x.partitions.map(p => {
+      const k = parts.get(name + '-' + p.id);
+      return k && !k.unborn ? { ...p, leader: k.leader ?? p.leader, isr: k.isr ?? p.isr, offline: [] } : k ? null : p;
+    }).filter(Boolean);
+    if (partitions.length) topics.set(name, { ...x, partitions });
+  }
+  return { cluster: { ...state.cluster, controller, brokers: [...brokers.values()] }, topics };
+}

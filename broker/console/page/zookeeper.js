@@ -1,0 +1,45 @@
+// The znode tree, live: what has changed since the last look glows.
+import { html, useState, useRef } from './vendor/htm-preact.js';
+import { t, inLang, znodeFields } from './i18n.js';
+import { clock, usePoll, Waiting } from './parts.js';
+
+const join = (path, name) => (path === '/' ? '' : path) + '/' + name;
+
+function Branch({ path, name, open, toggle, chosen, depth }) {
+  const isOpen = open.has(path);
+  const answer = usePoll(isOpen ? '/api/znode?path=' + encodeURIComponent(path) : '', 1000);
+  const before = useRef('');
+  const now = answer.data ? answer.data.stat.mzxid + answer.data.stat.pzxid : '';
+  const changed = before.current !== '' && now !== before.current;
+  if (now) before.current = now;
+  const children = isOpen && answer.data ? answer.data.children : [];
+  return html`<li><button class=${changed ? 'glow' : ''} key=${now} aria-expanded=${isOpen} aria-current=${chosen === path ? 'true' : null} onClick=${() => toggle(path)}>${isOpen ? '▾' : '▸'} <span class="mono">${name}</span></button>
+    ${children.length ? html`<ul>${children.slice(0, 300).map(c => html`<${Branch} key=${c} path=${join(path, c)} name=${c} open=${open} toggle=${toggle} chosen=${chosen} depth=${depth + 1} />`)}</ul>` : null}</li>`;
+}
+
+function fieldsOf(value) {
+  try { const v = JSON.parse(value); return v && typeof v === 'object' && !Array.isArray(v) ? Object.keys(v).filter(k => znodeFields[k]) : []; } catch { return []; }
+}
+
+function Node({ path }) {
+  const answer = usePoll('/api/znode?path=' + encodeURIComponent(path), 500);
+  const n = answer.data;
+  if (!n) return html`<${Waiting} answer=${answer} />`;
+  let text = n.value;
+  try { text = JSON.stringify(JSON.parse(text), null, 2); } catch { /* shown as it is */ }
+  const fields = fieldsOf(n.value), s = n.stat;
+  const row = (k, v) => html`<tr key=${k}><th scope="row">${k}</th><td class="mono">${v}</td></tr>`;
+  return html`<section class="card" aria-labelledby="znode"><h2 id="znode" class="mono">${path}</h2><${Waiting} answer=${answer} />
+    ${n.hidden ? html`<p class="warn">${t('secretNode')}</p>` : text ? html`<pre class="glow" key=${s.mzxid}>${text}</pre>` : html`<p class="dim">${t('empty')}</p>`}
+    ${fields.length ? html`<h3>${t('fields')}</h3><table><tbody>${fields.map(f => html`<tr key=${f}><th scope="row" class="mono">${f}</th><td>${inLang(znodeFields[f])}</td></tr>`)}</tbody></table>` : null}
+    <h3>stat</h3><table><tbody>${row(t('version'), s.version + ' / ' + s.cversion + ' / ' + s.aversion)}${row('czxid', s.czxid)}${row('mzxid', s.mzxid)}${row('pzxid', s.pzxid)}${row(t('created'), s.ctime ? clock(s.ctime) : '–')}${row(t('changed'), s.mtime ? clock(s.mtime) : '–')}
+      ${row(t('owner'), s.owner || t('none'))}${row(t('children'), s.children)}${row(t('length'), s.length)}</tbody></table>
+    <p class="dim">${t('ownSession')}: <span class="mono">${n.session}</span></p></section>`;
+}
+
+export function ZooKeeper() {
+  const [open, setOpen] = useState(new Set(['/', '/brokers'])), [chosen, setChosen] = useState('/controller');
+  const toggle = path => { setChosen(path); setOpen(o => { const n = new Set(o); if (n.has(path) && path !== '/') n.delete(path); else n.add(path); return n; }); };
+  return html`<h1>ZooKeeper</h1><div class="two wide"><section class="card" aria-labelledby="tree"><h2 id="tree">${t('tree')}</h2>
+    <ul class="tree"><${Branch} path="/" name="/" open=${open} toggle=${toggle} chosen=${chosen} depth=${0} /></ul></section><div><${Node} key=${chosen} path=${chosen} /></div></div>`;
+}

@@ -1,0 +1,130 @@
+package console
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"momus/broker/http"
+	"momus/broker/view"
+	"momus/configs"
+	"momus/coordinator/zk"
+	"momus/internal/journal"
+)
+
+// Member is a broker that a Site shows from inside.
+type Member struct {
+	View      *view.View
+	Journal   *journal.Journal
+	Config    *configs.Config
+	ZooKeeper *zk.Client
+	// Overrides are the configs that a topic has itself, as this broker knows them.
+	Overrides func(topic string) map[string]string
+}
+
+// Player changes a cluster that is there to play with. Its errors are for people.
+type Player interface {
+	// Do carries out an action on a broker: one of Actions.
+	Do(ctx context.Context, action string, broker int32) error
+	Actions() []string
+}
+
+// Options make a Site.
+type Options struct {
+	Version string
+	// Player, if not nil, carries out what the page is allowed to do.
+	Player Player
+}
+
+// Site is the page and what it asks for: the brokers of this process, which come and go. Its methods may be called from any goroutine.
+// A goroutine exists only while somebody looks.
+type Site struct {
+	opts Options
+	hub  hub
+
+	mu struct {
+		sync.Mutex
+		members map[int32]*Member
+		// known are all brokers that were ever seen, so that one that is gone keeps its place; the journal of one that has left stays.
+		known    map[int32]view.Broker
+		journals map[int32]*journal.Journal
+	}
+	server atomic.Pointer[http.Server] // for the streams
+}
+
+// NewSite makes a site without brokers.
+func NewSite(o Options) *Site {
+	s := &Site{opts: o}
+	s.mu.members, s.mu.known, s.mu.journals = map[int32]*Member{}, map[int32]view.Broker{}, map[int32]*journal.Journal{}
+	s.hub.init(s)
+	return s
+}
+
+// Join shows a broker from now until leave is called.
+func (s *Site) Join(m *Member) (leave func()) {
+	id := m.View.BrokerID()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.members[id], s.mu.journals[id] = m, m.Journal
+	if _, ok := s.mu.known[id]; !ok {
+		s.mu.known[id] = view.Broker{ID: id}
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.mu.members[id] == m {
+			delete(s.mu.members, id)
+		}
+	}
+}
+
+// members are the brokers that are shown from inside, by id.
+func (s *Site) members() []*Member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]*Member, 0, len(s.mu.members))
+	for _, m := range s.mu.members {
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(a, b *Member) int { return int(a.View.BrokerID() - b.View.BrokerID()) })
+	return out
+}
+
+// journals are those of all brokers that were ever here.
+func (s *Site) journals() []*journal.Journal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]*journal.Journal, 0, len(s.mu.journals))
+	for _, j := range s.mu.journals {
+		out = append(out, j)
+	}
+	return out
+}
+
+// cluster is the cluster as the members know it together.
+func (s *Site) cluster() *view.Cluster {
+	members := s.members()
+	views := make([]*view.View, len(members))
+	for i, m := range members {
+		views[i] = m.View
+	}
+	s.mu.Lock()
+	known := make([]view.Broker, 0, len(s.mu.known))
+	for _, b := range s.mu.known {
+		known = append(known, b)
+	}
+	s.mu.Unlock()
+	c := view.Merge(views, known)
+	s.mu.Lock()
+	for _, b := range c.Brokers {
+		if len(s.mu.known) < maxKnown || b.Told {
+			s.mu.known[b.ID] = view.Broker{ID: b.ID, Address: b.Address, Rack: b.Rack}
+		}
+	}
+	s.mu.Unlock()
+	return c
+}
+
+// maxKnown bounds the brokers that are remembered.
+const maxKnown = 1000

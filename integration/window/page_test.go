@@ -1,0 +1,374 @@
+//go:build console
+
+package window
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"momus/integration/testkit"
+)
+
+// axe is axe-core 4.14.1 (MPL-2.0, see LICENSE.axe-core.txt), which checks a page for accessibility.
+//
+//go:embed testdata/axe.min.js
+var axe string
+
+// browser is a headless Chromium with one page, which notes what a good page never does.
+type browser struct {
+	t    *testing.T
+	ctx  context.Context
+	site string // host:port of the page
+
+	mu     sync.Mutex
+	faults []string
+}
+
+func newBrowser(t *testing.T, page string) *browser {
+	t.Helper()
+	u, err := url.Parse(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := []chromedp.ExecAllocatorOption{chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.UserDataDir(t.TempDir())}
+	if path, err := os.Stat("/usr/bin/chromium"); err == nil && !path.IsDir() {
+		opts = append(opts, chromedp.ExecPath("/usr/bin/chromium"))
+	}
+	alloc, cancelAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
+	ctx, cancel := chromedp.NewContext(alloc)
+	b := &browser{t: t, ctx: ctx, site: u.Host}
+	t.Cleanup(func() {
+		cancel()
+		cancelAlloc()
+		b.check()
+	})
+	// The browser lives as long as the context of the first call.
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := chromedp.Listen(ctx, b.listen); err != nil {
+		t.Fatal(err)
+	}
+	b.run(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{})
+		return err
+	}))
+	b.resize(1280, 900)
+	b.run(chromedp.Navigate(page))
+	return b
+}
+
+func (b *browser) resize(width, height int64) {
+	b.t.Helper()
+	b.run(chromedp.EmulateViewport(width, height))
+}
+
+func (b *browser) listen(ev any) {
+	fault := ""
+	switch ev := ev.(type) {
+	case *network.EventRequestWillBeSent:
+		if u, err := url.Parse(ev.Request.URL); err != nil || u.Host != b.site && u.Scheme != "data" && u.Scheme != "blob" {
+			fault = "request to elsewhere: " + ev.Request.URL
+		}
+	case *runtime.EventExceptionThrown:
+		fault = fmt.Sprintf("exception: %+v", ev.ExceptionDetails)
+	case *runtime.EventConsoleAPICalled:
+		if ev.Type == runtime.ConsoleAPICalledTypeError || ev.Type == runtime.ConsoleAPICalledTypeWarning {
+			fault = "console: "
+			for _, a := range ev.Args {
+				fault += fmt.Sprintf("%s %s ", a.Value, a.Description)
+			}
+		}
+	}
+	if fault != "" {
+		b.mu.Lock()
+		b.faults = append(b.faults, fault)
+		b.mu.Unlock()
+	}
+}
+
+func (b *browser) check() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, f := range b.faults {
+		b.t.Error(f)
+	}
+	b.faults = nil
+}
+
+func (b *browser) run(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// eval evaluates JavaScript.
+func eval[T any](b *browser, js string) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("%s: %v", js, err)
+	}
+	return v
+}
+
+// names are the accessible names of all elements of a role, as a screen reader would say them: from aria-label, aria-labelledby or text.
+const names = `(selector) => [...document.querySelectorAll(selector)].map(e => (e.getAttribute('aria-label') || (e.getAttribute('aria-labelledby') ?
+	document.getElementById(e.getAttribute('aria-labelledby'))?.textContent : e.textContent) || '').replace(/\s+/g, ' ').trim())`
+
+// wait waits until an element of the selector has an accessible name that matches the pattern.
+func (b *browser) wait(limit time.Duration, selector, pattern string) {
+	b.t.Helper()
+	re := regexp.MustCompile(pattern)
+	var got []string
+	began := time.Now()
+	for {
+		got = eval[[]string](b, "("+names+")("+quoted(selector)+")")
+		for _, n := range got {
+			if re.MatchString(n) {
+				return
+			}
+		}
+		if time.Since(began) > limit {
+			b.t.Fatalf("no %s with name %s within %v; there are %q", selector, pattern, limit, got)
+		}
+		b.run(chromedp.Sleep(20 * time.Millisecond))
+	}
+}
+
+func quoted(s string) string {
+	b, _ := json.Marshal(s) // a string always is JSON
+	return string(b)
+}
+
+// open goes to a view by its link in the navigation.
+func (b *browser) open(name string) {
+	b.t.Helper()
+	b.wait(5*time.Second, "nav a", "^"+name+"$")
+	eval[bool](b, `[...document.querySelectorAll('nav a')].find(a => a.textContent.trim() === `+quoted(name)+`).click() ?? true`)
+	b.wait(5*time.Second, "h1", ".")
+}
+
+// accessible runs axe-core on what is shown.
+func (b *browser) accessible(what string) {
+	b.t.Helper()
+	if !eval[bool](b, "typeof axe !== 'undefined'") {
+		eval[bool](b, axe+"; true")
+	}
+	type violation struct {
+		ID, Help string
+		Nodes    []struct{ HTML, FailureSummary string }
+	}
+	for _, v := range eval[[]violation](b, `axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)`) {
+		for i, n := range v.Nodes {
+			if i < 3 {
+				b.t.Errorf("%s: %s (%s): %s: %s", what, v.ID, v.Help, n.HTML, n.FailureSummary)
+			}
+		}
+	}
+}
+
+// picture keeps a screenshot if MOMUS_PICTURES names a directory for them.
+func (b *browser) picture(name string) {
+	b.t.Helper()
+	dir := os.Getenv("MOMUS_PICTURES")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// page is the address that quickstart prints.
+func page(t *testing.T, c *testkit.Cluster) string {
+	t.Helper()
+	c.Process.WaitOutput(t, "page", 20*time.Second)
+	found := regexp.MustCompile(`http://localhost:\d+/#\S+`).FindString(c.Process.Output())
+	if found == "" {
+		t.Fatal("no address of a page in\n" + c.Process.Output())
+	}
+	return found
+}
+
+func playground(t *testing.T) *testkit.Cluster {
+	t.Helper()
+	c := testkit.Quickstart(t, 3, "--console-port", "0", "--override", "group.min.session.timeout.ms=500")
+	admin := testkit.Admin(t, c.Bootstrap)
+	if _, err := admin.CreateTopics(t.Context(), 3, 3, nil, "orders", "payments"); err != nil {
+		t.Fatal(err)
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(c.Bootstrap, ",")...), kgo.TransactionalID("checkout"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		cl.Produce(t.Context(), &kgo.Record{Topic: "orders", Key: fmt.Appendf(nil, "customer-%d", i%7), Value: fmt.Appendf(nil, `{"order":%d,"item":"tea"}`, i)}, nil)
+	}
+	if err := cl.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := cl.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	consume(t, c.Bootstrap)
+	return c
+}
+
+// consume is a member of group billing until the test ends.
+func consume(t *testing.T, bootstrap string) {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ConsumeTopics("orders"), kgo.ConsumerGroup("billing"), kgo.ClientID("till"),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.AutoCommitInterval(200*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			cl.PollFetches(ctx)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		wg.Wait()
+		cl.Close()
+	})
+}
+
+func TestEveryViewIsReadByItsNames(t *testing.T) {
+	c := playground(t)
+	b := newBrowser(t, page(t, c))
+	const soon = 8 * time.Second
+	for _, size := range []struct {
+		name          string
+		width, height int64
+	}{{"", 1280, 900}, {"-phone", 390, 844}} {
+		b.resize(size.width, size.height)
+		b.open("Cluster")
+		for _, id := range []string{"1", "2", "3"} {
+			b.wait(soon, "section.house", "^Broker "+id+`\b`)
+		}
+		b.wait(soon, "section.house", "controller")
+		b.wait(soon, "a.chip", "^orders-0, leader$")
+		b.wait(soon, "a.chip", "^payments-1, in sync$")
+		b.wait(soon, "ol.journal button", "leader of orders-0")
+		b.look("cluster" + size.name)
+		eval[bool](b, `document.querySelector('a.chip[href="#/partition/orders/0"]').click() ?? true`)
+		b.wait(soon, "h1", "^Partition orders-0$")
+		b.wait(soon, "table", "high watermark")
+		b.wait(soon, "ol.log", "^Segments on disk, broker 1$|^Segments on disk, Broker 1$")
+		b.wait(soon, "ol.log li", "active")
+		b.wait(soon, "details summary", "transactional")
+		b.wait(soon, "td", `customer-\d`)
+		b.look("partition" + size.name)
+		b.open("Groups")
+		b.wait(soon, "section h2", "^billing$")
+		b.wait(soon, `li[aria-current=step]`, "^Stable$")
+		b.wait(soon, "td", "^till$")
+		b.look("groups" + size.name)
+		b.open("ZooKeeper")
+		b.wait(soon, "ul.tree button", "brokers")
+		b.wait(soon, "pre", "brokerid")
+		b.wait(soon, "td", "the broker that is controller")
+		b.look("zookeeper" + size.name)
+		b.open("Transactions")
+		b.wait(soon, "th[scope=row]", "^checkout$")
+		b.wait(soon, "td", "^CompleteCommit$")
+		b.look("transactions" + size.name)
+		b.open("Configs")
+		b.wait(soon, "th[scope=row]", "^log.dirs$")
+		b.look("configs" + size.name)
+		b.open("Quotas")
+		b.wait(soon, "main p", "No client has a quota")
+		b.look("quotas" + size.name)
+		b.open("Health")
+		b.wait(soon, "main p", "Nothing to complain about")
+		b.look("health" + size.name)
+		if wide := eval[bool](b, "document.documentElement.scrollWidth > innerWidth + 1"); wide {
+			t.Errorf("the page is wider than its window of %d", size.width)
+		}
+	}
+	b.resize(1280, 900)
+	eval[bool](b, `(() => { const s = [...document.querySelectorAll('header select')]; s[0].value = 'ko'; s[0].dispatchEvent(new Event('change')); s[1].value = 'dark'; s[1].dispatchEvent(new Event('change')); return true })()`)
+	b.open("클러스터")
+	b.wait(soon, "section.house", "^브로커 1")
+	b.wait(soon, "ol.journal button", "orders-0 의 리더")
+	b.look("cluster-ko-dark")
+	if lang := eval[string](b, "document.documentElement.lang"); lang != "ko" {
+		t.Error("the page says that its language is", lang)
+	}
+}
+
+// look checks a view for accessibility and keeps its picture.
+func (b *browser) look(name string) {
+	b.t.Helper()
+	b.run(chromedp.Sleep(600 * time.Millisecond)) // let the transitions of colours end: axe reads colours as they are at the moment
+	b.accessible(name)
+	b.picture(name)
+}
+
+func TestABrokerIsStoppedAndStartedFromThePage(t *testing.T) {
+	c := playground(t)
+	b := newBrowser(t, page(t, c))
+	b.wait(8*time.Second, "section.house", "^Broker 2\\b")
+	b.wait(8*time.Second, "a.chip", "^orders-0, leader$")
+	leader := eval[int](b, `+document.querySelector('a.chip.leader[href="#/partition/orders/0"]').closest('section').getAttribute('aria-labelledby').slice('broker-'.length)`)
+	press := func(label string) {
+		b.wait(8*time.Second, "button", "^"+label+"$")
+		eval[bool](b, `[...document.querySelectorAll('button')].find(x => x.getAttribute('aria-label') === `+quoted(label)+`).click() ?? true`)
+	}
+	press(fmt.Sprintf("Stop broker %d", leader))
+	began := time.Now()
+	b.wait(time.Second, "section.house", fmt.Sprintf("^Broker %d .*gone", leader))
+	b.wait(time.Second, "ol.journal button", fmt.Sprintf("leader of orders-0 %d → ", leader))
+	for _, name := range eval[[]string](b, "("+names+")("+quoted(`a.chip.leader[href="#/partition/orders/0"]`)+")") {
+		if !strings.HasPrefix(name, "orders-0") {
+			t.Error(name)
+		}
+	}
+	if took := time.Since(began); took > 1500*time.Millisecond {
+		t.Errorf("the picture was right after %v", took)
+	}
+	b.wait(time.Second, fmt.Sprintf(`section[aria-labelledby="broker-%d"] a.chip`, leader), "^orders-0, offline$")
+	b.look("cluster-broker-gone")
+	press(fmt.Sprintf("Start broker %d", leader))
+	b.wait(15*time.Second, fmt.Sprintf(`section[aria-labelledby="broker-%d"] a.chip`, leader), "^orders-0, (in sync|leader)$")
+	b.wait(8*time.Second, "ol.journal button", fmt.Sprintf("%d is in sync again in orders-0", leader))
+
+	// The slider goes back to when the broker was there, and to when it was not.
+	eval[bool](b, `(() => { const r = document.getElementById('time'); r.value = r.min; r.dispatchEvent(new Event('input')); return true })()`)
+	b.wait(3*time.Second, "button", "^back to now$")
+}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,17 +49,31 @@ func ZooKeeper(t testing.TB, peer string) string {
 	return addr
 }
 
-// RestartableZooKeeper is ZooKeeper with a function that kills the server, does something meanwhile, and starts it again.
-func RestartableZooKeeper(t testing.TB, peer string) (addr string, restart func(meanwhile func())) {
+// SecureZooKeeper is ZooKeeper with more lines of its configuration and more options of its JVM.
+func SecureZooKeeper(t testing.TB, peer string, lines, options []string) string {
+	t.Helper()
+	addr, args := zooKeeperArgs(t, peer, lines, options)
+	startZooKeeper(t, peer, addr, args)
+	return addr
+}
+
+// zooKeeperArgs is the command line of a server on a free port.
+func zooKeeperArgs(t testing.TB, peer string, lines, options []string) (addr string, args []string) {
 	t.Helper()
 	port, dir := FreePort(t), t.TempDir()
 	cfg := filepath.Join(dir, "zoo.cfg")
-	text := fmt.Sprintf("tickTime=1000\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n", dir, port)
+	text := fmt.Sprintf("tickTime=1000\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n%s\n", dir, port, strings.Join(lines, "\n"))
 	if err := os.WriteFile(cfg, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	addr = fmt.Sprintf("127.0.0.1:%d", port)
-	args := Java(t, peer, "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg)
+	args = Java(t, peer, "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg)
+	return fmt.Sprintf("127.0.0.1:%d", port), slices.Insert(args, 1, options...)
+}
+
+// RestartableZooKeeper is ZooKeeper with a function that kills the server, does something meanwhile, and starts it again.
+func RestartableZooKeeper(t testing.TB, peer string) (addr string, restart func(meanwhile func())) {
+	t.Helper()
+	addr, args := zooKeeperArgs(t, peer, nil, nil)
 	p := startZooKeeper(t, peer, addr, args)
 	return addr, func(meanwhile func()) {
 		p.Kill()

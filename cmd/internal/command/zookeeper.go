@@ -16,6 +16,7 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/zkserver"
+	"momus/internal/jvm"
 )
 
 // runZooKeeper starts the coordination server alone, on all interfaces. It takes the file of zookeeper-server-start.sh too.
@@ -29,13 +30,18 @@ func runZooKeeper(ctx context.Context, e *Env, args []string) error {
 		return err
 	}
 	o := zkserver.Options{Dir: *dir, Listen: net.JoinHostPort(*host, strconv.Itoa(*port))}
+	settings := map[string]string{}
 	switch rest := flags.Args(); {
 	case len(rest) > 1:
 		return fmt.Errorf("Found non argument parameters: %s\n%s", strings.Join(rest[1:], ","), strings.TrimRight(usage("zookeeper", flags), "\n"))
 	case len(rest) == 1:
-		if err := readZooCfg(rest[0], &o, flags.Changed); err != nil {
+		var err error
+		if settings, err = readZooCfg(rest[0], &o, flags.Changed); err != nil {
 			return err
 		}
+	}
+	if err := secureCoordination(settings, jvm.FromEnvironment(e.getenv), &o); err != nil {
+		return err
 	}
 	level := "warning"
 	if *verbose {
@@ -57,14 +63,13 @@ func runZooKeeper(ctx context.Context, e *Env, args []string) error {
 }
 
 // readZooCfg reads the settings of a zoo.cfg that one server can follow. changed tells which options the command line gave: they win.
-func readZooCfg(path string, o *zkserver.Options, changed func(string) bool) error {
+func readZooCfg(path string, o *zkserver.Options, changed func(string) bool) (settings map[string]string, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("configuration file: %w", err)
+		return nil, fmt.Errorf("configuration file: %w", err)
 	}
-	settings, err := configs.ParseProperties(data)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	if settings, err = configs.ParseProperties(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	var errs []error
 	number := func(key string) int {
@@ -99,5 +104,5 @@ func readZooCfg(path string, o *zkserver.Options, changed func(string) bool) err
 			errs = append(errs, fmt.Errorf("%s: %s: this server is a single node; an ensemble needs ZooKeeper itself", filepath.Base(path), k))
 		}
 	}
-	return errors.Join(errs...)
+	return settings, errors.Join(errs...)
 }

@@ -24,7 +24,7 @@ func (b *Broker) handlerEnv() *handler.Env {
 	e.ProducerIDs = b.producers
 	e.Transactions = b.txns
 	e.Replicas = b.replicas
-	e.BrokerEpoch = b.control.BrokerEpoch
+	e.BrokerEpoch = b.control.BrokerEpochChange
 	e.Admin = &admin.Admin{Store: b.zk}
 	e.TopicCreator = handler.AutoCreator{Admin: e.Admin, Metadata: b.metadata}
 	e.Controller = b.control

@@ -13,8 +13,9 @@ import (
 type StorageEnv struct {
 	// Replicas are the partitions on this broker.
 	Replicas *replica.Manager
-	// BrokerEpoch is the czxid of the broker's own registration (KIP-380); nil or negative while it is not known.
-	BrokerEpoch func() int64
+	// BrokerEpoch is the czxid of the broker's own registration (KIP-380), negative while it is not known, and a channel that is
+	// closed when there is another; nil: nothing is checked.
+	BrokerEpoch func() (epoch int64, changed <-chan struct{})
 }
 
 // registrationWait is how long a controller's request waits for this broker to learn of a registration that the controller has seen.
@@ -28,13 +29,19 @@ func (e *StorageEnv) checkBrokerEpoch(ctx context.Context, requested int64) erro
 	if requested == -1 || e.BrokerEpoch == nil {
 		return nil
 	}
-	for waited := time.Duration(0); requested > e.BrokerEpoch() && waited < registrationWait && ctx.Err() == nil; waited += 5 * time.Millisecond {
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-ctx.Done():
+	own, changed := e.BrokerEpoch()
+	if requested > own {
+		ctx, cancel := context.WithTimeout(ctx, registrationWait)
+		defer cancel()
+		for requested > own && ctx.Err() == nil {
+			select {
+			case <-changed:
+				own, changed = e.BrokerEpoch()
+			case <-ctx.Done():
+			}
 		}
 	}
-	switch own := e.BrokerEpoch(); {
+	switch {
 	case requested < own:
 		return kerr.StaleBrokerEpoch
 	case requested > own:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +54,7 @@ type Controller struct {
 	store *watchingStore
 	core  *runner // only the loop touches it after New
 
-	brokerEpoch atomic.Int64
+	brokerEpoch brokerEpoch
 	session     atomic.Int64 // under which this process registered last
 	activeID    atomic.Int32
 	epoch       atomic.Int32 // controller epoch while active, 0 otherwise
@@ -81,7 +82,7 @@ func New(o Options) *Controller {
 	}
 	c := &Controller{opts: o, log: o.Logger, queue: newQueue(), done: make(chan struct{})}
 	c.activeID.Store(-1)
-	c.brokerEpoch.Store(-1)
+	c.brokerEpoch.set(-1)
 	c.former = -1
 	c.store = newWatchingStore(o.ZK, c.queue.put)
 	c.core = newRunner(o.BrokerID, c.store, o.NewSender(c.queue.put), o.Settings, o.Logger)
@@ -90,7 +91,38 @@ func New(o Options) *Controller {
 }
 
 // BrokerEpoch is the czxid of this broker's registration, -1 before.
-func (c *Controller) BrokerEpoch() int64 { return c.brokerEpoch.Load() }
+func (c *Controller) BrokerEpoch() int64 {
+	epoch, _ := c.brokerEpoch.get()
+	return epoch
+}
+
+// BrokerEpochChange is BrokerEpoch, with a channel that is closed when there is another.
+func (c *Controller) BrokerEpochChange() (epoch int64, changed <-chan struct{}) {
+	return c.brokerEpoch.get()
+}
+
+// brokerEpoch is a broker epoch that can be waited for.
+type brokerEpoch struct {
+	mu      sync.Mutex
+	epoch   int64         // guarded by mu, as is changed
+	changed chan struct{} // closed and replaced by set
+}
+
+func (e *brokerEpoch) set(epoch int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.epoch = epoch
+	if e.changed != nil {
+		close(e.changed)
+	}
+	e.changed = make(chan struct{})
+}
+
+func (e *brokerEpoch) get() (epoch int64, changed <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.epoch, e.changed
+}
 
 // IsActive tells whether this broker is the active controller.
 func (c *Controller) IsActive() bool { return c.epoch.Load() > 0 }
@@ -181,7 +213,7 @@ func (c *Controller) register(ctx context.Context, r *zk.Registration) error {
 		return err
 	}
 	c.session.Store(c.opts.ZK.SessionID())
-	c.brokerEpoch.Store(epoch)
+	c.brokerEpoch.set(epoch)
 	c.log.WithFields(logrus.Fields{"broker": c.opts.BrokerID, "epoch": epoch}).Info("registered the broker")
 	c.opts.Journal.Record(journal.Entry{Kind: journal.Registered, About: -1, Number: epoch})
 	if c.opts.OnRegistered != nil {

@@ -239,6 +239,7 @@ func (s *session) do(ctx context.Context, op func(conn *gozk.Conn, repeated bool
 		if err := s.waitConnected(ctx, 0); err != nil {
 			return err
 		}
+		change := s.nextChange()
 		err := op(s.conn, repeated)
 		switch {
 		case err == nil:
@@ -250,12 +251,30 @@ func (s *session) do(ctx context.Context, op func(conn *gozk.Conn, repeated bool
 		case !connectionLost(err):
 			return err
 		}
-		select { // the connection's state changes a moment after its requests have failed
-		case <-time.After(5 * time.Millisecond):
+		// The connection's state changes a moment after its requests have failed; not with every error, though.
+		timer := time.NewTimer(lostWait)
+		select {
+		case <-change:
+		case <-s.expired:
+		case <-s.closed:
+		case <-timer.C:
 		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// lostWait bounds how long a failed request waits for its connection to be known as lost.
+const lostWait = 250 * time.Millisecond
+
+// nextChange is closed when the session gets connected or disconnected, or ends.
+func (s *session) nextChange() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.change
 }
 
 func connectionLost(err error) bool {

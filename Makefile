@@ -4,7 +4,7 @@ GO       ?= go
 PREFIX   ?= /usr/local
 FUZZTIME ?= 30s
 PEERS    ?= $(CURDIR)/build/peers
-INTEROP   = interop zkconformance
+INTEROP   = interop zkconformance tour
 INTEROP_ALL = $(INTEROP) security storage txn groups quotas differential mixed tools
 # Pinned, so that a new version of the linter is a commit and not a surprise.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -14,7 +14,8 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 .DEFAULT_GOAL := build
-.PHONY: build run test check lint race peers interop interop-all strangers faults crash-idempotence transcripts console-test bench install fuzz cross image clean help
+# Every target is a command and none a file.
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 build: ## build bin/momus
 	$(BUILD) -o bin/momus ./cmd/momus
@@ -66,6 +67,9 @@ console-test: ## open the page in headless Chromium: every view by its accessibl
 
 transcripts: ## replay the recorded transcripts of Kafka's tools with the native ones; MOMUS_TEST_APACHE=1 (after make peers): against Apache Kafka
 	$(GO) test -tags transcripts -count 1 ./integration/tools
+
+peers-suites: build ## run the test suites of franz-go, sarama and kafka-go against momus (Linux, as root; half an hour)
+	integration/suites/run.sh $(ARGS)
 
 bench: build ## measure, beside Apache Kafka 2.5.0 after make peers, and print the README's table
 	$(GO) run ./integration/bench -momus bin/momus -peers $(PEERS) -markdown $(ARGS)

@@ -62,6 +62,8 @@ func Table() []Command {
 			Help: "print the configuration a broker would start with, and where each value comes from", Run: runConfig},
 		{Name: "why", Args: "TOPIC-PARTITION | --group G | --broker N | --transactional-id T | --topic T [--follow]",
 			Help: "tell what happened to it, and because of what", Run: runWhy},
+		{Name: "tour", Args: "[--lang en|ko] [--brokers N] [--auto] [--list] [CHAPTER]...",
+			Help: "learn to operate Kafka 2.x on a live cluster, step by step", Run: runTour},
 		{Name: "healthcheck", Args: "[--url URL]", Help: "ask a running broker whether it serves; exit status 0 if it does", Run: runHealthcheck},
 		{Name: "completion", Args: "bash|zsh|fish", Help: "print a script that completes options, topics, groups and configs in a shell", Run: runCompletion},
 		{Name: "complete", Hidden: true, Args: "[--shell SHELL] [--breaks CHARS] -- WORD...", Help: "answer the scripts of momus completion", Run: runComplete},

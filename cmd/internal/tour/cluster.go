@@ -1,0 +1,312 @@
+package tour
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// node is a server of the cluster, a process of its own.
+type node struct {
+	name    string
+	args    []string
+	addr    string // host:port for clients
+	web     string // base address of its HTTP port, "" for none
+	dir     string
+	program string
+
+	cmd    *exec.Cmd
+	done   chan struct{} // closed when the process has ended
+	log    *os.File
+	paused bool
+}
+
+// cluster is a coordination server and brokers.
+type cluster struct {
+	dir          string
+	coordination *node
+	brokers      []*node
+}
+
+// startCluster starts all servers and waits until they serve.
+func startCluster(ctx context.Context, o Options) (_ *cluster, err error) {
+	c := &cluster{dir: o.Dir}
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	free := &ports{}
+	defer free.release()
+	zk, err := free.choose(o.ZooKeeperPort)
+	if err != nil {
+		return nil, err
+	}
+	c.coordination = &node{name: "coordination server", program: o.Program, addr: address(zk), dir: filepath.Join(o.Dir, "zookeeper"),
+		args: []string{"zookeeper", "--dir", filepath.Join(o.Dir, "zookeeper"), "--port", strconv.Itoa(zk)}}
+	for i := range o.Brokers {
+		b, err := newBroker(o, i, c.coordination.addr, free)
+		if err != nil {
+			return nil, err
+		}
+		c.brokers = append(c.brokers, b)
+	}
+	free.release()
+	for _, n := range append([]*node{c.coordination}, c.brokers...) {
+		if err := n.start(); err != nil {
+			return nil, err
+		}
+	}
+	for _, b := range c.brokers {
+		if err := b.ready(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// newBroker writes a broker's server.properties. Timeouts are short, so that a learner sees what follows from a failure.
+func newBroker(o Options, id int, zookeeper string, free *ports) (*node, error) {
+	wanted := 0
+	if o.BrokerPort > 0 {
+		wanted = o.BrokerPort + id
+	}
+	port, err := free.choose(wanted)
+	if err != nil {
+		return nil, err
+	}
+	web, err := free.choose(0)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(o.Dir, "broker-"+strconv.Itoa(id))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	factor := strconv.Itoa(min(3, o.Brokers))
+	lines := []string{
+		"broker.id=" + strconv.Itoa(id), "broker.rack=rack-" + string(rune('a'+id)), "listeners=PLAINTEXT://" + address(port), "log.dirs=" + filepath.Join(dir, "logs"),
+		"zookeeper.connect=" + zookeeper, "zookeeper.session.timeout.ms=3000", "replica.lag.time.max.ms=3000",
+		"offsets.topic.replication.factor=" + factor, "offsets.topic.num.partitions=3", "transaction.state.log.replication.factor=" + factor,
+		"transaction.state.log.min.isr=1", "transaction.state.log.num.partitions=3", "group.initial.rebalance.delay.ms=0",
+		"auto.leader.rebalance.enable=false", "log.retention.check.interval.ms=1000", "log.segment.delete.delay.ms=1000", "log.cleaner.backoff.ms=500",
+		"replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector", "momus.http.port=" + strconv.Itoa(web),
+	}
+	file := filepath.Join(dir, "server.properties")
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+		return nil, err
+	}
+	return &node{name: "broker " + strconv.Itoa(id), program: o.Program, args: []string{"broker", file}, addr: address(port), web: "http://" + address(web), dir: dir}, nil
+}
+
+func address(port int) string { return net.JoinHostPort("localhost", strconv.Itoa(port)) }
+
+// ports are chosen while none of them can be given away twice: all are held until the servers are about to start.
+type ports struct{ held []net.Listener }
+
+// choose gives the wanted port if it is free, else another one that is.
+func (p *ports) choose(wanted int) (int, error) {
+	for _, port := range []int{wanted, 0} {
+		l, err := net.Listen("tcp", address(port))
+		if err != nil {
+			continue
+		}
+		p.held = append(p.held, l)
+		return l.Addr().(*net.TCPAddr).Port, nil
+	}
+	return 0, errors.New("there is no free port on localhost")
+}
+
+// release lets the servers have their ports.
+func (p *ports) release() {
+	for _, l := range p.held {
+		l.Close()
+	}
+	p.held = nil
+}
+
+func (c *cluster) web() (all []string) {
+	for _, b := range c.brokers {
+		all = append(all, b.web)
+	}
+	return all
+}
+
+// do carries out "kill 1", "pause 1", "resume 1", "stop 1", "restart 1", or the same of several brokers: "kill 0 1 2".
+func (c *cluster) do(ctx context.Context, what string) error {
+	verb, rest, _ := strings.Cut(what, " ")
+	for _, number := range strings.Fields(rest) {
+		id, err := strconv.Atoi(number)
+		if err != nil || id < 0 || id >= len(c.brokers) {
+			return fmt.Errorf("there is no broker %q", number)
+		}
+		if err := c.brokers[id].do(ctx, verb); err != nil {
+			return fmt.Errorf("%s broker %d: %w", verb, id, err)
+		}
+	}
+	return nil
+}
+
+// heal brings every broker back.
+func (c *cluster) heal(ctx context.Context) error {
+	for _, b := range c.brokers {
+		if b.paused {
+			if err := b.do(ctx, "resume"); err != nil {
+				return err
+			}
+		}
+		if !b.alive() {
+			if err := b.start(); err != nil {
+				return err
+			}
+		}
+	}
+	for _, b := range c.brokers {
+		if err := b.ready(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cluster) close() {
+	for _, b := range c.brokers {
+		b.kill()
+	}
+	if c.coordination != nil {
+		c.coordination.kill()
+	}
+}
+
+func (n *node) do(ctx context.Context, verb string) error {
+	switch verb {
+	case "kill":
+		n.kill()
+		return nil
+	case "stop":
+		return n.stop(ctx)
+	case "pause":
+		n.paused = true
+		return suspend(n.cmd.Process)
+	case "resume":
+		n.paused = false
+		return resume(n.cmd.Process)
+	case "restart":
+		if n.alive() {
+			if err := n.stop(ctx); err != nil {
+				return err
+			}
+		}
+		if err := n.start(); err != nil {
+			return err
+		}
+		return n.ready(ctx)
+	}
+	return fmt.Errorf("nobody knows how to %s", verb)
+}
+
+func (n *node) start() (err error) {
+	if err := os.MkdirAll(n.dir, 0o755); err != nil {
+		return err
+	}
+	if n.log, err = os.OpenFile(filepath.Join(n.dir, "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+		return err
+	}
+	n.cmd = exec.Command(n.program, n.args...)
+	n.cmd.Stdout, n.cmd.Stderr, n.cmd.SysProcAttr = n.log, n.log, apart()
+	if err := n.cmd.Start(); err != nil {
+		n.log.Close()
+		n.cmd = nil
+		return err
+	}
+	n.done = make(chan struct{})
+	go func(cmd *exec.Cmd, log *os.File, done chan struct{}) { // ends with the process, which close kills
+		defer close(done)
+		_ = cmd.Wait()
+		_ = log.Close()
+	}(n.cmd, n.log, n.done)
+	return nil
+}
+
+// alive reports whether the process runs.
+func (n *node) alive() bool {
+	if n.cmd == nil {
+		return false
+	}
+	select {
+	case <-n.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// ready waits until a broker serves, or says why it does not.
+func (n *node) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.web+"/healthz", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-n.done:
+			return fmt.Errorf("%s did not start:\n%s", n.name, n.lastLines())
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not serve: %w\n%s", n.name, ctx.Err(), n.lastLines())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (n *node) lastLines() string {
+	text, err := os.ReadFile(filepath.Join(n.dir, "server.log"))
+	if err != nil {
+		return err.Error()
+	}
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	return string(bytes.Join(lines[max(0, len(lines)-5):], []byte("\n")))
+}
+
+// stop ends the process in an orderly way.
+func (n *node) stop(ctx context.Context) error {
+	if !n.alive() {
+		return nil
+	}
+	if err := interrupt(n.cmd.Process); err != nil {
+		n.kill()
+		return nil
+	}
+	select {
+	case <-n.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// kill ends the process at once.
+func (n *node) kill() {
+	if n.alive() {
+		_ = n.cmd.Process.Kill()
+		<-n.done
+	}
+	n.paused = false
+}

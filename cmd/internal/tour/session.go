@@ -1,0 +1,386 @@
+package tour
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// patience is how long a step waits for what it expects.
+const patience = 60 * time.Second
+
+// Session is a course under way: a cluster, and what chapters have started in the background. It is used by one caller at a time.
+type Session struct {
+	cluster    *cluster
+	program    string // this program, which has all tools in it
+	vars       vars
+	background map[string]*background
+	order      []string // names in background, in the order of their start
+}
+
+// Options say what a Session runs on.
+type Options struct {
+	Program string // the momus binary
+	Dir     string // an empty directory for the cluster's data
+	Brokers int    // 1 or more
+	// Ports are those of the first broker and the coordination server; 0 for free ones.
+	BrokerPort, ZooKeeperPort int
+}
+
+// Outcome is what came of a step.
+type Outcome struct {
+	Output string // standard output and error together, as a person sees them
+	// Err says in which way it was not as expected; nil if all is well.
+	Err error
+	// Left says that the step takes more brokers than there are.
+	Left bool
+}
+
+// NewSession starts a cluster and returns when it serves.
+func NewSession(ctx context.Context, o Options) (*Session, error) {
+	c, err := startCluster(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{cluster: c, program: o.Program, vars: vars{}, background: map[string]*background{}}
+	s.reset()
+	return s, nil
+}
+
+// Close ends everything that the session has started.
+func (s *Session) Close() {
+	s.endBackground()
+	s.cluster.close()
+}
+
+// Brokers is how many brokers the cluster has.
+func (s *Session) Brokers() int { return len(s.cluster.brokers) }
+
+// Web lists the addresses of the brokers' HTTP ports.
+func (s *Session) Web() []string { return s.cluster.web() }
+
+// Begin prepares for a chapter: nothing of the last one runs, all brokers are up, its topics and groups are gone.
+func (s *Session) Begin(ctx context.Context) error {
+	s.endBackground()
+	s.reset()
+	if err := s.cluster.heal(ctx); err != nil {
+		return err
+	}
+	return s.sweep(ctx)
+}
+
+// reset forgets what the steps of a chapter have remembered.
+func (s *Session) reset() {
+	c := s.cluster
+	clear(s.vars)
+	s.vars["bootstrap"], s.vars["zookeeper"], s.vars["brokers"] = c.brokers[0].addr, c.coordination.addr, strconv.Itoa(len(c.brokers))
+	s.vars["factor"] = strconv.Itoa(min(3, len(c.brokers)))
+	var all []string
+	for i, b := range c.brokers {
+		s.vars["broker"+strconv.Itoa(i)], s.vars["logs"+strconv.Itoa(i)] = b.addr, filepath.Join(b.dir, "logs")
+		all = append(all, b.addr)
+	}
+	s.vars["all"], s.vars["dir"] = strings.Join(all, ","), c.dir
+}
+
+// sweep deletes what the last chapter has left: topics whose names begin with tour, and its groups.
+func (s *Session) sweep(ctx context.Context) error {
+	names, err := s.lines(ctx, "kafka-topics.sh --bootstrap-server {bootstrap} --list --exclude-internal")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "tour") {
+			if _, err := s.exec(ctx, "kafka-topics.sh --bootstrap-server {bootstrap} --delete --topic "+name, ""); err != nil {
+				return err
+			}
+		}
+	}
+	groups, err := s.lines(ctx, "kafka-consumer-groups.sh --bootstrap-server {bootstrap} --list")
+	if err != nil {
+		return err
+	}
+	for _, name := range groups {
+		if strings.HasPrefix(name, "tour") {
+			// A group whose members have just been killed is deleted by the next sweep.
+			_, _ = s.exec(ctx, "kafka-consumer-groups.sh --bootstrap-server {bootstrap} --delete --group "+name, "")
+		}
+	}
+	return nil
+}
+
+func (s *Session) lines(ctx context.Context, command string) ([]string, error) {
+	out, err := s.exec(ctx, command, "")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", command, err, out)
+	}
+	return strings.Fields(out), nil
+}
+
+// Shown is a step's command as a person would type it.
+func (s *Session) Shown(step *Step) string { return s.vars.expand(step.Command()) }
+
+// Expand replaces the words in braces of a text.
+func (s *Session) Expand(text string) string { return s.vars.expand(text) }
+
+// Do carries a step out. typed is the command to run instead of the step's own, "" for that.
+func (s *Session) Do(ctx context.Context, step *Step, typed string) Outcome {
+	if step.Needs > s.Brokers() {
+		return Outcome{Left: true}
+	}
+	switch {
+	case step.Run != "":
+		return s.run(ctx, step, typed)
+	case step.Start != "":
+		return s.start(ctx, step, typed)
+	case step.Wait != "":
+		return s.wait(ctx, step)
+	case step.Stop != "":
+		return s.stop(step)
+	case step.Do != "":
+		return Outcome{Err: s.cluster.do(ctx, s.vars.expand(step.Do))}
+	}
+	return Outcome{}
+}
+
+// run runs a command to its end, again and again if the step waits for something.
+func (s *Session) run(ctx context.Context, step *Step, typed string) (o Outcome) {
+	command := step.Run
+	if typed != "" {
+		command = typed
+	}
+	deadline := time.Now().Add(patience)
+	for {
+		var failed error
+		o.Output, failed = s.exec(ctx, command, step.Input)
+		switch o.Err = mismatch(step, s.vars, o.Output); {
+		case o.Err != nil:
+		case failed == nil && step.Fails:
+			o.Err = errors.New("the command succeeded, but should have been refused")
+		case failed != nil && !step.Fails:
+			o.Err = failed
+		}
+		if o.Err == nil {
+			o.Err = s.vars.capture(step, o.Output)
+		}
+		if o.Err == nil || !step.Until || time.Now().After(deadline) || ctx.Err() != nil {
+			return o
+		}
+		pause(ctx, 200*time.Millisecond)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// exec runs a command line and returns all that it prints. The tour's own words are ls, which
+// lists a directory, cat, and write, which writes a text into a file.
+func (s *Session) exec(ctx context.Context, line, input string) (string, error) {
+	args, err := words(s.vars.expand(line))
+	if err != nil {
+		return "", err
+	}
+	if len(args) == 0 {
+		return "", errors.New("there is no command")
+	}
+	if own, ok := builtins[args[0]]; ok {
+		return own(args[1:])
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	cmd := s.command(ctx, args)
+	cmd.Stdin = strings.NewReader(s.vars.expand(input))
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() == context.DeadlineExceeded {
+		err = fmt.Errorf("it did not end within %v", patience)
+	}
+	return string(out), err
+}
+
+// command is a tool of Kafka, or momus itself, as a process.
+func (s *Session) command(ctx context.Context, args []string) *exec.Cmd {
+	if args[0] == "momus" {
+		args = args[1:]
+	}
+	cmd := exec.CommandContext(ctx, s.program, args...)
+	cmd.Dir, cmd.SysProcAttr = s.cluster.dir, apart()
+	return cmd
+}
+
+var builtins = map[string]func(args []string) (string, error){
+	"write": func(args []string) (string, error) {
+		if len(args) != 2 {
+			return "", errors.New("write FILE TEXT")
+		}
+		return "", os.WriteFile(args[0], []byte(args[1]+"\n"), 0o644)
+	},
+	"ls": func(args []string) (string, error) {
+		var b strings.Builder
+		for _, dir := range args {
+			list, err := os.ReadDir(dir)
+			if err != nil {
+				return b.String(), err
+			}
+			for _, f := range list {
+				if info, err := f.Info(); err == nil && !f.IsDir() {
+					fmt.Fprintf(&b, "%10d  %s\n", info.Size(), f.Name())
+				} else {
+					fmt.Fprintf(&b, "%10s  %s/\n", "", f.Name())
+				}
+			}
+		}
+		return b.String(), nil
+	},
+	"cat": func(args []string) (string, error) {
+		var b strings.Builder
+		for _, name := range args {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				return b.String(), err
+			}
+			b.Write(text)
+		}
+		return b.String(), nil
+	},
+}
+
+// background is a program that runs beside the learner.
+type background struct {
+	cmd  *exec.Cmd
+	in   interface{ Close() error }
+	done chan struct{} // closed when it has ended
+
+	mu      sync.Mutex
+	out     bytes.Buffer
+	changed chan struct{} // closed and replaced when there is more output
+}
+
+// Write takes the program's output.
+func (b *background) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.out.Write(p)
+	close(b.changed)
+	b.changed = make(chan struct{})
+	return len(p), nil
+}
+
+// output is what was printed so far, and a channel that is closed when there is more.
+func (b *background) output() (string, <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.out.String(), b.changed
+}
+
+func (s *Session) start(ctx context.Context, step *Step, typed string) Outcome {
+	command := step.Start
+	if typed != "" {
+		command = typed
+	}
+	args, err := words(s.vars.expand(command))
+	if err != nil || len(args) == 0 {
+		return Outcome{Err: fmt.Errorf("%q is no command: %w", command, err)}
+	}
+	b := &background{cmd: s.command(context.WithoutCancel(ctx), args), done: make(chan struct{}), changed: make(chan struct{})}
+	b.cmd.Stdout, b.cmd.Stderr = b, b
+	in, err := b.cmd.StdinPipe()
+	if err != nil {
+		return Outcome{Err: err}
+	}
+	b.in = in
+	if err := b.cmd.Start(); err != nil {
+		return Outcome{Err: err}
+	}
+	go func() { // ends with the program, which endBackground kills
+		defer close(b.done)
+		_ = b.cmd.Wait() // its exit code does not matter here, its output does
+	}()
+	s.background[step.As] = b
+	s.order = append(s.order, step.As)
+	if step.Input != "" {
+		if _, err := in.Write([]byte(s.vars.expand(step.Input))); err != nil {
+			return Outcome{Err: err}
+		}
+	}
+	if len(step.Expect) == 0 {
+		return Outcome{}
+	}
+	return s.await(ctx, b, step)
+}
+
+func (s *Session) wait(ctx context.Context, step *Step) Outcome {
+	return s.await(ctx, s.background[step.Wait], step)
+}
+
+// await waits until a program in the background has printed what a step expects.
+func (s *Session) await(ctx context.Context, b *background, step *Step) (o Outcome) {
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	for {
+		var more <-chan struct{}
+		o.Output, more = b.output()
+		if o.Err = mismatch(step, s.vars, o.Output); o.Err == nil {
+			o.Err = s.vars.capture(step, o.Output)
+			return o
+		}
+		select {
+		case <-more:
+		case <-b.done:
+			if last, _ := b.output(); last == o.Output {
+				return o
+			}
+		case <-limit.C:
+			return o
+		case <-ctx.Done():
+			return Outcome{Output: o.Output, Err: ctx.Err()}
+		}
+	}
+}
+
+// stop ends a program as Ctrl-C does and shows what it printed.
+func (s *Session) stop(step *Step) (o Outcome) {
+	b := s.background[step.Stop]
+	s.end(step.Stop)
+	o.Output, _ = b.output()
+	o.Err = mismatch(step, s.vars, o.Output)
+	if o.Err == nil {
+		o.Err = s.vars.capture(step, o.Output)
+	}
+	return o
+}
+
+// end interrupts a program in the background, and kills it when that does not help.
+func (s *Session) end(name string) {
+	b := s.background[name]
+	delete(s.background, name)
+	s.order = slices.DeleteFunc(s.order, func(n string) bool { return n == name })
+	_ = b.in.Close()
+	if interrupt(b.cmd.Process) != nil {
+		_ = b.cmd.Process.Kill()
+	}
+	select {
+	case <-b.done:
+	case <-time.After(10 * time.Second):
+		_ = b.cmd.Process.Kill()
+		<-b.done
+	}
+}
+
+func (s *Session) endBackground() {
+	for len(s.order) > 0 {
+		s.end(s.order[len(s.order)-1])
+	}
+}

@@ -43,6 +43,7 @@ func TestForPeople(t *testing.T) {
 	t.Run("documents have the documented shapes", func(t *testing.T) { shapes(t, server) })
 	t.Run("progress", func(t *testing.T) { progressBars(t, momus, server, c.Dir) })
 	t.Run("completion", func(t *testing.T) { completion(t, server, c.ZooKeeper) })
+	t.Run("hints come at once", func(t *testing.T) { atOnce(t, momus, server) })
 	t.Run("mistakes", func(t *testing.T) { mistakes(t, server, c.ZooKeeper) })
 }
 
@@ -308,5 +309,34 @@ func progressBars(t *testing.T, momus, server, dir string) {
 	}
 	if data, err := os.ReadFile(out); err != nil || !strings.HasPrefix(string(data), "Dumping ") || strings.Contains(string(data), "\x1b") {
 		t.Errorf("dump: %v, %.80q", err, data)
+	}
+}
+
+// atOnce checks that a terminal is told what is wrong while the tool still tries, which it may do for a minute, or for ever.
+func atOnce(t *testing.T, momus, server string) {
+	closed := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))
+	hint := "hint: " + closed + " cannot be reached: nothing listens there"
+	for _, args := range [][]string{
+		{"topics", "--list", "--bootstrap-server", closed},
+		{"console-producer", "--topic", "t", "--broker-list", closed}, // before anything was typed
+		{"console-consumer", "--topic", "t", "--bootstrap-server", closed},
+	} {
+		s := open(t, nil, append([]string{momus}, args...)...)
+		s.await(t, 0, hint)
+		select {
+		case <-s.done:
+			t.Errorf("%v ended", args)
+		default:
+		}
+		if n := strings.Count(s.text(), hint); n != 1 {
+			t.Errorf("%v: said %d times", args, n)
+		}
+	}
+	text := open(t, nil, momus, "topics", "--describe", "--topic", "ordres", "--bootstrap-server", server).end(t)
+	if !strings.Contains(text, "hint: no topic matches ordres; did you mean orders?") {
+		t.Errorf("unknown topic: %q", text)
+	}
+	if p := pipe(t, "topics", "--describe", "--topic", "ordres", "--bootstrap-server", server); p.code != 0 || p.out+p.err != "" {
+		t.Errorf("unknown topic in a pipe: %+v", p)
 	}
 }

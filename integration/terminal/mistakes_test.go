@@ -68,9 +68,9 @@ func mistakes(t *testing.T, server, zooKeeper string) {
 
 		{"plain text to TLS", "topics --list --bootstrap-server " + encrypted, 1, 4 * second, "TimeoutException", "hint: " + encrypted + " speaks TLS, and this tool spoke plain text; put security.protocol=SSL"},
 		{"plain text to TLS, groups", "consumer-groups --list --bootstrap-server " + encrypted, 0, 4 * second, "Failed to find brokers", "speaks TLS"},
-		{"TLS without trust", "topics --list --bootstrap-server " + encrypted + " --command-config " + secure, 1, 4 * second, "SslAuthenticationException: SSL handshake failed", "ssl.truststore.location names the store"},
+		{"TLS without trust", "topics --list --bootstrap-server " + encrypted + " --command-config " + secure, 1, 4 * second, "SslAuthenticationException: SSL handshake failed", "belongs into ssl.truststore.location if it is the right one"},
 		{"TLS to plain text", "topics --list --bootstrap-server " + server + " --command-config " + secure, 1, 4 * second, "TimeoutException", "does not speak TLS; security.protocol=SSL"},
-		{"SASL without a user", "topics --list --bootstrap-server " + server + " --command-config " + sasl, 1, second, "", `required username="…" password="…";`},
+		{"SASL without a user", "topics --list --bootstrap-server " + server + " --command-config " + sasl, 1, second, "", "sasl.jaas.config in the client's properties does as well"},
 
 		{"a listener that wants SASL", "topics --list --bootstrap-server " + guarded + " --command-config " + fast, 1, 4 * second, "TimeoutException", "hint: " + guarded + " closed the connection after the first request; if its listener wants SASL"},
 

@@ -95,7 +95,7 @@ func (l *connections) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, 
 	if l.cc.Boot && id < 0 {
 		l.c.Log("WARN", networkClient, "%s Bootstrap broker %s (id: %d rack: null) disconnected", l.cc.Prefix, net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port))), id)
 	}
-	if patience && l.cc.Boot { // these tools try for ever
+	if patience && (l.cc.Boot || l.c.Terminal.Err) { // these tools try for ever, and the others for long
 		l.c.GiveHints(l.Hints())
 	}
 }
@@ -135,7 +135,8 @@ func (l *connections) nodeID(meta kgo.BrokerMetadata) int32 {
 	return -1 - int32(max(slices.Index(l.seeds, net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))), 0))
 }
 
-// note changes what is known of a peer; it tells whether nothing has worked for two seconds and nobody was told yet.
+// note changes what is known of a peer; it reports whether nothing has worked for two seconds, on a terminal at
+// all, and nobody was told yet.
 func (l *connections) note(meta kgo.BrokerMetadata, id int32, change func(p *peer)) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -157,7 +158,11 @@ func (l *connections) note(meta kgo.BrokerMetadata, id int32, change func(p *pee
 	if l.mu.first.IsZero() {
 		l.mu.first = time.Now()
 	}
-	if l.mu.said || time.Since(l.mu.first) < 2*time.Second {
+	patience := 2 * time.Second
+	if l.c.Terminal.Err { // somebody watches
+		patience = 0
+	}
+	if l.mu.said || time.Since(l.mu.first) < patience {
 		return false
 	}
 	l.mu.said = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,9 @@ type Producer struct {
 	attempts   int       // metadata requests sent
 	resend     *resender // nil when the client itself retries without an end
 	Failed     atomic.Bool
+
+	greeting sync.WaitGroup
+	greeted  context.CancelFunc // ends the greeting; nil without one
 }
 
 // NewProducer makes a producer of properties.
@@ -128,6 +132,25 @@ func compressionCodec(name string) (kgo.CompressionCodec, error) {
 	return kgo.CompressionCodec{}, java.IllegalArgument("Unknown compression name: %s", name)
 }
 
+// Greet reaches for the brokers before there is anything to send, as Java's producer does when it is made, so that it is seen at once
+// when none can be reached. It returns at once; what it began ends with the first record or with Close.
+func (p *Producer) Greet() {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.greeted = cancel
+	p.greeting.Go(func() {
+		_ = watchOf(p.c, p.Client).retry(ctx, func(ctx context.Context) error { return p.Ping(ctx) }) // the watch has said why not
+	})
+}
+
+// endGreeting waits until nothing of the greeting is left.
+func (p *Producer) endGreeting() {
+	if p.greeted != nil {
+		p.greeted()
+		p.greeting.Wait()
+		p.greeted = nil
+	}
+}
+
 // Send hands a record to the client, or waits for it with sync. What goes wrong later is logged.
 func (p *Producer) Send(ctx context.Context, r *kgo.Record, sync bool) error {
 	err := p.Prepare(ctx, r)
@@ -176,6 +199,7 @@ func (p *Producer) Drain(ctx context.Context) error {
 
 // Prepare is what a Java producer does before a record is taken: metadata of the topic, and its size.
 func (p *Producer) Prepare(ctx context.Context, r *kgo.Record) error {
+	p.endGreeting()
 	if !p.known[r.Topic] {
 		limit, cancel := context.WithTimeout(ctx, p.maxBlock)
 		defer cancel()
@@ -233,6 +257,7 @@ func (p *Producer) logFailure(r *kgo.Record, err error) {
 
 // Close sends what is left.
 func (p *Producer) Close() {
+	p.endGreeting()
 	_ = p.Drain(context.Background()) // it has no other end than the delivery time-out
 	p.Client.Close()
 }

@@ -99,6 +99,7 @@ func consoleProducer(ctx context.Context, c *core.Call) error {
 	if err != nil {
 		return err
 	}
+	p.Greet()
 	err = produceLines(c, ctx, p, reader, topic, o.Has("sync"))
 	if err != nil && ctx.Err() == nil { // what was read before is still sent
 		c.Errorf("%s\n", java.Describe(err))

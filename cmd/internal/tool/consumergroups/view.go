@@ -156,7 +156,8 @@ func (g *groupView) stateCell() screen.Cell {
 }
 
 func (g *groupView) memberTable() screen.Table {
-	t := screen.Table{Title: "Group " + g.Group + ", " + g.State, Header: []string{"CONSUMER-ID", "HOST", "CLIENT-ID", "PARTITIONS"}, Right: []string{"PARTITIONS"}}
+	t := screen.Table{Title: "Group " + g.Group + ", " + g.State, Header: []string{"CONSUMER-ID", "HOST", "CLIENT-ID", "PARTITIONS"}, Right: []string{"PARTITIONS"},
+		Short: []string{"CONSUMER-ID", "HOST", "CLIENT-ID", "INSTANCE-ID"}}
 	static := false
 	for _, m := range *g.Members {
 		static = static || m.Instance != ""
@@ -182,7 +183,7 @@ func (g *groupView) memberTable() screen.Table {
 
 func (g *groupView) offsetTable() screen.Table {
 	t := screen.Table{Title: "Group " + g.Group + ", " + g.State, Header: []string{"TOPIC", "PARTITION", "CURRENT", "END", "LAG", "CONSUMER-ID", "HOST"},
-		Right: []string{"PARTITION", "CURRENT", "END", "LAG"}}
+		Right: []string{"PARTITION", "CURRENT", "END", "LAG"}, Short: []string{"CONSUMER-ID", "HOST"}}
 	number := func(n *int64) string {
 		if n == nil {
 			return "-"
@@ -195,7 +196,9 @@ func (g *groupView) offsetTable() screen.Table {
 		}
 		return *s
 	}
-	for _, o := range *g.Offsets {
+	for _, o := range slices.SortedStableFunc(slices.Values(*g.Offsets), func(a, b groupOffset) int {
+		return cmp.Or(strings.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	}) {
 		row := screen.Cells(o.Topic, core.Itoa(int64(o.Partition)), number(o.Current), number(o.End), number(o.Lag), name(o.Member), name(o.Host))
 		if o.Lag != nil && *o.Lag > 0 {
 			row[4].Mood = screen.Warning

@@ -2,6 +2,7 @@ package screen
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -33,6 +34,7 @@ type Table struct {
 	Title  string
 	Header []string
 	Right  []string // the columns with numbers, by their headers
+	Short  []string // the columns with ids, whose middle is left out where they are too wide; others are wrapped
 	Rows   [][]Cell
 }
 
@@ -81,6 +83,9 @@ func (t Table) Render(w io.Writer, on Terminal) {
 	for i, h := range t.Header {
 		head = append(head, h)
 		cc := table.ColumnConfig{Number: i + 1, WidthMax: limits[i], WidthMaxEnforcer: text.WrapHard}
+		if slices.Contains(t.Short, h) {
+			cc.WidthMaxEnforcer = shorten
+		}
 		for _, r := range t.Right {
 			if r == h {
 				cc.Align, cc.AlignHeader = text.AlignRight, text.AlignRight
@@ -115,7 +120,18 @@ func (t Table) Render(w io.Writer, on Terminal) {
 	}
 }
 
-// widths are the columns' widths: as wide as the longest text, and the widest made narrower until all fit.
+// shorten leaves out the middle of an id: its beginning tells the program, its end one of its kind from the others.
+func shorten(id string, width int) string {
+	runes := []rune(id)
+	if len(runes) <= width || width < 3 {
+		return text.Snip(id, width, "")
+	}
+	end := (width - 1) / 2
+	return string(runes[:width-1-end]) + "…" + string(runes[len(runes)-end:])
+}
+
+// widths are the columns' widths: as wide as the longest text, and the widest made narrower until all fit, those that may be shortened
+// before the others.
 func (t Table) widths(total int) []int {
 	out := make([]int, len(t.Header))
 	sum := 0
@@ -128,17 +144,26 @@ func (t Table) widths(total int) []int {
 	}
 	const least = 8
 	for sum-2 > total {
-		widest := 0
-		for i := range out {
-			if out[i] > out[widest] {
-				widest = i
-			}
+		widest := t.widest(out, least, true)
+		if widest < 0 {
+			widest = t.widest(out, least, false)
 		}
-		if out[widest] <= least {
+		if widest < 0 {
 			break
 		}
 		out[widest]--
 		sum--
 	}
 	return out
+}
+
+// widest is the widest column above a least width, of those that may be shortened or of all; -1 when there is none.
+func (t Table) widest(widths []int, least int, short bool) int {
+	widest := -1
+	for i, w := range widths {
+		if w > least && (!short || slices.Contains(t.Short, t.Header[i])) && (widest < 0 || w > widths[widest]) {
+			widest = i
+		}
+	}
+	return widest
 }

@@ -241,6 +241,13 @@ func (c *topicRun) act(ctx context.Context, s topicService) error {
 		}
 		return java.IllegalArgument("Topic '%s' does not exist as expected", pattern)
 	}
+	if o.Has("topic") && o.Has("describe") && len(names) == 0 && c.Terminal.Err { // Kafka's tool says nothing
+		c.Troubled = true
+		c.Hint("no topic matches %s; kafka-topics --list shows the topics", pattern)
+		if near != "" {
+			c.Hints = []string{"no topic matches " + pattern + "; did you mean " + near + "?"}
+		}
+	}
 	switch {
 	case o.Has("alter"):
 		return s.alter(ctx, names)

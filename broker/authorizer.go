@@ -107,7 +107,7 @@ func (b *Broker) startAuthorizer(ctx context.Context, p *parts) error {
 	}
 	b.authorizer = authorizer.New(authorizer.Options{
 		Class: c.AuthorizerClassName, ZK: client, Policy: policy, PrefixedRefused: c.InterBrokerVersion() < release.V2_0_IV1,
-		Audit: audit, Logger: b.logFor(c.AuthorizerClassName), Now: b.opts.Now,
+		Audit: audit, Logger: b.logFor(c.AuthorizerClassName), Now: b.opts.Now, Denied: b.sawDenial,
 	})
 	if err := b.authorizer.Start(ctx); err != nil {
 		return fmt.Errorf("authorizer: %w", err)

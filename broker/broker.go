@@ -61,6 +61,7 @@ type Broker struct {
 	journal   *journal.Journal
 	view      *view.View
 	began     time.Time // when Run was called
+	repeats   repeats   // of what clients cause
 	// authorizer is nil without authorizer.class.name.
 	authorizer *authorizer.Authorizer
 	tokens     *token.Manager // nil without delegation.token.master.key

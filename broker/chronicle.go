@@ -5,11 +5,14 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"momus/broker/network"
 	"momus/broker/quota"
 	"momus/configs"
+	"momus/coordinator/acl"
 	"momus/internal/journal"
 )
 
@@ -133,4 +136,59 @@ func publicTopicKey(key string) bool {
 // publicQuotaKey reports whether the value of a config of users or clients may be shown: credentials lie beside the quotas.
 func publicQuotaKey(key string) bool {
 	return key == quota.ProducerByteRate || key == quota.ConsumerByteRate || key == quota.RequestPercentage
+}
+
+// repeats keeps what clients cause again and again from filling the journal: the same thing is told once in a while.
+type repeats struct {
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+const (
+	repeatAfter = 10 * time.Second
+	maxRepeats  = 1000 // different things that are remembered
+)
+
+// first reports whether a thing was not told lately.
+func (r *repeats) first(what string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last, ok := r.last[what]; ok && now.Sub(last) < repeatAfter {
+		return false
+	}
+	if r.last == nil || len(r.last) >= maxRepeats {
+		r.last = map[string]time.Time{}
+	}
+	r.last[what] = now
+	return true
+}
+
+// sawDenial records that the authorizer has refused something.
+func (b *Broker) sawDenial(q acl.Question) {
+	e := journal.Entry{Kind: journal.AccessDenied, About: -1, Name: q.Type.String() + " " + q.Name, Who: q.Principal.String(), New: q.Operation.String()}
+	if b.repeats.first("denied "+e.Who+" "+e.New+" "+e.Name, b.opts.Now()) {
+		b.journal.Record(e)
+	}
+}
+
+// sawFailedLogin records that a client could not prove who it is.
+func (b *Broker) sawFailedLogin(c *network.Conn, err error) {
+	host := strings.TrimPrefix(c.ClientHost, "/")
+	if b.repeats.first("login "+host+" "+c.Listener, b.opts.Now()) {
+		b.journal.Record(journal.Entry{Kind: journal.LoginFailed, About: -1, Name: c.Listener, Who: host, New: err.Error()})
+	}
+}
+
+// sawThrottle records that a client's quota is used up.
+func (b *Broker) sawThrottle(user, client string, forTime bool, d time.Duration) {
+	e := journal.Entry{Kind: journal.ClientThrottled, About: -1, Name: "bandwidth", Who: strings.Clone(client), Took: d}
+	if forTime {
+		e.Name = "request time"
+	}
+	if user != "" {
+		e.Who = strings.Clone(user) + "/" + e.Who
+	}
+	if b.repeats.first("throttled "+e.Who+" "+e.Name, b.opts.Now()) {
+		b.journal.Record(e)
+	}
 }

@@ -29,6 +29,7 @@ func (b *Broker) securityEnv(e *handler.Env) {
 		e.Authorizer = b.authorizer
 	}
 	e.Tokens = b.tokens
+	e.OnFailedLogin, e.OnThrottled = b.sawFailedLogin, b.sawThrottle
 	e.AuthLog = b.logFor("org.apache.kafka.common.network.Selector")
 }
 
@@ -44,6 +45,7 @@ func (b *Broker) handshaken(c *network.Conn) {
 
 func (b *Broker) handshakeFailed(c *network.Conn, err error) {
 	b.metrics.Authentication(c.Listener).Failed.Inc()
+	b.sawFailedLogin(c, err)
 	b.logFor("org.apache.kafka.common.network.Selector").WithFields(logrus.Fields{"connection": c.ID, "listener": c.Listener}).WithError(err).
 		Info(handler.FailedAuthentication("authentication", c, "SSL handshake failed"))
 }

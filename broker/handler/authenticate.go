@@ -164,6 +164,9 @@ func (d *Dispatcher) loginFailed(r *Request, x *sasl.Exchange, o sasl.Outcome) {
 		what = "re-authentication"
 	}
 	log.Info(FailedAuthentication(what, r.Conn, o.Err.Error()))
+	if d.env.OnFailedLogin != nil {
+		d.env.OnFailedLogin(r.Conn, o.Err)
+	}
 }
 
 // FailedAuthentication is Kafka's line about a login that failed.

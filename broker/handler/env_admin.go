@@ -1,6 +1,9 @@
 package handler
 
 import (
+	"time"
+
+	"momus/broker/network"
 	"momus/configs"
 	"momus/coordinator/admin"
 	"momus/coordinator/controller"
@@ -18,6 +21,10 @@ type AdminEnv struct {
 	Configs *configs.Config
 	// Loggers are the levels that BROKER_LOGGER resources show and change; nil: there are none.
 	Loggers Loggers
+	// OnFailedLogin hears of clients that could not prove who they are, OnThrottled of those whose quota is used up, of bandwidth or of
+	// time; both may be nil.
+	OnFailedLogin func(c *network.Conn, err error)
+	OnThrottled   func(user, client string, forTime bool, d time.Duration)
 	// OnPartitionsDeleted is told which partitions UpdateMetadata has removed; nil: nobody needs to know.
 	OnPartitionsDeleted func(tps []model.TopicPartition)
 }

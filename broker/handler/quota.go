@@ -44,6 +44,9 @@ func (e *Env) throttle(r *Request, now time.Time, bandwidth *quota.Clients, forB
 		return 0
 	}
 	by.Throttled(now, r.user(), r.ClientIDString(), d)
+	if e.OnThrottled != nil {
+		e.OnThrottled(r.user(), r.ClientIDString(), by == e.Quotas.Request, d)
+	}
 	if r.Conn != nil {
 		r.Conn.Mute(now.Add(d))
 	}

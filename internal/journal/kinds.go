@@ -129,11 +129,12 @@ const (
 	groupClass
 	transactionClass
 	storageClass
+	strangerClass // what clients cause by failing: strangers may do that as often as they like
 	numClasses
 )
 
 // capacities of the rings: together 10,000.
-var capacities = [numClasses]int{clusterClass: 5000, groupClass: 2000, transactionClass: 1500, storageClass: 1500}
+var capacities = [numClasses]int{clusterClass: 4500, groupClass: 2000, transactionClass: 1500, storageClass: 1500, strangerClass: 500}
 
 func (k Kind) class() class {
 	switch {
@@ -143,6 +144,8 @@ func (k Kind) class() class {
 		return groupClass
 	case k >= SegmentRolled && k <= LogRecovered:
 		return storageClass
+	case k >= ClientThrottled && k <= AccessDenied:
+		return strangerClass
 	}
 	return clusterClass
 }

@@ -20,6 +20,9 @@ func (a *Authorizer) audit(q *acl.Question, d *acl.Decision) {
 	case d.Allowed || q.QuietDenied && !simple:
 		level = logrus.TraceLevel
 	}
+	if !d.Allowed && level == logrus.InfoLevel && a.o.Denied != nil {
+		a.o.Denied(*q)
+	}
 	log := a.o.Audit
 	if !log.Logger.IsLevelEnabled(level) {
 		return

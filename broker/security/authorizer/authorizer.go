@@ -37,6 +37,8 @@ type Options struct {
 	// Audit gets a line for each decision (kafka.authorizer.logger).
 	Audit  *logrus.Entry
 	Logger *logrus.Entry
+	// Denied hears of each refusal that is worth a line of the audit log; may be nil.
+	Denied func(q acl.Question)
 	Now    func() time.Time
 }
 

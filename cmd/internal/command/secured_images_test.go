@@ -1,0 +1,123 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dlclark/regexp2"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+
+	"momus/coordinator/zkserver"
+)
+
+const mountedJAAS = `KafkaServer {
+  org.apache.kafka.common.security.plain.PlainLoginModule required
+  username="admin" password="admin-secret"
+  user_admin="admin-secret" user_alice="alice-secret";
+};
+Client {
+  org.apache.zookeeper.server.auth.DigestLoginModule required username="kafka" password="zoo-secret";
+};
+`
+
+// The environment of a secured cluster's compose file, in the words of each image, gives a broker that lets in who may and nobody else.
+func TestSecuredComposeFilesOfEachImageWork(t *testing.T) {
+	t.Cleanup(regexp2.StopTimeoutClock)
+	dir := t.TempDir()
+	jaas := filepath.Join(dir, "kafka_server_jaas.conf")
+	if err := os.WriteFile(jaas, []byte(mountedJAAS), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	zookeeper := startCoordination(t, map[string]string{"kafka": "zoo-secret"})
+	for _, image := range []struct {
+		name, prefix string
+		more         []string
+	}{
+		{"wurstmeister", "KAFKA_", []string{"KAFKA_LISTENERS=SASL_PLAINTEXT://:PORT"}},
+		{"bitnami", "KAFKA_CFG_", []string{"KAFKA_CFG_LISTENERS=SASL_PLAINTEXT://:PORT"}},
+		{"confluent", "KAFKA_", nil},
+	} {
+		t.Run(image.name, func(t *testing.T) {
+			port := strconv.Itoa(freePorts(t, 1))
+			environ := []string{"KAFKA_OPTS=-Djava.security.auth.login.config=" + jaas, "MOMUS_HTTP_PORT=-1"}
+			for k, v := range map[string]string{
+				"ZOOKEEPER_CONNECT": zookeeper + "/" + image.name, "ADVERTISED_LISTENERS": "SASL_PLAINTEXT://localhost:" + port, "LOG_DIRS": filepath.Join(dir, image.name),
+				"SECURITY_INTER_BROKER_PROTOCOL": "SASL_PLAINTEXT", "SASL_MECHANISM_INTER_BROKER_PROTOCOL": "PLAIN", "SASL_ENABLED_MECHANISMS": "PLAIN",
+				"AUTHORIZER_CLASS_NAME": "kafka.security.auth.SimpleAclAuthorizer", "SUPER_USERS": "User:admin", "ZOOKEEPER_SET_ACL": "true", "BROKER_ID": "1",
+			} {
+				environ = append(environ, image.prefix+k+"="+v)
+			}
+			for _, v := range image.more {
+				environ = append(environ, strings.ReplaceAll(v, "PORT", port))
+			}
+			startBrokerCommand(t, environ)
+			send := func(user, password string) error {
+				c, err := kgo.NewClient(kgo.SeedBrokers("localhost:"+port), kgo.SASL(plain.Auth{User: user, Pass: password}.AsMechanism()), kgo.AllowAutoTopicCreation(),
+					kgo.DefaultProduceTopic("t"), kgo.DisableIdempotentWrite(), kgo.MetadataMinAge(10*time.Millisecond), kgo.RetryTimeout(20*time.Second), kgo.RecordDeliveryTimeout(20*time.Second))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				defer cancel()
+				if err := c.Ping(ctx); errors.Is(err, kerr.SaslAuthenticationFailed) {
+					return err
+				}
+				return c.ProduceSync(ctx, kgo.StringRecord("x")).FirstErr()
+			}
+			if err := send("admin", "admin-secret"); err != nil {
+				t.Errorf("the super user: %v", err)
+			}
+			if err := send("alice", "alice-secret"); !errors.Is(err, kerr.TopicAuthorizationFailed) {
+				t.Errorf("a user without rights: %v", err)
+			}
+			if err := send("alice", "wrong"); !errors.Is(err, kerr.SaslAuthenticationFailed) {
+				t.Errorf("a wrong password: %v", err)
+			}
+		})
+	}
+}
+
+// startCoordination runs a coordination server with users until the test ends.
+func startCoordination(t *testing.T, users map[string]string) string {
+	t.Helper()
+	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), NoSync: true, Users: users})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return s.Addr().String()
+}
+
+// startBrokerCommand runs momus broker with an environment alone, as a container does, until the test ends.
+func startBrokerCommand(t *testing.T, environ []string) {
+	t.Helper()
+	out := &buffer{}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, &Env{Args: []string{"momus", "broker"}, Environ: environ, Stdout: out, Stderr: out})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("broker: %v\n%s", err, out)
+		}
+	})
+}

@@ -31,7 +31,7 @@ func startBroker(t *testing.T) *broker {
 	certs := testkit.NewCertificates(t)
 	certs.Sign("broker", pkix.Name{CommonName: "localhost", Organization: []string{"momus"}}, time.Time{})
 	certs.Sign("alice", pkix.Name{CommonName: "alice", Organization: []string{"momus"}}, time.Time{})
-	zookeeper := testkit.ZooKeeper(t, "zookeeper")
+	zookeeper := testkit.Coordination(t)
 	plain, ssl, sasl := testkit.FreePort(t), testkit.FreePort(t), testkit.FreePort(t)
 	users(t, zookeeper, "sally", "SCRAM-SHA-256=[password=sallypw],SCRAM-SHA-512=[password=sallypw]")
 	b := &broker{certs: certs, ssl: "localhost:" + strconv.Itoa(ssl), sasl: "localhost:" + strconv.Itoa(sasl)}
@@ -39,7 +39,7 @@ func startBroker(t *testing.T) *broker {
 		fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,SSL://localhost:%d,SASL_SSL://localhost:%d", plain, ssl, sasl), "inter.broker.listener.name=PLAINTEXT",
 		"sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER", "ssl.keystore.type=PKCS12", "ssl.keystore.location="+certs.Path("broker.p12"),
 		"ssl.keystore.password="+store, "ssl.truststore.type=PKCS12", "ssl.truststore.location="+certs.Path("trust.p12"), "ssl.truststore.password="+store,
-		"ssl.client.auth=required", "connections.max.reauth.ms=10000",
+		"ssl.client.auth=required", "connections.max.reauth.ms=12000",
 		`listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_sally="sallypw";`,
 		`listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;`,
 		`listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;`,

@@ -106,7 +106,7 @@ func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
 	certs := testkit.NewCertificates(t)
 	certs.Sign("broker", pkix.Name{CommonName: "localhost"}, time.Time{})
 	plain, secure := testkit.FreePort(t), testkit.FreePort(t)
-	zookeeper := startCoordination(t)
+	zookeeper := testkit.Coordination(t)
 	testkit.Run(t, time.Minute, testkit.Spec{Args: []string{testkit.Binary(t), "configs", "--zookeeper", zookeeper, "--alter", "--entity-type", "users",
 		"--entity-name", "sally", "--add-config", "SCRAM-SHA-256=[password=sallypw]"}})
 	b := testkit.BrokerAt(t, 1, plain, zookeeper, fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,SASL_SSL://localhost:%d", plain, secure), "inter.broker.listener.name=PLAINTEXT",
@@ -168,26 +168,6 @@ func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
 	if after := rate(10 * time.Second); after < least*before {
 		t.Errorf("%.0f records/s after the strangers have gone, %.0f before they came", after, before)
 	}
-}
-
-// startCoordination starts an embedded coordination server of its own.
-func startCoordination(t *testing.T) string {
-	t.Helper()
-	port, dir := testkit.FreePort(t), t.TempDir()
-	file := dir + "/zookeeper.properties"
-	if err := os.WriteFile(file, []byte(fmt.Sprintf("dataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n", dir, port)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	testkit.Start(t, "zookeeper", testkit.Spec{Args: []string{testkit.Binary(t), "zookeeper", file}})
-	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	testkit.Eventually(t, 10*time.Second, "the coordination server listens", func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	return addr
 }
 
 // connected is the last number that the crowd has printed.

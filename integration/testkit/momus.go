@@ -215,3 +215,23 @@ func freeRange(t testing.TB, n int) int {
 	t.Fatalf("no %d free ports in a row", n)
 	return 0
 }
+
+// Coordination starts `momus zookeeper` in a directory of its own and returns its address.
+func Coordination(t testing.TB) string {
+	t.Helper()
+	port, dir := FreePort(t), t.TempDir()
+	file := filepath.Join(dir, "zookeeper.properties")
+	if err := os.WriteFile(file, []byte(fmt.Sprintf("dataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n", dir, port)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	Start(t, "zookeeper", Spec{Args: []string{Binary(t), "zookeeper", file}})
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	Eventually(t, 10*time.Second, "the coordination server listens", func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	return addr
+}

@@ -207,9 +207,11 @@ func TestEveryClientLogsInWithEveryMechanism(t *testing.T) {
 	}
 	clients := []client{java("2.5.0"), java("3.9.0"), python("librdkafka", "cert PLAIN SCRAM-SHA-256 SCRAM-SHA-512 OAUTHBEARER", librdkafka),
 		python("kafka-python", "cert PLAIN SCRAM-SHA-256 SCRAM-SHA-512", kafkaPython), node()}
+	ran := 0
 	for _, c := range clients {
 		for _, mechanism := range strings.Fields(c.mechanisms) {
 			t.Run(c.name+"/"+mechanism, func(t *testing.T) {
+				ran++
 				l := login{mechanism: strings.TrimPrefix(mechanism, "cert"), password: "sallypw"}
 				topic := strings.ToLower(c.name + "-" + mechanism)
 				run := func(l login, args ...string) (string, error) {
@@ -237,7 +239,7 @@ func TestEveryClientLogsInWithEveryMechanism(t *testing.T) {
 			t.Error("a password is in the log")
 		}
 	}
-	if n := strings.Count(log, "Failed authentication with /127.0.0.1"); n < 15 {
-		t.Errorf("only %d failed logins are in the log", n)
+	if n := strings.Count(log, "Failed authentication with /127.0.0.1"); n < ran {
+		t.Errorf("only %d of %d failed logins are in the log", n, ran)
 	}
 }

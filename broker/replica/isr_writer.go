@@ -223,7 +223,7 @@ func (w *isrWriter) propagate(ctx context.Context) {
 	clear(w.mu.changed)
 	w.mu.lastAnnounce = now
 	w.mu.Unlock()
-	slices.SortFunc(tps, compareTP)
+	slices.SortFunc(tps, model.TopicPartition.Compare)
 	if err := w.m.opts.ISR.NotifyISRChange(ctx, tps); err != nil {
 		w.m.logger.WithError(err).Warn("controller was not told about changed in-sync replicas; trying again")
 		w.mu.Lock()
@@ -232,16 +232,6 @@ func (w *isrWriter) propagate(ctx context.Context) {
 		}
 		w.mu.Unlock()
 	}
-}
-
-func compareTP(a, b model.TopicPartition) int {
-	switch {
-	case a.Less(b):
-		return -1
-	case b.Less(a):
-		return 1
-	}
-	return 0
 }
 
 // shrinkLoop looks every half replica.lag.time.max.ms for followers that have fallen behind.

@@ -52,7 +52,7 @@ func (mm *moverManager) add(tp model.TopicPartition, dir string) {
 		v = &mover{dir: dir}
 		mm.mu.byDir[dir] = v
 	}
-	if i, found := slices.BinarySearchFunc(v.queue, tp, compareTP); !found {
+	if i, found := slices.BinarySearchFunc(v.queue, tp, model.TopicPartition.Compare); !found {
 		v.queue = slices.Insert(v.queue, i, tp)
 	}
 	select {
@@ -85,7 +85,7 @@ func (mm *moverManager) queued(tp model.TopicPartition, dir string) bool {
 	if v == nil {
 		return false
 	}
-	_, found := slices.BinarySearchFunc(v.queue, tp, compareTP)
+	_, found := slices.BinarySearchFunc(v.queue, tp, model.TopicPartition.Compare)
 	return found
 }
 

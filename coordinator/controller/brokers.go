@@ -216,12 +216,7 @@ func (c *core) leaderAndISRReply(r *LeaderAndISRReply) error {
 		return nil
 	}
 	c.because(journal.Entry{Kind: journal.ReplicasFailed, About: r.Broker, Count: int64(len(failed))})
-	slices.SortFunc(failed, func(a, b ReplicaID) int {
-		if a.TopicPartition.Less(b.TopicPartition) {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(failed, func(a, b ReplicaID) int { return a.Compare(b.TopicPartition) })
 	return c.replicasOffline(failed)
 }
 

@@ -183,12 +183,7 @@ func (c *core) startDeletion(topics []*topic) error {
 // stopReplicaReply takes the outcome of deleting replicas.
 func (c *core) stopReplicaReply(r *StopReplicaReply) error {
 	var failed, done []ReplicaID
-	tps := slices.SortedFunc(maps.Keys(r.Errors), func(a, b model.TopicPartition) int {
-		if a.Less(b) {
-			return -1
-		}
-		return 1
-	})
+	tps := slices.SortedFunc(maps.Keys(r.Errors), model.TopicPartition.Compare)
 	for _, tp := range tps {
 		p := c.partition(tp)
 		if p == nil || !c.queuedForDeletion(tp.Topic) || p.replicaState(r.Broker) != ReplicaDeletionStarted {

@@ -487,10 +487,5 @@ func (b *bench) elect() error {
 }
 
 func sortedTPs[V any](m map[model.TopicPartition]V) []model.TopicPartition {
-	return slices.SortedFunc(maps.Keys(m), func(a, b model.TopicPartition) int {
-		if a.Less(b) {
-			return -1
-		}
-		return 1
-	})
+	return slices.SortedFunc(maps.Keys(m), model.TopicPartition.Compare)
 }

@@ -132,12 +132,7 @@ func (c *core) isrChange() error {
 	tps, err := c.world.ReadISRChanges(names)
 	if err == nil {
 		tps = slices.DeleteFunc(tps, func(tp model.TopicPartition) bool { return c.partition(tp) == nil })
-		slices.SortFunc(tps, func(a, b model.TopicPartition) int {
-			if a.Less(b) {
-				return -1
-			}
-			return 1
-		})
+		slices.SortFunc(tps, model.TopicPartition.Compare)
 		if len(tps) > 0 {
 			if err = c.readStates(tps); err == nil {
 				c.updateMetadata(c.liveOrShuttingDown(), tps)

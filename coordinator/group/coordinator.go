@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -48,9 +46,8 @@ type OffsetStore interface {
 // wait (Join, Sync, CommitOffsets …) end with ctx; a cancelled caller's request is still carried out. Requests belong to the
 // coordinator from the call on; bytes in them are copied before it returns, strings must not alias a buffer that is used again.
 type Coordinator struct {
-	o          Options
-	shards     *shard.Runtime
-	partitions atomic.Int32 // of __consumer_offsets; 0: not started
+	o      Options
+	shards *shard.Keyed
 }
 
 // New makes a coordinator that answers COORDINATOR_NOT_AVAILABLE until Start. Partitions may be led before.
@@ -59,7 +56,7 @@ func New(o Options) *Coordinator {
 		o.NewID = newUUID
 	}
 	c := &Coordinator{o: o}
-	c.shards = shard.New(shard.Options{
+	c.shards = shard.NewKeyed(shard.Options{
 		Topic: model.OffsetsTopic,
 		Log:   o.Log,
 		NewMachine: func(int32) shard.Machine {
@@ -85,22 +82,15 @@ func newUUID() string {
 
 // Run serves until ctx ends; then all parked calls are answered NOT_COORDINATOR. It returns when every goroutine has ended.
 func (c *Coordinator) Run(ctx context.Context) error {
-	err := c.shards.Run(ctx)
-	c.partitions.Store(0)
-	return err
+	return c.shards.Run(ctx)
 }
 
 // Start makes the coordinator available. partitions is the number of partitions of __consumer_offsets: of the topic if it exists at
 // start-up, else offsets.topic.num.partitions.
-func (c *Coordinator) Start(partitions int32) { c.partitions.Store(partitions) }
+func (c *Coordinator) Start(partitions int32) { c.shards.Start(partitions) }
 
 // PartitionFor is the offsets partition of a group; 0 before Start.
-func (c *Coordinator) PartitionFor(group string) int32 {
-	if n := c.partitions.Load(); n > 0 {
-		return model.PartitionForKey(group, n)
-	}
-	return 0
-}
+func (c *Coordinator) PartitionFor(group string) int32 { return c.shards.PartitionFor(group) }
 
 // OnBecomeLeader loads an offsets partition that this broker leads from now on. It returns at once.
 func (c *Coordinator) OnBecomeLeader(partition, leaderEpoch int32) {
@@ -130,19 +120,12 @@ func call[T any](ctx context.Context, c *Coordinator, group string, emptyID bool
 	if group == "" && !emptyID {
 		return none, kerr.InvalidGroupID
 	}
-	n := c.partitions.Load()
-	if n <= 0 {
-		return none, kerr.CoordinatorNotAvailable
+	v, err := c.shards.CallKey(ctx, group, ev)
+	if err != nil {
+		return none, kerr.Of(err)
 	}
-	v, err := c.shards.Call(ctx, model.PartitionForKey(group, n), ev)
-	switch {
-	case err == nil:
-		t, _ := v.(T)
-		return t, nil
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return none, kerr.NotCoordinator // the broker stops, or nobody listens any more
-	}
-	return none, kerr.Of(err)
+	t, _ := v.(T)
+	return t, nil
 }
 
 // Join answers when the round is complete.
@@ -228,19 +211,12 @@ func (c *Coordinator) Describe(ctx context.Context, group string) Description {
 
 // List shows all groups of this broker, sorted.
 func (c *Coordinator) List(ctx context.Context) ListResult {
-	if c.partitions.Load() <= 0 {
+	if !c.shards.Started() {
 		return ListResult{Err: kerr.CoordinatorNotAvailable}
 	}
 	var result ListResult
-	serving, loading := c.shards.Partitions()
-	if loading {
+	if shard.Gather(ctx, c.shards, list{}, func(groups []Listing) { result.Groups = append(result.Groups, groups...) }) {
 		result.Err = kerr.CoordinatorLoadInProgress
-	}
-	for _, p := range serving {
-		if v, err := c.shards.Call(ctx, p, list{}); err == nil {
-			groups, _ := v.([]Listing)
-			result.Groups = append(result.Groups, groups...)
-		}
 	}
 	slices.SortFunc(result.Groups, func(a, b Listing) int { return strings.Compare(a.Group, b.Group) })
 	return result
@@ -267,14 +243,7 @@ func (c *Coordinator) DeleteOffsets(ctx context.Context, r *DeleteOffsetsRequest
 // Stats sums up all partitions of this broker, for metrics.
 func (c *Coordinator) Stats(ctx context.Context) Stats {
 	var sum Stats
-	serving, _ := c.shards.Partitions()
-	for _, p := range serving {
-		if v, err := c.shards.Call(ctx, p, stats{}); err == nil {
-			if s, ok := v.(Stats); ok {
-				sum.add(&s)
-			}
-		}
-	}
+	shard.Gather(ctx, c.shards, stats{}, func(s Stats) { sum.add(&s) })
 	return sum
 }
 

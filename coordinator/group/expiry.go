@@ -1,8 +1,11 @@
 package group
 
 import (
+	"slices"
+
 	"github.com/sirupsen/logrus"
 
+	"momus/coordinator/shard"
 	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -11,7 +14,7 @@ import (
 
 // expireOffsets removes what has expired in all groups (KIP-211).
 func (p *Partition) expireOffsets() {
-	for _, id := range sortedKeys(p.groups) {
+	for _, id := range shard.SortedKeys(p.groups) {
 		g := p.groups[id]
 		expired := g.expired(p.nowMs, int64(p.cfg.OffsetsRetentionMinutes)*60_000)
 		p.counters.OffsetExpirations += int64(len(expired))
@@ -51,7 +54,7 @@ func (g *Group) expired(nowMs, retentionMs int64) []model.TopicPartition {
 			expired = append(expired, tp)
 		}
 	}
-	sortPartitions(expired)
+	slices.SortFunc(expired, model.TopicPartition.Compare)
 	return expired
 }
 
@@ -146,7 +149,7 @@ func (p *Partition) deleteOffsets(r *DeleteOffsetsRequest) DeleteOffsetsResult {
 type partitionsDeleted []model.TopicPartition
 
 func (p *Partition) partitionsDeleted(partitions []model.TopicPartition) {
-	for _, id := range sortedKeys(p.groups) {
+	for _, id := range shard.SortedKeys(p.groups) {
 		p.removeOffsets(p.groups[id], partitions)
 	}
 }

@@ -17,13 +17,13 @@ func joinError(memberID string, err *kerr.Error) JoinResult {
 // join carries out JoinGroup.
 func (p *Partition) join(r *JoinRequest, call *shard.Call) {
 	if r.SessionTimeoutMs < p.cfg.GroupMinSessionTimeoutMs || r.SessionTimeoutMs > p.cfg.GroupMaxSessionTimeoutMs {
-		p.reply(call, joinError(r.MemberID, kerr.InvalidSessionTimeout))
+		p.effects.Reply(call, joinError(r.MemberID, kerr.InvalidSessionTimeout))
 		return
 	}
 	g := p.groups[r.Group]
 	if g == nil {
 		if r.MemberID != "" {
-			p.reply(call, joinError(r.MemberID, kerr.UnknownMemberID))
+			p.effects.Reply(call, joinError(r.MemberID, kerr.UnknownMemberID))
 			return
 		}
 		g = p.create(r.Group)
@@ -33,11 +33,11 @@ func (p *Partition) join(r *JoinRequest, call *shard.Call) {
 	case m != nil && m.joining == nil && len(g.members) > limit:
 		// The group was loaded with more members than are allowed by now: those who come last do not get back in.
 		p.detach(g, m)
-		p.reply(call, joinError("", kerr.GroupMaxSizeReached))
+		p.effects.Reply(call, joinError("", kerr.GroupMaxSizeReached))
 	case r.MemberID == "" && len(g.members) >= limit:
-		p.reply(call, joinError("", kerr.GroupMaxSizeReached))
+		p.effects.Reply(call, joinError("", kerr.GroupMaxSizeReached))
 	case !g.accepts(r.ProtocolType, r.Protocols):
-		p.reply(call, joinError(r.MemberID, kerr.InconsistentGroupProtocol))
+		p.effects.Reply(call, joinError(r.MemberID, kerr.InconsistentGroupProtocol))
 	case r.MemberID == "":
 		p.joinNew(g, r, call)
 	default:
@@ -68,7 +68,7 @@ func (p *Partition) joinNew(g *Group, r *JoinRequest, call *shard.Call) {
 		g.pending[r.newMemberID] = t
 		g.lastCame = p.now
 		p.timers.set(t, p.after(r.SessionTimeoutMs))
-		p.reply(call, joinError(r.newMemberID, kerr.MemberIDRequired))
+		p.effects.Reply(call, joinError(r.newMemberID, kerr.MemberIDRequired))
 	default:
 		p.addMember(g, r.newMemberID, r, call)
 	}
@@ -78,7 +78,7 @@ func (p *Partition) joinNew(g *Group, r *JoinRequest, call *shard.Call) {
 func (p *Partition) joinKnown(g *Group, m *Member, r *JoinRequest, call *shard.Call) {
 	if _, ok := g.pending[r.MemberID]; ok && m == nil {
 		if r.InstanceID != nil { // the id was given to a dynamic member
-			p.reply(call, joinError(r.MemberID, kerr.UnknownServerError))
+			p.effects.Reply(call, joinError(r.MemberID, kerr.UnknownServerError))
 			return
 		}
 		p.addMember(g, r.MemberID, r, call)
@@ -86,10 +86,10 @@ func (p *Partition) joinKnown(g *Group, m *Member, r *JoinRequest, call *shard.C
 	}
 	switch {
 	case g.fenced(r.MemberID, r.InstanceID):
-		p.reply(call, joinError(r.MemberID, kerr.FencedInstanceID))
+		p.effects.Reply(call, joinError(r.MemberID, kerr.FencedInstanceID))
 		return
 	case m == nil, r.InstanceID != nil && g.staticMember(r.InstanceID) == nil:
-		p.reply(call, joinError(r.MemberID, kerr.UnknownMemberID))
+		p.effects.Reply(call, joinError(r.MemberID, kerr.UnknownMemberID))
 		return
 	}
 	switch g.state {
@@ -98,14 +98,14 @@ func (p *Partition) joinKnown(g *Group, m *Member, r *JoinRequest, call *shard.C
 	case CompletingRebalance:
 		if m.offers(r.Protocols) {
 			// The answer to the previous join was lost.
-			p.reply(call, g.joinResult(m))
+			p.effects.Reply(call, g.joinResult(m))
 			return
 		}
 		p.rejoin(g, m, r, call)
 		p.prepareRebalance(g, journal.NewSubscription)
 	case Stable:
 		if m.id != g.leader && m.offers(r.Protocols) {
-			p.reply(call, g.joinResult(m))
+			p.effects.Reply(call, g.joinResult(m))
 			return
 		}
 		// The leader asks for a rebalance when something else changed, such as the partitions of a topic.
@@ -116,7 +116,7 @@ func (p *Partition) joinKnown(g *Group, m *Member, r *JoinRequest, call *shard.C
 		p.rejoin(g, m, r, call)
 		p.prepareRebalance(g, why)
 	default:
-		p.reply(call, joinError(r.MemberID, kerr.UnknownMemberID))
+		p.effects.Reply(call, joinError(r.MemberID, kerr.UnknownMemberID))
 	}
 }
 
@@ -314,7 +314,7 @@ func (p *Partition) electLeader(g *Group) bool {
 // answerJoin answers the parked join of a member, if there is one.
 func (p *Partition) answerJoin(g *Group, m *Member, r JoinResult) {
 	if m.joining != nil {
-		p.reply(m.joining, r)
+		p.effects.Reply(m.joining, r)
 		m.joining = nil
 		g.joined--
 	}

@@ -122,7 +122,7 @@ func (p *Partition) Loaded(now time.Time) []shard.Effect {
 	p.begin(now)
 	p.loadingLast, p.loadingTopics = nil, nil
 	p.scheduleSweep()
-	for _, id := range sortedKeys(p.groups) {
+	for _, id := range shard.SortedKeys(p.groups) {
 		g := p.groups[id]
 		for producerID, t := range g.txns {
 			if len(t) == 0 {

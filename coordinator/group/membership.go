@@ -9,10 +9,10 @@ import (
 // heartbeat carries out Heartbeat. Nothing is allocated when all is well.
 func (p *Partition) heartbeat(r *HeartbeatRequest, call *shard.Call) {
 	if err := p.beat(r); err != nil {
-		p.replyError(call, err)
+		p.effects.Refuse(call, err)
 		return
 	}
-	p.reply(call, nil)
+	p.effects.Reply(call, nil)
 }
 
 func (p *Partition) beat(r *HeartbeatRequest) *kerr.Error {
@@ -53,7 +53,7 @@ func (p *Partition) leave(r *LeaveRequest, call *shard.Call) {
 			result.Members[i].Err = p.leaveOne(g, l)
 		}
 	}
-	p.reply(call, result)
+	p.effects.Reply(call, result)
 }
 
 func (p *Partition) leaveOne(g *Group, l LeavingMember) *kerr.Error {

@@ -13,7 +13,7 @@ import (
 func (p *Partition) commit(r *CommitRequest, call *shard.Call) {
 	g, err := p.admitCommit(r)
 	if err != nil {
-		p.reply(call, commitFailed(r, err))
+		p.effects.Reply(call, commitFailed(r, err))
 		return
 	}
 	d := &offsetsStored{group: g, request: r, call: call}
@@ -30,7 +30,7 @@ func (p *Partition) commit(r *CommitRequest, call *shard.Call) {
 		}
 	}
 	if stored == 0 {
-		p.reply(call, CommitResult{Errs: d.errs})
+		p.effects.Reply(call, CommitResult{Errs: d.errs})
 		return
 	}
 	o := p.batchOptions()
@@ -205,7 +205,7 @@ func (d *offsetsStored) settle(p *Partition, o *Offset, tag uint64, r shard.Resu
 
 func (d *offsetsStored) finish(p *Partition, err *kerr.Error) {
 	if d.errs == nil && err == nil {
-		p.reply(d.call, CommitResult{Errs: make([]*kerr.Error, len(d.request.Offsets))})
+		p.effects.Reply(d.call, CommitResult{Errs: make([]*kerr.Error, len(d.request.Offsets))})
 		return
 	}
 	errs := make([]*kerr.Error, len(d.request.Offsets))
@@ -214,7 +214,7 @@ func (d *offsetsStored) finish(p *Partition, err *kerr.Error) {
 			errs[i] = d.errs[i]
 		}
 	}
-	p.reply(d.call, CommitResult{Errs: errs})
+	p.effects.Reply(d.call, CommitResult{Errs: errs})
 }
 
 func (d *offsetsStored) unload(p *Partition) { d.finish(p, kerr.NotCoordinator) }
@@ -286,7 +286,7 @@ func (p *Partition) fetchOffsets(r *FetchOffsetsRequest, call *shard.Call) {
 		}
 		result.Offsets[i] = f
 	}
-	p.reply(call, result)
+	p.effects.Reply(call, result)
 }
 
 // sortedOffsets are the partitions with a committed offset.
@@ -295,18 +295,6 @@ func (g *Group) sortedOffsets() []model.TopicPartition {
 	for tp := range g.offsets {
 		partitions = append(partitions, tp)
 	}
-	sortPartitions(partitions)
+	slices.SortFunc(partitions, model.TopicPartition.Compare)
 	return partitions
-}
-
-func sortPartitions(partitions []model.TopicPartition) {
-	slices.SortFunc(partitions, func(a, b model.TopicPartition) int {
-		switch {
-		case a.Less(b):
-			return -1
-		case b.Less(a):
-			return 1
-		}
-		return 0
-	})
 }

@@ -1,10 +1,7 @@
 package group
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -44,7 +41,7 @@ type Partition struct {
 	formats formats
 	now     time.Duration // since origin
 	nowMs   int64         // wall clock
-	effects []shard.Effect
+	effects shard.Effects
 	keyBuf  []byte
 	valBuf  []byte
 
@@ -84,8 +81,7 @@ func (p *Partition) begin(now time.Time) {
 		p.formats = formatsFor(cfg.InterBrokerVersion())
 	}
 	p.now, p.nowMs = now.Sub(p.origin), now.UnixMilli()
-	clear(p.effects)
-	p.effects = p.effects[:0]
+	p.effects.Reset()
 }
 
 // Step implements shard.Machine.
@@ -112,21 +108,21 @@ func (p *Partition) Step(now time.Time, ev any, call *shard.Call) []shard.Effect
 	case shard.Tick:
 		p.tick()
 	case describe:
-		p.reply(call, p.describe(ev.group))
+		p.effects.Reply(call, p.describe(ev.group))
 	case list:
-		p.reply(call, p.list())
+		p.effects.Reply(call, p.list())
 	case deleteGroup:
-		p.reply(call, p.deleteGroup(ev.group))
+		p.effects.Reply(call, p.deleteGroup(ev.group))
 	case *DeleteOffsetsRequest:
-		p.reply(call, p.deleteOffsets(ev))
+		p.effects.Reply(call, p.deleteOffsets(ev))
 	case partitionsDeleted:
 		p.partitionsDeleted(ev)
 	case transactionCompleted:
 		p.completeTransaction(ev.producerID, ev.commit)
 	case stats:
-		p.reply(call, p.stats())
+		p.effects.Reply(call, p.stats())
 	default:
-		p.replyError(call, fmt.Errorf("group coordinator: event of type %T", ev))
+		p.effects.Refuse(call, fmt.Errorf("group coordinator: event of type %T", ev))
 	}
 	return p.effects
 }
@@ -167,7 +163,7 @@ func (p *Partition) scheduleSweep() {
 // Unload implements shard.Machine: all groups are Dead, and whoever waits is told to find the new coordinator.
 func (p *Partition) Unload(now time.Time) []shard.Effect {
 	p.begin(now)
-	for _, id := range sortedKeys(p.groups) {
+	for _, id := range shard.SortedKeys(p.groups) {
 		g := p.groups[id]
 		for _, m := range g.order {
 			p.answerJoin(g, m, joinError(m.id, kerr.NotCoordinator))
@@ -175,23 +171,11 @@ func (p *Partition) Unload(now time.Time) []shard.Effect {
 		}
 		g.to(Dead, p.nowMs)
 	}
-	for _, tag := range sortedKeys(p.appends) {
+	for _, tag := range shard.SortedKeys(p.appends) {
 		p.appends[tag].unload(p)
 	}
 	p.groups, p.timers, p.appends = nil, nil, nil
 	return p.effects
-}
-
-func (p *Partition) reply(call *shard.Call, value any) {
-	if call != nil {
-		p.effects = append(p.effects, shard.Reply{Call: call, Value: value})
-	}
-}
-
-func (p *Partition) replyError(call *shard.Call, err error) {
-	if call != nil {
-		p.effects = append(p.effects, shard.Reply{Call: call, Err: err})
-	}
 }
 
 // append asks for an append whose end done waits for; nil if nobody does.
@@ -201,7 +185,7 @@ func (p *Partition) append(batch []byte, acks int16, done appendDone) (tag uint6
 		tag = p.lastTag
 		p.appends[tag] = done
 	}
-	p.effects = append(p.effects, shard.Append{
+	p.effects.Add(shard.Append{
 		Tag: tag, Batch: batch, Acks: acks, Timeout: time.Duration(p.cfg.OffsetsCommitTimeoutMs) * time.Millisecond,
 	})
 	return tag
@@ -216,11 +200,6 @@ func (p *Partition) batchOptions() record.BuilderOptions {
 
 func (p *Partition) after(ms int32) time.Duration {
 	return p.now + time.Duration(ms)*time.Millisecond
-}
-
-// sortedKeys keeps the order of maps out of effects.
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
-	return slices.Sorted(maps.Keys(m))
 }
 
 // dissolve removes a group for good.

@@ -11,7 +11,7 @@ import (
 func (p *Partition) sync(r *SyncRequest, call *shard.Call) {
 	g := p.groups[r.Group]
 	if g == nil {
-		p.reply(call, SyncResult{Err: kerr.UnknownMemberID})
+		p.effects.Reply(call, SyncResult{Err: kerr.UnknownMemberID})
 		return
 	}
 	m := g.members[r.MemberID]
@@ -33,11 +33,11 @@ func (p *Partition) sync(r *SyncRequest, call *shard.Call) {
 		err = kerr.RebalanceInProgress
 	}
 	if err != nil {
-		p.reply(call, SyncResult{Err: err})
+		p.effects.Reply(call, SyncResult{Err: err})
 		return
 	}
 	if g.state == Stable {
-		p.reply(call, g.syncResult(m))
+		p.effects.Reply(call, g.syncResult(m))
 		p.restartSession(m)
 		return
 	}
@@ -63,7 +63,7 @@ func (p *Partition) answerSync(m *Member, r SyncResult) bool {
 	if m.syncing == nil {
 		return false
 	}
-	p.reply(m.syncing, r)
+	p.effects.Reply(m.syncing, r)
 	m.syncing = nil
 	return true
 }

@@ -230,16 +230,16 @@ func showMetadata(b []byte) string {
 }
 
 func (w *world) showState() {
-	for _, id := range sortedKeys(w.p.groups) {
+	for _, id := range shard.SortedKeys(w.p.groups) {
 		g := w.p.groups[id]
 		fmt.Fprintf(&w.out, "group %s: %s\n", id, showGroup(g))
-		for _, id := range sortedKeys(g.pending) {
+		for _, id := range shard.SortedKeys(g.pending) {
 			fmt.Fprintf(&w.out, "    pending %s\n", id)
 		}
 		for _, tp := range g.sortedOffsets() {
 			fmt.Fprintf(&w.out, "    offset %s: %s\n", tp, showCommitted(g.offsets[tp]))
 		}
-		for _, pid := range sortedKeys(g.txns) {
+		for _, pid := range shard.SortedKeys(g.txns) {
 			for _, tp := range slices.SortedFunc(maps.Keys(g.txns[pid]), func(a, b model.TopicPartition) int { return strings.Compare(a.String(), b.String()) }) {
 				fmt.Fprintf(&w.out, "    producer %d offset %s: %s\n", pid, tp, showCommitted(g.txns[pid][tp].committed))
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -35,11 +34,10 @@ type Options struct {
 // that wait end with ctx; a cancelled caller's request is still carried out. Requests belong to the coordinator from the call on;
 // strings in them must not alias a buffer that is used again.
 type Coordinator struct {
-	o          Options
-	shards     *shard.Runtime
-	markers    *markerQueue
-	partitions atomic.Int32 // of __transaction_state; 0: not started
-	standings  standings
+	o         Options
+	shards    *shard.Keyed
+	markers   *markerQueue
+	standings standings
 
 	epochs struct { // leader epochs of the state partitions that are led
 		sync.Mutex
@@ -54,7 +52,7 @@ func New(o Options) *Coordinator {
 	c.markers = newMarkerQueue(o.Cluster, o.Sender, func(partition int32, m *SendMarkers) {
 		c.shards.Cast(partition, markersWritten{m.TransactionalID, m.ProducerID, m.Epoch})
 	}, o.Logger)
-	c.shards = shard.New(shard.Options{
+	c.shards = shard.NewKeyed(shard.Options{
 		Topic: model.TransactionTopic,
 		Log:   o.Log,
 		NewMachine: func(p int32) shard.Machine {
@@ -91,22 +89,15 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.shards.Run(ctx) })
 	g.Go(func() error { return c.markers.run(ctx) })
-	err := g.Wait()
-	c.partitions.Store(0)
-	return err
+	return g.Wait()
 }
 
 // Start makes the coordinator available. partitions is the number of partitions of __transaction_state: of the topic if it exists at
 // start-up, else transaction.state.log.num.partitions.
-func (c *Coordinator) Start(partitions int32) { c.partitions.Store(partitions) }
+func (c *Coordinator) Start(partitions int32) { c.shards.Start(partitions) }
 
 // PartitionFor is the state partition of a transactional id; 0 before Start.
-func (c *Coordinator) PartitionFor(id string) int32 {
-	if n := c.partitions.Load(); n > 0 {
-		return model.PartitionForKey(id, n)
-	}
-	return 0
-}
+func (c *Coordinator) PartitionFor(id string) int32 { return c.shards.PartitionFor(id) }
 
 // OnBecomeLeader loads a state partition that this broker leads from now on. It returns at once. The leader epoch becomes the coordinator
 // epoch, by which partitions refuse markers of deposed coordinators.
@@ -126,15 +117,7 @@ func (c *Coordinator) call(ctx context.Context, id string, ev any) (any, error) 
 	if id == "" {
 		return nil, kerr.InvalidRequest
 	}
-	n := c.partitions.Load()
-	if n <= 0 {
-		return nil, kerr.CoordinatorNotAvailable
-	}
-	v, err := c.shards.Call(ctx, model.PartitionForKey(id, n), ev)
-	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return nil, kerr.NotCoordinator // the broker stops, or nobody listens any more
-	}
-	return v, err
+	return c.shards.CallKey(ctx, id, ev)
 }
 
 func code(err error) *kerr.Error {
@@ -180,14 +163,7 @@ func (c *Coordinator) EndTxn(ctx context.Context, r *EndRequest) *kerr.Error {
 // Stats sums up all partitions of this broker, for metrics.
 func (c *Coordinator) Stats(ctx context.Context) Stats {
 	var sum Stats
-	serving, _ := c.shards.Partitions()
-	for _, p := range serving {
-		if v, err := c.shards.Call(ctx, p, stats{}); err == nil {
-			if s, ok := v.(Stats); ok {
-				sum.add(&s)
-			}
-		}
-	}
+	shard.Gather(ctx, c.shards, stats{}, func(s Stats) { sum.add(&s) })
 	c.markers.stats(&sum)
 	return sum
 }

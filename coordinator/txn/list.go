@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"momus/coordinator/shard"
 	"momus/internal/model"
 )
 
@@ -38,13 +39,7 @@ func (p *Partition) list() []Listing {
 // List shows all transactional ids of this broker, by name.
 func (c *Coordinator) List(ctx context.Context) []Listing {
 	var all []Listing
-	serving, _ := c.shards.Partitions()
-	for _, p := range serving {
-		if v, err := c.shards.Call(ctx, p, list{}); err == nil {
-			l, _ := v.([]Listing)
-			all = append(all, l...)
-		}
-	}
+	shard.Gather(ctx, c.shards, list{}, func(some []Listing) { all = append(all, some...) })
 	slices.SortFunc(all, func(a, b Listing) int { return strings.Compare(a.TransactionalID, b.TransactionalID) })
 	return all
 }

@@ -1,10 +1,8 @@
 package txn
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -47,7 +45,7 @@ type Partition struct {
 	cfg     *configs.Broker
 	now     time.Time
 	nowMs   int64
-	effects []shard.Effect
+	effects shard.Effects
 	keyBuf  []byte
 	valBuf  []byte
 }
@@ -110,8 +108,7 @@ func NewPartition(config func() *configs.Broker, logger *logrus.Entry, epoch int
 
 func (p *Partition) begin(now time.Time) {
 	p.cfg, p.now, p.nowMs = p.config(), now, now.UnixMilli()
-	clear(p.effects)
-	p.effects = p.effects[:0]
+	p.effects.Reset()
 }
 
 // Step implements shard.Machine.
@@ -134,11 +131,11 @@ func (p *Partition) Step(now time.Time, ev any, call *shard.Call) []shard.Effect
 	case epochRaised:
 		p.epoch = max(p.epoch, int32(ev))
 	case stats:
-		p.reply(call, p.stats())
+		p.effects.Reply(call, p.stats())
 	case list:
-		p.reply(call, p.list())
+		p.effects.Reply(call, p.list())
 	default:
-		p.replyError(call, fmt.Errorf("transaction coordinator: event of type %T", ev))
+		p.effects.Refuse(call, fmt.Errorf("transaction coordinator: event of type %T", ev))
 	}
 	return p.effects
 }
@@ -160,15 +157,15 @@ func (p *Partition) add(r *AddRequest, call *shard.Call) (t *transaction, wait b
 	t = p.transactions[r.TransactionalID]
 	switch {
 	case t == nil || t.ProducerID != r.ProducerID:
-		p.replyError(call, kerr.InvalidProducerIDMapping)
+		p.effects.Refuse(call, kerr.InvalidProducerIDMapping)
 	case t.Epoch != r.Epoch:
-		p.replyError(call, kerr.InvalidProducerEpoch)
+		p.effects.Refuse(call, kerr.InvalidProducerEpoch)
 	case t.busy():
 		return t, true
 	default:
-		slices.SortFunc(r.Partitions, compare)
+		slices.SortFunc(r.Partitions, model.TopicPartition.Compare)
 		if t.State == Ongoing && t.has(r.Partitions) {
-			p.reply(call, nil)
+			p.effects.Reply(call, nil)
 			break
 		}
 		p.change(t, t.prepareAdd(r.Partitions, p.nowMs), &appendDone{call: call})
@@ -181,24 +178,24 @@ func (p *Partition) end(r *EndRequest, call *shard.Call) (t *transaction, wait b
 	t = p.transactions[r.TransactionalID]
 	switch {
 	case t == nil || t.ProducerID != r.ProducerID:
-		p.replyError(call, kerr.InvalidProducerIDMapping)
+		p.effects.Refuse(call, kerr.InvalidProducerIDMapping)
 	case r.Epoch < t.Epoch:
-		p.replyError(call, kerr.InvalidProducerEpoch)
+		p.effects.Refuse(call, kerr.InvalidProducerEpoch)
 	case t.pending != noState:
 		return t, true
 	case r.Epoch > t.Epoch && t.State != Empty:
 		// An epoch that was never given out ends nobody's transaction. 2.5.0 answers the same over an open one and is stuck with
 		// it; where no transaction was ever begun it answers INVALID_TXN_STATE, below.
-		p.replyError(call, kerr.InvalidProducerEpoch)
+		p.effects.Refuse(call, kerr.InvalidProducerEpoch)
 	case t.State != Ongoing:
 		wait, err := t.endAgain(r.Commit)
 		if wait {
 			return t, true
 		}
 		if err != nil {
-			p.replyError(call, err)
+			p.effects.Refuse(call, err)
 		} else {
-			p.reply(call, nil)
+			p.effects.Reply(call, nil)
 		}
 	default:
 		p.change(t, t.prepareEnd(r.Commit, p.nowMs), &appendDone{kind: decided, call: call})
@@ -212,7 +209,7 @@ func (p *Partition) init(r *InitRequest, call *shard.Call) (t *transaction, wait
 	fresh := r.fresh
 	if t == nil {
 		if fresh < 0 {
-			p.replyError(call, errNeedProducerID)
+			p.effects.Refuse(call, errNeedProducerID)
 			return nil, false
 		}
 		t = newTransaction(r.TransactionalID, fresh, r.TimeoutMs, p.nowMs)
@@ -223,7 +220,7 @@ func (p *Partition) init(r *InitRequest, call *shard.Call) (t *transaction, wait
 		return t, true
 	}
 	if err := t.admitInit(r); err != nil {
-		p.replyError(call, err)
+		p.effects.Refuse(call, err)
 		return t, false
 	}
 	switch {
@@ -236,9 +233,9 @@ func (p *Partition) init(r *InitRequest, call *shard.Call) (t *transaction, wait
 	next, needID, err := t.prepareInit(r, fresh, p.nowMs)
 	switch {
 	case needID:
-		p.replyError(call, errNeedProducerID)
+		p.effects.Refuse(call, errNeedProducerID)
 	case err != nil:
-		p.replyError(call, err)
+		p.effects.Refuse(call, err)
 	default:
 		p.change(t, next, &appendDone{call: call, ev: r})
 	}
@@ -278,7 +275,7 @@ func (p *Partition) change(t *transaction, next Metadata, d *appendDone) {
 func (p *Partition) append(batch []byte, timeoutMs int32, d *appendDone) {
 	p.lastTag++
 	p.appends[p.lastTag] = d
-	p.effects = append(p.effects, shard.Append{Tag: p.lastTag, Batch: batch, Acks: -1, Timeout: time.Duration(timeoutMs) * time.Millisecond})
+	p.effects.Add(shard.Append{Tag: p.lastTag, Batch: batch, Acks: -1, Timeout: time.Duration(timeoutMs) * time.Millisecond})
 }
 
 // appended makes a change effective, or undoes it.
@@ -296,7 +293,7 @@ func (p *Partition) appended(d *appendDone, err error) {
 	case err != nil:
 		t.pending = noState
 		p.stand(t, nil)
-		p.replyError(d.call, appendError(err))
+		p.effects.Refuse(d.call, appendError(err))
 		p.settle(t)
 		return
 	}
@@ -316,9 +313,9 @@ func (p *Partition) appended(d *appendDone, err error) {
 		}
 	}
 	if _, ok := d.ev.(*InitRequest); ok {
-		p.reply(d.call, InitResult{ProducerID: t.ProducerID, Epoch: t.Epoch})
+		p.effects.Reply(d.call, InitResult{ProducerID: t.ProducerID, Epoch: t.Epoch})
 	} else {
-		p.reply(d.call, nil)
+		p.effects.Reply(d.call, nil)
 	}
 	p.settle(t)
 }
@@ -326,7 +323,7 @@ func (p *Partition) appended(d *appendDone, err error) {
 // sendMarkers begins the end of a decided transaction.
 func (p *Partition) sendMarkers(t *transaction) {
 	t.pending = completion(t.State)
-	p.effects = append(p.effects, shard.Emit{Value: SendMarkers{
+	p.effects.Add(shard.Emit{Value: SendMarkers{
 		TransactionalID: t.id, ProducerID: t.ProducerID, Epoch: t.Epoch, CoordinatorEpoch: p.epoch, Commit: t.State == PrepareCommit,
 		Partitions: t.Partitions,
 	}})
@@ -375,7 +372,7 @@ func (p *Partition) tick() {
 		if !c.answered {
 			c.answered = true
 			c.t.parked = slices.DeleteFunc(c.t.parked, func(o *parkedCall) bool { return o == c })
-			p.replyError(c.call, kerr.ConcurrentTransactions)
+			p.effects.Refuse(c.call, kerr.ConcurrentTransactions)
 		}
 	}
 	for len(p.retries) > 0 && !p.retries[0].at.After(p.now) {
@@ -457,7 +454,7 @@ func (p *Partition) Loaded(now time.Time) []shard.Effect {
 	p.begin(now)
 	p.abortSweep = now.Add(interval(p.cfg.TransactionAbortTimedOutTransactionCleanupIntervalMs))
 	p.expirySweep = now.Add(interval(p.cfg.TransactionRemoveExpiredTransactionCleanupIntervalMs))
-	for _, id := range sortedKeys(p.transactions) {
+	for _, id := range shard.SortedKeys(p.transactions) {
 		p.stand(p.transactions[id], nil)
 	}
 	for _, t := range p.those(func(t *transaction) bool { return t.State.decided() }) {
@@ -471,16 +468,16 @@ func (p *Partition) Unload(now time.Time) []shard.Effect {
 	p.begin(now)
 	for _, c := range p.parked {
 		if !c.answered {
-			p.replyError(c.call, kerr.NotCoordinator)
+			p.effects.Refuse(c.call, kerr.NotCoordinator)
 		}
 	}
-	for _, tag := range sortedKeys(p.appends) {
-		p.replyError(p.appends[tag].call, kerr.NotCoordinator)
+	for _, tag := range shard.SortedKeys(p.appends) {
+		p.effects.Refuse(p.appends[tag].call, kerr.NotCoordinator)
 	}
-	for _, id := range sortedKeys(p.transactions) {
+	for _, id := range shard.SortedKeys(p.transactions) {
 		p.leave(p.transactions[id].ProducerID)
 	}
-	p.effects = append(p.effects, shard.Emit{Value: DropMarkers{}})
+	p.effects.Add(shard.Emit{Value: DropMarkers{}})
 	p.transactions, p.appends, p.parked, p.retries = nil, nil, nil, nil
 	return p.effects
 }
@@ -496,18 +493,6 @@ func (p *Partition) stats() Stats {
 	return s
 }
 
-func (p *Partition) reply(call *shard.Call, value any) {
-	if call != nil {
-		p.effects = append(p.effects, shard.Reply{Call: call, Value: value})
-	}
-}
-
-func (p *Partition) replyError(call *shard.Call, err error) {
-	if call != nil {
-		p.effects = append(p.effects, shard.Reply{Call: call, Err: err})
-	}
-}
-
 // those are the transactions that ok picks, by id: most of the many are not sorted.
 func (p *Partition) those(ok func(t *transaction) bool) []*transaction {
 	var picked []*transaction
@@ -518,9 +503,4 @@ func (p *Partition) those(ok func(t *transaction) bool) []*transaction {
 	}
 	slices.SortFunc(picked, func(a, b *transaction) int { return strings.Compare(a.id, b.id) })
 	return picked
-}
-
-// sortedKeys keeps the order of maps out of effects.
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
-	return slices.Sorted(maps.Keys(m))
 }

@@ -100,7 +100,7 @@ func TestRandomRequestsKeepThePromises(t *testing.T) {
 					Commit: rapid.Bool().Draw(rt, "commit")})
 			},
 			"written": func(rt *rapid.T) {
-				jobs := sortedKeys(w.jobs)
+				jobs := shard.SortedKeys(w.jobs)
 				if len(jobs) == 0 {
 					rt.Skip()
 				}
@@ -144,7 +144,7 @@ func TestRandomRequestsKeepThePromises(t *testing.T) {
 		w.release(nil)
 		w.advance(time.Minute)
 		for len(w.jobs) > 0 {
-			w.written(sortedKeys(w.jobs)[0])
+			w.written(shard.SortedKeys(w.jobs)[0])
 			w.advance(time.Minute)
 		}
 		if len(w.calls) > 0 {

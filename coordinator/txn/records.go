@@ -78,7 +78,7 @@ func decodeValue(b []byte) (Metadata, error) {
 			m.Partitions = append(m.Partitions, model.TopicPartition{Topic: t.Topic, Partition: p})
 		}
 	}
-	slices.SortFunc(m.Partitions, compare)
+	slices.SortFunc(m.Partitions, model.TopicPartition.Compare)
 	m.Partitions = slices.Compact(m.Partitions)
 	return m, nil
 }

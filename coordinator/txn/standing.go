@@ -47,12 +47,12 @@ func (p *Partition) stand(t *transaction, next *Metadata) {
 	case t.State == Ongoing:
 		now.Partitions = t.Partitions
 	}
-	p.effects = append(p.effects, shard.Emit{Value: now})
+	p.effects.Add(shard.Emit{Value: now})
 }
 
 // leave emits that nothing is known of a producer any more.
 func (p *Partition) leave(producerID int64) {
-	p.effects = append(p.effects, shard.Emit{Value: &Standing{ProducerID: producerID, Gone: true}})
+	p.effects.Add(shard.Emit{Value: &Standing{ProducerID: producerID, Gone: true}})
 }
 
 // admit judges a batch that would open a transaction in a partition. It refuses only what it knows: INVALID_PRODUCER_EPOCH for an epoch that
@@ -70,7 +70,7 @@ func (s *standings) admit(tp model.TopicPartition, producerID int64, epoch int16
 	case epoch > known.Epoch:
 		return nil // a newer coordinator knows better
 	}
-	if _, ok := slices.BinarySearchFunc(known.Partitions, tp, compare); !ok {
+	if _, ok := slices.BinarySearchFunc(known.Partitions, tp, model.TopicPartition.Compare); !ok {
 		return kerr.NotEnoughReplicas
 	}
 	return nil

@@ -118,27 +118,17 @@ func (t *transaction) busy() bool { return t.pending != noState || t.State.decid
 // has tells whether all of tps (sorted) are in the transaction.
 func (t *transaction) has(tps []model.TopicPartition) bool {
 	for _, tp := range tps {
-		if _, ok := slices.BinarySearchFunc(t.Partitions, tp, compare); !ok {
+		if _, ok := slices.BinarySearchFunc(t.Partitions, tp, model.TopicPartition.Compare); !ok {
 			return false
 		}
 	}
 	return true
 }
 
-func compare(a, b model.TopicPartition) int {
-	switch {
-	case a.Less(b):
-		return -1
-	case b.Less(a):
-		return 1
-	}
-	return 0
-}
-
 // union merges two sorted lists into a new one.
 func union(a, b []model.TopicPartition) []model.TopicPartition {
 	out := make([]model.TopicPartition, 0, len(a)+len(b))
 	out = append(append(out, a...), b...)
-	slices.SortFunc(out, compare)
+	slices.SortFunc(out, model.TopicPartition.Compare)
 	return slices.Compact(out)
 }

@@ -231,7 +231,7 @@ func (w *world) check() {
 			w.t.Fatalf("%s is %s, pending %s", id, t.State, t.pending)
 		case !t.busy() && len(t.parked) > 0:
 			w.t.Fatalf("%s is %s, and %d requests wait", id, t.State, len(t.parked))
-		case !slices.IsSortedFunc(t.Partitions, compare):
+		case !slices.IsSortedFunc(t.Partitions, model.TopicPartition.Compare):
 			w.t.Fatalf("%s has partitions %v", id, t.Partitions)
 		}
 		for _, c := range t.parked {
@@ -284,7 +284,7 @@ func showMetadata(m *Metadata) string {
 }
 
 func (w *world) showState() {
-	for _, id := range sortedKeys(w.p.transactions) {
+	for _, id := range shard.SortedKeys(w.p.transactions) {
 		t := w.p.transactions[id]
 		fmt.Fprintf(&w.out, "%s: %s", id, showMetadata(&t.Metadata))
 		if t.pending != noState {

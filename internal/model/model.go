@@ -3,6 +3,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -38,13 +39,16 @@ func (tp TopicPartition) String() string {
 	return tp.Topic + "-" + strconv.Itoa(int(tp.Partition))
 }
 
-// Less orders by topic, then partition.
-func (tp TopicPartition) Less(o TopicPartition) bool {
+// Compare orders by topic, then partition; the result is that of cmp.Compare.
+func (tp TopicPartition) Compare(o TopicPartition) int {
 	if tp.Topic != o.Topic {
-		return tp.Topic < o.Topic
+		return strings.Compare(tp.Topic, o.Topic)
 	}
-	return tp.Partition < o.Partition
+	return cmp.Compare(tp.Partition, o.Partition)
 }
+
+// Less reports whether tp comes before o in the order of Compare.
+func (tp TopicPartition) Less(o TopicPartition) bool { return tp.Compare(o) < 0 }
 
 // ParseTopicPartition splits topic-partition at the last dash.
 func ParseTopicPartition(s string) (TopicPartition, error) {

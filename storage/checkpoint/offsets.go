@@ -76,15 +76,7 @@ func WriteOffsets(f vfs.FS, path string, offsets map[model.TopicPartition]int64)
 	for tp := range offsets {
 		tps = append(tps, tp)
 	}
-	slices.SortFunc(tps, func(a, b model.TopicPartition) int {
-		switch {
-		case a.Less(b):
-			return -1
-		case b.Less(a):
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(tps, model.TopicPartition.Compare)
 	b := appendHeader(nil, len(tps))
 	for _, tp := range tps {
 		b = append(b, tp.Topic...)

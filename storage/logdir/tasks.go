@@ -221,13 +221,5 @@ func (m *Manager) deleteLater(d *dir, l *log.Log) {
 
 // sortLogs orders logs by topic and partition.
 func sortLogs(logs []*log.Log) {
-	slices.SortFunc(logs, func(a, b *log.Log) int {
-		switch {
-		case a.TopicPartition().Less(b.TopicPartition()):
-			return -1
-		case b.TopicPartition().Less(a.TopicPartition()):
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(logs, func(a, b *log.Log) int { return a.TopicPartition().Compare(b.TopicPartition()) })
 }

@@ -156,12 +156,7 @@ func (v *replicaVerifier) replicas(ctx context.Context, wanted func(string) bool
 		return core.Exit(1)
 	}
 	v.brokers = slices.Sorted(maps.Keys(v.byBroker))
-	slices.SortFunc(v.partitions, func(a, b model.TopicPartition) int {
-		if a.Less(b) {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(v.partitions, model.TopicPartition.Compare)
 	v.next, err = v.offsets(ctx, v.partitions, v.at)
 	return err
 }

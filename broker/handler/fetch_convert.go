@@ -52,25 +52,18 @@ func (c *fetchCall) convert(p *fetchsession.Partition, res *replica.FetchResult)
 
 // firstConverted is the size of what the first batch that is not dropped was converted to.
 func firstConverted(records, out []byte) int {
-	for {
-		b, rest, err := record.Next(records)
-		if b == nil || err != nil {
-			return 0
-		}
+	source := record.NewWalk(records)
+	for source.Next() {
 		size := 0
-		for left := out; ; {
-			e, after, err := record.Next(left)
-			if e == nil || err != nil || e.LastOffset() > b.LastOffset() {
-				break
-			}
-			size += e.Size()
-			left = after
+		converted := record.NewWalk(out)
+		for converted.Next() && converted.Batch.LastOffset() <= source.Batch.LastOffset() {
+			size += converted.Batch.Size()
 		}
 		if size > 0 {
 			return size
 		}
-		records = rest
 	}
+	return 0
 }
 
 // zstdTopic tells whether a topic compresses with zstd: clients before v10 get nothing of it.
@@ -81,16 +74,13 @@ func (c *fetchCall) zstdTopic(topic string) bool {
 
 // compatible tells whether all whole batches have at most the format target.
 func compatible(records []byte, target int8) bool {
-	for {
-		b, rest, err := record.Next(records)
-		if b == nil || err != nil {
-			return true
-		}
-		if b.Magic() > target {
+	w := record.NewWalk(records)
+	for w.Next() {
+		if w.Batch.Magic() > target {
 			return false
 		}
-		records = rest
 	}
+	return true
 }
 
 // fill makes converted records as long as Kafka announces them: the size of the original slice, or of all that its first batch was converted

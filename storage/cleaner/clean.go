@@ -444,24 +444,19 @@ func (c *cleaning) scan(ctx context.Context, s *log.Segment, pos int64, fn func(
 			}
 			return fmt.Errorf("segment %d at byte %d: %w", s.BaseOffset(), pos, err)
 		}
-		rest := have
-		for {
-			b, left, err := record.Next(rest)
-			if err != nil {
-				return fmt.Errorf("segment %d at byte %d: %w", s.BaseOffset(), pos+int64(len(have)-len(rest)), err)
+		w, used := record.NewWalk(have), 0
+		for w.Next() {
+			if err := w.Batch.Verify(); err != nil {
+				return fmt.Errorf("segment %d at byte %d: %w", s.BaseOffset(), pos+int64(used), err)
 			}
-			if b == nil {
-				break
-			}
-			if err := b.Verify(); err != nil {
-				return fmt.Errorf("segment %d at byte %d: %w", s.BaseOffset(), pos+int64(len(have)-len(rest)), err)
-			}
-			if err := fn(b); err != nil {
+			if err := fn(w.Batch); err != nil {
 				return err
 			}
-			rest = left
+			used += len(w.Batch)
 		}
-		used := len(have) - len(rest)
+		if w.Err() != nil {
+			return fmt.Errorf("segment %d at byte %d: %w", s.BaseOffset(), pos+int64(used), w.Err())
+		}
 		if used == 0 {
 			if int64(len(have)) == end-pos {
 				return fmt.Errorf("segment %d ends with %d bytes that are no whole batch", s.BaseOffset(), len(have))

@@ -17,24 +17,26 @@ type Position struct {
 }
 
 // Offset is the sparse index from offsets to positions of one segment.
-type Offset struct {
-	table
-	base int64
-	last Position // guarded by mu; of the last entry, valid if known
-	have bool     // guarded by mu; last is known
-}
+type Offset struct{ series[Position] }
 
 // NewOffset describes the offset index at path of the segment with that base offset. Nothing is read or created yet.
 func NewOffset(f vfs.FS, path string, base int64) *Offset {
-	return &Offset{table: newTable(f, path, OffsetEntrySize), base: base}
+	return &Offset{newSeries[Position](f, path, OffsetEntrySize, base)}
 }
 
-func (x *Offset) decode(raw []byte) Position {
+func (Position) decode(base int64, raw []byte) Position {
 	return Position{
-		Offset:   x.base + int64(int32(binary.BigEndian.Uint32(raw))),
+		Offset:   base + int64(int32(binary.BigEndian.Uint32(raw))),
 		Position: int64(int32(binary.BigEndian.Uint32(raw[4:]))),
 	}
 }
+
+// decode shadows that of series, which calls Position's through a table: too slow for looking up.
+func (x *Offset) decode(raw []byte) Position { return Position{}.decode(x.base, raw) }
+
+func (Position) none(base int64) Position { return Position{Offset: base} }
+
+func (p Position) offset() int64 { return p.Offset }
 
 // Add appends an entry. Offsets ascend strictly, else ErrNotAscending. The offset must be within 2^31-1 of the base.
 func (x *Offset) Add(offset, position int64) error {
@@ -48,33 +50,8 @@ func (x *Offset) Add(offset, position int64) error {
 		}
 		x.pending = binary.BigEndian.AppendUint32(x.pending, uint32(offset-x.base))
 		x.pending = binary.BigEndian.AppendUint32(x.pending, uint32(position))
-		x.last, x.have = Position{offset, position}, true
-		if len(x.pending) > 4*maxPending { // nobody prepares: recovery, tests
-			return x.spillLocked()
-		}
-		return nil
+		return x.addedLocked(Position{offset, position})
 	})
-}
-
-func (x *Offset) lastLocked() (Position, int, error) {
-	n := x.countLocked()
-	if n == 0 {
-		return Position{Offset: x.base}, 0, nil
-	}
-	if !x.have {
-		raw, err := x.rawLocked(n - 1)
-		if err != nil {
-			return Position{}, 0, err
-		}
-		x.last, x.have = x.decode(raw), true
-	}
-	return x.last, n, nil
-}
-
-// Last is the last entry, or (base offset, 0) if there is none.
-func (x *Offset) Last() (p Position, err error) {
-	err = x.write(func() error { p, _, err = x.lastLocked(); return err })
-	return p, err
 }
 
 // Lookup is the last entry with an offset not above target, or (base offset, 0) if there is none.
@@ -190,34 +167,6 @@ func (x *Offset) FirstAtPosition(position int64) (p Position, found bool, err er
 		return err
 	})
 	return p, found, err
-}
-
-// TruncateTo drops the entries with an offset at or above the given one.
-func (x *Offset) TruncateTo(offset int64) error {
-	return x.write(func() error {
-		n, err := x.searchLocked(func(raw []byte) bool { return x.decode(raw).Offset < offset })
-		if err != nil {
-			return err
-		}
-		x.have = false
-		return x.keepLocked(n)
-	})
-}
-
-// Reset drops all entries.
-func (x *Offset) Reset() error {
-	return x.write(func() error {
-		x.have = false
-		return x.keepLocked(0)
-	})
-}
-
-// Discard forgets what is in memory; the file stays as it is and is looked at again when needed.
-func (x *Offset) Discard() error {
-	x.mu.Lock()
-	x.have = false
-	x.mu.Unlock()
-	return x.table.Discard()
 }
 
 // Sane tells whether the last entry can be true for a .log of that size. Kafka 2.5 does not look; we do, for the last

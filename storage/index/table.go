@@ -336,10 +336,8 @@ func (t *table) Release() error {
 	return t.view.Unmap()
 }
 
-// Discard forgets what is in memory; the file stays as it is and is looked at again when needed.
-func (t *table) Discard() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// discardLocked forgets what is in memory.
+func (t *table) discardLocked() error {
 	t.loaded, t.written, t.surplus, t.pending = false, 0, false, nil
 	return t.view.Unmap()
 }

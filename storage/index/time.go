@@ -18,39 +18,23 @@ type Timestamp struct {
 }
 
 // Time is the sparse index from timestamps to offsets of one segment.
-type Time struct {
-	table
-	base int64
-	last Timestamp // guarded by mu; of the last entry, valid if known
-	have bool      // guarded by mu; last is known
-}
+type Time struct{ series[Timestamp] }
 
 // NewTime describes the time index at path of the segment with that base offset. Nothing is read or created yet.
 func NewTime(f vfs.FS, path string, base int64) *Time {
-	return &Time{table: newTable(f, path, TimeEntrySize), base: base}
+	return &Time{newSeries[Timestamp](f, path, TimeEntrySize, base)}
 }
 
-func (x *Time) decode(raw []byte) Timestamp {
+func (Timestamp) decode(base int64, raw []byte) Timestamp {
 	return Timestamp{
 		Timestamp: int64(binary.BigEndian.Uint64(raw)),
-		Offset:    x.base + int64(int32(binary.BigEndian.Uint32(raw[8:]))),
+		Offset:    base + int64(int32(binary.BigEndian.Uint32(raw[8:]))),
 	}
 }
 
-func (x *Time) lastLocked() (Timestamp, int, error) {
-	n := x.countLocked()
-	if n == 0 {
-		return Timestamp{Timestamp: -1, Offset: x.base}, 0, nil
-	}
-	if !x.have {
-		raw, err := x.rawLocked(n - 1)
-		if err != nil {
-			return Timestamp{}, 0, err
-		}
-		x.last, x.have = x.decode(raw), true
-	}
-	return x.last, n, nil
-}
+func (Timestamp) none(base int64) Timestamp { return Timestamp{Timestamp: -1, Offset: base} }
+
+func (t Timestamp) offset() int64 { return t.Offset }
 
 // Offer adds an entry if its timestamp is above the last one's. A smaller timestamp or offset than the last is ErrNotAscending.
 func (x *Time) Offer(timestamp, offset int64) error {
@@ -67,18 +51,8 @@ func (x *Time) Offer(timestamp, offset int64) error {
 		}
 		x.pending = binary.BigEndian.AppendUint64(x.pending, uint64(timestamp))
 		x.pending = binary.BigEndian.AppendUint32(x.pending, uint32(offset-x.base))
-		x.last, x.have = Timestamp{timestamp, offset}, true
-		if len(x.pending) > 4*maxPending {
-			return x.spillLocked()
-		}
-		return nil
+		return x.addedLocked(Timestamp{timestamp, offset})
 	})
-}
-
-// Last is the last entry, or (-1, base offset) if there is none.
-func (x *Time) Last() (e Timestamp, err error) {
-	err = x.write(func() error { e, _, err = x.lastLocked(); return err })
-	return e, err
 }
 
 // Lookup is the last entry with a timestamp not above target, or (-1, base offset) if there is none.
@@ -96,32 +70,4 @@ func (x *Time) Lookup(target int64) (Timestamp, error) {
 		return err
 	})
 	return found, err
-}
-
-// TruncateTo drops the entries with an offset at or above the given one.
-func (x *Time) TruncateTo(offset int64) error {
-	return x.write(func() error {
-		n, err := x.searchLocked(func(raw []byte) bool { return x.decode(raw).Offset < offset })
-		if err != nil {
-			return err
-		}
-		x.have = false
-		return x.keepLocked(n)
-	})
-}
-
-// Reset drops all entries.
-func (x *Time) Reset() error {
-	return x.write(func() error {
-		x.have = false
-		return x.keepLocked(0)
-	})
-}
-
-// Discard forgets what is in memory; the file stays as it is and is looked at again when needed.
-func (x *Time) Discard() error {
-	x.mu.Lock()
-	x.have = false
-	x.mu.Unlock()
-	return x.table.Discard()
 }

@@ -70,16 +70,13 @@ func (l *Log) appendAsLeader(records []byte, info record.Info, leaderEpoch int32
 }
 
 func checkSizes(records []byte, maxMessageBytes int) error {
-	for rest := records; ; {
-		b, after, err := record.Next(rest)
-		if err != nil || b == nil {
-			return err
+	w := record.NewWalk(records)
+	for w.Next() {
+		if n := w.Batch.Size(); n > maxMessageBytes {
+			return fmt.Errorf("batch of %d bytes after conversion is larger than max.message.bytes %d: %w", n, maxMessageBytes, kerr.MessageTooLarge)
 		}
-		if b.Size() > maxMessageBytes {
-			return fmt.Errorf("batch of %d bytes after conversion is larger than max.message.bytes %d: %w", b.Size(), maxMessageBytes, kerr.MessageTooLarge)
-		}
-		rest = after
 	}
+	return w.Err()
 }
 
 func (l *Log) appendAsFollower(records []byte, info record.Info) (done AppendInfo, err error) {
@@ -108,7 +105,7 @@ func (l *Log) appendAsFollower(records []byte, info record.Info) (done AppendInf
 
 // appendLocked appends records whose offsets are final.
 func (l *Log) appendLocked(records []byte, info record.Info, origin record.Origin, c *configs.Topic, now int64) (AppendInfo, error) {
-	if err := l.noteEpochsLocked(records, info); err != nil {
+	if err := l.noteEpochsLocked(records); err != nil {
 		return AppendInfo{}, err
 	}
 	if int64(len(records)) > int64(c.SegmentBytes) {
@@ -156,18 +153,15 @@ func (l *Log) appendLocked(records []byte, info record.Info, origin record.Origi
 }
 
 // noteEpochsLocked enters the leader epochs of the batches; the first batch of an older format ends the list.
-func (l *Log) noteEpochsLocked(records []byte, info record.Info) error {
+func (l *Log) noteEpochsLocked(records []byte) error {
 	epochs := l.epochs.Load()
 	if epochs == nil {
 		return nil
 	}
-	for rest, n := records, 0; n < info.Batches; n++ {
-		b, after, err := record.Next(rest)
-		if err != nil || b == nil {
-			return err
-		}
-		rest = after
-		if b.Magic() >= record.Magic2 {
+	w := record.NewWalk(records)
+	for w.Next() {
+		var err error
+		if b := w.Batch; b.Magic() >= record.Magic2 {
 			err = epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
 		} else {
 			err = epochs.Clear()
@@ -176,7 +170,7 @@ func (l *Log) noteEpochsLocked(records []byte, info record.Info) error {
 			return err
 		}
 	}
-	return nil
+	return w.Err()
 }
 
 type knownBatch struct{ first, last, timestamp int64 }
@@ -184,17 +178,9 @@ type knownBatch struct{ first, last, timestamp int64 }
 // checkProducersLocked prepares the change of the producer state, to be committed after the write. The result is not nil for a repeated
 // batch.
 func (l *Log) checkProducersLocked(records []byte, origin record.Origin) (*knownBatch, error) {
-	for rest := records; ; {
-		b, after, err := record.Next(rest)
-		if err == nil && b == nil {
-			return nil, nil
-		}
-		if err != nil {
-			l.producers.Rollback()
-			return nil, err
-		}
-		rest = after
-		known, repeated, err := l.producers.Prepare(b, origin)
+	w := record.NewWalk(records)
+	for w.Next() {
+		known, repeated, err := l.producers.Prepare(w.Batch, origin)
 		if err != nil || repeated {
 			l.producers.Rollback()
 			if err != nil {
@@ -203,6 +189,10 @@ func (l *Log) checkProducersLocked(records []byte, origin record.Origin) (*known
 			return &knownBatch{known.FirstOffset(), known.LastOffset, known.Timestamp}, nil
 		}
 	}
+	if w.Err() != nil {
+		l.producers.Rollback()
+	}
+	return nil, w.Err()
 }
 
 // commitProducersLocked makes the prepared change count. A failure leaves a marker in the .log without its entry in the

@@ -62,15 +62,9 @@ func (i *Info) add(b Batch) {
 // not an error: ValidBytes excludes them. records is only read.
 func Analyze(records []byte, origin Origin, maxMessageBytes int) (Info, error) {
 	info := emptyInfo()
-	for rest := records; ; {
-		b, r, err := Next(rest)
-		if err != nil {
-			return info, err
-		}
-		if b == nil {
-			return info, nil
-		}
-		rest = r
+	w := NewWalk(records)
+	for w.Next() {
+		b := w.Batch
 		if origin == OriginClient && b.Magic() >= Magic2 && b.BaseOffset() != 0 {
 			return info, invalidRecord("The baseOffset of the record batch in the append should be 0, but it is %d", b.BaseOffset())
 		}
@@ -85,4 +79,5 @@ func Analyze(records []byte, origin Origin, maxMessageBytes int) (Info, error) {
 		}
 		info.add(b)
 	}
+	return info, w.Err()
 }

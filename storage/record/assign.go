@@ -105,16 +105,13 @@ type assigner struct {
 }
 
 func (a *assigner) matchingMagic(magic int8) bool {
-	for rest := a.records; ; {
-		b, r, err := Next(rest)
-		if err != nil || b == nil {
-			return true // Analyze has been here: this is the end
-		}
-		if b.Magic() != magic {
+	w := NewWalk(a.records)
+	for w.Next() {
+		if w.Batch.Magic() != magic {
 			return false
 		}
-		rest = r
 	}
+	return true // Analyze has been here: this is the end
 }
 
 // patch assigns in place where nothing is compressed: every message by itself, or the one batch of magic 2.
@@ -122,15 +119,9 @@ func (a *assigner) patch() ([]byte, Info, error) {
 	info := emptyInfo()
 	magic, t := a.first.Magic(), a.p.timestampType()
 	maxTs, maxOffset := NoTimestamp, int64(-1)
-	for rest := a.records; ; {
-		b, r, err := Next(rest)
-		if err != nil {
-			return nil, info, err
-		}
-		if b == nil {
-			break
-		}
-		rest = r
+	w := NewWalk(a.records)
+	for w.Next() {
+		b := w.Batch
 		if err := a.v.batch(magic, b); err != nil {
 			return nil, info, err
 		}
@@ -149,6 +140,9 @@ func (a *assigner) patch() ([]byte, Info, error) {
 			b.setMaxTimestamp(t, a.v.maxTimestamp)
 		}
 		info.add(b)
+	}
+	if w.Err() != nil {
+		return nil, info, w.Err()
 	}
 	if t == LogAppendTime {
 		maxTs, maxOffset = a.p.Now, a.next
@@ -199,39 +193,31 @@ func (a *assigner) rebuild(toMagic int8) ([]byte, Info, error) {
 		w.append(next, r.Timestamp, r.Key, r.Value, r.headerCount, r.headers)
 		next++
 	}
-	for rest := a.records; ; {
-		b, r, err := Next(rest)
-		if err != nil {
+	source := NewWalk(a.records)
+	for source.Next() {
+		if err := a.v.batch(magic, source.Batch); err != nil {
 			return nil, info, err
 		}
-		if b == nil {
-			break
-		}
-		rest = r
-		if err := a.v.batch(magic, b); err != nil {
-			return nil, info, err
-		}
-		if err := a.v.recordsOf(b, keep); err != nil {
+		if err := a.v.recordsOf(source.Batch, keep); err != nil {
 			return nil, info, err
 		}
 		if w.Err() != nil {
 			return nil, info, w.Err()
 		}
 	}
+	if source.Err() != nil {
+		return nil, info, source.Err()
+	}
 	out, err := w.complete()
 	if err != nil {
 		return nil, info, err
 	}
-	for rest := out; ; {
-		b, r, err := Next(rest)
-		if err != nil {
-			return nil, info, err
-		}
-		if b == nil {
-			break
-		}
-		rest = r
-		info.add(b)
+	written := NewWalk(out)
+	for written.Next() {
+		info.add(written.Batch)
+	}
+	if written.Err() != nil {
+		return nil, info, written.Err()
 	}
 	info.Records, info.Converted = w.Count(), true
 	info.MaxTimestamp, info.OffsetOfMaxTimestamp = w.maxTimestampForIndex()

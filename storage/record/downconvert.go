@@ -18,12 +18,9 @@ func DownConvert(records []byte, targetMagic int8, fetchOffset int64) (out []byt
 // DownConvert is the function of that name with the limits and pools of d, which may be nil.
 func (d *Decoder) DownConvert(records []byte, targetMagic int8, fetchOffset int64) (out []byte, converted int, err error) {
 	out = make([]byte, 0, len(records))
-	for rest := records; ; {
-		b, r, err := Next(rest)
-		if err != nil || b == nil {
-			return out, converted, err
-		}
-		rest = r
+	w := NewWalk(records)
+	for w.Next() {
+		b := w.Batch
 		if targetMagic < Magic2 {
 			if b.IsControl() {
 				continue
@@ -43,6 +40,7 @@ func (d *Decoder) DownConvert(records []byte, targetMagic int8, fetchOffset int6
 		}
 		out, converted = next, converted+n
 	}
+	return out, converted, w.Err()
 }
 
 // downConvertBatch appends b in format magic to dst; n is 0 if nothing of it is left.

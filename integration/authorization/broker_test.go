@@ -18,10 +18,12 @@ import (
 
 // broker is the broker of the recording: a listener for its admin, who may do everything, and one for users.
 type broker struct {
-	t      testing.TB
-	users  string // address
-	admin  *conn  // over PLAINTEXT, User:ANONYMOUS
-	tokens bool   // there is a token of User:admin
+	t     testing.TB
+	users string // address
+	// zookeeper is the address of the coordination server.
+	zookeeper string
+	admin     *conn // over PLAINTEXT, User:ANONYMOUS
+	tokens    bool  // there is a token of User:admin
 }
 
 func startBroker(t testing.TB, more map[string]string) *broker {
@@ -62,7 +64,7 @@ func startBroker(t testing.TB, more map[string]string) *broker {
 	case <-failed:
 		t.FailNow()
 	}
-	return &broker{t: t, users: b.Addr("USERS").String(), admin: dial(t, b.Addr("ADMIN").String())}
+	return &broker{t: t, zookeeper: zk.Addr().String(), users: b.Addr("USERS").String(), admin: dial(t, b.Addr("ADMIN").String())}
 }
 
 // run runs a server until the test ends; the channel is closed when it has ended.

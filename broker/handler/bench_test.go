@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/protocol"
+	"momus/coordinator/acl"
 	"momus/internal/model"
 	"momus/storage/record"
 )
@@ -25,12 +26,40 @@ func (d *fakeData) trim(tp model.TopicPartition, limit int64) {
 	}
 }
 
+// ruled is an authorizer that only decides.
+type ruled struct {
+	Authorizer
+	index  *acl.Index
+	policy acl.Policy
+}
+
+func (r *ruled) Authorize(q acl.Question) bool { return r.index.Decide(&r.policy, &q).Allowed }
+
+// manyRules lets everybody write to t, and has n ACLs for others on other topics.
+func manyRules(n int) *ruled {
+	allow := func(user string) []acl.Entry {
+		return []acl.Entry{{Principal: "User:" + user, Host: "*", Operation: acl.Write, Permission: acl.Allow}}
+	}
+	all := map[acl.Resource][]acl.Entry{{Type: acl.Topic, Name: "t", Pattern: acl.Literal}: allow("*")}
+	for i := range n {
+		all[acl.Resource{Type: acl.Topic, Name: fmt.Sprintf("team-%d.", i), Pattern: acl.Literal + acl.PatternType(i%2)}] = allow(fmt.Sprint(i))
+	}
+	return &ruled{index: acl.Build(all)}
+}
+
 // BenchmarkProduce sends batches of 16 KB of 1 KB values over 16 connections with 5 requests in flight each, acks=1: client, broker and log in
-// one process.
+// one process; also with an authorizer that has 10,000 ACLs.
 func BenchmarkProduce(b *testing.B) {
-	for _, size := range []int{100, 1024} {
-		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
+	for _, c := range []struct {
+		size int
+		acls int
+	}{{100, 0}, {1024, 0}, {1024, 10000}} {
+		size := c.size
+		b.Run(fmt.Sprintf("%dB-%dACLs", size, c.acls), func(b *testing.B) {
 			broker := newDataBroker(b)
+			if c.acls > 0 {
+				broker.env.Authorizer = manyRules(c.acls)
+			}
 			builder := record.NewBuilder(record.DefaultOptions())
 			for n := 0; n < 16<<10; n += size {
 				builder.Append(1000, nil, make([]byte, size))

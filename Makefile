@@ -8,7 +8,7 @@ INTEROP   = interop zkconformance tour
 INTEROP_ALL = $(INTEROP) security storage txn groups quotas differential mixed tools
 # Pinned, so that a new version of the linter is a commit and not a surprise.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-TAGS      = interop,faults,transcripts,strangers,console
+TAGS      = interop,faults,transcripts,strangers,console,suites
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"

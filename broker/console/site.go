@@ -4,9 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 
-	"momus/broker/http"
 	"momus/broker/view"
 	"momus/configs"
 	"momus/coordinator/zk"
@@ -50,7 +48,6 @@ type Site struct {
 		known    map[int32]view.Broker
 		journals map[int32]*journal.Journal
 	}
-	server atomic.Pointer[http.Server] // for the streams
 }
 
 // NewSite makes a site without brokers.

@@ -82,11 +82,10 @@ func TestLoginsAreThoseOfBrokers(t *testing.T) {
 	}
 }
 
-// loginPeer is a broker that authenticates: newest says how new it is, refuse makes it refuse.
+// loginPeer is a broker that authenticates: newest says how new it is.
 type loginPeer struct {
 	newest   int16 // of SaslAuthenticate, -1 for none
 	lifetime time.Duration
-	refuse   *string
 	logins   int
 	keys     []int16
 }

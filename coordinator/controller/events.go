@@ -10,27 +10,27 @@ type Event interface{ event() }
 
 // Events of watches. None carries state: what they concern is read again.
 type (
-	// BrokerChange: the children of /brokers/ids.
+	// BrokerChange says that the children of /brokers/ids have changed.
 	BrokerChange struct{}
-	// BrokerModification: the registration of a live broker.
+	// BrokerModification says that the registration of a live broker has changed.
 	BrokerModification struct{ Broker int32 }
-	// TopicChange: the children of /brokers/topics.
+	// TopicChange says that the children of /brokers/topics have changed.
 	TopicChange struct{}
-	// PartitionModification: the node of a topic.
+	// PartitionModification says that the node of a topic has changed.
 	PartitionModification struct{ Topic string }
-	// TopicDeletion: the children of /admin/delete_topics.
+	// TopicDeletion says that the children of /admin/delete_topics have changed.
 	TopicDeletion struct{}
-	// ISRChange: the children of /isr_change_notification.
+	// ISRChange says that the children of /isr_change_notification have changed.
 	ISRChange struct{}
-	// LogDirEvent: the children of /log_dir_event_notification.
+	// LogDirEvent says that the children of /log_dir_event_notification have changed.
 	LogDirEvent struct{}
-	// PreferredElectionRequested: /admin/preferred_replica_election.
+	// PreferredElectionRequested says that /admin/preferred_replica_election has appeared.
 	PreferredElectionRequested struct{}
-	// ReassignmentRequested: /admin/reassign_partitions.
+	// ReassignmentRequested says that /admin/reassign_partitions has appeared.
 	ReassignmentRequested struct{}
-	// ReassignmentsRewritten: the content of /admin/reassign_partitions, which only this controller changes.
+	// ReassignmentsRewritten says that the content of /admin/reassign_partitions has changed, which only this controller does.
 	ReassignmentsRewritten struct{}
-	// ReassignmentProgress: the state of a partition that is being reassigned.
+	// ReassignmentProgress says that the state of a partition that is being reassigned has changed.
 	ReassignmentProgress struct{ model.TopicPartition }
 )
 
@@ -38,9 +38,9 @@ type (
 type (
 	// AutoRebalance is the periodic check for leaders that are not the preferred ones.
 	AutoRebalance struct{}
-	// UncleanElectionEnabled: the broker's own unclean.leader.election.enable has become true.
+	// UncleanElectionEnabled says that the broker's own unclean.leader.election.enable has become true.
 	UncleanElectionEnabled struct{}
-	// TopicUncleanElectionEnabled: the override of a topic has become true.
+	// TopicUncleanElectionEnabled says that the override of a topic has become true.
 	TopicUncleanElectionEnabled struct{ Topic string }
 )
 

@@ -462,7 +462,6 @@ type bench struct {
 	out      *modelSender
 	core     *runner
 	settings Settings
-	reply    []string
 }
 
 func newBench(store *modelStore) *bench {

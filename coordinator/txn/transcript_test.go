@@ -99,7 +99,6 @@ func (w *world) step(ev any, call *shard.Call) {
 
 func (w *world) effects(effects []shard.Effect) {
 	var ended []shard.Appended
-	var again []*InitRequest
 	for _, e := range slices.Clone(effects) {
 		switch e := e.(type) {
 		case shard.Reply:
@@ -112,7 +111,6 @@ func (w *world) effects(effects []shard.Effect) {
 				old.fresh = w.nextID
 				w.nextID++
 				delete(w.calls, e.Call)
-				again = append(again, &old)
 				defer func() { w.call(r.name, &old) }()
 				continue
 			}

@@ -23,6 +23,9 @@ func TestMutexesWork(t *testing.T) {
 	var inner RWMutex[Partition]
 	outer.Lock()
 	inner.RLock()
+	if outer.TryLock() {
+		t.Error("locked twice")
+	}
 	inner.RUnlock()
 	inner.Lock()
 	if outer.TryLock() {

@@ -125,7 +125,7 @@ func (x *Exchange) first(now time.Time, frame []byte) Outcome {
 		if x.state != stateInitial {
 			return drop(err)
 		}
-		return x.firstRaw(now, frame, err)
+		return x.firstRaw(now, frame)
 	}
 	if x.state == stateInitial {
 		x.state = stateVersions
@@ -150,14 +150,15 @@ func (x *Exchange) first(now time.Time, frame []byte) Outcome {
 }
 
 // firstRaw takes a first frame that is no request: a GSSAPI token of a client older than 0.10, if that is enabled.
-func (x *Exchange) firstRaw(now time.Time, frame []byte, err error) Outcome {
+func (x *Exchange) firstRaw(now time.Time, frame []byte) Outcome {
 	if !slices.Contains(x.server.Enabled, GSSAPI) {
 		return fail(CloseLate, nil, errors.New("Exception handling first SASL packet from client, GSSAPI is not supported by server"))
 	}
-	x.mechanism = GSSAPI
-	if x.step, err = x.server.New(GSSAPI); err != nil {
+	step, err := x.server.New(GSSAPI)
+	if err != nil {
 		return drop(err)
 	}
+	x.mechanism, x.step = GSSAPI, step
 	x.state = stateAuthenticate
 	return x.rawToken(now, frame)
 }

@@ -33,13 +33,14 @@ func (a *Admin) DescribeConfigs(ctx context.Context, kind, name string) ([]Confi
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range resp.Resources {
-		if err := java.OfCode(r.ErrorCode, r.ErrorMessage); err != nil {
-			return nil, err
-		}
-		return java.HashOrder(r.Configs, 0, func(e ConfigEntry) int32 { return java.HashCode(e.Name) }), nil
+	if len(resp.Resources) == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	answer := resp.Resources[0]
+	if err := java.OfCode(answer.ErrorCode, answer.ErrorMessage); err != nil {
+		return nil, err
+	}
+	return java.HashOrder(answer.Configs, 0, func(e ConfigEntry) int32 { return java.HashCode(e.Name) }), nil
 }
 
 type ConfigEntry = kmsg.DescribeConfigsResponseResourceConfig

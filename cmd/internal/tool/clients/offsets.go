@@ -31,21 +31,19 @@ func (a *Admin) PartitionsOf(ctx context.Context, topic string) ([]int32, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range resp.Topics {
-		if t.ErrorCode == 3 {
-			return nil, nil
-		}
-		if err := java.OfCode(t.ErrorCode, nil); err != nil && t.ErrorCode != 5 {
-			return nil, err
-		}
-		out := []int32{}
-		for _, p := range t.Partitions {
-			out = append(out, p.Partition)
-		}
-		slices.Sort(out)
-		return out, nil
+	if len(resp.Topics) == 0 || resp.Topics[0].ErrorCode == 3 {
+		return nil, nil
 	}
-	return nil, nil
+	t := resp.Topics[0]
+	if err := java.OfCode(t.ErrorCode, nil); err != nil && t.ErrorCode != 5 {
+		return nil, err
+	}
+	out := []int32{}
+	for _, p := range t.Partitions {
+		out = append(out, p.Partition)
+	}
+	slices.Sort(out)
+	return out, nil
 }
 
 // ListOffsets asks the leaders for offsets at a time (ms, -1 the end, -2 the beginning). A partition without a leader is waited for

@@ -40,7 +40,7 @@ func (c *Call) Println(a ...any) { fmt.Fprintln(c.Out, a...) }
 
 func (c *Call) Printf(format string, a ...any) { fmt.Fprintf(c.Out, format, a...) }
 
-// warn writes to standard error as it is.
+// Errorf writes to standard error as it is.
 func (c *Call) Errorf(format string, a ...any) {
 	c.Out.Flush()
 	fmt.Fprintf(c.Stderr, format, a...)

@@ -146,13 +146,12 @@ func tryDeleteRecords(a *clients.Admin, ctx context.Context, tp model.TopicParti
 		if err != nil {
 			return 0, false, err
 		}
-		for _, t := range resp.Topics {
-			for _, p := range t.Partitions {
-				if err := java.OfCode(p.ErrorCode, nil); err != nil {
-					return 0, p.ErrorCode == kerr.UnknownTopicOrPartition.Code || p.ErrorCode == kerr.NotLeaderForPartition.Code, err
-				}
-				return p.LowWatermark, false, nil
+		if len(resp.Topics) > 0 && len(resp.Topics[0].Partitions) > 0 {
+			p := resp.Topics[0].Partitions[0]
+			if err := java.OfCode(p.ErrorCode, nil); err != nil {
+				return 0, p.ErrorCode == kerr.UnknownTopicOrPartition.Code || p.ErrorCode == kerr.NotLeaderForPartition.Code, err
 			}
+			return p.LowWatermark, false, nil
 		}
 	}
 	return 0, false, java.OfCode(5, nil)

@@ -51,6 +51,7 @@ type Broker struct {
 	logs      *logdir.Manager
 	cleaner   *cleaner.Cleaner // nil without log.cleaner.enable
 	security  *security.Security
+	failures  *security.Failures // logins that failed
 	server    *network.Server
 	replicas  *replica.Manager
 	control   *controller.Controller

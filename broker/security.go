@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"github.com/sirupsen/logrus"
-
 	"momus/broker/handler"
 	"momus/broker/network"
 	"momus/broker/security"
@@ -18,6 +16,7 @@ func (b *Broker) secure() (err error) {
 	if err != nil {
 		return err
 	}
+	b.failures = security.NewFailures(b.logFor("org.apache.kafka.common.network.Selector"), b.opts.Now)
 	b.config.AddCheck(b.security.Check)
 	return nil
 }
@@ -30,7 +29,7 @@ func (b *Broker) securityEnv(e *handler.Env) {
 	}
 	e.Tokens = b.tokens
 	e.OnFailedLogin, e.OnThrottled = b.sawFailedLogin, b.sawThrottle
-	e.AuthLog = b.logFor("org.apache.kafka.common.network.Selector")
+	e.LoginFailed = b.failures.Failed
 }
 
 // handshaken counts a TLS handshake: on SSL listeners it is the login.
@@ -46,6 +45,5 @@ func (b *Broker) handshaken(c *network.Conn) {
 func (b *Broker) handshakeFailed(c *network.Conn, err error) {
 	b.metrics.Authentication(c.Listener).Failed.Inc()
 	b.sawFailedLogin(c, err)
-	b.logFor("org.apache.kafka.common.network.Selector").WithFields(logrus.Fields{"connection": c.ID, "listener": c.Listener}).WithError(err).
-		Info(handler.FailedAuthentication("authentication", c, "SSL handshake failed"))
+	b.failures.Failed(c, "authentication", "SSL handshake failed", err)
 }

@@ -2,8 +2,6 @@ package handler
 
 import (
 	"encoding/binary"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -22,8 +20,8 @@ type SecurityEnv struct {
 	SASL func(listener string) *sasl.Server
 	// CertificatePrincipal names the client of a TLS connection by its certificate; nil: every client is anonymous.
 	CertificatePrincipal func(c *network.Conn) (model.Principal, error)
-	// AuthLog gets a line for each login that failed (org.apache.kafka.common.network.Selector); nil: the env's logger.
-	AuthLog *logrus.Entry
+	// LoginFailed is told of each login that failed, for the log: what is "authentication" or "re-authentication"; nil: nobody is told.
+	LoginFailed func(c *network.Conn, what, reason string, err error)
 }
 
 // login is the part of a session that says who the client is.
@@ -150,26 +148,15 @@ func (d *Dispatcher) loginFailed(r *Request, x *sasl.Exchange, o sasl.Outcome) {
 	case o.Counted:
 		s.figures.Failed.Inc()
 	}
-	log := d.env.AuthLog
-	if log == nil {
-		log = d.env.Logger
-	}
-	log = log.WithFields(logrus.Fields{"connection": r.Conn.ID, "listener": r.Conn.Listener})
 	if !o.Counted {
-		log.WithError(o.Err).Debug("closed a connection during its authentication")
+		d.env.Logger.WithFields(logrus.Fields{"connection": r.Conn.ID, "listener": r.Conn.Listener}).WithError(o.Err).Debug("closed a connection during its authentication")
 		return
 	}
 	what := "authentication"
 	if again {
 		what = "re-authentication"
 	}
-	log.Info(FailedAuthentication(what, r.Conn, o.Err.Error()))
-	if d.env.OnFailedLogin != nil {
-		d.env.OnFailedLogin(r.Conn, o.Err)
+	if d.env.LoginFailed != nil {
+		d.env.LoginFailed(r.Conn, what, o.Err.Error(), nil)
 	}
-}
-
-// FailedAuthentication is Kafka's line about a login that failed.
-func FailedAuthentication(what string, c *network.Conn, reason string) string {
-	return fmt.Sprintf("Failed %s with %s (%s)", what, c.ClientHost, strings.ReplaceAll(reason, "\n", " "))
 }

@@ -27,6 +27,15 @@ func (m *Metrics) Authentication(listener string) *Authentication {
 	return a.(*Authentication)
 }
 
+// expired is the number of connections of all listeners that were closed because their session had ended.
+func (a *authentications) expired() (n int64) {
+	a.byListener.Range(func(_, value any) bool {
+		n += value.(*Authentication).ExpiredKilled.Value()
+		return true
+	})
+	return n
+}
+
 func (a *authentications) collect(counter func(name, help string, v int64, labels prometheus.Labels)) {
 	const server = "kafka_server_socketservermetrics_"
 	a.byListener.Range(func(name, value any) bool {

@@ -90,7 +90,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.auth.collect(func(name, help string, v int64, labels prometheus.Labels) {
 		ch <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, nil, labels), prometheus.CounterValue, float64(v))
 	})
-	counter("kafka_network_socketserver_expiredconnectionskilledcount", "connections closed because they were idle", m.IdleClosed.Value(), nil)
+	counter("kafka_network_socketserver_expiredconnectionskilledcount", "connections closed because their session had ended", m.auth.expired(), nil)
+	counter("momus_connections_idle_closed_total", "connections closed because they were idle", m.IdleClosed.Value(), nil)
 	counter("momus_connections_accepted_total", "connections accepted", m.Accepted.Value(), nil)
 	counter("momus_connections_closed_total", "connections ended", m.Closed.Value(), nil)
 	counter("momus_connections_refused_total", "connections refused for a limit", m.Refused.Value(), nil)

@@ -7,6 +7,8 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,8 +20,10 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"momus/integration/testkit"
@@ -371,4 +375,137 @@ func TestABrokerIsStoppedAndStartedFromThePage(t *testing.T) {
 	// The slider goes back to when the broker was there, and to when it was not.
 	eval[bool](b, `(() => { const r = document.getElementById('time'); r.value = r.min; r.dispatchEvent(new Event('input')); return true })()`)
 	b.wait(3*time.Second, "button", "^back to now$")
+}
+
+// scripting is how long the page's scripts, layout and styles have taken in all, in seconds.
+func (b *browser) scripting() float64 {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	sum, err := chromedp.Run(ctx, func(ctx context.Context, t *chromedp.Target) (float64, error) {
+		r, err := cdp.Call(ctx, t, performance.GetMetrics, cdp.Empty{})
+		if err != nil {
+			return 0, err
+		}
+		sum := 0.0
+		for _, m := range r.Metrics {
+			if m.Name == "ScriptDuration" || m.Name == "LayoutDuration" || m.Name == "RecalcStyleDuration" {
+				sum += m.Value
+			}
+		}
+		return sum, nil
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return sum
+}
+
+// processor is how much processor time a process has used.
+func processor(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	var user, system int64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(user+system) * time.Second / 100
+}
+
+func TestAThousandTopicsAndFiftyGroupsStaySmooth(t *testing.T) {
+	c := testkit.Quickstart(t, 3, "--console-port", "0")
+	admin := testkit.Admin(t, c.Bootstrap)
+	for from := 0; from < 1000; from += 100 {
+		topics := make([]string, 100)
+		for i := range topics {
+			topics[i] = fmt.Sprintf("topic-%04d", from+i)
+		}
+		if _, err := admin.CreateTopics(t.Context(), 1, 3, nil, topics...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 50 {
+		var o kadm.Offsets
+		o.Add(kadm.Offset{Topic: "topic-0000", Partition: 0, At: 0})
+		if err := admin.CommitAllOffsets(t.Context(), fmt.Sprintf("group-%02d", i), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := newBrowser(t, page(t, c))
+	b.run(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, performance.Enable, performance.EnableParams{})
+		return err
+	}))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(c.Bootstrap, ",")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { // something happens in many topics all the time
+		for i := 0; ctx.Err() == nil; i++ {
+			cl.ProduceSync(ctx, &kgo.Record{Topic: fmt.Sprintf("topic-%04d", i%1000), Value: []byte("x")})
+		}
+	})
+	defer func() {
+		cancel()
+		wg.Wait()
+		cl.Close()
+	}()
+	b.wait(20*time.Second, "main span", `^1,00\d topics$`)
+	measure := func(what string) {
+		b.run(chromedp.Sleep(2 * time.Second))
+		before := b.scripting()
+		const seconds = 8
+		b.run(chromedp.Sleep(seconds * time.Second))
+		each := (b.scripting() - before) / seconds
+		t.Logf("%s: %.0f ms of scripts, layout and styles a second", what, 1000*each)
+		if each > 0.1 {
+			t.Errorf("%s: %.0f ms a second", what, 1000*each)
+		}
+	}
+	measure("the cluster")
+	b.open("Groups")
+	b.wait(10*time.Second, "section h2", "^group-49$")
+	measure("the groups")
+}
+
+func TestIdlePagesCostABrokerNothing(t *testing.T) {
+	c := testkit.Quickstart(t, 1, "--console-port", "0")
+	base, _, _ := strings.Cut(page(t, c), "/#")
+	measure := func() float64 {
+		before := processor(t, c.Process.Pid())
+		const seconds = 10
+		time.Sleep(seconds * time.Second) // a measurement, not a wait
+		return (processor(t, c.Process.Pid()) - before).Seconds() / seconds
+	}
+	without := measure()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for range 200 {
+		r, err := http.NewRequestWithContext(ctx, "GET", base+"/api/stream", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+		})
+	}
+	with := measure()
+	t.Logf("processor: %.1f %% of a core without pages, %.1f %% with 200", 100*without, 100*with)
+	if with-without > 0.05 {
+		t.Errorf("200 pages cost %.1f %% of a core", 100*(with-without))
+	}
+	cancel()
 }

@@ -39,7 +39,7 @@ func (s *Site) Mount(server *http.Server) {
 		}))
 	}
 	get("/api/about", func(context.Context, *nethttp.Request) (any, error) {
-		about := map[string]any{"version": s.opts.Version, "actions": []string{}}
+		about := map[string]any{"version": s.opts.Version, "actions": []string{}, "records": s.opts.Outside == nil}
 		if s.opts.Player != nil && server.MayChange() {
 			about["actions"] = s.opts.Player.Actions()
 		}
@@ -103,12 +103,17 @@ func topicPartition(r *nethttp.Request) (tp model.TopicPartition, err error) {
 }
 
 // partition shows every replica that is in this process.
-func (s *Site) partition(_ context.Context, r *nethttp.Request) (any, error) {
+func (s *Site) partition(ctx context.Context, r *nethttp.Request) (any, error) {
 	tp, err := topicPartition(r)
 	if err != nil {
 		return nil, err
 	}
 	replicas := []view.Replica{}
+	if s.opts.Outside != nil {
+		if replicas, err = s.opts.Outside.Replicas(ctx, tp); err != nil {
+			return nil, err
+		}
+	}
 	for _, m := range s.members() {
 		if x, ok := m.View.Replica(tp); ok {
 			replicas = append(replicas, x)
@@ -146,6 +151,9 @@ func (s *Site) records(_ context.Context, r *nethttp.Request) (any, error) {
 
 // groups shows all groups with what their members lag behind.
 func (s *Site) groups(ctx context.Context, _ *nethttp.Request) (any, error) {
+	if s.opts.Outside != nil {
+		return s.opts.Outside.Groups(ctx)
+	}
 	members := s.members()
 	all := []view.Group{}
 	for _, m := range members {

@@ -18,6 +18,9 @@ import (
 // lookTick is how often the brokers are looked at while somebody has the page open: what changes is seen within 200 ms.
 const lookTick = 150 * time.Millisecond
 
+// outsideTick is the same for a cluster that is asked over the network.
+const outsideTick = time.Second
+
 // hub looks at the cluster for all open pages together, and only while there are any. Each page gets the whole once and then what has
 // changed.
 type hub struct {
@@ -68,13 +71,17 @@ func (h *hub) open() (done func()) {
 }
 
 func (h *hub) look(ctx context.Context) {
-	tick := time.NewTicker(lookTick)
+	every := lookTick
+	if h.site.opts.Outside != nil {
+		every = outsideTick
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		h.mu.Lock()
 		before := h.mu.frame
 		h.mu.Unlock()
-		next := h.next(before)
+		next := h.next(ctx, before)
 		h.mu.Lock()
 		if ctx.Err() == nil && next != before {
 			h.mu.frame = next
@@ -91,8 +98,8 @@ func (h *hub) look(ctx context.Context) {
 }
 
 // next makes the frame after before; it is before itself if nothing has changed.
-func (h *hub) next(before *frame) *frame {
-	c := h.site.cluster()
+func (h *hub) next(ctx context.Context, before *frame) *frame {
+	c := h.site.cluster(ctx)
 	f := &frame{number: 1, topics: make(map[string][]byte, len(c.Topics)), at: time.Now(), cluster: c}
 	brokers := slices.Clone(c.Brokers)
 	for i := range brokers { // figures go with the rates

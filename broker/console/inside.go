@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"momus/configs"
+	"momus/coordinator/zk"
 )
 
 // znode shows a node of ZooKeeper with the names of its children. Credentials are not shown.
@@ -17,11 +18,7 @@ func (s *Site) znode(ctx context.Context, r *nethttp.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.one()
-	if err != nil {
-		return nil, err
-	}
-	n, err := m.ZooKeeper.Inspect(ctx, path)
+	n, session, err := s.node(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -38,8 +35,21 @@ func (s *Site) znode(ctx context.Context, r *nethttp.Request) (any, error) {
 			"czxid": fmt.Sprintf("0x%x", st.Czxid), "mzxid": fmt.Sprintf("0x%x", st.Mzxid), "pzxid": fmt.Sprintf("0x%x", st.Pzxid), "ctime": st.Ctime, "mtime": st.Mtime, "version": st.Version, "cversion": st.Cversion,
 			"aversion": st.Aversion, "owner": owner(st.EphemeralOwner), "length": st.DataLength, "children": st.NumChildren,
 		},
-		"session": fmt.Sprintf("0x%x", m.ZooKeeper.SessionID()),
+		"session": fmt.Sprintf("0x%x", session),
 	}, nil
+}
+
+// node reads a node with one of the sessions that there are.
+func (s *Site) node(ctx context.Context, path string) (n *zk.Node, session int64, err error) {
+	if s.opts.Outside != nil {
+		return s.opts.Outside.Znode(ctx, path)
+	}
+	m, err := s.one()
+	if err != nil {
+		return nil, 0, err
+	}
+	n, err = m.ZooKeeper.Inspect(ctx, path)
+	return n, m.ZooKeeper.SessionID(), err
 }
 
 func owner(session int64) string {
@@ -60,7 +70,7 @@ func secret(path string) bool {
 }
 
 // configs shows the configuration of a broker or topic: values, where they come from, what they mean. Secrets are not shown.
-func (s *Site) configs(_ context.Context, r *nethttp.Request) (any, error) {
+func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 	type row struct {
 		Name      string  `json:"name"`
 		Value     *string `json:"value"`
@@ -90,6 +100,11 @@ func (s *Site) configs(_ context.Context, r *nethttp.Request) (any, error) {
 		slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.Name, b.Name) })
 	}
 	if topic := q.Get("topic"); topic != "" {
+		if s.opts.Outside != nil {
+			entries, err := s.opts.Outside.Configs(ctx, topic, -1)
+			add(entries, configs.TopicKey)
+			return rows, err
+		}
 		m, err := s.one()
 		if err != nil {
 			return nil, err
@@ -100,6 +115,11 @@ func (s *Site) configs(_ context.Context, r *nethttp.Request) (any, error) {
 	id, err := strconv.ParseInt(q.Get("broker"), 10, 32)
 	if err != nil {
 		return nil, &problem{nethttp.StatusBadRequest, "topic or broker is needed"}
+	}
+	if s.opts.Outside != nil {
+		entries, err := s.opts.Outside.Configs(ctx, "", int32(id))
+		add(entries, configs.BrokerKey)
+		return rows, err
 	}
 	for _, m := range s.members() {
 		if m.View.BrokerID() == int32(id) {
@@ -140,7 +160,7 @@ func (s *Site) health(ctx context.Context, _ *nethttp.Request) (any, error) {
 			out = append(out, Finding{severity, subject, what, detail})
 		}
 	}
-	c := s.cluster()
+	c := s.cluster(ctx)
 	if c.Controller < 0 {
 		add("error", "cluster", "noController", "")
 	}

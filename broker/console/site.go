@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -9,6 +10,7 @@ import (
 	"momus/configs"
 	"momus/coordinator/zk"
 	"momus/internal/journal"
+	"momus/internal/model"
 )
 
 // Member is a broker that a Site shows from inside.
@@ -28,9 +30,22 @@ type Player interface {
 	Actions() []string
 }
 
+// Outside is a cluster that is seen from outside, by public APIs and znodes alone. What those do not tell is left out.
+type Outside interface {
+	Cluster(ctx context.Context) (*view.Cluster, error)
+	Groups(ctx context.Context) ([]view.Group, error)
+	Replicas(ctx context.Context, tp model.TopicPartition) ([]view.Replica, error)
+	// Configs describes a broker or, if topic is not "", a topic.
+	Configs(ctx context.Context, topic string, broker int32) ([]configs.Entry, error)
+	// Znode reads a node, and says which session asked.
+	Znode(ctx context.Context, path string) (n *zk.Node, session int64, err error)
+}
+
 // Options make a Site.
 type Options struct {
 	Version string
+	// Outside, if not nil, is shown instead of brokers of this process.
+	Outside Outside
 	// Player, if not nil, carries out what the page is allowed to do.
 	Player Player
 }
@@ -100,7 +115,10 @@ func (s *Site) journals() []*journal.Journal {
 }
 
 // cluster is the cluster as the members know it together.
-func (s *Site) cluster() *view.Cluster {
+func (s *Site) cluster(ctx context.Context) *view.Cluster {
+	if s.opts.Outside != nil {
+		return s.fromOutside(ctx)
+	}
 	members := s.members()
 	views := make([]*view.View, len(members))
 	for i, m := range members {
@@ -118,6 +136,32 @@ func (s *Site) cluster() *view.Cluster {
 		if len(s.mu.known) < maxKnown || b.Told {
 			s.mu.known[b.ID] = view.Broker{ID: b.ID, Address: b.Address, Rack: b.Rack}
 		}
+	}
+	s.mu.Unlock()
+	return c
+}
+
+// fromOutside asks for the cluster. While it does not answer, all brokers that were ever seen are gone.
+func (s *Site) fromOutside(ctx context.Context) *view.Cluster {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	s.mu.Lock()
+	known := maps.Clone(s.mu.known)
+	s.mu.Unlock()
+	c, err := s.opts.Outside.Cluster(ctx)
+	if err != nil {
+		return view.Merge(nil, slices.Collect(maps.Values(known)))
+	}
+	for _, b := range c.Brokers {
+		delete(known, b.ID)
+	}
+	for _, b := range known {
+		c.Brokers = append(c.Brokers, b)
+	}
+	slices.SortFunc(c.Brokers, func(a, b view.Broker) int { return int(a.ID - b.ID) })
+	s.mu.Lock()
+	for _, b := range c.Brokers[:min(len(c.Brokers), maxKnown)] {
+		s.mu.known[b.ID] = view.Broker{ID: b.ID, Address: b.Address, Rack: b.Rack}
 	}
 	s.mu.Unlock()
 	return c

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/runtime"
@@ -72,7 +73,10 @@ func newBrowser(t *testing.T, page string) *browser {
 		t.Fatal(err)
 	}
 	b.run(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{})
+		if _, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{}); err != nil {
+			return err
+		}
+		_, err := cdp.Call(ctx, t, cdplog.Enable, cdp.Empty{})
 		return err
 	}))
 	b.resize(1280, 900)
@@ -91,6 +95,10 @@ func (b *browser) listen(ev any) {
 	case *network.EventRequestWillBeSent:
 		if u, err := url.Parse(ev.Request.URL); err != nil || u.Host != b.site && u.Scheme != "data" && u.Scheme != "blob" {
 			fault = "request to elsewhere: " + ev.Request.URL
+		}
+	case *cdplog.EventEntryAdded:
+		if ev.Entry.Level == cdplog.EntryLevelError || ev.Entry.Level == cdplog.EntryLevelWarning {
+			fault = fmt.Sprintf("log: %s %s", ev.Entry.Text, ev.Entry.URL)
 		}
 	case *runtime.EventExceptionThrown:
 		fault = fmt.Sprintf("exception: %+v", ev.ExceptionDetails)

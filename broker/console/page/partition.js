@@ -65,6 +65,6 @@ export function Partition({ args }) {
       ${answer.data && !replicas.length ? html`<p>${t('noReplica')}</p>` : null}
       ${replicas.length ? html`<section class="card"><${Replicas} replicas=${replicas} /></section>
         <section class="card" aria-labelledby="segments"><h2 id="segments">${t('segments')}</h2>${replicas.map(r => html`<h3 key=${r.broker}>${t('broker')} ${r.broker} <span class="dim mono">${r.dir}</span></h3><${Segments} r=${r} />`)}</section>` : null}
-      ${leader || replicas.length ? html`<${Batches} topic=${topic} partition=${number_} end=${(leader || replicas[0]).end} internal=${!!known?.internal} />` : null}
+      ${state.about.records && replicas.length ? html`<${Batches} topic=${topic} partition=${number_} end=${(leader || replicas[0]).end} internal=${!!known?.internal} />` : null}
     </div><div><${Journal} only=${e => e.name === topic && (e.partition === number_ || /^topic-/.test(e.kind))} /></div></div>`;
 }

@@ -60,6 +60,8 @@ func Table() []Command {
 		{Name: "certs", Args: "ca|broker|client|check ...", Help: "make the certificates of a secured cluster, and check those of a broker", Run: runCerts},
 		{Name: "config", Args: "[FILE] [--override property=value]* [--json] [--given]",
 			Help: "print the configuration a broker would start with, and where each value comes from", Run: runConfig},
+		{Name: "console", Args: "[--bootstrap-server HOST:PORT] [--zookeeper HOST:PORT] [--port 9400]",
+			Help: "serve a page that shows any cluster, Apache Kafka's too, from outside", Run: runConsole},
 		{Name: "why", Args: "TOPIC-PARTITION | --group G | --broker N | --transactional-id T | --topic T [--follow]",
 			Help: "tell what happened to it, and because of what", Run: runWhy},
 		{Name: "tour", Args: "[--lang en|ko] [--brokers N] [--auto] [--list] [CHAPTER]...",

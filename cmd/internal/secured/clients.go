@@ -88,7 +88,7 @@ func Next(program, server, dir string) []string {
 	file := func(user string) string { return filepath.Join(dir, user+".properties") }
 	return []string{
 		fmt.Sprintf("%s console-producer --bootstrap-server %s --topic %s\n--producer.config %s", program, server, Prefix, file(Alice)),
-		fmt.Sprintf("%s console-consumer --bootstrap-server %s --topic %s --from-beginning\n--group %[3]s --consumer.config %[4]s", program, server, Prefix, file(Bob)),
+		fmt.Sprintf("%s console-consumer --bootstrap-server %s --topic %s\n--from-beginning --group %[3]s --consumer.config %[4]s", program, server, Prefix, file(Bob)),
 		fmt.Sprintf("%s acls --bootstrap-server %s --list\n--command-config %s", program, server, file(Admin)),
 	}
 }

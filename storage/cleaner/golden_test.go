@@ -1,13 +1,10 @@
 package cleaner
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"slices"
@@ -18,6 +15,7 @@ import (
 
 	"momus/configs"
 	"momus/internal/model"
+	"momus/storage/internal/goldentest"
 	"momus/storage/log"
 	"momus/storage/record"
 	"momus/storage/vfs"
@@ -46,45 +44,20 @@ func loadGolden(t testing.TB, name string) *goldenCase {
 	if err := d.Decode(g); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.Open("testdata/golden/" + name + ".tar.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return g
+	goldentest.Unpack(t, "testdata/golden/"+name+".tar.gz", func(name string, content []byte, modified time.Time) error {
+		file := "/" + name
+		if strings.HasSuffix(file, "/") || !strings.HasPrefix(file, "/broker-1/") {
+			return nil
 		}
-		if err != nil {
-			t.Fatal(err)
+		if err := g.files.MkdirAll(path.Dir(file)); err != nil {
+			return err
 		}
-		file := "/" + strings.TrimPrefix(h.Name, "./")
-		if h.Typeflag != tar.TypeReg || !strings.HasPrefix(file, "/broker-1/") {
-			continue
+		if err := vfs.WriteFileAtomic(g.files, file, content, false); err != nil {
+			return err
 		}
-		content, err := io.ReadAll(r)
-		if err == nil {
-			err = g.files.MkdirAll(path.Dir(file))
-		}
-		var out vfs.File
-		if err == nil {
-			out, err = vfs.Create(g.files, file)
-		}
-		if err == nil {
-			_, err = out.WriteAt(content, 0)
-		}
-		if err == nil {
-			err = g.files.Chtimes(file, h.ModTime)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+		return g.files.Chtimes(file, modified)
+	})
+	return g
 }
 
 func (g *goldenCase) open(t testing.TB, tp model.TopicPartition) *log.Log {

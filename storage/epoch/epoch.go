@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"momus/internal/rank"
@@ -116,15 +115,7 @@ func (c *Cache) state() (same, synced bool) {
 
 // syncFileLocked makes durable what the file has.
 func (c *Cache) syncFileLocked() error {
-	f, err := c.fs.OpenFile(c.path, os.O_RDWR)
-	if err != nil {
-		return fmt.Errorf("sync leader epoch checkpoint: %w", err)
-	}
-	err = f.Sync()
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if err := vfs.SyncFile(c.fs, c.path); err != nil {
 		return fmt.Errorf("sync leader epoch checkpoint: %w", err)
 	}
 	c.mu.Lock()

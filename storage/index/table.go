@@ -313,15 +313,7 @@ func (t *table) Sync() error {
 		if !t.dirty {
 			return nil
 		}
-		f, err := t.fs.OpenFile(t.path, os.O_RDWR)
-		if err != nil {
-			return fmt.Errorf("sync index: %w", err)
-		}
-		err = f.Sync()
-		if closeErr := f.Close(); err == nil {
-			err = closeErr
-		}
-		if err != nil {
+		if err := vfs.SyncFile(t.fs, t.path); err != nil {
 			return fmt.Errorf("sync index: %w", err)
 		}
 		t.dirty = false

@@ -203,15 +203,7 @@ func (x *Txn) Sync() error {
 	if !x.dirty || x.absent {
 		return nil
 	}
-	f, err := x.fs.OpenFile(x.path, os.O_RDWR)
-	if err != nil {
-		return fmt.Errorf("sync transaction index: %w", err)
-	}
-	err = f.Sync()
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if err := vfs.SyncFile(x.fs, x.path); err != nil {
 		return fmt.Errorf("sync transaction index: %w", err)
 	}
 	x.dirty = false

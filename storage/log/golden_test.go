@@ -1,14 +1,11 @@
 package log
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +18,7 @@ import (
 	"momus/configs"
 	"momus/internal/model"
 	"momus/storage/checkpoint"
+	"momus/storage/internal/goldentest"
 	"momus/storage/record"
 	"momus/storage/vfs"
 )
@@ -425,50 +423,22 @@ func (g *goldenCase) checkpointLines(text string) []string {
 
 func untar(t testing.TB, path, root string) {
 	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return
+	goldentest.Unpack(t, path, func(name string, content []byte, modified time.Time) error {
+		if strings.HasPrefix(name, "zookeeper") {
+			return nil
 		}
-		if err != nil {
-			t.Fatal(err)
+		full := filepath.Join(root, filepath.FromSlash(name))
+		if strings.HasSuffix(name, "/") {
+			return os.MkdirAll(full, 0o755)
 		}
-		name := filepath.Join(root, filepath.FromSlash(h.Name))
-		if strings.HasPrefix(strings.TrimPrefix(h.Name, "./"), "zookeeper") {
-			continue
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			return err
 		}
-		if h.Typeflag == tar.TypeDir {
-			err = os.MkdirAll(name, 0o755)
-		} else {
-			err = untarFile(r, name, h.ModTime)
+		if err := os.WriteFile(full, content, 0o644); err != nil {
+			return err
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func untarFile(r io.Reader, name string, mtime time.Time) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	content, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(name, content, 0o644); err != nil {
-		return err
-	}
-	return os.Chtimes(name, mtime, mtime)
+		return os.Chtimes(full, modified, modified)
+	})
 }
 
 // testConfig is the configuration of a topic with Kafka's defaults.

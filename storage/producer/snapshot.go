@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -143,15 +142,7 @@ func (m *Manager) SyncSnapshot() error {
 	if _, found := slices.BinarySearch(m.snapshots, m.lastSnapshot); !found {
 		return nil
 	}
-	f, err := m.fs.OpenFile(m.path(m.lastSnapshot), os.O_RDWR)
-	if err != nil {
-		return fmt.Errorf("sync producer snapshot: %w", err)
-	}
-	err = f.Sync()
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if err := vfs.SyncFile(m.fs, m.path(m.lastSnapshot)); err != nil {
 		return fmt.Errorf("sync producer snapshot: %w", err)
 	}
 	return nil

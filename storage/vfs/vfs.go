@@ -110,6 +110,19 @@ func WriteFileAtomic(f FS, name string, content []byte, sync bool) error {
 	return f.Rename(tmp, name)
 }
 
+// SyncFile makes a file durable that nobody needs to have open.
+func SyncFile(f FS, name string) error {
+	file, err := f.OpenFile(name, os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	err = file.Sync()
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
 // SyncParent makes the directory entry of name durable.
 func SyncParent(f FS, name string) error { return f.SyncDir(filepath.Dir(name)) }
 

@@ -47,7 +47,7 @@ producer = Producer({
     "acks": "all",
     "max.in.flight.requests.per.connection": 5,
     "linger.ms": 0,
-    "batch.num.messages": 10,
+    "batch.num.messages": 1,  # requests are what is slow: five are in flight at any time
     "message.timeout.ms": 0,
     "retry.backoff.ms": 50,
     "reconnect.backoff.ms": 50,

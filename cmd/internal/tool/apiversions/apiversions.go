@@ -194,6 +194,7 @@ func (v *apiView) add(b kmsg.MetadataResponseBroker, resp kmsg.Response, err err
 	v.Brokers = append(v.Brokers, x)
 }
 
+// Tables implements screen.View: a table a broker, and what could not be asked in alarm.
 func (v *apiView) Tables() []screen.Table {
 	var out []screen.Table
 	number := func(n *int16) string {

@@ -63,6 +63,7 @@ func (cc *Config) duration(key string, fallback time.Duration) (time.Duration, e
 	return time.Duration(n) * time.Millisecond, nil
 }
 
+// NotANumber is ConfigDef's error for a value that is no number; kind is INT, LONG or DOUBLE.
 func NotANumber(value, key, kind string) error {
 	return &java.Error{Class: "org.apache.kafka.common.config.ConfigException",
 		Text: fmt.Sprintf("Invalid value %s for configuration %s: Not a number of type %s", value, key, kind)}

@@ -43,6 +43,7 @@ func (a *Admin) DescribeConfigs(ctx context.Context, kind, name string) ([]Confi
 	return java.HashOrder(answer.Configs, 0, func(e ConfigEntry) int32 { return java.HashCode(e.Name) }), nil
 }
 
+// ConfigEntry is one config of an entity as a broker describes it, with its synonyms.
 type ConfigEntry = kmsg.DescribeConfigsResponseResourceConfig
 
 // IsDynamic tells whether an entry was set for just this entity.
@@ -58,6 +59,7 @@ func IsDynamic(kind, name string, e ConfigEntry) bool {
 	return e.Source == kmsg.ConfigSourceDynamicBrokerConfig
 }
 
+// Throttles are the broker configs that may be written to ZooKeeper while the broker runs: it reads them there.
 func Throttles() []string {
 	return []string{"leader.replication.throttled.rate", "follower.replication.throttled.rate", "replica.alter.log.dirs.io.max.bytes.per.second"}
 }

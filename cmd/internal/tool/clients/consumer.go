@@ -17,6 +17,7 @@ import (
 	"momus/internal/model"
 )
 
+// ErrNoMessage is what waiting for a message ends with when its time is over; Java's exception has no text either.
 var ErrNoMessage = &java.Error{Class: java.ErrorsPackage + "TimeoutException"}
 
 // Position is where a consumer stands in a partition: the next offset, and the epoch of the record before it, -1 when not known.
@@ -430,6 +431,7 @@ func (r *Consumer) CommitOffsets(ctx context.Context, cl *kgo.Client, offsets ma
 	return ok
 }
 
+// Buffered counts the records that were polled and not taken.
 func (r *Consumer) Buffered() int { return len(r.Records) }
 
 // Take gives the next record. Without one for the time-out (0: no limit) the error is Java's TimeoutException without a text.
@@ -446,6 +448,8 @@ func (r *Consumer) Take(ctx context.Context, timeout time.Duration) (*kgo.Record
 	return rec, nil
 }
 
+// Poll fills Records, at most 500, and waits for the first of them: timeout at most, 0 without a limit. It returns only errors that Java's
+// consumer throws; through anything else it goes on. Rebalances happen while it runs, never between two calls.
 func (r *Consumer) Poll(ctx context.Context, timeout time.Duration) error {
 	limit := ctx
 	if timeout > 0 {

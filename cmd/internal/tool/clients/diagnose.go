@@ -169,8 +169,10 @@ func notTLS(err error) bool {
 	return errors.As(err, &header) || errors.Is(err, io.EOF)
 }
 
+// ProbeTime bounds each look at an address: somebody waits for the hint.
 const ProbeTime = time.Second
 
+// Reachable reports whether anything accepts a connection at an address.
 func Reachable(address string) bool {
 	conn, err := net.DialTimeout("tcp", address, ProbeTime)
 	if err == nil {

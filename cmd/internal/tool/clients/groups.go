@@ -20,6 +20,7 @@ type DescribedGroup struct {
 	Port                  int32
 }
 
+// GroupMember is a member of a group and what it was assigned; Assigned is empty for groups of other protocols than consumer.
 type GroupMember struct {
 	Id, Instance, Client, Host string
 	Assigned                   []model.TopicPartition

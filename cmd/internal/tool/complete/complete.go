@@ -112,6 +112,7 @@ func repeatable(name string) bool {
 		"entity-default", "operation", "allow-principal", "deny-principal", "allow-host", "deny-host", "principal", "owner-principal", "renewer-principal"}, name)
 }
 
+// Matching are the candidates that begin so, in order.
 func Matching(all []Candidate, prefix string) []Candidate {
 	var out []Candidate
 	for _, c := range all {

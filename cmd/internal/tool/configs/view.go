@@ -82,6 +82,7 @@ func (v *configsView) addZooKeeper(e *configEntity, configs map[string]string) {
 	v.Entities = append(v.Entities, x)
 }
 
+// Tables implements screen.View: a table an entity, or one line that it has no configs of its own.
 func (v *configsView) Tables() []screen.Table {
 	var out []screen.Table
 	for _, e := range v.Entities {

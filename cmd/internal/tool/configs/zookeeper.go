@@ -42,6 +42,7 @@ type configEntity struct {
 	child *configEntity
 }
 
+// String names an entity as Kafka's tool does, such as user-principal 'u', client-id 'c'.
 func (e *configEntity) String() string {
 	word := map[string]string{"users": "user-principal", "clients": "client-id", "topics": "topic"}[e.kind]
 	if word == "" {

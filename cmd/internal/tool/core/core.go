@@ -36,8 +36,10 @@ type Call struct {
 	}
 }
 
+// Println writes to standard output, which is buffered.
 func (c *Call) Println(a ...any) { fmt.Fprintln(c.Out, a...) }
 
+// Printf writes to standard output, which is buffered.
 func (c *Call) Printf(format string, a ...any) { fmt.Fprintf(c.Out, format, a...) }
 
 // Errorf writes to standard error as it is.

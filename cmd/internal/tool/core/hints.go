@@ -60,6 +60,7 @@ func (c *Call) lastHints(code int) {
 	c.GiveHints(c.Hints)
 }
 
+// GiveHints prints hints now, each one once in a run. Goroutines of clients may call it.
 func (c *Call) GiveHints(hints []string) {
 	for _, h := range hints {
 		c.said.Lock()

@@ -34,6 +34,7 @@ func (c *Call) Begin(o *options.Options, empty string) error {
 	return c.HelpOrVersion(o, empty)
 }
 
+// HelpOrVersion answers --help, --version and no words at all, as Begin does; for tools that look at their words first.
 func (c *Call) HelpOrVersion(o *options.Options, empty string) error {
 	if o.Empty && empty != "" {
 		return options.Misuse("%s", empty)

@@ -14,6 +14,7 @@ import (
 	"momus/internal/model"
 )
 
+// Trimmed are the words without blanks at their ends.
 func Trimmed(words []string) []string {
 	out := make([]string, len(words))
 	for i, w := range words {
@@ -22,10 +23,12 @@ func Trimmed(words []string) []string {
 	return out
 }
 
+// PartitionText names a partition as Kafka's messages do: topic-0.
 func PartitionText(tp model.TopicPartition) string {
 	return fmt.Sprintf("%s-%d", tp.Topic, tp.Partition)
 }
 
+// PartitionTexts names partitions in their order.
 func PartitionTexts(tps []model.TopicPartition, separator string) string {
 	var out []string
 	for _, tp := range tps {
@@ -34,6 +37,7 @@ func PartitionTexts(tps []model.TopicPartition, separator string) string {
 	return strings.Join(out, separator)
 }
 
+// TransactionState is the name of a transaction's state in its log; a number that has none is given as it is.
 func TransactionState(state int8) string {
 	names := []string{"Empty", "Ongoing", "PrepareCommit", "PrepareAbort", "CompleteCommit", "CompleteAbort", "Dead", "PrepareEpochFence"}
 	if state < 0 || int(state) >= len(names) {
@@ -42,6 +46,7 @@ func TransactionState(state int8) string {
 	return names[state]
 }
 
+// SortedPartitions are the keys of a map by topic and partition, so that output does not depend on the map.
 func SortedPartitions[V any](m map[model.TopicPartition]V) []model.TopicPartition {
 	return slices.SortedFunc(maps.Keys(m), func(a, b model.TopicPartition) int {
 		if a.Topic != b.Topic {
@@ -51,8 +56,10 @@ func SortedPartitions[V any](m map[model.TopicPartition]V) []model.TopicPartitio
 	})
 }
 
+// Itoa is a number as text.
 func Itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
+// JoinIDs lists ids of brokers with commas and without blanks, as Kafka's tools do.
 func JoinIDs(ids []int32) string {
 	var b strings.Builder
 	for i, id := range ids {
@@ -76,6 +83,7 @@ func ConfigWords(configs map[string]string) []string {
 	return keys
 }
 
+// StringOf is the text behind a pointer; null, as Java prints it, when there is none.
 func StringOf(s *string) string {
 	if s == nil {
 		return "null"
@@ -83,6 +91,7 @@ func StringOf(s *string) string {
 	return *s
 }
 
+// Plural counts things for people: 1 partition, 2 partitions.
 func Plural(n int, word string) string {
 	if n == 1 {
 		return "1 " + word

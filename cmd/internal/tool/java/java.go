@@ -14,6 +14,7 @@ import (
 	"momus/internal/kerr"
 )
 
+// ErrorName is the name of an error code, such as NOT_COORDINATOR.
 func ErrorName(code int16) string {
 	var e *wire.Error
 	if errors.As(wire.ErrorForCode(code), &e) {
@@ -22,10 +23,12 @@ func ErrorName(code int16) string {
 	return "UNKNOWN_SERVER_ERROR"
 }
 
+// AdminOperation is Kafka's AdminOperationException, for files and values that the admin tools cannot use.
 func AdminOperation(text string) error {
 	return &Error{Class: "kafka.admin.AdminOperationException", Text: text}
 }
 
+// AdminFailed is Kafka's AdminCommandFailedException, for plans and choices that contradict themselves or the cluster.
 func AdminFailed(format string, a ...any) error {
 	return &Error{Class: "kafka.common.AdminCommandFailedException", Text: fmt.Sprintf(format, a...)}
 }
@@ -49,8 +52,10 @@ func (e *Error) ToString() string {
 	return e.Class + ": " + e.Text
 }
 
+// ErrorsPackage is where the exceptions of error codes are.
 const ErrorsPackage = "org.apache.kafka.common.errors."
 
+// IllegalArgument is Java's exception for wrong arguments, which Scala's require throws as well.
 func IllegalArgument(format string, a ...any) *Error {
 	return &Error{Class: "java.lang.IllegalArgumentException", Text: fmt.Sprintf(format, a...)}
 }
@@ -73,6 +78,7 @@ func OfCode(code int16, message *string) *Error {
 	return e
 }
 
+// Timeout is Kafka's TimeoutException.
 func Timeout(format string, a ...any) *Error {
 	return &Error{Class: ErrorsPackage + "TimeoutException", Text: fmt.Sprintf(format, a...)}
 }

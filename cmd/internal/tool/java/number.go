@@ -33,6 +33,7 @@ func Double(v float64, bits int) string {
 // Random is java.util.Random.
 type Random struct{ seed uint64 }
 
+// NewRandom begins the sequence of a seed.
 func NewRandom(seed uint64) *Random { return &Random{(seed ^ 0x5DEECE66D) & (1<<48 - 1)} }
 
 func (r *Random) next() int32 {
@@ -40,6 +41,7 @@ func (r *Random) next() int32 {
 	return int32(r.seed >> 17)
 }
 
+// NextInt is the next number below bound, which has to be positive.
 func (r *Random) NextInt(bound int32) int32 {
 	if bound&-bound == bound {
 		return int32(int64(bound) * int64(r.next()) >> 31)

@@ -159,6 +159,7 @@ func readLogDirs(resp *kmsg.DescribeLogDirsResponse, wanted func(topic string) b
 	return out
 }
 
+// Tables implements screen.View: a table a broker, of directories and the replicas in them.
 func (d *logDirsDocument) Tables() []screen.Table {
 	var out []screen.Table
 	for _, b := range d.Brokers {

@@ -16,6 +16,7 @@ type Argparse struct {
 	Groups [][]string // of each exactly one is required
 }
 
+// Argument is one option of such a tool, and what the command line had for it.
 type Argument struct {
 	Name     string // with dashes
 	Flag     bool
@@ -29,6 +30,7 @@ type Argument struct {
 	Values []string
 }
 
+// Find gives the option of a name, with its dashes; nil when the tool has none.
 func (a *Argparse) Find(name string) *Argument {
 	for _, x := range a.List {
 		if x.Name == name {
@@ -38,6 +40,7 @@ func (a *Argparse) Find(name string) *Argument {
 	return nil
 }
 
+// Get gives the last value of an option, "" when there is none.
 func (a *Argparse) Get(name string) string {
 	x := a.Find(name)
 	if len(x.Values) == 0 {
@@ -52,6 +55,7 @@ func (a *Argparse) Int(name string) int64 {
 	return n
 }
 
+// HelpText is the usage and the table of options.
 func (a *Argparse) HelpText() string {
 	var b strings.Builder
 	b.WriteString(a.Usage + "\n")

@@ -19,6 +19,7 @@ type Options struct {
 	Order   []string // the names of the options as they were given
 }
 
+// Option is one option of a tool, and what the command line had for it.
 type Option struct {
 	Name     string
 	Arg      string // the name of its value; "" for none
@@ -34,6 +35,7 @@ type Option struct {
 // ParseError is a mistake in the command line that the parser found.
 type ParseError struct{ Class, Text string }
 
+// ConversionError is the class of the mistake that a value is not of the option's type, which is found when the value is read.
 const ConversionError = "joptsimple.OptionArgumentConversionException"
 
 func (e *ParseError) Error() string { return e.Text }
@@ -41,6 +43,7 @@ func (e *ParseError) Error() string { return e.Text }
 // ToString is Throwable.toString.
 func (e *ParseError) ToString() string { return e.Class + ": " + e.Text }
 
+// New begins the table of options of a tool; purpose is what --help says first.
 func New(purpose string) *Options {
 	o := &Options{Purpose: purpose, ByName: map[string]*Option{}}
 	return o
@@ -64,20 +67,25 @@ func (o *Options) JsonOnlyWith(actions ...string) error {
 	return nil
 }
 
+// Add adds an option that needs more than the methods below give it.
 func (o *Options) Add(p *Option) *Option {
 	o.List = append(o.List, p)
 	o.ByName[p.Name] = p
 	return p
 }
 
+// Flag adds an option without a value.
 func (o *Options) Flag(name, help string) { o.Add(&Option{Name: name, Help: help}) }
 
+// Value adds an option with a value, which arg names in the table.
 func (o *Options) Value(name, arg, help string) { o.Add(&Option{Name: name, Arg: arg, Help: help}) }
 
+// ValueOr adds an option whose value has a default.
 func (o *Options) ValueOr(name, arg, fallback, help string) {
 	o.Add(&Option{Name: name, Arg: arg, Help: help, Fallback: fallback})
 }
 
+// Optional adds an option whose value may be missing.
 func (o *Options) Optional(name, arg, help string) {
 	o.Add(&Option{Name: name, Arg: arg, Help: help, Optional: true})
 }
@@ -132,8 +140,10 @@ func (o *Options) looksLikeOption(p *Option, word string) bool {
 	return len(word) > 1 && word[0] == '-'
 }
 
+// Has reports whether an option was given; asking for one that the tool does not have is a mistake of the program.
 func (o *Options) Has(name string) bool { return o.ByName[name].seen }
 
+// Any reports whether one of the options was given.
 func (o *Options) Any(names ...string) bool { return slices.ContainsFunc(names, o.Has) }
 
 func (o *Options) hasValue(name string) bool { return len(o.ByName[name].values) > 0 }

@@ -17,6 +17,7 @@ type Info struct {
 // Table is the options of a tool, in either style.
 type Table interface{ Infos() []Info }
 
+// Infos implements Table.
 func (o *Options) Infos() []Info {
 	var out []Info
 	for _, p := range o.List {
@@ -25,6 +26,7 @@ func (o *Options) Infos() []Info {
 	return out
 }
 
+// Infos implements Table.
 func (a *Argparse) Infos() []Info {
 	var out []Info
 	for _, x := range a.List {

@@ -27,6 +27,7 @@ type replica struct {
 	broker int32
 }
 
+// String names a replica as Kafka's log lines do.
 func (x replica) String() string { return fmt.Sprintf("%s-%d", core.PartitionText(x.tp), x.broker) }
 
 // wantedDirs lists the replicas for which a plan names a directory, in order.

@@ -14,6 +14,7 @@ type Output struct {
 	w  *bufio.Writer
 }
 
+// NewOutput buffers what is written to w until Flush.
 func NewOutput(w io.Writer) *Output { return &Output{w: bufio.NewWriterSize(w, 1<<16)} }
 
 // Write implements io.Writer; p is copied.

@@ -52,6 +52,7 @@ const (
 	Alarm
 )
 
+// Cells are fields without anything to be noticed about them.
 func Cells(texts ...string) []Cell {
 	var out []Cell
 	for _, t := range texts {

@@ -36,6 +36,7 @@ func Run(t *testing.T, tool core.Tool, e *core.Env) (code int, out, errs string)
 	return code, o.String(), x.String()
 }
 
+// ZooKeeper starts a coordination server that stops with the test, and gives its address.
 func ZooKeeper(t *testing.T) string {
 	t.Helper()
 	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), TickTime: 50 * time.Millisecond, NoSync: true})

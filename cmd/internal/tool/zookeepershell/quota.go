@@ -20,6 +20,7 @@ const (
 // quota is what a path may hold or holds; -1 is no limit.
 type quota struct{ count, bytes int64 }
 
+// String is a quota as ZooKeeper keeps it in its node.
 func (q quota) String() string { return fmt.Sprintf("count=%d,bytes=%d", q.count, q.bytes) }
 
 func parseQuota(data []byte) (quota, error) {

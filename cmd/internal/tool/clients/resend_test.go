@@ -1,0 +1,205 @@
+package clients
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	wire "github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// network stands for the client below a resender: it answers each attempt as a script says.
+type network struct {
+	mu      sync.Mutex
+	traffic traffic
+	answer  func(value string, attempt int) error // errLost and errAway are its own
+	tries   map[string]int
+	order   []string // of what arrived
+	at      []time.Duration
+	began   time.Time
+}
+
+var (
+	errLost = errors.New("sent, and never answered")
+	errAway = &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+)
+
+func (n *network) produce(_ context.Context, r *kgo.Record, promise func(*kgo.Record, error)) {
+	n.mu.Lock()
+	value := string(r.Value)
+	n.tries[value]++
+	err := n.answer(value, n.tries[value])
+	switch {
+	case err == nil:
+		n.order = append(n.order, value)
+		n.at = append(n.at, time.Since(n.began).Round(time.Millisecond))
+		n.traffic.written.Add(1)
+	case err == errLost:
+		n.traffic.written.Add(1)
+		n.traffic.lost.Add(1)
+		err = kgo.ErrRecordRetries
+	}
+	n.mu.Unlock()
+	go promise(r, err) // at once: the bubble of the test waits for it
+}
+
+// exchange sends values, one after the other, and gives the results by value.
+func exchange(t *testing.T, s *resender, n *network, values ...string) map[string]error {
+	t.Helper()
+	n.tries, n.began = map[string]int{}, time.Now()
+	s.produce, s.traffic = n.produce, &n.traffic
+	if s.maxBlock == 0 {
+		s.maxBlock = time.Minute
+	}
+	if s.memory == 0 {
+		s.memory = 1 << 20
+	}
+	var mu sync.Mutex
+	results := map[string]error{}
+	for _, v := range values {
+		s.send(t.Context(), &kgo.Record{Topic: "t", Value: []byte(v)}, func(r *kgo.Record, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if _, twice := results[string(r.Value)]; twice {
+				t.Errorf("%s has two results", r.Value)
+			}
+			results[string(r.Value)] = err
+		})
+	}
+	if err := s.drain(t.Context(), func(context.Context) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return results
+}
+
+func TestRetriesAreCountedAsJavaDoes(t *testing.T) {
+	until := func(n int, err error) func(string, int) error {
+		return func(_ string, attempt int) error {
+			if attempt <= n {
+				return err
+			}
+			return nil
+		}
+	}
+	for _, c := range []struct {
+		name     string
+		retries  int
+		answer   func(value string, attempt int) error
+		delivery time.Duration
+		want     string // the error's text; "" when it arrives
+		attempts int
+	}{
+		{name: "all is well", answer: until(0, nil), attempts: 1},
+		{name: "a broker that is away costs no retries", answer: until(30, errAway), attempts: 31},
+		{name: "an answer that may be tried again costs one", retries: 3, answer: until(3, wire.NotLeaderForPartition), attempts: 4},
+		{name: "and too many of them end it", retries: 3, answer: until(4, wire.NotEnoughReplicas),
+			want: "Messages are rejected since there are fewer in-sync replicas than required.", attempts: 4},
+		{name: "what was lost on its way counts", answer: until(1, errLost), want: "The server disconnected before a response was received.", attempts: 1},
+		{name: "lost and sent again", retries: 1, answer: until(1, errLost), attempts: 2},
+		{name: "an answer that stays is final", retries: 3, answer: until(1, wire.InvalidRecord), want: "This record has failed the validation on broker and hence will be rejected.", attempts: 1},
+		{name: "nobody comes back", answer: until(1<<30, errAway), delivery: 10 * time.Second, want: "Expiring 1 record(s) for t-0:", attempts: -1},
+		{name: "the client is closed", retries: 5, answer: until(1, kgo.ErrClientClosed), want: "client closed", attempts: 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := &network{answer: c.answer}
+				err := exchange(t, &resender{retries: c.retries, backoff: 100 * time.Millisecond, delivery: c.delivery}, n, "a")["a"]
+				if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)) {
+					t.Errorf("%v, want %q", err, c.want)
+				}
+				if c.attempts >= 0 && n.tries["a"] != c.attempts {
+					t.Errorf("%d attempts, want %d", n.tries["a"], c.attempts)
+				}
+				if took := time.Since(n.began); c.delivery > 0 && (took < c.delivery || took > c.delivery+3*time.Second) {
+					t.Errorf("given up after %v", took)
+				}
+			})
+		})
+	}
+}
+
+func TestOrderOutlivesAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		back := time.Now().Add(3 * time.Second)
+		n := &network{answer: func(string, int) error {
+			if time.Now().Before(back) {
+				return errAway
+			}
+			return nil
+		}}
+		var values []string
+		for i := range 50 {
+			values = append(values, fmt.Sprint(i))
+		}
+		for v, err := range exchange(t, &resender{backoff: 100 * time.Millisecond}, n, values...) {
+			if err != nil {
+				t.Errorf("%s: %v", v, err)
+			}
+		}
+		if !slices.Equal(n.order, values) {
+			t.Errorf("arrived as %v", n.order)
+		}
+		if last := n.at[len(n.at)-1]; last < 3*time.Second || last > 5*time.Second {
+			t.Errorf("the last one arrived after %v", last)
+		}
+	})
+}
+
+func TestMemoryBoundsWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{answer: func(string, int) error { return errAway }}
+		s := &resender{backoff: 100 * time.Millisecond, delivery: 30 * time.Second, memory: 150, maxBlock: 5 * time.Second}
+		results := exchange(t, s, n, "first", "second")
+		if err := results["second"]; err == nil || err.Error() != "Failed to allocate memory within the configured max blocking time 5000 ms." {
+			t.Errorf("second: %v", err)
+		}
+		if err := results["first"]; err == nil || !strings.HasPrefix(err.Error(), "Expiring 1 record(s)") {
+			t.Errorf("first: %v", err)
+		}
+	})
+}
+
+func TestDrainEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{answer: func(string, int) error { return errAway }, tries: map[string]int{}}
+		s := &resender{produce: n.produce, traffic: &n.traffic, backoff: 100 * time.Millisecond, delivery: time.Hour, memory: 1 << 20, maxBlock: time.Minute}
+		done := make(chan error, 1)
+		s.send(t.Context(), &kgo.Record{Topic: "t"}, func(_ *kgo.Record, err error) { done <- err })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.drain(ctx, func(context.Context) error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		if err := s.drain(t.Context(), func(context.Context) error { return io.ErrClosedPipe }); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("%v", err)
+		}
+		<-done // after an hour: nothing is left behind
+	})
+}
+
+func TestFinalErrors(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{wire.NotLeaderForPartition, false}, {wire.KafkaStorageError, false}, {wire.RequestTimedOut, false}, {kgo.ErrRecordRetries, false}, {errAway, false}, {io.EOF, false},
+		{wire.MessageTooLarge, true}, {wire.TopicAuthorizationFailed, true}, {wire.InvalidTopicException, true}, {kgo.ErrRecordTimeout, true}, {kgo.ErrClientClosed, true},
+		{context.Canceled, true}, {ErrNoMessage, true},
+	} {
+		if got := isFinal(c.err); got != c.want {
+			t.Errorf("%v: %v", c.err, got)
+		}
+	}
+}

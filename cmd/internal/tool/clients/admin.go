@@ -147,3 +147,30 @@ func (a *Admin) TopicNames(ctx context.Context, internal bool) ([]string, error)
 	slices.Sort(names)
 	return names, nil
 }
+
+// Deletion is what became of a topic that was to be deleted.
+type Deletion struct {
+	Topic string
+	Err   *java.Error // nil when it is gone, or will be
+}
+
+// DeleteTopics deletes topics; the error is of the whole call.
+func (a *Admin) DeleteTopics(ctx context.Context, names []string) ([]Deletion, error) {
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	req.TimeoutMillis = a.TimeoutMs
+	req.TopicNames = names
+	for _, n := range names {
+		rt := kmsg.NewDeleteTopicsRequestTopic()
+		rt.Topic = kmsg.StringPtr(n)
+		req.Topics = append(req.Topics, rt)
+	}
+	resp, err := Request[*kmsg.DeleteTopicsResponse](ctx, a, "deleteTopics", req)
+	if err != nil {
+		return nil, err
+	}
+	var out []Deletion
+	for _, t := range resp.Topics {
+		out = append(out, Deletion{core.StringOf(t.Topic), java.OfCode(t.ErrorCode, t.ErrorMessage)})
+	}
+	return out, nil
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/cmd/internal/tool/core"
 	"momus/cmd/internal/tool/java"
 	"momus/internal/model"
 )
@@ -174,20 +175,15 @@ func (a *Admin) CommittedOffsets(ctx context.Context, group string) (map[model.T
 func (a *Admin) CommitOffsets(ctx context.Context, group string, offsets map[model.TopicPartition]int64) error {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group, req.Generation = group, -1
-	byTopic := map[string]int{}
-	for tp, offset := range offsets {
-		i, ok := byTopic[tp.Topic]
-		if !ok {
-			rt := kmsg.NewOffsetCommitRequestTopic()
-			rt.Topic = tp.Topic
-			i = len(req.Topics)
-			byTopic[tp.Topic] = i
-			req.Topics = append(req.Topics, rt)
-		}
+	req.Topics = ByTopic(core.SortedPartitions(offsets), func(topic string) kmsg.OffsetCommitRequestTopic {
+		rt := kmsg.NewOffsetCommitRequestTopic()
+		rt.Topic = topic
+		return rt
+	}, func(rt *kmsg.OffsetCommitRequestTopic, tp model.TopicPartition) {
 		rp := kmsg.NewOffsetCommitRequestTopicPartition()
-		rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata = tp.Partition, offset, -1, kmsg.StringPtr("")
-		req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
-	}
+		rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata = tp.Partition, offsets[tp], -1, kmsg.StringPtr("")
+		rt.Partitions = append(rt.Partitions, rp)
+	})
 	resp, err := Request[*kmsg.OffsetCommitResponse](ctx, a, "offsetCommit", req)
 	if err != nil {
 		return err

@@ -123,20 +123,15 @@ func (a *Admin) askLeaders(ctx context.Context, leaders map[int32][]model.TopicP
 		if committed {
 			req.IsolationLevel = 1
 		}
-		byTopic := map[string]int{}
-		for _, tp := range tps {
-			i, ok := byTopic[tp.Topic]
-			if !ok {
-				rt := kmsg.NewListOffsetsRequestTopic()
-				rt.Topic = tp.Topic
-				i = len(req.Topics)
-				byTopic[tp.Topic] = i
-				req.Topics = append(req.Topics, rt)
-			}
+		req.Topics = ByTopic(tps, func(topic string) kmsg.ListOffsetsRequestTopic {
+			rt := kmsg.NewListOffsetsRequestTopic()
+			rt.Topic = topic
+			return rt
+		}, func(rt *kmsg.ListOffsetsRequestTopic, tp model.TopicPartition) {
 			rp := kmsg.NewListOffsetsRequestTopicPartition()
 			rp.Partition, rp.Timestamp, rp.MaxNumOffsets = tp.Partition, at, 1
-			req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
-		}
+			rt.Partitions = append(rt.Partitions, rp)
+		})
 		resp, err := a.Broker(int(id)).RetriableRequest(ctx, req)
 		if err != nil {
 			return err

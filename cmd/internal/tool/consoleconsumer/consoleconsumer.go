@@ -61,8 +61,7 @@ func Tool() core.Tool {
 
 func consoleConsumer(ctx context.Context, c *core.Call) error {
 	o := consoleConsumerOptions()
-	c.Options = o
-	if err := o.Parse(c.Args); err != nil {
+	if err := c.Parse(o); err != nil {
 		return options.ParserMisuse(err)
 	}
 	if err := c.HelpOrVersion(o, ""); err != nil {

@@ -54,8 +54,7 @@ func Tool() core.Tool {
 // consoleProducer prints a > before each line it reads, also when nobody sees it.
 func consoleProducer(ctx context.Context, c *core.Call) error {
 	o := consoleProducerOptions()
-	c.Options = o
-	if err := o.Parse(c.Args); err != nil {
+	if err := c.Parse(o); err != nil {
 		return options.ParserMisuse(err)
 	}
 	if o.Any("help", "version") {

@@ -134,8 +134,7 @@ func Tool() core.Tool {
 
 func consumerGroups(ctx context.Context, c *core.Call) error {
 	o := consumerGroupsOptions()
-	c.Options = o
-	if err := o.Parse(c.Args); err != nil {
+	if err := c.Parse(o); err != nil {
 		return err
 	}
 	if err := checkAvailable(o); err != nil && !o.Any("help", "version") {

@@ -316,20 +316,15 @@ func (s *groupService) deleteOffsets(ctx context.Context, group string) error {
 func (s *groupService) sendOffsetDelete(ctx context.Context, group string, tps []model.TopicPartition, results map[model.TopicPartition]error) (int16, error) {
 	req := kmsg.NewPtrOffsetDeleteRequest()
 	req.Group = group
-	byTopic := map[string]int{}
-	for _, tp := range tps {
-		i, ok := byTopic[tp.Topic]
-		if !ok {
-			rt := kmsg.NewOffsetDeleteRequestTopic()
-			rt.Topic = tp.Topic
-			i = len(req.Topics)
-			byTopic[tp.Topic] = i
-			req.Topics = append(req.Topics, rt)
-		}
+	req.Topics = clients.ByTopic(tps, func(topic string) kmsg.OffsetDeleteRequestTopic {
+		rt := kmsg.NewOffsetDeleteRequestTopic()
+		rt.Topic = topic
+		return rt
+	}, func(rt *kmsg.OffsetDeleteRequestTopic, tp model.TopicPartition) {
 		rp := kmsg.NewOffsetDeleteRequestTopicPartition()
 		rp.Partition = tp.Partition
-		req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
-	}
+		rt.Partitions = append(rt.Partitions, rp)
+	})
 	resp, err := clients.Request[*kmsg.OffsetDeleteResponse](ctx, s.admin, "offsetDelete", req)
 	if err != nil {
 		return 0, err

@@ -48,8 +48,7 @@ func Tool() core.Tool {
 // consumerPerf reads messages as fast as it may and reports the rates.
 func consumerPerf(ctx context.Context, c *core.Call) error {
 	o := consumerPerfOptions()
-	c.Options = o
-	if err := o.Parse(c.Args); err != nil {
+	if err := c.Parse(o); err != nil {
 		return err
 	}
 	if !o.Any("help", "version", "bootstrap-server", "broker-list") {

@@ -27,11 +27,16 @@ const Version = "2.5.0 (Commit:66563e712b0b9f84)"
 // Begin parses the words of a call and treats --help, --version and no words at all as Kafka's tools do. empty is what is said
 // without words, "" for what --help says.
 func (c *Call) Begin(o *options.Options, empty string) error {
-	c.Options = o
-	if err := o.Parse(c.Args); err != nil {
+	if err := c.Parse(o); err != nil {
 		return err
 	}
 	return c.HelpOrVersion(o, empty)
+}
+
+// Parse reads the words of a call into the options of its tool, which hints and usage are about from here on.
+func (c *Call) Parse(o *options.Options) error {
+	c.Options = o
+	return o.Parse(c.Args)
 }
 
 // HelpOrVersion answers --help, --version and no words at all, as Begin does; for tools that look at their words first.

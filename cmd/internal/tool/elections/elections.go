@@ -160,20 +160,15 @@ func elect(a *clients.Admin, ctx context.Context, unclean bool, tps []model.Topi
 	if unclean {
 		req.ElectionType = 1
 	}
-	if tps != nil {
+	req.Topics = clients.ByTopic(tps, func(topic string) kmsg.ElectLeadersRequestTopic {
+		rt := kmsg.NewElectLeadersRequestTopic()
+		rt.Topic = topic
+		return rt
+	}, func(rt *kmsg.ElectLeadersRequestTopic, tp model.TopicPartition) {
+		rt.Partitions = append(rt.Partitions, tp.Partition)
+	})
+	if tps != nil && req.Topics == nil { // none is not the same as all
 		req.Topics = []kmsg.ElectLeadersRequestTopic{}
-	}
-	byTopic := map[string]int{}
-	for _, tp := range tps {
-		i, ok := byTopic[tp.Topic]
-		if !ok {
-			rt := kmsg.NewElectLeadersRequestTopic()
-			rt.Topic = tp.Topic
-			i = len(req.Topics)
-			byTopic[tp.Topic] = i
-			req.Topics = append(req.Topics, rt)
-		}
-		req.Topics[i].Partitions = append(req.Topics[i].Partitions, tp.Partition)
 	}
 	resp, err := clients.Request[*kmsg.ElectLeadersResponse](ctx, a, "electLeaders", req)
 	if err != nil {
@@ -235,8 +230,7 @@ func Preferred() core.Tool {
 func preferredElection(ctx context.Context, c *core.Call) error {
 	c.Println("This tool is deprecated. Please use kafka-leader-election tool. Tracking issue: KAFKA-8405")
 	o := preferredElectionOptions()
-	c.Options = o
-	if err := o.Parse(c.Args); err != nil {
+	if err := c.Parse(o); err != nil {
 		return err
 	}
 	if o.Has("admin.config") && !o.Has("bootstrap-server") && !o.Any("help", "version") {

@@ -35,8 +35,7 @@ func Tool() core.Tool {
 // getOffsets is kafka.tools.GetOffsetShell, which 2.5 has no script for.
 func getOffsets(ctx context.Context, c *core.Call) error {
 	o := getOffsetsOptions()
-	c.Options = o
-	if err := o.Parse(c.Args); err != nil {
+	if err := c.Parse(o); err != nil {
 		return err
 	}
 	if o.Empty {

@@ -233,20 +233,15 @@ func (v *replicaVerifier) fetch(ctx context.Context, broker int32) map[model.Top
 	req := kmsg.NewPtrFetchRequest()
 	req.ReplicaID, req.MaxWaitMillis, req.MinBytes, req.MaxBytes = debuggingConsumer, v.maxWait, 1, 1<<31-1
 	req.SessionEpoch = -1
-	byTopic := map[string]int{}
-	for _, tp := range v.byBroker[broker] {
-		i, ok := byTopic[tp.Topic]
-		if !ok {
-			rt := kmsg.NewFetchRequestTopic()
-			rt.Topic = tp.Topic
-			i = len(req.Topics)
-			byTopic[tp.Topic] = i
-			req.Topics = append(req.Topics, rt)
-		}
+	req.Topics = clients.ByTopic(v.byBroker[broker], func(topic string) kmsg.FetchRequestTopic {
+		rt := kmsg.NewFetchRequestTopic()
+		rt.Topic = topic
+		return rt
+	}, func(rt *kmsg.FetchRequestTopic, tp model.TopicPartition) {
 		rp := kmsg.NewFetchRequestTopicPartition()
 		rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = tp.Partition, v.next[tp], v.fetchSize, -1
-		req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
-	}
+		rt.Partitions = append(rt.Partitions, rp)
+	})
 	limit, cancel := context.WithTimeout(ctx, 30*time.Second+time.Duration(v.maxWait)*time.Millisecond)
 	defer cancel()
 	resp, err := v.admin.Broker(int(broker)).Request(limit, req)

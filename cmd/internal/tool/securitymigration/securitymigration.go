@@ -34,8 +34,7 @@ func Tool() core.Tool {
 
 func migrate(ctx context.Context, c *core.Call) error {
 	o := migrationOptions()
-	c.Options = o
-	if err := o.Parse(c.Args); err != nil {
+	if err := c.Parse(o); err != nil {
 		return err
 	}
 	if o.Has("help") || o.Has("version") {

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"momus/cmd/internal/tool/clients"
 	"momus/cmd/internal/tool/core"
 	"momus/cmd/internal/tool/java"
@@ -57,8 +55,7 @@ func Tool() core.Tool {
 // streamsReset is kafka-streams-application-reset.sh.
 func streamsReset(ctx context.Context, c *core.Call) error {
 	o := streamsResetOptions()
-	c.Options = o
-	if err := o.Parse(c.Args); err != nil {
+	if err := c.Parse(o); err != nil {
 		return options.Misuse("%s", err)
 	}
 	if !o.Any("help", "version", "application-id") {
@@ -427,23 +424,15 @@ func (s *streamsResetter) deleteTopics(ctx context.Context) error {
 
 // deleteAll deletes topics and says which could not be deleted.
 func (s *streamsResetter) deleteAll(ctx context.Context, topics []string) error {
-	req := kmsg.NewPtrDeleteTopicsRequest()
-	req.TimeoutMillis = s.admin.TimeoutMs
-	req.TopicNames = topics
-	for _, t := range topics {
-		rt := kmsg.NewDeleteTopicsRequestTopic()
-		rt.Topic = kmsg.StringPtr(t)
-		req.Topics = append(req.Topics, rt)
-	}
-	resp, err := clients.Request[*kmsg.DeleteTopicsResponse](ctx, s.admin, "deleteTopics", req)
+	results, err := s.admin.DeleteTopics(ctx, topics)
 	if err != nil {
 		return java.Execution(err)
 	}
 	failed := false
-	for _, t := range resp.Topics {
-		if err := java.OfCode(t.ErrorCode, t.ErrorMessage); err != nil {
+	for _, r := range results {
+		if r.Err != nil {
 			failed = true
-			s.c.Errorf("ERROR: deleting topic %s\n%s\n", core.StringOf(t.Topic), err.ToString())
+			s.c.Errorf("ERROR: deleting topic %s\n%s\n", r.Topic, r.Err.ToString())
 		}
 	}
 	if failed {

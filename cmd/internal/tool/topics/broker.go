@@ -113,21 +113,13 @@ func (s *brokerTopics) delete(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	req := kmsg.NewPtrDeleteTopicsRequest()
-	req.TimeoutMillis = s.admin.TimeoutMs
-	req.TopicNames = names
-	for _, n := range names {
-		rt := kmsg.NewDeleteTopicsRequestTopic()
-		rt.Topic = kmsg.StringPtr(n)
-		req.Topics = append(req.Topics, rt)
-	}
-	resp, err := clients.Request[*kmsg.DeleteTopicsResponse](ctx, s.admin, "deleteTopics", req)
+	results, err := s.admin.DeleteTopics(ctx, names)
 	if err != nil {
 		return java.Execution(err)
 	}
-	for _, r := range resp.Topics {
-		if err := java.OfCode(r.ErrorCode, r.ErrorMessage); err != nil {
-			return java.Execution(err)
+	for _, r := range results {
+		if r.Err != nil {
+			return java.Execution(r.Err)
 		}
 	}
 	return nil

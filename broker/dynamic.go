@@ -17,8 +17,9 @@ import (
 	"momus/storage/logdir"
 )
 
-// dynamic keeps what ZooKeeper says about configuration: the overrides of topics and the dynamic configs of brokers. It is told by
-// the config change notifications, and reads the nodes that those name.
+// dynamic keeps what ZooKeeper says about configuration: the overrides of topics and the dynamic
+// configs of brokers. It is told by the config change notifications, and reads the nodes that those
+// name.
 type dynamic struct {
 	config *configs.Config
 	zk     *zk.Client
@@ -67,7 +68,8 @@ func (d *dynamic) loadBroker(ctx context.Context) error {
 	return nil
 }
 
-// reencodePasswords rewrites this broker's passwords that are encrypted with password.encoder.old.secret.
+// reencodePasswords rewrites this broker's passwords that are encrypted with
+// password.encoder.old.secret.
 func (d *dynamic) reencodePasswords(ctx context.Context) error {
 	entity := strconv.Itoa(int(d.id))
 	settings, err := d.zk.Config(ctx, zk.EntityBrokers, entity)
@@ -109,7 +111,8 @@ func (d *dynamic) loadTopics(ctx context.Context) error {
 	return nil
 }
 
-// Topic is the configuration of a topic; the broker's defaults for one that this broker does not know.
+// Topic is the configuration of a topic; the broker's defaults for one that this broker does not
+// know.
 func (d *dynamic) Topic(topic string) *configs.Topic {
 	d.mu.RLock()
 	t, ok := d.effective[topic]
@@ -120,14 +123,16 @@ func (d *dynamic) Topic(topic string) *configs.Topic {
 	return t
 }
 
-// Overrides are the overrides of a topic, nil if it has none or is not known. They must not be changed.
+// Overrides are the overrides of a topic, nil if it has none or is not known. They must not be
+// changed.
 func (d *dynamic) Overrides(topic string) map[string]string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.overrides[topic]
 }
 
-// setTopicLocked takes the overrides of a topic over, but for values that do not fit their keys, of which it tells.
+// setTopicLocked takes the overrides of a topic over, but for values that do not fit their keys, of
+// which it tells.
 func (d *dynamic) setTopicLocked(topic string, overrides map[string]string) {
 	d.warnOfTopic(topic, overrides, "a topic's config in ZooKeeper has values that are not valid; the broker's defaults hold for them until they are corrected")
 	d.overrides[topic] = overrides
@@ -209,7 +214,8 @@ func (d *dynamic) applyTopic(ctx context.Context, topic string) error {
 	return d.changeTopic(topic, o)
 }
 
-// changeTopic takes changed overrides of a topic over. As in Kafka the configs that were in use stay when a value does not fit its key.
+// changeTopic takes changed overrides of a topic over. As in Kafka the configs that were in use
+// stay when a value does not fit its key.
 func (d *dynamic) changeTopic(topic string, overrides map[string]string) error {
 	d.mu.RLock()
 	known := d.effective[topic] != nil && !d.unread[topic]

@@ -25,7 +25,8 @@ type listeners struct {
 	advertised []model.Endpoint
 }
 
-// listen binds all listeners. Connections are accepted by the system from now on, but nothing is read before the server runs.
+// listen binds all listeners. Connections are accepted by the system from now on, but nothing is
+// read before the server runs.
 func (b *Broker) listen(h network.Handler) error {
 	b.listeners.mu.Lock()
 	defer b.listeners.mu.Unlock()
@@ -47,8 +48,9 @@ func (b *Broker) listener(e model.Endpoint) network.Listener {
 	return network.Listener{Name: e.Listener, Protocol: e.Protocol, Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))), TLS: b.security.ServerTLS(e.Listener)}
 }
 
-// followListeners brings the listeners in step with dynamic configs that have changed. Who reads the registration never finds an address
-// in it that is not open: what was added is opened first, then comes the registration, then what was removed is closed.
+// followListeners brings the listeners in step with dynamic configs that have changed. Who reads
+// the registration never finds an address in it that is not open: what was added is opened first,
+// then comes the registration, then what was removed is closed.
 func (b *Broker) followListeners(ctx context.Context) error {
 	b.listeners.mu.Lock()
 	defer b.listeners.mu.Unlock()
@@ -82,8 +84,8 @@ func (b *Broker) followListeners(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// advertised are the endpoints that others are told: those of listeners that are open. A port 0 is replaced by the one that the system
-// chose.
+// advertised are the endpoints that others are told: those of listeners that are open. A port 0 is
+// replaced by the one that the system chose.
 func (b *Broker) advertised() []model.Endpoint {
 	endpoints := b.config.Listeners().AdvertisedWith(func(listener string) int32 {
 		if a, ok := b.server.Addr(listener).(*net.TCPAddr); ok {

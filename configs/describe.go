@@ -61,7 +61,8 @@ func synonyms(name string) []string {
 	return []string{name}
 }
 
-// synonymsOf lists the values of a broker key at all levels, strongest first; what precedes the name itself is dropped.
+// synonymsOf lists the values of a broker key at all levels, strongest first; what precedes the
+// name itself is dropped.
 func (c *Config) synonymsOf(s *snapshot, name string, sensitive bool) []Synonym {
 	var out []Synonym
 	add := func(n, value string, source Source) {
@@ -107,8 +108,9 @@ func source(synonyms []Synonym) Source {
 	return synonyms[0].Source
 }
 
-// brokerEntry describes one key; ok is false when neither the table nor a source knows it. As in Kafka 2.5 what is not a key of
-// KafkaConfig, such as leader.replication.throttled.rate, is shown as sensitive.
+// brokerEntry describes one key; ok is false when neither the table nor a source knows it. As in
+// Kafka 2.5 what is not a key of KafkaConfig, such as leader.replication.throttled.rate, is shown
+// as sensitive.
 func (c *Config) brokerEntry(s *snapshot, name string) (Entry, bool) {
 	base, _ := baseKey(name)
 	k, known := BrokerKey(base)
@@ -137,8 +139,8 @@ func effective(k *Key, value string) *string {
 	return &value
 }
 
-// DescribeBroker lists the broker's configuration as DescribeConfigs shows it, in Kafka's order: all keys and unknown ones that
-// are set when names is nil, else those of names that exist.
+// DescribeBroker lists the broker's configuration as DescribeConfigs shows it, in Kafka's order:
+// all keys and unknown ones that are set when names is nil, else those of names that exist.
 func (c *Config) DescribeBroker(names []string) []Entry {
 	s := c.current.Load()
 	var own []Entry
@@ -164,7 +166,8 @@ func (c *Config) DescribeBroker(names []string) []Entry {
 	return out
 }
 
-// DescribeBrokerDefaults lists the cluster-wide dynamic configs, as DescribeConfigs does for the broker without a name.
+// DescribeBrokerDefaults lists the cluster-wide dynamic configs, as DescribeConfigs does for the
+// broker without a name.
 func (c *Config) DescribeBrokerDefaults(names []string) []Entry {
 	s := c.current.Load()
 	if names == nil {
@@ -233,7 +236,8 @@ func (c *Config) DescribeTopic(overrides map[string]string, names []string) []En
 	return out
 }
 
-// topicOrder is the order in which Kafka 2.5 lists a topic's configs. kafka-topics prints them in an order that depends on it.
+// topicOrder is the order in which Kafka 2.5 lists a topic's configs. kafka-topics prints them in
+// an order that depends on it.
 var topicOrder = [...]string{
 	"compression.type", "leader.replication.throttled.replicas", "min.insync.replicas", "message.downconversion.enable", "segment.jitter.ms",
 	"cleanup.policy", "flush.ms", "follower.replication.throttled.replicas", "segment.bytes", "retention.ms", "flush.messages",
@@ -250,8 +254,9 @@ func topicPlace(name string) int {
 	return len(topicOrder)
 }
 
-// brokerTies are keys that fall into one bucket of the hash table in which Kafka 2.5 keeps them and are not in the order of their names
-// there, in the order that they have. The tools print broker configs in the order of such a table.
+// brokerTies are keys that fall into one bucket of the hash table in which Kafka 2.5 keeps them and
+// are not in the order of their names there, in the order that they have. The tools print broker
+// configs in the order of such a table.
 var brokerTies = [...]string{
 	"zookeeper.ssl.keystore.location", "replica.socket.timeout.ms", "zookeeper.clientCnxnSocket", "log.flush.offset.checkpoint.interval.ms",
 	"zookeeper.set.acl", "connections.max.idle.ms", "max.connections", "delegation.token.expiry.time.ms", "zookeeper.connection.timeout.ms",

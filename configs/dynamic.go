@@ -23,7 +23,8 @@ var storeKeys = [...]string{"ssl.keystore.type", "ssl.keystore.location", "ssl.k
 // threadKeys may only change between half and double of what they are.
 var threadKeys = [...]string{"background.threads", "num.io.threads", "num.network.threads", "num.recovery.threads.per.data.dir", "num.replica.fetchers"}
 
-// baseKey strips listener.name.<listener>. and the mechanism from a name; ok tells that it had such a prefix.
+// baseKey strips listener.name.<listener>. and the mechanism from a name; ok tells that it had such
+// a prefix.
 func baseKey(name string) (base string, ok bool) {
 	m := listenerPrefix.FindStringSubmatch(name)
 	if m == nil {
@@ -37,9 +38,9 @@ func baseKey(name string) (base string, ok bool) {
 	return m[1], true
 }
 
-// SetDynamicDefault replaces the cluster-wide dynamic configs (of /config/brokers/<default>). Settings that do not fit are left
-// out and named by the error; what fits takes effect. When the whole contradicts itself nothing changes. Subscribers run before
-// it returns.
+// SetDynamicDefault replaces the cluster-wide dynamic configs (of /config/brokers/<default>).
+// Settings that do not fit are left out and named by the error; what fits takes effect. When the
+// whole contradicts itself nothing changes. Subscribers run before it returns.
 func (c *Config) SetDynamicDefault(settings map[string]string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -48,7 +49,8 @@ func (c *Config) SetDynamicDefault(settings map[string]string) error {
 	return errors.Join(unread, left, c.applyLocked(kept, c.mu.dynamicBroker))
 }
 
-// SetDynamicBroker replaces the dynamic configs of this broker (of /config/brokers/<id>), see SetDynamicDefault.
+// SetDynamicBroker replaces the dynamic configs of this broker (of /config/brokers/<id>), see
+// SetDynamicDefault.
 func (c *Config) SetDynamicBroker(settings map[string]string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,7 +59,8 @@ func (c *Config) SetDynamicBroker(settings map[string]string) error {
 	return errors.Join(unread, left, c.applyLocked(c.mu.dynamicDefault, kept))
 }
 
-// WithoutEffect lists those of the settings, in order, that Kafka knows and this broker has no use for, such as sizes of thread pools.
+// WithoutEffect lists those of the settings, in order, that Kafka knows and this broker has no use
+// for, such as sizes of thread pools.
 func WithoutEffect(settings map[string]string) (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		base, _ := baseKey(name)
@@ -68,8 +71,8 @@ func WithoutEffect(settings map[string]string) (names []string) {
 	return names
 }
 
-// Subscribe calls fn after each dynamic change with the snapshots before and after it, one call at a time. fn must not change
-// dynamic configs itself.
+// Subscribe calls fn after each dynamic change with the snapshots before and after it, one call at
+// a time. fn must not change dynamic configs itself.
 func (c *Config) Subscribe(fn func(old, new *Broker)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -168,8 +171,8 @@ func conflict(text string, names []string) error {
 	return &ConflictError{Text: text + "Set(" + strings.Join(names, ", ") + ")"}
 }
 
-// ValidateBrokerUpdate checks the dynamic settings that are to be stored, all of them, not only those that change: for this broker,
-// else for all. The error has Kafka's text.
+// ValidateBrokerUpdate checks the dynamic settings that are to be stored, all of them, not only
+// those that change: for this broker, else for all. The error has Kafka's text.
 func (c *Config) ValidateBrokerUpdate(settings map[string]string, perBroker bool) error {
 	settings, err := c.decodePasswords(settings)
 	if err != nil {
@@ -209,7 +212,8 @@ func (c *Config) ValidateBrokerUpdate(settings map[string]string, perBroker bool
 	return nil
 }
 
-// AddCheck lets a part of the broker refuse dynamic settings before they are stored. check gets all settings as they would be.
+// AddCheck lets a part of the broker refuse dynamic settings before they are stored. check gets all
+// settings as they would be.
 func (c *Config) AddCheck(check func(next Values) error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

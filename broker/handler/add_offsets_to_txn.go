@@ -11,8 +11,9 @@ import (
 	"momus/internal/model"
 )
 
-// addOffsetsToTxn answers AddOffsetsToTxn, v0-v1: the producer will commit offsets of a group in its transaction, so the group's partition
-// of the offsets topic becomes part of it. v1 changed nothing but throttling (KIP-219). Rights: TransactionalId:Write, Group:Read.
+// addOffsetsToTxn answers AddOffsetsToTxn, v0-v1: the producer will commit offsets of a group in
+// its transaction, so the group's partition of the offsets topic becomes part of it. v1 changed
+// nothing but throttling (KIP-219). Rights: TransactionalId:Write, Group:Read.
 func addOffsetsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AddOffsetsToTxnRequest)
 	resp := kmsg.NewPtrAddOffsetsToTxnResponse()

@@ -11,10 +11,12 @@ import (
 	"momus/internal/model"
 )
 
-// addPartitionsToTxn answers AddPartitionsToTxn, v0-v1: the producer will write to these partitions in its transaction, which begins
-// with the first. v1 changed nothing but throttling (KIP-219). Rights: TransactionalId:Write, and Topic:Write for each; internal topics
-// are never allowed. Errors stand at each partition: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, TOPIC_AUTHORIZATION_FAILED,
-// UNKNOWN_TOPIC_OR_PARTITION, with which the others get OPERATION_NOT_ATTEMPTED; or what the coordinator says of the whole.
+// addPartitionsToTxn answers AddPartitionsToTxn, v0-v1: the producer will write to these partitions
+// in its transaction, which begins with the first. v1 changed nothing but throttling (KIP-219).
+// Rights: TransactionalId:Write, and Topic:Write for each; internal topics are never allowed.
+// Errors stand at each partition: TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+// TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, with which the others get
+// OPERATION_NOT_ATTEMPTED; or what the coordinator says of the whole.
 func addPartitionsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AddPartitionsToTxnRequest)
 	resp := kmsg.NewPtrAddPartitionsToTxnResponse()

@@ -17,11 +17,13 @@ import (
 	"momus/internal/kerr"
 )
 
-// alterConfigs answers AlterConfigs, v0-v1, which replaces all overrides of a resource. Any broker serves topics; a broker's configs are
-// served by that broker, the defaults of all brokers by any. Rights: Topic:AlterConfigs, else Cluster:AlterConfigs.
+// alterConfigs answers AlterConfigs, v0-v1, which replaces all overrides of a resource. Any broker
+// serves topics; a broker's configs are served by that broker, the defaults of all brokers by any.
+// Rights: Topic:AlterConfigs, else Cluster:AlterConfigs.
 //
-// Errors by resource: INVALID_REQUEST (bad value, not dynamic, another broker, unknown type, loggers), INVALID_CONFIG (unknown key of a
-// topic), INVALID_TOPIC_EXCEPTION, UNKNOWN_SERVER_ERROR (no such topic), TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED.
+// Errors by resource: INVALID_REQUEST (bad value, not dynamic, another broker, unknown type,
+// loggers), INVALID_CONFIG (unknown key of a topic), INVALID_TOPIC_EXCEPTION, UNKNOWN_SERVER_ERROR
+// (no such topic), TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED.
 func alterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AlterConfigsRequest)
 	resp := kmsg.NewPtrAlterConfigsResponse()
@@ -68,7 +70,8 @@ func alterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
-// unexpectedType is the error with which 2.5.0 refuses a whole request for a resource of a type that it does not know, nil for others.
+// unexpectedType is the error with which 2.5.0 refuses a whole request for a resource of a type
+// that it does not know, nil for others.
 func unexpectedType(t kmsg.ConfigResourceType) error {
 	if javaResourceType(t) != unknownResourceType {
 		return nil
@@ -175,7 +178,8 @@ func changeConfigs(t kmsg.ConfigResourceType, stored map[string]string, ops []km
 // errUnknownOperation is an operation that does not exist; Kafka's text is that of a null pointer.
 var errUnknownOperation error = &admin.Error{Kind: kerr.UnknownServerError, Message: "null"}
 
-// changeList appends to or subtracts from a list. As in Kafka 2.5 a key that is not overridden yet fails: the default is no base.
+// changeList appends to or subtracts from a list. As in Kafka 2.5 a key that is not overridden yet
+// fails: the default is no base.
 func changeList(t kmsg.ConfigResourceType, op kmsg.IncrementalAlterConfigsRequestResourceConfig, stored map[string]string, value string) (string, error) {
 	verb := "append"
 	if op.Op == kmsg.IncrementalAlterConfigOpSubtract {

@@ -15,11 +15,13 @@ import (
 	"momus/internal/kerr"
 )
 
-// describeConfigs answers DescribeConfigs, v0-v2: v1 source and synonyms instead of is_default. Topics, this broker (by its id), the dynamic
-// defaults of all brokers (""), and the loggers of this broker. Rights: Topic:DescribeConfigs, else Cluster:DescribeConfigs.
+// describeConfigs answers DescribeConfigs, v0-v2: v1 source and synonyms instead of is_default.
+// Topics, this broker (by its id), the dynamic defaults of all brokers (""), and the loggers of
+// this broker. Rights: Topic:DescribeConfigs, else Cluster:DescribeConfigs.
 //
-// Errors by resource: INVALID_REQUEST (unknown type, another broker), TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED,
-// INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_SERVER_ERROR (a value in the topic's node does not fit its key).
+// Errors by resource: INVALID_REQUEST (unknown type, another broker), TOPIC_AUTHORIZATION_FAILED,
+// CLUSTER_AUTHORIZATION_FAILED, INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION,
+// UNKNOWN_SERVER_ERROR (a value in the topic's node does not fit its key).
 func describeConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DescribeConfigsRequest)
 	resp := kmsg.NewPtrDescribeConfigsResponse()
@@ -118,7 +120,8 @@ func (e *Env) describeResource(ctx context.Context, r *Request, res *kmsg.Descri
 	return e.describeLoggers(res.ConfigNames), nil
 }
 
-// checkOwnResource checks that a resource names this broker; alternative is what the error says after the id.
+// checkOwnResource checks that a resource names this broker; alternative is what the error says
+// after the id.
 func (e *Env) checkOwnResource(name, alternative string) error {
 	id, err := strconv.Atoi(name)
 	if err != nil {

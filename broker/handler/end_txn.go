@@ -10,8 +10,8 @@ import (
 	"momus/internal/kerr"
 )
 
-// endTxn answers EndTxn, v0-v1, when the decision to commit or abort is durable; the markers are on their way then. v1 changed nothing
-// but throttling (KIP-219). Rights: TransactionalId:Write.
+// endTxn answers EndTxn, v0-v1, when the decision to commit or abort is durable; the markers are on
+// their way then. v1 changed nothing but throttling (KIP-219). Rights: TransactionalId:Write.
 func endTxn(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.EndTxnRequest)
 	resp := kmsg.NewPtrEndTxnResponse()

@@ -12,10 +12,11 @@ import (
 	"momus/internal/kerr"
 )
 
-// incrementalAlterConfigs answers IncrementalAlterConfigs, v0-v1 (KIP-339): SET, DELETE, APPEND and SUBTRACT on the stored overrides of
-// topics and brokers, SET and DELETE on the levels of this broker's loggers (KIP-412). Rights and errors are those of AlterConfigs;
-// besides INVALID_REQUEST for a key named twice, APPEND and SUBTRACT on what is no list, and everything that is wrong with a
-// logger; UNKNOWN_SERVER_ERROR for APPEND and SUBTRACT where no override exists.
+// incrementalAlterConfigs answers IncrementalAlterConfigs, v0-v1 (KIP-339): SET, DELETE, APPEND and
+// SUBTRACT on the stored overrides of topics and brokers, SET and DELETE on the levels of this
+// broker's loggers (KIP-412). Rights and errors are those of AlterConfigs; besides INVALID_REQUEST
+// for a key named twice, APPEND and SUBTRACT on what is no list, and everything that is wrong with
+// a logger; UNKNOWN_SERVER_ERROR for APPEND and SUBTRACT where no override exists.
 func incrementalAlterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.IncrementalAlterConfigsRequest)
 	resp := kmsg.NewPtrIncrementalAlterConfigsResponse()

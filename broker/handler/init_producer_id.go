@@ -10,9 +10,10 @@ import (
 	"momus/internal/kerr"
 )
 
-// initProducerID answers InitProducerId, v0-v3: an id for an idempotent producer, or the id and a new epoch for a transactional one, which
-// fences the former owner of the transactional id and aborts what it left open. v3 added the producer's current id and epoch (KIP-360),
-// of which both or none must be given. Rights: Cluster:IdempotentWrite, or TransactionalId:Write.
+// initProducerID answers InitProducerId, v0-v3: an id for an idempotent producer, or the id and a
+// new epoch for a transactional one, which fences the former owner of the transactional id and
+// aborts what it left open. v3 added the producer's current id and epoch (KIP-360), of which both
+// or none must be given. Rights: Cluster:IdempotentWrite, or TransactionalId:Write.
 func initProducerID(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.InitProducerIDRequest)
 	resp := kmsg.NewPtrInitProducerIDResponse()

@@ -11,10 +11,11 @@ import (
 	"momus/internal/model"
 )
 
-// txnOffsetCommit answers TxnOffsetCommit, v0-v3, at the group coordinator: the offsets count once the producer's transaction is
-// committed. v2 added leader epochs, v3 member, instance and generation, which are then checked (KIP-447), and compact encoding. Rights:
-// TransactionalId:Write, Group:Read, and Topic:Read per partition. Errors stand at each partition; partitions without an error of
-// their own are committed.
+// txnOffsetCommit answers TxnOffsetCommit, v0-v3, at the group coordinator: the offsets count once
+// the producer's transaction is committed. v2 added leader epochs, v3 member, instance and
+// generation, which are then checked (KIP-447), and compact encoding. Rights:
+// TransactionalId:Write, Group:Read, and Topic:Read per partition. Errors stand at each partition;
+// partitions without an error of their own are committed.
 func txnOffsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.TxnOffsetCommitRequest)
 	resp := kmsg.NewPtrTxnOffsetCommitResponse()

@@ -2,9 +2,10 @@ package replica
 
 import "momus/internal/model"
 
-// handOver gives partitions to other fetchers when num.replica.fetchers has changed and they belong there (Kafka's resizeThreadPool).
-// The fetcher does it itself between two rounds, when nothing that was fetched for them is waiting to be appended; they go on at their
-// high watermarks. A partition whose role changes meanwhile is left to LeaderAndIsr.
+// handOver gives partitions to other fetchers when num.replica.fetchers has changed and they belong
+// there (Kafka's resizeThreadPool). The fetcher does it itself between two rounds, when nothing
+// that was fetched for them is waiting to be appended; they go on at their high watermarks. A
+// partition whose role changes meanwhile is left to LeaderAndIsr.
 func (f *fetcher) handOver() {
 	fetchers := f.m.opts.Config().NumReplicaFetchers
 	if fetchers == f.among {

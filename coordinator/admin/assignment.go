@@ -11,14 +11,16 @@ import (
 
 // Placement are the choices of AssignReplicas that Kafka makes at random, and where it begins.
 type Placement struct {
-	// Start is the index of the broker that leads partition 0, Shift how far its followers are; both in [0, number of brokers).
+	// Start is the index of the broker that leads partition 0, Shift how far its followers are;
+	// both in [0, number of brokers).
 	Start, Shift int
 	// FirstPartition is the number of partitions that exist already.
 	FirstPartition int32
 }
 
-// AssignReplicas spreads partitions over brokers as Kafka does: leaders round robin from Start, followers at a growing distance,
-// in different racks where there are enough. The order of brokers matters when they have no racks. All or none must have one.
+// AssignReplicas spreads partitions over brokers as Kafka does: leaders round robin from Start,
+// followers at a growing distance, in different racks where there are enough. The order of brokers
+// matters when they have no racks. All or none must have one.
 func AssignReplicas(brokers []*model.Broker, partitions int32, replicationFactor int, pl Placement) (zk.Assignments, error) {
 	switch {
 	case partitions <= 0:
@@ -43,7 +45,8 @@ func AssignReplicas(brokers []*model.Broker, partitions int32, replicationFactor
 	return nil, fail(kerr.UnknownServerError, "Not all brokers have rack information for replica rack aware assignment.")
 }
 
-// WithoutRacks is a copy of the brokers in which none has a rack, unless all have one: how topics are created automatically.
+// WithoutRacks is a copy of the brokers in which none has a rack, unless all have one: how topics
+// are created automatically.
 func WithoutRacks(brokers []*model.Broker) []*model.Broker {
 	if !slices.ContainsFunc(brokers, func(b *model.Broker) bool { return b.Rack == "" }) {
 		return brokers

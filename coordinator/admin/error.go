@@ -1,7 +1,7 @@
-// Package admin is what brokers decide and write when topics and configs are created or changed through them: placement of
-// replicas, validation with Kafka's messages, and the order of the znodes (Kafka's AdminManager, AdminUtils and AdminZkClient).
-// The controller reacts to the znodes; nothing here talks to it. The package has no state
-// and no goroutine.
+// Package admin is what brokers decide and write when topics and configs are created or changed
+// through them: placement of replicas, validation with Kafka's messages, and the order of the
+// znodes (Kafka's AdminManager, AdminUtils and AdminZkClient). The controller reacts to the znodes;
+// nothing here talks to it. The package has no state and no goroutine.
 package admin
 
 import (
@@ -27,7 +27,8 @@ func fail(kind *kerr.Error, format string, args ...any) error {
 	return &Error{kind, fmt.Sprintf(format, args...)}
 }
 
-// Message is what the client is told about err: its own text, or that of its kind. Errors that are not Kafka's are not shown.
+// Message is what the client is told about err: its own text, or that of its kind. Errors that are
+// not Kafka's are not shown.
 func Message(err error) string {
 	var e *Error
 	if errors.As(err, &e) {

@@ -92,8 +92,8 @@ func topicExists(name string) error {
 	return fail(kerr.TopicAlreadyExists, "Topic '%s' already exists.", name)
 }
 
-// CreateTopic validates a topic and writes it: first the config node, always and without a notification, then the topic's node, from
-// which moment it exists.
+// CreateTopic validates a topic and writes it: first the config node, always and without a
+// notification, then the topic's node, from which moment it exists.
 func (a *Admin) CreateTopic(ctx context.Context, t *NewTopic) error {
 	if err := a.ValidateNewTopic(ctx, t); err != nil {
 		return err
@@ -108,8 +108,8 @@ func (a *Admin) CreateTopic(ctx context.Context, t *NewTopic) error {
 	return err
 }
 
-// AddPartitions extends a topic to count partitions. given are the replicas of the new partitions in order, nil to choose them. It
-// returns the whole assignment; validateOnly stops before writing.
+// AddPartitions extends a topic to count partitions. given are the replicas of the new partitions
+// in order, nil to choose them. It returns the whole assignment; validateOnly stops before writing.
 func (a *Admin) AddPartitions(ctx context.Context, topic string, count int32, given [][]int32, validateOnly bool) (zk.Assignments, error) {
 	brokers, err := a.Store.Brokers(ctx)
 	if err != nil {
@@ -142,7 +142,8 @@ func (a *Admin) AddPartitions(ctx context.Context, topic string, count int32, gi
 			return nil, err
 		}
 	} else {
-		// Kafka begins where partition 0 does: at its preferred leader, or the next broker in order of ids.
+		// Kafka begins where partition 0 does: at its preferred leader, or the next broker in order
+		// of ids.
 		start := 0
 		if len(first) > 0 {
 			start = max(0, slices.IndexFunc(brokers, func(b *model.Broker) bool { return b.ID >= first[0] }))
@@ -238,7 +239,8 @@ func (a *Admin) CheckTopicConfig(ctx context.Context, topic string, overrides ma
 	return ValidateChangedConfig(topic, overrides)
 }
 
-// SetBrokerConfig replaces the dynamic configs of a broker (its id, or zk.DefaultEntity) and tells all brokers.
+// SetBrokerConfig replaces the dynamic configs of a broker (its id, or zk.DefaultEntity) and tells
+// all brokers.
 func (a *Admin) SetBrokerConfig(ctx context.Context, entity string, settings map[string]string) error {
 	return a.setConfig(ctx, zk.EntityBrokers, entity, settings)
 }

@@ -13,7 +13,8 @@ import (
 	"momus/internal/model"
 )
 
-// maxTopicName is what a topic's name may have at most, so that a directory topic-partition fits into 255 bytes.
+// maxTopicName is what a topic's name may have at most, so that a directory topic-partition fits
+// into 255 bytes.
 const maxTopicName = 249
 
 // ValidateTopicName checks a topic's name; the error is INVALID_TOPIC_EXCEPTION with Kafka's text.
@@ -36,7 +37,8 @@ func ValidateTopicName(name string) error {
 	return nil
 }
 
-// collides tells whether two names differ at most in '.' against '_', which metric names cannot tell apart.
+// collides reports whether two names differ at most in '.' against '_', which metric names cannot
+// tell apart.
 func collides(a, b string) bool {
 	return strings.ReplaceAll(a, ".", "_") == strings.ReplaceAll(b, ".", "_")
 }
@@ -54,7 +56,8 @@ func collisions(name string, topics []string) (found []string) {
 	return found
 }
 
-// validateAssignment checks a whole topic's assignment given by a client: equally many replicas, no duplicates, ids 0 to n-1.
+// validateAssignment checks a whole topic's assignment given by a client: equally many replicas, no
+// duplicates, ids 0 to n-1.
 func validateAssignment(as zk.Assignments) error {
 	sizes := map[int]bool{}
 	for _, a := range as {
@@ -111,8 +114,8 @@ func ValidateNewConfig(overrides map[string]string) error {
 	return nil
 }
 
-// ValidateChangedConfig checks the overrides that a topic is to have: an unknown key and keys that contradict each other are
-// INVALID_CONFIG, a bad value is INVALID_REQUEST, with Kafka's texts.
+// ValidateChangedConfig checks the overrides that a topic is to have: an unknown key and keys that
+// contradict each other are INVALID_CONFIG, a bad value is INVALID_REQUEST, with Kafka's texts.
 func ValidateChangedConfig(topic string, overrides map[string]string) error {
 	err := configs.ValidateTopic(overrides)
 	var unknown *configs.UnknownKeyError

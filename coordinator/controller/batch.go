@@ -6,8 +6,8 @@ import (
 	"momus/internal/model"
 )
 
-// batch collects the requests of one step of a state machine and sends them together: for each broker LeaderAndISR first, then
-// UpdateMetadata, then StopReplica.
+// batch collects the requests of one step of a state machine and sends them together: for each
+// broker LeaderAndISR first, then UpdateMetadata, then StopReplica.
 type batch struct {
 	leaderAndISR map[int32]*brokerPartitions
 	updateTo     map[int32]bool
@@ -31,7 +31,8 @@ func (b *batch) reset() {
 	}
 }
 
-// leaderAndISRTo adds a partition's record for some brokers, and for all live brokers' metadata. isNew sticks.
+// leaderAndISRTo adds a partition's record for some brokers, and for all live brokers' metadata.
+// isNew sticks.
 func (b *batch) leaderAndISRTo(c *core, brokers []int32, p *partition, isNew bool) {
 	for _, id := range brokers {
 		if id < 0 {
@@ -67,7 +68,8 @@ func (b *batch) updateMetadata(c *core, brokers []int32, tps []model.TopicPartit
 	}
 }
 
-// addUpdate adds what the metadata says about a partition; one without a leadership record is left out.
+// addUpdate adds what the metadata says about a partition; one without a leadership record is left
+// out.
 func (b *batch) addUpdate(c *core, p *partition) {
 	if p.leadership == nil {
 		return

@@ -9,8 +9,8 @@ import (
 	"momus/internal/model"
 )
 
-// brokerChange compares the registrations with the context: brokers may be new, dead, or bounced (registered again between
-// two looks: same id, larger epoch).
+// brokerChange compares the registrations with the context: brokers may be new, dead, or bounced
+// (registered again between two looks: same id, larger epoch).
 func (c *core) brokerChange() error {
 	now, err := c.world.Brokers()
 	if err != nil {
@@ -73,7 +73,8 @@ func brokerIDs(bs []*model.Broker) []int32 {
 	return ids
 }
 
-// brokersUp takes brokers in: they learn everything, get their replicas, and may lead what had no leader.
+// brokersUp takes brokers in: they learn everything, get their replicas, and may lead what had no
+// leader.
 func (c *core) brokersUp(bs []*model.Broker) error {
 	ids := brokerIDs(bs)
 	others := c.liveOrShuttingDown()
@@ -158,7 +159,8 @@ func (c *core) replicasOffline(ids []ReplicaID) error {
 	return nil
 }
 
-// brokerModification takes changed endpoints of a live broker over. A changed rack alone is ignored, as in Kafka.
+// brokerModification takes changed endpoints of a live broker over. A changed rack alone is
+// ignored, as in Kafka.
 func (c *core) brokerModification(id int32) error {
 	now, ok, err := c.world.Broker(id)
 	known := c.brokers[id]
@@ -171,7 +173,8 @@ func (c *core) brokerModification(id int32) error {
 	return nil
 }
 
-// logDirEvent probes the brokers that have reported a failed disk: they answer with an error for the replicas on it.
+// logDirEvent probes the brokers that have reported a failed disk: they answer with an error for
+// the replicas on it.
 func (c *core) logDirEvent() error {
 	names, err := c.world.LogDirEvents()
 	if err != nil || len(names) == 0 {
@@ -187,7 +190,8 @@ func (c *core) logDirEvent() error {
 	return err
 }
 
-// leaderAndISRReply learns from KAFKA_STORAGE_ERROR and from success which replicas are on failed disks.
+// leaderAndISRReply learns from KAFKA_STORAGE_ERROR and from success which replicas are on failed
+// disks.
 func (c *core) leaderAndISRReply(r *LeaderAndISRReply) error {
 	const storageError = 56
 	if r.Code != 0 {
@@ -220,8 +224,8 @@ func (c *core) leaderAndISRReply(r *LeaderAndISRReply) error {
 	return c.replicasOffline(failed)
 }
 
-// controlledShutdown moves the leaderships of a broker to others and takes its replicas out of sync. It returns the replicated
-// partitions that it still leads.
+// controlledShutdown moves the leaderships of a broker to others and takes its replicas out of
+// sync. It returns the replicated partitions that it still leads.
 func (c *core) controlledShutdown(ev *ControlledShutdown) ([]model.TopicPartition, error) {
 	if err := c.mayShutDown(ev); err != nil {
 		return nil, err
@@ -253,8 +257,8 @@ func (c *core) controlledShutdown(ev *ControlledShutdown) ([]model.TopicPartitio
 		return nil, err
 	}
 	if !slices.ContainsFunc(c.liveOrShuttingDown(), c.isLive) {
-		// All brokers are shutting down: none will take what is left, and none need wait for another. Kafka lets each ask again until
-		// its attempts are used up.
+		// All brokers are shutting down: none will take what is left, and none need wait for
+		// another. Kafka lets each ask again until its attempts are used up.
 		return nil, nil
 	}
 	return c.partitions(func(t *topic, p *partition) bool {

@@ -8,18 +8,19 @@ import (
 	"momus/internal/model"
 )
 
-// chronicle is what the core records in the journal, and what the event that is processed goes back to. Its methods only record: nothing
-// that the core decides depends on them.
+// chronicle is what the core records in the journal, and what the event that is processed goes back
+// to. Its methods only record: nothing that the core decides depends on them.
 type chronicle struct {
 	j *journal.Journal
-	// cause is the entry that the present event goes back to, 0 for none; gone are those of brokers that are gone, by id.
+	// cause is the entry that the present event goes back to, 0 for none; gone are those of brokers
+	// that are gone, by id.
 	cause uint64
 	gone  map[int32]uint64
 	left  int // how many entries about single partitions the event may still make
 }
 
-// perEvent bounds the entries about single partitions that one event makes: that thousands of partitions lose their leader with a broker
-// must not push everything else out of the journal.
+// perEvent bounds the entries about single partitions that one event makes: that thousands of
+// partitions lose their leader with a broker must not push everything else out of the journal.
 const perEvent = 300
 
 func (h *chronicle) begin() { h.cause, h.left = 0, perEvent }
@@ -57,7 +58,8 @@ func (c *core) sawBrokers(fresh []*model.Broker, dead []int32) {
 	}
 }
 
-// sawMissing records the brokers that have replicas but were not there when this controller took over.
+// sawMissing records the brokers that have replicas but were not there when this controller took
+// over.
 func (c *core) sawMissing() {
 	c.history.gone = map[int32]uint64{}
 	c.each(func(_ *topic, p *partition) {
@@ -123,7 +125,8 @@ func (c *core) sawOutOfSync(p *partition, broker int32, before []int32) {
 	c.tell(p, journal.Entry{Kind: journal.ISRShrunk, About: broker, From: before, To: p.leadership.ISR, LeaderEpoch: p.leadership.LeaderEpoch, Cause: c.history.gone[broker]})
 }
 
-// sawReassignment records that the replicas of a partition begin to move, or that the wish has changed.
+// sawReassignment records that the replicas of a partition begin to move, or that the wish has
+// changed.
 func (c *core) sawReassignment(p *partition, before, want model.Assignment) {
 	if slices.Equal(target(before), target(want)) {
 		return

@@ -49,7 +49,8 @@ type partition struct {
 	topic      *topic
 	assignment model.Assignment
 	state      PartitionState
-	// leadership is the record last read from or written to ZooKeeper; nil when the partition has none. asOf is the event in which that was.
+	// leadership is the record last read from or written to ZooKeeper; nil when the partition has
+	// none. asOf is the event in which that was.
 	leadership *model.LeaderAndISR
 	asOf       int64
 	// replicas has the states of all replicas whose state is not NonExistentReplica.
@@ -97,8 +98,8 @@ type topic struct {
 	// inStates counts the replicas by state.
 	inStates [len(replicaStateNames)]int
 
-	// queuedForDeletion: /admin/delete_topics names it. deletionStarted: its partitions are NonExistent. ineligible: deletion
-	// waits until a broker comes back or a reassignment ends.
+	// queuedForDeletion: /admin/delete_topics names it. deletionStarted: its partitions are
+	// NonExistent. ineligible: deletion waits until a broker comes back or a reassignment ends.
 	queuedForDeletion, deletionStarted, ineligibleForDeletion bool
 }
 
@@ -244,10 +245,10 @@ func (c *Context) liveBrokers() []*model.Broker {
 	return bs
 }
 
-// isLive tells whether a broker is live and not shutting down.
+// isLive reports whether a broker is live and not shutting down.
 func (c *Context) isLive(id int32) bool { return c.brokers[id] != nil && !c.shuttingDown[id] }
 
-// isOnline tells whether a replica is on a live broker and a working disk.
+// isOnline reports whether a replica is on a live broker and a working disk.
 func (c *Context) isOnline(broker int32, tp model.TopicPartition) bool {
 	return c.isLive(broker) && !c.offlineDirs[broker][tp]
 }

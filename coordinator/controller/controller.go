@@ -33,20 +33,23 @@ type Options struct {
 	// Registration is what this broker writes to /brokers/ids/<id>; asked at each registration.
 	Registration func() *zk.Registration
 	Settings     func() Settings
-	// NewSender makes the channels to the brokers; replies must be handed to the given function, which never blocks.
+	// NewSender makes the channels to the brokers; replies must be handed to the given function,
+	// which never blocks.
 	NewSender func(reply func(Event)) Sender
 	Logger    *logrus.Entry
 	Now       func() time.Time
 	// Journal is told what the controller decides; may be nil.
 	Journal *journal.Journal
-	// OnRegistered is told each new broker epoch, before anything else happens under it. May be nil.
+	// OnRegistered is told each new broker epoch, before anything else happens under it. May be
+	// nil.
 	OnRegistered func(epoch int64)
-	// OnElected is told that this broker has become the active controller. It must not block. May be nil.
+	// OnElected is told that this broker has become the active controller. It must not block. May
+	// be nil.
 	OnElected func()
 }
 
-// Controller takes part in elections and is the active controller while it owns /controller. Its methods may be called from
-// any goroutine.
+// Controller takes part in elections and is the active controller while it owns /controller. Its
+// methods may be called from any goroutine.
 type Controller struct {
 	opts  Options
 	log   *logrus.Entry
@@ -124,7 +127,7 @@ func (e *brokerEpoch) get() (epoch int64, changed <-chan struct{}) {
 	return e.epoch, e.changed
 }
 
-// IsActive tells whether this broker is the active controller.
+// IsActive reports whether this broker is the active controller.
 func (c *Controller) IsActive() bool { return c.epoch.Load() > 0 }
 
 // ActiveID is the active controller as last seen in ZooKeeper, -1 for none.
@@ -143,8 +146,9 @@ func (c *Controller) Stats() Stats {
 	return Stats{c.metrics.offlinePartitions.Load(), c.metrics.preferredImbalance.Load(), c.metrics.topics.Load(), c.metrics.partitions.Load()}
 }
 
-// Register writes this broker's registration; it fails when another live broker uses one of its addresses or its id. Both may be those of
-// this broker's previous process, whose session has not ended yet: Register says so and waits for that.
+// Register writes this broker's registration; it fails when another live broker uses one of its
+// addresses or its id. Both may be those of this broker's previous process, whose session has not
+// ended yet: Register says so and waits for that.
 func (c *Controller) Register(ctx context.Context) error {
 	r := c.opts.Registration()
 	if err := c.awaitAddresses(ctx, r); err != nil {
@@ -158,8 +162,9 @@ func (c *Controller) registrationWait() time.Duration {
 	return c.opts.ZK.SessionTimeout()*3/2 + 2*time.Second
 }
 
-// awaitAddresses waits until no other broker has registered one of the addresses of r. A container that was killed and has begun again
-// with an empty volume has another id, and finds its addresses with the old one.
+// awaitAddresses waits until no other broker has registered one of the addresses of r. A container
+// that was killed and has begun again with an empty volume has another id, and finds its addresses
+// with the old one.
 func (c *Controller) awaitAddresses(ctx context.Context, r *zk.Registration) error {
 	wait := c.registrationWait()
 	began := time.Now()
@@ -227,8 +232,8 @@ func (c *Controller) UpdateRegistration(ctx context.Context) error {
 	return c.opts.ZK.UpdateBroker(ctx, c.opts.BrokerID, c.opts.Registration())
 }
 
-// Run takes part in elections and processes events until ctx ends; then it resigns. Closing the ZooKeeper session afterwards
-// removes /controller.
+// Run takes part in elections and processes events until ctx ends; then it resigns. Closing the
+// ZooKeeper session afterwards removes /controller.
 func (c *Controller) Run(ctx context.Context) error {
 	defer close(c.done)
 	defer c.core.out.Close()
@@ -281,7 +286,8 @@ func (c *Controller) sessionLost() {
 	}
 }
 
-// process carries one event out, to its end; a panic on the way ends this broker's time as controller, see failure.go.
+// process carries one event out, to its end; a panic on the way ends this broker's time as
+// controller, see failure.go.
 func (c *Controller) process(ctx context.Context, ev Event) {
 	defer c.guard(ctx, ev)
 	var err error
@@ -327,7 +333,8 @@ func (c *Controller) process(ctx context.Context, ev Event) {
 	c.publish()
 }
 
-// publish makes what others may read from what only the loop sees. It counts all partitions, so not for every event of a long queue.
+// publish makes what others may read from what only the loop sees. It counts all partitions, so not
+// for every event of a long queue.
 func (c *Controller) publish() {
 	if now := c.opts.Now(); !c.queue.empty() && now.Sub(c.published) < time.Second {
 		return
@@ -341,7 +348,8 @@ func (c *Controller) publish() {
 	c.metrics.partitions.Store(s.Partitions)
 }
 
-// maybeResign reads who is controller, which arms the watch again, and resigns if it is no longer this broker.
+// maybeResign reads who is controller, which arms the watch again, and resigns if it is no longer
+// this broker.
 func (c *Controller) maybeResign(ctx context.Context) error {
 	// exists arms the watch also when the node is missing
 	if _, err := c.opts.ZK.Watch(ctx, zk.ControllerPath); err != nil {
@@ -435,7 +443,8 @@ func (c *Controller) stopRebalance() {
 	}
 }
 
-// ElectLeaders elects leaders for partitions, all when partitions is nil; the error is kerr.NotController on other brokers.
+// ElectLeaders elects leaders for partitions, all when partitions is nil; the error is
+// kerr.NotController on other brokers.
 func (c *Controller) ElectLeaders(ctx context.Context, kind ElectionType, partitions []model.TopicPartition) ([]ElectionResult, error) {
 	return ask(ctx, c, func(reply func([]ElectionResult, error)) Event {
 		return &ElectLeaders{Type: kind, Partitions: partitions, All: partitions == nil, Reply: reply}
@@ -456,14 +465,16 @@ func (c *Controller) ListReassignments(ctx context.Context, partitions []model.T
 	})
 }
 
-// ControlledShutdown moves leaderships away from a broker and returns the partitions that it still leads.
+// ControlledShutdown moves leaderships away from a broker and returns the partitions that it still
+// leads.
 func (c *Controller) ControlledShutdown(ctx context.Context, broker int32, brokerEpoch int64) ([]model.TopicPartition, error) {
 	return ask(ctx, c, func(reply func([]model.TopicPartition, error)) Event {
 		return &ControlledShutdown{Broker: broker, Epoch: brokerEpoch, Reply: reply}
 	})
 }
 
-// UncleanElectionEnabled is to be called when the broker's own unclean.leader.election.enable has become true.
+// UncleanElectionEnabled is to be called when the broker's own unclean.leader.election.enable has
+// become true.
 func (c *Controller) UncleanElectionEnabled() { c.queue.put(UncleanElectionEnabled{}) }
 
 // TopicConfigChanged is to be called for each config notification of a topic.

@@ -10,7 +10,8 @@ import (
 	"momus/internal/model"
 )
 
-// core is the controller without threads, clock and network: a step of it, see ready.go, returns what it wants of them.
+// core is the controller without threads, clock and network: a step of it, see ready.go, returns
+// what it wants of them.
 type core struct {
 	id       int32
 	settings Settings // as of the step
@@ -33,9 +34,10 @@ func newCore(id int32, log *logrus.Entry) *core {
 	return c
 }
 
-// process applies one event, as the body of a step. An error ends the event where it occurred; zk.ErrControllerMoved means that this
-// broker is no longer the controller, zk.ErrSessionExpired that it may not be. Everything else that fails concerns one partition:
-// it is logged and the rest goes on.
+// process applies one event, as the body of a step. An error ends the event where it occurred;
+// zk.ErrControllerMoved means that this broker is no longer the controller, zk.ErrSessionExpired
+// that it may not be. Everything else that fails concerns one partition: it is logged and the rest
+// goes on.
 func (c *core) process(ev Event) error {
 	if !c.active {
 		if look, ok := ev.(*Inspect); ok {
@@ -101,13 +103,15 @@ func (c *core) process(ev Event) error {
 	return nil
 }
 
-// isAnswer tells whether an error is one of Kafka's, meant for the client, and not a fault of the event's processing.
+// isAnswer reports whether an error is one of Kafka's, meant for the client, and not a fault of the
+// event's processing.
 func isAnswer(err error) bool {
 	_, ok := err.(*kerr.Error)
 	return ok
 }
 
-// failover makes the core the active controller, starting from nothing but ZooKeeper (the order matters).
+// failover makes the core the active controller, starting from nothing but ZooKeeper (the order
+// matters).
 func (c *core) failover(epoch zk.ControllerEpoch) error {
 	c.resign()
 	c.active, c.epoch = true, epoch
@@ -230,7 +234,8 @@ func (c *core) startReplicas() error {
 				p.setReplicaState(b, OnlineReplica)
 				online = append(online, id)
 			} else {
-				// A replica of a topic that is being deleted must not look deleted; all others become Offline below.
+				// A replica of a topic that is being deleted must not look deleted; all others
+				// become Offline below.
 				p.setReplicaState(b, ReplicaDeletionIneligible)
 				offline = append(offline, id)
 			}

@@ -28,7 +28,8 @@ func (c *core) topicDeletion() error {
 	if !c.settings.DeleteTopics {
 		return c.world.DropTopicDeletions(c.epoch, known)
 	}
-	// As in Kafka 2.5.0 a running reassignment does not hold up the deletion of a topic that is not queued yet.
+	// As in Kafka 2.5.0 a running reassignment does not hold up the deletion of a topic that is not
+	// queued yet.
 	for _, name := range known {
 		c.topics[name].queuedForDeletion = true
 		c.note(journal.Entry{Kind: journal.TopicDeleting, Name: name, About: -1})
@@ -36,7 +37,8 @@ func (c *core) topicDeletion() error {
 	return c.resumeDeletions()
 }
 
-// loadDeletions is the part of the failover that reads the wishes; topics with dead replicas or reassignments wait.
+// loadDeletions is the part of the failover that reads the wishes; topics with dead replicas or
+// reassignments wait.
 func (c *core) loadDeletions() error {
 	names, err := c.world.TopicDeletions()
 	if err != nil {

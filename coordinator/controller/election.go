@@ -10,7 +10,8 @@ import (
 type strategy int8
 
 const (
-	// offlineStrategy: the first assigned replica that is live and in sync; else, where unclean elections are allowed, the first live one.
+	// offlineStrategy: the first assigned replica that is live and in sync; else, where unclean
+	// elections are allowed, the first live one.
 	offlineStrategy strategy = iota
 	// uncleanStrategy is offlineStrategy with unclean elections allowed whatever the configs say.
 	uncleanStrategy
@@ -18,7 +19,8 @@ const (
 	reassignStrategy
 	// preferredStrategy: the first assigned replica if it is live and in sync.
 	preferredStrategy
-	// shutdownStrategy: the first assigned replica that is in sync and not on a broker that is shutting down.
+	// shutdownStrategy: the first assigned replica that is in sync and not on a broker that is
+	// shutting down.
 	shutdownStrategy
 )
 
@@ -26,14 +28,16 @@ const (
 type candidate struct {
 	assignment model.Assignment
 	state      model.LeaderAndISR // as read from ZooKeeper
-	// live are the replicas on live brokers and working disks; shuttingDown those on brokers that are shutting down.
+	// live are the replicas on live brokers and working disks; shuttingDown those on brokers that
+	// are shutting down.
 	live         func(broker int32) bool
 	shuttingDown func(broker int32) bool
 	// uncleanAllowed counts only when no replica in sync is live.
 	uncleanAllowed bool
 }
 
-// elect chooses a leader and the new in-sync replicas. recipients are the brokers that have to be told by LeaderAndISR.
+// elect chooses a leader and the new in-sync replicas. recipients are the brokers that have to be
+// told by LeaderAndISR.
 func (c *candidate) elect(s strategy) (next model.LeaderAndISR, recipients []int32, unclean, ok bool) {
 	inSync := func(b int32) bool { return slices.Contains(c.state.ISR, b) }
 	liveAndInSync := func(b int32) bool { return c.live(b) && inSync(b) }
@@ -81,8 +85,8 @@ func (c *candidate) elect(s strategy) (next model.LeaderAndISR, recipients []int
 	return next, recipients, false, ok
 }
 
-// withoutReplica takes a replica out of the in-sync replicas: it is not leader any more, and stays in sync only if it was the
-// last one.
+// withoutReplica takes a replica out of the in-sync replicas: it is not leader any more, and stays
+// in sync only if it was the last one.
 func withoutReplica(s model.LeaderAndISR, broker int32) model.LeaderAndISR {
 	if s.Leader == broker {
 		s.Leader = model.NoLeader

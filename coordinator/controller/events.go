@@ -5,7 +5,8 @@ import (
 	"momus/internal/model"
 )
 
-// Event is something that has happened. Brokers that are not the active controller process most of them as no-ops.
+// Event is something that has happened. Brokers that are not the active controller process most of
+// them as no-ops.
 type Event interface{ event() }
 
 // Events of watches. None carries state: what they concern is read again.
@@ -44,8 +45,8 @@ type (
 	TopicUncleanElectionEnabled struct{ Topic string }
 )
 
-// Events of brokers' replies. Code is the top-level error; Errors has the partitions' codes (for StopReplica with a top-level error:
-// that code for each partition of the request).
+// Events of brokers' replies. Code is the top-level error; Errors has the partitions' codes (for
+// StopReplica with a top-level error: that code for each partition of the request).
 type (
 	// LeaderAndISRReply answers a LeaderAndISR.
 	LeaderAndISRReply struct {
@@ -71,7 +72,8 @@ const (
 
 // Events of requests. Reply is called once, also when the event is dropped.
 type (
-	// ElectLeaders elects leaders on request. Partitions nil means all. The results are errors of kerr, nil for success.
+	// ElectLeaders elects leaders on request. Partitions nil means all. The results are errors of
+	// kerr, nil for success.
 	ElectLeaders struct {
 		Type       ElectionType
 		Partitions []model.TopicPartition
@@ -89,14 +91,15 @@ type (
 		All        bool
 		Reply      func(running map[model.TopicPartition]model.Assignment, err error)
 	}
-	// ControlledShutdown moves leaderships away from a broker. Epoch is the sender's broker epoch, -1 if it sent none.
+	// ControlledShutdown moves leaderships away from a broker. Epoch is the sender's broker epoch,
+	// -1 if it sent none.
 	ControlledShutdown struct {
 		Broker int32
 		Epoch  int64
 		Reply  func(remaining []model.TopicPartition, err error)
 	}
-	// Inspect calls Fn with the context, read only, on the controller's goroutine; for tests and diagnostics. Failed, if not nil, is
-	// called when Fn is not called or panics.
+	// Inspect calls Fn with the context, read only, on the controller's goroutine; for tests and
+	// diagnostics. Failed, if not nil, is called when Fn is not called or panics.
 	Inspect struct {
 		Fn     func(*Context)
 		Failed func(error)

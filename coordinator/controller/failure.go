@@ -13,11 +13,14 @@ import (
 	"momus/internal/kerr"
 )
 
-// A panic while an event is processed is a bug of ours, and after it nobody knows what the controller believes. So it resigns: requests are
-// refused, the state is thrown away, and /controller is deleted so that all brokers compete for it. This one stands aside for a while,
-// for the same state may lead it to the same panic; the process, with all partitions that it leads, goes on.
+// A panic while an event is processed is a bug of ours, and after it nobody knows what the
+// controller believes. So it resigns: requests are refused, the state is thrown away, and
+// /controller is deleted so that all brokers compete for it. This one stands aside for a while, for
+// the same state may lead it to the same panic; the process, with all partitions that it leads,
+// goes on.
 
-// Pauses before a controller that failed is a candidate again: doubled while it fails again within settled.
+// Pauses before a controller that failed is a candidate again: doubled while it fails again within
+// settled.
 const (
 	firstPause = time.Second
 	lastPause  = time.Minute
@@ -82,7 +85,8 @@ func (c *Controller) abandon() {
 	c.resign()
 }
 
-// giveUp deletes /controller, and tries again as long as ZooKeeper is not there to do it. With the session the node would be gone.
+// giveUp deletes /controller, and tries again as long as ZooKeeper is not there to do it. With the
+// session the node would be gone.
 func (c *Controller) giveUp(ctx context.Context, ev giveUp) {
 	err := c.opts.ZK.DeleteController(ctx, ev.epoch)
 	if err == nil || ctx.Err() != nil || errors.Is(err, zk.ErrSessionExpired) || errors.Is(err, zk.ErrClosed) {

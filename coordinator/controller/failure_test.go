@@ -18,8 +18,8 @@ func (n *node) waitActive(t *testing.T) {
 	}
 }
 
-// A controller that panics neither takes its broker down nor goes on with a state that nobody knows: it resigns, the others compete, and it
-// comes back when nobody else is there.
+// A controller that panics neither takes its broker down nor goes on with a state that nobody
+// knows: it resigns, the others compete, and it comes back when nobody else is there.
 func TestAControllerThatPanicsResigns(t *testing.T) {
 	address := startServer(t)
 	first := startNode(t, address, 1, nil, 10*time.Second)

@@ -11,8 +11,9 @@ import (
 	"momus/internal/model"
 )
 
-// The rest of the recordings in which the controller of Apache Kafka did anything, or was asked to and did not. The tree before an operation is
-// the one that the recording before it left; where something else had happened in between, change puts back what the trace shows.
+// The rest of the recordings in which the controller of Apache Kafka did anything, or was asked to
+// and did not. The tree before an operation is the one that the recording before it left; where
+// something else had happened in between, change puts back what the trace shows.
 func TestControllerDoesWhatKafkaDidInTheOtherRecordings(t *testing.T) {
 	const hashOrder = "Kafka takes the replicas out of sync in hash order, so that another one is the last"
 	for _, r := range []replay{
@@ -91,7 +92,8 @@ func TestControllerDoesWhatKafkaDidInTheOtherRecordings(t *testing.T) {
 	}
 }
 
-// reassignByRequest asks for new replicas of a partition, or, without any, for the end of its reassignment, and expects an answer.
+// reassignByRequest asks for new replicas of a partition, or, without any, for the end of its
+// reassignment, and expects an answer.
 func reassignByRequest(topic string, partition int32, want error, replicas ...int32) func(*bench) error {
 	return func(b *bench) error {
 		var got error
@@ -137,7 +139,8 @@ func (s *modelStore) assign(topic string, partition, version int32, replicas ...
 	s.nodes[zk.TopicPath(topic)] = &modelNode{version: version, czxid: 1, data: zk.EncodeTopic(zk.Assignments{partition: {Replicas: replicas}})}
 }
 
-// undoDeletion turns the tree of a topic whose deletion waits for broker 3 into the one before it was asked for.
+// undoDeletion turns the tree of a topic whose deletion waits for broker 3 into the one before it
+// was asked for.
 func undoDeletion(s *modelStore) {
 	delete(s.nodes, zk.DeleteTopicPath("r3"))
 	s.state("r3", 0, 7, 1, 4, 1, 2)
@@ -145,8 +148,8 @@ func undoDeletion(s *modelStore) {
 	s.state("r3", 2, 9, 1, 6, 1, 2)
 }
 
-// undoSecondDeath turns the tree after the death of broker 3, with broker 2 dead already, into the one before: broker 3 led what it prefers, and
-// what only it could.
+// undoSecondDeath turns the tree after the death of broker 3, with broker 2 dead already, into the
+// one before: broker 3 led what it prefers, and what only it could.
 func undoSecondDeath(s *modelStore) {
 	s.register(3, model.Endpoint{Listener: "PLAINTEXT", Host: "127.0.0.1", Port: 19093})
 	s.state("iso", 0, 7, 1, 3, 1, 3)

@@ -16,10 +16,11 @@ import (
 	"momus/internal/model"
 )
 
-// The golden recordings are those of a cluster of Apache Kafka 2.5.0 (brokers 1, 2, 3): the tree before an operation, what ZooKeeper's log
-// shows of it, and the control requests that broker 2 received. The test lets this controller go through the same operation on the
-// same tree and compares what it writes and what it sends to broker 2. Order within a request, and of writes that Kafka makes in
-// hash order, is left aside.
+// The golden recordings are those of a cluster of Apache Kafka 2.5.0 (brokers 1, 2, 3): the tree
+// before an operation, what ZooKeeper's log shows of it, and the control requests that broker 2
+// received. The test lets this controller go through the same operation on the same tree and
+// compares what it writes and what it sends to broker 2. Order within a request, and of writes that
+// Kafka makes in hash order, is left aside.
 
 // traceOp is one mutation in a recorded trace.
 type traceOp struct {
@@ -29,7 +30,8 @@ type traceOp struct {
 	Ops          []traceOp
 }
 
-// byController tells whether the mutation was made by the controller as such: with the check of the epoch.
+// byController reports whether the mutation was made by the controller as such: with the check of the
+// epoch.
 func (o *traceOp) byController() bool {
 	return o.Op == "multi" && o.Ops[0].Op == "check"
 }
@@ -37,8 +39,8 @@ func (o *traceOp) byController() bool {
 type replay struct {
 	fixture string // the recorded operation
 	before  string // the tree before it
-	// change makes the tree before from the one given, where none was recorded; skip are requests at the beginning that belong to
-	// an earlier operation.
+	// change makes the tree before from the one given, where none was recorded; skip are requests
+	// at the beginning that belong to an earlier operation.
 	change func(s *modelStore)
 	skip   int
 	rest   int   // requests at the end that belong to a later operation
@@ -55,11 +57,12 @@ type replay struct {
 	ignoreWrites   string // as ignoreRequests
 	// reverse: Kafka went through the list of /admin/reassign_partitions, a hash map, from its end.
 	reverse bool
-	// rebalance lets the automatic rebalance run at the end, rebalanceBefore before somebody writes below that path, as it did while
-	// the recording was made.
+	// rebalance lets the automatic rebalance run at the end, rebalanceBefore before somebody writes
+	// below that path, as it did while the recording was made.
 	rebalance       bool
 	rebalanceBefore string
-	// answer is what a broker answers to a request, nil for nothing of interest. All deletions of replicas succeed.
+	// answer is what a broker answers to a request, nil for nothing of interest. All deletions of
+	// replicas succeed.
 	answer func(sentRequest) Event
 }
 
@@ -166,7 +169,8 @@ func (r *replay) run(t *testing.T) {
 		op := &trace[i]
 		if op.byController() {
 			for _, w := range traceWords(op.Ops[1]) {
-				// The request for a deletion goes with the topic; only that of a topic that does not exist goes alone.
+				// The request for a deletion goes with the topic; only that of a topic that does
+				// not exist goes alone.
 				if topic, ok := strings.CutPrefix(w, "drop deletion of "); !ok || !slices.Contains(want, "delete topic "+topic) {
 					want = append(want, w)
 				}
@@ -213,8 +217,9 @@ func (r *replay) run(t *testing.T) {
 	}
 }
 
-// takeOver makes the core what the controller of the recording was before the operation: it had brought the tree about itself, so
-// what a controller that takes over writes (a new epoch for replicas on dead brokers) is undone.
+// takeOver makes the core what the controller of the recording was before the operation: it had
+// brought the tree about itself, so what a controller that takes over writes (a new epoch for
+// replicas on dead brokers) is undone.
 func (r *replay) takeOver(t *testing.T, b *bench) {
 	t.Helper()
 	before := map[string]modelNode{}
@@ -235,8 +240,8 @@ func (r *replay) takeOver(t *testing.T, b *bench) {
 	b.take()
 }
 
-// undoDeath turns the tree after the death of broker 3 into the one before: the automatic rebalance had made it leader of
-// what it prefers, and it was in sync everywhere.
+// undoDeath turns the tree after the death of broker 3 into the one before: the automatic rebalance
+// had made it leader of what it prefers, and it was in sync everywhere.
 func undoDeath(s *modelStore) {
 	led := map[string]bool{"bst-1": true, "r3-2": true, "slow-0": true, "zkt-1": true, "__consumer_offsets-0": true, "__transaction_state-1": true}
 	for path, n := range s.nodes {

@@ -9,7 +9,8 @@ import (
 	"momus/internal/model"
 )
 
-// preferredElectionRequested serves /admin/preferred_replica_election: elect, then delete the node whatever the outcome.
+// preferredElectionRequested serves /admin/preferred_replica_election: elect, then delete the node
+// whatever the outcome.
 func (c *core) preferredElectionRequested() error {
 	tps, ok, err := c.world.PreferredElection()
 	if err != nil || !ok {
@@ -19,7 +20,8 @@ func (c *core) preferredElectionRequested() error {
 	return c.endPreferredElection(err)
 }
 
-// pendingPreferredElections ends a failover. The node is deleted even if there is none, as Kafka does.
+// pendingPreferredElections ends a failover. The node is deleted even if there is none, as Kafka
+// does.
 func (c *core) pendingPreferredElections() error {
 	tps, _, err := c.world.PreferredElection()
 	if err != nil {
@@ -29,7 +31,8 @@ func (c *core) pendingPreferredElections() error {
 	return c.endPreferredElection(err)
 }
 
-// endPreferredElection deletes the node; the watch that the read has set tells of the deletion and thereby of a newer node.
+// endPreferredElection deletes the node; the watch that the read has set tells of the deletion and
+// thereby of a newer node.
 func (c *core) endPreferredElection(err error) error {
 	if derr := c.world.DeletePreferredElection(c.epoch); err == nil {
 		err = derr
@@ -37,7 +40,8 @@ func (c *core) endPreferredElection(err error) error {
 	return err
 }
 
-// notPreferred filters the partitions that exist, are not being deleted, and are not led by their preferred replica.
+// notPreferred filters the partitions that exist, are not being deleted, and are not led by their
+// preferred replica.
 func (c *core) notPreferred(tps []model.TopicPartition) []model.TopicPartition {
 	return slices.DeleteFunc(slices.Clone(tps), func(tp model.TopicPartition) bool {
 		p := c.partition(tp)
@@ -109,7 +113,8 @@ func (c *core) electLeaders(ev *ElectLeaders) error {
 	return nil
 }
 
-// autoRebalance elects preferred leaders for the brokers that lead too few of the partitions that prefer them.
+// autoRebalance elects preferred leaders for the brokers that lead too few of the partitions that
+// prefer them.
 func (c *core) autoRebalance() error {
 	preferredBy := map[int32][]*partition{}
 	c.each(func(t *topic, p *partition) {

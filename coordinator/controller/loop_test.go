@@ -289,8 +289,9 @@ func compareWithGolden(t *testing.T, address, fixture string) map[string]treeNod
 	return golden
 }
 
-// TestTreeIsTheOneOfKafka starts three brokers on an empty server and creates topics, as in the recordings 01 to 05, and compares
-// the whole tree after each step: data, versions, ephemeral nodes, ACLs.
+// TestTreeIsTheOneOfKafka starts three brokers on an empty server and creates topics, as in the
+// recordings 01 to 05, and compares the whole tree after each step: data, versions, ephemeral
+// nodes, ACLs.
 func TestTreeIsTheOneOfKafka(t *testing.T) {
 	address := startServer(t)
 	one := startNode(t, address, 1, nil, 10*time.Second)
@@ -459,8 +460,8 @@ func TestExpiredControllerResignsBeforeItsNewSession(t *testing.T) {
 	}
 }
 
-// A container that was killed and begins again with an empty volume has another id, and its addresses are registered by the old one until
-// that session ends.
+// A container that was killed and begins again with an empty volume has another id, and its
+// addresses are registered by the old one until that session ends.
 func TestAddressesOfADeadSessionAreWaitedFor(t *testing.T) {
 	server := startServer(t)
 	dial := func() *zk.Client {

@@ -18,7 +18,8 @@ import (
 	"momus/internal/model"
 )
 
-// modelStore is ZooKeeper as far as Store needs it: nodes with data and versions, no watches, no sessions.
+// modelStore is ZooKeeper as far as Store needs it: nodes with data and versions, no watches, no
+// sessions.
 type modelStore struct {
 	nodes map[string]*modelNode
 	zxid  int64

@@ -40,8 +40,8 @@ func (c *core) mayMove(p *partition, to PartitionState) bool {
 	return false
 }
 
-// bringOnline gives partitions a leader: new ones their first record, the others by an election. It returns the outcome of the elections
-// by partition (nil: elected) and sends what has to be sent.
+// bringOnline gives partitions a leader: new ones their first record, the others by an election. It
+// returns the outcome of the elections by partition (nil: elected) and sends what has to be sent.
 func (c *core) bringOnline(tps []model.TopicPartition, s strategy) (map[model.TopicPartition]error, error) {
 	var fresh, elect []*partition
 	for _, tp := range tps {
@@ -65,8 +65,8 @@ func (c *core) bringOnline(tps []model.TopicPartition, s strategy) (map[model.To
 	return results, nil
 }
 
-// initialize writes the first record of new partitions: the first live replica leads, all live ones are in sync. Partitions
-// without a live replica stay New.
+// initialize writes the first record of new partitions: the first live replica leads, all live ones
+// are in sync. Partitions without a live replica stay New.
 func (c *core) initialize(ps []*partition) error {
 	var states []zk.PartitionState
 	var which []*partition
@@ -105,9 +105,10 @@ func (c *core) initialize(ps []*partition) error {
 	return err
 }
 
-// elect elects leaders until every partition has one or has failed. Only the records are written and the requests collected. The first
-// try takes the records that the context has: writes are conditional, so an old one is noticed, and only then, or if it allows no leader,
-// the record is read.
+// elect elects leaders until every partition has one or has failed. Only the records are written
+// and the requests collected. The first try takes the records that the context has: writes are
+// conditional, so an old one is noticed, and only then, or if it allows no leader, the record is
+// read.
 func (c *core) elect(ps []*partition, s strategy) (map[model.TopicPartition]error, error) {
 	results := make(map[model.TopicPartition]error, len(ps))
 	for read := false; len(ps) > 0; read = true {
@@ -120,7 +121,8 @@ func (c *core) elect(ps []*partition, s strategy) (map[model.TopicPartition]erro
 	return results, nil
 }
 
-// records are the leadership records of partitions: those that the context has, unless there is none or it will not do.
+// records are the leadership records of partitions: those that the context has, unless there is
+// none or it will not do.
 func (c *core) records(ps []*partition, willDo func(p *partition) bool) (map[model.TopicPartition]model.LeaderAndISR, error) {
 	var missing []model.TopicPartition
 	known := make(map[model.TopicPartition]model.LeaderAndISR, len(ps))
@@ -221,7 +223,8 @@ func (c *core) electOnce(ps []*partition, s strategy, read bool, results map[mod
 	return again, err
 }
 
-// writeStates writes records and takes those that were written into the context. The result has one error per partition.
+// writeStates writes records and takes those that were written into the context. The result has one
+// error per partition.
 func (c *core) writeStates(ps []*partition, writes []zk.PartitionState) ([]error, error) {
 	done := make([]error, len(ps))
 	if len(ps) == 0 {
@@ -242,7 +245,8 @@ func (c *core) writeStates(ps []*partition, writes []zk.PartitionState) ([]error
 	return done, err
 }
 
-// uncleanAllowed tells for which topics an unclean election is allowed, reading the configs only of those where it matters.
+// uncleanAllowed tells for which topics an unclean election is allowed, reading the configs only of
+// those where it matters.
 func (c *core) uncleanAllowed(ps []*partition, states map[model.TopicPartition]model.LeaderAndISR, s strategy) (map[string]bool, error) {
 	allowed := map[string]bool{}
 	if s != offlineStrategy && s != uncleanStrategy {
@@ -273,7 +277,8 @@ func (c *core) uncleanAllowed(ps []*partition, states map[model.TopicPartition]m
 	return allowed, nil
 }
 
-// electOffline elects leaders for all New and Offline partitions of those topics, except topics being deleted.
+// electOffline elects leaders for all New and Offline partitions of those topics, except topics
+// being deleted.
 func (c *core) electOffline(of func(*topic) bool) error {
 	tps := c.partitions(func(t *topic, p *partition) bool {
 		return (p.state == NewPartition || p.state == OfflinePartition) && !t.queuedForDeletion && of(t)

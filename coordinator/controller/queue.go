@@ -7,8 +7,9 @@ import (
 	"momus/internal/kerr"
 )
 
-// queue is the controller's unbounded list of events, as Kafka's: its length is bounded by what exists in the cluster, as an event
-// of a watch that is queued already is not queued again (it would read the same state once more).
+// queue is the controller's unbounded list of events, as Kafka's: its length is bounded by what
+// exists in the cluster, as an event of a watch that is queued already is not queued again (it
+// would read the same state once more).
 type queue struct {
 	mu     sync.Mutex
 	events []Event
@@ -21,7 +22,7 @@ func newQueue() *queue {
 	return &queue{queued: map[Event]bool{}, wake: make(chan struct{}, 1)}
 }
 
-// collapsible tells whether one queued event stands for many.
+// collapsible reports whether one queued event stands for many.
 func collapsible(ev Event) bool {
 	switch ev.(type) {
 	case BrokerChange, BrokerModification, TopicChange, PartitionModification, TopicDeletion, ISRChange, LogDirEvent,
@@ -105,7 +106,8 @@ func (q *queue) close(err error) {
 	}
 }
 
-// drop answers the request behind an event that will not be processed; err nil means what Kafka answers when a session expires.
+// drop answers the request behind an event that will not be processed; err nil means what Kafka
+// answers when a session expires.
 func drop(ev Event, err error) {
 	or := func(def error) error {
 		if err != nil {

@@ -135,7 +135,8 @@ func (h *history) inSync(key string, isr []int32) {
 	}
 }
 
-// elected tells whether the partition had a state before this step and has got another leader in it.
+// elected reports whether the partition had a state before this step and has got another leader in
+// it.
 func (h *history) elected(key string, now model.LeaderAndISR) bool {
 	before, ok := h.was[key]
 	return ok && now.Leader >= 0 && now.Leader != before.Leader
@@ -145,7 +146,8 @@ func (h *history) mayBeUnclean(topic string) bool {
 	return h.settings.UncleanLeaderElection || h.store.nodes[zk.ConfigPath(zk.EntityTopics, topic)] != nil // nothing else is set there
 }
 
-// lost tells whether the topic's node does not say what the controller has; nodes are read once, into stored.
+// lost reports whether the topic's node does not say what the controller has; nodes are read once,
+// into stored.
 func lost(s *modelStore, stored map[string]zk.Assignments, p *partition) bool {
 	as, read := stored[p.Topic]
 	if !read {

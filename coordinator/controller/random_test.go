@@ -17,8 +17,9 @@ import (
 
 var seed = flag.Uint64("seed", 0, "seed of the random cluster histories; 0 takes a new one")
 
-// TestRandomHistoriesKeepTheInvariants lets a cluster of up to five brokers live through random events, with leaders that write their ISR,
-// answers that come late, writes that conflict, and new controllers, and checks after each step what must always hold.
+// TestRandomHistoriesKeepTheInvariants lets a cluster of up to five brokers live through random
+// events, with leaders that write their ISR, answers that come late, writes that conflict, and new
+// controllers, and checks after each step what must always hold.
 func TestRandomHistoriesKeepTheInvariants(t *testing.T) {
 	if *seed != 0 {
 		if err := newHistory(*seed).run(); err != nil {
@@ -41,7 +42,8 @@ func TestRandomHistoriesKeepTheInvariants(t *testing.T) {
 	}
 }
 
-// The same events in the same order have the same effects in the same order: the controller can be replayed.
+// The same events in the same order have the same effects in the same order: the controller can be
+// replayed.
 func TestSameEventsSameEffects(t *testing.T) {
 	first := rand.Uint64N(1 << 40)
 	for seed := first; seed < first+30; seed++ {
@@ -273,7 +275,8 @@ func (h *history) step() error {
 	return nil
 }
 
-// losesData tells whether a reassignment or its cancellation drops all replicas in sync, which Kafka allows.
+// losesData reports whether a reassignment or its cancellation drops all replicas in sync, which
+// Kafka allows.
 func (h *history) losesData(r zk.Reassignment) bool {
 	p := h.core.partition(r.TopicPartition)
 	if p == nil || p.leadership == nil {
@@ -320,7 +323,8 @@ func (h *history) partition() (model.TopicPartition, bool) {
 	return model.TopicPartition{Topic: name, Partition: ids[h.r.IntN(len(ids))]}, true
 }
 
-// leaderWrites lets the leader of a partition write some in-sync replicas: itself and any of the others that live.
+// leaderWrites lets the leader of a partition write some in-sync replicas: itself and any of the
+// others that live.
 func (h *history) leaderWrites(tp model.TopicPartition) bool {
 	n := h.store.nodes[zk.StatePath(tp)]
 	if n == nil {
@@ -424,7 +428,8 @@ func (h *history) check() (err error) {
 	return err
 }
 
-// settled verifies the end: all brokers live, so every partition has a leader and no deletion is left.
+// settled verifies the end: all brokers live, so every partition has a leader and no deletion is
+// left.
 func (h *history) settled() (err error) {
 	if left := h.store.list(zk.DeleteTopicsPath); len(left) > 0 {
 		return fmt.Errorf("not deleted: %v\nhistory: %v", left, h.log)

@@ -7,15 +7,17 @@ import (
 	"runtime/debug"
 )
 
-// Ready is what a step wants of the world at one point, as in etcd's raft: first the effects in Do, in order, then the operation Ask, whose
-// result the step needs before it goes on (Resume). Without Ask the step is over, with Err.
+// Ready is what a step wants of the world at one point, as in etcd's raft: first the effects in Do,
+// in order, then the operation Ask, whose result the step needs before it goes on (Resume). Without
+// Ask the step is over, with Err.
 type Ready struct {
 	Do  []Effect
 	Ask Op
 	Err error
 }
 
-// Effect is something that the step does not wait for: a request to a broker, an interest in a node, an answer to who asked.
+// Effect is something that the step does not wait for: a request to a broker, an interest in a
+// node, an answer to who asked.
 type Effect interface{ on(r *runner) }
 
 // Result is the outcome of an Op. A value may come with an error: what was done before it.
@@ -27,8 +29,9 @@ type Result struct {
 // errAbandoned ends a step whose runner has given it up.
 var errAbandoned = errors.New("the step was given up")
 
-// running is an event that is being processed. It is a coroutine: between Begin or Resume and the Ready that they return only it runs, and it
-// touches nothing but the core, so a step is a function of the core's state, the event and the results that it is given.
+// running is an event that is being processed. It is a coroutine: between Begin or Resume and the
+// Ready that they return only it runs, and it touches nothing but the core, so a step is a function
+// of the core's state, the event and the results that it is given.
 type running struct {
 	next   func() (Ready, bool)
 	stop   func()
@@ -38,7 +41,8 @@ type running struct {
 	over   bool // given up: nothing more is asked
 }
 
-// begin starts a step. The caller carries out what it is given and calls resume until Ask is nil, or abandon.
+// begin starts a step. The caller carries out what it is given and calls resume until Ask is nil,
+// or abandon.
 func (c *core) begin(body func() error) Ready {
 	s := &running{}
 	s.next, s.stop = iter.Pull(func(yield func(Ready) bool) {

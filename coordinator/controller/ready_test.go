@@ -31,7 +31,8 @@ func newByHand(t *testing.T) *byHand {
 	return &byHand{core: newCore(1, logrus.NewEntry(log)), t: t}
 }
 
-// run answers what a step asks for with the results, in order, and abandons it when there are no more.
+// run answers what a step asks for with the results, in order, and abandons it when there are no
+// more.
 func (b *byHand) run(body func() error, results ...Result) error {
 	b.wants = nil
 	ready := b.begin(body)

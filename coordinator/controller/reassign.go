@@ -16,8 +16,9 @@ func target(a model.Assignment) []int32 { return without(a.Replicas, a.Removing.
 // origin is where a reassignment came from: the replicas without those that are being added.
 func origin(a model.Assignment) []int32 { return without(a.Replicas, a.Adding...) }
 
-// reassignTo is the assignment while the replicas move to want (KIP-455): want first, then what was there before and goes.
-// It is also how a reassignment is cancelled (want is the origin) or replaced by another.
+// reassignTo is the assignment while the replicas move to want (KIP-455): want first, then what was
+// there before and goes. It is also how a reassignment is cancelled (want is the origin) or
+// replaced by another.
 func reassignTo(a model.Assignment, want []int32) model.Assignment {
 	from := origin(a)
 	removing := without(from, want...)
@@ -37,7 +38,8 @@ func sameAssignment(a, b model.Assignment) bool {
 
 func isReassigning(a model.Assignment) bool { return len(a.Adding)+len(a.Removing) > 0 }
 
-// validTarget checks the replicas of a request: not empty, no duplicates, no negative ids, and live if they are new.
+// validTarget checks the replicas of a request: not empty, no duplicates, no negative ids, and live
+// if they are new.
 func (c *core) validTarget(a model.Assignment, want []int32) bool {
 	if len(want) == 0 {
 		return false
@@ -107,7 +109,8 @@ func (c *core) listReassignments(ev *ListReassignments) {
 	reply(c, ev.Reply, running, nil)
 }
 
-// reassignmentRequested serves /admin/reassign_partitions; it returns the partitions that it has started or resumed.
+// reassignmentRequested serves /admin/reassign_partitions; it returns the partitions that it has
+// started or resumed.
 func (c *core) reassignmentRequested() (started map[model.TopicPartition]bool, err error) {
 	started = map[model.TopicPartition]bool{}
 	list, ok, err := c.world.Reassignments()
@@ -165,7 +168,8 @@ func (c *core) resumeReassignments(ok func(p *partition) bool) error {
 	return nil
 }
 
-// reassign starts, resumes or completes the reassignment of a partition (the letters are its phases).
+// reassign starts, resumes or completes the reassignment of a partition (the letters are its
+// phases).
 func (c *core) reassign(p *partition, want model.Assignment) error {
 	tp := p.TopicPartition
 	c.markIneligible(tp.Topic)
@@ -191,8 +195,9 @@ func (c *core) reassign(p *partition, want model.Assignment) error {
 		return err
 	}
 	if l := p.leadership; len(want.Removing) > 0 && (l == nil || !slices.Contains(p.assignment.Replicas, l.Leader)) {
-		// No target replica can lead, as they have fallen out of sync or shut down since. Kafka 2.5 goes on and takes the last replicas
-		// in sync away; here the reassignment waits for the next change of the state or the return of a broker.
+		// No target replica can lead, as they have fallen out of sync or shut down since. Kafka 2.5
+		// goes on and takes the last replicas in sync away; here the reassignment waits for the
+		// next change of the state or the return of a broker.
 		p.assignment = want
 		return nil
 	}
@@ -217,7 +222,8 @@ func (c *core) reassign(p *partition, want model.Assignment) error {
 	return c.resumeDeletionOf(map[string]bool{tp.Topic: true})
 }
 
-// setReassignment writes the wish to the topic's node, before anything else happens, and stops replicas that a former wish had added.
+// setReassignment writes the wish to the topic's node, before anything else happens, and stops
+// replicas that a former wish had added.
 func (c *core) setReassignment(p *partition, want model.Assignment) error {
 	if before := p.assignment; !sameAssignment(before, want) {
 		c.sawReassignment(p, before, want)
@@ -244,7 +250,8 @@ func (c *core) writeTopic(name string) error {
 	return c.world.SetTopicAsController(c.epoch, name, as)
 }
 
-// reassignmentComplete reads whether all target replicas are in sync, which also arms the watch of the state.
+// reassignmentComplete reads whether all target replicas are in sync, which also arms the watch of
+// the state.
 func (c *core) reassignmentComplete(p *partition, a model.Assignment) (bool, error) {
 	if !isReassigning(a) {
 		return true, nil
@@ -296,7 +303,8 @@ func (c *core) bumpEpoch(p *partition, recipients []int32) error {
 	}
 }
 
-// startAdding creates the new replicas. After a failover, or when a reassignment is resumed, they exist already.
+// startAdding creates the new replicas. After a failover, or when a reassignment is resumed, they
+// exist already.
 func (c *core) startAdding(p *partition, adding []int32) error {
 	var fresh []ReplicaID
 	for _, b := range adding {
@@ -316,7 +324,8 @@ func (c *core) moveLeader(p *partition) error {
 	return err
 }
 
-// dropReplicas stops and deletes replicas that are not wanted any more, without waiting for the outcome.
+// dropReplicas stops and deletes replicas that are not wanted any more, without waiting for the
+// outcome.
 func (c *core) dropReplicas(tp model.TopicPartition, brokers []int32) error {
 	ids := replicaIDs(tp, brokers)
 	for _, to := range []ReplicaState{OfflineReplica, ReplicaDeletionStarted, ReplicaDeletionSuccessful, NonExistentReplica} {
@@ -327,8 +336,8 @@ func (c *core) dropReplicas(tp model.TopicPartition, brokers []int32) error {
 	return nil
 }
 
-// removeFromReassignNode takes entries out of /admin/reassign_partitions. When that deletes the node, the watch that the read has
-// set tells of it and thereby of a newer node.
+// removeFromReassignNode takes entries out of /admin/reassign_partitions. When that deletes the
+// node, the watch that the read has set tells of it and thereby of a newer node.
 func (c *core) removeFromReassignNode(drop func(zk.Reassignment) bool) error {
 	list, ok, err := c.world.Reassignments()
 	if err != nil || !ok {

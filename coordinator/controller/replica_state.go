@@ -21,7 +21,8 @@ var replicaMoves = map[ReplicaState][]ReplicaState{
 	NonExistentReplica:        {ReplicaDeletionSuccessful},
 }
 
-// moveReplicas moves replicas to a state, with what has to happen outside, and sends the requests at the end.
+// moveReplicas moves replicas to a state, with what has to happen outside, and sends the requests
+// at the end.
 func (c *core) moveReplicas(ids []ReplicaID, to ReplicaState) error {
 	if len(ids) == 0 {
 		return nil
@@ -130,11 +131,13 @@ func (c *core) takeOffline(broker int32, ps []*partition) error {
 	return nil
 }
 
-// removeFromISR does one round of conditional writing, with records from ZooKeeper if read is true, else where they will do with those of
-// the context; again are those that somebody else has written meanwhile.
+// removeFromISR does one round of conditional writing, with records from ZooKeeper if read is true,
+// else where they will do with those of the context; again are those that somebody else has written
+// meanwhile.
 func (c *core) removeFromISR(broker int32, ps []*partition, read bool) (again []*partition, err error) {
 	states, err := c.records(ps, func(p *partition) bool {
-		// Where the replica is not in sync, the leader may have taken it in since the record was read.
+		// Where the replica is not in sync, the leader may have taken it in since the record was
+		// read.
 		return !read && (p.asOf == c.event || slices.Contains(p.leadership.ISR, broker))
 	})
 	if err != nil {

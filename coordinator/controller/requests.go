@@ -4,7 +4,8 @@ import (
 	"momus/internal/model"
 )
 
-// Request is what the controller sends to a broker: a *LeaderAndISR, *UpdateMetadata or *StopReplica.
+// Request is what the controller sends to a broker: a *LeaderAndISR, *UpdateMetadata or
+// *StopReplica.
 type Request interface{ request() }
 
 // LeaderAndISR tells a broker which of its replicas lead and which follow whom.
@@ -31,7 +32,8 @@ type UpdateMetadata struct {
 	LiveBrokers     []*model.Broker
 }
 
-// UpdateMetadataPartition is one partition of an UpdateMetadata. Leader is model.LeaderDuringDelete for topics being deleted.
+// UpdateMetadataPartition is one partition of an UpdateMetadata. Leader is model.LeaderDuringDelete
+// for topics being deleted.
 type UpdateMetadataPartition struct {
 	model.TopicPartition
 	model.LeaderAndISR
@@ -51,8 +53,9 @@ func (*LeaderAndISR) request()   {}
 func (*UpdateMetadata) request() {}
 func (*StopReplica) request()    {}
 
-// Sender queues requests. There is one queue a broker, in order; a request is sent again until it is answered or the broker is
-// removed. Only Close blocks. Answers to LeaderAndISR and StopReplica come back as events.
+// Sender queues requests. There is one queue a broker, in order; a request is sent again until it
+// is answered or the broker is removed. Only Close blocks. Answers to LeaderAndISR and StopReplica
+// come back as events.
 type Sender interface {
 	// AddBroker opens the queue of a broker.
 	AddBroker(b *model.Broker)
@@ -60,7 +63,8 @@ type Sender interface {
 	RemoveBroker(id int32)
 	// UpdateBroker replaces the endpoints of a broker whose queue is open.
 	UpdateBroker(b *model.Broker)
-	// Send queues a request for a broker; without a queue it is dropped. Requests are shared: nobody changes them.
+	// Send queues a request for a broker; without a queue it is dropped. Requests are shared:
+	// nobody changes them.
 	Send(to int32, r Request)
 	// Close drops all queues and waits until nothing is sent any more.
 	Close()

@@ -9,8 +9,9 @@ import (
 	"momus/internal/model"
 )
 
-// Store is ZooKeeper as the active controller uses it; *zk.Client has all but the watches. Writes with an epoch fail with
-// zk.ErrControllerMoved when another controller was elected. Lists are sorted.
+// Store is ZooKeeper as the active controller uses it; *zk.Client has all but the watches. Writes
+// with an epoch fail with zk.ErrControllerMoved when another controller was elected. Lists are
+// sorted.
 type Store interface {
 	Brokers(ctx context.Context) ([]*model.Broker, error)
 	Broker(ctx context.Context, id int32) (*model.Broker, bool, error)
@@ -42,8 +43,8 @@ type Store interface {
 	Reassignments(ctx context.Context) ([]zk.Reassignment, bool, error)
 	SetReassignments(ctx context.Context, epoch zk.ControllerEpoch, rs []zk.Reassignment) error
 
-	// WatchBroker, WatchTopic and WatchState register interest in a node. WatchBroker arms the watch as well, the others leave
-	// that to the next read.
+	// WatchBroker, WatchTopic and WatchState register interest in a node. WatchBroker arms the
+	// watch as well, the others leave that to the next read.
 	WatchBroker(ctx context.Context, id int32) error
 	UnwatchBroker(id int32)
 	WatchTopic(topic string)
@@ -55,7 +56,8 @@ type Store interface {
 	UnwatchAll()
 }
 
-// runner carries out what the core wants: it owns the core, and has the I/O that the core has not. One goroutine uses it.
+// runner carries out what the core wants: it owns the core, and has the I/O that the core has not.
+// One goroutine uses it.
 type runner struct {
 	*core
 	store    Store
@@ -67,8 +69,8 @@ func newRunner(id int32, store Store, out Sender, settings func() Settings, log 
 	return &runner{core: newCore(id, log), store: store, out: out, settings: settings}
 }
 
-// run takes a step to its end. Effects and operations happen in the order in which the step wants them; a panic in one of them gives
-// the step up.
+// run takes a step to its end. Effects and operations happen in the order in which the step wants
+// them; a panic in one of them gives the step up.
 func (r *runner) run(ctx context.Context, body func() error) error {
 	defer r.core.abandon()
 	r.core.settings = r.settings()

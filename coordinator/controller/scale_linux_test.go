@@ -20,8 +20,9 @@ func cpu(t *testing.T) time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// TestWorkGrowsWithTheCluster lives through the same events in clusters of which one is 16 times as large as the other, with many topics and with
-// many partitions in one topic: what is quadratic would take 256 times as long.
+// TestWorkGrowsWithTheCluster lives through the same events in clusters of which one is 16 times as
+// large as the other, with many topics and with many partitions in one topic: what is quadratic
+// would take 256 times as long.
 func TestWorkGrowsWithTheCluster(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

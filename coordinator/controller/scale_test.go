@@ -18,8 +18,8 @@ import (
 	"momus/internal/model"
 )
 
-// scaleStore is ZooKeeper for a large cluster: maps instead of a tree, and counters. It encodes what it is given, as that is a part of the
-// computing.
+// scaleStore is ZooKeeper for a large cluster: maps instead of a tree, and counters. It encodes
+// what it is given, as that is a part of the computing.
 type scaleStore struct {
 	*modelStore // brokers, and the rare nodes
 	assignments map[string]zk.Assignments
@@ -338,8 +338,9 @@ func (c *scaleCluster) run(ctx context.Context, s *scaleStep) (time.Duration, er
 	return time.Since(began), nil
 }
 
-// BenchmarkScale lets the controller live through the events of a cluster of 100 brokers with 200,000 partitions of three replicas and
-// prints the table of docs/performance.md. MOMUS_SCALE=BROKERS,TOPICS,PARTITIONS chooses another size.
+// BenchmarkScale lets the controller live through the events of a cluster of 100 brokers with
+// 200,000 partitions of three replicas and prints the table of docs/performance.md.
+// MOMUS_SCALE=BROKERS,TOPICS,PARTITIONS chooses another size.
 func BenchmarkScale(b *testing.B) {
 	brokers, topics, partitions := 100, 2000, 100
 	if s := os.Getenv("MOMUS_SCALE"); s != "" {

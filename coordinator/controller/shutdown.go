@@ -4,8 +4,9 @@ import (
 	"momus/internal/kerr"
 )
 
-// mayShutDown checks who asks for a controlled shutdown. A broker that is not live gets BROKER_NOT_AVAILABLE, but only if its
-// request is too old to carry an epoch: Kafka 2.5 answers the others UNKNOWN_SERVER_ERROR.
+// mayShutDown checks who asks for a controlled shutdown. A broker that is not live gets
+// BROKER_NOT_AVAILABLE, but only if its request is too old to carry an epoch: Kafka 2.5 answers the
+// others UNKNOWN_SERVER_ERROR.
 func (c *core) mayShutDown(ev *ControlledShutdown) error {
 	b := c.brokers[ev.Broker]
 	switch {

@@ -25,7 +25,8 @@ func newWatchingStore(client *zk.Client, put func(Event)) *watchingStore {
 
 func (s *watchingStore) node(path string, ev Event) { s.request(path, ev, ev) }
 
-// request watches a node that asks for something when it is created, while it is rewritten as that is done.
+// request watches a node that asks for something when it is created, while it is rewritten as that
+// is done.
 func (s *watchingStore) request(path string, asked, rewritten Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

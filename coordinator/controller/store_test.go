@@ -9,8 +9,9 @@ import (
 	"momus/internal/model"
 )
 
-// A controller that takes a partition out of /admin/reassign_partitions must not take that for a wish: it would begin what is left again,
-// with another leader epoch for each partition. A node that comes later must be seen nevertheless.
+// A controller that takes a partition out of /admin/reassign_partitions must not take that for a
+// wish: it would begin what is left again, with another leader epoch for each partition. A node
+// that comes later must be seen nevertheless.
 func TestWhatIsLeftOfReassignmentsIsNoRequest(t *testing.T) {
 	client, err := zk.Dial(t.Context(), zk.Options{Connect: startServer(t), SessionTimeout: 10 * time.Second})
 	if err != nil {

@@ -88,8 +88,8 @@ func (c *core) createPartitions(tps []model.TopicPartition) error {
 	return c.moveReplicas(replicas, OnlineReplica)
 }
 
-// partitionModification looks for added partitions. What others have written about existing ones is ignored: only the
-// controller changes replica lists.
+// partitionModification looks for added partitions. What others have written about existing ones is
+// ignored: only the controller changes replica lists.
 func (c *core) partitionModification(name string) error {
 	t := c.topics[name]
 	if t == nil {

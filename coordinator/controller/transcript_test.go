@@ -17,7 +17,8 @@ import (
 	"momus/internal/model"
 )
 
-// The commands of a transcript. Each prints what the controller wrote and sent, in order of writes, then requests.
+// The commands of a transcript. Each prints what the controller wrote and sent, in order of writes,
+// then requests.
 //
 //	brokers 1 2 3                      these brokers are registered, nothing is told
 //	elect                              this broker becomes controller

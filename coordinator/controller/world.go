@@ -18,7 +18,8 @@ type found[T any] struct {
 	ok    bool
 }
 
-// world is the core's side of Store and Sender: the same methods, which make the values of a Ready and do nothing by themselves.
+// world is the core's side of Store and Sender: the same methods, which make the values of a Ready
+// and do nothing by themselves.
 type world struct{ c *core }
 
 // The operations.

@@ -8,11 +8,13 @@ import (
 	"momus/internal/model"
 )
 
-// What is read here was written by tools, scripts and people: a znode may name a broker twice, or one that cannot exist. 2.5.0 believes
-// most of that; a replica that counts twice has no second copy, and a negative id can never be served. So the controller takes over what
-// has a meaning and says what it left out. It does not rewrite the nodes for it.
+// What is read here was written by tools, scripts and people: a znode may name a broker twice, or
+// one that cannot exist. 2.5.0 believes most of that; a replica that counts twice has no second
+// copy, and a negative id can never be served. So the controller takes over what has a meaning and
+// says what it left out. It does not rewrite the nodes for it.
 
-// replicaSet is a list of broker ids without duplicates and negative ids, in order. The list is not changed.
+// replicaSet is a list of broker ids without duplicates and negative ids, in order. The list is not
+// changed.
 func replicaSet(ids []int32) []int32 {
 	sound := make([]int32, 0, len(ids))
 	for _, id := range ids {
@@ -23,8 +25,9 @@ func replicaSet(ids []int32) []int32 {
 	return sound
 }
 
-// soundAssignment is an assignment of a topic's node as far as it makes sense: sets of ids, what is added and removed among the replicas.
-// A removal of all replicas, as an empty list in /admin/reassign_partitions made of it in earlier versions, is none.
+// soundAssignment is an assignment of a topic's node as far as it makes sense: sets of ids, what is
+// added and removed among the replicas. A removal of all replicas, as an empty list in
+// /admin/reassign_partitions made of it in earlier versions, is none.
 func soundAssignment(a model.Assignment) model.Assignment {
 	sound := model.Assignment{Replicas: replicaSet(a.Replicas)}
 	among := func(ids []int32) []int32 {
@@ -64,8 +67,9 @@ func (c *core) states(tps []model.TopicPartition) (map[model.TopicPartition]mode
 	return states, err
 }
 
-// requestedTarget checks a list of /admin/reassign_partitions as AlterPartitionReassignments checks its own, with two differences that
-// Kafka has as well: a broker that is named twice is taken once, and one that is not live is waited for.
+// requestedTarget checks a list of /admin/reassign_partitions as AlterPartitionReassignments checks
+// its own, with two differences that Kafka has as well: a broker that is named twice is taken once,
+// and one that is not live is waited for.
 func (c *core) requestedTarget(tp model.TopicPartition, a model.Assignment, want []int32) ([]int32, error) {
 	set := replicaSet(want)
 	if len(set) == 0 || slices.ContainsFunc(want, func(id int32) bool { return id < 0 }) {

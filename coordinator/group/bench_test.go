@@ -10,7 +10,8 @@ import (
 	"momus/storage/record"
 )
 
-// BenchmarkReplay loads a partition: b.N offsets of groups with 100 partitions each, committed 100 at a time.
+// BenchmarkReplay loads a partition: b.N offsets of groups with 100 partitions each, committed 100
+// at a time.
 func BenchmarkReplay(b *testing.B) {
 	const each = 100
 	cfg := testConfig()

@@ -6,7 +6,8 @@ import (
 	"momus/internal/journal"
 )
 
-// chronicle is what the journal needs to know of a rebalance: nothing that the group decides depends on it.
+// chronicle is what the journal needs to know of a rebalance: nothing that the group decides
+// depends on it.
 type chronicle struct {
 	cause uint64 // the entry of what started the round
 	began int64  // ms
@@ -18,7 +19,8 @@ func (p *Partition) note(g *Group, e journal.Entry) uint64 {
 	return p.journal.Record(e)
 }
 
-// sawMember records that a member came, or why it went, and keeps that as the cause of the rebalance that follows.
+// sawMember records that a member came, or why it went, and keeps that as the cause of the
+// rebalance that follows.
 func (p *Partition) sawMember(g *Group, m *Member, kind journal.Kind, why journal.Reason) {
 	e := journal.Entry{Kind: kind, Who: m.id, Reason: why}
 	if m.instanceID != nil && kind == journal.MemberJoined {
@@ -30,7 +32,8 @@ func (p *Partition) sawMember(g *Group, m *Member, kind journal.Kind, why journa
 	g.history.cause = p.note(g, e)
 }
 
-// sawRebalance records that a join round began. why is used if no member that came or went is the cause.
+// sawRebalance records that a join round began. why is used if no member that came or went is the
+// cause.
 func (p *Partition) sawRebalance(g *Group, why journal.Reason) {
 	g.history.began = p.nowMs
 	g.history.cause = p.note(g, journal.Entry{Kind: journal.RebalanceStarted, Reason: why, Count: int64(len(g.order)), Cause: g.history.cause})

@@ -33,8 +33,8 @@ type Options struct {
 	ZooKeeper OffsetStore
 }
 
-// OffsetStore keeps offsets in ZooKeeper under /consumers/<group>/offsets/<topic>/<partition>, for version 0 of OffsetCommit
-// and OffsetFetch.
+// OffsetStore keeps offsets in ZooKeeper under /consumers/<group>/offsets/<topic>/<partition>, for
+// version 0 of OffsetCommit and OffsetFetch.
 type OffsetStore interface {
 	// CommitOffset writes the offset, creating the path as needed.
 	CommitOffset(ctx context.Context, group string, tp model.TopicPartition, offset int64) error
@@ -42,15 +42,18 @@ type OffsetStore interface {
 	FetchOffset(ctx context.Context, group string, tp model.TopicPartition) (offset int64, ok bool, err error)
 }
 
-// Coordinator serves the groups whose offsets partition this broker leads. All methods may be called by many goroutines. Calls that
-// wait (Join, Sync, CommitOffsets …) end with ctx; a cancelled caller's request is still carried out. Requests belong to the
-// coordinator from the call on; bytes in them are copied before it returns, strings must not alias a buffer that is used again.
+// Coordinator serves the groups whose offsets partition this broker leads. All methods may be
+// called by many goroutines. Calls that wait (Join, Sync, CommitOffsets …) end with ctx; a
+// cancelled caller's request is still carried out. Requests belong to the coordinator from the call
+// on; bytes in them are copied before it returns, strings must not alias a buffer that is used
+// again.
 type Coordinator struct {
 	o      Options
 	shards *shard.Keyed
 }
 
-// New makes a coordinator that answers COORDINATOR_NOT_AVAILABLE until Start. Partitions may be led before.
+// New makes a coordinator that answers COORDINATOR_NOT_AVAILABLE until Start. Partitions may be led
+// before.
 func New(o Options) *Coordinator {
 	if o.NewID == nil {
 		o.NewID = newUUID
@@ -80,13 +83,14 @@ func newUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// Run serves until ctx ends; then all parked calls are answered NOT_COORDINATOR. It returns when every goroutine has ended.
+// Run serves until ctx ends; then all parked calls are answered NOT_COORDINATOR. It returns when
+// every goroutine has ended.
 func (c *Coordinator) Run(ctx context.Context) error {
 	return c.shards.Run(ctx)
 }
 
-// Start makes the coordinator available. partitions is the number of partitions of __consumer_offsets: of the topic if it exists at
-// start-up, else offsets.topic.num.partitions.
+// Start makes the coordinator available. partitions is the number of partitions of
+// __consumer_offsets: of the topic if it exists at start-up, else offsets.topic.num.partitions.
 func (c *Coordinator) Start(partitions int32) { c.shards.Start(partitions) }
 
 // PartitionFor is the offsets partition of a group; 0 before Start.
@@ -108,13 +112,15 @@ func (c *Coordinator) OnPartitionsDeleted(partitions []model.TopicPartition) {
 	c.shards.CastAll(partitionsDeleted(slices.Clone(partitions)))
 }
 
-// OnTransactionCompleted applies (commit) or drops (abort) the offsets that a producer's transaction committed in an offsets
-// partition, after the marker was appended there. It returns at once.
+// OnTransactionCompleted applies (commit) or drops (abort) the offsets that a producer's
+// transaction committed in an offsets partition, after the marker was appended there. It returns at
+// once.
 func (c *Coordinator) OnTransactionCompleted(partition int32, producerID int64, commit bool) {
 	c.shards.Cast(partition, transactionCompleted{producerID: producerID, commit: commit})
 }
 
-// call gives ev to the partition of a group and waits for the answer. Checks come in the order of Kafka's GroupCoordinator.
+// call gives ev to the partition of a group and waits for the answer. Checks come in the order of
+// Kafka's GroupCoordinator.
 func call[T any](ctx context.Context, c *Coordinator, group string, emptyID bool, ev any) (T, *kerr.Error) {
 	var none T
 	if group == "" && !emptyID {

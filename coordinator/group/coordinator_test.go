@@ -106,7 +106,8 @@ func TestCoordinatorChecksComeInOrder(t *testing.T) {
 	})
 }
 
-// TestGroupSurvivesAFailover has a hundred members agree, commit, and find everything again on a new coordinator.
+// TestGroupSurvivesAFailover has a hundred members agree, commit, and find everything again on a
+// new coordinator.
 func TestGroupSurvivesAFailover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := shardtest.New()
@@ -184,7 +185,8 @@ func TestGroupSurvivesAFailover(t *testing.T) {
 	})
 }
 
-// BenchmarkCommit commits from eight clients of one group each, on one coordinator with an in-memory log.
+// BenchmarkCommit commits from eight clients of one group each, on one coordinator with an
+// in-memory log.
 func BenchmarkCommit(b *testing.B) {
 	c, stop := startCoordinator(b, shardtest.New(), testConfig(), 50)
 	defer stop()

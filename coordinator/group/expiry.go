@@ -58,8 +58,9 @@ func (g *Group) expired(nowMs, retentionMs int64) []model.TopicPartition {
 	return expired
 }
 
-// removeOffsets drops offsets with tombstones, and the group itself when it is Empty and nothing is left of it. The tombstones need
-// no acknowledgement: a coordinator that does not find them removes the offsets again.
+// removeOffsets drops offsets with tombstones, and the group itself when it is Empty and nothing is
+// left of it. The tombstones need no acknowledgement: a coordinator that does not find them removes
+// the offsets again.
 func (p *Partition) removeOffsets(g *Group, partitions []model.TopicPartition) (removed int) {
 	b := record.NewBuilder(p.batchOptions())
 	for _, tp := range partitions {

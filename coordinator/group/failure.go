@@ -4,7 +4,8 @@ import "momus/coordinator/shard"
 
 var _ shard.Describer = (*Partition)(nil)
 
-// Describe implements shard.Describer: the group that an event is about, without what its members have sent.
+// Describe implements shard.Describer: the group that an event is about, without what its members
+// have sent.
 func (p *Partition) Describe(ev any) map[string]any {
 	about := map[string]any{"groups": len(p.groups)}
 	id, ok := groupOf(ev)

@@ -15,8 +15,8 @@ import (
 	"momus/internal/kerr"
 )
 
-// A panic in the machine costs nobody a connection: who waits is sent to look for the coordinator, which is this one again, with what the
-// log has.
+// A panic in the machine costs nobody a connection: who waits is sent to look for the coordinator,
+// which is this one again, with what the log has.
 func TestAPanicCostsOnlyWhatWasNotDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cfg := t.Context(), testConfig()

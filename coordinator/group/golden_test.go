@@ -12,7 +12,8 @@ import (
 	"momus/storage/record"
 )
 
-// goldenBatches cuts a log file recorded from Apache Kafka 2.5.0 (cases groups and transactions, partitions 2 and 3).
+// goldenBatches cuts a log file recorded from Apache Kafka 2.5.0 (cases groups and transactions,
+// partitions 2 and 3).
 func goldenBatches(t *testing.T, name string) []record.Batch {
 	t.Helper()
 	var batches []record.Batch
@@ -27,7 +28,8 @@ func goldenBatches(t *testing.T, name string) []record.Batch {
 	return batches
 }
 
-// TestLoadsWhatKafkaWrote replays the recorded logs; the expected states follow from the records that the real broker served.
+// TestLoadsWhatKafkaWrote replays the recorded logs; the expected states follow from the records
+// that the real broker served.
 func TestLoadsWhatKafkaWrote(t *testing.T) {
 	datadriven.RunTest(t, "testdata/golden/loads", func(t *testing.T, d *datadriven.TestData) string {
 		w := newWorld(t)
@@ -43,7 +45,8 @@ func TestLoadsWhatKafkaWrote(t *testing.T) {
 	})
 }
 
-// TestWritesWhatKafkaWrote makes each recorded batch again, from what it says, and compares every byte.
+// TestWritesWhatKafkaWrote makes each recorded batch again, from what it says, and compares every
+// byte.
 func TestWritesWhatKafkaWrote(t *testing.T) {
 	for _, name := range []string{"groups-2.log", "groups-3.log", "transactions-2.log"} {
 		cfg := testConfig()

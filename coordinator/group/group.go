@@ -41,7 +41,8 @@ var legalMoves = [...][]State{
 	Dead:                {Stable, PreparingRebalance, CompletingRebalance, Empty, Dead},
 }
 
-// consumerProtocol is the protocol type of consumers; only for it the coordinator looks into the members' metadata.
+// consumerProtocol is the protocol type of consumers; only for it the coordinator looks into the
+// members' metadata.
 const consumerProtocol = "consumer"
 
 // Group is one group: its members and its committed offsets.
@@ -75,14 +76,16 @@ type Group struct {
 
 	history chronicle
 
-	// subscribed are the topics that a group of consumers subscribes to; nil: not known, or not a group of consumers.
+	// subscribed are the topics that a group of consumers subscribes to; nil: not known, or not a
+	// group of consumers.
 	subscribed map[string]struct{}
 }
 
 // txnOffsets are the offsets that a producer commits in its open transaction.
 type txnOffsets map[model.TopicPartition]txnOffset
 
-// txnOffset is one of them; appended tells that the record is in the log, so that committed.batchOffset is known.
+// txnOffset is one of them; appended tells that the record is in the log, so that
+// committed.batchOffset is known.
 type txnOffset struct {
 	committed
 	tag      uint64 // of its append
@@ -128,14 +131,14 @@ func (m *Member) metadataFor(protocol *string) []byte {
 	return nil
 }
 
-// offers tells whether the member's protocols are exactly these, in this order.
+// offers reports whether the member's protocols are exactly these, in this order.
 func (m *Member) offers(protocols []Protocol) bool {
 	return slices.EqualFunc(m.protocols, protocols, func(a, b Protocol) bool {
 		return a.Name == b.Name && bytes.Equal(a.Metadata, b.Metadata)
 	})
 }
 
-// parked tells whether the member waits for us; then it counts as alive, unless it is new.
+// parked reports whether the member waits for us; then it counts as alive, unless it is new.
 func (m *Member) parked() bool { return m.joining != nil || m.syncing != nil }
 
 // to moves the group to a state. An illegal move is a bug of this package.
@@ -146,7 +149,8 @@ func (g *Group) to(s State, nowMs int64) {
 	g.state, g.stateTime = s, nowMs
 }
 
-// add puts a member in. The first one fixes the protocol type (unless the group was loaded with one) and becomes leader.
+// add puts a member in. The first one fixes the protocol type (unless the group was loaded with
+// one) and becomes leader.
 func (g *Group) add(m *Member) {
 	if g.leader == "" {
 		g.leader = m.id
@@ -199,7 +203,7 @@ func (g *Group) count(protocols []Protocol, delta int) {
 	}
 }
 
-// accepts tells whether a member that offers these may join.
+// accepts reports whether a member that offers these may join.
 func (g *Group) accepts(protocolType string, protocols []Protocol) bool {
 	if g.state == Empty {
 		return protocolType != "" && len(protocols) > 0
@@ -209,7 +213,7 @@ func (g *Group) accepts(protocolType string, protocols []Protocol) bool {
 	})
 }
 
-// fenced tells whether instanceID belongs to another member id (KIP-345).
+// fenced reports whether instanceID belongs to another member id (KIP-345).
 func (g *Group) fenced(memberID string, instanceID *string) bool {
 	m := g.staticMember(instanceID)
 	return m != nil && m.id != memberID
@@ -231,11 +235,11 @@ func (g *Group) rebalanceTimeoutMs() int32 {
 	return longest
 }
 
-// allJoined tells whether the join round has nobody to wait for.
+// allJoined reports whether the join round has nobody to wait for.
 func (g *Group) allJoined() bool { return g.joined == len(g.members) && len(g.pending) == 0 }
 
-// chooseProtocol lets every member vote for the first protocol of its list that all members offer; most votes win, of equals the
-// one that was voted for first.
+// chooseProtocol lets every member vote for the first protocol of its list that all members offer;
+// most votes win, of equals the one that was voted for first.
 func (g *Group) chooseProtocol() string {
 	votes := map[string]int{}
 	var best string
@@ -294,7 +298,7 @@ func (g *Group) subscriptions() map[string]struct{} {
 	return all
 }
 
-// subscribes tells whether the group reads a topic; yes when that is not known.
+// subscribes reports whether the group reads a topic; yes when that is not known.
 func (g *Group) subscribes(topic string) bool {
 	if g.subscribed == nil {
 		return true
@@ -303,12 +307,12 @@ func (g *Group) subscribes(topic string) bool {
 	return ok
 }
 
-// hasOffsets tells whether there are offsets, committed or on their way.
+// hasOffsets reports whether there are offsets, committed or on their way.
 func (g *Group) hasOffsets() bool {
 	return len(g.offsets) > 0 || len(g.pendingCommits) > 0 || len(g.txns) > 0
 }
 
-// unstable tells whether a commit for the partition is on its way (KIP-447).
+// unstable reports whether a commit for the partition is on its way (KIP-447).
 func (g *Group) unstable(tp model.TopicPartition) bool {
 	if _, ok := g.pendingCommits[tp]; ok {
 		return true

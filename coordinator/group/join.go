@@ -31,7 +31,8 @@ func (p *Partition) join(r *JoinRequest, call *shard.Call) {
 	m, limit := g.members[r.MemberID], int(p.cfg.GroupMaxSize)
 	switch {
 	case m != nil && m.joining == nil && len(g.members) > limit:
-		// The group was loaded with more members than are allowed by now: those who come last do not get back in.
+		// The group was loaded with more members than are allowed by now: those who come last do
+		// not get back in.
 		p.detach(g, m)
 		p.effects.Reply(call, joinError("", kerr.GroupMaxSizeReached))
 	case r.MemberID == "" && len(g.members) >= limit:
@@ -108,7 +109,8 @@ func (p *Partition) joinKnown(g *Group, m *Member, r *JoinRequest, call *shard.C
 			p.effects.Reply(call, g.joinResult(m))
 			return
 		}
-		// The leader asks for a rebalance when something else changed, such as the partitions of a topic.
+		// The leader asks for a rebalance when something else changed, such as the partitions of a
+		// topic.
 		why := journal.LeaderRejoined
 		if !m.offers(r.Protocols) {
 			why = journal.NewSubscription
@@ -154,7 +156,8 @@ func (p *Partition) rejoin(g *Group, m *Member, r *JoinRequest, call *shard.Call
 	p.park(g, m, call)
 }
 
-// park keeps a join until the round is complete. An earlier join of the same member, whose connection is probably gone, is sent away.
+// park keeps a join until the round is complete. An earlier join of the same member, whose
+// connection is probably gone, is sent away.
 func (p *Partition) park(g *Group, m *Member, call *shard.Call) {
 	p.answerJoin(g, m, joinError(m.id, kerr.RebalanceInProgress))
 	m.joining = call
@@ -176,7 +179,8 @@ func (p *Partition) replaceStatic(g *Group, m *Member, r *JoinRequest, call *sha
 	p.rejoin(g, m, r, call)
 	switch g.state {
 	case Stable:
-		// The answer names the old leader, so that a leader that came back does not assign: nobody would get that assignment.
+		// The answer names the old leader, so that a leader that came back does not assign: nobody
+		// would get that assignment.
 		result := g.joinResult(m)
 		result.Leader, result.Members = oldLeader, nil
 		p.answerJoin(g, m, result)
@@ -205,7 +209,8 @@ func (p *Partition) prepareRebalance(g *Group, why journal.Reason) {
 	p.maybeCompleteJoin(g)
 }
 
-// maybeCompleteJoin ends the join round if there is nobody to wait for. The first round after Empty always waits for its deadline.
+// maybeCompleteJoin ends the join round if there is nobody to wait for. The first round after Empty
+// always waits for its deadline.
 func (p *Partition) maybeCompleteJoin(g *Group) {
 	if g.state == PreparingRebalance && !g.initial && g.allJoined() {
 		p.completeJoin(g)
@@ -232,11 +237,12 @@ func (p *Partition) joinDeadline(g *Group) {
 	p.completeJoin(g)
 }
 
-// With group.initial.rebalance.delay.ms=0, the value that Kafka's own server.properties has, the first round would end with the first
-// member, and the others, which usually come with it, would have to wait until that member's next heartbeat tells it of a second
-// round. So the first round ends only when whoever was given a member id has used it and nobody new has come for a while: settleTime,
-// and a tenth of it for each member that is there, up to three times as long, since a crowd rarely comes all at once. It lasts
-// maxSettleTimes at most.
+// With group.initial.rebalance.delay.ms=0, the value that Kafka's own server.properties has, the
+// first round would end with the first member, and the others, which usually come with it, would
+// have to wait until that member's next heartbeat tells it of a second round. So the first round
+// ends only when whoever was given a member id has used it and nobody new has come for a while:
+// settleTime, and a tenth of it for each member that is there, up to three times as long, since a
+// crowd rarely comes all at once. It lasts maxSettleTimes at most.
 const (
 	settleTime     = 20 * time.Millisecond
 	maxSettleTimes = 15
@@ -345,7 +351,8 @@ func (p *Partition) removeMember(g *Group, m *Member, why journal.Reason) {
 	}
 }
 
-// sessionExpired is the end of a member's session, or of the time that a new member has for its join.
+// sessionExpired is the end of a member's session, or of the time that a new member has for its
+// join.
 func (p *Partition) sessionExpired(g *Group, m *Member) {
 	if m.parked() && !m.isNew {
 		return // it waits for us; its session begins again with the answer

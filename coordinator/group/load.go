@@ -11,8 +11,9 @@ import (
 	"momus/storage/record"
 )
 
-// Replay implements shard.Machine: it applies the records of one batch from the log. Records that cannot be read are left out and
-// reported; the others are applied (Kafka 2.5 gives up the whole rest of the partition).
+// Replay implements shard.Machine: it applies the records of one batch from the log. Records that
+// cannot be read are left out and reported; the others are applied (Kafka 2.5 gives up the whole
+// rest of the partition).
 func (p *Partition) Replay(batch record.Batch) error {
 	if batch.IsControl() {
 		kind, _, err := batch.ControlType()
@@ -89,8 +90,8 @@ func (p *Partition) replayRecord(r *record.Record, producerID, batchOffset int64
 	return nil
 }
 
-// loading is the group of a record; it comes to be with its first record. Most records are of the same group as the one before.
-// id is cloned if it is kept.
+// loading is the group of a record; it comes to be with its first record. Most records are of the
+// same group as the one before. id is cloned if it is kept.
 func (p *Partition) loading(id string) *Group {
 	if g := p.loadingLast; g != nil && g.id == id {
 		return g
@@ -104,7 +105,8 @@ func (p *Partition) loading(id string) *Group {
 	return g
 }
 
-// topicName is a copy of a topic's name: one for all records that have it, of which there may be millions.
+// topicName is a copy of a topic's name: one for all records that have it, of which there may be
+// millions.
 func (p *Partition) topicName(topic string) string {
 	name, ok := p.loadingTopics[topic]
 	if !ok {

@@ -82,7 +82,8 @@ func (p *Partition) admitCommit(r *CommitRequest) (*Group, *kerr.Error) {
 		if r.Generation >= 0 && !r.transactional() {
 			return nil, kerr.IllegalGeneration
 		}
-		// As in Kafka the group exists from now on, also if a transactional commit is refused below.
+		// As in Kafka the group exists from now on, also if a transactional commit is refused
+		// below.
 		g = p.create(r.Group)
 	}
 	m := g.members[r.MemberID]
@@ -133,7 +134,7 @@ func committedAt(o *Offset, nowMs int64) committed {
 	return c
 }
 
-// longer tells whether s has more than limit UTF-16 units, as Java counts.
+// longer reports whether s has more than limit UTF-16 units, as Java counts.
 func longer(s string, limit int) bool {
 	if len(s) <= limit {
 		return false
@@ -156,7 +157,7 @@ type offsetsStored struct {
 	errs    []*kerr.Error // of the offsets that were not stored; nil if all were
 }
 
-// failed tells whether offset i was refused before the append.
+// failed reports whether offset i was refused before the append.
 func (d *offsetsStored) failed(i int) bool { return d.errs != nil && d.errs[i] != nil }
 
 func (d *offsetsStored) appended(p *Partition, tag uint64, r shard.Result) {
@@ -245,7 +246,8 @@ func (p *Partition) forgetProducer(g *Group, producerID int64) {
 	}
 }
 
-// transactionCompleted is the event that the marker of a producer's transaction is in the partition.
+// transactionCompleted is the event that the marker of a producer's transaction is in the
+// partition.
 type transactionCompleted struct {
 	producerID int64
 	commit     bool

@@ -13,11 +13,12 @@ import (
 	"momus/storage/record"
 )
 
-// newMemberJoinTimeout bounds the first join of a member: it has no session yet, and its connection may be gone (KAFKA-7610).
+// newMemberJoinTimeout bounds the first join of a member: it has no session yet, and its connection
+// may be gone (KAFKA-7610).
 const newMemberJoinTimeout = 5 * time.Minute
 
-// Partition is all groups of one partition of __consumer_offsets: the machine that a shard runs. It is pure: what happens depends on
-// the events and their times only.
+// Partition is all groups of one partition of __consumer_offsets: the machine that a shard runs. It
+// is pure: what happens depends on the events and their times only.
 type Partition struct {
 	config func() *configs.Broker
 	logger *logrus.Entry
@@ -49,7 +50,8 @@ type Partition struct {
 	journal  *journal.Journal // may be nil
 }
 
-// Counters count what a partition did since it was loaded; they feed the metrics of group-coordinator-metrics.
+// Counters count what a partition did since it was loaded; they feed the metrics of
+// group-coordinator-metrics.
 type Counters struct {
 	OffsetCommits       int64 // offsets appended, whether or not that succeeded
 	OffsetExpirations   int64
@@ -160,7 +162,8 @@ func (p *Partition) scheduleSweep() {
 	p.sweep = p.now + max(time.Millisecond, time.Duration(p.cfg.OffsetsRetentionCheckIntervalMs)*time.Millisecond)
 }
 
-// Unload implements shard.Machine: all groups are Dead, and whoever waits is told to find the new coordinator.
+// Unload implements shard.Machine: all groups are Dead, and whoever waits is told to find the new
+// coordinator.
 func (p *Partition) Unload(now time.Time) []shard.Effect {
 	p.begin(now)
 	for _, id := range shard.SortedKeys(p.groups) {

@@ -17,7 +17,8 @@ import (
 	"momus/storage/record"
 )
 
-// modelOf is what a client may rely on: the offsets that were acknowledged, the assignments that were handed out, the generations seen.
+// modelOf is what a client may rely on: the offsets that were acknowledged, the assignments that
+// were handed out, the generations seen.
 type modelOf struct {
 	w           *world
 	rt          *rapid.T
@@ -87,7 +88,8 @@ func (m *modelOf) replied(ev, value any) {
 		if v.Err != nil || len(v.Assignment) == 0 {
 			return
 		}
-		// The leader assigned each member the partition named like it: nobody else may get it in that generation.
+		// The leader assigned each member the partition named like it: nobody else may get it in
+		// that generation.
 		key := fmt.Sprintf("%s/%d/%s", r.Group, r.Generation, v.Assignment)
 		owner := r.MemberID
 		if strings.HasPrefix(owner, "i") {
@@ -169,8 +171,9 @@ func (m *modelOf) replay() {
 	}
 }
 
-// TestRandomEvents runs random requests, answers of the log and times against the invariants: every call is answered once, generations
-// only rise, nothing acknowledged is lost, no two members of a generation own the same, and the log has the state.
+// TestRandomEvents runs random requests, answers of the log and times against the invariants: every
+// call is answered once, generations only rise, nothing acknowledged is lost, no two members of a
+// generation own the same, and the log has the state.
 func TestRandomEvents(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
@@ -289,7 +292,8 @@ func TestRandomEvents(t *testing.T) {
 	})
 }
 
-// FuzzRecords holds that no bytes make the decoders fail otherwise than by an error, and that what they read is written the same.
+// FuzzRecords holds that no bytes make the decoders fail otherwise than by an error, and that what
+// they read is written the same.
 func FuzzRecords(f *testing.F) {
 	f.Add(appendOffsetKey(nil, "g", model.TopicPartition{Topic: "t", Partition: 1}), appendOffsetValue(nil, &committed{offset: 5, metadata: "m", expireTime: -1}, 3))
 	f.Add(appendGroupKey(nil, "g"), []byte{0, 3, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})

@@ -19,8 +19,8 @@ type key struct {
 	tp       model.TopicPartition
 }
 
-// decodeKey reads keys of version 0 and 1 (offset) and 2 (group). Strings of the result alias b: to be cloned where they are kept
-// longer than b is.
+// decodeKey reads keys of version 0 and 1 (offset) and 2 (group). Strings of the result alias b: to
+// be cloned where they are kept longer than b is.
 func decodeKey(b []byte) (key, error) {
 	if len(b) < 2 {
 		return key{}, fmt.Errorf("group record key of %d bytes", len(b))
@@ -55,8 +55,8 @@ func appendGroupKey(b []byte, group string) []byte {
 	return k.AppendTo(b)
 }
 
-// committed is a committed offset as it is kept. batchOffset is the offset of the batch with its record: of two commits the one
-// with the higher batchOffset counts, also after compaction.
+// committed is a committed offset as it is kept. batchOffset is the offset of the batch with its
+// record: of two commits the one with the higher batchOffset counts, also after compaction.
 type committed struct {
 	offset      int64
 	leaderEpoch int32
@@ -69,7 +69,8 @@ type committed struct {
 // maxValueVersion is the newest version of values that is read and written, as in Kafka 2.5.
 const maxValueVersion = 3
 
-// appendOffsetValue appends the value of a committed offset. An explicit expiry needs version 1, which has no leader epoch.
+// appendOffsetValue appends the value of a committed offset. An explicit expiry needs version 1,
+// which has no leader epoch.
 func appendOffsetValue(b []byte, c *committed, version int16) []byte {
 	if c.expireTime != noTimestamp {
 		version = 1
@@ -81,7 +82,8 @@ func appendOffsetValue(b []byte, c *committed, version int16) []byte {
 	return v.AppendTo(b)
 }
 
-// decodeOffsetValue reads the value of a committed offset; batchOffset is for the caller to set. The result does not alias b.
+// decodeOffsetValue reads the value of a committed offset; batchOffset is for the caller to set.
+// The result does not alias b.
 func decodeOffsetValue(b []byte) (committed, error) {
 	if err := checkValueVersion(b, "offset commit"); err != nil {
 		return committed{}, err
@@ -113,8 +115,8 @@ func checkValueVersion(b []byte, what string) error {
 	return nil
 }
 
-// appendGroupValue appends the value of a group's metadata in its current state. assignments are by member id; a member without one
-// gets an empty assignment.
+// appendGroupValue appends the value of a group's metadata in its current state. assignments are by
+// member id; a member without one gets an empty assignment.
 func appendGroupValue(b []byte, g *Group, assignments map[string][]byte, version int16) []byte {
 	v := kmsg.NewGroupMetadataValue()
 	v.Version = version
@@ -140,8 +142,8 @@ func appendGroupValue(b []byte, g *Group, assignments map[string][]byte, version
 	return v.AppendTo(b)
 }
 
-// decodeGroupValue reads the value of a group's metadata into a group that has no members: Empty without members, Stable with.
-// The result does not alias b.
+// decodeGroupValue reads the value of a group's metadata into a group that has no members: Empty
+// without members, Stable with. The result does not alias b.
 func decodeGroupValue(g *Group, b []byte) error {
 	if err := checkValueVersion(b, "group metadata"); err != nil {
 		return err
@@ -185,8 +187,9 @@ func decodeGroupValue(g *Group, b []byte) error {
 	return nil
 }
 
-// parseSubscription reads the topics of a consumer's metadata (ConsumerProtocolSubscription): version, topics, nullable user data;
-// that is version 0, a prefix of all versions. ok is false if it is something else.
+// parseSubscription reads the topics of a consumer's metadata (ConsumerProtocolSubscription):
+// version, topics, nullable user data; that is version 0, a prefix of all versions. ok is false if
+// it is something else.
 func parseSubscription(b []byte) (topics []string, ok bool) {
 	if len(b) < 6 || int8(b[0]) < 0 {
 		return nil, false

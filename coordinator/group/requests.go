@@ -5,7 +5,8 @@ import (
 	"momus/internal/model"
 )
 
-// Protocol is one assignment protocol that a member offers: its name and the member's metadata for it.
+// Protocol is one assignment protocol that a member offers: its name and the member's metadata for
+// it.
 type Protocol struct {
 	Name     string
 	Metadata []byte
@@ -34,7 +35,8 @@ type JoinMember struct {
 	Metadata   []byte
 }
 
-// JoinResult answers a JoinRequest. Generation is -1 and Members empty on error. ProtocolType and Protocol are nil when there is none.
+// JoinResult answers a JoinRequest. Generation is -1 and Members empty on error. ProtocolType and
+// Protocol are nil when there is none.
 type JoinResult struct {
 	Err          *kerr.Error
 	Generation   int32
@@ -90,7 +92,8 @@ type LeaveRequest struct {
 	Members []LeavingMember
 }
 
-// LeaveResult answers a LeaveRequest: Err at the top, or else one entry per member in the order asked.
+// LeaveResult answers a LeaveRequest: Err at the top, or else one entry per member in the order
+// asked.
 type LeaveResult struct {
 	Err     *kerr.Error
 	Members []LeaveMemberResult
@@ -102,8 +105,9 @@ type LeaveMemberResult struct {
 	Err *kerr.Error
 }
 
-// Offset is one offset to commit. LeaderEpoch is -1 when not given. CommitTimestamp and ExpireTimestamp are -1 when not given:
-// the commit counts as made now, and expires by the group's rule.
+// Offset is one offset to commit. LeaderEpoch is -1 when not given. CommitTimestamp and
+// ExpireTimestamp are -1 when not given: the commit counts as made now, and expires by the group's
+// rule.
 type Offset struct {
 	TP              model.TopicPartition
 	Offset          int64
@@ -113,8 +117,8 @@ type Offset struct {
 	ExpireTimestamp int64 // ms; from retention_time of versions 2 to 4
 }
 
-// CommitRequest is OffsetCommit from version 1 on, and TxnOffsetCommit when ProducerID is not -1. Generation is -1
-// and MemberID "" for commits outside of the group protocol.
+// CommitRequest is OffsetCommit from version 1 on, and TxnOffsetCommit when ProducerID is not -1.
+// Generation is -1 and MemberID "" for commits outside of the group protocol.
 type CommitRequest struct {
 	Group         string
 	Generation    int32
@@ -130,7 +134,8 @@ type CommitResult struct {
 	Errs []*kerr.Error
 }
 
-// FetchOffsetsRequest is OffsetFetch from version 1 on. Partitions nil with All asks for all offsets of the group.
+// FetchOffsetsRequest is OffsetFetch from version 1 on. Partitions nil with All asks for all
+// offsets of the group.
 type FetchOffsetsRequest struct {
 	Group         string
 	All           bool
@@ -138,7 +143,8 @@ type FetchOffsetsRequest struct {
 	RequireStable bool // KIP-447: UNSTABLE_OFFSET_COMMIT while a commit is pending
 }
 
-// FetchedOffset is one committed offset; Offset is -1 and Metadata "" if there is none or Err is set.
+// FetchedOffset is one committed offset; Offset is -1 and Metadata "" if there is none or Err is
+// set.
 type FetchedOffset struct {
 	TP          model.TopicPartition
 	Offset      int64
@@ -147,7 +153,8 @@ type FetchedOffset struct {
 	Err         *kerr.Error
 }
 
-// FetchOffsetsResult answers a FetchOffsetsRequest: Err for the whole group, or the offsets: in the order asked, or sorted for All.
+// FetchOffsetsResult answers a FetchOffsetsRequest: Err for the whole group, or the offsets: in the
+// order asked, or sorted for All.
 type FetchOffsetsResult struct {
 	Err     *kerr.Error
 	Offsets []FetchedOffset
@@ -179,7 +186,8 @@ type Listing struct {
 	ProtocolType string
 }
 
-// ListResult answers List. Groups may be given beside Err: COORDINATOR_LOAD_IN_PROGRESS with the groups loaded so far.
+// ListResult answers List. Groups may be given beside Err: COORDINATOR_LOAD_IN_PROGRESS with the
+// groups loaded so far.
 type ListResult struct {
 	Err    *kerr.Error
 	Groups []Listing
@@ -191,7 +199,8 @@ type DeleteOffsetsRequest struct {
 	Partitions []model.TopicPartition
 }
 
-// DeleteOffsetsResult answers a DeleteOffsetsRequest: Err for the whole group, or one error (or nil) per partition, in order.
+// DeleteOffsetsResult answers a DeleteOffsetsRequest: Err for the whole group, or one error (or
+// nil) per partition, in order.
 type DeleteOffsetsResult struct {
 	Err  *kerr.Error
 	Errs []*kerr.Error

@@ -58,7 +58,7 @@ func (g *Group) syncResult(m *Member) SyncResult {
 	return SyncResult{ProtocolType: g.typePtr(), Protocol: g.protocol, Assignment: m.assignment}
 }
 
-// answerSync answers the parked sync of a member, if there is one, and tells whether there was.
+// answerSync answers the parked sync of a member, if there is one, and reports whether there was.
 func (p *Partition) answerSync(m *Member, r SyncResult) bool {
 	if m.syncing == nil {
 		return false
@@ -91,7 +91,8 @@ func (p *Partition) storeGroup(g *Group, assignments map[string][]byte, done app
 	p.append(b.Bytes(), p.cfg.OffsetsCommitRequiredAcks, done)
 }
 
-// groupStored waits for the append of a group's metadata: after the leader's sync (assigned), or when the group became empty.
+// groupStored waits for the append of a group's metadata: after the leader's sync (assigned), or
+// when the group became empty.
 type groupStored struct {
 	group       *Group
 	generation  int32

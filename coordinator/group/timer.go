@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// timer is a deadline of a member, of a pending member id, or of a group's join round. Moving a deadline to a later time, which
-// every heartbeat does, only changes at: the heap keeps the earlier time and is put right when that has come.
+// timer is a deadline of a member, of a pending member id, or of a group's join round. Moving a
+// deadline to a later time, which every heartbeat does, only changes at: the heap keeps the earlier
+// time and is put right when that has come.
 type timer struct {
 	at     time.Duration // since Partition.origin; never: not set
 	queued time.Duration // the time by which the heap orders, ≤ at

@@ -5,8 +5,8 @@ import (
 	"momus/internal/release"
 )
 
-// StaticMembersAllowed tells whether requests may carry a group.instance.id (KIP-345): under an inter.broker.protocol.version of
-// 2.3-IV0 or later.
+// StaticMembersAllowed reports whether requests may carry a group.instance.id (KIP-345): under an
+// inter.broker.protocol.version of 2.3-IV0 or later.
 func StaticMembersAllowed(c *configs.Broker) bool { return c.InterBrokerVersion() >= release.V2_3_IV0 }
 
 // formats are the versions of the values to write.

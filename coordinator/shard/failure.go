@@ -11,24 +11,28 @@ import (
 	"momus/storage/record"
 )
 
-// A machine that panics is a bug of ours, and after it nobody knows what the machine holds. So the partition is given up as if this broker
-// had lost it: whoever waits is told NOT_COORDINATOR, and so is everybody who comes, until the partition has been loaded again from its
-// log by a new machine. Neither the connection whose request it was nor the process ends. The event is not tried again. A batch of the log
-// over which the machine panics is left out of the next load.
+// A machine that panics is a bug of ours, and after it nobody knows what the machine holds. So the
+// partition is given up as if this broker had lost it: whoever waits is told NOT_COORDINATOR, and
+// so is everybody who comes, until the partition has been loaded again from its log by a new
+// machine. Neither the connection whose request it was nor the process ends. The event is not tried
+// again. A batch of the log over which the machine panics is left out of the next load.
 
-// Describer is a Machine that can say, for the log, what it holds for an event: names, states and numbers, never contents.
+// Describer is a Machine that can say, for the log, what it holds for an event: names, states and
+// numbers, never contents.
 type Describer interface {
 	Describe(ev any) map[string]any
 }
 
-// Pauses before a partition that failed is loaded again: doubled while it fails again within settled.
+// Pauses before a partition that failed is loaded again: doubled while it fails again within
+// settled.
 const (
 	firstReload = 100 * time.Millisecond
 	lastReload  = time.Minute
 	settled     = time.Minute
 )
 
-// guard is deferred around the calls of the machine: it turns a panic into the failure of the partition. own is held.
+// guard is deferred around the calls of the machine: it turns a panic into the failure of the
+// partition. own is held.
 func (l *loop) guard() {
 	if p := recover(); p != nil {
 		l.fail(p, debug.Stack())
@@ -54,7 +58,8 @@ func (l *loop) fail(reason any, stack []byte) {
 	}
 }
 
-// describe is what the machine says of the event over which it panicked; it may be in no state to say anything.
+// describe is what the machine says of the event over which it panicked; it may be in no state to
+// say anything.
 func (l *loop) describe() (fields logrus.Fields) {
 	defer func() {
 		if recover() != nil {
@@ -86,7 +91,8 @@ func (l *loop) refuseOpen() {
 	clear(l.open)
 }
 
-// abandon lets the machine take leave, if it can, and answers whoever it has left without an answer.
+// abandon lets the machine take leave, if it can, and answers whoever it has left without an
+// answer.
 func (l *loop) abandon(now time.Time) {
 	if l.current.call != nil {
 		l.open[l.current.call] = struct{}{}
@@ -134,7 +140,8 @@ func (l *loop) reload() bool {
 	return l.load()
 }
 
-// replayBatch gives one batch to the machine that is being loaded. A panic ends the load, which begins again without the batch.
+// replayBatch gives one batch to the machine that is being loaded. A panic ends the load, which
+// begins again without the batch.
 func (l *loop) replayBatch(batch record.Batch) (err error) {
 	offset := batch.BaseOffset()
 	if l.poison[offset] {

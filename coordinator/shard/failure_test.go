@@ -19,7 +19,8 @@ import (
 	"momus/storage/record"
 )
 
-// fuse is where bombs panic next, once: at an event, "appended", "tick", "deadline", "replay", "loaded" or "unload".
+// fuse is where bombs panic next, once: at an event, "appended", "tick", "deadline", "replay",
+// "loaded" or "unload".
 type fuse struct{ at atomic.Value }
 
 func (f *fuse) set(at string) { f.at.Store(at) }
@@ -72,7 +73,8 @@ func (b *bomb) Unload(now time.Time) []shard.Effect {
 
 func (b *bomb) Describe(any) map[string]any { return map[string]any{"count": b.count} }
 
-// armed starts a Runtime of bombs with partition 0 loaded from two batches, and keeps what is logged as errors.
+// armed starts a Runtime of bombs with partition 0 loaded from two batches, and keeps what is
+// logged as errors.
 func armed(t *testing.T, log *shardtest.Log, at *fuse) (r *shard.Runtime, logged func() string, stop func()) {
 	t.Helper()
 	var mu sync.Mutex
@@ -100,8 +102,8 @@ type writer func(p []byte)
 
 func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
 
-// Wherever a machine panics, who waits is told NOT_COORDINATOR, the partition is loaded again, and neither the caller's goroutine nor the
-// process ends.
+// Wherever a machine panics, who waits is told NOT_COORDINATOR, the partition is loaded again, and
+// neither the caller's goroutine nor the process ends.
 func TestAMachineThatPanicsIsLoadedAgain(t *testing.T) {
 	for _, c := range []struct {
 		at    string
@@ -150,7 +152,8 @@ func TestAMachineThatPanicsIsLoadedAgain(t *testing.T) {
 	}
 }
 
-// In the loop's own goroutine a panic would end the process: events that nobody waits for, and those that wait in the mailbox behind.
+// In the loop's own goroutine a panic would end the process: events that nobody waits for, and
+// those that wait in the mailbox behind.
 func TestAPanicInTheLoopsGoroutineIsSurvived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at fuse
@@ -166,7 +169,8 @@ func TestAPanicInTheLoopsGoroutineIsSurvived(t *testing.T) {
 	})
 }
 
-// An append of the machine that failed is no news for the next one, whose first append has the same tag.
+// An append of the machine that failed is no news for the next one, whose first append has the same
+// tag.
 func TestAppendsOfAFailedMachineAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at fuse
@@ -202,7 +206,8 @@ func TestAppendsOfAFailedMachineAreForgotten(t *testing.T) {
 	})
 }
 
-// A machine that cannot be loaded is tried again and again, ever more slowly; a batch over which it panics is left out.
+// A machine that cannot be loaded is tried again and again, ever more slowly; a batch over which it
+// panics is left out.
 func TestAPanicWhileLoading(t *testing.T) {
 	for where, want := range map[string]string{"replay": "1", "loaded": "2"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -12,8 +12,9 @@ import (
 	"momus/internal/model"
 )
 
-// Keyed is a Runtime whose callers name a key, a group or a transactional id, whose hash says its partition. Until Start nobody knows how
-// many partitions there are, and calls get COORDINATOR_NOT_AVAILABLE; partitions may be led before.
+// Keyed is a Runtime whose callers name a key, a group or a transactional id, whose hash says its
+// partition. Until Start nobody knows how many partitions there are, and calls get
+// COORDINATOR_NOT_AVAILABLE; partitions may be led before.
 type Keyed struct {
 	*Runtime
 	partitions atomic.Int32 // of the topic; 0: not started
@@ -28,7 +29,8 @@ func (k *Keyed) Run(ctx context.Context) error {
 	return k.Runtime.Run(ctx)
 }
 
-// Start makes calls possible. partitions is the number of partitions of the topic: of the one that exists, else that of the configuration.
+// Start makes calls possible. partitions is the number of partitions of the topic: of the one that
+// exists, else that of the configuration.
 func (k *Keyed) Start(partitions int32) { k.partitions.Store(partitions) }
 
 // Started reports whether Start was called and Run has not ended.
@@ -42,8 +44,8 @@ func (k *Keyed) PartitionFor(key string) int32 {
 	return 0
 }
 
-// CallKey is Call for the partition of a key. Who gives up waiting, because the broker stops or nobody listens any more, is told
-// NOT_COORDINATOR.
+// CallKey is Call for the partition of a key. Who gives up waiting, because the broker stops or
+// nobody listens any more, is told NOT_COORDINATOR.
 func (k *Keyed) CallKey(ctx context.Context, key string, ev any) (any, error) {
 	n := k.partitions.Load()
 	if n <= 0 {
@@ -56,7 +58,8 @@ func (k *Keyed) CallKey(ctx context.Context, key string, ev any) (any, error) {
 	return v, err
 }
 
-// Gather asks every partition that serves and gives the answers to take, in no order. It reports whether other partitions are loading.
+// Gather asks every partition that serves and gives the answers to take, in no order. It reports
+// whether other partitions are loading.
 func Gather[T any](ctx context.Context, k *Keyed, ev any, take func(T)) (loading bool) {
 	serving, loading := k.Partitions()
 	for _, p := range serving {
@@ -69,7 +72,8 @@ func Gather[T any](ctx context.Context, k *Keyed, ev any, take func(T)) (loading
 	return loading
 }
 
-// Effects are the effects of a step as a machine collects them. They are used again by the next step.
+// Effects are the effects of a step as a machine collects them. They are used again by the next
+// step.
 type Effects []Effect
 
 // Reset begins a step.

@@ -14,9 +14,10 @@ import (
 	"momus/storage/record"
 )
 
-// loop is one led partition: its machine, the mailbox, and the appends that wait for replicas. Whoever owns the machine steps it: a
-// caller that finds it idle does so itself, which saves two switches of goroutines; events that come meanwhile are left in the
-// mailbox for the loop's goroutine.
+// loop is one led partition: its machine, the mailbox, and the appends that wait for replicas.
+// Whoever owns the machine steps it: a caller that finds it idle does so itself, which saves two
+// switches of goroutines; events that come meanwhile are left in the mailbox for the loop's
+// goroutine.
 type loop struct {
 	r       *Runtime
 	tp      model.TopicPartition
@@ -52,7 +53,8 @@ type loop struct {
 	waiting bool                         // the waiter runs
 }
 
-// message is an event for the machine; generation is set with Appended: the machine whose append it was.
+// message is an event for the machine; generation is set with Appended: the machine whose append it
+// was.
 type message struct {
 	ev         any
 	call       *Call
@@ -111,8 +113,8 @@ func (l *loop) take(spare []message) []message {
 	return taken
 }
 
-// inline steps the machine in the caller's goroutine if it is idle; else the event is to be posted. Of an event that did not answer
-// its call the answer comes later, through call.done.
+// inline steps the machine in the caller's goroutine if it is idle; else the event is to be posted.
+// Of an event that did not answer its call the answer comes later, through call.done.
 func (l *loop) inline(ev any, call *Call) (done bool) {
 	if !l.own.TryLock() {
 		return false
@@ -173,7 +175,8 @@ func (l *loop) run() {
 	}
 }
 
-// drain steps the machine with what is in the mailbox, and with the deadlines that have come. It returns the emptied messages.
+// drain steps the machine with what is in the mailbox, and with the deadlines that have come. It
+// returns the emptied messages.
 func (l *loop) drain(spare []message) []message {
 	l.own.Lock()
 	defer l.own.Unlock()
@@ -197,8 +200,8 @@ func (l *loop) drain(spare []message) []message {
 	return messages
 }
 
-// step gives the machine one event and carries out what follows from it, appends that end at once included. A machine that panics over
-// it is given up, see fail.
+// step gives the machine one event and carries out what follows from it, appends that end at once
+// included. A machine that panics over it is given up, see fail.
 func (l *loop) step(now time.Time, ev any, call *Call) {
 	defer l.guard()
 	l.current = message{ev: ev, call: call}
@@ -242,8 +245,9 @@ func (l *loop) append(e Append) {
 	}
 }
 
-// tick steps the machine as long as a deadline has come, then arms the timer for the next. The timer is left alone when it fires
-// early enough: firing too early costs one empty round, re-arming would cost one for every heartbeat.
+// tick steps the machine as long as a deadline has come, then arms the timer for the next. The
+// timer is left alone when it fires early enough: firing too early costs one empty round, re-arming
+// would cost one for every heartbeat.
 func (l *loop) tick(now time.Time) {
 	defer l.guard()
 	for !l.failed.Load() {
@@ -278,7 +282,8 @@ func (l *loop) await(w waiting) {
 	}
 }
 
-// wait is the goroutine that waits for replicas, append by append, and ends when there is nothing to wait for.
+// wait is the goroutine that waits for replicas, append by append, and ends when there is nothing
+// to wait for.
 func (l *loop) wait() {
 	for {
 		l.waitMu.Lock()
@@ -331,8 +336,8 @@ func (r Reply) answer() {
 // loadRetry is how long a load waits after the log could not be read.
 const loadRetry = time.Second
 
-// load replays the log into a new machine; false if the loop was resigned meanwhile. While the log cannot be read it tries again:
-// serving half of the offsets would make consumers start over.
+// load replays the log into a new machine; false if the loop was resigned meanwhile. While the log
+// cannot be read it tries again: serving half of the offsets would make consumers start over.
 func (l *loop) load() bool {
 	for {
 		select {
@@ -368,7 +373,8 @@ func (l *loop) load() bool {
 	}
 }
 
-// replay reads the log from its start to its end. A batch that the machine cannot read is left out, with a warning.
+// replay reads the log from its start to its end. A batch that the machine cannot read is left out,
+// with a warning.
 func (l *loop) replay() (batches int, err error) {
 	l.machine = l.r.o.NewMachine(l.tp.Partition)
 	offset, end, err := l.r.o.Log.Bounds(l.tp)

@@ -49,7 +49,8 @@ func New(o Options) *Runtime {
 	return &Runtime{o: o, ctx: ctx, stop: cancel, loads: make(chan struct{}, maxConcurrentLoads), loops: map[int32]*loop{}}
 }
 
-// Run waits until ctx ends, then unloads every partition and returns when all goroutines have ended.
+// Run waits until ctx ends, then unloads every partition and returns when all goroutines have
+// ended.
 func (r *Runtime) Run(ctx context.Context) error {
 	<-ctx.Done()
 	r.mu.Lock()
@@ -61,8 +62,8 @@ func (r *Runtime) Run(ctx context.Context) error {
 	return nil
 }
 
-// Lead starts to load a partition that this broker leads from now on, and serves it when loaded. It returns at once. A partition that
-// is already led only gets the new epoch.
+// Lead starts to load a partition that this broker leads from now on, and serves it when loaded. It
+// returns at once. A partition that is already led only gets the new epoch.
 func (r *Runtime) Lead(partition, leaderEpoch int32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,7 +83,8 @@ func (r *Runtime) Lead(partition, leaderEpoch int32) {
 	r.wg.Go(l.run)
 }
 
-// Resign drops a partition: its parked calls are answered, later ones get NOT_COORDINATOR. It returns at once.
+// Resign drops a partition: its parked calls are answered, later ones get NOT_COORDINATOR. It
+// returns at once.
 func (r *Runtime) Resign(partition int32) {
 	r.mu.RLock()
 	l := r.loops[partition]
@@ -98,7 +100,8 @@ func (r *Runtime) loop(partition int32) *loop {
 	return r.loops[partition]
 }
 
-// Status tells whether a partition can serve calls: nil, COORDINATOR_LOAD_IN_PROGRESS or NOT_COORDINATOR.
+// Status reports whether a partition can serve calls: nil, COORDINATOR_LOAD_IN_PROGRESS or
+// NOT_COORDINATOR.
 func (r *Runtime) Status(partition int32) *kerr.Error {
 	_, err := r.ready(partition)
 	return err
@@ -115,9 +118,10 @@ func (r *Runtime) ready(partition int32) (*loop, *kerr.Error) {
 	return l, nil
 }
 
-// Call gives an event to the machine of a partition and waits for the Reply. Errors: those of Status, that of the Reply, or that of ctx;
-// after the last the event is still carried out. Nothing but an append blocks the caller longer than ctx. The mailbox needs no bound of its own: a caller waits, so it holds at most one
-// entry per caller.
+// Call gives an event to the machine of a partition and waits for the Reply. Errors: those of
+// Status, that of the Reply, or that of ctx; after the last the event is still carried out. Nothing
+// but an append blocks the caller longer than ctx. The mailbox needs no bound of its own: a caller
+// waits, so it holds at most one entry per caller.
 func (r *Runtime) Call(ctx context.Context, partition int32, ev any) (any, error) {
 	l, kerror := r.ready(partition)
 	if kerror != nil {
@@ -142,14 +146,15 @@ func (r *Runtime) Call(ctx context.Context, partition int32, ev any) (any, error
 	}
 }
 
-// Cast gives an event to the machine of a partition without waiting; one that is loading gets it when it has loaded. It tells whether
-// the partition is led.
+// Cast gives an event to the machine of a partition without waiting; one that is loading gets it
+// when it has loaded. It reports whether the partition is led.
 func (r *Runtime) Cast(partition int32, ev any) bool {
 	l := r.loop(partition)
 	return l != nil && l.post(message{ev: ev})
 }
 
-// CastAll gives an event to the machine of every led partition, those that are loading included, without waiting.
+// CastAll gives an event to the machine of every led partition, those that are loading included,
+// without waiting.
 func (r *Runtime) CastAll(ev any) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -158,7 +163,7 @@ func (r *Runtime) CastAll(ev any) {
 	}
 }
 
-// Partitions lists the partitions that serve, in no order, and tells whether others are loading.
+// Partitions lists the partitions that serve, in no order, and reports whether others are loading.
 func (r *Runtime) Partitions() (serving []int32, loading bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

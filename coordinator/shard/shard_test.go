@@ -19,8 +19,8 @@ import (
 	"momus/storage/record"
 )
 
-// counter is a machine that counts what it appended: "add" answers with the number of records after the append, "wait" parks the call
-// until its deadline, a minute on.
+// counter is a machine that counts what it appended: "add" answers with the number of records after
+// the append, "wait" parks the call until its deadline, a minute on.
 type counter struct {
 	replayed int
 	count    int

@@ -12,7 +12,8 @@ func (p *Partition) note(t *transaction, e journal.Entry) uint64 {
 	return p.journal.Record(e)
 }
 
-// sawState records what a durable change means. Only the first of the records of an open transaction is told.
+// sawState records what a durable change means. Only the first of the records of an open
+// transaction is told.
 func (p *Partition) sawState(t *transaction, before State) {
 	switch t.State {
 	case Empty:

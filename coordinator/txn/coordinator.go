@@ -30,9 +30,10 @@ type Options struct {
 	OnLoaded func(partition int32, took time.Duration, batches int)
 }
 
-// Coordinator serves the transactional ids whose state partition this broker leads. All methods may be called by many goroutines. Calls
-// that wait end with ctx; a cancelled caller's request is still carried out. Requests belong to the coordinator from the call on;
-// strings in them must not alias a buffer that is used again.
+// Coordinator serves the transactional ids whose state partition this broker leads. All methods may
+// be called by many goroutines. Calls that wait end with ctx; a cancelled caller's request is still
+// carried out. Requests belong to the coordinator from the call on; strings in them must not alias
+// a buffer that is used again.
 type Coordinator struct {
 	o         Options
 	shards    *shard.Keyed
@@ -45,7 +46,8 @@ type Coordinator struct {
 	}
 }
 
-// New makes a coordinator that answers COORDINATOR_NOT_AVAILABLE until Start. Partitions may be led before.
+// New makes a coordinator that answers COORDINATOR_NOT_AVAILABLE until Start. Partitions may be led
+// before.
 func New(o Options) *Coordinator {
 	c := &Coordinator{o: o}
 	c.epochs.of = map[int32]int32{}
@@ -84,7 +86,8 @@ func (c *Coordinator) epochOf(partition int32) int32 {
 	return c.epochs.of[partition]
 }
 
-// Run serves until ctx ends; then all waiting calls are answered NOT_COORDINATOR. It returns when every goroutine has ended.
+// Run serves until ctx ends; then all waiting calls are answered NOT_COORDINATOR. It returns when
+// every goroutine has ended.
 func (c *Coordinator) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.shards.Run(ctx) })
@@ -92,15 +95,17 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Start makes the coordinator available. partitions is the number of partitions of __transaction_state: of the topic if it exists at
-// start-up, else transaction.state.log.num.partitions.
+// Start makes the coordinator available. partitions is the number of partitions of
+// __transaction_state: of the topic if it exists at start-up, else
+// transaction.state.log.num.partitions.
 func (c *Coordinator) Start(partitions int32) { c.shards.Start(partitions) }
 
 // PartitionFor is the state partition of a transactional id; 0 before Start.
 func (c *Coordinator) PartitionFor(id string) int32 { return c.shards.PartitionFor(id) }
 
-// OnBecomeLeader loads a state partition that this broker leads from now on. It returns at once. The leader epoch becomes the coordinator
-// epoch, by which partitions refuse markers of deposed coordinators.
+// OnBecomeLeader loads a state partition that this broker leads from now on. It returns at once.
+// The leader epoch becomes the coordinator epoch, by which partitions refuse markers of deposed
+// coordinators.
 func (c *Coordinator) OnBecomeLeader(partition, leaderEpoch int32) {
 	c.epochs.Lock()
 	c.epochs.of[partition] = leaderEpoch
@@ -127,7 +132,8 @@ func code(err error) *kerr.Error {
 	return kerr.Of(err)
 }
 
-// InitProducerID gives a transactional producer its id and epoch; an open transaction of its predecessor is aborted first.
+// InitProducerID gives a transactional producer its id and epoch; an open transaction of its
+// predecessor is aborted first.
 func (c *Coordinator) InitProducerID(ctx context.Context, r InitRequest) InitResult {
 	fresh := int64(-1)
 	for {
@@ -154,7 +160,8 @@ func (c *Coordinator) AddPartitions(ctx context.Context, r *AddRequest) *kerr.Er
 	return code(err)
 }
 
-// EndTxn commits or aborts a producer's transaction. It answers when the decision is durable; the markers are on their way then.
+// EndTxn commits or aborts a producer's transaction. It answers when the decision is durable; the
+// markers are on their way then.
 func (c *Coordinator) EndTxn(ctx context.Context, r *EndRequest) *kerr.Error {
 	_, err := c.call(ctx, r.TransactionalID, r)
 	return code(err)

@@ -4,8 +4,8 @@ import (
 	"momus/storage/record"
 )
 
-// abortTimedOut aborts the transactions that are open for longer than their producer asked for, with a new epoch, so that the producer
-// cannot go on.
+// abortTimedOut aborts the transactions that are open for longer than their producer asked for,
+// with a new epoch, so that the producer cannot go on.
 func (p *Partition) abortTimedOut() {
 	for _, t := range p.those(func(t *transaction) bool {
 		return t.State == Ongoing && t.pending == noState && t.StartMs+int64(t.TimeoutMs) < p.nowMs
@@ -16,10 +16,12 @@ func (p *Partition) abortTimedOut() {
 	}
 }
 
-// maxTombstones bounds the ids that one batch removes, so that it stays well below max.message.bytes.
+// maxTombstones bounds the ids that one batch removes, so that it stays well below
+// max.message.bytes.
 const maxTombstones = 500
 
-// expire forgets the ids whose last transaction, or producer, is older than transactional.id.expiration.ms.
+// expire forgets the ids whose last transaction, or producer, is older than
+// transactional.id.expiration.ms.
 func (p *Partition) expire() {
 	expired := p.those(func(t *transaction) bool {
 		return t.State.ended() && t.pending == noState && t.UpdateMs <= p.nowMs-int64(p.cfg.TransactionalIDExpirationMs)
@@ -38,7 +40,8 @@ func (p *Partition) expire() {
 	}
 }
 
-// removed forgets ids whose tombstones are appended; if that failed they are tried again at the next sweep.
+// removed forgets ids whose tombstones are appended; if that failed they are tried again at the
+// next sweep.
 func (p *Partition) removed(ids []*transaction, err error) {
 	if err != nil {
 		p.logger.WithError(err).WithField("count", len(ids)).Warn("expired transactional ids not removed")

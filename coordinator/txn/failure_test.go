@@ -9,7 +9,8 @@ import (
 	"momus/internal/kerr"
 )
 
-// A panic in the machine costs nobody a connection: the open transaction is what the log says, and goes on under the same epoch.
+// A panic in the machine costs nobody a connection: the open transaction is what the log says, and
+// goes on under the same epoch.
 func TestAPanicCostsOnlyWhatWasNotDurable(t *testing.T) {
 	inCoordinator(t, func(w *coordinatorTest) {
 		w.c.Start(1)

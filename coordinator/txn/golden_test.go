@@ -11,8 +11,8 @@ import (
 	"momus/storage/record"
 )
 
-// TestWritesWhatKafkaWrote makes each batch that Apache Kafka 2.5.0 wrote (recordings transactions and crash-txn) again, from what it says,
-// and compares every byte.
+// TestWritesWhatKafkaWrote makes each batch that Apache Kafka 2.5.0 wrote (recordings transactions
+// and crash-txn) again, from what it says, and compares every byte.
 func TestWritesWhatKafkaWrote(t *testing.T) {
 	files, err := os.ReadDir("testdata/golden")
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"momus/internal/model"
 )
 
-// list is the event that asks for Listings. The protocol of Kafka 2.5 has no such request (KIP-664 brought it); the page shows it.
+// list is the event that asks for Listings. The protocol of Kafka 2.5 has no such request (KIP-664
+// brought it); the page shows it.
 type list struct{}
 
 // Listing is a transactional id as it stands.

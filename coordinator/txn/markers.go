@@ -14,8 +14,8 @@ import (
 
 // Cluster tells where the markers of a partition go.
 type Cluster interface {
-	// Leader is the broker that leads a partition. alive is false while it has no leader that can be reached; exists is false
-	// when there is no such partition: it was deleted.
+	// Leader is the broker that leads a partition. alive is false while it has no leader that can
+	// be reached; exists is false when there is no such partition: it was deleted.
 	Leader(tp model.TopicPartition) (broker int32, alive, exists bool)
 	// Changed returns a channel that is closed when Leader may give other answers.
 	Changed() <-chan struct{}
@@ -32,21 +32,24 @@ type Marker struct {
 
 // Sender writes markers to the partitions that a broker leads: WriteTxnMarkers.
 type Sender interface {
-	// SendMarkers returns the outcome for each marker and partition, in order; nil is success. An error says that the broker was not
-	// reached or did not answer; the markers may or may not be written. Only one call per broker is under way.
+	// SendMarkers returns the outcome for each marker and partition, in order; nil is success. An
+	// error says that the broker was not reached or did not answer; the markers may or may not be
+	// written. Only one call per broker is under way.
 	SendMarkers(ctx context.Context, broker int32, markers []Marker) ([][]*kerr.Error, error)
 }
 
 const (
-	// markerRetry is the pause before markers are tried again, if no news of the cluster comes earlier.
+	// markerRetry is the pause before markers are tried again, if no news of the cluster comes
+	// earlier.
 	markerRetry = 50 * time.Millisecond
 	// maxMarkers bounds the markers of one request.
 	maxMarkers = 1000
 )
 
-// markerQueue gets the markers of decided transactions to the leaders of their partitions (Kafka's TransactionMarkerChannelManager). A
-// marker is sent at once when no request to its broker is under way, else with all others that came meanwhile. Sending is
-// repeated until the partition's leader has it, the partition is gone, or the job is dropped.
+// markerQueue gets the markers of decided transactions to the leaders of their partitions (Kafka's
+// TransactionMarkerChannelManager). A marker is sent at once when no request to its broker is under
+// way, else with all others that came meanwhile. Sending is repeated until the partition's leader
+// has it, the partition is gone, or the job is dropped.
 type markerQueue struct {
 	cluster Cluster
 	sender  Sender
@@ -99,7 +102,8 @@ func newMarkerQueue(c Cluster, s Sender, written func(int32, *SendMarkers), logg
 	}
 }
 
-// add begins to send the markers of a transaction; a former job of the id is dropped. It does not block.
+// add begins to send the markers of a transaction; a former job of the id is dropped. It does not
+// block.
 func (q *markerQueue) add(statePartition int32, m SendMarkers) {
 	j := &markerJob{jobKey: jobKey{statePartition, m.TransactionalID}, SendMarkers: m, left: len(m.Partitions)}
 	q.mu.Lock()
@@ -131,7 +135,8 @@ func (q *markerQueue) drop(statePartition int32) {
 	}
 }
 
-// routeLocked queues partitions for their leaders. Jobs that are done, because the rest of their partitions is gone, are added to done.
+// routeLocked queues partitions for their leaders. Jobs that are done, because the rest of their
+// partitions is gone, are added to done.
 func (q *markerQueue) routeLocked(part markerPart, done []*markerJob) []*markerJob {
 	var first markerPart // most transactions have all partitions on one broker
 	var to int32
@@ -197,7 +202,8 @@ func (q *markerQueue) delayLocked(part markerPart) {
 	}
 }
 
-// doneLocked notes that n more partitions of a job are done, and adds the job to done if none is left.
+// doneLocked notes that n more partitions of a job are done, and adds the job to done if none is
+// left.
 func (q *markerQueue) doneLocked(j *markerJob, n int, done []*markerJob) []*markerJob {
 	j.left -= n
 	if j.left > 0 || j.dropped {
@@ -298,7 +304,7 @@ func (q *markerQueue) outcomeLocked(part markerPart, outcome []*kerr.Error, done
 	return q.doneLocked(j, written, done)
 }
 
-// retriable tells whether a partition may take the marker later, at the same or another leader.
+// retriable reports whether a partition may take the marker later, at the same or another leader.
 func retriable(e *kerr.Error) bool {
 	switch e {
 	case kerr.UnknownTopicOrPartition, kerr.NotLeaderForPartition, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend,
@@ -308,7 +314,8 @@ func retriable(e *kerr.Error) bool {
 	return false
 }
 
-// run looks again for the leaders of what is delayed, until ctx ends; then it waits for all goroutines.
+// run looks again for the leaders of what is delayed, until ctx ends; then it waits for all
+// goroutines.
 func (q *markerQueue) run(ctx context.Context) error {
 	defer func() {
 		q.mu.Lock()

@@ -15,7 +15,8 @@ import (
 	"momus/internal/model"
 )
 
-// cluster is leaders by partition: a broker, -1 for none alive; partitions that are not in it do not exist.
+// cluster is leaders by partition: a broker, -1 for none alive; partitions that are not in it do
+// not exist.
 type cluster struct {
 	mu      sync.Mutex
 	leaders map[string]int32

@@ -18,15 +18,17 @@ import (
 )
 
 const (
-	// concurrentWait is how long a request waits for the end of the transaction before it. Clients come back after pauses of 20 ms (Java,
-	// the first partitions) to 100 ms (everything else), so nobody is held up longer than by the answer CONCURRENT_TRANSACTIONS.
+	// concurrentWait is how long a request waits for the end of the transaction before it. Clients
+	// come back after pauses of 20 ms (Java, the first partitions) to 100 ms (everything else), so
+	// nobody is held up longer than by the answer CONCURRENT_TRANSACTIONS.
 	concurrentWait = 100 * time.Millisecond
-	// completeRetry is the pause before the record of an ended transaction is written again after it failed.
+	// completeRetry is the pause before the record of an ended transaction is written again after
+	// it failed.
 	completeRetry = 100 * time.Millisecond
 )
 
-// Partition is all transactional ids of one partition of __transaction_state: the machine that a shard runs. It is pure: what happens
-// depends on the events and their times only.
+// Partition is all transactional ids of one partition of __transaction_state: the machine that a
+// shard runs. It is pure: what happens depends on the events and their times only.
 type Partition struct {
 	config  func() *configs.Broker
 	logger  *logrus.Entry
@@ -56,7 +58,8 @@ type retry struct {
 	at time.Time
 }
 
-// SendMarkers is emitted when a transaction is decided: its markers are to be written. The answer is the event markersWritten.
+// SendMarkers is emitted when a transaction is decided: its markers are to be written. The answer
+// is the event markersWritten.
 type SendMarkers struct {
 	TransactionalID  string
 	ProducerID       int64
@@ -66,7 +69,8 @@ type SendMarkers struct {
 	Partitions       []model.TopicPartition // not to be changed
 }
 
-// DropMarkers is emitted when the partition is unloaded: the markers that were not written are no longer this broker's business.
+// DropMarkers is emitted when the partition is unloaded: the markers that were not written are no
+// longer this broker's business.
 type DropMarkers struct{}
 
 // markersWritten is the event that all markers of a decided transaction are written.
@@ -76,7 +80,8 @@ type markersWritten struct {
 	epoch      int16
 }
 
-// epochRaised is the event that this broker leads the state partition with a newer epoch, without having lost it.
+// epochRaised is the event that this broker leads the state partition with a newer epoch, without
+// having lost it.
 type epochRaised int32
 
 // stats asks for Stats.
@@ -101,7 +106,8 @@ const (
 	removed                     // ids are gone
 )
 
-// NewPartition makes the empty state of a partition, to be loaded by Replay. epoch is the leader epoch with which it is led.
+// NewPartition makes the empty state of a partition, to be loaded by Replay. epoch is the leader
+// epoch with which it is led.
 func NewPartition(config func() *configs.Broker, logger *logrus.Entry, epoch int32) *Partition {
 	return &Partition{config: config, logger: logger, epoch: epoch, transactions: map[string]*transaction{}, appends: map[uint64]*appendDone{}}
 }
@@ -184,8 +190,9 @@ func (p *Partition) end(r *EndRequest, call *shard.Call) (t *transaction, wait b
 	case t.pending != noState:
 		return t, true
 	case r.Epoch > t.Epoch && t.State != Empty:
-		// An epoch that was never given out ends nobody's transaction. 2.5.0 answers the same over an open one and is stuck with
-		// it; where no transaction was ever begun it answers INVALID_TXN_STATE, below.
+		// An epoch that was never given out ends nobody's transaction. 2.5.0 answers the same over
+		// an open one and is stuck with it; where no transaction was ever begun it answers
+		// INVALID_TXN_STATE, below.
 		p.effects.Refuse(call, kerr.InvalidProducerEpoch)
 	case t.State != Ongoing:
 		wait, err := t.endAgain(r.Commit)
@@ -286,7 +293,8 @@ func (p *Partition) appended(d *appendDone, err error) {
 		p.removed(d.ids, err)
 		return
 	case d.kind == completed && err != nil:
-		// The markers are out, so there is no way back. If the leadership is gone, the next coordinator writes them again.
+		// The markers are out, so there is no way back. If the leadership is gone, the next
+		// coordinator writes them again.
 		p.logger.WithError(err).WithField("transactional_id", t.id).Warn("end of a transaction not recorded, trying again")
 		p.retries = append(p.retries, retry{t, p.now.Add(completeRetry)})
 		return
@@ -416,8 +424,9 @@ func (p *Partition) NextDeadline() (time.Time, bool) {
 	return next, !next.IsZero()
 }
 
-// Replay implements shard.Machine: the last record of an id counts. Records that cannot be read are left out and reported; the others
-// are applied (Kafka 2.5 gives up the whole rest of the partition).
+// Replay implements shard.Machine: the last record of an id counts. Records that cannot be read are
+// left out and reported; the others are applied (Kafka 2.5 gives up the whole rest of the
+// partition).
 func (p *Partition) Replay(batch record.Batch) error {
 	if batch.IsControl() {
 		return nil
@@ -449,7 +458,8 @@ func (p *Partition) replay(r *record.Record) error {
 	return nil
 }
 
-// Loaded implements shard.Machine: decided transactions get their markers, for the second time perhaps.
+// Loaded implements shard.Machine: decided transactions get their markers, for the second time
+// perhaps.
 func (p *Partition) Loaded(now time.Time) []shard.Effect {
 	p.begin(now)
 	p.abortSweep = now.Add(interval(p.cfg.TransactionAbortTimedOutTransactionCleanupIntervalMs))

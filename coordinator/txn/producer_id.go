@@ -6,13 +6,16 @@ import (
 	"sync"
 )
 
-// BlockSource claims blocks of producer ids for this broker: the znode /latest_producer_id_block, blocks of 1000.
+// BlockSource claims blocks of producer ids for this broker: the znode /latest_producer_id_block,
+// blocks of 1000.
 type BlockSource interface {
-	// NextProducerIDBlock claims the next block; ids first to last (inclusive) belong to this broker alone.
+	// NextProducerIDBlock claims the next block; ids first to last (inclusive) belong to this
+	// broker alone.
 	NextProducerIDBlock(ctx context.Context) (first, last int64, err error)
 }
 
-// ProducerIDs hands out producer ids. An id is never given twice; those left in a block at a stop are lost, as in Kafka.
+// ProducerIDs hands out producer ids. An id is never given twice; those left in a block at a stop
+// are lost, as in Kafka.
 type ProducerIDs struct {
 	source BlockSource
 

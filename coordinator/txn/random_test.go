@@ -14,8 +14,9 @@ import (
 	"momus/storage/record"
 )
 
-// ledger is what the log of a data partition knows of a producer: the epoch, and whether a transaction is open. It is the judge of the
-// promises: a decision that was acknowledged is the one that the markers carry, and markers never go back in epoch.
+// ledger is what the log of a data partition knows of a producer: the epoch, and whether a
+// transaction is open. It is the judge of the promises: a decision that was acknowledged is the one
+// that the markers carry, and markers never go back in epoch.
 type ledger struct {
 	epoch            map[string]int16 // by partition and producer id
 	coordinatorEpoch map[string]int32
@@ -158,7 +159,8 @@ func TestRandomRequestsKeepThePromises(t *testing.T) {
 	})
 }
 
-// lose fails the appends that wait as a leader does that is cut off: their records are gone from the log.
+// lose fails the appends that wait as a leader does that is cut off: their records are gone from
+// the log.
 func (w *world) lose() {
 	if len(w.tags) == 0 {
 		return
@@ -177,8 +179,8 @@ func (w *world) lose() {
 	w.reload()
 }
 
-// sameAfterReplay compares the core with one that is loaded from the log now. What differs rightly: what is pending or was not
-// acknowledged, and what is not in the records.
+// sameAfterReplay compares the core with one that is loaded from the log now. What differs rightly:
+// what is pending or was not acknowledged, and what is not in the records.
 func (w *world) sameAfterReplay(rt *rapid.T) {
 	if len(w.tags) > 0 {
 		return

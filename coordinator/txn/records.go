@@ -11,7 +11,8 @@ import (
 	"momus/storage/record"
 )
 
-// maxValueVersion is the newest version of values that is read and written: the only one that Kafka 2.5 knows.
+// maxValueVersion is the newest version of values that is read and written: the only one that Kafka
+// 2.5 knows.
 const maxValueVersion = 0
 
 // appendKey appends the key of a transactional id.
@@ -35,7 +36,8 @@ func decodeKey(b []byte) (string, error) {
 	return k.TransactionalID, nil
 }
 
-// appendValue appends the value of a transactional id. In state Empty the partitions are null, else an array.
+// appendValue appends the value of a transactional id. In state Empty the partitions are null, else
+// an array.
 func appendValue(b []byte, m *Metadata) []byte {
 	v := kmsg.TxnMetadataValue{
 		ProducerID: m.ProducerID, ProducerEpoch: m.Epoch, TimeoutMillis: m.TimeoutMs, State: kmsg.TransactionState(m.State),

@@ -5,8 +5,8 @@ import (
 	"momus/internal/model"
 )
 
-// InitRequest is InitProducerId for a transactional id. ProducerID and Epoch are what the producer has, from version
-// 3 on (KIP-360); -1 if none. TimeoutMs was checked.
+// InitRequest is InitProducerId for a transactional id. ProducerID and Epoch are what the producer
+// has, from version 3 on (KIP-360); -1 if none. TimeoutMs was checked.
 type InitRequest struct {
 	TransactionalID string
 	TimeoutMs       int32

@@ -11,11 +11,13 @@ import (
 	"momus/internal/model"
 )
 
-// TestLateBatchesAreRefused asks, in every state of a transaction, which batches may open it in a partition.
+// TestLateBatchesAreRefused asks, in every state of a transaction, which batches may open it in a
+// partition.
 func TestLateBatchesAreRefused(t *testing.T) {
 	inCoordinator(t, func(w *coordinatorTest) {
 		var p InitResult
-		// expect lists the answers for t-0, t-1 and t-2, with the producer's epoch, the one before and the one after.
+		// expect lists the answers for t-0, t-1 and t-2, with the producer's epoch, the one before
+		// and the one after.
 		expect := func(when string, present, before, after string) {
 			t.Helper()
 			for epoch, want := range map[int16]string{p.Epoch: present, p.Epoch - 1: before, p.Epoch + 1: after} {

@@ -51,17 +51,18 @@ var legalFrom = [...][]State{
 	PrepareEpochFence: {Ongoing},
 }
 
-// decided tells whether the transaction's outcome is fixed but its markers may not all be written.
+// decided reports whether the transaction's outcome is fixed but its markers may not all be written.
 func (s State) decided() bool { return s == PrepareCommit || s == PrepareAbort }
 
-// ended tells whether there is no transaction.
+// ended reports whether there is no transaction.
 func (s State) ended() bool { return s == Empty || s == CompleteCommit || s == CompleteAbort }
 
-// exhaustedEpoch is the first epoch that a producer does not get any more: the next InitProducerId gives it a new id instead, so that
-// there is always one more epoch to fence it with.
+// exhaustedEpoch is the first epoch that a producer does not get any more: the next InitProducerId
+// gives it a new id instead, so that there is always one more epoch to fence it with.
 const exhaustedEpoch int16 = math.MaxInt16 - 1
 
-// Metadata is what is kept of a transactional id. The last values are not in the records, so they are gone after a load.
+// Metadata is what is kept of a transactional id. The last values are not in the records, so they
+// are gone after a load.
 type Metadata struct {
 	ProducerID     int64
 	LastProducerID int64 // the id before the last change by InitProducerId, -1 none
@@ -74,23 +75,26 @@ type Metadata struct {
 	UpdateMs       int64
 }
 
-// exhausted tells whether the epoch cannot be raised again for its owner.
+// exhausted reports whether the epoch cannot be raised again for its owner.
 func (m *Metadata) exhausted() bool { return m.Epoch >= exhaustedEpoch }
 
-// transaction is a transactional id in the core. Pending is the state that an append under way will make effective, noState if
-// there is none; while the markers of a decided transaction are out, it is the Complete state that follows.
+// transaction is a transactional id in the core. Pending is the state that an append under way will
+// make effective, noState if there is none; while the markers of a decided transaction are out, it
+// is the Complete state that follows.
 type transaction struct {
 	id string
 	Metadata
 	pending State
-	// fenced tells that the epoch was raised to abort the transaction, but that the record of the abort failed: it is not raised
-	// again for the next attempt.
+	// fenced tells that the epoch was raised to abort the transaction, but that the record of the
+	// abort failed: it is not raised again for the next attempt.
 	fenced bool
-	// completing tells that all markers are written and the record of the Complete state is being appended.
+	// completing tells that all markers are written and the record of the Complete state is being
+	// appended.
 	completing bool
 	parked     []*parkedCall
 
-	// For the journal: the last entry, why the transaction is being aborted, and when the last record was durable.
+	// For the journal: the last entry, why the transaction is being aborted, and when the last
+	// record was durable.
 	history   uint64
 	why       journal.Reason
 	decidedAt time.Time
@@ -112,10 +116,10 @@ func newTransaction(id string, producerID int64, timeoutMs int32, nowMs int64) *
 	}}
 }
 
-// busy tells whether requests have to wait.
+// busy reports whether requests have to wait.
 func (t *transaction) busy() bool { return t.pending != noState || t.State.decided() }
 
-// has tells whether all of tps (sorted) are in the transaction.
+// has reports whether all of tps (sorted) are in the transaction.
 func (t *transaction) has(tps []model.TopicPartition) bool {
 	for _, tp := range tps {
 		if _, ok := slices.BinarySearchFunc(t.Partitions, tp, model.TopicPartition.Compare); !ok {

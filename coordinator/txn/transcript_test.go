@@ -417,7 +417,8 @@ func (w *world) run(d *datadriven.TestData) string {
 	return w.out.String()
 }
 
-// states are ways into every state, pending ones included; each begins with a producer 1000 of epoch 0.
+// states are ways into every state, pending ones included; each begins with a producer 1000 of
+// epoch 0.
 var states = []struct {
 	name string
 	into string
@@ -435,7 +436,8 @@ var states = []struct {
 	{"Empty, Dead pending", "hold|advance 200h"},
 }
 
-// matrix shows what each request (a line of the input) does in each state: the answer, at once or after concurrentWait, and the state then.
+// matrix shows what each request (a line of the input) does in each state: the answer, at once or
+// after concurrentWait, and the state then.
 func (w *world) matrix(input string) {
 	var out strings.Builder
 	for _, s := range states {

@@ -10,8 +10,9 @@ import (
 	"momus/storage/record"
 )
 
-// The functions of this file decide what a request makes of a transactional id: the metadata that is to be appended and, once it is,
-// becomes effective; or the error. They change nothing. They are called only when nothing is pending, but for prepareEnd.
+// The functions of this file decide what a request makes of a transactional id: the metadata that
+// is to be appended and, once it is, becomes effective; or the error. They change nothing. They are
+// called only when nothing is pending, but for prepareEnd.
 
 // legal panics on a move that the table does not have: a fault of this package, never of a client.
 func legal(from, to State, what string) {
@@ -26,8 +27,8 @@ func legal(from, to State, what string) {
 // errNeedProducerID says that InitProducerId has to be repeated with a fresh producer id.
 var errNeedProducerID = errors.New("a new producer id is needed")
 
-// prepareInit is InitProducerId while no transaction is open. fresh is a new producer id, or -1 if none is at
-// hand; needID asks for one.
+// prepareInit is InitProducerId while no transaction is open. fresh is a new producer id, or -1 if
+// none is at hand; needID asks for one.
 func (m *Metadata) prepareInit(r *InitRequest, fresh, nowMs int64) (next Metadata, needID bool, err *kerr.Error) {
 	legal(m.State, Empty, "InitProducerId")
 	next = *m
@@ -66,8 +67,8 @@ func (m *Metadata) admitInit(r *InitRequest) *kerr.Error {
 	return kerr.InvalidProducerEpoch
 }
 
-// prepareFence is the abort of an open transaction whose owner is to be fenced: by InitProducerId of another producer, or because it
-// took too long.
+// prepareFence is the abort of an open transaction whose owner is to be fenced: by InitProducerId
+// of another producer, or because it took too long.
 func (t *transaction) prepareFence(nowMs int64) Metadata {
 	legal(t.State, PrepareEpochFence, "fencing")
 	next := t.Metadata
@@ -119,8 +120,8 @@ func completion(s State) State {
 	return CompleteAbort
 }
 
-// endAgain is the answer to EndTxn when no transaction is open: nil if it was ended in the same way before, wait if that is still under
-// way.
+// endAgain is the answer to EndTxn when no transaction is open: nil if it was ended in the same way
+// before, wait if that is still under way.
 func (m *Metadata) endAgain(commit bool) (wait bool, err *kerr.Error) {
 	switch {
 	case m.State == CompleteCommit && commit, m.State == CompleteAbort && !commit:

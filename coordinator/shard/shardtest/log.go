@@ -1,5 +1,5 @@
-// Package shardtest has a log in memory for tests of coordinators: it implements shard.Log, and lets a test hold back
-// acknowledgements or fail appends.
+// Package shardtest has a log in memory for tests of coordinators: it implements shard.Log, and
+// lets a test hold back acknowledgements or fail appends.
 package shardtest
 
 import (

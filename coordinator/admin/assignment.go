@@ -60,6 +60,8 @@ func WithoutRacks(brokers []*model.Broker) []*model.Broker {
 	return out
 }
 
+// assignWithoutRacks places without racks. The first replica goes round the brokers; the others
+// follow at a distance that grows with each round, so that the load of a dead broker falls on many.
 func assignWithoutRacks(brokers []*model.Broker, partitions int32, rf int, pl Placement) zk.Assignments {
 	n, shift := len(brokers), pl.Shift
 	as := zk.Assignments{}
@@ -81,6 +83,8 @@ func assignWithoutRacks(brokers []*model.Broker, partitions int32, rf int, pl Pl
 // follower is the index of the j-th follower of the broker at index first among n.
 func follower(first, shift, j, n int) int { return (first + 1 + (shift+j)%(n-1)) % n }
 
+// assignWithRacks places with racks. Replicas of a partition go to different racks as long as there
+// are racks without one, and to different brokers always.
 func assignWithRacks(brokers []*model.Broker, partitions int32, rf int, pl Placement) zk.Assignments {
 	arranged := alternateRacks(brokers)
 	racks := map[string]bool{}

@@ -45,6 +45,7 @@ func (a *Admin) random(n int) int {
 }
 
 // Place chooses the replicas of a new topic at random.
+// Which brokers count is for the caller to say: live ones, as in Kafka.
 func (a *Admin) Place(brokers []*model.Broker, partitions int32, replicationFactor int) (zk.Assignments, error) {
 	n := max(len(brokers), 1)
 	return AssignReplicas(brokers, partitions, replicationFactor, Placement{Start: a.random(n), Shift: a.random(n)})
@@ -94,6 +95,8 @@ func topicExists(name string) error {
 
 // CreateTopic validates a topic and writes it: first the config node, always and without a
 // notification, then the topic's node, from which moment it exists.
+// A config node without its topic, which a failure in between leaves behind, is harmless: the next
+// creation of the name writes it anew.
 func (a *Admin) CreateTopic(ctx context.Context, t *NewTopic) error {
 	if err := a.ValidateNewTopic(ctx, t); err != nil {
 		return err
@@ -110,6 +113,8 @@ func (a *Admin) CreateTopic(ctx context.Context, t *NewTopic) error {
 
 // AddPartitions extends a topic to count partitions. given are the replicas of the new partitions
 // in order, nil to choose them. It returns the whole assignment; validateOnly stops before writing.
+// The replicas of present partitions are written as they were read; the controller does not look at
+// them. Two requests at once are not told apart: as in Kafka the last write wins.
 func (a *Admin) AddPartitions(ctx context.Context, topic string, count int32, given [][]int32, validateOnly bool) (zk.Assignments, error) {
 	brokers, err := a.Store.Brokers(ctx)
 	if err != nil {
@@ -163,6 +168,7 @@ func (a *Admin) AddPartitions(ctx context.Context, topic string, count int32, gi
 }
 
 // givenPartitions checks replicas that a client has chosen.
+// The checks come in Kafka's order, so that the same mistake is answered by the same text.
 func givenPartitions(brokers []*model.Broker, old, count int32, replicationFactor int, given [][]int32) (zk.Assignments, error) {
 	added := zk.Assignments{}
 	var unknown []int32
@@ -241,10 +247,14 @@ func (a *Admin) CheckTopicConfig(ctx context.Context, topic string, overrides ma
 
 // SetBrokerConfig replaces the dynamic configs of a broker (its id, or zk.DefaultEntity) and tells
 // all brokers.
+// What the settings say is for the caller to check: only the broker that they are for knows what it
+// can change.
 func (a *Admin) SetBrokerConfig(ctx context.Context, entity string, settings map[string]string) error {
 	return a.setConfig(ctx, zk.EntityBrokers, entity, settings)
 }
 
+// setConfig writes and tells. The notification comes after the node, or who reads it might find the
+// old settings.
 func (a *Admin) setConfig(ctx context.Context, t zk.EntityType, entity string, overrides map[string]string) error {
 	if err := a.Store.SetConfig(ctx, t, entity, overrides); err != nil {
 		return err

@@ -70,6 +70,7 @@ func (b *batch) updateMetadata(c *core, brokers []int32, tps []model.TopicPartit
 
 // addUpdate adds what the metadata says about a partition; one without a leadership record is left
 // out.
+// A partition that is added twice is sent once, as it was the last time, in the place of the first.
 func (b *batch) addUpdate(c *core, p *partition) {
 	if p.leadership == nil {
 		return
@@ -87,6 +88,7 @@ func (b *batch) addUpdate(c *core, p *partition) {
 }
 
 // stopReplica adds a replica to stop, or to delete.
+// Deletions and mere stops of a broker become two requests, the deletions first.
 func (b *batch) stopReplica(broker int32, tp model.TopicPartition, del bool) {
 	of := b.stop[broker]
 	if of == nil {
@@ -101,6 +103,9 @@ func (b *batch) stopReplica(broker int32, tp model.TopicPartition, del bool) {
 }
 
 // send queues everything for those brokers that are live or shutting down and empties the batch.
+// Per broker the order is LeaderAndIsr, UpdateMetadata, StopReplica; each goes to all brokers
+// before the next kind is begun, as in Kafka. Brokers without a channel are passed over. The lists
+// are shared by all requests and not changed afterwards.
 func (b *batch) send(c *core) {
 	brokers := c.liveBrokers()
 	for _, to := range brokers {

@@ -11,6 +11,8 @@ import (
 
 // brokerChange compares the registrations with the context: brokers may be new, dead, or bounced
 // (registered again between two looks: same id, larger epoch).
+// The channels change first: no request of this event may go to a process that is gone, or miss one
+// that is new. A bounced broker is taken down and up again, because it has lost what it was told.
 func (c *core) brokerChange() error {
 	now, err := c.world.Brokers()
 	if err != nil {
@@ -75,6 +77,9 @@ func brokerIDs(bs []*model.Broker) []int32 {
 
 // brokersUp takes brokers in: they learn everything, get their replicas, and may lead what had no
 // leader.
+// The order is Kafka's: the others learn of the new brokers before those may be named as leaders,
+// and the new ones learn of everything before they get replicas. Failed disks are forgotten, as a
+// broker that starts has probed them.
 func (c *core) brokersUp(bs []*model.Broker) error {
 	ids := brokerIDs(bs)
 	others := c.liveOrShuttingDown()
@@ -115,6 +120,8 @@ func (c *core) brokersUp(bs []*model.Broker) error {
 }
 
 // brokersDown takes brokers out.
+// Interest in their registrations ends last: with an error before, the next event finds them dead
+// again.
 func (c *core) brokersDown(ids []int32) error {
 	for _, id := range ids {
 		delete(c.brokers, id)
@@ -131,6 +138,9 @@ func (c *core) brokersDown(ids []int32) error {
 }
 
 // replicasOffline is what follows when brokers or disks fail.
+// Leaders are elected before replicas are taken out of sync, as in Kafka, so that a partition is
+// without a leader as shortly as possible. Topics that are being deleted elect nobody; their
+// replicas wait for a better time.
 func (c *core) replicasOffline(ids []ReplicaID) error {
 	var deleting, others []ReplicaID
 	for _, id := range ids {
@@ -175,6 +185,9 @@ func (c *core) brokerModification(id int32) error {
 
 // logDirEvent probes the brokers that have reported a failed disk: they answer with an error for
 // the replicas on it.
+// The notification does not name the disk. The notification is deleted also when the probing
+// failed: the failure of a partition is not worth an endless loop, and the next LeaderAndIsr finds
+// out as well.
 func (c *core) logDirEvent() error {
 	names, err := c.world.LogDirEvents()
 	if err != nil || len(names) == 0 {
@@ -192,6 +205,8 @@ func (c *core) logDirEvent() error {
 
 // leaderAndISRReply learns from KAFKA_STORAGE_ERROR and from success which replicas are on failed
 // disks.
+// A refusal of the whole request needs no action here: whoever refuses it follows a newer
+// controller, or has not heard of its own registration and will ask again.
 func (c *core) leaderAndISRReply(r *LeaderAndISRReply) error {
 	const storageError = 56
 	if r.Code != 0 {
@@ -226,6 +241,8 @@ func (c *core) leaderAndISRReply(r *LeaderAndISRReply) error {
 
 // controlledShutdown moves the leaderships of a broker to others and takes its replicas out of
 // sync. It returns the replicated partitions that it still leads.
+// From here on the broker counts as not live for elections, also if it never goes: only its
+// registration makes it live again. Partitions with a single replica are left to it until the end.
 func (c *core) controlledShutdown(ev *ControlledShutdown) ([]model.TopicPartition, error) {
 	if err := c.mayShutDown(ev); err != nil {
 		return nil, err

@@ -112,6 +112,9 @@ func isAnswer(err error) bool {
 
 // failover makes the core the active controller, starting from nothing but ZooKeeper (the order
 // matters).
+// What follows reads and writes in the order in which Kafka does: a broker that follows two
+// controllers, one of each kind, sees the same requests from both. A failover that fails leaves the
+// core active; the shell resigns then and lets others try.
 func (c *core) failover(epoch zk.ControllerEpoch) error {
 	c.resign()
 	c.active, c.epoch = true, epoch
@@ -154,6 +157,8 @@ func (c *core) failover(epoch zk.ControllerEpoch) error {
 	return c.pendingPreferredElections()
 }
 
+// resign forgets everything, so that nothing of an old epoch can be believed after the next
+// election, and asks for nothing: it must work without ZooKeeper.
 func (c *core) resign() {
 	for id := range c.brokers {
 		c.world.RemoveBroker(id)
@@ -178,6 +183,9 @@ func (c *core) dropNotifications() error {
 	return c.world.DeleteISRChanges(c.epoch, names)
 }
 
+// loadCluster reads the whole cluster. Reading a topic, a registration or a state arms its watch;
+// interest is registered before, so that no change between the two is missed. States are read last,
+// when all partitions are known.
 func (c *core) loadCluster() error {
 	brokers, err := c.world.Brokers()
 	if err != nil {
@@ -215,6 +223,7 @@ func (c *core) loadCluster() error {
 }
 
 // readStates refreshes leadership records; partitions without a state node keep what they have.
+// Those that could be read before an error are taken over, since each is true by itself.
 func (c *core) readStates(tps []model.TopicPartition) error {
 	states, err := c.states(tps)
 	for tp, s := range states {
@@ -225,6 +234,8 @@ func (c *core) readStates(tps []model.TopicPartition) error {
 	return err
 }
 
+// startReplicas gives replicas the states that a controller which had been there all the time would
+// have given them, without the steps between.
 func (c *core) startReplicas() error {
 	var online, offline []ReplicaID
 	c.each(func(_ *topic, p *partition) {
@@ -247,6 +258,8 @@ func (c *core) startReplicas() error {
 	return c.moveReplicas(offline, OfflineReplica)
 }
 
+// startPartitions ends with the first elections. The state follows from the record and from who is
+// live; then what has no leader gets one, which is the first thing a new controller changes.
 func (c *core) startPartitions() error {
 	c.each(func(_ *topic, p *partition) {
 		switch {
@@ -268,6 +281,7 @@ func (c *core) updateMetadata(brokers []int32, tps []model.TopicPartition) {
 }
 
 // stats counts for the metrics.
+// It looks at every partition, so its caller does not ask for each event.
 func (c *core) stats() (s Stats) {
 	if !c.active {
 		return s
@@ -291,11 +305,14 @@ func (c *core) stats() (s Stats) {
 }
 
 // failed logs what could not be done for one partition.
+// The log has the logger name of Kafka, by which operators look for it.
 func (c *core) failed(tp model.TopicPartition, what string, err error) {
 	c.log.WithFields(logrus.Fields{"logger": "state.change.logger", "topic": tp.Topic, "partition": tp.Partition, "controller_epoch": c.epoch.Epoch}).
 		WithError(err).Error(what)
 }
 
+// without is list but for some. It is never nil and never shares memory with list, so results may
+// be changed.
 func without(list []int32, drop ...int32) []int32 {
 	out := make([]int32, 0, len(list))
 	for _, v := range list {

@@ -9,6 +9,8 @@ import (
 )
 
 // topicDeletion takes new wishes to delete topics.
+// A wish for a topic that does not exist is dropped, or a topic of that name would be deleted as
+// soon as somebody creates it.
 func (c *core) topicDeletion() error {
 	names, err := c.world.TopicDeletions()
 	if err != nil {
@@ -63,6 +65,7 @@ func (c *core) loadDeletions() error {
 }
 
 // resumeDeletionOf lets topics try again that were ineligible.
+// Names that are not queued for deletion are passed over, so callers need not look.
 func (c *core) resumeDeletionOf(names map[string]bool) error {
 	any := false
 	for name := range names {
@@ -85,6 +88,9 @@ func (c *core) markIneligible(name string) {
 }
 
 // resumeDeletions does the next step for each topic queued for deletion.
+// A topic is complete when all replicas that have a state are deleted, so one without any is
+// complete at once. While a deletion has been sent out nothing new is started: its answers, or the
+// death of a broker, come back here.
 func (c *core) resumeDeletions() error {
 	var retry []ReplicaID
 	var start []*topic
@@ -121,6 +127,8 @@ func (c *core) resumeDeletions() error {
 }
 
 // completeDeletion removes a topic whose replicas are all deleted.
+// The nodes go last but one, the memory last: an error in between is found again by the next event.
+// Interest ends before, so that the deletion is no news.
 func (c *core) completeDeletion(t *topic, replicas []ReplicaID) error {
 	c.world.UnwatchTopic(t.name)
 	if err := c.moveReplicas(replicas, NonExistentReplica); err != nil {
@@ -136,6 +144,9 @@ func (c *core) completeDeletion(t *topic, replicas []ReplicaID) error {
 }
 
 // startDeletion takes topics out of the metadata and deletes their replicas.
+// Brokers are told that the topic is going (leader -2) before anything is deleted, so that no
+// client is sent there. A replica that is not online makes its topic wait as a whole, since the
+// nodes may not go while a log is left.
 func (c *core) startDeletion(topics []*topic) error {
 	var all, unseen []model.TopicPartition
 	for _, t := range topics {
@@ -183,6 +194,8 @@ func (c *core) startDeletion(topics []*topic) error {
 }
 
 // stopReplicaReply takes the outcome of deleting replicas.
+// An answer of an earlier attempt, or for a topic that was created anew, does not find its replica
+// in the right state and is passed over.
 func (c *core) stopReplicaReply(r *StopReplicaReply) error {
 	var failed, done []ReplicaID
 	tps := slices.SortedFunc(maps.Keys(r.Errors), model.TopicPartition.Compare)

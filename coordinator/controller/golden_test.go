@@ -30,8 +30,8 @@ type traceOp struct {
 	Ops          []traceOp
 }
 
-// byController reports whether the mutation was made by the controller as such: with the check of the
-// epoch.
+// byController reports whether the mutation was made by the controller as such: with the check of
+// the epoch.
 func (o *traceOp) byController() bool {
 	return o.Op == "multi" && o.Ops[0].Op == "check"
 }

@@ -42,10 +42,13 @@ func (c *core) endPreferredElection(err error) error {
 
 // notPreferred filters the partitions that exist, are not being deleted, and are not led by their
 // preferred replica.
+// A partition that is named twice is elected once.
 func (c *core) notPreferred(tps []model.TopicPartition) []model.TopicPartition {
+	seen := map[model.TopicPartition]bool{}
 	return slices.DeleteFunc(slices.Clone(tps), func(tp model.TopicPartition) bool {
-		p := c.partition(tp)
-		return p == nil || c.queuedForDeletion(tp.Topic) || c.leaderIsPreferred(p)
+		p, twice := c.partition(tp), seen[tp]
+		seen[tp] = true
+		return twice || p == nil || c.queuedForDeletion(tp.Topic) || c.leaderIsPreferred(p)
 	})
 }
 
@@ -54,6 +57,8 @@ func (c *core) leaderIsPreferred(p *partition) bool {
 }
 
 // electLeaders serves ElectLeaders.
+// Partitions that need nothing are only mentioned if they were asked for by name. The answer comes
+// when the elections are written, not when the brokers have heard of them.
 func (c *core) electLeaders(ev *ElectLeaders) error {
 	tps := ev.Partitions
 	if ev.All {
@@ -115,6 +120,7 @@ func (c *core) electLeaders(ev *ElectLeaders) error {
 
 // autoRebalance elects preferred leaders for the brokers that lead too few of the partitions that
 // prefer them.
+// While anything is being reassigned nobody is moved: the reassignment decides who leads.
 func (c *core) autoRebalance() error {
 	preferredBy := map[int32][]*partition{}
 	c.each(func(t *topic, p *partition) {

@@ -30,6 +30,8 @@ func (c *core) markPartitions(tps []model.TopicPartition, to PartitionState) {
 	}
 }
 
+// mayMove checks a move. One that the table does not have is a fault of this package or of what an
+// operator did by hand; it is logged, and the partition stays what it is.
 func (c *core) mayMove(p *partition, to PartitionState) bool {
 	for _, from := range partitionMoves[to] {
 		if p.state == from {
@@ -42,6 +44,9 @@ func (c *core) mayMove(p *partition, to PartitionState) bool {
 
 // bringOnline gives partitions a leader: new ones their first record, the others by an election. It
 // returns the outcome of the elections by partition (nil: elected) and sends what has to be sent.
+// Partitions that are not known, or may not go online, are left out of the outcome. An error is one
+// of ZooKeeper as a whole, after which nothing is sent; that of a single partition is in the
+// outcome.
 func (c *core) bringOnline(tps []model.TopicPartition, s strategy) (map[model.TopicPartition]error, error) {
 	var fresh, elect []*partition
 	for _, tp := range tps {
@@ -67,6 +72,8 @@ func (c *core) bringOnline(tps []model.TopicPartition, s strategy) (map[model.To
 
 // initialize writes the first record of new partitions: the first live replica leads, all live ones
 // are in sync. Partitions without a live replica stay New.
+// The record is created, not written, so that a record that another controller has made is never
+// lost: then the partition keeps that state until the next controller reads it.
 func (c *core) initialize(ps []*partition) error {
 	var states []zk.PartitionState
 	var which []*partition
@@ -144,6 +151,9 @@ func (c *core) records(ps []*partition, willDo func(p *partition) bool) (map[mod
 	return known, nil
 }
 
+// electOnce is one round of elections. again are those for which the record in memory was too old
+// or would not do; the second round reads it. A record of a newer controller is not touched: this
+// one has been deposed and does not know it yet.
 func (c *core) electOnce(ps []*partition, s strategy, read bool, results map[model.TopicPartition]error) (again []*partition, err error) {
 	states, err := c.records(ps, func(*partition) bool { return !read })
 	if err != nil {
@@ -225,6 +235,8 @@ func (c *core) electOnce(ps []*partition, s strategy, read bool, results map[mod
 
 // writeStates writes records and takes those that were written into the context. The result has one
 // error per partition.
+// The context follows what was written even if a later write of the same call failed: what is in
+// ZooKeeper is true.
 func (c *core) writeStates(ps []*partition, writes []zk.PartitionState) ([]error, error) {
 	done := make([]error, len(ps))
 	if len(ps) == 0 {
@@ -279,6 +291,7 @@ func (c *core) uncleanAllowed(ps []*partition, states map[model.TopicPartition]m
 
 // electOffline elects leaders for all New and Offline partitions of those topics, except topics
 // being deleted.
+// It is what every event ends with that may have made an election possible.
 func (c *core) electOffline(of func(*topic) bool) error {
 	tps := c.partitions(func(t *topic, p *partition) bool {
 		return (p.state == NewPartition || p.state == OfflinePartition) && !t.queuedForDeletion && of(t)

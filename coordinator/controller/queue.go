@@ -32,6 +32,8 @@ func collapsible(ev Event) bool {
 	return false
 }
 
+// put queues an event. It never blocks. After close the event is dropped with its answer, so who
+// asked does not wait for ever.
 func (q *queue) put(ev Event) {
 	q.mu.Lock()
 	closed := q.closed
@@ -53,6 +55,7 @@ func (q *queue) put(ev Event) {
 }
 
 // clearAndPut drops what is queued, with answers, and queues ev.
+// It is for the end of a session: what was queued is about a state that nobody guards any more.
 func (q *queue) clearAndPut(ev Event) {
 	q.mu.Lock()
 	dropped := q.events

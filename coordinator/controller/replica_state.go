@@ -23,6 +23,9 @@ var replicaMoves = map[ReplicaState][]ReplicaState{
 
 // moveReplicas moves replicas to a state, with what has to happen outside, and sends the requests
 // at the end.
+// A move that the table does not have is logged and left out; the others happen. Brokers are
+// handled in the order of their ids, one after the other, and the requests of all are sent together
+// at the end.
 func (c *core) moveReplicas(ids []ReplicaID, to ReplicaState) error {
 	if len(ids) == 0 {
 		return nil
@@ -53,6 +56,8 @@ func (c *core) moveReplicas(ids []ReplicaID, to ReplicaState) error {
 	return nil
 }
 
+// moveReplicasOf moves replicas of one broker. The caller has checked the moves. What a state means
+// outside is collected in the batch, but for the in-sync replicas, which are written here.
 func (c *core) moveReplicasOf(broker int32, ps []*partition, to ReplicaState) error {
 	switch to {
 	case NewReplica:
@@ -106,6 +111,8 @@ func (c *core) moveReplicasOf(broker int32, ps []*partition, to ReplicaState) er
 }
 
 // takeOffline stops the replicas and takes them out of the in-sync replicas.
+// The stop is collected first and sent in any case: a broker must not go on with a replica because
+// ZooKeeper was slow. Partitions without a record have nothing to be taken out of.
 func (c *core) takeOffline(broker int32, ps []*partition) error {
 	var led []*partition
 	var unled []model.TopicPartition
@@ -134,6 +141,8 @@ func (c *core) takeOffline(broker int32, ps []*partition) error {
 // removeFromISR does one round of conditional writing, with records from ZooKeeper if read is true,
 // else where they will do with those of the context; again are those that somebody else has written
 // meanwhile.
+// A replica that is not in sync needs no write, but the leader may not know yet that it is offline,
+// so the record is told again all the same.
 func (c *core) removeFromISR(broker int32, ps []*partition, read bool) (again []*partition, err error) {
 	states, err := c.records(ps, func(p *partition) bool {
 		// Where the replica is not in sync, the leader may have taken it in since the record was

@@ -9,6 +9,8 @@ import (
 )
 
 // topicChange finds created and vanished topics.
+// Topics that vanished without a deletion were removed by hand: their replicas stay on the brokers,
+// as in Kafka, but nothing waits for them any more.
 func (c *core) topicChange() error {
 	names, err := c.world.Topics()
 	if err != nil {
@@ -54,6 +56,7 @@ func (c *core) forgetTopic(name string) {
 }
 
 // takeAssignments enters the partitions that are not known yet and returns them in order.
+// Partitions that are known keep the replicas that they have.
 func (c *core) takeAssignments(topic string, as zk.Assignments) (fresh []model.TopicPartition) {
 	for _, id := range as.Partitions() {
 		tp := model.TopicPartition{Topic: topic, Partition: id}
@@ -66,6 +69,8 @@ func (c *core) takeAssignments(topic string, as zk.Assignments) (fresh []model.T
 }
 
 // createPartitions brings partitions into being.
+// They pass through all states, because each step tells the brokers something else. A partition
+// without a live replica stays New and is tried again when a broker comes.
 func (c *core) createPartitions(tps []model.TopicPartition) error {
 	if len(tps) == 0 {
 		return nil
@@ -124,6 +129,9 @@ func (c *core) partitionModification(name string) error {
 }
 
 // isrChange takes over what leaders have written and tells everybody.
+// The notifications are deleted also when the states could not be read, since the next one brings
+// the newer state anyway; brokers that missed an update get it with the next change of the
+// partition.
 func (c *core) isrChange() error {
 	names, err := c.world.ISRChanges()
 	if err != nil || len(names) == 0 {

@@ -22,7 +22,9 @@ type found[T any] struct {
 // and do nothing by themselves.
 type world struct{ c *core }
 
-// The operations.
+// The operations. A read arms the watch of what it reads, if interest in it is registered: what the
+// step has seen cannot change without an event. A write carries the controller epoch, so that one
+// that comes after another election does nothing.
 type (
 	readBrokers     struct{}
 	readBroker      struct{ id int32 }
@@ -191,7 +193,8 @@ func (w world) WatchBroker(id int32) error {
 	return err
 }
 
-// The effects.
+// The effects. Channels are the queues of requests to brokers: a request stays in its queue until
+// it is answered, and is gone with the channel. Interests in nodes make events of their changes.
 type (
 	openChannel     struct{ b *model.Broker }
 	closeChannel    struct{ id int32 }

@@ -12,7 +12,9 @@ import (
 	"momus/storage/record"
 )
 
-// expireOffsets removes what has expired in all groups (KIP-211).
+// expireOffsets removes what has expired in all groups (KIP-211). Groups are looked at in the order
+// of their ids, all in one step; the tombstones of a group are one batch. A group that has neither
+// members nor offsets left dies with it.
 func (p *Partition) expireOffsets() {
 	for _, id := range shard.SortedKeys(p.groups) {
 		g := p.groups[id]
@@ -103,6 +105,7 @@ func (p *Partition) appendTombstones(b *record.Builder) {
 // deleteGroup carries out DeleteGroups for one group; the result is an error or nil.
 type deleteGroup struct{ group string }
 
+// deleteGroup takes an empty group only; while it has members their commits would bring it back.
 func (p *Partition) deleteGroup(id string) *kerr.Error {
 	g := p.groups[id]
 	switch {
@@ -123,6 +126,8 @@ func (p *Partition) deleteGroup(id string) *kerr.Error {
 }
 
 // deleteOffsets carries out OffsetDelete (KIP-496).
+// Offsets of topics that members of the group subscribe to are refused, those of others go even
+// while it has members.
 func (p *Partition) deleteOffsets(r *DeleteOffsetsRequest) DeleteOffsetsResult {
 	g := p.groups[r.Group]
 	if g == nil {

@@ -142,6 +142,8 @@ func (m *Member) offers(protocols []Protocol) bool {
 func (m *Member) parked() bool { return m.joining != nil || m.syncing != nil }
 
 // to moves the group to a state. An illegal move is a bug of this package.
+// A move that Kafka's table does not have panics: it is a fault of this package, and the partition
+// is loaded again (see package shard).
 func (g *Group) to(s State, nowMs int64) {
 	if !slices.Contains(legalMoves[s], g.state) {
 		panic(fmt.Sprintf("group %q: illegal move from %s to %s", g.id, g.state, s))
@@ -240,6 +242,8 @@ func (g *Group) allJoined() bool { return g.joined == len(g.members) && len(g.pe
 
 // chooseProtocol lets every member vote for the first protocol of its list that all members offer;
 // most votes win, of equals the one that was voted for first.
+// Every member votes for the first of its protocols that all members have; most votes win, and
+// among equals the first name.
 func (g *Group) chooseProtocol() string {
 	votes := map[string]int{}
 	var best string
@@ -264,6 +268,8 @@ func (g *Group) chooseProtocol() string {
 }
 
 // nextGeneration ends a join round.
+// A group without members becomes Empty and has no protocol; its generation counts on, so that no
+// former member can take itself for one of the present.
 func (g *Group) nextGeneration(nowMs int64) {
 	g.generation++
 	if len(g.members) > 0 {
@@ -313,6 +319,7 @@ func (g *Group) hasOffsets() bool {
 }
 
 // unstable reports whether a commit for the partition is on its way (KIP-447).
+// It is so while a plain commit is not acknowledged, or while a transaction has written to it.
 func (g *Group) unstable(tp model.TopicPartition) bool {
 	if _, ok := g.pendingCommits[tp]; ok {
 		return true

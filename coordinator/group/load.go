@@ -14,6 +14,8 @@ import (
 // Replay implements shard.Machine: it applies the records of one batch from the log. Records that
 // cannot be read are left out and reported; the others are applied (Kafka 2.5 gives up the whole
 // rest of the partition).
+// Offsets of a transaction stay apart until its marker, which is a batch of its own, says what
+// becomes of them. Control batches without a producer that is known are passed over.
 func (p *Partition) Replay(batch record.Batch) error {
 	if batch.IsControl() {
 		kind, _, err := batch.ControlType()
@@ -92,6 +94,7 @@ func (p *Partition) replayRecord(r *record.Record, producerID, batchOffset int64
 
 // loading is the group of a record; it comes to be with its first record. Most records are of the
 // same group as the one before. id is cloned if it is kept.
+// Records of a group follow each other as a rule, so the last group is remembered.
 func (p *Partition) loading(id string) *Group {
 	if g := p.loadingLast; g != nil && g.id == id {
 		return g
@@ -107,6 +110,7 @@ func (p *Partition) loading(id string) *Group {
 
 // topicName is a copy of a topic's name: one for all records that have it, of which there may be
 // millions.
+// A log has the same few names in very many records.
 func (p *Partition) topicName(topic string) string {
 	name, ok := p.loadingTopics[topic]
 	if !ok {
@@ -120,6 +124,8 @@ func (p *Partition) topicName(topic string) string {
 }
 
 // Loaded implements shard.Machine: groups of which nothing is left disappear, sessions begin.
+// Members get a full session timeout from now on, since nobody could hear their heartbeats
+// meanwhile.
 func (p *Partition) Loaded(now time.Time) []shard.Effect {
 	p.begin(now)
 	p.loadingLast, p.loadingTopics = nil, nil

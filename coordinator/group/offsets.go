@@ -10,6 +10,9 @@ import (
 )
 
 // commit carries out OffsetCommit and TxnOffsetCommit.
+// Offsets whose metadata is too long are refused each by itself; the rest becomes one batch. The
+// answer waits for its append, and so does what other requests see; until then the partition counts
+// as pending, so that it is not expired or read as stable.
 func (p *Partition) commit(r *CommitRequest, call *shard.Call) {
 	g, err := p.admitCommit(r)
 	if err != nil {
@@ -76,6 +79,9 @@ func (g *Group) setPending(tp model.TopicPartition, tag uint64) {
 }
 
 // admitCommit finds the group of a commit and checks that the sender may commit.
+// A commit without a generation is one of a client that assigns partitions itself, and is taken as
+// long as the group has no members. One of a member is a sign of life. Transactional commits of
+// before KIP-447 name neither and are always taken.
 func (p *Partition) admitCommit(r *CommitRequest) (*Group, *kerr.Error) {
 	g := p.groups[r.Group]
 	if g == nil {
@@ -123,6 +129,8 @@ func commitFailed(r *CommitRequest, err *kerr.Error) CommitResult {
 // committed is what a commit becomes; batchOffset is known later.
 func (p *Partition) committed(o *Offset) committed { return committedAt(o, p.nowMs) }
 
+// committedAt is what a commit at nowMs becomes. Times of the client, which old versions send, win
+// over nowMs.
 func committedAt(o *Offset, nowMs int64) committed {
 	c := committed{
 		offset: o.Offset, leaderEpoch: o.LeaderEpoch, metadata: o.Metadata, commitTime: o.CommitTimestamp,
@@ -160,6 +168,8 @@ type offsetsStored struct {
 // failed reports whether offset i was refused before the append.
 func (d *offsetsStored) failed(i int) bool { return d.errs != nil && d.errs[i] != nil }
 
+// appended implements appendDone. A group that died meanwhile has no offsets to make visible, but
+// its caller still gets the outcome of the append.
 func (d *offsetsStored) appended(p *Partition, tag uint64, r shard.Result) {
 	g := d.group
 	if g.state != Dead {
@@ -204,6 +214,8 @@ func (d *offsetsStored) settle(p *Partition, o *Offset, tag uint64, r shard.Resu
 	}
 }
 
+// finish answers the commit. err is that of the append, for all offsets that were appended; the
+// others keep their own.
 func (d *offsetsStored) finish(p *Partition, err *kerr.Error) {
 	if d.errs == nil && err == nil {
 		p.effects.Reply(d.call, CommitResult{Errs: make([]*kerr.Error, len(d.request.Offsets))})
@@ -238,6 +250,7 @@ func (p *Partition) openTransaction(g *Group, producerID int64) txnOffsets {
 }
 
 // forgetProducer ends a producer's transaction in a group.
+// The group is no longer looked for when the producer's marker comes.
 func (p *Partition) forgetProducer(g *Group, producerID int64) {
 	delete(g.txns, producerID)
 	delete(p.producers[producerID], g.id)
@@ -254,6 +267,7 @@ type transactionCompleted struct {
 }
 
 // completeTransaction applies or drops the offsets of a producer's transaction in all groups.
+// The marker of a producer that this partition knows nothing of is nothing.
 func (p *Partition) completeTransaction(producerID int64, commit bool) {
 	for _, g := range p.producers[producerID] {
 		if commit {
@@ -270,6 +284,8 @@ func (p *Partition) completeTransaction(producerID int64, commit bool) {
 }
 
 // fetchOffsets carries out OffsetFetch.
+// An unknown group is one without offsets, as in Kafka: -1 and no error. With RequireStable
+// (KIP-447) an offset with a commit under way is refused instead of being served old.
 func (p *Partition) fetchOffsets(r *FetchOffsetsRequest, call *shard.Call) {
 	g := p.groups[r.Group]
 	partitions := r.Partitions

@@ -138,6 +138,7 @@ func (p *Partition) NextDeadline() (time.Time, bool) {
 }
 
 // tick carries out the deadlines that have come.
+// One step carries out everything that is due, in the order in which it became due.
 func (p *Partition) tick() {
 	for {
 		t := p.timers.due(p.now)

@@ -8,6 +8,8 @@ import (
 )
 
 // sync carries out SyncGroup.
+// Followers wait for the leader's assignment. The leader's sync makes it durable first: until the
+// append ends all are parked, and if it fails the group has to agree anew.
 func (p *Partition) sync(r *SyncRequest, call *shard.Call) {
 	g := p.groups[r.Group]
 	if g == nil {
@@ -69,6 +71,7 @@ func (p *Partition) answerSync(m *Member, r SyncResult) bool {
 }
 
 // propagate sets the assignments of all members (none with an error) and answers the parked syncs.
+// Members without an assignment get an empty one.
 func (p *Partition) propagate(g *Group, assignments map[string][]byte, err *kerr.Error) {
 	for _, m := range g.order {
 		m.assignment = assignments[m.id]
@@ -100,6 +103,8 @@ type groupStored struct {
 	assigned    bool
 }
 
+// appended implements appendDone. A group that has moved on to another round meanwhile has no use
+// for the outcome.
 func (d *groupStored) appended(p *Partition, _ uint64, r shard.Result) {
 	g := d.group
 	if r.Err != nil {

@@ -29,7 +29,8 @@ type (
 	PreferredElectionRequested struct{}
 	// ReassignmentRequested says that /admin/reassign_partitions has appeared.
 	ReassignmentRequested struct{}
-	// ReassignmentsRewritten says that the content of /admin/reassign_partitions has changed, which only this controller does.
+	// ReassignmentsRewritten says that the content of /admin/reassign_partitions has changed, which
+	// only this controller does.
 	ReassignmentsRewritten struct{}
 	// ReassignmentProgress says that the state of a partition that is being reassigned has changed.
 	ReassignmentProgress struct{ model.TopicPartition }
@@ -39,7 +40,8 @@ type (
 type (
 	// AutoRebalance is the periodic check for leaders that are not the preferred ones.
 	AutoRebalance struct{}
-	// UncleanElectionEnabled says that the broker's own unclean.leader.election.enable has become true.
+	// UncleanElectionEnabled says that the broker's own unclean.leader.election.enable has become
+	// true.
 	UncleanElectionEnabled struct{}
 	// TopicUncleanElectionEnabled says that the override of a topic has become true.
 	TopicUncleanElectionEnabled struct{ Topic string }

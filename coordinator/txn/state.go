@@ -51,7 +51,8 @@ var legalFrom = [...][]State{
 	PrepareEpochFence: {Ongoing},
 }
 
-// decided reports whether the transaction's outcome is fixed but its markers may not all be written.
+// decided reports whether the transaction's outcome is fixed but its markers may not all be
+// written.
 func (s State) decided() bool { return s == PrepareCommit || s == PrepareAbort }
 
 // ended reports whether there is no transaction.

@@ -28,11 +28,20 @@ type broker struct {
 
 func startBroker(t testing.TB, more map[string]string) *broker {
 	t.Helper()
+	return startBrokerWith(t, more, nil)
+}
+
+// startBrokerWith also lets something be done at the coordination server before the broker starts.
+func startBrokerWith(t testing.TB, more map[string]string, first func(zookeeper string)) *broker {
+	t.Helper()
 	zk, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), MaxClientCnxns: -1, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	run(t, "coordination server", zk.Run)
+	if first != nil {
+		first(zk.Addr().String())
+	}
 	settings := map[string]string{
 		"broker.id": "1", "listeners": "ADMIN://127.0.0.1:0,USERS://127.0.0.1:0", "listener.security.protocol.map": "ADMIN:PLAINTEXT,USERS:SASL_PLAINTEXT",
 		"inter.broker.listener.name": "ADMIN", "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512", "zookeeper.connect": zk.Addr().String(), "log.dirs": t.TempDir(),

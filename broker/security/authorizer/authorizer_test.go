@@ -304,3 +304,29 @@ func TestAskingAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestConcurrentChangesOfOneResource lets two brokers change the ACLs of one topic at the same time: nothing is lost.
+func TestConcurrentChangesOfOneResource(t *testing.T) {
+	address := startZooKeeper(t)
+	brokers := []*authorizer.Authorizer{start(t, dial(t, zk.Options{Connect: address}), nil), start(t, dial(t, zk.Options{Connect: address}), nil)}
+	const each = 10
+	var wg sync.WaitGroup
+	name := func(broker, i int) string { return string(rune('a'+broker)) + string(rune('a'+i)) }
+	for b, a := range brokers {
+		wg.Go(func() {
+			for i := range each {
+				if errs := a.Create(t.Context(), []acl.Binding{{Resource: topic("t", acl.Literal), Entry: allow(name(b, i), acl.Write)}}); errs[0] != nil {
+					t.Errorf("%s: %v", name(b, i), errs[0])
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for b := range brokers {
+		for i := range each {
+			for _, a := range brokers {
+				eventually(t, name(b, i)+" may write", func() bool { return a.Authorize(ask(name(b, i), acl.Write, "t")) })
+			}
+		}
+	}
+}

@@ -120,11 +120,13 @@ func (b *Broker) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			b.log.Info("stopping")
+		case <-b.opts.Abandon:
+			b.log.Info("stopping without leave")
 		case err = <-p.failed:
 			b.log.WithError(err).Error("stopping, because a part of the broker failed")
 		}
 		b.noteStop(err)
-		b.handOver(err == nil)
+		b.handOver(err == nil && !b.abandoned())
 	}
 	b.state.Store(int32(ShuttingDown))
 	p.stop()
@@ -136,6 +138,15 @@ func (b *Broker) Run(ctx context.Context) error {
 		return nil // stopped while it was starting
 	}
 	return err
+}
+
+func (b *Broker) abandoned() bool {
+	select {
+	case <-b.opts.Abandon:
+		return true
+	default:
+		return false
+	}
 }
 
 // start brings up the parts in the order of Kafka's KafkaServer.startup: what other brokers and clients can see comes late, so that they
@@ -292,6 +303,9 @@ func (b *Broker) newView() *view.View {
 func (b *Broker) connectZooKeeper(ctx context.Context, p *parts, c *configs.Broker) (err error) {
 	o := zooKeeperOptions(c)
 	o.Logger, o.Journal = b.logFor("kafka.zookeeper.ZooKeeperClient"), b.journal
+	if b.opts.Net != nil {
+		o.Dial = b.opts.Net.dialZooKeeper
+	}
 	if err := b.secureZooKeeper(&o, ""); err != nil {
 		return err
 	}

@@ -36,7 +36,11 @@ func (b *Broker) listen(h network.Handler) error {
 		ls = append(ls, b.listener(e))
 		b.listeners.bound[e.Listener] = e
 	}
-	b.server = network.New(network.Options{Listeners: ls, Handler: h, Limits: b.limits(), Logger: b.logFor("kafka.network.SocketServer"), Now: b.opts.Now, Hooks: b.networkHooks()})
+	o := network.Options{Listeners: ls, Handler: h, Limits: b.limits(), Logger: b.logFor("kafka.network.SocketServer"), Now: b.opts.Now, Hooks: b.networkHooks()}
+	if b.opts.Net != nil {
+		o.Wrap = b.opts.Net.Wrap
+	}
+	b.server = network.New(o)
 	if err := b.server.Listen(); err != nil {
 		return err
 	}

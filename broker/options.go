@@ -3,6 +3,8 @@
 package broker
 
 import (
+	"context"
+	"net"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -30,8 +32,27 @@ type Options struct {
 	Console *console.Site
 	// FS holds the log directories; nil is the operating system's.
 	FS vfs.FS
+	// Net replaces the system's network, for clusters inside of a test; nil is the system's.
+	Net *Net
+	// Abandon, when it is closed, stops the broker without leave: no leadership is handed over. nil never is.
+	Abandon <-chan struct{}
 	// Now is the clock of logs and coordinators; nil is time.Now.
 	Now func() time.Time
+}
+
+// Net is a network between the brokers of one process, which can be cut and held up.
+type Net struct {
+	// Dial opens the connections to ZooKeeper and to other brokers.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// Wrap stands between a listener and the broker.
+	Wrap func(net.Listener) net.Listener
+}
+
+// dialZooKeeper is Dial in the form of the ZooKeeper client.
+func (n *Net) dialZooKeeper(_, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return n.Dial(ctx, address)
 }
 
 // State is a broker's state, with Kafka's numbers (kafka.server:type=KafkaServer,name=BrokerState).

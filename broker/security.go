@@ -1,6 +1,9 @@
 package broker
 
 import (
+	"context"
+	"net"
+
 	"momus/broker/handler"
 	"momus/broker/network"
 	"momus/broker/security"
@@ -9,7 +12,12 @@ import (
 
 // secure reads what the listeners authenticate with.
 func (b *Broker) secure() (err error) {
+	var dial func(ctx context.Context, address string) (net.Conn, error)
+	if b.opts.Net != nil {
+		dial = b.opts.Net.Dial
+	}
 	b.security, err = security.New(security.Options{
+		Dial:   dial,
 		Config: b.config, Properties: b.config.Environment().Properties, Credentials: b.dynamic.scram, Tokens: b.tokenStore(),
 		Logger: b.logFor("org.apache.kafka.common.security.authenticator.LoginManager"),
 	})

@@ -86,6 +86,8 @@ type Options struct {
 	Hooks     Hooks
 	Logger    *logrus.Entry
 	Now       func() time.Time // nil: time.Now
+	// Wrap, if not nil, stands between each listener of the system and the server.
+	Wrap func(net.Listener) net.Listener
 }
 
 // Hooks count what happens; any may be nil. They must not block.

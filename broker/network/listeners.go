@@ -53,6 +53,9 @@ func (s *Server) bind(l Listener) (*listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", l.Name, err)
 	}
+	if s.o.Wrap != nil {
+		ln = s.o.Wrap(ln)
+	}
 	return &listener{Listener: l, ln: ln}, nil
 }
 

@@ -30,8 +30,13 @@ func (d Dialer) Dial(ctx context.Context, to model.Endpoint) (*interbroker.Conne
 	if l == nil || l.Protocol != to.Protocol {
 		return nil, fmt.Errorf("broker at %s has a listener %s with %s, which this broker has not: the listeners that brokers use must be the same on all", to, to.Listener, to.Protocol)
 	}
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
+	dial := d.s.o.Dial
+	if dial == nil {
+		dial = func(ctx context.Context, address string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		}
+	}
+	conn, err := dial(ctx, net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
 	if err != nil {
 		return nil, err
 	}

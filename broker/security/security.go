@@ -3,8 +3,10 @@
 package security
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +31,8 @@ type Options struct {
 	Credentials sasl.CredentialStore
 	Tokens      sasl.TokenStore
 	Logger      *logrus.Entry
+	// Dial opens the TCP connections to other brokers; nil is the system's.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
 }
 
 // Security is the authentication of all listeners.

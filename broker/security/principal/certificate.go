@@ -28,6 +28,9 @@ var ErrNoRule = errors.New("no rule applies")
 
 // ParseCertificateRules reads the setting.
 func ParseCertificateRules(setting string) (*CertificateRules, error) {
+	if strings.TrimSpace(setting) == "DEFAULT" {
+		return &CertificateRules{rules: []certificateRule{{}}}, nil // what nearly everybody has; the library's time-outs leave a goroutine behind for a while
+	}
 	splitter := regexp2.MustCompile(`\s*(`+certificateRuleForm+`)\s*(,\s*|$)`, regexp2.None)
 	parser := regexp2.MustCompile(`\A(?:`+certificateRuleForm+`)`, regexp2.None)
 	splitter.MatchTimeout, parser.MatchTimeout = 10*matchTimeout, 10*matchTimeout

@@ -44,6 +44,9 @@ race: ## the unit tests under the race detector, which also overwrites released 
 	MOMUS_BINARY=$(CURDIR)/bin/momus-race GORACE="log_path=$(CURDIR)/build/race/report" $(GO) test -tags faults -count 1 -timeout 10m -run 'TestKilledBrokersLoseNothing' ./integration/cluster
 	@test -z "$$(ls build/race)" || { cat build/race/*; exit 1; }
 
+outside: ## use the public packages momus and momustest from another module, with three clients
+	cd integration/outside && $(GO) vet ./... && $(GO) test -count 1 ./...
+
 peers: ## fetch Apache Kafka, ZooKeeper and the clients of the interop tests into build/peers (needs Java, Maven, Python, Node)
 	integration/peers.sh $(PEERS)
 

@@ -33,6 +33,8 @@ var forbidden = []struct {
 	{from: "momus/broker/network", to: "momus/broker/handler", reason: "handlers use the network, not the reverse"},
 	{from: "momus/broker/replica", to: "momus/broker/handler", reason: "handlers translate, the replica manager decides"},
 	{from: "momus/broker", to: "momus/cmd", reason: "the broker is a library"},
+	{from: "momus/momustest", to: "momus/cmd", reason: "a cluster of a test is made of the library, not of the program"},
+	{from: "momus/momustest", to: "github.com/sirupsen/logrus", reason: "the public packages speak log/slog"},
 	{from: "momus/", to: "momus/integration", except: []string{"momus/integration"}, reason: "production code never imports tests"},
 	{from: "momus/", to: "log", except: []string{"log/slog"}, reason: "logs go through logrus; slog only makes the log.Logger that net/http asks for"},
 	{from: "momus/broker/view", to: "momus/broker/metrics", reason: "who shows a broker reads the view, the view reads nobody who shows"},

@@ -39,7 +39,9 @@ func TestSecuredClusterRollsOverAndBack(t *testing.T) {
 				}
 			}
 			testkit.WaitBrokers(t, bs, 3)
-			load := startLoad(t, bs)
+			// A JVM that speaks TLS for the first time takes longer to learn of a topic than the usual load has patience for.
+			load := testkit.StartReplicatedLoad(t, testkit.Bootstrap(bs), topic, 3, testkit.Replication{Factor: 3, MinISR: 2, Pipelined: true})
+			load.WaitAcked(t, 300)
 			roll := func(i int, momus bool) {
 				t.Helper()
 				bs[i].Process.Stop(t, limit)

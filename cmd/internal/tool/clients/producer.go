@@ -186,7 +186,12 @@ func (p *Producer) Deliver(ctx context.Context, r *kgo.Record, done func(*kgo.Re
 		p.resend.send(ctx, r, done)
 		return
 	}
-	p.Produce(ctx, r, func(r *kgo.Record, err error) { done(r, JavaError(err)) })
+	p.Produce(ctx, r, func(r *kgo.Record, err error) {
+		if err != nil && isConnectionError(err) { // nobody could be reached until its time was over
+			err = kgo.ErrRecordTimeout
+		}
+		done(r, JavaError(err))
+	})
 }
 
 // Drain waits until every record has its result, which delivery.timeout.ms bounds.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -144,6 +145,38 @@ type perfRun struct {
 	transaction time.Duration
 	metrics     bool
 	stats       perfStats
+	failures    failures
+}
+
+// failures are the reasons why messages were not sent. Each is told when it first comes, and how often it came at the end: a broker with
+// a full disk gives the same one to every message.
+type failures struct {
+	mu    sync.Mutex
+	count map[string]int64
+}
+
+// add is called by goroutines of the client.
+func (f *failures) add(c *core.Call, text string) {
+	f.mu.Lock()
+	if f.count == nil {
+		f.count = map[string]int64{}
+	}
+	f.count[text]++
+	first := f.count[text] == 1
+	f.mu.Unlock()
+	if first {
+		c.Errorf("%s\n", text)
+	}
+}
+
+func (f *failures) sumUp(c *core.Call) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, text := range slices.Sorted(maps.Keys(f.count)) {
+		if n := f.count[text]; n > 1 {
+			c.Errorf("%d messages were not sent: %s\n", n, text)
+		}
+	}
 }
 
 func (r *perfRun) run(ctx context.Context) error {
@@ -177,7 +210,7 @@ func (r *perfRun) run(ctx context.Context) error {
 		sent := time.Now()
 		r.p.Deliver(ctx, &kgo.Record{Topic: r.topic, Value: payload}, func(rec *kgo.Record, err error) {
 			if err != nil {
-				r.c.Errorf("%s\n", java.Text(err))
+				r.failures.add(r.c, java.Text(err))
 				return
 			}
 			r.stats.record(r.c, time.Now(), sent, len(rec.Value))
@@ -208,6 +241,7 @@ func (r *perfRun) run(ctx context.Context) error {
 		return err
 	}
 	r.stats.bar.Done()
+	r.failures.sumUp(r.c)
 	r.stats.print(r.c, time.Now())
 	if r.metrics {
 		r.printMetrics()

@@ -37,9 +37,10 @@ lint: ## vet and staticcheck everything, and see that go.mod and the format are 
 	$(GO) run $(STATICCHECK) -tags $(TAGS) ./...
 
 # The brokers of the cluster are built with the detector too; it writes what it finds to build/race, which has to stay empty.
-race: ## the unit tests under the race detector, which also overwrites released buffers, and brokers built with it that are killed under load
+race: ## the unit tests under the race detector, which also overwrites released buffers, and with the order of locks checked, and brokers built with it that are killed under load
 	$(GO) test -race ./internal/... ./configs/... ./storage/... ./coordinator/... ./broker/... ./integration/inprocess
-	$(GO) build -race -o bin/momus-race ./cmd/momus
+	$(GO) test -tags invariants ./internal/rank ./storage/... ./coordinator/... ./broker/... ./integration/crash
+	$(GO) build -race -tags invariants -o bin/momus-race ./cmd/momus
 	rm -rf build/race && mkdir -p build/race
 	MOMUS_BINARY=$(CURDIR)/bin/momus-race GORACE="log_path=$(CURDIR)/build/race/report" $(GO) test -tags faults -count 1 -timeout 10m -run 'TestKilledBrokersLoseNothing' ./integration/cluster
 	@test -z "$$(ls build/race)" || { cat build/race/*; exit 1; }

@@ -42,7 +42,7 @@ func createReplicated(t *testing.T, bootstrap string) {
 func (l librdkafka) acked(t testing.TB) (n int) {
 	t.Helper()
 	for line := range strings.Lines(l.Output()) {
-		if strings.HasPrefix(line, "fatal:") || strings.HasPrefix(line, "refused:") || strings.HasPrefix(line, "Traceback") {
+		if strings.Contains(line, "|FATAL|") || strings.HasPrefix(line, "refused:") || strings.HasPrefix(line, "Traceback") {
 			t.Fatal(line)
 		}
 		_, _ = fmt.Sscanf(line, "acked %d", &n)

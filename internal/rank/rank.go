@@ -1,7 +1,6 @@
-// Package rank is the order in which locks are taken, and mutexes that keep to it. In a build with the
-// race detector or with -tags invariants, taking a lock of a rank at or before one that the goroutine
-// holds ends the process with both names; in every other build a Mutex is a sync.Mutex, and costs what
-// that costs.
+// Package rank is the order in which locks are taken, and mutexes that keep to it. In a build with -tags
+// invariants, taking a lock of a rank at or before one that the goroutine holds ends the process with
+// both names; in every other build a Mutex is a sync.Mutex, and costs what that costs.
 //
 // It is not about what a lock guards: that stands at the lock. Leaves, locks under which no other is
 // taken (quotas, metadata, the journal), need no rank.

@@ -1,5 +1,6 @@
 """An idempotent librdkafka producer that keeps five requests in flight and numbers the records of each
-partition, until its standard input ends. It prints how many are acknowledged, and what goes wrong.
+partition, until its standard input ends. It prints how many are acknowledged, and what goes wrong; a fatal
+error is in librdkafka's own log, on standard error, with the name FATAL.
 
 pipeline.py BOOTSTRAP TOPIC PARTITIONS
 """
@@ -17,11 +18,6 @@ ended = threading.Event()
 
 def say(text):
     print(text, flush=True)
-
-
-def on_error(err):
-    if err.fatal():
-        say(f"fatal: {err}")
 
 
 def on_delivery(err, msg):
@@ -53,7 +49,6 @@ producer = Producer({
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 200,
     "topic.metadata.refresh.interval.ms": 1000,
-    "error_cb": on_error,
 })
 sent = [0] * partitions
 while not ended.is_set():

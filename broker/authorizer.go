@@ -26,7 +26,8 @@ const (
 	authorizerConnectKey = "authorizer.zookeeper.url"
 )
 
-// authorizerPolicy reads who may do everything. A setting that cannot be meant stops the start: to ignore it would open or close too much.
+// authorizerPolicy reads who may do everything. A setting that cannot be meant stops the start: to
+// ignore it would open or close too much.
 func authorizerPolicy(c *configs.Config) (acl.Policy, error) {
 	allowUnknown := false
 	if set, ok := c.Get(allowEveryoneKey); ok {
@@ -49,7 +50,8 @@ func checkAuthorizer(c *configs.Config) error {
 	return errors.Join(authorizer.CheckClass(c.Broker().AuthorizerClassName), err, errZK)
 }
 
-// authorizerZooKeeper is how the authorizer reaches ZooKeeper: as the broker does, but for keys with its prefix.
+// authorizerZooKeeper is how the authorizer reaches ZooKeeper: as the broker does, but for keys
+// with its prefix.
 func authorizerZooKeeper(c *configs.Config) (zk.Options, error) {
 	o := zooKeeperOptions(c.Broker())
 	if set, ok := c.Get(authorizerConnectKey); ok && set.Value != "" {
@@ -147,7 +149,8 @@ func (b *Broker) auditLog(p *parts) (*logrus.Entry, error) {
 	return b.logFor(auditLogger), nil
 }
 
-// log4jLines is the form of the file that Kafka's log4j.properties gives this logger: [%d] %p %m (%c).
+// log4jLines is the form of the file that Kafka's log4j.properties gives this logger: [%d] %p %m
+// (%c).
 type log4jLines struct{}
 
 // Format implements logrus.Formatter.

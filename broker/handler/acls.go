@@ -17,8 +17,9 @@ const noAuthorizer = "No Authorizer is configured on the broker"
 
 func securityDisabled(message string) (int16, *string) { return kerr.SecurityDisabled.Code, &message }
 
-// describeACLs answers DescribeAcls, v0-v2 (KIP-140): the ACLs that a filter selects, by resource. v1 added pattern types (KIP-290), before
-// which there are literal ones only. Rights: Cluster:Describe. Errors: SECURITY_DISABLED, CLUSTER_AUTHORIZATION_FAILED.
+// describeACLs answers DescribeAcls, v0-v2 (KIP-140): the ACLs that a filter selects, by resource.
+// v1 added pattern types (KIP-290), before which there are literal ones only. Rights:
+// Cluster:Describe. Errors: SECURITY_DISABLED, CLUSTER_AUTHORIZATION_FAILED.
 func describeACLs(_ context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DescribeACLsRequest)
 	resp := kmsg.NewPtrDescribeACLsResponse()
@@ -60,10 +61,12 @@ func wellFormedCreations(body kmsg.Request) error {
 	return nil
 }
 
-// createACLs answers CreateAcls, v0-v2 (KIP-140), when this broker obeys the ACLs. v1 added pattern types (KIP-290), v0 means literal ones.
-// Rights: Cluster:Alter. Errors per ACL: SECURITY_DISABLED, CLUSTER_AUTHORIZATION_FAILED, INVALID_REQUEST (the name of a resource, values that
-// do not exist), UNKNOWN_SERVER_ERROR (a principal without a type, a name with a slash); an ACL that has a value for filters only gives all
-// of them UNKNOWN_SERVER_ERROR. That an ACL is there already is no error.
+// createACLs answers CreateAcls, v0-v2 (KIP-140), when this broker obeys the ACLs. v1 added pattern
+// types (KIP-290), v0 means literal ones. Rights: Cluster:Alter. Errors per ACL: SECURITY_DISABLED,
+// CLUSTER_AUTHORIZATION_FAILED, INVALID_REQUEST (the name of a resource, values that do not exist),
+// UNKNOWN_SERVER_ERROR (a principal without a type, a name with a slash); an ACL that has a value
+// for filters only gives all of them UNKNOWN_SERVER_ERROR. That an ACL is there already is no
+// error.
 func createACLs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.CreateACLsRequest)
 	var bindings []acl.Binding
@@ -108,7 +111,8 @@ func aclError(err error) (int16, *string) {
 	return kerr.Code(err), &text
 }
 
-// filterValue finds values that only filters may have. Kafka fails to build such ACLs, and with it the whole request.
+// filterValue finds values that only filters may have. Kafka fails to build such ACLs, and with it
+// the whole request.
 func filterValue(req *kmsg.CreateACLsRequest) error {
 	refuse := func(text string) error {
 		return &admin.Error{Kind: kerr.UnknownServerError, Message: text}
@@ -146,9 +150,10 @@ func binding(c *kmsg.CreateACLsRequestCreation) acl.Binding {
 	}
 }
 
-// deleteACLs answers DeleteAcls, v0-v2 (KIP-140): what each filter selects is removed. v1 added pattern types (KIP-290). Rights:
-// Cluster:Alter. Errors per filter: SECURITY_DISABLED, CLUSTER_AUTHORIZATION_FAILED; per ACL what ZooKeeper says. An ACL that several
-// filters select is named under the first.
+// deleteACLs answers DeleteAcls, v0-v2 (KIP-140): what each filter selects is removed. v1 added
+// pattern types (KIP-290). Rights: Cluster:Alter. Errors per filter: SECURITY_DISABLED,
+// CLUSTER_AUTHORIZATION_FAILED; per ACL what ZooKeeper says. An ACL that several filters select is
+// named under the first.
 func deleteACLs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DeleteACLsRequest)
 	resp := kmsg.NewPtrDeleteACLsResponse()

@@ -21,7 +21,8 @@ type Authorizer interface {
 	Each(f acl.Filter, fn func(r acl.Resource, entries []acl.Entry))
 }
 
-// Bit fields of authorized operations (KIP-430) when nothing is denied, and when they were not asked for.
+// Bit fields of authorized operations (KIP-430) when nothing is denied, and when they were not
+// asked for.
 const (
 	topicOperations     int32 = 3576
 	groupOperations     int32 = 328
@@ -64,14 +65,15 @@ const (
 	quietly = true
 )
 
-// rights are what the sender of a request may do with resources that it names. The zero value allows everything.
+// rights are what the sender of a request may do with resources that it names. The zero value
+// allows everything.
 type rights struct{ allowed map[string]bool }
 
 // allow reports whether a resource that was asked about is allowed.
 func (x rights) allow(name string) bool { return x.allowed == nil || x.allowed[name] }
 
-// rightsTo asks for each of the names, once, however often it comes; with each name comes how often the request refers to it. This is how
-// Kafka asks about lists.
+// rightsTo asks for each of the names, once, however often it comes; with each name comes how often
+// the request refers to it. This is how Kafka asks about lists.
 func (e *Env) rightsTo(r *Request, op acl.Operation, resource acl.ResourceType, quiet bool, names iter.Seq2[string, int]) rights {
 	if e.Authorizer == nil {
 		return rights{}
@@ -93,7 +95,8 @@ func (e *Env) rightsTo(r *Request, op acl.Operation, resource acl.ResourceType, 
 	return x
 }
 
-// each gives the names in a list and how often the request refers to each; those with 0 references are not asked about.
+// each gives the names in a list and how often the request refers to each; those with 0 references
+// are not asked about.
 func each[T any](list []T, of func(*T) (name string, references int)) iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
 		for i := range list {
@@ -109,7 +112,8 @@ func eachOnce(names []string) iter.Seq2[string, int] {
 	return each(names, func(name *string) (string, int) { return *name, 1 })
 }
 
-// authorizedOperations is the bit field of those operations in all (one of the constants above) that the sender may do.
+// authorizedOperations is the bit field of those operations in all (one of the constants above)
+// that the sender may do.
 func (e *Env) authorizedOperations(r *Request, all int32, resource acl.ResourceType, name string) int32 {
 	if e.Authorizer == nil {
 		return all

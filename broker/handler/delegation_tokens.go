@@ -14,8 +14,9 @@ import (
 	"momus/internal/model"
 )
 
-// Delegation tokens (KIP-48) are for clients that have proved who they are, and not by a token: all four requests are answered
-// DELEGATION_TOKEN_REQUEST_NOT_ALLOWED otherwise, and DELEGATION_TOKEN_AUTH_DISABLED without delegation.token.master.key.
+// Delegation tokens (KIP-48) are for clients that have proved who they are, and not by a token: all
+// four requests are answered DELEGATION_TOKEN_REQUEST_NOT_ALLOWED otherwise, and
+// DELEGATION_TOKEN_AUTH_DISABLED without delegation.token.master.key.
 
 // tokensRefused is what keeps the sender of r from anything to do with tokens.
 func (e *Env) tokensRefused(r *Request) *kerr.Error {
@@ -28,8 +29,9 @@ func (e *Env) tokensRefused(r *Request) *kerr.Error {
 	return nil
 }
 
-// createDelegationToken answers CreateDelegationToken, v0-v2: a token of the sender. Rights: none, everybody may make tokens of his own. Errors:
-// those above, INVALID_PRINCIPAL_TYPE for renewers that are no users.
+// createDelegationToken answers CreateDelegationToken, v0-v2: a token of the sender. Rights: none,
+// everybody may make tokens of his own. Errors: those above, INVALID_PRINCIPAL_TYPE for renewers
+// that are no users.
 func createDelegationToken(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.CreateDelegationTokenRequest)
 	resp := kmsg.NewPtrCreateDelegationTokenResponse()
@@ -59,8 +61,9 @@ func createDelegationToken(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
-// renewDelegationToken answers RenewDelegationToken, v0-v2. Rights: none, but only the owner and the renewers may. Errors: those above,
-// DELEGATION_TOKEN_NOT_FOUND, DELEGATION_TOKEN_OWNER_MISMATCH, DELEGATION_TOKEN_EXPIRED.
+// renewDelegationToken answers RenewDelegationToken, v0-v2. Rights: none, but only the owner and
+// the renewers may. Errors: those above, DELEGATION_TOKEN_NOT_FOUND,
+// DELEGATION_TOKEN_OWNER_MISMATCH, DELEGATION_TOKEN_EXPIRED.
 func renewDelegationToken(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.RenewDelegationTokenRequest)
 	resp := kmsg.NewPtrRenewDelegationTokenResponse()
@@ -70,8 +73,8 @@ func renewDelegationToken(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
-// expireDelegationToken answers ExpireDelegationToken, v0-v2: a negative period removes the token. Rights and errors are those of
-// RenewDelegationToken.
+// expireDelegationToken answers ExpireDelegationToken, v0-v2: a negative period removes the token.
+// Rights and errors are those of RenewDelegationToken.
 func expireDelegationToken(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.ExpireDelegationTokenRequest)
 	resp := kmsg.NewPtrExpireDelegationTokenResponse()
@@ -81,7 +84,8 @@ func expireDelegationToken(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
-// changeToken changes a token, if the sender may have to do with tokens, and gives its new expiry, -1 with an error.
+// changeToken changes a token, if the sender may have to do with tokens, and gives its new expiry,
+// -1 with an error.
 func (e *Env) changeToken(r *Request, what string, change func() (time.Time, error)) (code int16, expires int64) {
 	if refused := e.tokensRefused(r); refused != nil {
 		return refused.Code, -1
@@ -94,8 +98,9 @@ func (e *Env) changeToken(r *Request, what string, change func() (time.Time, err
 	return 0, at.UnixMilli()
 }
 
-// describeDelegationToken answers DescribeDelegationToken, v0-v2: the tokens that owners (null: all) own or may renew, as far as the sender may
-// see them. Rights: DelegationToken:Describe for each that he neither owns nor may renew; others are left out. Errors: those above.
+// describeDelegationToken answers DescribeDelegationToken, v0-v2: the tokens that owners (null:
+// all) own or may renew, as far as the sender may see them. Rights: DelegationToken:Describe for
+// each that he neither owns nor may renew; others are left out. Errors: those above.
 func describeDelegationToken(_ context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DescribeDelegationTokenRequest)
 	resp := kmsg.NewPtrDescribeDelegationTokenResponse()

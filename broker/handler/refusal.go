@@ -8,13 +8,15 @@ import (
 	"momus/internal/kerr"
 )
 
-// What somebody without rights learns is decided here and in rights: that he has none, and nothing of what there is.
+// What somebody without rights learns is decided here and in rights: that he has none, and nothing
+// of what there is.
 
 // withoutText is an error of which clients are told the code alone.
 func withoutText(kind *kerr.Error) error { return &admin.Error{Kind: kind} }
 
-// refusal is the answer to a request whose sender lacks the right that its row needs: CLUSTER_AUTHORIZATION_FAILED wherever the answer has
-// room for it, for each thing that the request named. Log directories are an exception: there are none.
+// refusal is the answer to a request whose sender lacks the right that its row needs:
+// CLUSTER_AUTHORIZATION_FAILED wherever the answer has room for it, for each thing that the request
+// named. Log directories are an exception: there are none.
 func refusal(r *Request) kmsg.Response {
 	code, text := kerr.ClusterAuthorizationFailed.Code, refusalText(r)
 	switch req := r.Body.(type) {
@@ -56,7 +58,8 @@ func refusal(r *Request) kmsg.Response {
 	return protocol.ErrorResponse(r.Body, kerr.ClusterAuthorizationFailed)
 }
 
-// refusalText says who was refused what. Kafka's text shows the insides of its request object; nobody parses it.
+// refusalText says who was refused what. Kafka's text shows the insides of its request object;
+// nobody parses it.
 func refusalText(r *Request) string {
 	return "Request " + protocol.Name(r.Key) + " of " + r.Principal().String() + " from " + r.ClientHost() + " is not authorized."
 }

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// ResourceType is the kind of thing that an ACL guards. The numbers of this and the following types are those of the protocol (KIP-140).
+// ResourceType is the kind of thing that an ACL guards. The numbers of this and the following types
+// are those of the protocol (KIP-140).
 type ResourceType int8
 
 // The kinds of resources.

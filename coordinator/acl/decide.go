@@ -14,7 +14,8 @@ type Policy struct {
 	allowUnknown bool
 }
 
-// NewPolicy reads super.users, principals separated by semicolons, and takes allow.everyone.if.no.acl.found.
+// NewPolicy reads super.users, principals separated by semicolons, and takes
+// allow.everyone.if.no.acl.found.
 func NewPolicy(superUsers string, allowUnknown bool) (Policy, error) {
 	p := Policy{superUsers: map[who]struct{}{}, allowUnknown: allowUnknown}
 	for text := range strings.SplitSeq(superUsers, ";") {
@@ -60,8 +61,9 @@ const (
 	ByRule
 )
 
-// Decide answers a question as Kafka's AclAuthorizer does: super users may do everything; an ACL that denies wins over all that allow; what
-// no ACL allows is denied, unless the resource has no ACLs of anybody. It allocates nothing.
+// Decide answers a question as Kafka's AclAuthorizer does: super users may do everything; an ACL
+// that denies wins over all that allow; what no ACL allows is denied, unless the resource has no
+// ACLs of anybody. It allocates nothing.
 func (x *Index) Decide(p *Policy, q *Question) Decision {
 	if p.SuperUser(q.Principal) {
 		return Decision{Allowed: true, Reason: BySuperUser}

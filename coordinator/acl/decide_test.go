@@ -41,7 +41,8 @@ func parseRule(t *testing.T, text string) (acl.Resource, acl.Entry) {
 		acl.Entry{Principal: m[2], Host: m[3], Operation: acl.ParseOperation(m[4]), Permission: acl.ParsePermission(m[1])}
 }
 
-// TestDecisionsOfKafka asks what a broker of Apache Kafka 2.5.0 was asked by User:alice from 127.0.0.1 under the same rules.
+// TestDecisionsOfKafka asks what a broker of Apache Kafka 2.5.0 was asked by User:alice from
+// 127.0.0.1 under the same rules.
 func TestDecisionsOfKafka(t *testing.T) {
 	data, err := os.ReadFile("testdata/decisions.json")
 	if err != nil {
@@ -202,7 +203,8 @@ func TestDecisionsAgainstAModel(t *testing.T) {
 	}
 }
 
-// many has n ACLs: half on literal topics of different users, a quarter on prefixes, a quarter on one topic that everybody shares.
+// many has n ACLs: half on literal topics of different users, a quarter on prefixes, a quarter on
+// one topic that everybody shares.
 func many(n int) *acl.Index {
 	all := map[acl.Resource][]acl.Entry{}
 	for i := range n {

@@ -2,10 +2,12 @@ package acl
 
 import "strings"
 
-// Filter selects ACLs (Kafka's AclBindingFilter). AnyResource, AnyPattern, AnyOperation, AnyPermission and nil select everything.
+// Filter selects ACLs (Kafka's AclBindingFilter). AnyResource, AnyPattern, AnyOperation,
+// AnyPermission and nil select everything.
 type Filter struct {
 	Type ResourceType
-	// Name is that of the pattern, or with the pattern type Match a name that patterns are held against.
+	// Name is that of the pattern, or with the pattern type Match a name that patterns are held
+	// against.
 	Name            *string
 	Pattern         PatternType
 	Principal, Host *string

@@ -9,8 +9,9 @@ import (
 	"momus/internal/model"
 )
 
-// Index holds ACLs in the form in which decisions are made. It never changes: With and Build make new ones, which share what stays the
-// same, so that decisions need no lock. The zero value has no ACLs.
+// Index holds ACLs in the form in which decisions are made. It never changes: With and Build make
+// new ones, which share what stays the same, so that decisions need no lock. The zero value has no
+// ACLs.
 type Index struct {
 	literal map[key]*set
 	// prefixed are the tables of prefixes by resource type.
@@ -26,7 +27,8 @@ type key struct {
 // set are the ACLs of one resource.
 type set struct {
 	resource Resource
-	// rules are in the order of their principals, so that a binary search finds those of one among thousands.
+	// rules are in the order of their principals, so that a binary search finds those of one among
+	// thousands.
 	rules []rule
 }
 
@@ -104,7 +106,8 @@ func (x *Index) Entries(r Resource) []Entry {
 	return s.entries()
 }
 
-// Each calls fn with each resource and its ACLs, in the order of type, pattern and name, as long as it returns true.
+// Each calls fn with each resource and its ACLs, in the order of type, pattern and name, as long as
+// it returns true.
 func (x *Index) Each(fn func(r Resource, entries []Entry) bool) {
 	sets := slices.Collect(maps.Values(x.literal))
 	for i := range x.prefixed {
@@ -153,8 +156,9 @@ func (s *set) entries() []Entry {
 	return out
 }
 
-// decidesOn has the bits of the operations that an ACL decides on. Only what is allowed implies more: who may read, write, delete or alter
-// may describe, and who may alter configs may describe them.
+// decidesOn has the bits of the operations that an ACL decides on. Only what is allowed implies
+// more: who may read, write, delete or alter may describe, and who may alter configs may describe
+// them.
 func decidesOn(e Entry) uint32 {
 	switch {
 	case e.Operation == All:
@@ -178,7 +182,8 @@ func decidesOn(e Entry) uint32 {
 type prefixTable struct {
 	// sets are in the order of their names.
 	sets []*set
-	// shorter has, for each set, the index of the longest other prefix that its own name begins with; -1 for none.
+	// shorter has, for each set, the index of the longest other prefix that its own name begins
+	// with; -1 for none.
 	shorter []int32
 }
 
@@ -224,8 +229,9 @@ func (t *prefixTable) last(name string) int {
 	return low - 1
 }
 
-// longest is the index of the longest prefix of name, from which shorter leads to the others; -1 when there is none. What lies between a
-// prefix of name and name itself begins with that prefix too, so that the way from last to it is one of ever shorter prefixes.
+// longest is the index of the longest prefix of name, from which shorter leads to the others; -1
+// when there is none. What lies between a prefix of name and name itself begins with that prefix
+// too, so that the way from last to it is one of ever shorter prefixes.
 func (t *prefixTable) longest(name string) int {
 	i := t.last(name)
 	for i >= 0 && !strings.HasPrefix(name, t.sets[i].resource.Name) {

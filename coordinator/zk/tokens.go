@@ -10,7 +10,8 @@ import (
 	"momus/internal/model"
 )
 
-// The nodes of delegation tokens (KIP-48): one node a token, and sequential nodes that tell brokers which have changed.
+// The nodes of delegation tokens (KIP-48): one node a token, and sequential nodes that tell brokers
+// which have changed.
 const (
 	TokensPath        = "/delegation_token/tokens"
 	TokenChangesPath  = "/delegation_token/token_changes"
@@ -22,7 +23,8 @@ type DelegationToken struct {
 	ID       string
 	Owner    model.Principal
 	Renewers []model.Principal
-	// Issued, Expires and Max are in whole milliseconds. A token is renewed by moving Expires, at most to Max.
+	// Issued, Expires and Max are in whole milliseconds. A token is renewed by moving Expires, at
+	// most to Max.
 	Issued, Expires, Max time.Time
 }
 
@@ -78,7 +80,8 @@ func DecodeToken(data []byte) (*DelegationToken, error) {
 // TokenPath is the node of a token.
 func TokenPath(id string) string { return TokensPath + "/" + id }
 
-// CreateTokenPaths makes the parents of tokens and notifications, as brokers with a master key do at their start.
+// CreateTokenPaths makes the parents of tokens and notifications, as brokers with a master key do
+// at their start.
 func (c *Client) CreateTokenPaths(ctx context.Context) error {
 	for _, p := range []string{TokenChangesPath, TokensPath} {
 		if err := c.makeSure(ctx, p); err != nil {
@@ -112,7 +115,8 @@ func (c *Client) Token(ctx context.Context, id string) (*DelegationToken, error)
 	return t, nil
 }
 
-// Tokens reads all tokens. One that cannot be read is left out with a warning: nobody can log in with it.
+// Tokens reads all tokens. One that cannot be read is left out with a warning: nobody can log in
+// with it.
 func (c *Client) Tokens(ctx context.Context) ([]*DelegationToken, error) {
 	ids, err := c.TokenIDs(ctx)
 	if err != nil {

@@ -50,7 +50,8 @@ func auditLines(t *testing.T, file string) (out [][]string) {
 	return out
 }
 
-// checkRights holds the rights that docs/apis.md lists, which come from the table of APIs, against those that were asked for.
+// checkRights holds the rights that docs/apis.md lists, which come from the table of APIs, against
+// those that were asked for.
 func checkRights(t *testing.T, lines [][]string) {
 	t.Helper()
 	asked := map[string]map[string]bool{}

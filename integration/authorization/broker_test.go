@@ -16,7 +16,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// broker is the broker of the recording: a listener for its admin, who may do everything, and one for users.
+// broker is the broker of the recording: a listener for its admin, who may do everything, and one
+// for users.
 type broker struct {
 	t     testing.TB
 	users string // address
@@ -149,7 +150,8 @@ func (u *broker) commit(group string) {
 	})
 }
 
-// prepare makes what the recording's broker had: a topic whose first record is deleted, a group with an offset, a transactional id.
+// prepare makes what the recording's broker had: a topic whose first record is deleted, a group
+// with an offset, a transactional id.
 func (u *broker) prepare() {
 	u.t.Helper()
 	u.createTopic("sec-t")

@@ -12,8 +12,8 @@ import (
 	"momus/coordinator/zk"
 )
 
-// TestBrokersAreAuthorizedLikeEverybody lets a broker log in to its own listener as a user who is no super user. All that it needs is
-// ClusterAction on the cluster.
+// TestBrokersAreAuthorizedLikeEverybody lets a broker log in to its own listener as a user who is
+// no super user. All that it needs is ClusterAction on the cluster.
 func TestBrokersAreAuthorizedLikeEverybody(t *testing.T) {
 	entry := acl.Entry{Principal: "User:broker", Host: "*", Operation: acl.ClusterAction, Permission: acl.Allow}
 	cluster := acl.Resource{Type: acl.Cluster, Name: acl.ClusterName, Pattern: acl.Literal}

@@ -165,7 +165,8 @@ func throughJSON(t testing.TB, a answer) (out answer) {
 // logDirs are paths of answers that name a log directory.
 var logDirs = regexp.MustCompile(`^Dirs\[[^\]]+\]`)
 
-// differences are the lines in which an answer is not what was recorded; volatile texts count as the same.
+// differences are the lines in which an answer is not what was recorded; volatile texts count as
+// the same.
 func differences(got, want answer) string {
 	normal := answer{}
 	for path, v := range got {

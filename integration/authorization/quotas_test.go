@@ -18,7 +18,8 @@ type throttles struct{ n atomic.Int32 }
 
 func (h *throttles) OnBrokerThrottle(kgo.BrokerMetadata, time.Duration, bool) { h.n.Add(1) }
 
-// TestQuotasOfUsers sets quotas of users, client ids and both, as kafka-configs does, for clients that log in.
+// TestQuotasOfUsers sets quotas of users, client ids and both, as kafka-configs does, for clients
+// that log in.
 func TestQuotasOfUsers(t *testing.T) {
 	u := startBroker(t, map[string]string{
 		"listener.name.users.plain.sasl.jaas.config": `org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="alicepw" user_bob="bobpw" "user_a b@c"="odd";`,

@@ -118,7 +118,8 @@ func (u *broker) cases() []kase {
 	add("metadata-auto-create", "named sec-auto (does not exist), creation allowed by request and broker", meta(9, true, true, "sec-auto"), []grant{on(T, DESCRIBE), on(C, CREATE)}, []grant{on(T, DESCRIBE), on(T, CREATE)}).before = del("sec-auto")
 	v1 := add("metadata-auto-create-v1", "same in v1", meta(1, true, false, "sec-auto"), []grant{on(T, DESCRIBE), on(C, CREATE)}, []grant{on(T, DESCRIBE), on(T, CREATE)})
 	v1.before = del("sec-auto")
-	// The recording's broker had not created the topic of the cell before when it was told to delete it, so it was there in this one.
+	// The recording's broker had not created the topic of the cell before when it was told to
+	// delete it, so it was there in this one.
 	v1.unless = map[string]func(){"Topic:Describe + Topic:Create": func() { u.createTopic("sec-auto") }}
 	add("metadata-all", "null topics = all; other topics of the cluster are those the user cannot see", meta(9, true, true)).before = del("sec-auto")
 	add("metadata-v0-all", "v0, empty topics = all", meta(0, true, false))

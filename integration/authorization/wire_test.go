@@ -61,7 +61,8 @@ func (c *conn) send(r kmsg.Request) error {
 	return err
 }
 
-// call gives the answer, or what happened instead: "closed", or "silent" for a request without an answer on a connection that goes on.
+// call gives the answer, or what happened instead: "closed", or "silent" for a request without an
+// answer on a connection that goes on.
 func (c *conn) call(r kmsg.Request) (kmsg.Response, string) {
 	c.t.Helper()
 	if p, ok := r.(*kmsg.ProduceRequest); ok && p.Acks == 0 {
@@ -116,7 +117,8 @@ func (c *conn) receive() ([]byte, bool) {
 	return p[4:], true
 }
 
-// walk lists every error code, error message, authorized-operations field and array length of an answer.
+// walk lists every error code, error message, authorized-operations field and array length of an
+// answer.
 func walk(v reflect.Value, path string, out map[string]any) {
 	switch v.Kind() {
 	case reflect.Pointer:

@@ -54,7 +54,8 @@ func ask[R kmsg.Response](t *testing.T, cl *kgo.Client, req kmsg.Request) R {
 	return resp.(R)
 }
 
-// operations are the authorized operations of a topic that alice is told by this broker; 0 when she may not see it.
+// operations are the authorized operations of a topic that alice is told by this broker; 0 when she
+// may not see it.
 func (s *secured) operations(t *testing.T, topic string) int32 {
 	t.Helper()
 	m := kmsg.NewPtrMetadataRequest()
@@ -94,7 +95,8 @@ func (s *secured) delete(t *testing.T, topic string, pattern kmsg.ACLResourcePat
 // obeyed is how soon a change must be obeyed by the brokers that it was not made at.
 const obeyed = time.Second
 
-// securedPair is a broker of Apache Kafka and one of momus, with SASL, an authorizer and delegation tokens.
+// securedPair is a broker of Apache Kafka and one of momus, with SASL, an authorizer and delegation
+// tokens.
 func securedPair(t *testing.T) (kafka, momus *secured) {
 	t.Helper()
 	zookeeper := testkit.ZooKeeper(t, "zookeeper")
@@ -151,7 +153,8 @@ func TestChangesOfACLsAreObeyedByBothSides(t *testing.T) {
 	}
 }
 
-// TestTokensAreGoodAtBothSides makes a delegation token at either broker and logs in with it at the other.
+// TestTokensAreGoodAtBothSides makes a delegation token at either broker and logs in with it at the
+// other.
 func TestTokensAreGoodAtBothSides(t *testing.T) {
 	kafka, momus := securedPair(t)
 	for _, pair := range [][2]*secured{{kafka, momus}, {momus, kafka}} {

@@ -9,8 +9,8 @@ import (
 	"momus/coordinator/acl"
 )
 
-// audit writes a decision to the audit log, in Kafka's words: what was refused at info, what was allowed at debug, what decides nothing by
-// itself at trace, and before it, at debug, the reason.
+// audit writes a decision to the audit log, in Kafka's words: what was refused at info, what was
+// allowed at debug, what decides nothing by itself at trace, and before it, at debug, the reason.
 func (a *Authorizer) audit(q *acl.Question, d *acl.Decision) {
 	simple := a.o.Class == SimpleAclAuthorizerClass
 	level := logrus.InfoLevel

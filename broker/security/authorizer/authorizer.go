@@ -1,9 +1,11 @@
-// Package authorizer is Kafka's AclAuthorizer: it follows the ACLs in ZooKeeper, answers whether somebody may do something, changes ACLs for
-// CreateAcls and DeleteAcls, and writes the audit log. The rules are those of coordinator/acl, the znodes are coordinator/zk's, what is asked
-// is the handlers' business.
+// Package authorizer is Kafka's AclAuthorizer: it follows the ACLs in ZooKeeper, answers whether
+// somebody may do something, changes ACLs for CreateAcls and DeleteAcls, and writes the audit log.
+// The rules are those of coordinator/acl, the znodes are coordinator/zk's, what is asked is the
+// handlers' business.
 //
-// A broker with authorizer.class.name has one. Run has a goroutine for each of the two kinds of change notifications. Decisions read a
-// snapshot that is swapped as a whole, so that they never wait for a change.
+// A broker with authorizer.class.name has one. Run has a goroutine for each of the two kinds of
+// change notifications. Decisions read a snapshot that is swapped as a whole, so that they never
+// wait for a change.
 package authorizer
 
 import (
@@ -32,7 +34,8 @@ type Options struct {
 	// ZK is a session of the authorizer's own.
 	ZK     *zk.Client
 	Policy acl.Policy
-	// PrefixedRefused says that the inter.broker.protocol.version is too old for prefixed ACLs: other brokers may not obey them.
+	// PrefixedRefused says that the inter.broker.protocol.version is too old for prefixed ACLs:
+	// other brokers may not obey them.
 	PrefixedRefused bool
 	// Audit gets a line for each decision (kafka.authorizer.logger).
 	Audit  *logrus.Entry
@@ -47,8 +50,9 @@ type Authorizer struct {
 	o       Options
 	index   atomic.Pointer[acl.Index]
 	readers []*zk.ChangeReader
-	// turn has the one token of those who read znodes and swap the index by what they have read: what is read later is swapped in later. It
-	// is held while ZooKeeper answers, which no decision waits for.
+	// turn has the one token of those who read znodes and swap the index by what they have read:
+	// what is read later is swapped in later. It is held while ZooKeeper answers, which no decision
+	// waits for.
 	turn chan struct{}
 	// reload wakes Run after the session was lost, when notifications may have come and gone.
 	reload chan struct{}
@@ -70,7 +74,8 @@ func New(o Options) *Authorizer {
 	return a
 }
 
-// Start makes the parents of ACL nodes, listens for changes, and then reads all ACLs, so that no change is missed.
+// Start makes the parents of ACL nodes, listens for changes, and then reads all ACLs, so that no
+// change is missed.
 func (a *Authorizer) Start(ctx context.Context) error {
 	if err := a.o.ZK.CreateACLPaths(ctx); err != nil {
 		return fmt.Errorf("create the nodes of ACLs: %w", err)
@@ -111,7 +116,8 @@ func (a *Authorizer) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Authorize reports whether what is asked is allowed, and writes it to the audit log. It implements handler.Authorizer.
+// Authorize reports whether what is asked is allowed, and writes it to the audit log. It implements
+// handler.Authorizer.
 func (a *Authorizer) Authorize(q acl.Question) bool {
 	d := a.index.Load().Decide(&a.o.Policy, &q)
 	a.audit(&q, &d)

@@ -305,7 +305,8 @@ func TestAskingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestConcurrentChangesOfOneResource lets two brokers change the ACLs of one topic at the same time: nothing is lost.
+// TestConcurrentChangesOfOneResource lets two brokers change the ACLs of one topic at the same
+// time: nothing is lost.
 func TestConcurrentChangesOfOneResource(t *testing.T) {
 	address := startZooKeeper(t)
 	brokers := []*authorizer.Authorizer{start(t, dial(t, zk.Options{Connect: address}), nil), start(t, dial(t, zk.Options{Connect: address}), nil)}

@@ -13,8 +13,8 @@ import (
 	"momus/internal/model"
 )
 
-// Create adds ACLs and gives an error for each, nil when it is there. This broker obeys them from now on, others as soon as they have been
-// notified. All ACLs of a resource are one change.
+// Create adds ACLs and gives an error for each, nil when it is there. This broker obeys them from
+// now on, others as soon as they have been notified. All ACLs of a resource are one change.
 func (a *Authorizer) Create(ctx context.Context, bindings []acl.Binding) []error {
 	errs := make([]error, len(bindings))
 	var resources []acl.Resource
@@ -93,8 +93,8 @@ func unexpected(err error) error {
 	return err
 }
 
-// Delete removes the ACLs that filters select, and tells for each filter which these were. One that several filters select is told of with
-// the first.
+// Delete removes the ACLs that filters select, and tells for each filter which these were. One that
+// several filters select is told of with the first.
 func (a *Authorizer) Delete(ctx context.Context, filters []acl.Filter) [][]acl.Deleted {
 	out := make([][]acl.Deleted, len(filters))
 	a.index.Load().Each(func(r acl.Resource, known []acl.Entry) bool {

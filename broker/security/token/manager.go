@@ -1,6 +1,7 @@
-// Package token keeps the delegation tokens of a cluster (KIP-48; Kafka's DelegationTokenManager): it follows them in ZooKeeper, makes,
-// renews and expires them for the four APIs, lets package sasl look them up for logins, and removes expired ones on the active controller.
-// The rules are pure (rules.go); the znodes are coordinator/zk's.
+// Package token keeps the delegation tokens of a cluster (KIP-48; Kafka's DelegationTokenManager):
+// it follows them in ZooKeeper, makes, renews and expires them for the four APIs, lets package sasl
+// look them up for logins, and removes expired ones on the active controller. The rules are pure
+// (rules.go); the znodes are coordinator/zk's.
 //
 // Secrets leave the package in answers to Create and Describe and in look-ups for logins only.
 package token
@@ -46,7 +47,8 @@ type Manager struct {
 	o      Options
 	tokens atomic.Pointer[table]
 	reader *zk.ChangeReader
-	// turn has the one token of those who read znodes and put what they have read into the table, so that what is read later counts.
+	// turn has the one token of those who read znodes and put what they have read into the table,
+	// so that what is read later counts.
 	turn chan struct{}
 	// sweep wakes Run to remove expired tokens, reload to read all of them again.
 	sweep, reload chan struct{}
@@ -55,7 +57,8 @@ type Manager struct {
 // table is an immutable set of tokens.
 type table struct {
 	byID map[string]*Token
-	// bySecret finds tokens by the hash of their HMAC, so that the time of a look-up says nothing about the secrets there are.
+	// bySecret finds tokens by the hash of their HMAC, so that the time of a look-up says nothing
+	// about the secrets there are.
 	bySecret map[[sha256.Size]byte]*Token
 }
 
@@ -85,7 +88,8 @@ func (m *Manager) Start(ctx context.Context) error {
 	return m.load(ctx)
 }
 
-// Run follows changes, and removes expired tokens while this broker is the active controller, until ctx ends. Start comes before it.
+// Run follows changes, and removes expired tokens while this broker is the active controller, until
+// ctx ends. Start comes before it.
 func (m *Manager) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return m.reader.Run(ctx) })
@@ -110,7 +114,8 @@ func (m *Manager) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Elected tells that this broker has become the active controller: expired tokens are removed now, not only in an interval from now.
+// Elected tells that this broker has become the active controller: expired tokens are removed now,
+// not only in an interval from now.
 func (m *Manager) Elected() { wake(m.sweep) }
 
 func wake(c chan struct{}) {
@@ -139,7 +144,8 @@ func (m *Manager) Create(ctx context.Context, owner model.Principal, renewers []
 	return m.withSecret(t), nil
 }
 
-// Renew moves the expiry of the token with a secret, period from now; by the setting when period is negative.
+// Renew moves the expiry of the token with a secret, period from now; by the setting when period is
+// negative.
 func (m *Manager) Renew(ctx context.Context, caller model.Principal, hmac []byte, period time.Duration) (expires time.Time, err error) {
 	t, err := m.bySecret(hmac)
 	if err != nil {
@@ -181,8 +187,8 @@ func (m *Manager) Expire(ctx context.Context, caller model.Principal, hmac []byt
 	return next.Expires, nil
 }
 
-// Describe lists the tokens that somebody may see, in the order of their ids: of those that belong to one of owners (nil: all), his own, those
-// he may renew, and those that visible allows.
+// Describe lists the tokens that somebody may see, in the order of their ids: of those that belong
+// to one of owners (nil: all), his own, those he may renew, and those that visible allows.
 func (m *Manager) Describe(caller model.Principal, owners []model.Principal, visible func(id string) bool) []*Token {
 	var out []*Token
 	all := m.tokens.Load().byID

@@ -17,7 +17,8 @@ type Limits struct {
 	MaxLifetime, Expiry time.Duration
 }
 
-// issue makes a token. lifetime is what the client asks for, at most the limit; not positive means the limit.
+// issue makes a token. lifetime is what the client asks for, at most the limit; not positive means
+// the limit.
 func (l Limits) issue(now time.Time, id string, owner model.Principal, renewers []model.Principal, lifetime time.Duration) *zk.DelegationToken {
 	if lifetime <= 0 || lifetime > l.MaxLifetime {
 		lifetime = l.MaxLifetime
@@ -28,7 +29,8 @@ func (l Limits) issue(now time.Time, id string, owner model.Principal, renewers 
 	return &zk.DelegationToken{ID: id, Owner: owner, Renewers: renewers, Issued: now, Max: most, Expires: earlier(most, now.Add(l.Expiry))}
 }
 
-// renewed is a token with a later, or earlier, expiry: period from now, the limit when it is negative, never after the token's maximum.
+// renewed is a token with a later, or earlier, expiry: period from now, the limit when it is
+// negative, never after the token's maximum.
 func (l Limits) renewed(now time.Time, t *zk.DelegationToken, caller model.Principal, period time.Duration) (*zk.DelegationToken, error) {
 	if period < 0 {
 		period = l.Expiry
@@ -36,7 +38,8 @@ func (l Limits) renewed(now time.Time, t *zk.DelegationToken, caller model.Princ
 	return moved(now, t, caller, period)
 }
 
-// moved is a token that expires period from now, but not after its maximum, if the caller may decide that.
+// moved is a token that expires period from now, but not after its maximum, if the caller may
+// decide that.
 func moved(now time.Time, t *zk.DelegationToken, caller model.Principal, period time.Duration) (*zk.DelegationToken, error) {
 	if err := mayChange(now, t, caller); err != nil {
 		return nil, err
@@ -46,7 +49,8 @@ func moved(now time.Time, t *zk.DelegationToken, caller model.Principal, period 
 	return &next, nil
 }
 
-// mayChange is what keeps the caller from renewing or expiring a token. Super users are no exception.
+// mayChange is what keeps the caller from renewing or expiring a token. Super users are no
+// exception.
 func mayChange(now time.Time, t *zk.DelegationToken, caller model.Principal) error {
 	if !belongsTo(t, caller) {
 		return kerr.DelegationTokenOwnerMismatch

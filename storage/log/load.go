@@ -610,6 +610,9 @@ func (ld *loader) finish(end int64) error {
 	}
 	ld.producers = producer.NewManager(ld.fs, ld.Dir(), ld.opts.ProducerExpirationMs, ld.snapshots)
 	ld.producers.Admit, ld.producers.History = ld.opts.AdmitTransaction, ld.batchesBefore
+	ld.producers.Damaged = func(file string, err error) {
+		ld.logger.WithField("file", file).WithError(err).Warn("passed over a damaged producer snapshot; the log tells what it held")
+	}
 	if err := ld.rebuildProducers(ld.producers, list, end, ld.opts.Clean); err != nil {
 		return err
 	}

@@ -37,6 +37,8 @@ type Manager struct {
 	// History, if set, is where Prepare looks for what a snapshot does not tell; see recall. It is
 	// called under the log's lock.
 	History History
+	// Damaged, if set, is told of a snapshot file that cannot be read and is passed over: an older one, or the log, has to say it all.
+	Damaged func(file string, err error)
 
 	fs           vfs.FS
 	dir          string

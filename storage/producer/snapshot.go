@@ -197,6 +197,9 @@ func (m *Manager) Reload(logStart, end, now int64) error {
 		}
 		entries, err := DecodeSnapshot(content)
 		if err != nil {
+			if m.Damaged != nil {
+				m.Damaged(m.path(offset), err)
+			}
 			if err := m.DeleteSnapshots(func(o int64) bool { return o == offset }); err != nil {
 				return err
 			}

@@ -18,8 +18,17 @@ func textsIn(l journal.Lang) texts {
 	return texts{"because ", "%s without a leader", "it has been open for %s", "The journals of the brokers have nothing about it."}
 }
 
-// explain writes an entry and its causes for people, each cause below its effect. Causes that said has already are left out.
-func explain(h *journal.History, e *journal.Entry, l journal.Lang, said map[journal.Ref]bool) string {
+// told is what a reader has before the eyes: the entries that were told, and the causes below the last of them.
+type told struct {
+	entries, causes map[journal.Ref]bool
+}
+
+func newTold() *told {
+	return &told{entries: map[journal.Ref]bool{}, causes: map[journal.Ref]bool{}}
+}
+
+// explain writes an entry and its causes for people, each cause below its effect. What the reader has before the eyes is not told again.
+func explain(h *journal.History, e *journal.Entry, l journal.Lang, seen *told) string {
 	t := textsIn(l)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s", e.Time.Local().Format("15:04:05.000"), e.Sentence(l))
@@ -27,13 +36,16 @@ func explain(h *journal.History, e *journal.Entry, l journal.Lang, said map[jour
 		fmt.Fprintf(&b, "; "+t.noLeader, roughly(gap))
 	}
 	b.WriteByte('\n')
+	seen.entries[e.Ref()] = true
+	causes := map[journal.Ref]bool{}
 	for depth, c := range h.Chain(e)[1:] {
-		if said[c.Ref()] {
-			break
+		causes[c.Ref()] = true
+		if seen.entries[c.Ref()] || seen.causes[c.Ref()] {
+			continue
 		}
-		said[c.Ref()] = true
 		fmt.Fprintf(&b, "%s%s%s (%s)\n", strings.Repeat(" ", 14+2*depth), t.because, c.Sentence(l), c.Time.Local().Format("15:04:05.000"))
 	}
+	seen.causes = causes
 	return b.String()
 }
 

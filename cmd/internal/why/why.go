@@ -34,7 +34,7 @@ const followTick = 500 * time.Millisecond
 
 // Main is the body of the command, as that of a tool.
 func (o *Options) Main(ctx context.Context, c *core.Call) error {
-	r := &run{o: o, c: c, said: map[journal.Ref]bool{}, login: &login{o.User, o.Password}}
+	r := &run{o: o, c: c, seen: newTold(), login: &login{o.User, o.Password}}
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ type run struct {
 	admin   *clients.Admin // nil when only HTTP ports were named
 	zk      *zk.Client     // nil when it is not asked
 	sources []*Source
-	said    map[journal.Ref]bool
+	seen    *told
 }
 
 func (r *run) connect(ctx context.Context) (err error) {
@@ -131,16 +131,15 @@ func (r *run) tell(last int) int {
 	open := unended(about)
 	if last > 0 && len(about) > last {
 		for _, e := range about[:len(about)-last] {
-			r.said[e.Ref()] = true
+			r.seen.entries[e.Ref()] = true
 		}
 	}
 	n := 0
 	for _, e := range about {
-		if r.said[e.Ref()] {
+		if r.seen.entries[e.Ref()] {
 			continue
 		}
-		r.said[e.Ref()] = true
-		r.c.Printf("%s", explain(h, e, r.o.Lang, r.said))
+		r.c.Printf("%s", explain(h, e, r.o.Lang, r.seen))
 		n++
 	}
 	if open != nil && last > 0 && r.o.Subject.TransactionalID != "" {

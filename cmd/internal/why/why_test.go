@@ -76,10 +76,9 @@ func TestAChainIsToldAcrossBrokers(t *testing.T) {
 	h := journal.NewHistory(controller.entries[:2], leader.entries[:1], lost.entries[:1])
 	var got strings.Builder
 	tp := (&journal.Entry{Name: "orders"}).TP()
-	said := map[journal.Ref]bool{}
+	seen := newTold()
 	for _, e := range h.About(&journal.Subject{Partition: &tp}) {
-		got.WriteString(explain(h, e, journal.English, said))
-		said[e.Ref()] = true
+		got.WriteString(explain(h, e, journal.English, seen))
 	}
 	for _, want := range []string{
 		"leader of orders-0 2 → 3 (epoch 7), because the old leader is gone; in sync: 3\n",

@@ -225,6 +225,8 @@ func coordination(t *testing.T, port int) string {
 	return addr
 }
 
+const offsetsOfNobody = "its getOffsets calls ConsumerGroupConfig.connect, which it has left nil"
+
 // TestKafkaGo has the listeners, users and authorizer of the library's own compose file.
 func TestKafkaGo(t *testing.T) {
 	port(t, 2181, 9092, 9093)
@@ -246,7 +248,11 @@ func TestKafkaGo(t *testing.T) {
 	suite{
 		module: "github.com/segmentio/kafka-go", packages: []string{"./..."}, env: []string{"KAFKA_VERSION=2.5.0", "KAFKA_SKIP_NETTEST=1"},
 		broken: map[string]string{
-			"^TestReaderConsumerGroup$/^consumer_group_commits_on_close$": "its getOffsets calls ConsumerGroupConfig.connect, which it has left nil",
+			"^TestReaderConsumerGroup$/^verify_offset_committed$":                               offsetsOfNobody,
+			"^TestReaderConsumerGroup$/^verify_offset_committed_when_using_interval_committer$": offsetsOfNobody,
+			"^TestReaderConsumerGroup$/^consumer_group_commits_on_close$":                       offsetsOfNobody,
+			"^TestReaderConsumerGroup$/^consumer_group_rebalance$": "it wants 12 records from each of two readers of three partitions with 8 each, which is so only " +
+				"if the first has read ahead before the second joins",
 		},
 	}.run(t)
 }

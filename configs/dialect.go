@@ -3,6 +3,7 @@ package configs
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -257,7 +258,7 @@ func (e *evidence) confluentSigns(vars map[string]string) {
 		e.add(Confluent, strong, "KAFKA_ADVERTISED_LISTENERS without KAFKA_LISTENERS")
 	}
 	e.each(vars, Confluent, sure, "CUB_CLASSPATH", "KAFKA_SSL_KEYSTORE_FILENAME", "KAFKA_SSL_KEYSTORE_CREDENTIALS")
-	for n := range vars {
+	for _, n := range slices.Sorted(maps.Keys(vars)) {
 		if isKeyVariable(n) && strings.Contains(n, "__") {
 			e.add(Confluent, likely, "__ in "+n)
 			break

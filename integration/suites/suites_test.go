@@ -273,7 +273,7 @@ func toxiproxy(t *testing.T) string {
 	return "http://" + addr
 }
 
-// compose is a docker command whose "compose stop" and "compose start" do that to the brokers: the suite stops some with it.
+// compose is a docker command whose "compose stop", "start" and "logs" do that with the brokers, as the suite does with containers.
 // It returns the directory to put first in PATH.
 func compose(t *testing.T, brokers *[]*testkit.Cluster) string {
 	t.Helper()
@@ -283,6 +283,10 @@ func compose(t *testing.T, brokers *[]*testkit.Cluster) string {
 		defer mu.Unlock()
 		verb, service, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		for _, b := range *brokers {
+			if verb == "logs" { // of all brokers, whichever are asked for
+				fmt.Fprint(w, b.Process.Output())
+				continue
+			}
 			if service != fmt.Sprintf("kafka-%d", b.ID) {
 				continue
 			}
@@ -296,7 +300,9 @@ func compose(t *testing.T, brokers *[]*testkit.Cluster) string {
 			}
 			return
 		}
-		http.NotFound(w, r)
+		if verb != "logs" {
+			http.NotFound(w, r)
+		}
 	}))
 	t.Cleanup(server.Close)
 	dir := t.TempDir()

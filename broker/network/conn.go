@@ -330,7 +330,12 @@ func (c *Conn) ended(err error) {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 		return
 	}
-	c.srv.o.Logger.WithField("connection", c.ID).WithError(err).Warn("closed a connection")
+	log := c.srv.o.Logger.WithField("connection", c.ID).WithError(err)
+	if c.stranger.Load() { // who can make any number of these
+		log.Debug("closed a connection")
+		return
+	}
+	log.Warn("closed a connection")
 }
 
 func (c *Conn) panicked(r any) {

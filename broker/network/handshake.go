@@ -263,6 +263,9 @@ func (c *Conn) handshake() error {
 		return nil
 	}
 	g := t.NetConn().(*gatedConn)
+	if err := waitReadable(g.Conn); err != nil { // a client that says nothing gets no state of TLS
+		return errClosed
+	}
 	err := t.Handshake() // ended by close, as reads and writes are
 	g.leave()
 	c.handshaken.Store(true)

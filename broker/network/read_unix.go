@@ -4,6 +4,7 @@ package network
 
 import (
 	"io"
+	"net"
 	"os"
 	"syscall"
 )
@@ -75,4 +76,25 @@ func (c *Conn) readOnce(fd uintptr) bool {
 		r.readErr = err
 		return true
 	}
+}
+
+// waitReadable waits until a connection has something to read, or has ended, without holding anything while it waits.
+func waitReadable(conn net.Conn) error {
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Read(func(fd uintptr) bool {
+		var one [1]byte
+		for {
+			_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
+			if err != syscall.EINTR {
+				return err != syscall.EAGAIN
+			}
+		}
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509/pkix"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -29,6 +30,9 @@ const (
 	least  = 0.8
 	growth = 100 << 20
 )
+
+// measure is how long the throughput is measured each time; the time with strangers is twice as long.
+var measure = flag.Duration("measure", 10*time.Second, "how long to measure")
 
 // TestMain is the strangers' own process too: it is started with a low priority, as in truth they would not share the broker's machine.
 func TestMain(m *testing.M) {
@@ -142,8 +146,8 @@ func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
 		return float64(sent.Load()-from) / d.Seconds()
 	}
 	testkit.Eventually(t, 30*time.Second, "the clients have begun", func() bool { return sent.Load() > 10_000 })
-	rate(3 * time.Second)
-	before, memory := rate(10*time.Second), resident(t, b.Process.Pid())
+	rate(*measure / 3)
+	before, memory := rate(*measure), resident(t, b.Process.Pid())
 
 	self, err := os.Executable()
 	if err != nil {
@@ -151,7 +155,7 @@ func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
 	}
 	crowd := testkit.Start(t, "strangers", testkit.Spec{Args: []string{"nice", "-n", "19", self}, Env: []string{fmt.Sprintf("STRANGERS_ADDR=127.0.0.1:%d", secure), "GOMAXPROCS=1"}})
 	testkit.Eventually(t, 3*time.Minute, "most strangers are there", func() bool { return connected(crowd.Output()) > number*6/10 })
-	during := rate(20 * time.Second)
+	during := rate(2 * *measure)
 	grown := resident(t, b.Process.Pid()) - memory
 	t.Logf("%.0f records/s without strangers, %.0f with %d: %.0f %%; the broker grew by %d MB; %v failed logins", before, during, connected(crowd.Output()), 100*during/before, grown>>20,
 		b.Metric(t, `kafka_server_socketservermetrics_failed_authentication_total{listener="SASL_SSL"}`))
@@ -165,7 +169,7 @@ func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
 	testkit.Eventually(t, time.Minute, "the strangers are gone", func() bool {
 		return b.Metric(t, "momus_connections_accepted_total")-b.Metric(t, "momus_connections_closed_total") < 20
 	})
-	if after := rate(10 * time.Second); after < least*before {
+	if after := rate(*measure); after < least*before {
 		t.Errorf("%.0f records/s after the strangers have gone, %.0f before they came", after, before)
 	}
 }

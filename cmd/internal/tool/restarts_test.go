@@ -205,3 +205,35 @@ func TestVerifiableToolsGoOnThroughARestart(t *testing.T) {
 		return strings.Count(out, `"name":"record_data"`) >= counts["producer_send_success"]
 	})
 }
+
+// TestConsoleToolsFollowTheLeader stops each of three brokers in turn while lines are typed: all arrive, once and in order.
+func TestConsoleToolsFollowTheLeader(t *testing.T) {
+	c := tooltest.NewCluster(t, 3, nil)
+	all := strings.Join(c.Bootstrap, ",")
+	mustRun(t, topics.Tool(), "--bootstrap-server", all, "--create", "--topic", "t", "--partitions", "1", "--replication-factor", "3")
+	consumer := runLive(t, consoleconsumer.Tool(), strings.NewReader(""), "--bootstrap-server", all, "--topic", "t", "--group", "g", "--from-beginning")
+	read, typed := io.Pipe()
+	producer := runLive(t, consoleproducer.Tool(), read, "--broker-list", all, "--topic", "t", "--request-required-acks", "all")
+	n := 0
+	write := func() {
+		for _, l := range numbered(n, n+5) {
+			fmt.Fprintln(typed, l)
+		}
+		n += 5
+		consumer.await("the lines so far", hasAll(numbered(0, n)))
+	}
+	write()
+	for id := 1; id <= 3; id++ {
+		c.Stop(id)
+		write()
+		c.Start(id)
+		write()
+	}
+	typed.Close()
+	if code := producer.wait(); code != 0 || strings.Contains(producer.err.String(), "Error when sending") {
+		t.Errorf("producer: exit %d\n%s", code, producer.err.String())
+	}
+	if got := strings.Fields(consumer.out.String()); !slices.Equal(got, numbered(0, n)) {
+		t.Errorf("consumed %v", got)
+	}
+}

@@ -111,6 +111,7 @@ func NewProducer(c *core.Call, props map[string]string, clientID string, more ..
 	}
 	warnUnknown(c, "Producer", producerDefinitions(), props)
 	if p.resend != nil {
+		p.resend.refresh = p.ForceMetadataRefresh
 		p.resend.produce, p.resend.traffic = p.Produce, &watchOf(c, p.Client).produced
 	}
 	return p, nil

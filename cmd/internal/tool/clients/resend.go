@@ -20,6 +20,7 @@ import (
 // what it gives back is sent again from here, in the order in which it was handed over: while some wait, later ones wait behind them.
 type resender struct {
 	produce  func(ctx context.Context, r *kgo.Record, promise func(*kgo.Record, error))
+	refresh  func() // asks for metadata soon: a client that tries once does not look for the new leader by itself
 	traffic  *traffic
 	retries  int
 	backoff  time.Duration // retry.backoff.ms
@@ -131,6 +132,7 @@ func (s *resender) result(x *sending, err error) {
 			x.attempts++
 		}
 		if x.attempts <= s.retries {
+			s.refresh()
 			s.wait(x, counted)
 			return
 		}

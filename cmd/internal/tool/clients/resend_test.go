@@ -57,7 +57,7 @@ func (n *network) produce(_ context.Context, r *kgo.Record, promise func(*kgo.Re
 func exchange(t *testing.T, s *resender, n *network, values ...string) map[string]error {
 	t.Helper()
 	n.tries, n.began = map[string]int{}, time.Now()
-	s.produce, s.traffic = n.produce, &n.traffic
+	s.produce, s.refresh, s.traffic = n.produce, func() {}, &n.traffic
 	if s.maxBlock == 0 {
 		s.maxBlock = time.Minute
 	}
@@ -174,7 +174,7 @@ func TestMemoryBoundsWhatWaits(t *testing.T) {
 func TestDrainEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{answer: func(string, int) error { return errAway }, tries: map[string]int{}}
-		s := &resender{produce: n.produce, traffic: &n.traffic, backoff: 100 * time.Millisecond, delivery: time.Hour, memory: 1 << 20, maxBlock: time.Minute}
+		s := &resender{produce: n.produce, refresh: func() {}, traffic: &n.traffic, backoff: 100 * time.Millisecond, delivery: time.Hour, memory: 1 << 20, maxBlock: time.Minute}
 		done := make(chan error, 1)
 		s.send(t.Context(), &kgo.Record{Topic: "t"}, func(_ *kgo.Record, err error) { done <- err })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -87,8 +87,8 @@ func (d *decoder) strings() (v []string, ok bool) {
 	return v, ok
 }
 
-// acl returns a vector of ACLs; ok is false when it or one of its schemes is null. A null id, which kazoo sends with the scheme auth, is
-// the empty one: ZooKeeper 3.4 looks at the id only where the scheme has one.
+// acl returns a vector of ACLs; ok is false when it or one of its strings is null, but for the id of the scheme auth, which kazoo sends
+// as null: ZooKeeper 3.4 does not look at it.
 func (d *decoder) acl() (v []ACL, ok bool) {
 	n := d.int32()
 	if d.err != nil || n == -1 {
@@ -97,11 +97,11 @@ func (d *decoder) acl() (v []ACL, ok bool) {
 	ok = true
 	for i := int32(0); i < n && d.err == nil; i++ {
 		var a ACL
-		var scheme bool
+		var scheme, id bool
 		a.Perms = d.int32()
 		a.ID.Scheme, scheme = d.string()
-		a.ID.ID, _ = d.string()
-		ok = ok && scheme
+		a.ID.ID, id = d.string()
+		ok = ok && scheme && (id || a.ID.Scheme == "auth")
 		v = append(v, a)
 	}
 	return v, ok

@@ -102,8 +102,10 @@ func TestACLWithoutAnID(t *testing.T) {
 	for scheme, want := range map[string]bool{"auth": true, "digest": false, "world": false, "ip": false} {
 		d := decoder{b: encode(scheme)}
 		acl, ok := d.acl()
-		if !ok || d.err != nil {
-			t.Errorf("%s: not read: %v", scheme, d.err)
+		if ok != want || d.err != nil { // the others are a MARSHALLINGERROR of the real server, as recorded
+			t.Errorf("%s: read %v, %v", scheme, ok, d.err)
+		}
+		if !ok {
 			continue
 		}
 		if fixed, ok := (schemes{}).fixupACL(acl, user); ok != want || ok && fixed[0].ID != user[0] {

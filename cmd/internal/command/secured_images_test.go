@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -46,7 +48,7 @@ func TestSecuredComposeFilesOfEachImageWork(t *testing.T) {
 		{"confluent", "KAFKA_", nil},
 	} {
 		t.Run(image.name, func(t *testing.T) {
-			port := strconv.Itoa(freePorts(t, 1))
+			port := quietPort(t)
 			environ := []string{"KAFKA_OPTS=-Djava.security.auth.login.config=" + jaas, "MOMUS_HTTP_PORT=-1"}
 			for k, v := range map[string]string{
 				"ZOOKEEPER_CONNECT": zookeeper + "/" + image.name, "ADVERTISED_LISTENERS": "SASL_PLAINTEXT://localhost:" + port, "LOG_DIRS": filepath.Join(dir, image.name),
@@ -120,4 +122,18 @@ func startBrokerCommand(t *testing.T, environ []string) {
 			t.Errorf("broker: %v\n%s", err, out)
 		}
 	})
+}
+
+// quietPort is a port that nobody listens on, below those that the system gives to connections: it is free on all addresses, and stays so.
+func quietPort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		port := strconv.Itoa(12000 + rand.IntN(18000))
+		if l, err := net.Listen("tcp", ":"+port); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return ""
 }

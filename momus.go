@@ -1,5 +1,6 @@
-// Package momus runs a broker for Apache Kafka's clients inside of a Go program: the same one as the program momus, with Kafka's protocol,
-// its configuration and, unless it lives in memory, its files.
+// Package momus runs a broker for Apache Kafka's clients inside of a Go program: the same one as
+// the program momus, with Kafka's protocol, its configuration and, unless it lives in memory, its
+// files.
 //
 //	b, err := momus.Start(ctx, momus.Options{})
 //	if err != nil { … }
@@ -9,10 +10,12 @@
 //
 // For tests see package momustest, which has clusters, and breaks them.
 //
-// What this package and momustest export keeps its meaning within a major version: programs that use it go on compiling and behave as
-// documented here. All other packages of the module may change at any time.
+// What this package and momustest export keeps its meaning within a major version: programs that
+// use it go on compiling and behave as documented here. All other packages of the module may change
+// at any time.
 //
-// The package has no state, handles no signals and changes nothing of the runtime. A Broker's goroutines and files end with Close.
+// The package has no state, handles no signals and changes nothing of the runtime. A Broker's
+// goroutines and files end with Close.
 package momus
 
 import (
@@ -29,21 +32,23 @@ import (
 	"momus/storage/vfs"
 )
 
-// Options says how a broker is to run. The zero value is a broker in memory, with a coordination server of its own, on a free port of
-// localhost.
+// Options says how a broker is to run. The zero value is a broker in memory, with a coordination
+// server of its own, on a free port of localhost.
 type Options struct {
 	// ID is the broker's id (broker.id), 0 if nothing else is said.
 	ID int32
-	// Listen is where the one listener is, such as "localhost:9092"; "" is a free port of localhost. For more listeners, TLS and SASL use
-	// Properties.
+	// Listen is where the one listener is, such as "localhost:9092"; "" is a free port of
+	// localhost. For more listeners, TLS and SASL use Properties.
 	Listen string
 	// ZooKeeper is zookeeper.connect; "" starts a coordination server that ends with the broker.
 	ZooKeeper string
-	// Dir is the directory of the data, made if it is missing; "" keeps all in memory, where it ends with the broker.
+	// Dir is the directory of the data, made if it is missing; "" keeps all in memory, where it
+	// ends with the broker.
 	Dir string
 	// HTTP is where /metrics and /healthz are served, such as "localhost:9404"; "" is nowhere.
 	HTTP string
-	// File is a server.properties or YAML file; "" is none. Properties win over it, and the fields above over both where they are set.
+	// File is a server.properties or YAML file; "" is none. Properties win over it, and the fields
+	// above over both where they are set.
 	File string
 	// Properties are keys of Kafka 2.5.0's brokers, as in server.properties.
 	Properties map[string]string
@@ -68,7 +73,8 @@ var oneBroker = [...][2]string{
 	{"broker.id", "0"},
 }
 
-// Start checks the options and starts a broker. It runs until Close, or until ctx ends. Start does not wait until it serves: Ready does.
+// Start checks the options and starts a broker. It runs until Close, or until ctx ends. Start does
+// not wait until it serves: Ready does.
 func Start(ctx context.Context, o Options) (*Broker, error) {
 	settings := map[string]string{}
 	if o.File == "" {
@@ -137,33 +143,38 @@ func listen(settings map[string]string, o Options) error {
 	return nil
 }
 
-// Ready waits until the broker serves requests. It returns an error when the broker has ended, or when ctx ends.
+// Ready waits until the broker serves requests. It returns an error when the broker has ended, or
+// when ctx ends.
 func (b *Broker) Ready(ctx context.Context) error { return b.broker.Ready(ctx) }
 
-// Addr is the address for clients, host:port: that of the first of advertised.listeners. It is "" before the broker is ready.
+// Addr is the address for clients, host:port: that of the first of advertised.listeners. It is ""
+// before the broker is ready.
 func (b *Broker) Addr() string { return b.broker.Addr("") }
 
-// ListenerAddr is the address that clients are told for a listener, such as "SASL_SSL"; "" for an unknown one and before the broker is
-// ready.
+// ListenerAddr is the address that clients are told for a listener, such as "SASL_SSL"; "" for an
+// unknown one and before the broker is ready.
 func (b *Broker) ListenerAddr(name string) string { return b.broker.Addr(name) }
 
-// HTTPAddr is where /metrics and /healthz are served; "" for nowhere and before the broker is ready.
+// HTTPAddr is where /metrics and /healthz are served; "" for nowhere and before the broker is
+// ready.
 func (b *Broker) HTTPAddr() string { return b.broker.HTTPAddr() }
 
 // ID is the broker's id, -1 before it is ready.
 func (b *Broker) ID() int32 { return b.broker.ID() }
 
-// ZooKeeper is where the broker's coordination server is, or the caller's zookeeper.connect; "" when only a file says so.
+// ZooKeeper is where the broker's coordination server is, or the caller's zookeeper.connect; ""
+// when only a file says so.
 func (b *Broker) ZooKeeper() string { return b.zookeeper }
 
-// Done is closed when the broker has ended: after Close, after the end of Start's ctx, or by itself, which Err explains.
+// Done is closed when the broker has ended: after Close, after the end of Start's ctx, or by
+// itself, which Err explains.
 func (b *Broker) Done() <-chan struct{} { return b.broker.Done() }
 
 // Err is why the broker has ended; nil after an orderly stop, and before.
 func (b *Broker) Err() error { return b.broker.Err() }
 
-// Close stops the broker in an orderly way, then its coordination server, and returns when nothing of them is left. It may be called more
-// than once.
+// Close stops the broker in an orderly way, then its coordination server, and returns when nothing
+// of them is left. It may be called more than once.
 func (b *Broker) Close() error {
 	if b.unwatch != nil {
 		b.unwatch()

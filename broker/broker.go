@@ -96,17 +96,20 @@ func (b *Broker) Ready() <-chan struct{} { return b.ready }
 // ID is the broker's id, known once it is ready.
 func (b *Broker) ID() int32 { return b.id }
 
-// Addr is the address that a listener is bound to, known once the broker is ready; nil for an unknown listener.
+// Addr is the address that a listener is bound to, known once the broker is ready; nil for an
+// unknown listener.
 func (b *Broker) Addr(listener string) net.Addr { return b.server.Addr(listener) }
 
-// HTTPAddr is where /metrics and /healthz are served, known once the broker is ready; nil for nowhere.
+// HTTPAddr is where /metrics and /healthz are served, known once the broker is ready; nil for
+// nowhere.
 func (b *Broker) HTTPAddr() net.Addr { return b.http }
 
 // State is the broker's state.
 func (b *Broker) State() State { return State(b.state.Load()) }
 
-// Run serves until ctx ends, then stops in an orderly way: leaderships handed over, logs flushed and closed, znodes gone. It returns
-// nil after such a stop, and the reason when the broker could not start or had to stop by itself.
+// Run serves until ctx ends, then stops in an orderly way: leaderships handed over, logs flushed
+// and closed, znodes gone. It returns nil after such a stop, and the reason when the broker could
+// not start or had to stop by itself.
 func (b *Broker) Run(ctx context.Context) error {
 	b.state.Store(int32(Starting))
 	b.began = b.opts.Now()
@@ -149,8 +152,8 @@ func (b *Broker) abandoned() bool {
 	}
 }
 
-// start brings up the parts in the order of Kafka's KafkaServer.startup: what other brokers and clients can see comes late, so that they
-// never meet a broker that cannot answer yet.
+// start brings up the parts in the order of Kafka's KafkaServer.startup: what other brokers and
+// clients can see comes late, so that they never meet a broker that cannot answer yet.
 func (b *Broker) start(ctx context.Context, p *parts) error {
 	c := b.config.Broker()
 	if err := b.connectZooKeeper(ctx, p, c); err != nil {
@@ -526,8 +529,8 @@ func (b *Broker) handOver(orderly bool) {
 // maxCoordinationGap is how long a broker that stops waits for a ZooKeeper that it has lost.
 const maxCoordinationGap = 2 * time.Second
 
-// watchCoordination ends a controlled shutdown once ZooKeeper has been out of reach for a while: without it nobody can take the
-// leaderships over. It returns when ctx ends.
+// watchCoordination ends a controlled shutdown once ZooKeeper has been out of reach for a while:
+// without it nobody can take the leaderships over. It returns when ctx ends.
 func (b *Broker) watchCoordination(ctx context.Context, giveUp func()) {
 	tick := time.NewTicker(maxCoordinationGap / 8)
 	defer tick.Stop()

@@ -42,13 +42,14 @@ func (b *Broker) onLoaded(topic string) func(partition int32, took time.Duration
 }
 
 const (
-	// pauseTick is how often a broker looks whether it has stood still, pauseLeast what counts as standing still.
+	// pauseTick is how often a broker looks whether it has stood still, pauseLeast what counts as
+	// standing still.
 	pauseTick  = time.Second
 	pauseLeast = time.Second
 )
 
-// watchPauses records when the process did not run: it was stopped by a signal, or the whole machine was, or there was no processor for
-// it. Others see only that the broker is silent.
+// watchPauses records when the process did not run: it was stopped by a signal, or the whole
+// machine was, or there was no processor for it. Others see only that the broker is silent.
 func (b *Broker) watchPauses(ctx context.Context) error {
 	tick := time.NewTicker(pauseTick)
 	defer tick.Stop()
@@ -85,8 +86,8 @@ func (h *configHistory) was(entity string, settings map[string]string) {
 	h.known[entity] = maps.Clone(settings)
 }
 
-// saw records which settings of an entity have changed since it was last seen; the first look is no change. Values of keys that public
-// does not let through are not shown.
+// saw records which settings of an entity have changed since it was last seen; the first look is no
+// change. Values of keys that public does not let through are not shown.
 func (h *configHistory) saw(entity string, settings map[string]string, public func(key string) bool) {
 	h.mu.Lock()
 	before, seen := h.known[entity]
@@ -133,12 +134,14 @@ func publicTopicKey(key string) bool {
 	return known && !k.Sensitive()
 }
 
-// publicQuotaKey reports whether the value of a config of users or clients may be shown: credentials lie beside the quotas.
+// publicQuotaKey reports whether the value of a config of users or clients may be shown:
+// credentials lie beside the quotas.
 func publicQuotaKey(key string) bool {
 	return key == quota.ProducerByteRate || key == quota.ConsumerByteRate || key == quota.RequestPercentage
 }
 
-// repeats keeps what clients cause again and again from filling the journal: the same thing is told once in a while.
+// repeats keeps what clients cause again and again from filling the journal: the same thing is told
+// once in a while.
 type repeats struct {
 	mu   sync.Mutex
 	last map[string]time.Time

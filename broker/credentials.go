@@ -9,7 +9,8 @@ import (
 	"momus/coordinator/zk"
 )
 
-// scramUsers are the SCRAM credentials of users, as /config/users has them. It is safe for concurrent use.
+// scramUsers are the SCRAM credentials of users, as /config/users has them. It is safe for
+// concurrent use.
 type scramUsers struct {
 	mu     sync.RWMutex
 	byName map[string]map[string]sasl.Credential // by user, by mechanism
@@ -23,7 +24,8 @@ func (u *scramUsers) Credential(mechanism, user string) (sasl.Credential, bool) 
 	return c, ok
 }
 
-// set makes the settings of a config entity a user's credentials. A credential that is damaged leaves the one before in force, as in Kafka.
+// set makes the settings of a config entity a user's credentials. A credential that is damaged
+// leaves the one before in force, as in Kafka.
 func (u *scramUsers) set(user string, settings map[string]string) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -64,7 +66,8 @@ func (u *scramUsers) retain(users map[string]struct{}) {
 	}
 }
 
-// scramUser is the user that a config entity holds the credentials of: those of a user alone, not of a user's client or of all.
+// scramUser is the user that a config entity holds the credentials of: those of a user alone, not
+// of a user's client or of all.
 func scramUser(t zk.EntityType, entity string) (string, bool) {
 	if t != zk.EntityUsers || strings.Contains(entity, "/") || entity == zk.DefaultEntity {
 		return "", false

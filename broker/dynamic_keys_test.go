@@ -177,7 +177,8 @@ func (r *rig) used(f func(c *configs.Broker) any) func() string {
 	return func() string { return fmt.Sprint(f(r.b.config.Broker())) }
 }
 
-// answered reports whether a connection to an address gets an answer to ApiVersions within half a second.
+// answered reports whether a connection to an address gets an answer to ApiVersions within half a
+// second.
 func answered(addr string) bool {
 	c, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
@@ -264,7 +265,8 @@ func (r *rig) keys() []dynamicKey {
 		{key: "message.max.bytes", value: "777", probe: r.topic(func(c *configs.Topic) any { return c.MaxMessageBytes }), want: "777"},
 		{key: "min.insync.replicas", value: "2", probe: r.topic(func(c *configs.Topic) any { return c.MinInsyncReplicas }), want: "2"},
 		{key: "unclean.leader.election.enable", value: "true", probe: r.topic(func(c *configs.Topic) any { return c.UncleanLeaderElectionEnable }), want: "true"},
-		// The parts that use these ask for them each time; storage/cleaner and broker/replica have tests of what they then do.
+		// The parts that use these ask for them each time; storage/cleaner and broker/replica have
+		// tests of what they then do.
 		{key: "log.cleaner.backoff.ms", value: "7", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerBackoffMs }), want: "7"},
 		{key: "log.cleaner.dedupe.buffer.size", value: "4194304", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerDedupeBufferSize }), want: "4194304"},
 		{key: "log.cleaner.io.buffer.load.factor", value: "0.7", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerIOBufferLoadFactor }), want: "0.7"},
@@ -279,8 +281,9 @@ func (r *rig) keys() []dynamicKey {
 	}
 }
 
-// TestDynamicKeysTakeEffectAndGoAgain goes through every key that can change while a broker runs: for this broker alone, for all brokers,
-// for one listener. What shows the effect is the part that uses the key. A key that becomes dynamic fails the test until it has a row.
+// TestDynamicKeysTakeEffectAndGoAgain goes through every key that can change while a broker runs:
+// for this broker alone, for all brokers, for one listener. What shows the effect is the part that
+// uses the key. A key that becomes dynamic fails the test until it has a row.
 func TestDynamicKeysTakeEffectAndGoAgain(t *testing.T) {
 	r := newRig(t, nil)
 	secure := newSecureRig(t)
@@ -325,7 +328,8 @@ func rebind(r *rig, k dynamicKey) func() string {
 	return k.probe
 }
 
-// ofGSSAPI are keys of a mechanism, or of connections to other brokers, that a single broker does not show.
+// ofGSSAPI are keys of a mechanism, or of connections to other brokers, that a single broker does
+// not show.
 var ofGSSAPI = map[string]bool{
 	"ssl.endpoint.identification.algorithm": true, "sasl.kerberos.service.name": true, "sasl.kerberos.principal.to.local.rules": true, "sasl.mechanism.inter.broker.protocol": true,
 }
@@ -353,7 +357,8 @@ type identity struct {
 	pair tls.Certificate
 }
 
-// Certificates differ by their serial number: their names must be the same, or a store could not take another's place.
+// Certificates differ by their serial number: their names must be the same, or a store could not
+// take another's place.
 const (
 	oldSerial   = 1
 	otherSerial = 2
@@ -388,7 +393,8 @@ func newIdentity(t *testing.T, name string, serial int64) *identity {
 	return id
 }
 
-// connect makes a TLS connection to a listener; nil when the listener refuses it, which with TLS 1.3 shows at the first read.
+// connect makes a TLS connection to a listener; nil when the listener refuses it, which with TLS
+// 1.3 shows at the first read.
 func (s *secureRig) connect(listener string, with ...tls.Certificate) *tls.Conn {
 	c, err := net.DialTimeout("tcp", s.b.Addr(listener).String(), 5*time.Second)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	"momus/coordinator/zkserver"
 )
 
-// A broker that starts with password.encoder.old.secret rewrites its own passwords, once, and tells the others.
+// A broker that starts with password.encoder.old.secret rewrites its own passwords, once, and tells
+// the others.
 func TestPasswordsAreEncryptedWithTheNewSecretAtStart(t *testing.T) {
 	ctx, client, address := coordination(t)
 	config := func(settings map[string]string) *configs.Config {
@@ -130,7 +131,8 @@ func coordination(t *testing.T) (ctx context.Context, client *zk.Client, address
 	return ctx, client, server.Addr().String()
 }
 
-// Who follows the broker's configs is told of each change of them, its own and that of all brokers, and its failure is reported.
+// Who follows the broker's configs is told of each change of them, its own and that of all brokers,
+// and its failure is reported.
 func TestChangedConfigsOfTheBrokerAreFollowed(t *testing.T) {
 	ctx, client, _ := coordination(t)
 	c, err := configs.New(map[string]string{"zookeeper.connect": "x", "broker.id": "1", "listeners": "PLAINTEXT://127.0.0.1:9092"})
@@ -170,8 +172,9 @@ func TestChangedConfigsOfTheBrokerAreFollowed(t *testing.T) {
 	}
 }
 
-// A topic's znode that somebody wrote by hand with values that are none: said once in the log; a change is not taken over at all, as in
-// Kafka, and at the start, where 2.5.0 dies of it, the rest is.
+// A topic's znode that somebody wrote by hand with values that are none: said once in the log; a
+// change is not taken over at all, as in Kafka, and at the start, where 2.5.0 dies of it, the rest
+// is.
 func TestWrongValuesOfTopicsAreLoggedAndLeftOut(t *testing.T) {
 	ctx, client, _ := coordination(t)
 	c, err := configs.New(map[string]string{"zookeeper.connect": "x", "broker.id": "1", "log.retention.ms": "777"})

@@ -17,9 +17,10 @@ const (
 	readAgainMost  = 30 * time.Second
 )
 
-// Learn reads the configs of the given topics as far as they are not known: there is no notification for the configs with
-// which a topic was created. Those that cannot be read in a bounded time go by the broker's defaults until readAgain has them,
-// so that nobody asks for them again meanwhile.
+// Learn reads the configs of the given topics as far as they are not known: there is no
+// notification for the configs with which a topic was created. Those that cannot be read in a
+// bounded time go by the broker's defaults until readAgain has them, so that nobody asks for them
+// again meanwhile.
 func (d *dynamic) Learn(ctx context.Context, topics []string) {
 	d.mu.RLock()
 	unknown := slices.DeleteFunc(slices.Clone(topics), func(t string) bool { return d.effective[t] != nil })

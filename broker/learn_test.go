@@ -32,8 +32,8 @@ func (r *restartable) start(t *testing.T) {
 	r.stop = func() { cancel(); <-done }
 }
 
-// A topic that is new to this broker while ZooKeeper is gone gets the defaults after a bounded time, nobody waits for it a second time, and
-// its configs come when ZooKeeper does.
+// A topic that is new to this broker while ZooKeeper is gone gets the defaults after a bounded
+// time, nobody waits for it a second time, and its configs come when ZooKeeper does.
 func TestConfigsOfNewTopicsWhileZooKeeperIsGone(t *testing.T) {
 	coordination := &restartable{opts: zkserver.Options{Dir: t.TempDir(), NoSync: true}}
 	coordination.start(t)

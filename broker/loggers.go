@@ -9,8 +9,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// loggers are the broker's loggers by Kafka's names. Each has a level of its own or that of the nearest named parent (kafka.log for
-// kafka.log.LogManager), at last that of root. kafka-configs --entity-type broker-loggers shows and changes them.
+// loggers are the broker's loggers by Kafka's names. Each has a level of its own or that of the
+// nearest named parent (kafka.log for kafka.log.LogManager), at last that of root. kafka-configs
+// --entity-type broker-loggers shows and changes them.
 type loggers struct {
 	base *logrus.Logger
 
@@ -47,7 +48,8 @@ func (l *loggers) entry(name string) *logrus.Entry {
 	return n.WithField("logger", name)
 }
 
-// redirect gives a logger an output and a form of its own. It comes before the logger's first entry.
+// redirect gives a logger an output and a form of its own. It comes before the logger's first
+// entry.
 func (l *loggers) redirect(name string, out io.Writer, form logrus.Formatter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +85,8 @@ func (l *loggers) Levels() map[string]string {
 	return out
 }
 
-// SetLevel changes a logger's level; "" removes its own. ok is false when there is no such logger or level.
+// SetLevel changes a logger's level; "" removes its own. ok is false when there is no such logger
+// or level.
 func (l *loggers) SetLevel(name, level string) (ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

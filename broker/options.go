@@ -1,5 +1,6 @@
-// Package broker assembles a broker from its parts: it starts them in Kafka's order, wires them together, and stops them in
-// reverse. It decides nothing itself. A Broker has no state outside itself: many may run in one process.
+// Package broker assembles a broker from its parts: it starts them in Kafka's order, wires them
+// together, and stops them in reverse. It decides nothing itself. A Broker has no state outside
+// itself: many may run in one process.
 package broker
 
 import (
@@ -21,12 +22,13 @@ type Options struct {
 	Logger *logrus.Logger
 	// HTTPAddr is where /metrics and /healthz are served, "" for nowhere.
 	HTTPAddr string
-	// HTTPOptional says that any free port will do, with a warning, when that of HTTPAddr is taken, so that several brokers start on one
-	// machine.
+	// HTTPOptional says that any free port will do, with a warning, when that of HTTPAddr is taken,
+	// so that several brokers start on one machine.
 	HTTPOptional bool
 	// HTTPLocalOnly says that the HTTP port answers this machine only.
 	HTTPLocalOnly bool
-	// Journal is where the broker records what it does; nil is a new one. A broker that takes the place of another goes on with its journal.
+	// Journal is where the broker records what it does; nil is a new one. A broker that takes the
+	// place of another goes on with its journal.
 	Journal *journal.Journal
 	// Console, if not nil, is a page that shows this broker beside others of the process.
 	Console *console.Site
@@ -34,7 +36,8 @@ type Options struct {
 	FS vfs.FS
 	// Net replaces the system's network, for clusters inside of a test; nil is the system's.
 	Net *Net
-	// Abandon, when it is closed, stops the broker without leave: no leadership is handed over. nil never is.
+	// Abandon, when it is closed, stops the broker without leave: no leadership is handed over. nil
+	// never is.
 	Abandon <-chan struct{}
 	// Now is the clock of logs and coordinators; nil is time.Now.
 	Now func() time.Time

@@ -33,7 +33,8 @@ func (p *parts) run(name string, run func(ctx context.Context) error) {
 	})
 }
 
-// onStop adds something to do at the stop, before what was added earlier. It happens once, even if stop is called by hand.
+// onStop adds something to do at the stop, before what was added earlier. It happens once, even if
+// stop is called by hand.
 func (p *parts) onStop(stop func()) (now func()) {
 	once := sync.OnceFunc(stop)
 	p.stops = append(p.stops, once)

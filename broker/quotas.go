@@ -19,7 +19,8 @@ func newQuotas(c *configs.Broker) *quota.Set {
 	})
 }
 
-// quotaEntity is what the path of a config entity of users or clients names: <u>, <u>/clients/<c> or <c>, encoded.
+// quotaEntity is what the path of a config entity of users or clients names: <u>, <u>/clients/<c>
+// or <c>, encoded.
 func quotaEntity(t zk.EntityType, entity string) (quota.Entity, error) {
 	name := func(s string) quota.Name {
 		if s == zk.DefaultEntity {
@@ -39,7 +40,8 @@ func quotaEntity(t zk.EntityType, entity string) (quota.Entity, error) {
 	return quota.Entity{}, fmt.Errorf("%s/%s is no entity that quotas are for", t, entity)
 }
 
-// loadQuotas reads the quotas of all users and clients. Those that are no longer there are taken away.
+// loadQuotas reads the quotas of all users and clients. Those that are no longer there are taken
+// away.
 func (d *dynamic) loadQuotas(ctx context.Context) error {
 	gone, users := map[quota.Entity]struct{}{}, map[string]struct{}{}
 	for _, e := range d.quotas.Entities() {

@@ -14,7 +14,8 @@ import (
 	"momus/internal/model"
 )
 
-// newTransactions makes the transaction coordinator with its connections to the leaders of partitions.
+// newTransactions makes the transaction coordinator with its connections to the leaders of
+// partitions.
 func (b *Broker) newTransactions(p *parts) *txn.Coordinator {
 	sender := &markerSender{b: b, clients: map[int32]*interbroker.Client{}}
 	p.onStop(sender.close)
@@ -34,7 +35,8 @@ type markerCluster struct {
 	listener string // of inter-broker requests
 }
 
-// Leader implements txn.Cluster. A cache that no controller has filled yet knows nothing of deleted partitions either.
+// Leader implements txn.Cluster. A cache that no controller has filled yet knows nothing of deleted
+// partitions either.
 func (c markerCluster) Leader(tp model.TopicPartition) (broker int32, alive, exists bool) {
 	s := c.cache.Snapshot()
 	p, ok := s.Partition(tp)
@@ -48,7 +50,8 @@ func (c markerCluster) Leader(tp model.TopicPartition) (broker int32, alive, exi
 // Changed implements txn.Cluster.
 func (c markerCluster) Changed() <-chan struct{} { return c.cache.Changed() }
 
-// markerSender sends WriteTxnMarkers, one connection per broker; this broker is reached over the network too.
+// markerSender sends WriteTxnMarkers, one connection per broker; this broker is reached over the
+// network too.
 type markerSender struct {
 	b *Broker
 
@@ -125,8 +128,8 @@ func encodeMarker(m *txn.Marker) kmsg.WriteTxnMarkersRequestMarker {
 	return out
 }
 
-// markerOutcome brings an answer, which is by producer id and in any order, into the order of the markers. What is not in it was not
-// written: UNKNOWN_TOPIC_OR_PARTITION, which is tried again.
+// markerOutcome brings an answer, which is by producer id and in any order, into the order of the
+// markers. What is not in it was not written: UNKNOWN_TOPIC_OR_PARTITION, which is tried again.
 func markerOutcome(markers []txn.Marker, resp *kmsg.WriteTxnMarkersResponse) [][]*kerr.Error {
 	type key struct {
 		producerID int64

@@ -7,8 +7,8 @@ import (
 	"momus/coordinator/zk/zkconfig"
 )
 
-// secureZooKeeper puts into opts how this broker speaks to ZooKeeper: TLS, and who it is there. A key with the prefix goes before the one
-// without.
+// secureZooKeeper puts into opts how this broker speaks to ZooKeeper: TLS, and who it is there. A
+// key with the prefix goes before the one without.
 func (b *Broker) secureZooKeeper(opts *zk.Options, prefix string) error {
 	security, err := zkconfig.Read(zkconfig.Source{
 		Setting: func(key string) (string, bool) {

@@ -75,7 +75,8 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// adviseReachable warns when clients are given an address that leads them to themselves, in a container with its own network.
+// adviseReachable warns when clients are given an address that leads them to themselves, in a
+// container with its own network.
 func (x *build) adviseReachable(l *Listeners) {
 	var reachable, local []model.Endpoint
 	for _, e := range l.Advertised {

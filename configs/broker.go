@@ -1,11 +1,12 @@
 package configs
 
-// Broker is one immutable snapshot of the effective broker configuration: the 207 keys of Kafka 2.5.0 and the
-// three keys that exist only as dynamic configs. A field is named after its key (log.retention.ms is LogRetentionMs), has
-// the unit that the key has, and holds the effective value: where keys form a family (log.retention.ms, .minutes, .hours; log.roll.*;
-// log.flush.*; log.dirs, log.dir; zookeeper.connection.timeout.ms) the first field of the family holds the resolved value.
-// A key without a value is "" (string, class, password), nil (list) or, for the few numbers, -1.
-// Lists are in the order given. Nobody may change a Broker after it was published.
+// Broker is one immutable snapshot of the effective broker configuration: the 207 keys of Kafka
+// 2.5.0 and the three keys that exist only as dynamic configs. A field is named after its key
+// (log.retention.ms is LogRetentionMs), has the unit that the key has, and holds the effective
+// value: where keys form a family (log.retention.ms, .minutes, .hours; log.roll.*; log.flush.*;
+// log.dirs, log.dir; zookeeper.connection.timeout.ms) the first field of the family holds the
+// resolved value. A key without a value is "" (string, class, password), nil (list) or, for the few
+// numbers, -1. Lists are in the order given. Nobody may change a Broker after it was published.
 type Broker struct {
 	AdvertisedHostName                                   string   // advertised.host.name
 	AdvertisedListeners                                  string   // advertised.listeners

@@ -72,7 +72,8 @@ func requiredHint(key string) string {
 	return ""
 }
 
-// families resolves the keys that say the same in different units; the first of each that is set wins.
+// families resolves the keys that say the same in different units; the first of each that is set
+// wins.
 func (x *build) families() {
 	b := x.broker
 	const minute, hour = int64(60_000), int64(3_600_000)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// composeCase is an environment of testdata/compose: variables as people give them to the three images, and what the images' own
-// start scripts made of them with Kafka 2.5.0.
+// composeCase is an environment of testdata/compose: variables as people give them to the three
+// images, and what the images' own start scripts made of them with Kafka 2.5.0.
 type composeCase struct {
 	ID       string            `json:"id"`
 	Dialect  string            `json:"dialect"`
@@ -21,13 +21,14 @@ type composeCase struct {
 	Expected map[string]any    `json:"expected"`
 }
 
-// twins are environments that another image's users write just so; without a sign of the container they are read as that image's,
-// which starts with them.
+// twins are environments that another image's users write just so; without a sign of the container
+// they are read as that image's, which starts with them.
 var twins = map[string]string{"wurstmeister-12": "the same as confluent-05"}
 
 // better are values on which we differ on purpose.
 var better = map[string]map[string]string{
-	// Kubernetes' link to a service called kafka, which the image takes for the key port and then fails with.
+	// Kubernetes' link to a service called kafka, which the image takes for the key port and then
+	// fails with.
 	"wurstmeister-14": {"port": "9092"},
 	// The number of the container in the answer of a docker that the test plays.
 	"wurstmeister-08": {"broker.id": "3"},
@@ -107,7 +108,8 @@ func (c *composeCase) differs(got *Config) []string {
 	return out
 }
 
-// Every environment gives what its image gave: told by the variables alone, by the variable that decides, and by the volume.
+// Every environment gives what its image gave: told by the variables alone, by the variable that
+// decides, and by the volume.
 func TestEnvironmentsOfComposeFiles(t *testing.T) {
 	volumes := map[string]string{"wurstmeister": "/kafka", "bitnami": "/bitnami", "confluent": "/var/lib/kafka/data"}
 	counted := 0
@@ -174,7 +176,8 @@ func rootWithMounts(t *testing.T, mounts ...string) string {
 	return root
 }
 
-// Whatever the variables look like, the data goes to a volume when there is one at a place of the images.
+// Whatever the variables look like, the data goes to a volume when there is one at a place of the
+// images.
 func TestDataNeverLeavesTheVolume(t *testing.T) {
 	volumes := map[string]string{"/kafka": "/kafka/", "/bitnami": "/bitnami/", "/bitnami/kafka": "/bitnami/kafka/", "/var/lib/kafka/data": "/var/lib/kafka/data", "/kafka/logs": "/kafka/logs"}
 	for _, c := range composeCases(t) {
@@ -201,7 +204,8 @@ func TestDataNeverLeavesTheVolume(t *testing.T) {
 	}
 }
 
-// A directory in which a broker has left its files tells the image, whatever the variables look like.
+// A directory in which a broker has left its files tells the image, whatever the variables look
+// like.
 func TestFilesOfABrokerTellTheImage(t *testing.T) {
 	env := composeCase{Hostname: "kafka", Env: map[string]string{"KAFKA_ZOOKEEPER_CONNECT": "z:1", "KAFKA_LISTENERS": "PLAINTEXT://:9092", "KAFKA_ADVERTISED_LISTENERS": "PLAINTEXT://kafka:9092"}}
 	for dir, want := range map[string]Dialect{"/kafka/kafka-logs-old": Wurstmeister, "/bitnami/kafka/data": Bitnami, "/var/lib/kafka/data": Confluent} {
@@ -211,7 +215,8 @@ func TestFilesOfABrokerTellTheImage(t *testing.T) {
 		}
 		got, _, err := env.load(t, root)
 		if want == Bitnami {
-			// Bitnami's image refuses without ALLOW_PLAINTEXT_LISTENER, and so says which image was meant.
+			// Bitnami's image refuses without ALLOW_PLAINTEXT_LISTENER, and so says which image was
+			// meant.
 			if err == nil || !strings.Contains(err.Error(), "ALLOW_PLAINTEXT_LISTENER") {
 				t.Errorf("%s: %v", dir, err)
 			}

@@ -1,8 +1,10 @@
-// Package configs is the configuration of the broker and of topics: one table of every key of Kafka 2.5.0, readers for
-// properties files, YAML and the environment of three Docker images, and the snapshots that the rest of the program reads.
+// Package configs is the configuration of the broker and of topics: one table of every key of Kafka
+// 2.5.0, readers for properties files, YAML and the environment of three Docker images, and the
+// snapshots that the rest of the program reads.
 //
-// A Config is made by Load (or New) and shared by all parts of one broker. Broker and Topic are immutable snapshots; a dynamic
-// change builds a new one and swaps it in. The package starts no goroutine; subscribers run on the goroutine that brings a change.
+// A Config is made by Load (or New) and shared by all parts of one broker. Broker and Topic are
+// immutable snapshots; a dynamic change builds a new one and swaps it in. The package starts no
+// goroutine; subscribers run on the goroutine that brings a change.
 package configs
 
 import (
@@ -17,7 +19,8 @@ import (
 
 // Sources says where a configuration comes from. Later fields win over earlier ones.
 type Sources struct {
-	// File is the path of a properties file, or of a YAML file if it ends in .yaml or .yml; "" for none.
+	// File is the path of a properties file, or of a YAML file if it ends in .yaml or .yml; "" for
+	// none.
 	File string
 	// Env is the environment as os.Environ gives it; nil for none.
 	Env []string
@@ -67,7 +70,8 @@ type Setting struct {
 	Origin Origin
 }
 
-// Warning is something that a person should know about the configuration although the broker can start with it.
+// Warning is something that a person should know about the configuration although the broker can
+// start with it.
 type Warning struct {
 	Key    string // "" when it is not about one key
 	Origin Origin
@@ -82,7 +86,8 @@ type Listeners struct {
 	Advertised []model.Endpoint
 	// InterBroker is the name of the listener that other brokers use.
 	InterBroker string
-	// ControlPlane is the name of the listener for the controller's requests, "" when there is none of its own.
+	// ControlPlane is the name of the listener for the controller's requests, "" when there is none
+	// of its own.
 	ControlPlane string
 }
 
@@ -91,11 +96,13 @@ type Environment struct {
 	// Dialect is the image whose variables were found, DialectReason what tells it.
 	Dialect       Dialect
 	DialectReason string
-	// ZooKeeperWait is how long the image waits for ZooKeeper before it starts the broker at all, 0 for not.
+	// ZooKeeperWait is how long the image waits for ZooKeeper before it starts the broker at all, 0
+	// for not.
 	ZooKeeperWait time.Duration
 	// MaxHeap is the -Xmx of KAFKA_HEAP_OPTS in bytes, 0 when there is none.
 	MaxHeap int64
-	// Properties are the system properties of KAFKA_OPTS: the JAAS file, krb5.conf, how to speak to ZooKeeper. Never nil.
+	// Properties are the system properties of KAFKA_OPTS: the JAAS file, krb5.conf, how to speak to
+	// ZooKeeper. Never nil.
 	Properties jvm.Properties
 	// CreateTopics are the topics of KAFKA_CREATE_TOPICS, to be created once the broker serves.
 	CreateTopics []TopicSpec
@@ -134,7 +141,8 @@ type snapshot struct {
 // Load reads all sources and checks the result. Warnings are given with an error too.
 func Load(s Sources) (*Config, []Warning, error) { return load(s) }
 
-// New makes a Config of the given settings, as if they had been given as overrides without a file and environment.
+// New makes a Config of the given settings, as if they had been given as overrides without a file
+// and environment.
 func New(settings map[string]string) (*Config, error) {
 	overrides := make([]string, 0, len(settings))
 	for k, v := range settings {
@@ -144,14 +152,16 @@ func New(settings map[string]string) (*Config, error) {
 	return c, err
 }
 
-// Get is the effective setting of a key as it was given, also of keys that the table does not know, such as those of listeners
-// (listener.name.inside.ssl.keystore.location) and plugins. ok is false when only a default applies.
+// Get is the effective setting of a key as it was given, also of keys that the table does not know,
+// such as those of listeners (listener.name.inside.ssl.keystore.location) and plugins. ok is false
+// when only a default applies.
 func (c *Config) Get(key string) (set Setting, ok bool) {
 	set, ok = c.current.Load().values[key]
 	return set, ok
 }
 
-// ListenerValue is the value of a key for a listener: with the listener's prefix, else without, else the default; "" for none.
+// ListenerValue is the value of a key for a listener: with the listener's prefix, else without,
+// else the default; "" for none.
 func (c *Config) ListenerValue(listener, key string) string {
 	return c.current.Load().values.ForListener(listener, key)
 }
@@ -185,5 +195,6 @@ func (c *Config) Listeners() *Listeners { return c.current.Load().listeners }
 // Environment is what the environment said beyond broker keys.
 func (c *Config) Environment() Environment { return c.environment }
 
-// NoEffect lists the keys that were set but change nothing in this broker, in the order of their names.
+// NoEffect lists the keys that were set but change nothing in this broker, in the order of their
+// names.
 func (c *Config) NoEffect() []string { return c.noEffect }

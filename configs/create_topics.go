@@ -18,8 +18,9 @@ type TopicSpec struct {
 // TopicSetting is a config of a topic that is to be created.
 type TopicSetting struct{ Key, Value string }
 
-// createTopics reads KAFKA_CREATE_TOPICS. What cannot be read is left out with a warning: in the image, too, it does not stop the
-// broker. Confluent's and Bitnami's images do not know the variable; files that have it there expect no harm, and get the topics.
+// createTopics reads KAFKA_CREATE_TOPICS. What cannot be read is left out with a warning: in the
+// image, too, it does not stop the broker. Confluent's and Bitnami's images do not know the
+// variable; files that have it there expect no harm, and get the topics.
 func (r *envReader) createTopics() []TopicSpec {
 	list, ok := r.vars["KAFKA_CREATE_TOPICS"]
 	if !ok {
@@ -36,10 +37,11 @@ func (r *envReader) createTopics() []TopicSpec {
 	return specs
 }
 
-// ParseCreateTopics reads name:partitions:replicas[:cleanup.policy] entries. Every character of separator separates, as in the
-// shell's IFS; the shell's $'\n' and a plain \n are a newline. wurstmeister's script makes a kafka-topics command line of an entry
-// and lets the shell read that, so a field may be followed by options: name:3:1:compact --config=segment.ms=1000. Entries that cannot
-// be read are named by the error and left out.
+// ParseCreateTopics reads name:partitions:replicas[:cleanup.policy] entries. Every character of
+// separator separates, as in the shell's IFS; the shell's $'\n' and a plain \n are a newline.
+// wurstmeister's script makes a kafka-topics command line of an entry and lets the shell read that,
+// so a field may be followed by options: name:3:1:compact --config=segment.ms=1000. Entries that
+// cannot be read are named by the error and left out.
 func ParseCreateTopics(list, separator string) ([]TopicSpec, error) {
 	if s, ok := strings.CutPrefix(separator, "$'"); ok {
 		separator = strings.TrimSuffix(s, "'")
@@ -66,7 +68,8 @@ func ParseCreateTopics(list, separator string) ([]TopicSpec, error) {
 }
 
 func parseTopicSpec(entry string) (TopicSpec, error) {
-	// The script reads no further than the fourth field; an option's value may have a colon, so nothing is dropped here.
+	// The script reads no further than the fourth field; an option's value may have a colon, so
+	// nothing is dropped here.
 	f := strings.SplitN(entry, ":", 4)
 	if len(f) < 3 || strings.TrimSpace(f[0]) == "" {
 		return TopicSpec{}, fmt.Errorf("%d fields", len(f))
@@ -132,7 +135,8 @@ func topicOptions(words []string) ([]TopicSetting, error) {
 	return out, nil
 }
 
-// commandWords splits text into words as a shell does: at blanks, with both kinds of quotation marks and the backslash.
+// commandWords splits text into words as a shell does: at blanks, with both kinds of quotation
+// marks and the backslash.
 func commandWords(text string) ([]string, error) {
 	var out []string
 	var word strings.Builder

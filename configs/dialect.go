@@ -42,8 +42,8 @@ func ParseDialect(word string) (Dialect, error) {
 	return NoDialect, fmt.Errorf("%q is no image that is known here; valid are wurstmeister, bitnami, confluent and none", word)
 }
 
-// site is what the machine tells about the images: which of their directories are mounts, and where a broker has left its files.
-// It is read below root, which is / but in tests.
+// site is what the machine tells about the images: which of their directories are mounts, and where
+// a broker has left its files. It is read below root, which is / but in tests.
 type site struct {
 	root   string
 	mounts []string // mount points, cleaned; nil outside of a container
@@ -57,7 +57,8 @@ func readSite(root string) site {
 		return s
 	}
 	for _, line := range strings.Split(string(data), "\n") {
-		// ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS …, with blanks and the like as octal escapes.
+		// ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS …, with blanks and the like as octal
+		// escapes.
 		if f := strings.Fields(line); len(f) > 5 {
 			s.mounts = append(s.mounts, filepath.Clean(mountEscapes.Replace(f[4])))
 		}
@@ -99,8 +100,8 @@ func (s site) has(pattern string) string {
 	return found[0]
 }
 
-// dataRoots are the directories that the images keep data under, where it goes there unless somebody says otherwise, and the
-// pattern of a broker's meta.properties in it.
+// dataRoots are the directories that the images keep data under, where it goes there unless
+// somebody says otherwise, and the pattern of a broker's meta.properties in it.
 var dataRoots = [...]struct {
 	dialect          Dialect
 	root, data, meta string
@@ -110,8 +111,8 @@ var dataRoots = [...]struct {
 	{Confluent, "/var/lib/kafka", "/var/lib/kafka/data", "/var/lib/kafka/data/meta.properties"},
 }
 
-// dataVolume is the directory for data on a volume at one of the images' places, and the mount point; "" without one. A directory in
-// which a broker has left its files goes first.
+// dataVolume is the directory for data on a volume at one of the images' places, and the mount
+// point; "" without one. A directory in which a broker has left its files goes first.
 func (s site) dataVolume() (dir, volume string) {
 	for _, r := range dataRoots {
 		if f := s.has(r.meta); f != "" && s.onMount(filepath.Dir(f)) {
@@ -140,8 +141,8 @@ var otherMounts = [...]struct {
 	{Wurstmeister, "/opt/kafka"}, {Wurstmeister, "/opt/overrides"}, {Wurstmeister, "/usr/bin/start-kafka.sh"},
 }
 
-// How much a sign counts. A sure one is something that only this image has; refusal says that the image would not have started, so
-// that a file which works was not written for it.
+// How much a sign counts. A sure one is something that only this image has; refusal says that the
+// image would not have started, so that a file which works was not written for it.
 const (
 	sure    = 100
 	files   = 60 // a broker's files lie in this image's directory
@@ -166,7 +167,8 @@ func (e *evidence) add(d Dialect, weight int, reason string) {
 	}
 }
 
-// winner is the dialect with the most weight; of equals the one that Docker users mean most often when nothing speaks for another.
+// winner is the dialect with the most weight; of equals the one that Docker users mean most often
+// when nothing speaks for another.
 func (e *evidence) winner() (Dialect, string) {
 	w := Wurstmeister
 	for _, d := range []Dialect{Confluent, Bitnami} {
@@ -177,8 +179,9 @@ func (e *evidence) winner() (Dialect, string) {
 	return w, cmp.Or(e.reason[w], "nothing speaks for another image")
 }
 
-// detectDialect tells the image from the variables and from what the container knows, and says by what. Without any variable that
-// sets a key there is no dialect, so that KAFKA_HOME or KAFKA_OPTS of a developer's shell change nothing.
+// detectDialect tells the image from the variables and from what the container knows, and says by
+// what. Without any variable that sets a key there is no dialect, so that KAFKA_HOME or KAFKA_OPTS
+// of a developer's shell change nothing.
 func detectDialect(vars map[string]string, s site) (Dialect, string) {
 	var e evidence
 	e.bitnamiSigns(vars)
@@ -246,7 +249,8 @@ func (e *evidence) bitnamiSigns(vars map[string]string) {
 	e.each(vars, Bitnami, strong, "KAFKA_CLIENT_USERS", "KAFKA_CLIENT_USER", "KAFKA_INTER_BROKER_USER", "KAFKA_CERTIFICATE_PASSWORD", "KAFKA_ZOOKEEPER_PROTOCOL")
 }
 
-// testcontainersFlush is a value that Testcontainers' KafkaContainer sets, which runs Confluent's image.
+// testcontainersFlush is a value that Testcontainers' KafkaContainer sets, which runs Confluent's
+// image.
 const testcontainersFlush = "9223372036854775807"
 
 func (e *evidence) confluentSigns(vars map[string]string) {
@@ -272,7 +276,8 @@ func (e *evidence) confluentSigns(vars map[string]string) {
 	}
 	e.each(vars, Confluent, likely, "KAFKA_JMX_HOSTNAME")
 	e.each(vars, Confluent, slight, "KAFKA_JMX_PORT")
-	// What Kafka's built-in defaults get wrong for one broker, and wurstmeister's and Bitnami's file gets right.
+	// What Kafka's built-in defaults get wrong for one broker, and wurstmeister's and Bitnami's
+	// file gets right.
 	for _, n := range []string{"KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR", "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR"} {
 		if vars[n] == "1" {
 			e.add(Confluent, slight, n+"=1")
@@ -343,7 +348,8 @@ func (r *envReader) foreign() {
 	}
 }
 
-// chooseDialect finds the dialect and why: by the variable that decides, by the script that was called, else by the signs.
+// chooseDialect finds the dialect and why: by the variable that decides, by the script that was
+// called, else by the signs.
 func (r *envReader) chooseDialect() {
 	if word, ok := r.vars[DialectVariable]; ok && word != "" {
 		d, err := ParseDialect(word)
@@ -360,8 +366,8 @@ func (r *envReader) chooseDialect() {
 	r.environment.Dialect, r.environment.DialectReason = detectDialect(r.vars, r.site)
 }
 
-// presetData sets where the data goes. A directory that is not on a volume is never chosen while another image's is one: what was
-// written there would be gone with the container.
+// presetData sets where the data goes. A directory that is not on a volume is never chosen while
+// another image's is one: what was written there would be gone with the container.
 func (r *envReader) presetData(dir string) {
 	volume, at := r.site.dataVolume()
 	if r.hasFile || volume == "" {

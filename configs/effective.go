@@ -17,8 +17,8 @@ type Effective struct {
 	NoEffect  bool
 }
 
-// Effective lists the static configuration in the order of the keys' names: every key of the broker and of this program, and unknown
-// ones that were given. Dynamic configs are not part of it.
+// Effective lists the static configuration in the order of the keys' names: every key of the broker
+// and of this program, and unknown ones that were given. Dynamic configs are not part of it.
 func (c *Config) Effective() []Effective {
 	names := slices.Collect(maps.Keys(c.static))
 	for i := range brokerKeys {
@@ -57,7 +57,8 @@ func (c *Config) effectiveKey(name string) Effective {
 	return e
 }
 
-// secretKey reports whether a key's value must not be shown: passwords, also a listener's, and whatever an unknown plugin calls so.
+// secretKey reports whether a key's value must not be shown: passwords, also a listener's, and
+// whatever an unknown plugin calls so.
 func secretKey(name string) bool {
 	base, _ := baseKey(name)
 	if k, ok := BrokerKey(base); ok {

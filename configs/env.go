@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// envReader turns the environment into settings. Which image it was written for is seen from the variables themselves.
+// envReader turns the environment into settings. Which image it was written for is seen from the
+// variables themselves.
 type envReader struct {
 	vars    map[string]string // without what an orchestrator put there for a service called kafka
 	sources Sources
@@ -62,8 +63,9 @@ func (r *envReader) given(key string) bool {
 	})
 }
 
-// unquote refuses values in quotation marks, which compose's list form passes on: - NAME="value" is five characters and two marks.
-// Where the images let a shell read the value again, the marks do no harm and are taken off.
+// unquote refuses values in quotation marks, which compose's list form passes on: - NAME="value" is
+// five characters and two marks. Where the images let a shell read the value again, the marks do no
+// harm and are taken off.
 func (r *envReader) unquote() {
 	for _, name := range r.sortedVars() {
 		value := r.vars[name]
@@ -82,7 +84,8 @@ func (r *envReader) unquote() {
 	}
 }
 
-// set records a value that a variable gives; keys that differ from a known one only by case are that one.
+// set records a value that a variable gives; keys that differ from a known one only by case are
+// that one.
 func (r *envReader) set(key, value, variable string) {
 	if _, ok := BrokerKey(key); !ok {
 		for i := range brokerKeys {
@@ -113,8 +116,9 @@ func (r *envReader) warn(variable, text string) {
 	r.warnings = append(r.warnings, Warning{Key: variable, Text: text})
 }
 
-// stock is the server.properties that Kafka ships, which wurstmeister and Bitnami start from; it differs from the built-in
-// defaults in what a single broker needs. Its zookeeper.connect is left out: wurstmeister wants that variable.
+// stock is the server.properties that Kafka ships, which wurstmeister and Bitnami start from; it
+// differs from the built-in defaults in what a single broker needs. Its zookeeper.connect is left
+// out: wurstmeister wants that variable.
 var stock = [...][2]string{
 	{"broker.id", "0"},
 	{"num.network.threads", "3"},
@@ -146,8 +150,8 @@ var (
 	portLink    = regexp.MustCompile(`^KAFKA(_[A-Z0-9_]+)?_PORT_[0-9]+_(TCP|UDP)(_(PROTO|PORT|ADDR))?$`)
 )
 
-// dropServiceLinks leaves out the variables that Kubernetes and Docker links make for a service called kafka. KAFKA_PORT=tcp://…
-// is the classic: it looks like the port key.
+// dropServiceLinks leaves out the variables that Kubernetes and Docker links make for a service
+// called kafka. KAFKA_PORT=tcp://… is the classic: it looks like the port key.
 func (r *envReader) dropServiceLinks() {
 	dropped := false
 	for name, value := range r.vars {
@@ -229,5 +233,6 @@ func ParseMaxHeap(opts string) (int64, error) {
 	return n << shift, nil
 }
 
-// sortedVars lists the variables' names in order, so that messages and ties come out the same every time.
+// sortedVars lists the variables' names in order, so that messages and ties come out the same every
+// time.
 func (r *envReader) sortedVars() []string { return slices.Sorted(maps.Keys(r.vars)) }

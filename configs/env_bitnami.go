@@ -10,8 +10,8 @@ import (
 	"momus/internal/model"
 )
 
-// bitnamiAliases are the KAFKA_ variables that older Bitnami images took without CFG, with the variable they stand for now where it
-// has another name.
+// bitnamiAliases are the KAFKA_ variables that older Bitnami images took without CFG, with the
+// variable they stand for now where it has another name.
 var bitnamiAliases = [...][2]string{
 	{"ADVERTISED_LISTENERS"}, {"BROKER_ID"}, {"DEFAULT_REPLICATION_FACTOR"}, {"DELETE_TOPIC_ENABLE"}, {"INTER_BROKER_LISTENER_NAME"}, {"LISTENERS"},
 	{"LISTENER_SECURITY_PROTOCOL_MAP"}, {"LOG_DIRS"}, {"LOG_FLUSH_INTERVAL_MESSAGES"}, {"LOG_FLUSH_INTERVAL_MS"}, {"LOG_MESSAGE_FORMAT_VERSION"},
@@ -24,7 +24,8 @@ var bitnamiAliases = [...][2]string{
 	{"ZOOKEEPER_CONNECT_TIMEOUT_MS", "ZOOKEEPER_CONNECTION_TIMEOUT_MS"}, {"AUTO_CREATE_TOPICS_ENABLE"},
 }
 
-// bitnamiFiles are where users of the image mount their own server.properties; it then takes no settings from the environment.
+// bitnamiFiles are where users of the image mount their own server.properties; it then takes no
+// settings from the environment.
 var bitnamiFiles = [...]string{"/bitnami/kafka/config/server.properties", "/bitnami/kafka/conf/server.properties",
 	"/opt/bitnami/kafka/conf/server.properties", "/opt/bitnami/kafka/config/server.properties"}
 
@@ -61,7 +62,8 @@ func (r *envReader) bitnami() {
 	r.extraFlags()
 }
 
-// extraFlags reads KAFKA_EXTRA_FLAGS, which the image's run.sh appends to the broker's command line.
+// extraFlags reads KAFKA_EXTRA_FLAGS, which the image's run.sh appends to the broker's command
+// line.
 func (r *envReader) extraFlags() {
 	words, err := commandWords(r.vars["KAFKA_EXTRA_FLAGS"])
 	if err != nil {
@@ -91,7 +93,8 @@ func yes(s string) bool {
 	return s == "1" || strings.EqualFold(s, "yes") || strings.EqualFold(s, "true")
 }
 
-// bitnamiSecurity applies the image's two special listener names and its refusal to open an unprotected listener unasked.
+// bitnamiSecurity applies the image's two special listener names and its refusal to open an
+// unprotected listener unasked.
 func (r *envReader) bitnamiSecurity() {
 	v := r.vars
 	listeners := r.settings["listeners"].Value

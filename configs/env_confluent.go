@@ -11,7 +11,8 @@ import (
 // confluentSecrets is where the image expects key stores and the files with their passwords.
 const confluentSecrets = "/etc/kafka/secrets"
 
-// confluent reads the variables as confluentinc/cp-kafka does. Its file starts empty, so Kafka's built-in defaults apply.
+// confluent reads the variables as confluentinc/cp-kafka does. Its file starts empty, so Kafka's
+// built-in defaults apply.
 func (r *envReader) confluent() {
 	v := r.vars
 	for _, name := range []string{"KAFKA_ADVERTISED_HOST", "KAFKA_ADVERTISED_PORT", "KAFKA_HOST", "KAFKA_PORT"} {
@@ -49,8 +50,8 @@ func confluentZooKeeperWait(seconds string) time.Duration {
 	return 40 * time.Second
 }
 
-// confluentSSL refuses what the image's script refuses: an advertised listener with SSL, and SASL_SSL, needs key stores in the
-// directory of secrets.
+// confluentSSL refuses what the image's script refuses: an advertised listener with SSL, and
+// SASL_SSL, needs key stores in the directory of secrets.
 func (r *envReader) confluentSSL(advertised string) {
 	if !strings.Contains(advertised, "SSL://") {
 		return

@@ -40,7 +40,8 @@ func (r *envReader) wurstmeister() {
 			continue
 		}
 		if strings.Contains(v[name], "@") {
-			// The image edits a file with sed and @ as its delimiter, which fails; there is no reason to fail here.
+			// The image edits a file with sed and @ as its delimiter, which fails; there is no
+			// reason to fail here.
 			r.warn(name, "contains @, which wurstmeister/kafka itself cannot handle")
 		}
 		r.set(plainKey(strings.TrimPrefix(name, "KAFKA_")), v[name], name)
@@ -59,8 +60,8 @@ func (r *envReader) wurstmeister() {
 	}
 }
 
-// wurstmeisterAddress finds out what clients are told when neither listeners nor a host name are set. The image does not start without
-// an answer.
+// wurstmeisterAddress finds out what clients are told when neither listeners nor a host name are
+// set. The image does not start without an answer.
 func (r *envReader) wurstmeisterAddress(hostname string) {
 	advertised := r.vars["KAFKA_ADVERTISED_LISTENERS"]
 	switch {
@@ -78,7 +79,8 @@ func (r *envReader) wurstmeisterAddress(hostname string) {
 	}
 }
 
-// substitute evaluates a command variable and puts its output in place of _{NAME} in every KAFKA_ variable.
+// substitute evaluates a command variable and puts its output in place of _{NAME} in every KAFKA_
+// variable.
 func (r *envReader) substitute(name string) string {
 	command := r.vars[name]
 	if command == "" {
@@ -93,14 +95,16 @@ func (r *envReader) substitute(name string) string {
 	return out
 }
 
-// setOutput sets a key to what a command prints; when it fails that is said, and the key stays as it is.
+// setOutput sets a key to what a command prints; when it fails that is said, and the key stays as
+// it is.
 func (r *envReader) setOutput(key, variable, command string) {
 	if out := r.evaluate(variable, command); out != "" {
 		r.set(key, out, variable)
 	}
 }
 
-// evaluate runs the command of a variable. One that says nothing has failed: its output was to be a setting.
+// evaluate runs the command of a variable. One that says nothing has failed: its output was to be a
+// setting.
 func (r *envReader) evaluate(name, command string) string {
 	out, err := r.sources.Run(command)
 	out = strings.TrimSpace(out)
@@ -122,7 +126,8 @@ func (r *envReader) evaluate(name, command string) string {
 	return out
 }
 
-// CommandError is a command of a *_COMMAND variable that failed or printed nothing, with what it said.
+// CommandError is a command of a *_COMMAND variable that failed or printed nothing, with what it
+// said.
 type CommandError struct {
 	Err    error // nil when it ended well and printed nothing
 	Stderr string

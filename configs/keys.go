@@ -93,11 +93,12 @@ var index = sync.OnceValue(func() keyIndex {
 	return x
 })
 
-// BrokerKeys lists the keys of the broker: Kafka 2.5.0's 207 in the order of their names, then the three dynamic-only ones.
-// The slice and its elements are shared; nobody may change them.
+// BrokerKeys lists the keys of the broker: Kafka 2.5.0's 207 in the order of their names, then the
+// three dynamic-only ones. The slice and its elements are shared; nobody may change them.
 func BrokerKeys() []Key { return brokerKeys[:] }
 
-// TopicKeys lists the 26 topic keys of Kafka 2.5.0 in the order of their names. The slice is shared; nobody may change it.
+// TopicKeys lists the 26 topic keys of Kafka 2.5.0 in the order of their names. The slice is
+// shared; nobody may change it.
 func TopicKeys() []Key { return topicKeys[:] }
 
 // BrokerKey finds a broker key.

@@ -1,7 +1,8 @@
 package configs
 
-// brokerKeys lists the 207 broker keys of Kafka 2.5.0 in the order of their names, then the three that exist only as dynamic
-// configs. It is never changed. A test compares every column with the list read from the original.
+// brokerKeys lists the 207 broker keys of Kafka 2.5.0 in the order of their names, then the three
+// that exist only as dynamic configs. It is never changed. A test compares every column with the
+// list read from the original.
 var brokerKeys = [...]Key{
 	{Name: "advertised.host.name", Type: String, Importance: High, broker: func(b *Broker) any { return &b.AdvertisedHostName },
 		Doc: "Deprecated: host told to clients when advertised.listeners is not set."},

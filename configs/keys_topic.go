@@ -1,6 +1,7 @@
 package configs
 
-// topicKeys lists the 26 topic keys of Kafka 2.5.0 in the order of their names. It is never changed.
+// topicKeys lists the 26 topic keys of Kafka 2.5.0 in the order of their names. It is never
+// changed.
 var topicKeys = [...]Key{
 	{Name: "cleanup.policy", Type: List, Default: "delete", HasDefault: true, Valid: oneOf("compact", "delete"), Importance: Medium, Update: ClusterWide, ServerKey: "log.cleanup.policy", topic: func(t *Topic) any { return &t.CleanupPolicy },
 		Doc: "What happens to old segments: delete, compact or both."},

@@ -12,7 +12,8 @@ import (
 
 var listenerForm = regexp.MustCompile(`^(.*)://\[?([0-9a-zA-Z\-%._:]*)\]?:(-?[0-9]+)$`)
 
-// parseEndpoints reads NAME://host:port,… with the protocols of names. Names are upper-cased; an empty host stays empty.
+// parseEndpoints reads NAME://host:port,… with the protocols of names. Names are upper-cased; an
+// empty host stays empty.
 func parseEndpoints(list string, protocols map[string]model.SecurityProtocol) ([]model.Endpoint, error) {
 	var out []model.Endpoint
 	for _, s := range splitList(list) {
@@ -226,7 +227,8 @@ func (x *build) controlPlane(l *Listeners) {
 	}
 }
 
-// AdvertisedWith gives the advertised endpoints with port 0 replaced by what port says for the listener.
+// AdvertisedWith gives the advertised endpoints with port 0 replaced by what port says for the
+// listener.
 func (l *Listeners) AdvertisedWith(port func(listener string) int32) []model.Endpoint {
 	out := slices.Clone(l.Advertised)
 	for i := range out {

@@ -114,8 +114,8 @@ func dialectOf(s Sources, at site) Dialect {
 	return r.environment.Dialect
 }
 
-// mountedFile finds the server.properties that a user of the Bitnami image has mounted. The image then takes only its own
-// variables from the environment, no keys.
+// mountedFile finds the server.properties that a user of the Bitnami image has mounted. The image
+// then takes only its own variables from the environment, no keys.
 func mountedFile(s Sources, at site) (file string, env []string) {
 	if dialectOf(s, at) != Bitnami {
 		return "", s.Env
@@ -138,7 +138,8 @@ func mountedFile(s Sources, at site) (file string, env []string) {
 // bitnamiJAAS is where the Bitnami image looks for a JAAS file by itself.
 var bitnamiJAAS = [...]string{"/bitnami/kafka/config/kafka_jaas.conf", "/opt/bitnami/kafka/config/kafka_jaas.conf"}
 
-// systemProperties reads KAFKA_OPTS and MOMUS_JAAS_CONFIG. The Bitnami image names its JAAS file itself when there is one.
+// systemProperties reads KAFKA_OPTS and MOMUS_JAAS_CONFIG. The Bitnami image names its JAAS file
+// itself when there is one.
 func systemProperties(s Sources, at site) jvm.Properties {
 	vars := map[string]string{}
 	for _, e := range s.Env {
@@ -189,8 +190,9 @@ func runShell(command string) (string, error) {
 	return text, err
 }
 
-// detectContainer looks for the marks that container runtimes leave. LXC is not one of them: its containers are used as machines, and
-// so is what was made of a container's files but has a disk of its own.
+// detectContainer looks for the marks that container runtimes leave. LXC is not one of them: its
+// containers are used as machines, and so is what was made of a container's files but has a disk of
+// its own.
 func detectContainer(root string) bool {
 	if ownDisk(root) {
 		return false
@@ -212,7 +214,8 @@ func detectContainer(root string) bool {
 	return false
 }
 
-// ownDisk reports whether / is the whole of a disk's file system. A container has layers, or a directory of such a file system.
+// ownDisk reports whether / is the whole of a disk's file system. A container has layers, or a
+// directory of such a file system.
 func ownDisk(root string) bool {
 	data, _ := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))
 	for _, line := range strings.Split(string(data), "\n") {
@@ -227,14 +230,15 @@ func ownDisk(root string) bool {
 	return false
 }
 
-// hostNetwork reports whether this process sees the network devices of the machine: in a container with a network of its own there
-// are only virtual ones.
+// hostNetwork reports whether this process sees the network devices of the machine: in a container
+// with a network of its own there are only virtual ones.
 func hostNetwork() bool {
 	devices, _ := filepath.Glob("/sys/class/net/*/device")
 	return len(devices) > 0
 }
 
-// otherKeys are keys outside of the table that brokers of 2.x are given: for the authorizer, for plugins, for config providers.
+// otherKeys are keys outside of the table that brokers of 2.x are given: for the authorizer, for
+// plugins, for config providers.
 var otherKeys = [...]string{"super.users", "allow.everyone.if.no.acl.found", "config.providers",
 	"authorizer.zookeeper.url", "authorizer.zookeeper.connection.timeout.ms", "authorizer.zookeeper.session.timeout.ms",
 	"authorizer.zookeeper.max.in.flight.requests"}
@@ -279,7 +283,8 @@ func unknownKeys(settings map[string]Setting) []Warning {
 	return out
 }
 
-// Nearest is the known broker key most like an unknown one, "" when none is near. A topic key leads to its broker key.
+// Nearest is the known broker key most like an unknown one, "" when none is near. A topic key leads
+// to its broker key.
 func Nearest(key string) string {
 	if k, ok := TopicKey(key); ok {
 		if _, ok := BrokerKey(k.ServerKey); ok {

@@ -13,7 +13,8 @@ import (
 	"github.com/cockroachdb/datadriven"
 )
 
-// TestLoad runs the transcripts in testdata/load. A command takes lines of one source and prints what they make:
+// TestLoad runs the transcripts in testdata/load. A command takes lines of one source and prints
+// what they make:
 //
 //	file name=server.properties    writes a file for the load commands that follow
 //	load [file=…] [env] [overrides] [container]    lines are variables or overrides

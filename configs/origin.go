@@ -28,7 +28,8 @@ func (o Origin) String() string {
 	return "default"
 }
 
-// SettingError is a setting that keeps the broker from starting. Its text is for people: what is wrong, what is valid, where.
+// SettingError is a setting that keeps the broker from starting. Its text is for people: what is
+// wrong, what is valid, where.
 type SettingError struct {
 	Key    string
 	Origin Origin

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Keys of this program itself. In the environment they are MOMUS_HTTP_PORT and so on, in each dialect.
+// Keys of this program itself. In the environment they are MOMUS_HTTP_PORT and so on, in each
+// dialect.
 const (
 	HTTPPortKey  = "momus.http.port"
 	LogLevelKey  = "momus.log.level"
@@ -18,7 +19,8 @@ const (
 	ConsolePasswordKey = "momus.console.password"
 )
 
-// DefaultHTTPPort is where /metrics and /healthz are served unless momus.http.port says otherwise; JMX exporters use it for Kafka.
+// DefaultHTTPPort is where /metrics and /healthz are served unless momus.http.port says otherwise;
+// JMX exporters use it for Kafka.
 const DefaultHTTPPort = 9404
 
 // OwnKey describes a key of this program.
@@ -92,7 +94,8 @@ func (c *Config) own(name string) (value string, given bool) {
 	return "", false
 }
 
-// HTTPPort is the port of /metrics and /healthz, -1 for none; given tells that somebody asked for it.
+// HTTPPort is the port of /metrics and /healthz, -1 for none; given tells that somebody asked for
+// it.
 func (c *Config) HTTPPort() (port int, given bool) {
 	s, given := c.own(HTTPPortKey)
 	port, _ = strconv.Atoi(s)
@@ -102,7 +105,8 @@ func (c *Config) HTTPPort() (port int, given bool) {
 // SetHTTPPort says which port is listened on in fact, -1 for none: others are told where to ask.
 func (c *Config) SetHTTPPort(port int) { c.httpPort.Store(int32(port)) }
 
-// httpPortEntry describes momus.http.port, for those who ask for it by name: Kafka's tools, which ask for all, do not know it.
+// httpPortEntry describes momus.http.port, for those who ask for it by name: Kafka's tools, which
+// ask for all, do not know it.
 func (c *Config) httpPortEntry() Entry {
 	value := strconv.Itoa(int(c.httpPort.Load()))
 	e := Entry{Name: HTTPPortKey, Value: &value, ReadOnly: true, Source: SourceDefault}
@@ -125,7 +129,8 @@ func (c *Config) Console() (wanted bool, access ConsoleAccess) {
 // LogLevel is error, warn, info, debug or trace.
 func (c *Config) LogLevel() string { s, _ := c.own(LogLevelKey); return s }
 
-// AuditLog is the file for the authorizer's decisions, or stdout; "" when they have no place of their own.
+// AuditLog is the file for the authorizer's decisions, or stdout; "" when they have no place of
+// their own.
 func (c *Config) AuditLog() string { return strings.TrimSpace(c.static[AuditLogKey].Value) }
 
 // LogFormat is text or json.

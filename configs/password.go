@@ -14,15 +14,17 @@ const encryptedPrefix = "encryptedPassword:"
 // errNoSecret has Kafka's text.
 var errNoSecret = errors.New("Password encoder secret not configured")
 
-// isDynamicPassword tells whether the key is a password that may be set while the broker runs, with or without a listener's prefix.
+// isDynamicPassword tells whether the key is a password that may be set while the broker runs, with
+// or without a listener's prefix.
 func isDynamicPassword(name string) bool {
 	base, _ := baseKey(name)
 	k, ok := BrokerKey(base)
 	return ok && k.Sensitive() && k.Update != ReadOnly
 }
 
-// EncodePasswords encrypts the passwords among dynamic settings, in a copy, for storing them in ZooKeeper; what is encrypted already
-// stays. It fails when there is a password and password.encoder.secret is not set.
+// EncodePasswords encrypts the passwords among dynamic settings, in a copy, for storing them in
+// ZooKeeper; what is encrypted already stays. It fails when there is a password and
+// password.encoder.secret is not set.
 func (c *Config) EncodePasswords(settings map[string]string) (map[string]string, error) {
 	out := maps.Clone(settings)
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
@@ -38,7 +40,8 @@ func (c *Config) EncodePasswords(settings map[string]string) (map[string]string,
 	return out, nil
 }
 
-// decodePasswords decrypts what EncodePasswords encrypted, in a copy. What cannot be read is left out and named by the error.
+// decodePasswords decrypts what EncodePasswords encrypted, in a copy. What cannot be read is left
+// out and named by the error.
 func (c *Config) decodePasswords(settings map[string]string) (map[string]string, error) {
 	out := maps.Clone(settings)
 	var errs []error
@@ -66,8 +69,8 @@ func (c *Config) decodePasswords(settings map[string]string) (map[string]string,
 	return out, errors.Join(errs...)
 }
 
-// ReencodePasswords encrypts with password.encoder.secret what only password.encoder.old.secret can read, in a copy; it tells whether there
-// was any. What neither reads stays as it is.
+// ReencodePasswords encrypts with password.encoder.secret what only password.encoder.old.secret can
+// read, in a copy; it tells whether there was any. What neither reads stays as it is.
 func (c *Config) ReencodePasswords(settings map[string]string) (out map[string]string, changed bool, err error) {
 	b := c.Broker()
 	if b.PasswordEncoderOldSecret == "" || b.PasswordEncoderSecret == "" {

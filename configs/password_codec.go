@@ -21,8 +21,9 @@ import (
 	"unicode/utf16"
 )
 
-// Dynamic passwords are stored in ZooKeeper as Kafka stores them (its PasswordEncoder): name:value pairs separated by commas, binary values in
-// Base64, encrypted with a key that is derived from password.encoder.secret. What is stored says how, whatever is configured.
+// Dynamic passwords are stored in ZooKeeper as Kafka stores them (its PasswordEncoder): name:value
+// pairs separated by commas, binary values in Base64, encrypted with a key that is derived from
+// password.encoder.secret. What is stored says how, whatever is configured.
 const (
 	defaultKeyFactory = "PBKDF2WithHmacSHA512"
 	saltBytes         = 256

@@ -119,7 +119,8 @@ func FuzzDecodePassword(f *testing.F) {
 	})
 }
 
-// TestPasswordsOfKafkasEncoder reads what Kafka 2.5.0's PasswordEncoder wrote with all kinds of parameters, and reads again what is written with the same.
+// TestPasswordsOfKafkasEncoder reads what Kafka 2.5.0's PasswordEncoder wrote with all kinds of
+// parameters, and reads again what is written with the same.
 func TestPasswordsOfKafkasEncoder(t *testing.T) {
 	data, err := os.ReadFile("testdata/password-encoder.json")
 	if err != nil {

@@ -19,8 +19,8 @@ type setting struct {
 	line       int
 }
 
-// parseProperties reads a Java properties file: ISO 8859-1, escapes, continued lines, no expansion of ${}. A key given twice
-// is returned twice; Java takes the last.
+// parseProperties reads a Java properties file: ISO 8859-1, escapes, continued lines, no expansion
+// of ${}. A key given twice is returned twice; Java takes the last.
 func parseProperties(data []byte) ([]setting, error) {
 	var out []setting
 	for _, l := range logicalLines(latin1(data)) {
@@ -39,8 +39,8 @@ func parseProperties(data []byte) ([]setting, error) {
 	return out, nil
 }
 
-// joinSurrogates puts a character in place of the two \u escapes that Java writes for one outside of the basic plane; the library takes
-// each for a character of its own.
+// joinSurrogates puts a character in place of the two \u escapes that Java writes for one outside
+// of the basic plane; the library takes each for a character of its own.
 func joinSurrogates(text string) string {
 	unit := func(s string) (rune, bool) {
 		if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
@@ -68,7 +68,8 @@ func joinSurrogates(text string) string {
 	return b.String()
 }
 
-// ParseProperties reads a Java properties file; of a key given twice the last value counts. Errors name the line.
+// ParseProperties reads a Java properties file; of a key given twice the last value counts. Errors
+// name the line.
 func ParseProperties(data []byte) (map[string]string, error) {
 	list, err := parseProperties(data)
 	if err != nil {
@@ -95,7 +96,8 @@ type logicalLine struct {
 	number int // of its first line, from 1
 }
 
-// logicalLines joins lines that end in an odd number of backslashes with the next one and leaves out blank lines and comments.
+// logicalLines joins lines that end in an odd number of backslashes with the next one and leaves
+// out blank lines and comments.
 func logicalLines(s string) []logicalLine {
 	s = strings.ReplaceAll(s, "\r\n", "\n")
 	s = strings.ReplaceAll(s, "\r", "\n")
@@ -142,7 +144,8 @@ func FormatProperties(settings map[string]Setting) []byte {
 	return b.Bytes()
 }
 
-// escapeProperty writes a text so that Java reads it as it was. In a value only a leading blank needs an escape.
+// escapeProperty writes a text so that Java reads it as it was. In a value only a leading blank
+// needs an escape.
 func escapeProperty(b *bytes.Buffer, text string, key bool) {
 	for i, c := range text {
 		switch {

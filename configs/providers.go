@@ -11,8 +11,8 @@ var placeholder = regexp.MustCompile(`\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}`)
 
 const fileProvider = "org.apache.kafka.common.config.provider.FileConfigProvider"
 
-// resolveProviders replaces ${provider:path:key} in values when config.providers names providers (KIP-297, KIP-421). The one
-// provider that exists is Kafka's own for properties files.
+// resolveProviders replaces ${provider:path:key} in values when config.providers names providers
+// (KIP-297, KIP-421). The one provider that exists is Kafka's own for properties files.
 func resolveProviders(settings map[string]Setting) []error {
 	list, ok := settings["config.providers"]
 	if !ok {

@@ -1,8 +1,8 @@
 package configs
 
-// Topic is one immutable snapshot of the effective configuration of a topic: the 26 keys of Kafka 2.5.0, each
-// the topic's override or else the broker's value of the mapped key. A field is named after its key and has its unit.
-// Derived fields are at the end.
+// Topic is one immutable snapshot of the effective configuration of a topic: the 26 keys of Kafka
+// 2.5.0, each the topic's override or else the broker's value of the mapped key. A field is named
+// after its key and has its unit. Derived fields are at the end.
 type Topic struct {
 	CleanupPolicy                        []string // cleanup.policy
 	CompressionType                      string   // compression.type
@@ -33,7 +33,8 @@ type Topic struct {
 
 	// Compact and Delete tell what cleanup.policy contains.
 	Compact, Delete bool
-	// RecordVersion is the magic (0, 1, 2) of message.format.version (ignored, so 2, if newer than the inter-broker version).
+	// RecordVersion is the magic (0, 1, 2) of message.format.version (ignored, so 2, if newer than
+	// the inter-broker version).
 	RecordVersion int8
 	// LogAppendTime tells that message.timestamp.type is LogAppendTime.
 	LogAppendTime bool

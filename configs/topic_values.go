@@ -54,8 +54,8 @@ func (t *Topic) derive() {
 	}
 }
 
-// TopicOfBroker is the effective configuration of a topic with the given overrides on a broker with the given snapshot, see
-// Config.Topic.
+// TopicOfBroker is the effective configuration of a topic with the given overrides on a broker with
+// the given snapshot, see Config.Topic.
 func TopicOfBroker(b *Broker, overrides map[string]string) *Topic {
 	return overlay(topicDefaults(b), b, overrides)
 }
@@ -83,29 +83,31 @@ func overlay(defaults *Topic, b *Broker, overrides map[string]string) *Topic {
 	return &t
 }
 
-// newerThanBroker tells whether a topic's message.format.version is ignored because brokers of the inter-broker version in use
-// would not understand it.
+// newerThanBroker tells whether a topic's message.format.version is ignored because brokers of the
+// inter-broker version in use would not understand it.
 func newerThanBroker(b *Broker, version string) bool {
 	v, err := release.Parse(version)
 	return err == nil && v > b.InterBrokerVersion()
 }
 
-// Topic is the effective configuration of a topic with the given overrides (the config of its znode). Unknown and invalid
-// overrides are left out, see ValidateTopic; so is a message.format.version newer than inter.broker.protocol.version.
+// Topic is the effective configuration of a topic with the given overrides (the config of its
+// znode). Unknown and invalid overrides are left out, see ValidateTopic; so is a
+// message.format.version newer than inter.broker.protocol.version.
 func (c *Config) Topic(overrides map[string]string) *Topic {
 	s := c.current.Load()
 	return overlay(s.topicDefaults, s.broker, overrides)
 }
 
-// MessageFormatIgnored tells whether the override of message.format.version is left out because it is newer than
-// inter.broker.protocol.version; the broker warns about it.
+// MessageFormatIgnored tells whether the override of message.format.version is left out because it
+// is newer than inter.broker.protocol.version; the broker warns about it.
 func (c *Config) MessageFormatIgnored(overrides map[string]string) bool {
 	v, ok := overrides["message.format.version"]
 	return ok && newerThanBroker(c.Broker(), v)
 }
 
-// InvalidTopicValues are the errors of stored overrides whose values do not fit their keys, in the order of the names; none are
-// made for unknown keys and for keys that contradict each other: Kafka refuses to store those, but lives with them once they are stored.
+// InvalidTopicValues are the errors of stored overrides whose values do not fit their keys, in the
+// order of the names; none are made for unknown keys and for keys that contradict each other: Kafka
+// refuses to store those, but lives with them once they are stored.
 func InvalidTopicValues(overrides map[string]string) (errs []error) {
 	for _, name := range slices.Sorted(maps.Keys(overrides)) {
 		if k, ok := TopicKey(name); ok {
@@ -117,8 +119,8 @@ func InvalidTopicValues(overrides map[string]string) (errs []error) {
 	return errs
 }
 
-// ValidateTopic checks overrides as Kafka does before it stores them. The error has Kafka's text and is an *UnknownKeyError, a
-// *ValueError or a *ConflictError.
+// ValidateTopic checks overrides as Kafka does before it stores them. The error has Kafka's text
+// and is an *UnknownKeyError, a *ValueError or a *ConflictError.
 func (c *Config) ValidateTopic(overrides map[string]string) error { return ValidateTopic(overrides) }
 
 // ValidateTopic is Config.ValidateTopic; the answer depends on no broker.
@@ -159,7 +161,8 @@ type UnknownKeyError struct{ Key string }
 // Error has Kafka's text.
 func (e *UnknownKeyError) Error() string { return "Unknown topic config name: " + e.Key }
 
-// ConflictError is a contradiction between keys, or a change that is not possible while the broker runs.
+// ConflictError is a contradiction between keys, or a change that is not possible while the broker
+// runs.
 type ConflictError struct{ Text string }
 
 // Error has Kafka's text.

@@ -13,8 +13,9 @@ import (
 
 // Validator is the condition that a key puts on its value.
 type Validator interface {
-	// Check says in Kafka's words what is wrong with a parsed value, or "" when nothing is. Its second result replaces the
-	// value in the message when only a part of it is wrong, else it is "".
+	// Check says in Kafka's words what is wrong with a parsed value, or "" when nothing is. Its
+	// second result replaces the value in the message when only a part of it is wrong, else it is
+	// "".
 	Check(name string, v any) (problem, part string)
 	// String is Kafka's description of what is valid.
 	String() string
@@ -149,7 +150,8 @@ func (e *ValueError) Error() string {
 	return s
 }
 
-// parse converts a value as Kafka's ConfigDef does and checks it: bool, string, int16, int32, int64, float64 or []string.
+// parse converts a value as Kafka's ConfigDef does and checks it: bool, string, int16, int32,
+// int64, float64 or []string.
 func (k *Key) parse(value string) (any, error) {
 	v, reason := convert(k.Type, value)
 	if reason != "" {
@@ -296,7 +298,8 @@ func format(v any) string {
 	return ""
 }
 
-// javaDouble prints as Java's Double.toString: at least one digit after the point, scientific from 10^7 and below 10^-3.
+// javaDouble prints as Java's Double.toString: at least one digit after the point, scientific from
+// 10^7 and below 10^-3.
 func javaDouble(x float64) string {
 	switch {
 	case math.IsNaN(x):

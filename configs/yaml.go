@@ -8,14 +8,16 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// mapKeys are the keys whose value is itself a list of name:value and may be written as a YAML mapping.
+// mapKeys are the keys whose value is itself a list of name:value and may be written as a YAML
+// mapping.
 var mapKeys = [...]string{"listener.security.protocol.map", "max.connections.per.ip.overrides"}
 
 // maxYAMLDepth bounds nesting; no key has more parts.
 const maxYAMLDepth = 32
 
-// parseYAML reads the settings of a YAML file: nested mappings, dotted keys or both, sequences as lists. Scalars keep the
-// form they are written in, so that 1.0 and 0.10.2 stay what they are. A null leaves the key unset.
+// parseYAML reads the settings of a YAML file: nested mappings, dotted keys or both, sequences as
+// lists. Scalars keep the form they are written in, so that 1.0 and 0.10.2 stay what they are. A
+// null leaves the key unset.
 func parseYAML(data []byte) ([]setting, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {

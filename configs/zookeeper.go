@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ParseZooKeeperConnect splits zookeeper.connect into its servers (host:port, the port 2181 when none is given) and the chroot, ""
-// for none. The chroot stands once, after the last server.
+// ParseZooKeeperConnect splits zookeeper.connect into its servers (host:port, the port 2181 when
+// none is given) and the chroot, "" for none. The chroot stands once, after the last server.
 func ParseZooKeeperConnect(s string) (servers []string, chroot string, err error) {
 	if i := strings.Index(s, "://"); i >= 0 {
 		return nil, "", fmt.Errorf("%q is an address of a broker or a web page, not of ZooKeeper; write host:port,host:port/chroot, for example localhost:2181", s)

@@ -1,5 +1,5 @@
-// Package momustest makes Kafka clusters for tests: real brokers with replication, groups and transactions in the process of the test, in
-// memory, ready in milliseconds, and broken on purpose.
+// Package momustest makes Kafka clusters for tests: real brokers with replication, groups and
+// transactions in the process of the test, in memory, ready in milliseconds, and broken on purpose.
 //
 //	func TestMine(t *testing.T) {
 //		cluster := momustest.Start(t, momustest.Brokers(3))
@@ -7,8 +7,9 @@
 //		…
 //		cluster.Kill(2)
 //
-// A cluster ends with its test and leaves nothing behind; any number may run side by side. What goes wrong in a method of Cluster fails the
-// test. See package momus for the promise about compatibility.
+// A cluster ends with its test and leaves nothing behind; any number may run side by side. What
+// goes wrong in a method of Cluster fails the test. See package momus for the promise about
+// compatibility.
 package momustest
 
 import (
@@ -38,7 +39,8 @@ import (
 // patience bounds every wait of this package.
 const patience = 60 * time.Second
 
-// Cluster is a cluster of a test. Its methods may be called by many goroutines, but those for one broker one after the other.
+// Cluster is a cluster of a test. Its methods may be called by many goroutines, but those for one
+// broker one after the other.
 type Cluster struct {
 	t            testing.TB
 	options      options
@@ -59,7 +61,8 @@ type node struct {
 	broker  *embed.Broker // nil while it does not run
 }
 
-// Start makes a cluster and returns when all of its brokers serve and know each other. It ends with t.
+// Start makes a cluster and returns when all of its brokers serve and know each other. It ends with
+// t.
 func Start(t testing.TB, opts ...Option) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t, options: options{brokers: 1, properties: map[string]string{}, session: 2 * time.Second}, root: string(filepath.Separator) + "momustest"}
@@ -205,7 +208,8 @@ func (c *Cluster) Addr(id int) string { c.t.Helper(); return c.node(id).address 
 // ZooKeeper is the address of the coordination server, for --zookeeper and zookeeper.connect.
 func (c *Cluster) ZooKeeper() string { return c.coordination.Addr() }
 
-// Kill ends a broker as kill -9 does: its connections break, nothing more of it is written, and the others notice when its session ends.
+// Kill ends a broker as kill -9 does: its connections break, nothing more of it is written, and the
+// others notice when its session ends.
 func (c *Cluster) Kill(id int) {
 	c.t.Helper()
 	n := c.running(id)
@@ -228,7 +232,8 @@ func (c *Cluster) Stop(id int) {
 	n.broker = nil
 }
 
-// Restart starts a broker again that was killed or stopped, or stops it first, and returns when it serves. Its address stays.
+// Restart starts a broker again that was killed or stopped, or stops it first, and returns when it
+// serves. Its address stays.
 func (c *Cluster) Restart(id int) {
 	c.t.Helper()
 	n := c.node(id)
@@ -239,13 +244,15 @@ func (c *Cluster) Restart(id int) {
 	c.awaitReady(n)
 }
 
-// Pause holds up everything that a broker sends and receives, as a stopped process would. Resume lets it go on.
+// Pause holds up everything that a broker sends and receives, as a stopped process would. Resume
+// lets it go on.
 func (c *Cluster) Pause(id int) { c.t.Helper(); c.running(id).network.pause() }
 
 // Resume ends a Pause.
 func (c *Cluster) Resume(id int) { c.t.Helper(); c.running(id).network.resume() }
 
-// Partition cuts the network between two brokers, in both directions. Both still reach the coordination server and the clients.
+// Partition cuts the network between two brokers, in both directions. Both still reach the
+// coordination server and the clients.
 func (c *Cluster) Partition(a, b int) {
 	c.t.Helper()
 	x, y := c.running(a), c.running(b)
@@ -261,9 +268,9 @@ func (c *Cluster) Heal(a, b int) {
 	y.network.allow(x.address)
 }
 
-// WaitISR waits until the in-sync replicas of a partition are just these brokers, as ZooKeeper has them. Brokers and clients that the
-// controller reaches hear of it in an instant. As in Kafka a follower that has every record stays in sync even when it is cut off: write
-// something first.
+// WaitISR waits until the in-sync replicas of a partition are just these brokers, as ZooKeeper has
+// them. Brokers and clients that the controller reaches hear of it in an instant. As in Kafka a
+// follower that has every record stays in sync even when it is cut off: write something first.
 func (c *Cluster) WaitISR(topic string, partition int32, brokers ...int) {
 	c.t.Helper()
 	want := make([]int32, len(brokers))

@@ -119,7 +119,8 @@ func TestPartitionAndPauseLeaveTheISR(t *testing.T) {
 	c.WaitISR("t", 0, 1, 2)
 	leader := c.Leader("t", 0)
 	follower := 3 - leader
-	// A follower that has all there is stays in sync, however long it is away; so something must be written meanwhile.
+	// A follower that has all there is stays in sync, however long it is away; so something must be
+	// written meanwhile.
 	one := client(t, c, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())
 	c.Partition(leader, follower)
 	produce(t, one, "t", 0, 1)

@@ -9,7 +9,8 @@ import (
 	"momus/broker"
 )
 
-// network is what one broker sees of the world. It can be cut, held up, or closed towards chosen addresses.
+// network is what one broker sees of the world. It can be cut, held up, or closed towards chosen
+// addresses.
 type network struct {
 	mu sync.Mutex
 	// All guarded by mu.

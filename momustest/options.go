@@ -30,9 +30,10 @@ func Property(key, value string) Option {
 	return func(o *options) { o.properties[key] = value }
 }
 
-// SessionTimeout is how long the cluster takes to notice a broker that was killed or paused (zookeeper.session.timeout.ms), 2 seconds if
-// nothing is said.
+// SessionTimeout is how long the cluster takes to notice a broker that was killed or paused
+// (zookeeper.session.timeout.ms), 2 seconds if nothing is said.
 func SessionTimeout(d time.Duration) Option { return func(o *options) { o.session = d } }
 
-// Logger receives what the brokers have to say. If nothing is said it is kept, and printed when the test fails.
+// Logger receives what the brokers have to say. If nothing is said it is kept, and printed when the
+// test fails.
 func Logger(h slog.Handler) Option { return func(o *options) { o.logger = h } }

@@ -15,14 +15,15 @@ import (
 	"momus/internal/journal"
 )
 
-// lookTick is how often the brokers are looked at while somebody has the page open: what changes is seen within 200 ms.
+// lookTick is how often the brokers are looked at while somebody has the page open: what changes is
+// seen within 200 ms.
 const lookTick = 150 * time.Millisecond
 
 // outsideTick is the same for a cluster that is asked over the network.
 const outsideTick = time.Second
 
-// hub looks at the cluster for all open pages together, and only while there are any. Each page gets the whole once and then what has
-// changed.
+// hub looks at the cluster for all open pages together, and only while there are any. Each page
+// gets the whole once and then what has changed.
 type hub struct {
 	site *Site
 

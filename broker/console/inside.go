@@ -69,7 +69,8 @@ func secret(path string) bool {
 	return false
 }
 
-// configs shows the configuration of a broker or topic: values, where they come from, what they mean. Secrets are not shown.
+// configs shows the configuration of a broker or topic: values, where they come from, what they
+// mean. Secrets are not shown.
 func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 	type row struct {
 		Name      string  `json:"name"`

@@ -16,8 +16,9 @@ import (
 // maxAnswer is how many entries one answer has at most: the latest ones.
 const maxAnswer = 10_000
 
-// ServeJournal puts the journal at /journal: as JSON, or as a stream of events for those who accept one. Parameters, all optional: since (an
-// id), kind (names, separated by commas), topic, partition, group, transactional-id, broker, limit, lang.
+// ServeJournal puts the journal at /journal: as JSON, or as a stream of events for those who accept
+// one. Parameters, all optional: since (an id), kind (names, separated by commas), topic,
+// partition, group, transactional-id, broker, limit, lang.
 func ServeJournal(s *http.Server, j *journal.Journal) {
 	s.Read("/journal", nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
 		q, err := parseQuery(r)
@@ -131,7 +132,8 @@ func (q *query) answer(w nethttp.ResponseWriter, j *journal.Journal) {
 	}{last, lost, list})
 }
 
-// stream sends the entries that are wanted as they come; a reader that is too slow loses the oldest.
+// stream sends the entries that are wanted as they come; a reader that is too slow loses the
+// oldest.
 func (q *query) stream(ctx context.Context, j *journal.Journal, out *http.Stream) {
 	for {
 		entries, lost := j.Since(q.since)

@@ -14,7 +14,8 @@ import (
 	"momus/broker/http"
 )
 
-// files is the page: it is served as it lies here, without a build step. vendor has libraries of others with their licences.
+// files is the page: it is served as it lies here, without a build step. vendor has libraries of
+// others with their licences.
 //
 //go:embed page
 var files embed.FS

@@ -30,7 +30,8 @@ type Player interface {
 	Actions() []string
 }
 
-// Outside is a cluster that is seen from outside, by public APIs and znodes alone. What those do not tell is left out.
+// Outside is a cluster that is seen from outside, by public APIs and znodes alone. What those do
+// not tell is left out.
 type Outside interface {
 	Cluster(ctx context.Context) (*view.Cluster, error)
 	Groups(ctx context.Context) ([]view.Group, error)
@@ -50,8 +51,8 @@ type Options struct {
 	Player Player
 }
 
-// Site is the page and what it asks for: the brokers of this process, which come and go. Its methods may be called from any goroutine.
-// A goroutine exists only while somebody looks.
+// Site is the page and what it asks for: the brokers of this process, which come and go. Its
+// methods may be called from any goroutine. A goroutine exists only while somebody looks.
 type Site struct {
 	opts Options
 	hub  hub
@@ -59,7 +60,8 @@ type Site struct {
 	mu struct {
 		sync.Mutex
 		members map[int32]*Member
-		// known are all brokers that were ever seen, so that one that is gone keeps its place; the journal of one that has left stays.
+		// known are all brokers that were ever seen, so that one that is gone keeps its place; the
+		// journal of one that has left stays.
 		known    map[int32]view.Broker
 		journals map[int32]*journal.Journal
 	}
@@ -141,7 +143,8 @@ func (s *Site) cluster(ctx context.Context) *view.Cluster {
 	return c
 }
 
-// fromOutside asks for the cluster. While it does not answer, all brokers that were ever seen are gone.
+// fromOutside asks for the cluster. While it does not answer, all brokers that were ever seen are
+// gone.
 func (s *Site) fromOutside(ctx context.Context) *view.Cluster {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()

@@ -1,6 +1,7 @@
-// Package embed runs a broker or a coordination server as a value in somebody else's program: it is started, is ready, is closed, and
-// leaves nothing behind. It is what the public packages momus and momustest are made of. It has no state of its own, handles no signals
-// and sets nothing of the runtime; each value owns one goroutine, which ends with it.
+// Package embed runs a broker or a coordination server as a value in somebody else's program: it is
+// started, is ready, is closed, and leaves nothing behind. It is what the public packages momus and
+// momustest are made of. It has no state of its own, handles no signals and sets nothing of the
+// runtime; each value owns one goroutine, which ends with it.
 package embed
 
 import (
@@ -77,7 +78,8 @@ type Broker struct {
 	abandon chan struct{}
 }
 
-// Start checks the configuration and starts a broker, which runs until Close or the end of ctx. It does not wait for it: see Ready.
+// Start checks the configuration and starts a broker, which runs until Close or the end of ctx. It
+// does not wait for it: see Ready.
 func Start(ctx context.Context, o Options) (*Broker, error) {
 	overrides := make([]string, 0, len(o.Settings))
 	for k, v := range o.Settings {
@@ -100,8 +102,8 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	return &Broker{life: start(ctx, b.Run), broker: b, config: config, abandon: abandon}, nil
 }
 
-// Ready waits until the broker serves. Of a broker that has ended, before it served or after, it returns why; of a ctx that has ended, its
-// cause.
+// Ready waits until the broker serves. Of a broker that has ended, before it served or after, it
+// returns why; of a ctx that has ended, its cause.
 func (b *Broker) Ready(ctx context.Context) error {
 	select {
 	case <-b.broker.Ready():
@@ -138,8 +140,8 @@ func (b *Broker) ID() int32 {
 	return b.broker.ID()
 }
 
-// Addr is what clients are told for a listener, for the first of advertised.listeners when it is "". It is "" before the broker is ready
-// and for an unknown listener.
+// Addr is what clients are told for a listener, for the first of advertised.listeners when it is
+// "". It is "" before the broker is ready and for an unknown listener.
 func (b *Broker) Addr(listener string) string {
 	if !b.isReady() {
 		return ""
@@ -166,7 +168,8 @@ func (b *Broker) HTTPAddr() string {
 	return b.broker.HTTPAddr().String()
 }
 
-// Abandon stops the broker as Close does, but without handing its leaderships over. It is called once at most, and not after Close.
+// Abandon stops the broker as Close does, but without handing its leaderships over. It is called
+// once at most, and not after Close.
 func (b *Broker) Abandon() error {
 	close(b.abandon)
 	return b.Close()

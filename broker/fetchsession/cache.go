@@ -7,8 +7,9 @@ import (
 	"momus/internal/model"
 )
 
-// evictionMs is how long a session is safe: one that was used within it is not stale, one that was created within it is not
-// evicted for a larger one (Kafka's MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS).
+// evictionMs is how long a session is safe: one that was used within it is not stale, one that was
+// created within it is not evicted for a larger one (Kafka's
+// MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS).
 const evictionMs = 120_000
 
 // Cache holds the sessions of a broker. It is safe for concurrent use.
@@ -22,8 +23,8 @@ type Cache struct {
 	evictions  int64
 }
 
-// New makes an empty cache of at most slots() sessions. random gives session ids; any distribution will do, but clients
-// must not be able to guess other clients' ids.
+// New makes an empty cache of at most slots() sessions. random gives session ids; any distribution
+// will do, but clients must not be able to guess other clients' ids.
 func New(slots func() int, random func() int32) *Cache {
 	return &Cache{slots: slots, random: random, sessions: make(map[int32]*session)}
 }
@@ -41,13 +42,15 @@ func (c *Cache) Stats() Stats {
 	return Stats{Sessions: len(c.sessions), Partitions: c.partitions, Evictions: c.evictions}
 }
 
-// Request is what a Fetch request says about its session; versions before 7 have (NoSession, FinalEpoch).
+// Request is what a Fetch request says about its session; versions before 7 have (NoSession,
+// FinalEpoch).
 type Request struct {
 	SessionID, Epoch int32
 	Follower         bool
 }
 
-// Context is one Fetch request on its way: Begin, read Partitions, Finish. It may be used for another request afterwards.
+// Context is one Fetch request on its way: Begin, read Partitions, Finish. It may be used for
+// another request afterwards.
 type Context struct {
 	cache   *Cache
 	req     Request
@@ -63,8 +66,9 @@ func (x *Context) Partitions() []Partition { return x.parts }
 // Incremental tells whether the answer leaves out what has not changed.
 func (x *Context) Incremental() bool { return x.session != nil }
 
-// Begin starts a request at now (ms). x becomes its context, with a copy of fetch or of the session's partitions. The
-// errors are FETCH_SESSION_ID_NOT_FOUND and INVALID_FETCH_SESSION_EPOCH, to be answered alone with session id 0.
+// Begin starts a request at now (ms). x becomes its context, with a copy of fetch or of the
+// session's partitions. The errors are FETCH_SESSION_ID_NOT_FOUND and INVALID_FETCH_SESSION_EPOCH,
+// to be answered alone with session id 0.
 func (c *Cache) Begin(x *Context, req Request, fetch []Partition, forget []model.TopicPartition, now int64) error {
 	clear(x.nodes)
 	*x = Context{cache: c, req: req, nodes: x.nodes[:0], parts: x.parts[:0]}
@@ -105,9 +109,10 @@ func (c *Cache) Begin(x *Context, req Request, fetch []Partition, forget []model
 	return nil
 }
 
-// Finish says how the partitions were answered, in the order of Partitions. send[i] (send has the same length and false
-// everywhere) becomes true for those that the answer contains; sessionID goes into it. INVALID_FETCH_SESSION_EPOCH means
-// that the session was used by another request meanwhile: answer it alone, with that session id.
+// Finish says how the partitions were answered, in the order of Partitions. send[i] (send has the
+// same length and false everywhere) becomes true for those that the answer contains; sessionID goes
+// into it. INVALID_FETCH_SESSION_EPOCH means that the session was used by another request
+// meanwhile: answer it alone, with that session id.
 func (x *Context) Finish(results []Result, send []bool, now int64) (sessionID int32, err error) {
 	if x.session == nil {
 		for i := range send {
@@ -136,8 +141,8 @@ func (x *Context) Finish(results []Result, send []bool, now int64) (sessionID in
 	return s.id, nil
 }
 
-// Skip ends a request that is answered without any partition because its client is throttled: the session stays as it is, and none is
-// created. sessionID and errors are those of Finish.
+// Skip ends a request that is answered without any partition because its client is throttled: the
+// session stays as it is, and none is created. sessionID and errors are those of Finish.
 func (x *Context) Skip() (sessionID int32, err error) {
 	s := x.session
 	if s == nil {
@@ -191,8 +196,8 @@ func (c *Cache) removeLocked(s *session) {
 	}
 }
 
-// evictLocked makes room for a session of size partitions, if one is worth less: a stale one, else the least valuable of those that
-// this kind of client may evict.
+// evictLocked makes room for a session of size partitions, if one is worth less: a stale one, else
+// the least valuable of those that this kind of client may evict.
 func (c *Cache) evictLocked(privileged bool, size int, now int64) bool {
 	var oldest, least *session
 	for _, s := range c.sessions {

@@ -31,7 +31,8 @@ func newCache(slots int) *Cache {
 	return New(func() int { return slots }, func() int32 { next++; return next })
 }
 
-// finish answers with the same result everywhere but for the given ones, and returns the partitions sent.
+// finish answers with the same result everywhere but for the given ones, and returns the partitions
+// sent.
 func finish(t *testing.T, x *Context, now int64, special map[int32]Result) (sent []int32, id int32, err error) {
 	t.Helper()
 	results := make([]Result, len(x.Partitions()))

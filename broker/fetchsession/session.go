@@ -52,7 +52,8 @@ type cached struct {
 	prev, next *cached
 }
 
-// answered tells whether an incremental answer has to contain the partition, and remembers what is sent.
+// answered tells whether an incremental answer has to contain the partition, and remembers what is
+// sent.
 func (p *cached) answered(r *Result) bool {
 	send := r.Size > 0 || r.Preferred
 	if p.highWatermark != r.HighWatermark {
@@ -68,7 +69,8 @@ func (p *cached) answered(r *Result) bool {
 	return send
 }
 
-// session is one client's incremental fetch session. Fields below mu are guarded by it; the others by the cache's lock.
+// session is one client's incremental fetch session. Fields below mu are guarded by it; the others
+// by the cache's lock.
 type session struct {
 	id         int32
 	privileged bool // a follower's

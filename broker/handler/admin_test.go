@@ -24,8 +24,8 @@ import (
 	"momus/internal/model"
 )
 
-// adminBroker is an environment with a controller on a real coordination server. The one broker is this one: it learns of the controller's
-// decisions through the encoded UpdateMetadata requests.
+// adminBroker is an environment with a controller on a real coordination server. The one broker is
+// this one: it learns of the controller's decisions through the encoded UpdateMetadata requests.
 type adminBroker struct {
 	t   *testing.T
 	env *Env
@@ -216,7 +216,8 @@ func TestCreateTopicsAnswersAsKafka(t *testing.T) {
 			t.Errorf("%s: %+v %q; want %+v", c.topic.Topic, got, text(got.ErrorMessage), c.want)
 		}
 	}
-	// Many at once: each is answered in its place, and of two whose names collide the first is created.
+	// Many at once: each is answered in its place, and of two whose names collide the first is
+	// created.
 	many := []kmsg.CreateTopicsRequestTopic{newTopic("c.d", 1, 1), newTopic("c_d", 1, 1)}
 	for i := range 30 {
 		many = append(many, newTopic("many"+strconv.Itoa(i), int32(1+i%3), 1))
@@ -402,7 +403,8 @@ func TestConfigsAreDescribedAndAltered(t *testing.T) {
 	}
 }
 
-// A node that somebody wrote by hand may hold anything: the answer is the reason, as in 2.5.0, and not a value that nobody has set.
+// A node that somebody wrote by hand may hold anything: the answer is the reason, as in 2.5.0, and
+// not a value that nobody has set.
 func TestWrongValuesOfATopicAreNotDescribed(t *testing.T) {
 	b := newAdminBroker(t)
 	b.create(5, 10000, false, newTopic("t", 1, 1))
@@ -432,8 +434,9 @@ func TestWrongValuesOfATopicAreNotDescribed(t *testing.T) {
 	}
 }
 
-// 2.5.0 refuses a whole request for one resource of a type that it does not know. Clients take the answer for broken if the type is another
-// than the one that they asked for, which AlterConfigs has no way to avoid in 2.5.0.
+// 2.5.0 refuses a whole request for one resource of a type that it does not know. Clients take the
+// answer for broken if the type is another than the one that they asked for, which AlterConfigs has
+// no way to avoid in 2.5.0.
 func TestUnknownResourceTypesRefuseTheWholeRequest(t *testing.T) {
 	b := newAdminBroker(t)
 	b.create(5, 10000, false, newTopic("t", 1, 1))

@@ -14,9 +14,11 @@ import (
 	"momus/internal/model"
 )
 
-// alterPartitionReassignments answers AlterPartitionReassignments, v0 (KIP-455): starts moving partitions to other replicas, or with null
-// replicas takes a running move back. Rights: Cluster:Alter. The answer means that the move has begun. Errors by partition:
-// UNKNOWN_TOPIC_OR_PARTITION, INVALID_REPLICA_ASSIGNMENT, NO_REASSIGNMENT_IN_PROGRESS; at the top: NOT_CONTROLLER, CLUSTER_AUTHORIZATION_FAILED.
+// alterPartitionReassignments answers AlterPartitionReassignments, v0 (KIP-455): starts moving
+// partitions to other replicas, or with null replicas takes a running move back. Rights:
+// Cluster:Alter. The answer means that the move has begun. Errors by partition:
+// UNKNOWN_TOPIC_OR_PARTITION, INVALID_REPLICA_ASSIGNMENT, NO_REASSIGNMENT_IN_PROGRESS; at the top:
+// NOT_CONTROLLER, CLUSTER_AUTHORIZATION_FAILED.
 func alterPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AlterPartitionAssignmentsRequest)
 	resp := kmsg.NewPtrAlterPartitionAssignmentsResponse()
@@ -55,7 +57,8 @@ func alterPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply 
 	return Respond(resp)
 }
 
-// explainReassignment gives what was refused Kafka's text. Kafka looks at the replicas before it looks for the partition.
+// explainReassignment gives what was refused Kafka's text. Kafka looks at the replicas before it
+// looks for the partition.
 func (e *Env) explainReassignment(topic string, partition int32, replicas []int32, err error) error {
 	kind := kerr.Of(err)
 	if err == nil || kind != kerr.UnknownTopicOrPartition && kind != kerr.InvalidReplicaAssignment {

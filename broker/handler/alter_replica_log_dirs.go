@@ -9,9 +9,10 @@ import (
 	"momus/internal/model"
 )
 
-// alterReplicaLogDirs answers AlterReplicaLogDirs, v0-v1 (KIP-113): the replica is copied to the other directory in the background.
-// Rights: Cluster:Alter. Errors of a partition: INVALID_TOPIC_EXCEPTION (the name of the copy
-// would be too long), LOG_DIR_NOT_FOUND, KAFKA_STORAGE_ERROR, REPLICA_NOT_AVAILABLE (remembered), UNKNOWN_TOPIC_OR_PARTITION.
+// alterReplicaLogDirs answers AlterReplicaLogDirs, v0-v1 (KIP-113): the replica is copied to the
+// other directory in the background. Rights: Cluster:Alter. Errors of a partition:
+// INVALID_TOPIC_EXCEPTION (the name of the copy would be too long), LOG_DIR_NOT_FOUND,
+// KAFKA_STORAGE_ERROR, REPLICA_NOT_AVAILABLE (remembered), UNKNOWN_TOPIC_OR_PARTITION.
 func alterReplicaLogDirs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AlterReplicaLogDirsRequest)
 	resp := kmsg.NewPtrAlterReplicaLogDirsResponse()

@@ -9,9 +9,10 @@ import (
 	"momus/internal/kerr"
 )
 
-// apiVersions answers ApiVersions, v0-v3: v1 adds the throttle time, v3 (KIP-511) the client's software name and version in the request, compact
-// encoding in both bodies, but not in the response header. No rights are asked. Errors, at the top: INVALID_REQUEST for an
-// unfit software name or version.
+// apiVersions answers ApiVersions, v0-v3: v1 adds the throttle time, v3 (KIP-511) the client's
+// software name and version in the request, compact encoding in both bodies, but not in the
+// response header. No rights are asked. Errors, at the top: INVALID_REQUEST for an unfit software
+// name or version.
 func apiVersions(_ context.Context, e *Env, r *Request) Reply {
 	return Respond(e.versions(r.Body.(*kmsg.ApiVersionsRequest), r.session))
 }
@@ -38,8 +39,8 @@ func (e *Env) versions(req *kmsg.ApiVersionsRequest, s *session) *kmsg.ApiVersio
 	return resp
 }
 
-// unsupportedAPIVersions answers a version of ApiVersions that does not exist, in the body format of v0: what the client
-// needs to ask again.
+// unsupportedAPIVersions answers a version of ApiVersions that does not exist, in the body format
+// of v0: what the client needs to ask again.
 func unsupportedAPIVersions() *kmsg.ApiVersionsResponse {
 	info, _ := protocol.Lookup(protocol.ApiVersions)
 	resp := kmsg.NewPtrApiVersionsResponse()

@@ -18,9 +18,11 @@ import (
 type SecurityEnv struct {
 	// SASL is the authentication of a listener; nil for none.
 	SASL func(listener string) *sasl.Server
-	// CertificatePrincipal names the client of a TLS connection by its certificate; nil: every client is anonymous.
+	// CertificatePrincipal names the client of a TLS connection by its certificate; nil: every
+	// client is anonymous.
 	CertificatePrincipal func(c *network.Conn) (model.Principal, error)
-	// LoginFailed is told of each login that failed, for the log: what is "authentication" or "re-authentication"; nil: nobody is told.
+	// LoginFailed is told of each login that failed, for the log: what is "authentication" or
+	// "re-authentication"; nil: nobody is told.
 	LoginFailed func(c *network.Conn, what, reason string, err error)
 }
 
@@ -29,7 +31,8 @@ type login struct {
 	server   *sasl.Server
 	exchange *sasl.Exchange // in progress
 	auth     *sasl.Session  // of SASL, once it is complete
-	// refusal is why there is no principal although the client is authenticated: its first request closes the connection.
+	// refusal is why there is no principal although the client is authenticated: its first request
+	// closes the connection.
 	refusal     error
 	reauthBegan time.Time // the last re-authentication
 	figures     *metrics.Authentication
@@ -70,8 +73,8 @@ func (e *Env) strangerVersions(s *session, h protocol.Header, body []byte) (kmsg
 	return resp, resp.ErrorCode == 0
 }
 
-// authenticate takes the frame if it belongs to an authentication, or if the session has ended: the phases before, between and
-// after requests (KIP-368).
+// authenticate takes the frame if it belongs to an authentication, or if the session has ended: the
+// phases before, between and after requests (KIP-368).
 func (d *Dispatcher) authenticate(r *Request, frame []byte, out *network.Output) (v network.Verdict, taken bool) {
 	s, now := r.session, d.env.Now()
 	if s.exchange == nil {

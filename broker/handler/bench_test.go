@@ -47,8 +47,9 @@ func manyRules(n int) *ruled {
 	return &ruled{index: acl.Build(all)}
 }
 
-// BenchmarkProduce sends batches of 16 KB of 1 KB values over 16 connections with 5 requests in flight each, acks=1: client, broker and log in
-// one process; also with an authorizer that has 10,000 ACLs.
+// BenchmarkProduce sends batches of 16 KB of 1 KB values over 16 connections with 5 requests in
+// flight each, acks=1: client, broker and log in one process; also with an authorizer that has
+// 10,000 ACLs.
 func BenchmarkProduce(b *testing.B) {
 	for _, c := range []struct {
 		size int
@@ -135,7 +136,8 @@ func BenchmarkFetch(b *testing.B) {
 	}
 }
 
-// BenchmarkIdleConnections reports the memory of a connection that has asked ApiVersions and is idle.
+// BenchmarkIdleConnections reports the memory of a connection that has asked ApiVersions and is
+// idle.
 func BenchmarkIdleConnections(b *testing.B) {
 	broker := newDataBroker(b)
 	const n = 500

@@ -11,9 +11,10 @@ import (
 	"momus/internal/kerr"
 )
 
-// createPartitions answers CreatePartitions, v0-v2 (KIP-195; v2 flexible). Rights: Topic:Alter. Only the active controller answers, others
-// NOT_CONTROLLER. It waits like CreateTopics. Errors by topic: INVALID_REQUEST (named twice), TOPIC_AUTHORIZATION_FAILED,
-// INVALID_TOPIC_EXCEPTION (being deleted), UNKNOWN_TOPIC_OR_PARTITION, REASSIGNMENT_IN_PROGRESS, INVALID_PARTITIONS,
+// createPartitions answers CreatePartitions, v0-v2 (KIP-195; v2 flexible). Rights: Topic:Alter.
+// Only the active controller answers, others NOT_CONTROLLER. It waits like CreateTopics. Errors by
+// topic: INVALID_REQUEST (named twice), TOPIC_AUTHORIZATION_FAILED, INVALID_TOPIC_EXCEPTION (being
+// deleted), UNKNOWN_TOPIC_OR_PARTITION, REASSIGNMENT_IN_PROGRESS, INVALID_PARTITIONS,
 // INVALID_REPLICA_ASSIGNMENT, REQUEST_TIMED_OUT.
 func createPartitions(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.CreatePartitionsRequest)

@@ -18,15 +18,17 @@ import (
 	"momus/internal/model"
 )
 
-// createTopics answers CreateTopics, v0-v5: v1 validate_only and messages, v4 -1 for the broker's defaults (KIP-464, accepted in all
-// versions), v5 flexible, with the effective configs in the answer (KIP-525). Rights: Cluster:Create, else Topic:Create each;
-// Topic:DescribeConfigs for the configs. Only the active controller answers, others NOT_CONTROLLER, although the topics are
-// created through ZooKeeper. The answer waits until every new partition has a leader in this broker's metadata, at most the
-// timeout: REQUEST_TIMED_OUT, the topic existing all the same.
+// createTopics answers CreateTopics, v0-v5: v1 validate_only and messages, v4 -1 for the broker's
+// defaults (KIP-464, accepted in all versions), v5 flexible, with the effective configs in the
+// answer (KIP-525). Rights: Cluster:Create, else Topic:Create each; Topic:DescribeConfigs for the
+// configs. Only the active controller answers, others NOT_CONTROLLER, although the topics are
+// created through ZooKeeper. The answer waits until every new partition has a leader in this
+// broker's metadata, at most the timeout: REQUEST_TIMED_OUT, the topic existing all the same.
 //
-// Errors by topic: INVALID_REQUEST (named twice; assignment and numbers given), TOPIC_AUTHORIZATION_FAILED, TOPIC_ALREADY_EXISTS,
-// INVALID_CONFIG, UNKNOWN_SERVER_ERROR (config without value; only some brokers have racks), INVALID_PARTITIONS,
-// INVALID_REPLICATION_FACTOR, INVALID_TOPIC_EXCEPTION, INVALID_REPLICA_ASSIGNMENT.
+// Errors by topic: INVALID_REQUEST (named twice; assignment and numbers given),
+// TOPIC_AUTHORIZATION_FAILED, TOPIC_ALREADY_EXISTS, INVALID_CONFIG, UNKNOWN_SERVER_ERROR (config
+// without value; only some brokers have racks), INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR,
+// INVALID_TOPIC_EXCEPTION, INVALID_REPLICA_ASSIGNMENT.
 func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.CreateTopicsRequest)
 	resp := kmsg.NewPtrCreateTopicsResponse()
@@ -91,20 +93,23 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
-// creation is one topic of a request: topic is what was created, or would be, unless err tells why not.
+// creation is one topic of a request: topic is what was created, or would be, unless err tells why
+// not.
 type creation struct {
 	request *kmsg.CreateTopicsRequestTopic
 	topic   *admin.NewTopic
 	err     error
-	// hidden says that the topic was refused to somebody who could not have seen its configs either; Kafka tells of that too.
+	// hidden says that the topic was refused to somebody who could not have seen its configs
+	// either; Kafka tells of that too.
 	hidden bool
 }
 
-// creators is how many topics are created at the same time: that is mostly waiting for ZooKeeper's disk.
+// creators is how many topics are created at the same time: that is mostly waiting for ZooKeeper's
+// disk.
 const creators = 10
 
-// createAll creates the topics that nothing speaks against. Those whose names collide are created one after the other, so that the
-// first wins.
+// createAll creates the topics that nothing speaks against. Those whose names collide are created
+// one after the other, so that the first wins.
 func (e *Env) createAll(ctx context.Context, creations []creation, validateOnly bool) {
 	colliding := map[string][]*creation{}
 	for i := range creations {
@@ -201,7 +206,8 @@ func (e *Env) describeCreated(version int16, may rights, out *kmsg.CreateTopicsR
 	}
 }
 
-// CreateTopic implements TopicCreator for topics that clients ask about: brokers by id, racks only if all have one.
+// CreateTopic implements TopicCreator for topics that clients ask about: brokers by id, racks only
+// if all have one.
 func (a AutoCreator) CreateTopic(ctx context.Context, name string, partitions int32, replicationFactor int16, overrides map[string]string) error {
 	brokers := admin.WithoutRacks(a.Metadata.Snapshot().AliveBrokers())
 	assignments, err := a.Admin.Place(brokers, partitions, int(replicationFactor))
@@ -219,8 +225,9 @@ type AutoCreator struct {
 
 var _ TopicCreator = AutoCreator{}
 
-// awaitTopics waits until ok holds for all topics in the metadata cache, at most timeoutMs; it returns those for which it does
-// not. With a timeout of 0 or less it does not look: Kafka then reports every topic as timed out.
+// awaitTopics waits until ok holds for all topics in the metadata cache, at most timeoutMs; it
+// returns those for which it does not. With a timeout of 0 or less it does not look: Kafka then
+// reports every topic as timed out.
 func (e *Env) awaitTopics(ctx context.Context, timeoutMs int32, topics map[string]int, ok func(s *metadata.Snapshot, topic string, partitions int) bool) (missing map[string]bool) {
 	missing = map[string]bool{}
 	for t := range topics {
@@ -268,7 +275,8 @@ func namedTwice(names []string) map[string]bool {
 	return twice
 }
 
-// errNullValue is a config without a value, which Kafka trips over: UNKNOWN_SERVER_ERROR without a text.
+// errNullValue is a config without a value, which Kafka trips over: UNKNOWN_SERVER_ERROR without a
+// text.
 var errNullValue error = &admin.Error{Kind: kerr.UnknownServerError}
 
 // message is the text of an error in an answer, nil for success and for errors without a text.

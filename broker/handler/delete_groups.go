@@ -9,8 +9,9 @@ import (
 	"momus/internal/kerr"
 )
 
-// deleteGroups answers DeleteGroups, v0-v2 (KIP-229). Rights: Group:Delete each. Errors per group: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP,
-// those of the coordinator. A group named twice is answered once.
+// deleteGroups answers DeleteGroups, v0-v2 (KIP-229). Rights: Group:Delete each. Errors per group:
+// GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, those of the coordinator. A group named twice is answered
+// once.
 func deleteGroups(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DeleteGroupsRequest)
 	resp := kmsg.NewPtrDeleteGroupsResponse()

@@ -14,8 +14,9 @@ import (
 
 // deleteRecords answers DeleteRecords, v0-v1 (KIP-107). Topic:Delete is asked for each topic.
 //
-// Errors by partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION for internal topics, POLICY_VIOLATION,
-// OFFSET_OUT_OF_RANGE, REQUEST_TIMED_OUT (with the low watermark at the start) and what the look-up says.
+// Errors by partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION,
+// INVALID_TOPIC_EXCEPTION for internal topics, POLICY_VIOLATION, OFFSET_OUT_OF_RANGE,
+// REQUEST_TIMED_OUT (with the low watermark at the start) and what the look-up says.
 func deleteRecords(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DeleteRecordsRequest)
 	resp := kmsg.NewPtrDeleteRecordsResponse()

@@ -10,9 +10,10 @@ import (
 	"momus/internal/kerr"
 )
 
-// deleteTopics answers DeleteTopics, v0-v4: v3 TOPIC_DELETION_DISABLED, v4 flexible. Rights: Topic:Delete. Only the
-// active controller answers, others NOT_CONTROLLER. The answer waits until the topics have left this broker's metadata, at most the
-// timeout: REQUEST_TIMED_OUT, the deletion going on all the same. Other errors by topic: TOPIC_AUTHORIZATION_FAILED,
+// deleteTopics answers DeleteTopics, v0-v4: v3 TOPIC_DELETION_DISABLED, v4 flexible. Rights:
+// Topic:Delete. Only the active controller answers, others NOT_CONTROLLER. The answer waits until
+// the topics have left this broker's metadata, at most the timeout: REQUEST_TIMED_OUT, the deletion
+// going on all the same. Other errors by topic: TOPIC_AUTHORIZATION_FAILED,
 // UNKNOWN_TOPIC_OR_PARTITION.
 func deleteTopics(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DeleteTopicsRequest)

@@ -9,8 +9,9 @@ import (
 	"momus/internal/kerr"
 )
 
-// describeGroups answers DescribeGroups, v0-v5. v3 added authorized operations (KIP-430), v4 instance ids. Rights: Group:Describe each. An
-// unknown group is "Dead" without an error; protocol, metadata and assignment are those of a Stable group only.
+// describeGroups answers DescribeGroups, v0-v5. v3 added authorized operations (KIP-430), v4
+// instance ids. Rights: Group:Describe each. An unknown group is "Dead" without an error; protocol,
+// metadata and assignment are those of a Stable group only.
 func describeGroups(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DescribeGroupsRequest)
 	resp := kmsg.NewPtrDescribeGroupsResponse()

@@ -9,8 +9,9 @@ import (
 	"momus/internal/model"
 )
 
-// describeLogDirs answers DescribeLogDirs, v0-v1 (KIP-113): every configured directory with the wanted logs in it, null for all. Rights:
-// Cluster:Describe. An offline directory has KAFKA_STORAGE_ERROR; what is not here is left out.
+// describeLogDirs answers DescribeLogDirs, v0-v1 (KIP-113): every configured directory with the
+// wanted logs in it, null for all. Rights: Cluster:Describe. An offline directory has
+// KAFKA_STORAGE_ERROR; what is not here is left out.
 func describeLogDirs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DescribeLogDirsRequest)
 	resp := kmsg.NewPtrDescribeLogDirsResponse()

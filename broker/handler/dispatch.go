@@ -30,7 +30,8 @@ const (
 	fetchFollower = protocol.Count + 1
 )
 
-// RequestNames are the names that metrics.New needs, by index: the APIs by key, then the two kinds of Fetch.
+// RequestNames are the names that metrics.New needs, by index: the APIs by key, then the two kinds
+// of Fetch.
 func RequestNames() []string {
 	names := make([]string, 0, protocol.Count+2)
 	for key := range protocol.Key(protocol.Count) {
@@ -92,8 +93,9 @@ func (d *Dispatcher) Pipelined(frame []byte) bool {
 	return row != nil && row.pipelined
 }
 
-// Serve implements network.Handler. What does not parse, and every API or version that the table does not have, closes the connection without an
-// answer, as Kafka does; the one exception is ApiVersions.
+// Serve implements network.Handler. What does not parse, and every API or version that the table
+// does not have, closes the connection without an answer, as Kafka does; the one exception is
+// ApiVersions.
 func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, received time.Time, out *network.Output) (v network.Verdict, p network.Pending) {
 	s, _ := c.User.(*session)
 	if s == nil {

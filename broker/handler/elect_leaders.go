@@ -15,10 +15,12 @@ import (
 	"momus/internal/model"
 )
 
-// electLeaders answers ElectLeaders, v0-v2: v0 preferred leaders only and no top-level code, v1 unclean elections (KIP-460), v2 flexible. Rights:
-// Cluster:Alter. It waits until this broker's metadata shows the elected leaders, at most the timeout: REQUEST_TIMED_OUT. Other
-// errors by partition: NOT_CONTROLLER, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION (being deleted), ELECTION_NOT_NEEDED (left out when
-// all partitions were asked for), PREFERRED_LEADER_NOT_AVAILABLE, ELIGIBLE_LEADERS_NOT_AVAILABLE.
+// electLeaders answers ElectLeaders, v0-v2: v0 preferred leaders only and no top-level code, v1
+// unclean elections (KIP-460), v2 flexible. Rights: Cluster:Alter. It waits until this broker's
+// metadata shows the elected leaders, at most the timeout: REQUEST_TIMED_OUT. Other errors by
+// partition: NOT_CONTROLLER, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION (being deleted),
+// ELECTION_NOT_NEEDED (left out when all partitions were asked for),
+// PREFERRED_LEADER_NOT_AVAILABLE, ELIGIBLE_LEADERS_NOT_AVAILABLE.
 func electLeaders(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.ElectLeadersRequest)
 	resp := kmsg.NewPtrElectLeadersResponse()
@@ -76,7 +78,8 @@ func failedElections(tps []model.TopicPartition, err error) []controller.Electio
 	return results
 }
 
-// awaitLeaders waits until the metadata cache shows the leaders that were elected; the others' errors become REQUEST_TIMED_OUT.
+// awaitLeaders waits until the metadata cache shows the leaders that were elected; the others'
+// errors become REQUEST_TIMED_OUT.
 func (e *Env) awaitLeaders(ctx context.Context, timeout time.Duration, results []controller.ElectionResult) {
 	ctx, cancel := context.WithTimeout(ctx, max(timeout, 0))
 	defer cancel()

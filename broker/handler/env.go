@@ -12,14 +12,15 @@ import (
 	"momus/configs"
 )
 
-// Env is what handlers use: the broker's parts, all safe for concurrent use, none changed after the Dispatcher was made. Each group of
-// APIs has its own embedded part in its own file (env_group.go, env_admin.go, env_storage.go), so that an API's owner adds
-// there what it needs.
+// Env is what handlers use: the broker's parts, all safe for concurrent use, none changed after the
+// Dispatcher was made. Each group of APIs has its own embedded part in its own file (env_group.go,
+// env_admin.go, env_storage.go), so that an API's owner adds there what it needs.
 type Env struct {
 	BrokerID int32
 	// Config is the current snapshot of the broker's configuration.
 	Config func() *configs.Broker
-	// TopicConfig is the current snapshot of a topic's configuration (the broker's defaults for one it does not know).
+	// TopicConfig is the current snapshot of a topic's configuration (the broker's defaults for one
+	// it does not know).
 	TopicConfig func(topic string) *configs.Topic
 	Logger      *logrus.Entry
 	Now         func() time.Time

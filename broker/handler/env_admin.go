@@ -10,8 +10,8 @@ import (
 	"momus/internal/model"
 )
 
-// AdminEnv is what the APIs of topics, configs, reassignments and elections use, and those that speak to the controller (6, 7, 19,
-// 20, 32, 33, 37, 43-46).
+// AdminEnv is what the APIs of topics, configs, reassignments and elections use, and those that
+// speak to the controller (6, 7, 19, 20, 32, 33, 37, 43-46).
 type AdminEnv struct {
 	// Admin writes topics and configs to ZooKeeper.
 	Admin *admin.Admin
@@ -21,19 +21,21 @@ type AdminEnv struct {
 	Configs *configs.Config
 	// Loggers are the levels that BROKER_LOGGER resources show and change; nil: there are none.
 	Loggers Loggers
-	// OnFailedLogin hears of clients that could not prove who they are, OnThrottled of those whose quota is used up, of bandwidth or of
-	// time; both may be nil.
+	// OnFailedLogin hears of clients that could not prove who they are, OnThrottled of those whose
+	// quota is used up, of bandwidth or of time; both may be nil.
 	OnFailedLogin func(c *network.Conn, err error)
 	OnThrottled   func(user, client string, forTime bool, d time.Duration)
-	// OnPartitionsDeleted is told which partitions UpdateMetadata has removed; nil: nobody needs to know.
+	// OnPartitionsDeleted is told which partitions UpdateMetadata has removed; nil: nobody needs to
+	// know.
 	OnPartitionsDeleted func(tps []model.TopicPartition)
 }
 
-// Loggers are the log levels of the broker by logger name; the root logger is called "root". Levels are Kafka's: FATAL, ERROR, WARN,
-// INFO, DEBUG, TRACE.
+// Loggers are the log levels of the broker by logger name; the root logger is called "root". Levels
+// are Kafka's: FATAL, ERROR, WARN, INFO, DEBUG, TRACE.
 type Loggers interface {
 	// Levels lists the effective levels by name.
 	Levels() map[string]string
-	// SetLevel changes a logger's level; "" removes its own, so that it takes its parent's. ok is false when there is no such logger.
+	// SetLevel changes a logger's level; "" removes its own, so that it takes its parent's. ok is
+	// false when there is no such logger.
 	SetLevel(name, level string) (ok bool)
 }

@@ -13,10 +13,12 @@ import (
 	"momus/storage/record"
 )
 
-// DataEnv is what Produce, Fetch, ListOffsets, Metadata, OffsetForLeaderEpoch and DeleteRecords use.
+// DataEnv is what Produce, Fetch, ListOffsets, Metadata, OffsetForLeaderEpoch and DeleteRecords
+// use.
 type DataEnv struct {
 	Metadata *metadata.Cache
-	// Data are the partitions of this broker; New takes those of StorageEnv.Replicas when it is nil.
+	// Data are the partitions of this broker; New takes those of StorageEnv.Replicas when it is
+	// nil.
 	Data Replicas
 	// FetchSessions are the incremental fetch sessions; New makes the cache when it is nil.
 	FetchSessions *fetchsession.Cache

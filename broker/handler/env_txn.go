@@ -9,7 +9,8 @@ import (
 type TxnEnv struct {
 	// Transactions is the transaction coordinator.
 	Transactions *txn.Coordinator
-	// HostedFormat tells the message format (magic) of a partition that this broker hosts; New asks StorageEnv.Replicas when it is nil.
+	// HostedFormat tells the message format (magic) of a partition that this broker hosts; New asks
+	// StorageEnv.Replicas when it is nil.
 	HostedFormat func(tp model.TopicPartition) (magic int8, hosted bool)
 }
 
@@ -26,8 +27,9 @@ func (e *StorageEnv) hostedFormat(tp model.TopicPartition) (int8, bool) {
 	return l.Config().RecordVersion, true
 }
 
-// transactionsRefused tells whether inter.broker.protocol.version is older than transactions (0.11): APIs 24 to 28 are then not
-// advertised, and UNSUPPORTED_VERSION to whoever sends them all the same.
+// transactionsRefused tells whether inter.broker.protocol.version is older than transactions
+// (0.11): APIs 24 to 28 are then not advertised, and UNSUPPORTED_VERSION to whoever sends them all
+// the same.
 func (e *Env) transactionsRefused() bool {
 	return e.Config().InterBrokerVersion().RecordVersion() < 2
 }

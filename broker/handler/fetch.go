@@ -41,12 +41,14 @@ type fetchAnswer struct {
 	result *replica.FetchResult // nil: not read
 }
 
-// fetch answers Fetch, v0-v11: v1 throttle time; v2 message format 1; v3 max_bytes, and the first batch is returned whole; v4 read_committed,
-// format 2; v5 log start offset; v7 sessions (KIP-227); v9 current leader epoch (KIP-320); v10 zstd; v11 rack and preferred replica (KIP-392).
-// Rights: Topic:Read for each topic, Cluster:ClusterAction for followers.
+// fetch answers Fetch, v0-v11: v1 throttle time; v2 message format 1; v3 max_bytes, and the first
+// batch is returned whole; v4 read_committed, format 2; v5 log start offset; v7 sessions (KIP-227);
+// v9 current leader epoch (KIP-320); v10 zstd; v11 rack and preferred replica (KIP-392). Rights:
+// Topic:Read for each topic, Cluster:ClusterAction for followers.
 //
-// Errors at the top (v7+): FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH; by partition TOPIC_AUTHORIZATION_FAILED,
-// UNKNOWN_TOPIC_OR_PARTITION, UNSUPPORTED_COMPRESSION_TYPE, UNSUPPORTED_VERSION (conversion is disabled) and what reading says.
+// Errors at the top (v7+): FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH; by partition
+// TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, UNSUPPORTED_COMPRESSION_TYPE,
+// UNSUPPORTED_VERSION (conversion is disabled) and what reading says.
 func fetch(ctx context.Context, e *Env, r *Request) Reply {
 	c, _ := e.fetchCalls.Get().(*fetchCall)
 	if c == nil {
@@ -149,7 +151,8 @@ func (c *fetchCall) read(ctx context.Context, r *Request) {
 		}
 		params.MaxBytes = c.mostBytes(r, params.MaxBytes)
 		params.MinBytes = min(params.MinBytes, params.MaxBytes)
-		// Partitions that failed above do not end the wait, as in Kafka: else a consumer of a deleted topic would ask without pause.
+		// Partitions that failed above do not end the wait, as in Kafka: else a consumer of a
+		// deleted topic would ask without pause.
 		if c.e.timed() {
 			defer r.wait(c.e, c.e.Now())
 		}

@@ -10,8 +10,9 @@ import (
 	"momus/storage/record"
 )
 
-// convert rewrites the records of a partition for a client that is older than their format; converted is false when they can go as they
-// are. The errors are UNSUPPORTED_COMPRESSION_TYPE and UNSUPPORTED_VERSION (message.downconversion.enable is off).
+// convert rewrites the records of a partition for a client that is older than their format;
+// converted is false when they can go as they are. The errors are UNSUPPORTED_COMPRESSION_TYPE and
+// UNSUPPORTED_VERSION (message.downconversion.enable is off).
 func (c *fetchCall) convert(p *fetchsession.Partition, res *replica.FetchResult) (out []byte, converted bool, err error) {
 	if c.version >= 10 {
 		return nil, false, nil
@@ -83,9 +84,10 @@ func compatible(records []byte, target int8) bool {
 	return true
 }
 
-// fill makes converted records as long as Kafka announces them: the size of the original slice, or of all that its first batch was converted
-// to if that is larger. What is too long is cut; what is missing is filled with the beginning of a batch that never ends, so
-// that clients see an incomplete one.
+// fill makes converted records as long as Kafka announces them: the size of the original slice, or
+// of all that its first batch was converted to if that is larger. What is too long is cut; what is
+// missing is filled with the beginning of a batch that never ends, so that clients see an
+// incomplete one.
 func fill(out []byte, size int) []byte {
 	if len(out) >= size {
 		return out[:size]

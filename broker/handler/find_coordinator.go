@@ -16,9 +16,10 @@ const (
 	transactionCoordinator int8 = 1
 )
 
-// findCoordinator answers FindCoordinator, v0-v3: the leader of the partition of the internal topic that owns the key. v1 added the
-// type of the coordinator and error_message ("NONE" on success). Rights: Group:Describe, TransactionalId:Describe. A missing
-// internal topic is created; until its leader is known the answer is COORDINATOR_NOT_AVAILABLE.
+// findCoordinator answers FindCoordinator, v0-v3: the leader of the partition of the internal topic
+// that owns the key. v1 added the type of the coordinator and error_message ("NONE" on success).
+// Rights: Group:Describe, TransactionalId:Describe. A missing internal topic is created; until its
+// leader is known the answer is COORDINATOR_NOT_AVAILABLE.
 func findCoordinator(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.FindCoordinatorRequest)
 	var endpoint model.Endpoint
@@ -49,7 +50,8 @@ func findCoordinator(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
-// leaderOfInternal finds the leader of a partition of an internal topic, and creates the topic if there is none.
+// leaderOfInternal finds the leader of a partition of an internal topic, and creates the topic if
+// there is none.
 func (e *Env) leaderOfInternal(ctx context.Context, r *Request, topic string, partition func() int32) (int32, model.Endpoint, *kerr.Error) {
 	snapshot := e.Metadata.Snapshot()
 	if len(snapshot.Topic(topic)) == 0 {

@@ -6,13 +6,15 @@ import (
 	"momus/internal/model"
 )
 
-// staticRefused tells whether a request carries a group.instance.id that the inter.broker.protocol.version does not allow yet (KIP-345).
+// staticRefused tells whether a request carries a group.instance.id that the
+// inter.broker.protocol.version does not allow yet (KIP-345).
 func (e *Env) staticRefused(instanceID *string) bool {
 	return instanceID != nil && !group.StaticMembersAllowed(e.Config())
 }
 
-// topicPartitionError is what keeps a request from a partition: TOPIC_AUTHORIZATION_FAILED without the right, so that missing topics
-// look the same, UNKNOWN_TOPIC_OR_PARTITION for one that the metadata cache does not know; nil if nothing.
+// topicPartitionError is what keeps a request from a partition: TOPIC_AUTHORIZATION_FAILED without
+// the right, so that missing topics look the same, UNKNOWN_TOPIC_OR_PARTITION for one that the
+// metadata cache does not know; nil if nothing.
 func (e *Env) topicPartitionError(may rights, tp model.TopicPartition) *kerr.Error {
 	if !may.allow(tp.Topic) {
 		return kerr.TopicAuthorizationFailed

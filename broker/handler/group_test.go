@@ -109,7 +109,8 @@ func (b *groupBroker) lead() {
 	<-b.loaded
 }
 
-// ask sends a request through the codec in its version, and returns the response as a client of that version reads it.
+// ask sends a request through the codec in its version, and returns the response as a client of
+// that version reads it.
 func ask[T kmsg.Response](b *groupBroker, version int16, req kmsg.Request) T {
 	b.t.Helper()
 	req.SetVersion(version)

@@ -10,9 +10,9 @@ import (
 	"momus/internal/kerr"
 )
 
-// joinGroup answers JoinGroup, v0-v7, when the round is complete. v1 added the rebalance timeout (before: the session timeout), v4 the
-// member id that must be known (KIP-394), v5 instance ids (KIP-345), v7 the protocol type in the answer and a nullable protocol.
-// Rights: Group:Read.
+// joinGroup answers JoinGroup, v0-v7, when the round is complete. v1 added the rebalance timeout
+// (before: the session timeout), v4 the member id that must be known (KIP-394), v5 instance ids
+// (KIP-345), v7 the protocol type in the answer and a nullable protocol. Rights: Group:Read.
 func joinGroup(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.JoinGroupRequest)
 	var result group.JoinResult

@@ -10,10 +10,11 @@ import (
 	"momus/internal/model"
 )
 
-// leaderAndISR obeys LeaderAndIsr, v0-v4. v1 added is_new, v2 the broker epoch and topics (KIP-380), v3 adding and removing replicas
-// (KIP-455), v4 is flexible. Rights: Cluster:ClusterAction. STALE_BROKER_EPOCH and STALE_CONTROLLER_EPOCH stand at the top and in
-// every partition, and nothing is done then. A partition gets STALE_CONTROLLER_EPOCH (leader epoch not newer), UNKNOWN_TOPIC_OR_PARTITION
-// (not a replica) or KAFKA_STORAGE_ERROR.
+// leaderAndISR obeys LeaderAndIsr, v0-v4. v1 added is_new, v2 the broker epoch and topics
+// (KIP-380), v3 adding and removing replicas (KIP-455), v4 is flexible. Rights:
+// Cluster:ClusterAction. STALE_BROKER_EPOCH and STALE_CONTROLLER_EPOCH stand at the top and in
+// every partition, and nothing is done then. A partition gets STALE_CONTROLLER_EPOCH (leader epoch
+// not newer), UNKNOWN_TOPIC_OR_PARTITION (not a replica) or KAFKA_STORAGE_ERROR.
 func leaderAndISR(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.LeaderAndISRRequest)
 	order := replica.LeaderAndISRRequest{ControllerID: req.ControllerID, ControllerEpoch: req.ControllerEpoch}

@@ -10,8 +10,9 @@ import (
 	"momus/internal/kerr"
 )
 
-// leaveGroup answers LeaveGroup, v0-v4. Up to v2 one member leaves and its error is at the top; from v3 on a list of members, named by
-// member id or instance id, each with its own error (KIP-345). Rights: Group:Read.
+// leaveGroup answers LeaveGroup, v0-v4. Up to v2 one member leaves and its error is at the top;
+// from v3 on a list of members, named by member id or instance id, each with its own error
+// (KIP-345). Rights: Group:Read.
 func leaveGroup(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.LeaveGroupRequest)
 	l := &group.LeaveRequest{Group: req.Group}

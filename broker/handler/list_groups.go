@@ -9,8 +9,9 @@ import (
 	"momus/internal/kerr"
 )
 
-// listGroups answers ListGroups, v0-v3: the groups of this broker. Rights: Cluster:Describe shows all, else those with Group:Describe.
-// COORDINATOR_LOAD_IN_PROGRESS comes with the groups that are loaded.
+// listGroups answers ListGroups, v0-v3: the groups of this broker. Rights: Cluster:Describe shows
+// all, else those with Group:Describe. COORDINATOR_LOAD_IN_PROGRESS comes with the groups that are
+// loaded.
 func listGroups(ctx context.Context, e *Env, r *Request) Reply {
 	result := e.Groups.List(ctx)
 	resp := kmsg.NewPtrListGroupsResponse()

@@ -12,10 +12,12 @@ import (
 	"momus/internal/model"
 )
 
-// listOffsets answers ListOffsets, v0-v5: v0 lists segment offsets, v1 finds one offset by timestamp (KIP-79); v2 isolation level; v4 leader
-// epochs (KIP-320); v5 OFFSET_NOT_AVAILABLE. Topic:Describe is asked for each topic.
+// listOffsets answers ListOffsets, v0-v5: v0 lists segment offsets, v1 finds one offset by
+// timestamp (KIP-79); v2 isolation level; v4 leader epochs (KIP-320); v5 OFFSET_NOT_AVAILABLE.
+// Topic:Describe is asked for each topic.
 //
-// Errors by partition: TOPIC_AUTHORIZATION_FAILED, INVALID_REQUEST for one that is listed twice (v1+), and what the look-up says.
+// Errors by partition: TOPIC_AUTHORIZATION_FAILED, INVALID_REQUEST for one that is listed twice
+// (v1+), and what the look-up says.
 func listOffsets(_ context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.ListOffsetsRequest)
 	if r.Version >= 2 && req.IsolationLevel != readUncommitted && req.IsolationLevel != readCommitted {

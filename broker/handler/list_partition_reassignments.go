@@ -10,8 +10,9 @@ import (
 	"momus/internal/model"
 )
 
-// listPartitionReassignments answers ListPartitionReassignments, v0 (KIP-455): what is being moved now, of the given partitions or, with null
-// topics, of all. Rights: Cluster:Describe. Errors at the top: NOT_CONTROLLER, CLUSTER_AUTHORIZATION_FAILED.
+// listPartitionReassignments answers ListPartitionReassignments, v0 (KIP-455): what is being moved
+// now, of the given partitions or, with null topics, of all. Rights: Cluster:Describe. Errors at
+// the top: NOT_CONTROLLER, CLUSTER_AUTHORIZATION_FAILED.
 func listPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.ListPartitionReassignmentsRequest)
 	resp := kmsg.NewPtrListPartitionReassignmentsResponse()

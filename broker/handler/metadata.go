@@ -12,12 +12,14 @@ import (
 	"momus/internal/model"
 )
 
-// metadataAPI answers Metadata, v0-v9: v1 racks, controller id, is_internal, null for all topics; v2 cluster id; v3 throttle time; v4
-// allow_auto_topic_creation; v5 offline replicas; v6 LISTENER_NOT_FOUND; v7 leader epoch (KIP-320); v8 authorized operations (KIP-430);
-// v9 compact encoding. Topic:Describe is asked for each topic, Cluster:Create or Topic:Create to create one.
+// metadataAPI answers Metadata, v0-v9: v1 racks, controller id, is_internal, null for all topics;
+// v2 cluster id; v3 throttle time; v4 allow_auto_topic_creation; v5 offline replicas; v6
+// LISTENER_NOT_FOUND; v7 leader epoch (KIP-320); v8 authorized operations (KIP-430); v9 compact
+// encoding. Topic:Describe is asked for each topic, Cluster:Create or Topic:Create to create one.
 //
-// Errors by topic: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE (just created), INVALID_TOPIC_EXCEPTION,
-// INVALID_REPLICATION_FACTOR; by partition: LEADER_NOT_AVAILABLE, LISTENER_NOT_FOUND, REPLICA_NOT_AVAILABLE (v0).
+// Errors by topic: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE
+// (just created), INVALID_TOPIC_EXCEPTION, INVALID_REPLICATION_FACTOR; by partition:
+// LEADER_NOT_AVAILABLE, LISTENER_NOT_FOUND, REPLICA_NOT_AVAILABLE (v0).
 func metadataAPI(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.MetadataRequest)
 	resp := kmsg.NewPtrMetadataResponse()
@@ -62,8 +64,9 @@ func metadataAPI(ctx context.Context, e *Env, r *Request) Reply {
 // clusterWait is how long a Metadata request waits for the first brokers.
 const clusterWait = 5 * time.Second
 
-// cluster is the state of the cluster, once the controller has told of any broker, which happens right after the start. Kafka answers without
-// brokers until then, and librdkafka asks again only after topic.metadata.refresh.interval.ms, 5 minutes.
+// cluster is the state of the cluster, once the controller has told of any broker, which happens
+// right after the start. Kafka answers without brokers until then, and librdkafka asks again only
+// after topic.metadata.refresh.interval.ms, 5 minutes.
 func (e *Env) cluster(ctx context.Context) *metadata.Snapshot {
 	known := func(s *metadata.Snapshot) bool { return len(s.Brokers) > 0 }
 	if s := e.Metadata.Snapshot(); known(s) {
@@ -83,7 +86,8 @@ type metadataAnswer struct {
 	snapshot *metadata.Snapshot
 }
 
-// named answers for the topics that the request names, each once, and creates those that are missing, if it may.
+// named answers for the topics that the request names, each once, and creates those that are
+// missing, if it may.
 func (m *metadataAnswer) named(ctx context.Context) []kmsg.MetadataResponseTopic {
 	topics := make([]kmsg.MetadataResponseTopic, 0, len(m.req.Topics))
 	names := make([]string, 0, len(m.req.Topics))

@@ -108,7 +108,8 @@ func TestMetadataOfPartitions(t *testing.T) {
 	}
 }
 
-// Right after the start, before the controller has told who is there, Metadata waits, but not for ever.
+// Right after the start, before the controller has told who is there, Metadata waits, but not for
+// ever.
 func TestMetadataWaitsForTheFirstBroker(t *testing.T) {
 	for _, after := range []time.Duration{0, time.Second, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {

@@ -13,9 +13,11 @@ import (
 	"momus/internal/model"
 )
 
-// offsetCommit answers OffsetCommit, v0-v8, when the offsets are durable. v0 stores them in ZooKeeper; v1 has a timestamp per partition;
-// v2-v4 a retention time; v6 added leader epochs, v7 instance ids (KIP-345). Rights: Group:Read, and Topic:Read per partition
-// (TOPIC_AUTHORIZATION_FAILED there); partitions that do not exist get UNKNOWN_TOPIC_OR_PARTITION; the others are committed.
+// offsetCommit answers OffsetCommit, v0-v8, when the offsets are durable. v0 stores them in
+// ZooKeeper; v1 has a timestamp per partition; v2-v4 a retention time; v6 added leader epochs, v7
+// instance ids (KIP-345). Rights: Group:Read, and Topic:Read per partition
+// (TOPIC_AUTHORIZATION_FAILED there); partitions that do not exist get UNKNOWN_TOPIC_OR_PARTITION;
+// the others are committed.
 func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.OffsetCommitRequest)
 	resp := kmsg.NewPtrOffsetCommitResponse()
@@ -94,7 +96,8 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
-// givenOffsets finds partitions that a commit has named before: most commits are so small that looking at all is quicker than a map.
+// givenOffsets finds partitions that a commit has named before: most commits are so small that
+// looking at all is quicker than a map.
 type givenOffsets struct{ at map[model.TopicPartition]int }
 
 // fewOffsets is how many are looked at one by one.

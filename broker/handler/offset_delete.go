@@ -11,8 +11,9 @@ import (
 	"momus/internal/model"
 )
 
-// offsetDelete answers OffsetDelete, v0 (KIP-496). Rights: Group:Delete, and Topic:Read per partition. Errors of the group are at the
-// top, with no topics; per partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, GROUP_SUBSCRIBED_TO_TOPIC.
+// offsetDelete answers OffsetDelete, v0 (KIP-496). Rights: Group:Delete, and Topic:Read per
+// partition. Errors of the group are at the top, with no topics; per partition:
+// TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, GROUP_SUBSCRIBED_TO_TOPIC.
 func offsetDelete(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.OffsetDeleteRequest)
 	resp := kmsg.NewPtrOffsetDeleteResponse()

@@ -11,9 +11,11 @@ import (
 	"momus/internal/model"
 )
 
-// offsetFetch answers OffsetFetch, v0-v7. v0 reads ZooKeeper; v2 added "all topics" (null) and the top-level error; v5 leader epochs;
-// v7 require_stable (KIP-447). Rights: Group:Describe, and Topic:Describe per partition (TOPIC_AUTHORIZATION_FAILED there; such
-// partitions are left out of "all"). Errors of the coordinator are at the top from v2 on, with no topics, else in each partition.
+// offsetFetch answers OffsetFetch, v0-v7. v0 reads ZooKeeper; v2 added "all topics" (null) and the
+// top-level error; v5 leader epochs; v7 require_stable (KIP-447). Rights: Group:Describe, and
+// Topic:Describe per partition (TOPIC_AUTHORIZATION_FAILED there; such partitions are left out of
+// "all"). Errors of the coordinator are at the top from v2 on, with no topics, else in each
+// partition.
 func offsetFetch(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.OffsetFetchRequest)
 	if !e.allowed(r, acl.Describe, acl.Group, req.Group) {
@@ -61,7 +63,8 @@ func offsetFetch(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
-// grouped are the partitions asked for, each once under its topic, without topics that have none: what Kafka makes of a request.
+// grouped are the partitions asked for, each once under its topic, without topics that have none:
+// what Kafka makes of a request.
 func grouped(topics []kmsg.OffsetFetchRequestTopic) []kmsg.OffsetFetchRequestTopic {
 	out := make([]kmsg.OffsetFetchRequestTopic, 0, len(topics))
 	at := make(map[string]int, len(topics))
@@ -131,8 +134,8 @@ func offsetFetchError(req *kmsg.OffsetFetchRequest, err *kerr.Error) *kmsg.Offse
 	return resp
 }
 
-// fetchFromZooKeeper reads offsets as clients before 0.8.2 expect it: a partition that does not exist, and one without an offset, are
-// UNKNOWN_TOPIC_OR_PARTITION.
+// fetchFromZooKeeper reads offsets as clients before 0.8.2 expect it: a partition that does not
+// exist, and one without an offset, are UNKNOWN_TOPIC_OR_PARTITION.
 func (e *Env) fetchFromZooKeeper(ctx context.Context, r *group.FetchOffsetsRequest) []group.FetchedOffset {
 	offsets := make([]group.FetchedOffset, len(r.Partitions))
 	for i, tp := range r.Partitions {

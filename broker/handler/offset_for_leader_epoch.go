@@ -10,10 +10,12 @@ import (
 	"momus/internal/model"
 )
 
-// offsetForLeaderEpoch answers OffsetForLeaderEpoch, v0-v3 (KIP-101, KIP-279): v1 the epoch found; v2 current leader epoch and throttle time
-// (KIP-320); v3 replica id. Cluster:ClusterAction allows all topics, else Topic:Describe is asked for each.
+// offsetForLeaderEpoch answers OffsetForLeaderEpoch, v0-v3 (KIP-101, KIP-279): v1 the epoch found;
+// v2 current leader epoch and throttle time (KIP-320); v3 replica id. Cluster:ClusterAction allows
+// all topics, else Topic:Describe is asked for each.
 //
-// Errors by partition: TOPIC_AUTHORIZATION_FAILED and what the look-up says; epoch and offset are -1 then.
+// Errors by partition: TOPIC_AUTHORIZATION_FAILED and what the look-up says; epoch and offset are
+// -1 then.
 func offsetForLeaderEpoch(_ context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.OffsetForLeaderEpochRequest)
 	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()

@@ -16,7 +16,8 @@ import (
 	"momus/storage/record"
 )
 
-// What is here tests the lines of "The window of five" in docs/architecture.md that are the handlers'.
+// What is here tests the lines of "The window of five" in docs/architecture.md that are the
+// handlers'.
 
 // numbered is a batch of one record of an idempotent producer.
 func numbered(producer int64, epoch int16, sequence int32) []byte {
@@ -41,8 +42,9 @@ func (c *client) produced(records []byte) int16 {
 	return call[*kmsg.ProduceResponse](c, produceRequest(8, -1, "t", records)).Topics[0].Partitions[0].ErrorCode
 }
 
-// A partition becomes known, or this broker its leader, between two requests of a pipeline: what was sent behind the refused request is
-// refused as well, until that comes again. The log does not know the producer, and would take any sequence.
+// A partition becomes known, or this broker its leader, between two requests of a pipeline: what
+// was sent behind the refused request is refused as well, until that comes again. The log does not
+// know the producer, and would take any sequence.
 func TestNothingOvertakesARefusedBatch(t *testing.T) {
 	tp := model.TopicPartition{Topic: "t"}
 	for name, reason := range map[string]struct {
@@ -85,7 +87,8 @@ func TestNothingOvertakesARefusedBatch(t *testing.T) {
 			reason.heal(b)
 			expect("a new epoch", numbered(7, 1, 0), nil)
 
-			// A producer that gives a batch up and goes on with the same epoch is not kept waiting for ever.
+			// A producer that gives a batch up and goes on with the same epoch is not kept waiting
+			// for ever.
 			reason.fail(b)
 			expect("given up", numbered(9, 0, 0), reason.want)
 			reason.heal(b)
@@ -100,7 +103,8 @@ func TestNothingOvertakesARefusedBatch(t *testing.T) {
 	}
 }
 
-// Errors that do not pass leave no gap: the producer gives the sequence of the refused batch to the next one.
+// Errors that do not pass leave no gap: the producer gives the sequence of the refused batch to the
+// next one.
 func TestRefusedForGoodLeavesNoGap(t *testing.T) {
 	b := newDataBroker(t)
 	c := b.dial()
@@ -152,7 +156,8 @@ func (c *client) receiveProduced(n int) (codes []int16) {
 	return codes
 }
 
-// Answers keep the order of the requests, when some wait for replicas and those behind them are refused at once.
+// Answers keep the order of the requests, when some wait for replicas and those behind them are
+// refused at once.
 func TestAnswersKeepTheOrderWhenLeadershipEndsInMidPipeline(t *testing.T) {
 	b := newDataBroker(t)
 	gate := make(chan struct{})
@@ -173,8 +178,8 @@ func TestAnswersKeepTheOrderWhenLeadershipEndsInMidPipeline(t *testing.T) {
 	}
 }
 
-// Answers that wait are written before the connection is closed: for a request with acks=0 that failed, for one that does not parse, and
-// when the client has sent all that it wants to.
+// Answers that wait are written before the connection is closed: for a request with acks=0 that
+// failed, for one that does not parse, and when the client has sent all that it wants to.
 func TestUnansweredRequestsAreAnsweredBeforeTheEnd(t *testing.T) {
 	for name, end := range map[string]func(c *client){
 		"acks=0 failed":  func(c *client) { c.send(produceRequest(8, 0, "missing", batch(nil, "v"))) },
@@ -202,7 +207,8 @@ func TestUnansweredRequestsAreAnsweredBeforeTheEnd(t *testing.T) {
 	}
 }
 
-// A request that is throttled is answered at once; what was sent behind it is not even appended before the time is over.
+// A request that is throttled is answered at once; what was sent behind it is not even appended
+// before the time is over.
 func TestThrottledPipeline(t *testing.T) {
 	b := newDataBroker(t)
 	b.limit("test", map[string]string{quota.ProducerByteRate: "20000"})
@@ -259,7 +265,8 @@ func TestOtherRequestsSeeThePipelineBeforeThem(t *testing.T) {
 	}
 }
 
-// The timeout of a request begins when the requests before it are answered, so that those behind a slow one are not failed with it.
+// The timeout of a request begins when the requests before it are answered, so that those behind a
+// slow one are not failed with it.
 func TestTimeoutsOfAPipelineFollowEachOther(t *testing.T) {
 	b := newDataBroker(t)
 	gate := make(chan struct{})

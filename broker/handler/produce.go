@@ -45,14 +45,16 @@ type producePart struct {
 	size  int32 // of the records in bytes
 }
 
-// produce answers Produce, v0-v8: v1 throttle time; v2 log append time, message format 1; v3 transactional id, format 2; v5 log start offset; v7
-// zstd (KIP-110); v8 rejected records (KIP-467). Rights: Topic:Write for each topic, TransactionalId:Write for transactional records,
+// produce answers Produce, v0-v8: v1 throttle time; v2 log append time, message format 1; v3
+// transactional id, format 2; v5 log start offset; v7 zstd (KIP-110); v8 rejected records
+// (KIP-467). Rights: Topic:Write for each topic, TransactionalId:Write for transactional records,
 // Cluster:IdempotentWrite for idempotent ones.
 //
-// Records that are null, empty or whose first batch does not parse close the connection. Errors for the whole request:
-// TRANSACTIONAL_ID_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED; by partition TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION,
-// INVALID_RECORD, UNSUPPORTED_COMPRESSION_TYPE, INVALID_REQUIRED_ACKS, INVALID_TOPIC_EXCEPTION and what the append says. With acks=0
-// there is no answer, and an error closes the connection.
+// Records that are null, empty or whose first batch does not parse close the connection. Errors for
+// the whole request: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED; by
+// partition TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, INVALID_RECORD,
+// UNSUPPORTED_COMPRESSION_TYPE, INVALID_REQUIRED_ACKS, INVALID_TOPIC_EXCEPTION and what the append
+// says. With acks=0 there is no answer, and an error closes the connection.
 func produce(_ context.Context, e *Env, r *Request) Reply {
 	c, _ := e.produceCalls.Get().(*produceCall)
 	if c == nil {
@@ -99,8 +101,8 @@ func refuse(e *Env, r *Request, err error) Reply {
 	return CloseConnection()
 }
 
-// admit looks at the first batch of each partition: it must be there (else an error: the connection is closed), and may need rights for the whole
-// request, whose lack is returned.
+// admit looks at the first batch of each partition: it must be there (else an error: the connection
+// is closed), and may need rights for the whole request, whose lack is returned.
 func (c *produceCall) admit(r *Request) (whole *kerr.Error, err error) {
 	transactional, idempotent := false, false
 	for i := range c.req.Partitions {
@@ -170,8 +172,8 @@ func (c *produceCall) check(r *Request, whole *kerr.Error) {
 	r.session.gaps = gaps
 }
 
-// noteGaps remembers which batches were not appended, and may come again. Those that were are no gaps,
-// whatever becomes of them.
+// noteGaps remembers which batches were not appended, and may come again. Those that were are no
+// gaps, whatever becomes of them.
 func (c *produceCall) noteGaps(r *Request) {
 	results := c.appended.Results()
 	for i := range results {
@@ -182,8 +184,8 @@ func (c *produceCall) noteGaps(r *Request) {
 	}
 }
 
-// fitsVersion tests records against the rules of the request's version: from v3 on exactly one batch, of format 2, and zstd only
-// from v7 on. Older versions are not tested.
+// fitsVersion tests records against the rules of the request's version: from v3 on exactly one
+// batch, of format 2, and zstd only from v7 on. Older versions are not tested.
 func fitsVersion(version int16, records []byte) *kerr.Error {
 	if version < 3 {
 		return nil
@@ -248,7 +250,8 @@ func (c *produceCall) count() (failed bool) {
 	return failed
 }
 
-// unexpected tells whether a failed append counts in the metrics: not those errors that are routine.
+// unexpected tells whether a failed append counts in the metrics: not those errors that are
+// routine.
 func unexpected(r *replica.AppendResult) bool {
 	switch kerr.Of(r.Err) {
 	case kerr.UnknownTopicOrPartition, kerr.NotLeaderForPartition, kerr.RecordListTooLarge, kerr.CorruptMessage, kerr.KafkaStorageError,
@@ -261,7 +264,8 @@ func unexpected(r *replica.AppendResult) bool {
 // Done implements network.Pending.
 func (c *produceCall) Done() bool { return c.appended.Satisfied() }
 
-// Complete implements network.Pending: it waits for the in-sync replicas, at most for the request's timeout.
+// Complete implements network.Pending: it waits for the in-sync replicas, at most for the request's
+// timeout.
 func (c *produceCall) Complete(ctx context.Context, out *network.Output) network.Verdict {
 	c.appended.Wait(ctx, c.timeout)
 	out.Meta.Completed = c.e.Now()

@@ -6,12 +6,13 @@ import (
 	"momus/storage/record"
 )
 
-// gaps are the batches of idempotent producers that a connection sent and that were refused for a reason
-// which passes: the partition was not known yet, another broker led it. Their producer sends them again, but
-// the requests that it had sent behind them are on their way already. If the reason passes in between, those
-// find a log without the refused batch. A log that knows the producer refuses them as out of order; one that
-// does not takes any sequence (KIP-360), and some clients (librdkafka) take the success of a later batch for
-// that of the refused one. So what follows a gap is refused for the same reason until the batch comes again.
+// gaps are the batches of idempotent producers that a connection sent and that were refused for a
+// reason which passes: the partition was not known yet, another broker led it. Their producer sends
+// them again, but the requests that it had sent behind them are on their way already. If the reason
+// passes in between, those find a log without the refused batch. A log that knows the producer
+// refuses them as out of order; one that does not takes any sequence (KIP-360), and some clients
+// (librdkafka) take the success of a later batch for that of the refused one. So what follows a gap
+// is refused for the same reason until the batch comes again.
 //
 // It is used by one request at a time. The zero value has no gaps.
 type gaps map[gapKey]gap
@@ -30,8 +31,9 @@ type gap struct {
 }
 
 const (
-	// behindGap is how many batches of a partition an idempotent producer may have sent behind one without an
-	// answer: five requests may be in flight. Whoever sends more has given the refused one up.
+	// behindGap is how many batches of a partition an idempotent producer may have sent behind one
+	// without an answer: five requests may be in flight. Whoever sends more has given the refused
+	// one up.
 	behindGap = 4
 	// maxGaps bounds what a connection may make us remember.
 	maxGaps = 4096

@@ -126,8 +126,8 @@ func TestProduceWithoutAcknowledgement(t *testing.T) {
 	}
 }
 
-// Appends of one connection happen in order while the earlier ones still wait for replicas; answers come in order; a
-// request of another kind is answered after them.
+// Appends of one connection happen in order while the earlier ones still wait for replicas; answers
+// come in order; a request of another kind is answered after them.
 func TestProducePipelines(t *testing.T) {
 	b := newDataBroker(t)
 	gate := make(chan struct{})

@@ -15,8 +15,8 @@ func (r *Request) user() string {
 	return name
 }
 
-// chargeRequest counts the time that was spent on a request, but not that for which it waited, against the request quota, and returns for
-// how long its client is to be throttled.
+// chargeRequest counts the time that was spent on a request, but not that for which it waited,
+// against the request quota, and returns for how long its client is to be throttled.
 func (e *Env) chargeRequest(r *Request, now time.Time) time.Duration {
 	if !e.Quotas.Request.Active() {
 		return 0
@@ -33,8 +33,8 @@ func (e *Env) timed() bool { return e.Quotas != nil && e.Quotas.Request.Active()
 // worked is how long the request has been worked on.
 func (r *Request) worked(now time.Time) time.Duration { return max(0, now.Sub(r.Received)-r.waited) }
 
-// throttle holds up the connection of a request for the longer of two times, and returns what the answer says of it, in ms. Its
-// quota notes it.
+// throttle holds up the connection of a request for the longer of two times, and returns what the
+// answer says of it, in ms. Its quota notes it.
 func (e *Env) throttle(r *Request, now time.Time, bandwidth *quota.Clients, forBytes, forTime time.Duration) int32 {
 	d, by := forTime, e.Quotas.Request
 	if forBytes > forTime {
@@ -53,8 +53,8 @@ func (e *Env) throttle(r *Request, now time.Time, bandwidth *quota.Clients, forB
 	return int32(min(d.Milliseconds(), math.MaxInt32))
 }
 
-// charge counts a request against the request quota, unless its handler does so itself: the answers of Produce and Fetch are encoded
-// elsewhere.
+// charge counts a request against the request quota, unless its handler does so itself: the answers
+// of Produce and Fetch are encoded elsewhere.
 func (d *Dispatcher) charge(by throttle, r *Request, reply *Reply) {
 	now := d.env.Now()
 	switch {
@@ -68,7 +68,8 @@ func (d *Dispatcher) charge(by throttle, r *Request, reply *Reply) {
 	}
 }
 
-// charge counts a Produce request, and throttles its connection if a quota asks for it. The records are appended anyway.
+// charge counts a Produce request, and throttles its connection if a quota asks for it. The records
+// are appended anyway.
 func (c *produceCall) charge(r *Request) {
 	q := c.e.Quotas
 	if q == nil || !q.Active() {
@@ -82,8 +83,9 @@ func (c *produceCall) charge(r *Request) {
 	c.throttleMs = c.e.throttle(r, now, q.Produce, q.Produce.Record(now, r.user(), r.ClientIDString(), float64(r.Size)), forTime)
 }
 
-// charge counts a Fetch. If a quota asks for it the consumer is throttled: it gets an answer without partitions, so that the session, if
-// there is one, goes on as if nothing new had been there.
+// charge counts a Fetch. If a quota asks for it the consumer is throttled: it gets an answer
+// without partitions, so that the session, if there is one, goes on as if nothing new had been
+// there.
 func (c *fetchCall) charge(r *Request) (throttled bool) {
 	q := c.e.Quotas
 	if q == nil || !q.Active() {

@@ -6,8 +6,8 @@ import (
 	"momus/broker/network"
 )
 
-// Reply is what a handler returns: exactly one of a response, a body encoded by hand, a pending answer, nothing, or a closed
-// connection. Use the functions below.
+// Reply is what a handler returns: exactly one of a response, a body encoded by hand, a pending
+// answer, nothing, or a closed connection. Use the functions below.
 type Reply struct {
 	response kmsg.Response
 	body     Body
@@ -17,7 +17,8 @@ type Reply struct {
 
 // Body is a response body that encodes itself, possibly with ranges of files in it.
 type Body interface {
-	// AppendBody appends the body to out, after the header. It is called once; a body that holds file ranges hands them over.
+	// AppendBody appends the body to out, after the header. It is called once; a body that holds
+	// file ranges hands them over.
 	AppendBody(out *network.Output)
 }
 
@@ -33,5 +34,6 @@ func NoReply() Reply { return Reply{verdict: network.Silent} }
 // CloseConnection answers nothing and closes the connection.
 func CloseConnection() Reply { return Reply{verdict: network.CloseConn} }
 
-// later answers when p is complete. p must append the response header too: see Request.appendHeader.
+// later answers when p is complete. p must append the response header too: see
+// Request.appendHeader.
 func later(p network.Pending) Reply { return Reply{pending: p, verdict: network.Later} }

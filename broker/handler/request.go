@@ -10,11 +10,13 @@ import (
 	"momus/internal/model"
 )
 
-// Request is one decoded request. It and all byte fields of Body (which alias the frame) are valid until the answer was written;
-// what outlives the request is cloned. Strings in Body are copies and may be kept.
+// Request is one decoded request. It and all byte fields of Body (which alias the frame) are valid
+// until the answer was written; what outlives the request is cloned. Strings in Body are copies and
+// may be kept.
 type Request struct {
 	protocol.Header
-	// Body is the decoded body, of the type kmsg.RequestForKey(Key) with its version set; nil for rows that decode themselves.
+	// Body is the decoded body, of the type kmsg.RequestForKey(Key) with its version set; nil for
+	// rows that decode themselves.
 	Body kmsg.Request
 	// Raw is the undecoded body.
 	Raw []byte
@@ -36,7 +38,8 @@ func (r *Request) Listener() string { return r.Conn.Listener }
 // ClientHost is the client's IP address in Java's form "/127.0.0.1".
 func (r *Request) ClientHost() string { return r.Conn.ClientHost }
 
-// ClientIDString is the client id as a string that may be kept; "" for null, as in Kafka's group metadata.
+// ClientIDString is the client id as a string that may be kept; "" for null, as in Kafka's group
+// metadata.
 func (r *Request) ClientIDString() string { return r.session.clientID(r.ClientID) }
 
 // Principal is who sent the request: model.Anonymous on connections without authentication.

@@ -8,8 +8,8 @@ import (
 	"momus/internal/kerr"
 )
 
-// saslHandshake answers SaslHandshake, v0-v1, on a connection that is ready for requests: ILLEGAL_SASL_STATE, always. The
-// handshake proper is done before, on listeners that authenticate.
+// saslHandshake answers SaslHandshake, v0-v1, on a connection that is ready for requests:
+// ILLEGAL_SASL_STATE, always. The handshake proper is done before, on listeners that authenticate.
 func saslHandshake(context.Context, *Env, *Request) Reply {
 	resp := kmsg.NewPtrSASLHandshakeResponse()
 	resp.ErrorCode = kerr.IllegalSASLState.Code

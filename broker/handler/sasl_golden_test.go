@@ -77,8 +77,9 @@ const (
 	atOnce      = 24 // dialogues
 )
 
-// TestDialoguesAreThoseOfKafka sends what was sent to Kafka 2.5.0, over a socket, and compares every byte of what comes back; the server's nonces and salts are
-// given. Held answers and closes must not come before the failure delay, others must.
+// TestDialoguesAreThoseOfKafka sends what was sent to Kafka 2.5.0, over a socket, and compares
+// every byte of what comes back; the server's nonces and salts are given. Held answers and closes
+// must not come before the failure delay, others must.
 func TestDialoguesAreThoseOfKafka(t *testing.T) {
 	files, err := filepath.Glob("testdata/sasl/*.json")
 	if err != nil || len(files) < 100 {

@@ -9,9 +9,9 @@ import (
 	"momus/internal/model"
 )
 
-// stopReplica obeys StopReplica, v0-v2. v1 added the broker epoch (KIP-380), v2 is flexible. Rights: Cluster:ClusterAction.
-// STALE_BROKER_EPOCH and STALE_CONTROLLER_EPOCH stand at the top, without partitions. A partition on a failed disk gets
-// KAFKA_STORAGE_ERROR.
+// stopReplica obeys StopReplica, v0-v2. v1 added the broker epoch (KIP-380), v2 is flexible.
+// Rights: Cluster:ClusterAction. STALE_BROKER_EPOCH and STALE_CONTROLLER_EPOCH stand at the top,
+// without partitions. A partition on a failed disk gets KAFKA_STORAGE_ERROR.
 func stopReplica(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.StopReplicaRequest)
 	resp := kmsg.NewPtrStopReplicaResponse()

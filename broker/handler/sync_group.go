@@ -10,8 +10,8 @@ import (
 	"momus/internal/kerr"
 )
 
-// syncGroup answers SyncGroup, v0-v5, when the leader's assignment is durable. v3 added instance ids (KIP-345), v5 protocol type and
-// name, which must then be given. Rights: Group:Read.
+// syncGroup answers SyncGroup, v0-v5, when the leader's assignment is durable. v3 added instance
+// ids (KIP-345), v5 protocol type and name, which must then be given. Rights: Group:Read.
 func syncGroup(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.SyncGroupRequest)
 	var result group.SyncResult

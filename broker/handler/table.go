@@ -9,16 +9,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// api is one row of the table: what a request with this key is admitted by and served with. Name and versions are those of
-// protocol.Lookup(key). ApiVersions, dispatch, metrics and admission are computed from the table and from nothing else; an API that does not
-// work yet has no row, and is neither advertised nor served.
+// api is one row of the table: what a request with this key is admitted by and served with. Name
+// and versions are those of protocol.Lookup(key). ApiVersions, dispatch, metrics and admission are
+// computed from the table and from nothing else; an API that does not work yet has no row, and is
+// neither advertised nor served.
 type api struct {
 	key protocol.Key
-	// serve executes the request. It may block until the answer is known or ctx (the server's life) ends.
+	// serve executes the request. It may block until the answer is known or ctx (the server's life)
+	// ends.
 	serve func(ctx context.Context, e *Env, r *Request) Reply
-	// well reports what Kafka's decoder refuses beyond the form, which closes the connection; nil: nothing.
+	// well reports what Kafka's decoder refuses beyond the form, which closes the connection; nil:
+	// nothing.
 	well func(body kmsg.Request) error
-	// needs is the right without which the whole request is refused, before serve: see refusal. The zero value is none.
+	// needs is the right without which the whole request is refused, before serve: see refusal. The
+	// zero value is none.
 	needs right
 	// asks are the rights that serve asks for by itself, in its order.
 	asks []right

@@ -10,11 +10,13 @@ import (
 	"momus/internal/model"
 )
 
-// TopicCreator creates topics that a client asked about, through ZooKeeper, by this broker, whoever the controller is.
+// TopicCreator creates topics that a client asked about, through ZooKeeper, by this broker, whoever
+// the controller is.
 type TopicCreator interface {
-	// CreateTopic writes the assignment (brokers sorted by id, racks used only if all have one) and the configs of a new topic.
-	// TOPIC_ALREADY_EXISTS when somebody else was faster, INVALID_TOPIC_EXCEPTION for a bad name, INVALID_REPLICATION_FACTOR
-	// with too few brokers alive.
+	// CreateTopic writes the assignment (brokers sorted by id, racks used only if all have one) and
+	// the configs of a new topic. TOPIC_ALREADY_EXISTS when somebody else was faster,
+	// INVALID_TOPIC_EXCEPTION for a bad name, INVALID_REPLICATION_FACTOR with too few brokers
+	// alive.
 	CreateTopic(ctx context.Context, name string, partitions int32, replicationFactor int16, configs map[string]string) error
 }
 
@@ -36,8 +38,9 @@ func internalTopic(name string, c *configs.Broker) (partitions int32, replicatio
 	}
 }
 
-// createInternalTopic creates an internal topic with its own settings. nil means that it will exist soon (LEADER_NOT_AVAILABLE for who asked);
-// INVALID_REPLICATION_FACTOR that too few brokers are alive.
+// createInternalTopic creates an internal topic with its own settings. nil means that it will exist
+// soon (LEADER_NOT_AVAILABLE for who asked); INVALID_REPLICATION_FACTOR that too few brokers are
+// alive.
 func (e *Env) createInternalTopic(ctx context.Context, name string) error {
 	partitions, factor, config := internalTopic(name, e.Config())
 	if alive := len(e.Metadata.Snapshot().AliveBrokers()); alive < int(factor) {

@@ -10,10 +10,12 @@ import (
 	"momus/internal/model"
 )
 
-// updateMetadata obeys UpdateMetadata, v0-v6: the live brokers replace all former ones, the partitions are a delta. v1 changed
-// brokers to have endpoints, v2 added racks, v3 listener names, v4 offline replicas (KIP-112), v5 the broker epoch and topics (KIP-380), v6 is
-// flexible. Rights: Cluster:ClusterAction. Errors, nothing being done then: STALE_BROKER_EPOCH, STALE_CONTROLLER_EPOCH.
-// Waiting CreateTopics, DeleteTopics, CreatePartitions and ElectLeaders requests look at the cache again.
+// updateMetadata obeys UpdateMetadata, v0-v6: the live brokers replace all former ones, the
+// partitions are a delta. v1 changed brokers to have endpoints, v2 added racks, v3 listener names,
+// v4 offline replicas (KIP-112), v5 the broker epoch and topics (KIP-380), v6 is flexible. Rights:
+// Cluster:ClusterAction. Errors, nothing being done then: STALE_BROKER_EPOCH,
+// STALE_CONTROLLER_EPOCH. Waiting CreateTopics, DeleteTopics, CreatePartitions and ElectLeaders
+// requests look at the cache again.
 func updateMetadata(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.UpdateMetadataRequest)
 	resp := kmsg.NewPtrUpdateMetadataResponse()

@@ -12,11 +12,13 @@ import (
 	"momus/storage/record"
 )
 
-// writeTxnMarkers answers WriteTxnMarkers, v0, from transaction coordinators: it appends the marker that ends a producer's transaction to
-// each partition and answers when the in-sync replicas have all of them. In partitions of the offsets topic the offsets that the
-// producer committed in the transaction are then applied or dropped. Rights: Cluster:ClusterAction. Errors stand at each partition:
-// UNKNOWN_TOPIC_OR_PARTITION if it is not on this broker, UNSUPPORTED_FOR_MESSAGE_FORMAT, INVALID_PRODUCER_EPOCH and
-// TRANSACTION_COORDINATOR_FENCED for what is older than known, and those of Produce.
+// writeTxnMarkers answers WriteTxnMarkers, v0, from transaction coordinators: it appends the marker
+// that ends a producer's transaction to each partition and answers when the in-sync replicas have
+// all of them. In partitions of the offsets topic the offsets that the producer committed in the
+// transaction are then applied or dropped. Rights: Cluster:ClusterAction. Errors stand at each
+// partition: UNKNOWN_TOPIC_OR_PARTITION if it is not on this broker,
+// UNSUPPORTED_FOR_MESSAGE_FORMAT, INVALID_PRODUCER_EPOCH and TRANSACTION_COORDINATOR_FENCED for
+// what is older than known, and those of Produce.
 func writeTxnMarkers(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.WriteTxnMarkersRequest)
 	resp := kmsg.NewPtrWriteTxnMarkersResponse()

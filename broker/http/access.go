@@ -10,8 +10,9 @@ import (
 
 // Access says who may do what.
 type Access struct {
-	// LocalOnly answers only requests from this machine that name it as localhost or by a loopback address. That also keeps out pages of
-	// other sites that point a name of theirs at this machine (DNS rebinding).
+	// LocalOnly answers only requests from this machine that name it as localhost or by a loopback
+	// address. That also keeps out pages of other sites that point a name of theirs at this machine
+	// (DNS rebinding).
 	LocalOnly bool
 	// LocalReaders lets only this machine read, unless User is set; open paths stay open.
 	LocalReaders bool
@@ -62,7 +63,8 @@ func (a *Access) admitReader(w nethttp.ResponseWriter, r *nethttp.Request) bool 
 	return true
 }
 
-// admitChange lets a request through that only the page itself can have sent: browsers do not let other sites set these headers.
+// admitChange lets a request through that only the page itself can have sent: browsers do not let
+// other sites set these headers.
 func (a *Access) admitChange(w nethttp.ResponseWriter, r *nethttp.Request) bool {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	scheme := "http://"

@@ -1,12 +1,14 @@
-// Package http owns the HTTP port of a broker: the listener, the paths and what keeps strangers at bay. Metrics, health, journal and page
-// are handlers on it, each put under one of four kinds of path:
+// Package http owns the HTTP port of a broker: the listener, the paths and what keeps strangers at
+// bay. Metrics, health, journal and page are handlers on it, each put under one of four kinds of
+// path:
 //
 //   - Open answers everybody: /metrics and /healthz.
 //   - Read answers those who may see the cluster from inside (see Access).
 //   - Stream is Read as server-sent events; their number is bounded.
 //   - Change changes something: POST only, from the page itself, with the token.
 //
-// Everything is bounded: connections, headers, bodies, the time that a request may take. Only Run has goroutines.
+// Everything is bounded: connections, headers, bodies, the time that a request may take. Only Run
+// has goroutines.
 package http
 
 import (
@@ -39,7 +41,8 @@ const (
 type Options struct {
 	Addr   string
 	Access Access
-	// TLS serves HTTPS when it is not nil; with client certificates required in it, only their owners get in.
+	// TLS serves HTTPS when it is not nil; with client certificates required in it, only their
+	// owners get in.
 	TLS    *tls.Config
 	Logger *logrus.Entry
 }
@@ -54,7 +57,8 @@ type Server struct {
 	cancel  context.CancelFunc
 }
 
-// Listen opens the port. Nothing is answered before Run; Close gives the port up if Run is never called.
+// Listen opens the port. Nothing is answered before Run; Close gives the port up if Run is never
+// called.
 func Listen(ctx context.Context, o Options) (*Server, error) {
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Addr)
 	if err != nil {
@@ -92,7 +96,8 @@ func (s *Server) Read(pattern string, h nethttp.Handler) {
 	}))
 }
 
-// Change adds a path that changes something. h is called only for a POST of JSON by the page itself, with the token.
+// Change adds a path that changes something. h is called only for a POST of JSON by the page
+// itself, with the token.
 func (s *Server) Change(pattern string, h nethttp.Handler) {
 	s.mux.Handle("POST "+pattern, nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
 		if !s.opts.Access.admitReader(w, r) || !s.opts.Access.admitChange(w, r) {

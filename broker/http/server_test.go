@@ -147,7 +147,8 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// FuzzChange sends whatever a stranger may send: without the token nothing is changed, and nothing but POST changes.
+// FuzzChange sends whatever a stranger may send: without the token nothing is changed, and nothing
+// but POST changes.
 func FuzzChange(f *testing.F) {
 	f.Add("POST", "localhost:9404", "http://localhost:9404", "application/json", "secret", "127.0.0.1:1", "/do", "{}")
 	f.Add("GET", "[::1]", "null", "application/json;x", "", "", "/do?x=%zz", "")

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// sendTimeout bounds how long a reader of a stream may keep a write waiting; a slower one is cut off and comes back by itself.
+// sendTimeout bounds how long a reader of a stream may keep a write waiting; a slower one is cut
+// off and comes back by itself.
 const sendTimeout = 10 * time.Second
 
 // keepAlive is how often a stream that has nothing to say shows that it lives.
@@ -20,15 +21,17 @@ type Stream struct {
 	rc *nethttp.ResponseController
 }
 
-// Stream adds a path whose answer is a stream of events, for those whom Access lets in. serve returns when ctx ends, which it does when the
-// reader leaves or the server stops, or when a write fails.
+// Stream adds a path whose answer is a stream of events, for those whom Access lets in. serve
+// returns when ctx ends, which it does when the reader leaves or the server stops, or when a write
+// fails.
 func (s *Server) Stream(pattern string, serve func(ctx context.Context, r *nethttp.Request, out *Stream)) {
 	s.Read(pattern, nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
 		s.Events(w, r, serve)
 	}))
 }
 
-// Events turns an answer into a stream of events: for paths that are a stream only when they are asked to be.
+// Events turns an answer into a stream of events: for paths that are a stream only when they are
+// asked to be.
 func (s *Server) Events(w nethttp.ResponseWriter, r *nethttp.Request, serve func(ctx context.Context, r *nethttp.Request, out *Stream)) {
 	select {
 	case s.streams <- struct{}{}:
@@ -52,7 +55,8 @@ func (s *Server) Events(w nethttp.ResponseWriter, r *nethttp.Request, serve func
 	serve(ctx, r, out)
 }
 
-// Send writes one event; data must be one line, such as JSON. id, if not "", is what a reader that comes back names as the last it has seen.
+// Send writes one event; data must be one line, such as JSON. id, if not "", is what a reader that
+// comes back names as the last it has seen.
 func (s *Stream) Send(event, id string, data []byte) error {
 	if bytes.ContainsAny(data, "\r\n") {
 		return fmt.Errorf("event %s: the data has more than one line", event)
@@ -67,7 +71,8 @@ func (s *Stream) Send(event, id string, data []byte) error {
 	return s.flush()
 }
 
-// Wait waits for a change and keeps the stream alive meanwhile; it returns false when the stream is over.
+// Wait waits for a change and keeps the stream alive meanwhile; it returns false when the stream is
+// over.
 func (s *Stream) Wait(ctx context.Context, changed <-chan struct{}) bool {
 	tick := time.NewTicker(keepAlive)
 	defer tick.Stop()

@@ -29,13 +29,15 @@ type ChannelsOptions struct {
 	Dialer   Dialer
 	// ConnectTimeout is controller.socket.timeout.ms, RequestTimeout request.timeout.ms.
 	ConnectTimeout, RequestTimeout time.Duration
-	// Reply gets a *controller.LeaderAndISRReply or *controller.StopReplicaReply for each such answer. It must not block.
+	// Reply gets a *controller.LeaderAndISRReply or *controller.StopReplicaReply for each such
+	// answer. It must not block.
 	Reply  func(controller.Event)
 	Logger *logrus.Entry
 }
 
-// Channels are the controller's connections to the brokers, itself included: one goroutine with a queue for each, in order,
-// every request repeated until it is answered. It implements controller.Sender.
+// Channels are the controller's connections to the brokers, itself included: one goroutine with a
+// queue for each, in order, every request repeated until it is answered. It implements
+// controller.Sender.
 type Channels struct {
 	opts    ChannelsOptions
 	sharing sharing
@@ -47,8 +49,8 @@ type Channels struct {
 
 var _ controller.Sender = (*Channels)(nil)
 
-// channel is the queue of one broker. The queue is not bounded: the controller does not wait for brokers, and a broker that does
-// not answer is removed when its session ends.
+// channel is the queue of one broker. The queue is not bounded: the controller does not wait for
+// brokers, and a broker that does not answer is removed when its session ends.
 type channel struct {
 	owner  *Channels
 	cancel context.CancelFunc

@@ -1,7 +1,8 @@
-// Package interbroker sends requests to other brokers: the fetchers' and the controller's connections, controlled shutdown.
-// It owns the connections and their framing; what is sent, and when, is decided by its users. There is
-// no ApiVersions exchange between brokers: the version of each request follows from inter.broker.protocol.version (Versions).
-// A Client has no goroutine; each broker of a Channels has one, ended by RemoveBroker and Close.
+// Package interbroker sends requests to other brokers: the fetchers' and the controller's
+// connections, controlled shutdown. It owns the connections and their framing; what is sent, and
+// when, is decided by its users. There is no ApiVersions exchange between brokers: the version of
+// each request follows from inter.broker.protocol.version (Versions). A Client has no goroutine;
+// each broker of a Channels has one, ended by RemoveBroker and Close.
 package interbroker
 
 import (
@@ -21,18 +22,21 @@ import (
 	"momus/internal/model"
 )
 
-// ErrNoEndpoint means that the peer has no address: it is not alive, or has no endpoint on the inter-broker listener.
+// ErrNoEndpoint means that the peer has no address: it is not alive, or has no endpoint on the
+// inter-broker listener.
 var ErrNoEndpoint = errors.New("broker has no endpoint on the inter-broker listener")
 
 // ErrClosed is returned by a closed Client.
 var ErrClosed = errors.New("inter-broker client is closed")
 
-// Dialer opens an authenticated connection to an endpoint. ctx ends the attempt, and means nothing to the connection afterwards.
+// Dialer opens an authenticated connection to an endpoint. ctx ends the attempt, and means nothing
+// to the connection afterwards.
 type Dialer interface {
 	Dial(ctx context.Context, to model.Endpoint) (*Connection, error)
 }
 
-// Plaintext dials without encryption or authentication, and refuses endpoints that need either. Tests use it.
+// Plaintext dials without encryption or authentication, and refuses endpoints that need either.
+// Tests use it.
 type Plaintext struct{}
 
 // Dial implements Dialer.
@@ -59,13 +63,14 @@ type ClientOptions struct {
 	ConnectTimeout, RequestTimeout time.Duration
 	// MaxResponseBytes bounds a response frame; 1 GiB when 0.
 	MaxResponseBytes int
-	// ReuseBuffer lets every response share one buffer: byte slices of a response are valid only until the next Do.
-	// Fetchers set it, as they append the records before they ask again.
+	// ReuseBuffer lets every response share one buffer: byte slices of a response are valid only
+	// until the next Do. Fetchers set it, as they append the records before they ask again.
 	ReuseBuffer bool
 }
 
-// Client sends requests to one broker over one connection, one at a time, in the order of the calls. It connects when it has
-// to and drops the connection after any error. Its methods may be called from any goroutine.
+// Client sends requests to one broker over one connection, one at a time, in the order of the
+// calls. It connects when it has to and drops the connection after any error. Its methods may be
+// called from any goroutine.
 type Client struct {
 	opts ClientOptions
 
@@ -95,8 +100,9 @@ func NewClient(opts ClientOptions) *Client {
 	return &Client{opts: opts}
 }
 
-// Do sends req, whose version must be set, and returns its response. Any error has closed the connection: whether the peer has
-// seen the request is then unknown. Byte fields of the response alias a buffer of their own unless ReuseBuffer is set.
+// Do sends req, whose version must be set, and returns its response. Any error has closed the
+// connection: whether the peer has seen the request is then unknown. Byte fields of the response
+// alias a buffer of their own unless ReuseBuffer is set.
 func (c *Client) Do(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

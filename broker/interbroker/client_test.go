@@ -24,7 +24,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// peer is a broker that answers with what answer makes of each request frame; nil closes the connection.
+// peer is a broker that answers with what answer makes of each request frame; nil closes the
+// connection.
 type peer struct {
 	l      net.Listener
 	answer func(key, version int16, body []byte) kmsg.Response
@@ -284,7 +285,8 @@ func FuzzResponses(f *testing.F) {
 	})
 }
 
-// TestResponsesInPieces has answers of all sizes round that of the first read, each cut at several places.
+// TestResponsesInPieces has answers of all sizes round that of the first read, each cut at several
+// places.
 func TestResponsesInPieces(t *testing.T) {
 	for _, reuse := range []bool{false, true} {
 		near, far := net.Pipe()

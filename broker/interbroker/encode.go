@@ -21,7 +21,8 @@ func (c *Channels) encode(r controller.Request) kmsg.Request {
 	}
 }
 
-// EncodeLeaderAndISR makes a LeaderAndIsr request; listener is the one on which brokers follow each other.
+// EncodeLeaderAndISR makes a LeaderAndIsr request; listener is the one on which brokers follow each
+// other.
 func EncodeLeaderAndISR(controllerID int32, listener string, version int16, r *controller.LeaderAndISR) *kmsg.LeaderAndISRRequest {
 	req := kmsg.NewPtrLeaderAndISRRequest()
 	req.Version, req.ControllerID, req.ControllerEpoch, req.BrokerEpoch = version, controllerID, r.ControllerEpoch, r.BrokerEpoch
@@ -55,7 +56,8 @@ func EncodeLeaderAndISR(controllerID int32, listener string, version int16, r *c
 	return req
 }
 
-// EncodeUpdateMetadata makes an UpdateMetadata request. listener is the inter-broker one: versions 0 has no other endpoints.
+// EncodeUpdateMetadata makes an UpdateMetadata request. listener is the inter-broker one: versions
+// 0 has no other endpoints.
 func EncodeUpdateMetadata(controllerID int32, listener string, version int16, r *controller.UpdateMetadata) *kmsg.UpdateMetadataRequest {
 	req := kmsg.NewPtrUpdateMetadataRequest()
 	req.Version, req.ControllerID, req.ControllerEpoch, req.BrokerEpoch = version, controllerID, r.ControllerEpoch, r.BrokerEpoch

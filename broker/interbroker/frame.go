@@ -14,7 +14,8 @@ func AppendRequest(b []byte, req kmsg.Request, correlationID int32, clientID str
 	return protocol.AppendRequest(b, req, correlationID, &clientID)
 }
 
-// appendSharedRequest appends a request frame up to the part that is shared; its size counts that part.
+// appendSharedRequest appends a request frame up to the part that is shared; its size counts that
+// part.
 func appendSharedRequest(b []byte, req *sharedRequest, correlationID int32, clientID string) []byte {
 	at := len(b)
 	b = append(b, 0, 0, 0, 0)

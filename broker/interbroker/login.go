@@ -24,7 +24,8 @@ type Connection struct {
 	renew time.Time // when to authenticate again; zero: never
 }
 
-// Login authenticates a connection over SASL, at first and again before its session ends (KIP-368). It belongs to one connection.
+// Login authenticates a connection over SASL, at first and again before its session ends (KIP-368).
+// It belongs to one connection.
 type Login struct {
 	Mechanism string
 	// Begin begins an exchange; it may ask a key distribution center.

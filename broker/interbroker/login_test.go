@@ -25,7 +25,8 @@ import (
 
 type recordedStep struct{ Send, Recv, What string }
 
-// recordedPeer answers with what a broker of Kafka 2.5.0 answered, and compares what it is sent with what a broker sent.
+// recordedPeer answers with what a broker of Kafka 2.5.0 answered, and compares what it is sent
+// with what a broker sent.
 func recordedPeer(conn net.Conn, steps []recordedStep) error {
 	for _, s := range steps {
 		want, _ := hex.DecodeString(s.Send)
@@ -43,7 +44,8 @@ func recordedPeer(conn net.Conn, steps []recordedStep) error {
 	return nil
 }
 
-// TestLoginsAreThoseOfBrokers compares every byte that a broker sends to log in with what one of 2.5.0 sent.
+// TestLoginsAreThoseOfBrokers compares every byte that a broker sends to log in with what one of
+// 2.5.0 sent.
 func TestLoginsAreThoseOfBrokers(t *testing.T) {
 	for _, name := range []string{"plain", "scram-sha-512"} {
 		data, err := os.ReadFile("testdata/interbroker-" + name + ".json")

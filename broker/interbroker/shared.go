@@ -11,8 +11,9 @@ import (
 	"momus/internal/model"
 )
 
-// sharedRequest is an UpdateMetadata request of which the part that is the same for all its receivers was encoded once: a new controller tells
-// every broker about every partition of the cluster.
+// sharedRequest is an UpdateMetadata request of which the part that is the same for all its
+// receivers was encoded once: a new controller tells every broker about every partition of the
+// cluster.
 type sharedRequest struct {
 	*kmsg.UpdateMetadataRequest // what differs: versions, epochs and the controller; neither partitions nor brokers
 	rest                        *sharedBytes
@@ -39,7 +40,8 @@ func (r *sharedRequest) AppendTo(dst []byte) []byte { return append(r.appendHead
 // shareFrom is how many partitions a request must have to be worth it.
 const shareFrom = 50
 
-// sharing remembers the encoded part of the latest large UpdateMetadata as long as somebody is sending it.
+// sharing remembers the encoded part of the latest large UpdateMetadata as long as somebody is
+// sending it.
 type sharing struct {
 	mu         sync.Mutex
 	partitions weak.Pointer[controller.UpdateMetadataPartition] // the first of the list, which all receivers' requests have in common

@@ -26,7 +26,8 @@ func manyPartitions(n int) *controller.UpdateMetadata {
 	return r
 }
 
-// TestSharedRequestsAreTheSameOnTheWire compares with what is encoded for one receiver, in all versions.
+// TestSharedRequestsAreTheSameOnTheWire compares with what is encoded for one receiver, in all
+// versions.
 func TestSharedRequestsAreTheSameOnTheWire(t *testing.T) {
 	for version := int16(0); version <= 6; version++ {
 		var s sharing
@@ -61,7 +62,8 @@ func TestSharedRequestsAreTheSameOnTheWire(t *testing.T) {
 	}
 }
 
-// BenchmarkUpdateMetadata encodes all partitions of a large cluster for many brokers, as a new controller has to.
+// BenchmarkUpdateMetadata encodes all partitions of a large cluster for many brokers, as a new
+// controller has to.
 func BenchmarkUpdateMetadata(b *testing.B) {
 	const brokers = 100
 	r := manyPartitions(200_000)

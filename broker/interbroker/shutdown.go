@@ -19,9 +19,11 @@ import (
 type ControlledShutdownOptions struct {
 	BrokerID    int32
 	BrokerEpoch func() int64
-	// Controller finds the active controller's address on the inter-broker listener (never the control plane's), in ZooKeeper.
+	// Controller finds the active controller's address on the inter-broker listener (never the
+	// control plane's), in ZooKeeper.
 	Controller func(ctx context.Context) (id int32, at model.Endpoint, err error)
-	// Live lists the ids of the brokers that are registered, to know when nobody is left; nil never does.
+	// Live lists the ids of the brokers that are registered, to know when nobody is left; nil never
+	// does.
 	Live func(ctx context.Context) ([]int32, error)
 	// MaxRetries is controlled.shutdown.max.retries, Backoff controlled.shutdown.retry.backoff.ms.
 	MaxRetries int
@@ -36,9 +38,10 @@ type ControlledShutdownOptions struct {
 // ErrNobodyLeft says that no other broker is there to take leaderships over.
 var ErrNobodyLeft = errors.New("no other broker is left to take the leaderships over")
 
-// ControlledShutdown asks the controller to move all leaderships away from this broker. It returns nil when that was done; after the
-// last attempt, or when ctx ends, the broker stops all the same. When nobody is left it returns ErrNobodyLeft at once: Kafka waits for all
-// its attempts then, until whoever stops a cluster loses patience and kills the last broker.
+// ControlledShutdown asks the controller to move all leaderships away from this broker. It returns
+// nil when that was done; after the last attempt, or when ctx ends, the broker stops all the same.
+// When nobody is left it returns ErrNobodyLeft at once: Kafka waits for all its attempts then,
+// until whoever stops a cluster loses patience and kills the last broker.
 func ControlledShutdown(ctx context.Context, o ControlledShutdownOptions) error {
 	var (
 		client *Client
@@ -82,8 +85,8 @@ func ControlledShutdown(ctx context.Context, o ControlledShutdownOptions) error 
 // liveInterval is how often the other brokers are looked for between two attempts.
 const liveInterval = 100 * time.Millisecond
 
-// awaitAttempt waits until the next attempt makes sense: after the backoff, or when another broker has come or gone. It returns
-// ErrNobodyLeft, or why ctx has ended.
+// awaitAttempt waits until the next attempt makes sense: after the backoff, or when another broker
+// has come or gone. It returns ErrNobodyLeft, or why ctx has ended.
 func (o *ControlledShutdownOptions) awaitAttempt(ctx context.Context) error {
 	backoff := time.NewTimer(o.Backoff)
 	defer backoff.Stop()

@@ -14,7 +14,8 @@ import (
 	"momus/internal/model"
 )
 
-// Three brokers are stopped together: the last one has nobody to hand over to and does not wait for further attempts.
+// Three brokers are stopped together: the last one has nobody to hand over to and does not wait for
+// further attempts.
 func TestShutdownEndsWhenNobodyIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		quiet := logrus.New()

@@ -2,8 +2,8 @@ package interbroker
 
 import "momus/internal/release"
 
-// Versions are the request versions that a broker with some inter.broker.protocol.version sends to others (the table of Kafka's ReplicaFetcherThread and
-// ControllerChannelManager at 2.5).
+// Versions are the request versions that a broker with some inter.broker.protocol.version sends to
+// others (the table of Kafka's ReplicaFetcherThread and ControllerChannelManager at 2.5).
 type Versions struct {
 	Fetch                int16
 	OffsetForLeaderEpoch int16
@@ -13,7 +13,8 @@ type Versions struct {
 	StopReplica          int16
 	ControlledShutdown   int16
 	WriteTxnMarkers      int16
-	// TruncateByEpoch tells that followers ask OffsetForLeaderEpoch (0.11.0-IV2 and later) instead of truncating to the high watermark.
+	// TruncateByEpoch tells that followers ask OffsetForLeaderEpoch (0.11.0-IV2 and later) instead
+	// of truncating to the high watermark.
 	TruncateByEpoch bool
 }
 

@@ -1,6 +1,7 @@
-// Package metadata is the broker's view of the cluster: the live brokers, the controller, and the leadership of every
-// partition, as the controller last told it by UpdateMetadata (Kafka's MetadataCache). A Snapshot is immutable and swapped
-// atomically, so readers take no lock and see one consistent state. The broker owns one Cache; the package starts no goroutine.
+// Package metadata is the broker's view of the cluster: the live brokers, the controller, and the
+// leadership of every partition, as the controller last told it by UpdateMetadata (Kafka's
+// MetadataCache). A Snapshot is immutable and swapped atomically, so readers take no lock and see
+// one consistent state. The broker owns one Cache; the package starts no goroutine.
 package metadata
 
 import (
@@ -18,7 +19,8 @@ import (
 // NoController is the ControllerID of a snapshot as long as no controller is known.
 const NoController int32 = -1
 
-// Partition is what the controller said about one partition. The slices belong to the snapshot: nobody changes them.
+// Partition is what the controller said about one partition. The slices belong to the snapshot:
+// nobody changes them.
 type Partition struct {
 	ID int32
 	model.LeaderAndISR
@@ -32,15 +34,16 @@ type PartitionUpdate struct {
 	Partition Partition
 }
 
-// Update is the content of one UpdateMetadata request: the brokers replace all former ones, the partitions are a delta.
-// The cache keeps all slices and pointers of an Update.
+// Update is the content of one UpdateMetadata request: the brokers replace all former ones, the
+// partitions are a delta. The cache keeps all slices and pointers of an Update.
 type Update struct {
 	ControllerID int32 // negative: none
 	Brokers      []*model.Broker
 	Partitions   []PartitionUpdate
 }
 
-// shardCount is how many maps the topics are spread over; an update copies only the maps that it touches.
+// shardCount is how many maps the topics are spread over; an update copies only the maps that it
+// touches.
 const shardCount = 64
 
 // Snapshot is one immutable state of the cluster.
@@ -61,7 +64,8 @@ func (s *Snapshot) Topic(name string) []Partition { return s.shards[s.shard(name
 // Partition finds one partition.
 func (s *Snapshot) Partition(tp model.TopicPartition) (*Partition, bool) {
 	ps := s.Topic(tp.Topic)
-	// Ids are dense except while a topic is created or deleted, so the id is nearly always the index.
+	// Ids are dense except while a topic is created or deleted, so the id is nearly always the
+	// index.
 	if i := int(tp.Partition); i >= 0 && i < len(ps) && ps[i].ID == tp.Partition {
 		return &ps[i], true
 	}
@@ -116,15 +120,17 @@ func NewCache(clusterID string) *Cache {
 // Snapshot is the current state; never nil.
 func (c *Cache) Snapshot() *Snapshot { return c.snapshot.Load() }
 
-// Changed returns a channel that is closed by the next Apply. Take it before looking at Snapshot, else a change is missed.
+// Changed returns a channel that is closed by the next Apply. Take it before looking at Snapshot,
+// else a change is missed.
 func (c *Cache) Changed() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.mu.changed
 }
 
-// WaitFor returns true as soon as ok holds for the current snapshot, false when ctx ends first. It is the waiting place of
-// CreateTopics, CreatePartitions, DeleteTopics and ElectLeaders (Kafka's topic and election purgatories).
+// WaitFor returns true as soon as ok holds for the current snapshot, false when ctx ends first. It
+// is the waiting place of CreateTopics, CreatePartitions, DeleteTopics and ElectLeaders (Kafka's
+// topic and election purgatories).
 func (c *Cache) WaitFor(ctx context.Context, ok func(*Snapshot) bool) bool {
 	for {
 		changed := c.Changed()
@@ -148,7 +154,8 @@ func (c *Cache) SetClusterID(id string) {
 	c.snapshot.Store(&next)
 }
 
-// Apply makes the next snapshot and returns the partitions that this update removed, in the order of the update.
+// Apply makes the next snapshot and returns the partitions that this update removed, in the order
+// of the update.
 func (c *Cache) Apply(u Update) (deleted []model.TopicPartition) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -214,7 +221,8 @@ func (s *Snapshot) finish() {
 	})
 }
 
-// merge returns a new sorted list: old with the changes applied; gone are the ids that were there and are removed.
+// merge returns a new sorted list: old with the changes applied; gone are the ids that were there
+// and are removed.
 func merge(old, changes []Partition) (merged []Partition, gone []int32) {
 	byID := make(map[int32]int, len(changes)) // the last change of an id wins
 	for i := range changes {

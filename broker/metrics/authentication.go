@@ -6,7 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Authentication are the socket-server-metrics of a listener that tell of logins (KIP-188, KIP-368).
+// Authentication are the socket-server-metrics of a listener that tell of logins (KIP-188,
+// KIP-368).
 type Authentication struct {
 	Successful, Failed                 Counter
 	SuccessfulNoReauth                 Counter // of clients that cannot authenticate again
@@ -27,7 +28,8 @@ func (m *Metrics) Authentication(listener string) *Authentication {
 	return a.(*Authentication)
 }
 
-// expired is the number of connections of all listeners that were closed because their session had ended.
+// expired is the number of connections of all listeners that were closed because their session had
+// ended.
 func (a *authentications) expired() (n int64) {
 	a.byListener.Range(func(_, value any) bool {
 		n += value.(*Authentication).ExpiredKilled.Value()

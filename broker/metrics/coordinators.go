@@ -10,10 +10,12 @@ import (
 	"momus/coordinator/txn"
 )
 
-// statsTimeout bounds how long a scrape waits for a coordinator: a partition that appends may keep us waiting.
+// statsTimeout bounds how long a scrape waits for a coordinator: a partition that appends may keep
+// us waiting.
 const statsTimeout = time.Second
 
-// statsCollector turns one reading of a coordinator's numbers into all of its gauges, so that a scrape asks every partition once.
+// statsCollector turns one reading of a coordinator's numbers into all of its gauges, so that a
+// scrape asks every partition once.
 type statsCollector[S any] struct {
 	stats  func(ctx context.Context) S
 	descs  []*prometheus.Desc

@@ -10,7 +10,8 @@ import (
 	"momus/storage/cleaner"
 )
 
-// Export adds the numbers that the parts of the broker keep themselves, under the names that JMX exporters give Kafka's. It is called once.
+// Export adds the numbers that the parts of the broker keep themselves, under the names that JMX
+// exporters give Kafka's. It is called once.
 func (m *Metrics) Export(v *view.View) {
 	gauge := func(name, help string, read func() int64, labels ...string) {
 		m.Gauge(name, help, func() float64 { return float64(read()) }, labels...)

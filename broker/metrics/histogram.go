@@ -5,13 +5,15 @@ import (
 	"sync/atomic"
 )
 
-// Buckets: four for each power of two, so a quantile is right within a quarter. Values are microseconds or bytes.
+// Buckets: four for each power of two, so a quantile is right within a quarter. Values are
+// microseconds or bytes.
 const (
 	subBits    = 2
 	numBuckets = (40 << subBits)
 )
 
-// histogram counts values in exponential buckets. It keeps the present and the last window, so that quantiles follow what happens now.
+// histogram counts values in exponential buckets. It keeps the present and the last window, so that
+// quantiles follow what happens now.
 type histogram struct {
 	count   atomic.Int64
 	current [numBuckets]atomic.Int32
@@ -41,7 +43,8 @@ func (h *histogram) observe(v int64) {
 	h.current[bucketOf(v)].Add(1)
 }
 
-// quantiles reads the values below which each share (ascending, 0 to 1) of the last one or two windows lies.
+// quantiles reads the values below which each share (ascending, 0 to 1) of the last one or two
+// windows lies.
 func (h *histogram) quantiles(shares []float64, out []float64) {
 	var counts [numBuckets]int64
 	var total int64

@@ -83,7 +83,8 @@ func (m *Metrics) Topic(name string) *Topic {
 // RemoveTopic forgets a topic that the broker hosts no longer.
 func (m *Metrics) RemoveTopic(name string) { m.topics.Delete(name) }
 
-// Gauge declares a gauge that is read when it is scraped. labels are constant, as name, value, name, value.
+// Gauge declares a gauge that is read when it is scraped. labels are constant, as name, value,
+// name, value.
 func (m *Metrics) Gauge(name, help string, read func() float64, labels ...string) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: pairs(labels)}, read))
 }

@@ -11,18 +11,22 @@ import (
 	"momus/internal/model"
 )
 
-// Handler executes requests. Its methods are called by many connections at once, but never twice at once for one connection.
+// Handler executes requests. Its methods are called by many connections at once, but never twice at
+// once for one connection.
 type Handler interface {
-	// Pipelined tells whether the request in frame may run while earlier answers of its connection are pending.
+	// Pipelined tells whether the request in frame may run while earlier answers of its connection
+	// are pending.
 	Pipelined(frame []byte) bool
-	// Serve executes one request. frame belongs to the connection and stays valid until the answer has been written; Serve may
-	// change it in place, but ends with Serve when the verdict is Later. An answer is appended to out, whose first bytes (the length)
-	// are the connection's. When the verdict is Later, p completes the answer. ctx ends with the server.
+	// Serve executes one request. frame belongs to the connection and stays valid until the answer
+	// has been written; Serve may change it in place, but ends with Serve when the verdict is
+	// Later. An answer is appended to out, whose first bytes (the length) are the connection's.
+	// When the verdict is Later, p completes the answer. ctx ends with the server.
 	Serve(ctx context.Context, c *Conn, frame []byte, received time.Time, out *Output) (v Verdict, p Pending)
-	// Sent tells that an answer of n bytes, with its length field, has been written (0 when there is none); out.Meta is as
-	// Serve or Complete left it.
+	// Sent tells that an answer of n bytes, with its length field, has been written (0 when there
+	// is none); out.Meta is as Serve or Complete left it.
 	Sent(c *Conn, out *Output, n int64)
-	// Closed tells that a connection is gone; it is called once for each connection that sent a request.
+	// Closed tells that a connection is gone; it is called once for each connection that sent a
+	// request.
 	Closed(c *Conn)
 }
 
@@ -35,9 +39,11 @@ const (
 	Silent                   // there is no answer (Produce acks=0)
 	Later                    // the Pending completes it
 	CloseConn                // no answer; close the connection once the earlier answers are written
-	// HoldThenClose: the answer is in out. It is sent after Limits.FailedAuthenticationDelay, and the connection is closed then.
+	// HoldThenClose: the answer is in out. It is sent after Limits.FailedAuthenticationDelay, and
+	// the connection is closed then.
 	HoldThenClose
-	// CloseLate: the answer, if there is any in out, is sent at once; the connection is closed after the delay.
+	// CloseLate: the answer, if there is any in out, is sent at once; the connection is closed
+	// after the delay.
 	CloseLate
 )
 
@@ -48,7 +54,8 @@ func (v Verdict) ends() bool { return v == CloseConn || v == HoldThenClose || v 
 type Pending interface {
 	// Done tells whether Complete would return without waiting.
 	Done() bool
-	// Complete waits for the answer and appends it to out; called once, unless the connection breaks first, then Abandon is.
+	// Complete waits for the answer and appends it to out; called once, unless the connection
+	// breaks first, then Abandon is.
 	Complete(ctx context.Context, out *Output) Verdict
 	// Abandon releases what the pending answer holds.
 	Abandon()
@@ -62,7 +69,8 @@ type Listener struct {
 	TLS      *tls.Config // for SSL and SASL_SSL
 }
 
-// Limits bound what connections may use. The server asks for them again and again, so they may change while it runs.
+// Limits bound what connections may use. The server asks for them again and again, so they may
+// change while it runs.
 type Limits struct {
 	MaxRequestBytes         int32            // socket.request.max.bytes
 	MaxIdle                 time.Duration    // connections.max.idle.ms; 0: no limit
@@ -101,14 +109,16 @@ type Hooks struct {
 	HandshakeFailed func(c *Conn, err error)
 }
 
-// Conn is what a Handler may know of a connection. The fields are constant but User, which belongs to the Handler.
+// Conn is what a Handler may know of a connection. The fields are constant but User, which belongs
+// to the Handler.
 type Conn struct {
 	ID       string // Kafka's form: localHost:localPort-remoteHost:remotePort-index
 	Listener string
 	Protocol model.SecurityProtocol
 	Remote   net.Addr
 	Local    net.Addr
-	// ClientHost is the remote IP address in Java's form "/127.0.0.1", as in group descriptions and ACL checks.
+	// ClientHost is the remote IP address in Java's form "/127.0.0.1", as in group descriptions and
+	// ACL checks.
 	ClientHost string
 	// User is state that the Handler keeps for the connection; only touched inside Serve.
 	User any

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// budget bounds the memory of frames: those being received and those being executed. Who wants more while it is exhausted waits; a
-// charge may overshoot the limit by itself, as in Kafka's memory pool, so that a request larger than the limit passes.
+// budget bounds the memory of frames: those being received and those being executed. Who wants more
+// while it is exhausted waits; a charge may overshoot the limit by itself, as in Kafka's memory
+// pool, so that a request larger than the limit passes.
 type budget struct {
 	used  atomic.Int64
 	limit func() int64
@@ -21,7 +22,8 @@ type budgetWaiter struct {
 	ready chan struct{} // closed when the waiter may try again
 }
 
-// tryCharge charges n bytes unless the budget is exhausted by others than the caller, who holds some bytes already.
+// tryCharge charges n bytes unless the budget is exhausted by others than the caller, who holds
+// some bytes already.
 func (m *budget) tryCharge(n, held int64) bool {
 	if m.used.Add(n)-n-held >= m.limit() {
 		m.used.Add(-n)

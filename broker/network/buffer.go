@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Buffers come in size classes of 512 bytes times a power of two, and half-way between: 512, 768, 1024, 1536 … maxPooled. Larger ones
-// are made for one use.
+// Buffers come in size classes of 512 bytes times a power of two, and half-way between: 512, 768,
+// 1024, 1536 … maxPooled. Larger ones are made for one use.
 const (
 	minPooled  = 512
 	maxPooled  = 4 << 20
@@ -60,7 +60,8 @@ func (p *bufferPool) get(n int) *buffer {
 	return &buffer{b: make([]byte, classSize(class))}
 }
 
-// put takes a buffer back; nobody may use it any more. A buffer that has grown goes to the class below its size.
+// put takes a buffer back; nobody may use it any more. A buffer that has grown goes to the class
+// below its size.
 func (p *bufferPool) put(b *buffer) {
 	n := cap(b.b)
 	b.b = b.b[:n]

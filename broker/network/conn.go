@@ -16,7 +16,8 @@ import (
 // errClosed ends a connection that the server closed.
 var errClosed = errors.New("connection closed by the server")
 
-// defaultMaxPending is how many answers of one connection may be pending. A client with more requests in flight is not read.
+// defaultMaxPending is how many answers of one connection may be pending. A client with more
+// requests in flight is not read.
 const defaultMaxPending = 256
 
 // conn is the connection's own part of a Conn.
@@ -101,8 +102,9 @@ func (c *Conn) run(ctx context.Context) {
 	for {
 		buf, n, err := c.readFrame()
 		if err != nil {
-			// Who ends a connection after several requests, or sends rubbish behind them, still gets their
-			// answers, as from a broker that reads the next request when the last is answered.
+			// Who ends a connection after several requests, or sends rubbish behind them, still
+			// gets their answers, as from a broker that reads the next request when the last is
+			// answered.
 			c.waitQueue(0)
 			c.ended(err)
 			return
@@ -129,7 +131,8 @@ func (c *Conn) retire() {
 	}
 }
 
-// execute runs one request and answers it or queues its answer; false when the connection is to end. It owns buf.
+// execute runs one request and answers it or queues its answer; false when the connection is to
+// end. It owns buf.
 func (c *Conn) execute(ctx context.Context, buf *buffer, n int) (more bool) {
 	freed := false
 	free := func() {
@@ -194,8 +197,8 @@ func (c *Conn) execute(ctx context.Context, buf *buffer, n int) (more bool) {
 	return verdict == Answered || verdict == Silent
 }
 
-// waitQueue waits until at most room-1 answers are queued, or none when room is 0. It tells whether some still are, and whether the
-// connection lives.
+// waitQueue waits until at most room-1 answers are queued, or none when room is 0. It tells whether
+// some still are, and whether the connection lives.
 func (c *Conn) waitQueue(room int) (queueing, ok bool) {
 	for {
 		c.mu.Lock()
@@ -229,7 +232,8 @@ func (c *Conn) enqueue(ctx context.Context, q *queued) {
 	}
 }
 
-// drain is the writer goroutine: it completes and writes answers in order, and ends when none is left.
+// drain is the writer goroutine: it completes and writes answers in order, and ends when none is
+// left.
 func (c *Conn) drain(ctx context.Context) {
 	defer c.writers.Done()
 	for {
@@ -346,8 +350,8 @@ func (c *Conn) panicked(r any) {
 	}
 }
 
-// idleSince is when the connection was last active; the present while its requests are being executed or wait. A client that does not
-// read its answers is idle.
+// idleSince is when the connection was last active; the present while its requests are being
+// executed or wait. A client that does not read its answers is idle.
 func (c *Conn) idleSince(now time.Time) time.Time {
 	if !c.writing.Load() {
 		if c.serving.Load() {

@@ -1,9 +1,11 @@
-// Package network accepts connections, cuts frames out of them and writes answers back, in the order of the requests. It knows
-// nothing of Kafka's APIs: a Handler executes frames. The Server owns the listeners and all connections.
+// Package network accepts connections, cuts frames out of them and writes answers back, in the
+// order of the requests. It knows nothing of Kafka's APIs: a Handler executes frames. The Server
+// owns the listeners and all connections.
 //
-// Goroutines: one accept loop a listener, one sweeper a server (idle connections, memory shortage), one reader a connection; a
-// connection has a second one, its writer, only while answers are pending. The reader executes requests itself and, as long as no
-// earlier answer is pending, also writes the answer. A pipelined request (Produce) is executed while earlier pipelined ones still
-// wait; any other request is executed only when all earlier answers of its connection have been written, as clients of Apache Kafka may
-// rely on it. All end with Run.
+// Goroutines: one accept loop a listener, one sweeper a server (idle connections, memory shortage),
+// one reader a connection; a connection has a second one, its writer, only while answers are
+// pending. The reader executes requests itself and, as long as no earlier answer is pending, also
+// writes the answer. A pipelined request (Produce) is executed while earlier pipelined ones still
+// wait; any other request is executed only when all earlier answers of its connection have been
+// written, as clients of Apache Kafka may rely on it. All end with Run.
 package network

@@ -7,8 +7,9 @@ import (
 	"io"
 )
 
-// firstGrant is how much of an announced frame is allocated before its bytes arrive, unless the connection has sent frames as large
-// before: a length prefix alone costs its sender nothing and must not cost us much.
+// firstGrant is how much of an announced frame is allocated before its bytes arrive, unless the
+// connection has sent frames as large before: a length prefix alone costs its sender nothing and
+// must not cost us much.
 const firstGrant = 64 << 10
 
 // errFrameSize is wrapped when a length prefix is out of bounds.
@@ -26,8 +27,8 @@ type frameReader struct {
 	readFn     func(fd uintptr) bool
 }
 
-// readFrame waits for the next frame. The result's storage holds the length field and the n bytes of the frame behind it; the caller owns it
-// and gives it back with freeFrame.
+// readFrame waits for the next frame. The result's storage holds the length field and the n bytes
+// of the frame behind it; the caller owns it and gives it back with freeFrame.
 func (c *Conn) readFrame() (buf *buffer, n int, err error) {
 	r := &c.reader
 	r.expect = max(r.expect, minPooled)
@@ -134,7 +135,8 @@ func (c *Conn) keep(b []byte) error {
 	return nil
 }
 
-// newFrame gets a buffer that counts against the budget, waiting for room. The connection already has held bytes of this frame.
+// newFrame gets a buffer that counts against the budget, waiting for room. The connection already
+// has held bytes of this frame.
 func (c *Conn) newFrame(n int, held int64) (*buffer, error) {
 	b := c.srv.pool.get(n)
 	b.charged, b.stranger = int64(len(b.b)), c.stranger.Load()

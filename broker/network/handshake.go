@@ -10,9 +10,10 @@ import (
 	"time"
 )
 
-// gate shares out the processor among TLS handshakes, so that a flood of them leaves the others theirs. A handshake holds a slot only while it
-// computes, never while it waits for its peer. Addresses take turns. Those that have an authenticated connection come first and at full
-// speed; all strangers together get strangerShare of the slots' time while others wait.
+// gate shares out the processor among TLS handshakes, so that a flood of them leaves the others
+// theirs. A handshake holds a slot only while it computes, never while it waits for its peer.
+// Addresses take turns. Those that have an authenticated connection come first and at full speed;
+// all strangers together get strangerShare of the slots' time while others wait.
 type gate struct {
 	slots int
 
@@ -33,7 +34,8 @@ func newGate() *gate {
 	return &gate{slots: max(1, runtime.GOMAXPROCS(0)/2), known: map[string]int{}, now: time.Now}
 }
 
-// fairQueue is a queue by address: whoever waits longest of the address whose turn it is comes next.
+// fairQueue is a queue by address: whoever waits longest of the address whose turn it is comes
+// next.
 type fairQueue struct {
 	turns []string
 	queue map[string][]chan struct{}
@@ -167,8 +169,9 @@ func (g *gate) know(ip string, n int) {
 	}
 }
 
-// gatedConn is what lies under the TLS of a connection. During the handshake it holds a slot of the gate but while it reads. Afterwards the records of one answer are
-// collected and sent together: TLS would write each of them, of 16 KB at most, by itself.
+// gatedConn is what lies under the TLS of a connection. During the handshake it holds a slot of the
+// gate but while it reads. Afterwards the records of one answer are collected and sent together:
+// TLS would write each of them, of 16 KB at most, by itself.
 type gatedConn struct {
 	net.Conn
 	c     *Conn
@@ -256,7 +259,8 @@ func (g *gatedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// handshake does that of TLS, if the listener has one. The limit of idle connections ends one that never ends.
+// handshake does that of TLS, if the listener has one. The limit of idle connections ends one that
+// never ends.
 func (c *Conn) handshake() error {
 	t, ok := c.nc.(*tls.Conn)
 	if !ok {
@@ -293,7 +297,8 @@ func (c *Conn) handshake() error {
 	return nil
 }
 
-// maxStrangerFrame is the largest frame before a client is authenticated; Kafka's limit is the same and cannot be set.
+// maxStrangerFrame is the largest frame before a client is authenticated; Kafka's limit is the same
+// and cannot be set.
 const maxStrangerFrame = 512 << 10
 
 // strangerMemory bounds the frames of all connections that are not authenticated yet.
@@ -309,7 +314,8 @@ func (c *Conn) TLS() *tls.ConnectionState {
 	return &s
 }
 
-// Authenticated tells the network that the client is who it says: only now may it send large requests. Called inside Serve.
+// Authenticated tells the network that the client is who it says: only now may it send large
+// requests. Called inside Serve.
 func (c *Conn) Authenticated() {
 	if c.stranger.Swap(false) && !c.counted {
 		c.counted = true
@@ -317,7 +323,8 @@ func (c *Conn) Authenticated() {
 	}
 }
 
-// delay waits as long as a failed authentication is to cost; false when the connection was closed meanwhile. Nothing is read meanwhile.
+// delay waits as long as a failed authentication is to cost; false when the connection was closed
+// meanwhile. Nothing is read meanwhile.
 func (c *Conn) delay() bool {
 	d := c.srv.o.Limits().FailedAuthenticationDelay
 	if d <= 0 {

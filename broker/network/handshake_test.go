@@ -98,7 +98,8 @@ func TestStrangersGetAShareOfTheTimeAndClientsTheRest(t *testing.T) {
 	})
 }
 
-// TestWhatIsNotTLSGetsAnAlert sends a plain request to a TLS listener, and a hello with versions that it does not speak.
+// TestWhatIsNotTLSGetsAnAlert sends a plain request to a TLS listener, and a hello with versions
+// that it does not speak.
 func TestWhatIsNotTLSGetsAnAlert(t *testing.T) {
 	failed := make(chan error, 10)
 	f := start(t, func(o *Options, _ *Limits) {

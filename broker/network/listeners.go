@@ -19,7 +19,8 @@ type listener struct {
 // errStopped is the error of a listener that comes too late.
 var errStopped = errors.New("the server is stopped")
 
-// Listen binds all listeners; on an error none stays bound. Connections are accepted by the kernel but not served before Run.
+// Listen binds all listeners; on an error none stays bound. Connections are accepted by the kernel
+// but not served before Run.
 func (s *Server) Listen() error {
 	var bound []*listener
 	for _, l := range s.o.Listeners {
@@ -59,8 +60,9 @@ func (s *Server) bind(l Listener) (*listener, error) {
 	return &listener{Listener: l, ln: ln}, nil
 }
 
-// AddListener binds one more listener after Listen; a server that runs serves it at once. One of the same name is replaced: its address is given
-// up when the new one is bound, and its connections stay. On an error nothing has changed.
+// AddListener binds one more listener after Listen; a server that runs serves it at once. One of
+// the same name is replaced: its address is given up when the new one is bound, and its connections
+// stay. On an error nothing has changed.
 func (s *Server) AddListener(l Listener) error {
 	b, err := s.bind(l)
 	if err != nil {
@@ -82,7 +84,8 @@ func (s *Server) AddListener(l Listener) error {
 	return nil
 }
 
-// RemoveListener gives the address of a listener up and closes its connections. It does nothing if there is none of the name.
+// RemoveListener gives the address of a listener up and closes its connections. It does nothing if
+// there is none of the name.
 func (s *Server) RemoveListener(name string) {
 	s.mu.Lock()
 	var conns []*Conn

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Mute keeps the connection from being read before t; the answer of the request that is being served is sent all the same (KIP-219).
-// Only to be called inside Serve.
+// Mute keeps the connection from being read before t; the answer of the request that is being
+// served is sent all the same (KIP-219). Only to be called inside Serve.
 func (c *Conn) Mute(t time.Time) { c.mutedUntil = t }
 
 // waitMuted waits until the connection may be read again; false when it ends before.

@@ -15,8 +15,9 @@ type Range interface {
 	Release()
 }
 
-// Output collects one answer: bytes, and ranges of files between them. B begins with 4 bytes for the length, which finish sets.
-// It is owned by the connection; who fills it appends to B and keeps no reference.
+// Output collects one answer: bytes, and ranges of files between them. B begins with 4 bytes for
+// the length, which finish sets. It is owned by the connection; who fills it appends to B and keeps
+// no reference.
 type Output struct {
 	B      []byte
 	pieces []piece

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// Quick wraps a TCP connection that this broker has opened so that its reads and writes do not tell the scheduler that a thread might block,
-// as those of accepted connections do not: they never do. Other connections are returned as they are. One goroutine may read and
-// one may write at a time.
+// Quick wraps a TCP connection that this broker has opened so that its reads and writes do not tell
+// the scheduler that a thread might block, as those of accepted connections do not: they never do.
+// Other connections are returned as they are. One goroutine may read and one may write at a time.
 func Quick(conn net.Conn) net.Conn {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {

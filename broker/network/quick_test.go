@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// TestQuickConnections sends more than the sockets hold both ways at once, then looks at deadlines and ends.
+// TestQuickConnections sends more than the sockets hold both ways at once, then looks at deadlines
+// and ends.
 func TestQuickConnections(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

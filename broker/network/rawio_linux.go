@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The sockets never block, so their reads and writes need not tell the scheduler that a thread might. That saves waking the
-// runtime's monitor thread for each request of a quiet broker, which costs more than the request.
+// The sockets never block, so their reads and writes need not tell the scheduler that a thread
+// might. That saves waking the runtime's monitor thread for each request of a quiet broker, which
+// costs more than the request.
 
 // maxVectors is the kernel's limit of buffers in one call (IOV_MAX).
 const maxVectors = 1024
@@ -31,7 +32,8 @@ func readSocket(fd uintptr, p []byte) (int, error) {
 	return int(n), nil
 }
 
-// writeSocket is one write of a slice, or of several, to a socket that does not block; more says that the answer goes on.
+// writeSocket is one write of a slice, or of several, to a socket that does not block; more says
+// that the answer goes on.
 func writeSocket(fd uintptr, v *vectors, segments [][]byte, more bool) (int, error) {
 	flags := uintptr(syscall.MSG_NOSIGNAL)
 	if more {
@@ -64,8 +66,9 @@ func writeSocket(fd uintptr, v *vectors, segments [][]byte, more bool) (int, err
 // sendChunk is how much of a file is sent by one call, and how far its page cache is probed.
 const sendChunk = 1 << 20
 
-// sendOnce is one sendfile to a socket that does not block. It blocks only for the file, so the scheduler is told when the file's pages
-// are not all in memory, as far as a look at the last one tells: they are read and dropped in long runs.
+// sendOnce is one sendfile to a socket that does not block. It blocks only for the file, so the
+// scheduler is told when the file's pages are not all in memory, as far as a look at the last one
+// tells: they are read and dropped in long runs.
 func (s *sendState) sendOnce(fd uintptr) (int, error) {
 	count := int(min(s.left, sendChunk))
 	if !s.cached(s.offset + int64(count) - 1) {
@@ -99,7 +102,8 @@ type probe struct {
 	one      [1]byte
 }
 
-// vectors is the storage of a gathering write. It is part of a Conn, so that the kernel is never given the address of a stack.
+// vectors is the storage of a gathering write. It is part of a Conn, so that the kernel is never
+// given the address of a stack.
 type vectors struct {
 	iov []syscall.Iovec
 	msg syscall.Msghdr

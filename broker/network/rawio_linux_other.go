@@ -7,7 +7,8 @@ import "syscall" // it tells the race detector what happens before what
 // msgMore is MSG_MORE of Linux.
 const msgMore = 0x8000
 
-// writeSocket is one write of the first slice to a socket that does not block; more says that the answer goes on behind the last one.
+// writeSocket is one write of the first slice to a socket that does not block; more says that the
+// answer goes on behind the last one.
 func writeSocket(fd uintptr, _ *vectors, segments [][]byte, more bool) (int, error) {
 	flags := syscall.MSG_NOSIGNAL
 	if more || len(segments) > 1 {

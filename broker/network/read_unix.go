@@ -9,10 +9,12 @@ import (
 	"syscall"
 )
 
-// smallRead is how much is read at least, so that a small frame that is somewhat larger than the last ones comes in one call.
+// smallRead is how much is read at least, so that a small frame that is somewhat larger than the
+// last ones comes in one call.
 const smallRead = 4 << 10
 
-// readFirst waits for the first bytes of a frame, without holding memory while it waits, and reads at most want of them.
+// readFirst waits for the first bytes of a frame, without holding memory while it waits, and reads
+// at most want of them.
 func (c *Conn) readFirst(want int) (*buffer, int, error) {
 	if c.raw == nil {
 		return c.readFirstPlain(want)
@@ -78,7 +80,8 @@ func (c *Conn) readOnce(fd uintptr) bool {
 	}
 }
 
-// waitReadable waits until a connection has something to read, or has ended, without holding anything while it waits.
+// waitReadable waits until a connection has something to read, or has ended, without holding
+// anything while it waits.
 func waitReadable(conn net.Conn) error {
 	c, ok := conn.(syscall.Conn)
 	if !ok {

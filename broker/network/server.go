@@ -61,8 +61,8 @@ func New(o Options) *Server {
 	return s
 }
 
-// memoryLimit is the bound for bytes of frames: queued.max.request.bytes, or a quarter of the memory limit of the process, at most
-// 512 MiB.
+// memoryLimit is the bound for bytes of frames: queued.max.request.bytes, or a quarter of the
+// memory limit of the process, at most 512 MiB.
 func (s *Server) memoryLimit() int64 {
 	if n := s.o.Limits().QueuedBytes; n > 0 {
 		return n
@@ -86,7 +86,8 @@ func (s *Server) maxPending() int {
 	return defaultMaxPending
 }
 
-// MemoryUsed is the number of bytes in frames that are being received or executed, MemoryLimit what they may be.
+// MemoryUsed is the number of bytes in frames that are being received or executed, MemoryLimit what
+// they may be.
 func (s *Server) MemoryUsed() int64  { return s.memory.used.Load() }
 func (s *Server) MemoryLimit() int64 { return s.memoryLimit() }
 
@@ -100,9 +101,10 @@ func (s *Server) Connections(listener string) int {
 // lastAnswers bounds how long connections may take to write the answers that end with the server.
 const lastAnswers = time.Second
 
-// Run serves until ctx ends, then closes the listeners and all connections, and returns once all goroutines have ended. Answers that are
-// pending when ctx ends are completed, which waits for nobody any more, and written if the client reads them: it then knows that it
-// is to send again, where a connection that just ends is taken by some for one that is refused.
+// Run serves until ctx ends, then closes the listeners and all connections, and returns once all
+// goroutines have ended. Answers that are pending when ctx ends are completed, which waits for
+// nobody any more, and written if the client reads them: it then knows that it is to send again,
+// where a connection that just ends is taken by some for one that is refused.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -236,7 +238,8 @@ func hostOf(a net.Addr) string {
 	return host
 }
 
-// javaHost is an address as Java's InetAddress prints it: a slash, and IPv6 in eight groups without leading zeros.
+// javaHost is an address as Java's InetAddress prints it: a slash, and IPv6 in eight groups without
+// leading zeros.
 func javaHost(a net.Addr) string {
 	t, ok := a.(*net.TCPAddr)
 	if !ok || t.IP.To4() != nil || len(t.IP) != net.IPv6len {
@@ -315,7 +318,8 @@ func (s *Server) closeLeastActive(except string) {
 	}
 }
 
-// starvation is how long a connection may wait for memory before one that holds some and makes no progress is closed.
+// starvation is how long a connection may wait for memory before one that holds some and makes no
+// progress is closed.
 const starvation = 5 * time.Second
 
 // sweep closes idle connections, and stalled ones when memory is short, until ctx ends.
@@ -351,8 +355,9 @@ func (s *Server) sweepOnce(now time.Time) {
 	}
 }
 
-// closeStalled closes the connection that has been receiving one frame longest without progress, if that is long: it holds memory
-// that others wait for. One that waits for memory itself is not to blame, unless all do. Strangers share memory of their own.
+// closeStalled closes the connection that has been receiving one frame longest without progress, if
+// that is long: it holds memory that others wait for. One that waits for memory itself is not to
+// blame, unless all do. Strangers share memory of their own.
 func (s *Server) closeStalled(now time.Time, strangers bool) {
 	var stalled *Conn
 	since := now.Add(-starvation)

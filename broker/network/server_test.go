@@ -394,8 +394,8 @@ func TestStopAbandonsPendingAnswers(t *testing.T) {
 	}
 }
 
-// What waits when the server stops is answered if the handler has an answer then, and does not hold up the stop for a client that does not
-// read.
+// What waits when the server stops is answered if the handler has an answer then, and does not hold
+// up the stop for a client that does not read.
 func TestStopAnswersWhatIsPending(t *testing.T) {
 	f := start(t, nil)
 	c, idle, deaf := f.dial(), f.dial(), f.dial()

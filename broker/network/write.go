@@ -8,11 +8,12 @@ import (
 	"os"
 )
 
-// smallRange is the size below which a range is read and sent with the bytes round it: one system call for many pieces instead of two a
-// piece.
+// smallRange is the size below which a range is read and sent with the bytes round it: one system
+// call for many pieces instead of two a piece.
 const smallRange = 16 << 10
 
-// copyChunk is how much of a range is copied at a time when the kernel cannot send the file itself (TLS).
+// copyChunk is how much of a range is copied at a time when the kernel cannot send the file itself
+// (TLS).
 const copyChunk = 64 << 10
 
 // maxGather bounds the bytes of small ranges that are gathered before they are sent.

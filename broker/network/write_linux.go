@@ -68,8 +68,9 @@ func (s *sendState) sendfile(fd uintptr) bool {
 	return true
 }
 
-// writeSegments writes slices of memory, in one call where the socket has room. When more follows at once, the kernel is told to wait for
-// it, so that the header of an answer does not go out in a packet of its own. It changes segments.
+// writeSegments writes slices of memory, in one call where the socket has room. When more follows
+// at once, the kernel is told to wait for it, so that the header of an answer does not go out in a
+// packet of its own. It changes segments.
 func (c *Conn) writeSegments(segments [][]byte, more bool) error {
 	if c.raw == nil {
 		return c.writeBuffers(segments)

@@ -7,8 +7,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// DecodeRequest decodes a request body that kmsg knows. Byte fields alias body. Bytes behind the message are ignored, as Kafka
-// does. Lengths are checked against what is left of body before anything is allocated for them.
+// DecodeRequest decodes a request body that kmsg knows. Byte fields alias body. Bytes behind the
+// message are ignored, as Kafka does. Lengths are checked against what is left of body before
+// anything is allocated for them.
 func DecodeRequest(key Key, version int16, body []byte) (kmsg.Request, error) {
 	api, ok := Lookup(key)
 	if !ok || !api.Supported(version) {
@@ -25,7 +26,8 @@ func DecodeRequest(key Key, version int16, body []byte) (kmsg.Request, error) {
 	return req, nil
 }
 
-// AppendRequest appends a whole framed request: length, header, body. It is for clients of other brokers.
+// AppendRequest appends a whole framed request: length, header, body. It is for clients of other
+// brokers.
 func AppendRequest(dst []byte, req kmsg.Request, correlationID int32, clientID *string) []byte {
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
@@ -45,8 +47,8 @@ func AppendResponse(dst []byte, resp kmsg.Response, correlationID int32) []byte 
 	return dst
 }
 
-// ReadResponse parses a response frame (without its length) into resp, whose version is that of the request. Byte fields alias
-// frame.
+// ReadResponse parses a response frame (without its length) into resp, whose version is that of the
+// request. Byte fields alias frame.
 func ReadResponse(frame []byte, resp kmsg.Response) (correlationID int32, err error) {
 	correlationID, body, err := ParseResponseHeader(frame, resp.Key(), resp.GetVersion())
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"momus/internal/kerr"
 )
 
-// ErrorResponse is the response to a request that is refused as a whole: the error at its top level, or in each topic where Metadata has
-// none. nil for a request that is never answered (Produce with acks=0).
+// ErrorResponse is the response to a request that is refused as a whole: the error at its top
+// level, or in each topic where Metadata has none. nil for a request that is never answered
+// (Produce with acks=0).
 func ErrorResponse(req kmsg.Request, err *kerr.Error) kmsg.Response {
 	switch r := req.(type) {
 	case *kmsg.ProduceRequest:

@@ -2,8 +2,9 @@ package protocol
 
 import "encoding/binary"
 
-// FetchRequest is the body of a Fetch request, v0-v11, with the defaults of the fields that its version does not have. Byte fields alias the
-// body it was decoded from. A value can be decoded into again; it keeps its slices.
+// FetchRequest is the body of a Fetch request, v0-v11, with the defaults of the fields that its
+// version does not have. Byte fields alias the body it was decoded from. A value can be decoded
+// into again; it keeps its slices.
 type FetchRequest struct {
 	ReplicaID    int32 // -1 consumer, -2 debugging consumer, else a follower
 	MaxWaitMs    int32
@@ -112,7 +113,8 @@ type Aborted struct {
 	FirstOffset int64
 }
 
-// FetchPartitionResponse is the answer for one partition without its records, of which it has the size.
+// FetchPartitionResponse is the answer for one partition without its records, of which it has the
+// size.
 type FetchPartitionResponse struct {
 	Index                int32
 	ErrorCode            int16
@@ -137,7 +139,8 @@ func AppendFetchHead(dst []byte, version int16, throttleMs int32, errorCode int1
 	return dst
 }
 
-// AppendFetchPartition appends everything of a partition but its records, which must follow with exactly RecordsSize bytes.
+// AppendFetchPartition appends everything of a partition but its records, which must follow with
+// exactly RecordsSize bytes.
 func AppendFetchPartition(dst []byte, version int16, p *FetchPartitionResponse) []byte {
 	be := binary.BigEndian
 	dst = be.AppendUint32(dst, uint32(p.Index))

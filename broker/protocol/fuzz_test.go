@@ -35,7 +35,8 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, key byte, body []byte) { decodeAll(Key(key)%Count, body) })
 }
 
-// Lengths that cannot be true must not be allocated: every position of every recorded body is overwritten with a huge one.
+// Lengths that cannot be true must not be allocated: every position of every recorded body is
+// overwritten with a huge one.
 func TestHostileLengthsAllocateLittle(t *testing.T) {
 	var before, after runtime.MemStats
 	for _, g := range goldens(t) {

@@ -6,11 +6,12 @@ import (
 	"fmt"
 )
 
-// ErrMalformed is wrapped by every error about bytes that do not parse. The connection that sent them is closed.
+// ErrMalformed is wrapped by every error about bytes that do not parse. The connection that sent
+// them is closed.
 var ErrMalformed = errors.New("malformed request")
 
-// Header is a request header. ClientID aliases the frame it was parsed from; it is nil when the client sent null or the header
-// version has none.
+// Header is a request header. ClientID aliases the frame it was parsed from; it is nil when the
+// client sent null or the header version has none.
 type Header struct {
 	Key           Key
 	Version       int16
@@ -18,9 +19,10 @@ type Header struct {
 	ClientID      []byte
 }
 
-// ParseHeader reads the request header at the start of frame (without its length) and returns the body behind it. The
-// header version follows from the API and its version: v2 for flexible versions, v0 for ControlledShutdown v0, otherwise v1. For
-// a key that Kafka 2.5.0 does not have it is an error; a version above the known ones parses like the highest.
+// ParseHeader reads the request header at the start of frame (without its length) and returns the
+// body behind it. The header version follows from the API and its version: v2 for flexible
+// versions, v0 for ControlledShutdown v0, otherwise v1. For a key that Kafka 2.5.0 does not have it
+// is an error; a version above the known ones parses like the highest.
 func ParseHeader(frame []byte) (h Header, body []byte, err error) {
 	if len(frame) < 8 {
 		return h, nil, fmt.Errorf("%w: header of %d bytes", ErrMalformed, len(frame))
@@ -79,8 +81,8 @@ func skipTags(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// AppendResponseHeader appends the header of a response to (key, version): the correlation id and, for flexible versions of any API
-// but ApiVersions, an empty tag section.
+// AppendResponseHeader appends the header of a response to (key, version): the correlation id and,
+// for flexible versions of any API but ApiVersions, an empty tag section.
 func AppendResponseHeader(dst []byte, key Key, version int16, correlationID int32) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(correlationID))
 	if responseTags(key, version) {
@@ -94,7 +96,8 @@ func responseTags(key Key, version int16) bool {
 	return ok && key != ApiVersions && api.IsFlexible(version)
 }
 
-// ParseResponseHeader reads the response header at the start of frame (without its length) and returns the body behind it.
+// ParseResponseHeader reads the response header at the start of frame (without its length) and
+// returns the body behind it.
 func ParseResponseHeader(frame []byte, key Key, version int16) (correlationID int32, body []byte, err error) {
 	if len(frame) < 4 {
 		return 0, nil, fmt.Errorf("%w: response header of %d bytes", ErrMalformed, len(frame))

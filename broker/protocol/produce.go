@@ -2,8 +2,8 @@ package protocol
 
 import "encoding/binary"
 
-// ProduceRequest is the body of a Produce request, v0-v8. Byte fields alias the body it was decoded from. A value can be decoded into again and
-// again; it keeps its slices.
+// ProduceRequest is the body of a Produce request, v0-v8. Byte fields alias the body it was decoded
+// from. A value can be decoded into again and again; it keeps its slices.
 type ProduceRequest struct {
 	TransactionalID    []byte
 	HasTransactionalID bool // false: null, or older than v3
@@ -117,7 +117,8 @@ func appendNullable(dst []byte, s string) []byte {
 	return AppendString(dst, s[:min(len(s), 32767)])
 }
 
-// AppendThrottle appends throttle_time_ms: the last field of a Produce response from v1 on, the first of a Fetch response from v1 on.
+// AppendThrottle appends throttle_time_ms: the last field of a Produce response from v1 on, the
+// first of a Fetch response from v1 on.
 func AppendThrottle(dst []byte, ms int32) []byte {
 	return binary.BigEndian.AppendUint32(dst, uint32(ms))
 }

@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// reader decodes the old (not compact) encoding. After the first error all reads return zero values.
+// reader decodes the old (not compact) encoding. After the first error all reads return zero
+// values.
 type reader struct {
 	b   []byte
 	bad bool
@@ -70,7 +71,8 @@ func (r *reader) bytes() []byte {
 	return r.take(int(n))
 }
 
-// count reads the length of an array whose elements have at least size bytes each, so a length that cannot be true allocates nothing.
+// count reads the length of an array whose elements have at least size bytes each, so a length that
+// cannot be true allocates nothing.
 func (r *reader) count(size int) int {
 	n := int(r.i32())
 	if n < 0 || n > len(r.b)/size {

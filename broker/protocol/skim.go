@@ -5,11 +5,13 @@ import (
 	"fmt"
 )
 
-// skim walks over a request body in compact encoding before kmsg decodes it. kmsg believes the number of tagged fields, which can keep it busy for
-// minutes, and allocates an array by its length alone; after skim both are known to be true.
+// skim walks over a request body in compact encoding before kmsg decodes it. kmsg believes the
+// number of tagged fields, which can keep it busy for minutes, and allocates an array by its length
+// alone; after skim both are known to be true.
 //
-// A layout is the fields of a message: 1 2 4 8 are integers by size, s a string, y bytes, [...] an array of structures (each
-// ends in tagged fields, as the message does), {.} an array of plain values.
+// A layout is the fields of a message: 1 2 4 8 are integers by size, s a string, y bytes, [...] an
+// array of structures (each ends in tagged fields, as the message does), {.} an array of plain
+// values.
 func skim(key Key, version int16, body []byte) error {
 	layout, ok := layouts(key, version)
 	if !ok {
@@ -18,8 +20,8 @@ func skim(key Key, version int16, body []byte) error {
 	return skimLayout(key, version, layout, body)
 }
 
-// SkimResponse does for the responses that brokers send each other what skim does for requests. Responses of other flexible versions
-// are refused: none is asked for.
+// SkimResponse does for the responses that brokers send each other what skim does for requests.
+// Responses of other flexible versions are refused: none is asked for.
 func SkimResponse(key Key, version int16, body []byte) error {
 	api, ok := Lookup(key)
 	if !ok || !api.IsFlexible(version) {

@@ -57,8 +57,8 @@ const (
 	OffsetDelete                Key = 47
 )
 
-// API describes one API of Kafka 2.5.0: versions run from 0 to Max; from version Flexible on (-1: never) the bodies use compact
-// encoding, requests header v2 and responses header v1.
+// API describes one API of Kafka 2.5.0: versions run from 0 to Max; from version Flexible on (-1:
+// never) the bodies use compact encoding, requests header v2 and responses header v1.
 type API struct {
 	Key      Key
 	Name     string

@@ -1,6 +1,7 @@
-// Package purgatory lets requests wait for progress: an offset that must be passed, a role that must change. A waiter subscribes
-// to points, checks its condition, and sleeps until a point that it watches reaches its threshold or its deadline comes.
-// Whoever makes progress only wakes: no callback runs under somebody else's lock.
+// Package purgatory lets requests wait for progress: an offset that must be passed, a role that
+// must change. A waiter subscribes to points, checks its condition, and sleeps until a point that
+// it watches reaches its threshold or its deadline comes. Whoever makes progress only wakes: no
+// callback runs under somebody else's lock.
 package purgatory
 
 import (
@@ -10,18 +11,20 @@ import (
 	"momus/internal/rank"
 )
 
-// Point is something that moves forward and can be waited for, such as a high watermark. The zero value is ready for use.
-// A Point must not be copied after first use. All methods are safe for concurrent use.
+// Point is something that moves forward and can be waited for, such as a high watermark. The zero
+// value is ready for use. A Point must not be copied after first use. All methods are safe for
+// concurrent use.
 type Point struct {
-	// first is one more than the lowest threshold that a subscription may have, 0 when nobody waits: what Advance reads without the lock.
-	// It may be lower than true, never higher.
+	// first is one more than the lowest threshold that a subscription may have, 0 when nobody
+	// waits: what Advance reads without the lock. It may be lower than true, never higher.
 	first atomic.Int64
 
 	mu   rank.Mutex[rank.Purgatory] // guards the subscriptions
 	head *subscription              // doubly linked, in no particular order
 }
 
-// subscription is one waiter's place at one point. It is part of its Waiter, and linked into the point's list.
+// subscription is one waiter's place at one point. It is part of its Waiter, and linked into the
+// point's list.
 type subscription struct {
 	point      *Point
 	waiter     *Waiter
@@ -30,8 +33,9 @@ type subscription struct {
 	linked     bool
 }
 
-// Advance says that the point has reached value and wakes the waiters whose threshold is at or below it. A waiter that was woken
-// is woken again only by a higher value. When nobody waits for value this is one atomic load.
+// Advance says that the point has reached value and wakes the waiters whose threshold is at or
+// below it. A waiter that was woken is woken again only by a higher value. When nobody waits for
+// value this is one atomic load.
 func (p *Point) Advance(value int64) {
 	first := p.first.Load()
 	if first == 0 || value < first-1 {

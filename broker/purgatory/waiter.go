@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Purgatory counts the requests that wait for one purpose (Produce, Fetch, DeleteRecords) and makes their waiters.
-// The zero value is ready for use.
+// Purgatory counts the requests that wait for one purpose (Produce, Fetch, DeleteRecords) and makes
+// their waiters. The zero value is ready for use.
 type Purgatory struct {
 	waiters atomic.Int64
 	watches atomic.Int64
@@ -25,7 +25,8 @@ func (p *Purgatory) Watched() int64 { return p.watches.Load() }
 // Expired is the number of requests that reached their deadline since the start.
 func (p *Purgatory) Expired() int64 { return p.expired.Load() }
 
-// Waiter is one request that waits. It is used by one goroutine: New, Watch for each key, Wait, Close.
+// Waiter is one request that waits. It is used by one goroutine: New, Watch for each key, Wait,
+// Close.
 type Waiter struct {
 	p    *Purgatory
 	c    chan struct{} // capacity 1: a wake-up that nobody has taken yet stands for any number of them
@@ -49,8 +50,8 @@ func (p *Purgatory) New(keys int) *Waiter {
 	return w
 }
 
-// Watch subscribes to a point: the waiter wakes when the point reaches at. More calls than New was told of panic: the slots
-// must not move while they are linked.
+// Watch subscribes to a point: the waiter wakes when the point reaches at. More calls than New was
+// told of panic: the slots must not move while they are linked.
 func (w *Waiter) Watch(point *Point, at int64) {
 	s := &w.subs[w.n]
 	w.n++
@@ -66,9 +67,10 @@ func (w *Waiter) wake() {
 	}
 }
 
-// Wait blocks until done answers true, the timeout passes or ctx ends; it tells whether done was true. done is tried first, and again
-// after each wake-up, in the caller's goroutine without any lock. The points must have been watched before, so that no progress between
-// the check and the sleep is lost.
+// Wait blocks until done answers true, the timeout passes or ctx ends; it tells whether done was
+// true. done is tried first, and again after each wake-up, in the caller's goroutine without any
+// lock. The points must have been watched before, so that no progress between the check and the
+// sleep is lost.
 func (w *Waiter) Wait(ctx context.Context, timeout time.Duration, done func() bool) bool {
 	if done() {
 		return true

@@ -37,7 +37,8 @@ type ClientOptions struct {
 	MaxThrottle time.Duration // 0: no limit
 }
 
-// Clients bounds what clients may use of one resource (KIP-13, KIP-55, KIP-124). It is safe for concurrent use.
+// Clients bounds what clients may use of one resource (KIP-13, KIP-55, KIP-124). It is safe for
+// concurrent use.
 type Clients struct {
 	o      ClientOptions
 	active atomic.Bool
@@ -67,7 +68,8 @@ func NewClients(o ClientOptions) *Clients {
 	return c
 }
 
-// Active tells whether there was any quota since the start. While there was none, nothing needs to be recorded.
+// Active tells whether there was any quota since the start. While there was none, nothing needs to
+// be recorded.
 func (c *Clients) Active() bool { return c.active.Load() }
 
 // SetLimit sets the quota of an entity, per second.
@@ -85,7 +87,8 @@ func (c *Clients) RemoveLimit(e Entity) {
 	delete(c.limits, e)
 }
 
-// findLocked is the quota of a client, the most specific one, and the bucket that it counts in; +Inf if there is none.
+// findLocked is the quota of a client, the most specific one, and the bucket that it counts in;
+// +Inf if there is none.
 func (c *Clients) findLocked(user, client string) (tags, float64) {
 	u, id := Name{Named, user}, Name{Named, client}
 	byDefault := Name{Kind: ByDefault}
@@ -142,8 +145,8 @@ func (c *Clients) sweepLocked(now time.Time) {
 	}
 }
 
-// Record counts what a client used and returns for how long it is to be throttled: until the rate would be within the quota; 0
-// if it is.
+// Record counts what a client used and returns for how long it is to be throttled: until the rate
+// would be within the quota; 0 if it is.
 func (c *Clients) Record(now time.Time, user, client string, used float64) time.Duration {
 	if !c.Active() {
 		return 0
@@ -209,7 +212,8 @@ func (c *Clients) Muted(now time.Time) int {
 	return c.mutedLocked(now)
 }
 
-// MostInWindow is what a client may use within all windows but the running one; +Inf without a quota.
+// MostInWindow is what a client may use within all windows but the running one; +Inf without a
+// quota.
 func (c *Clients) MostInWindow(user, client string) float64 {
 	if !c.Active() {
 		return math.Inf(1)

@@ -2,8 +2,9 @@ package quota
 
 import "time"
 
-// clientRate is Kafka's Rate as client quotas measure it: the sum of the live samples divided by the time since the oldest began, but
-// by no less than all windows but one (so that a burst is not taken for a rate).
+// clientRate is Kafka's Rate as client quotas measure it: the sum of the live samples divided by
+// the time since the oldest began, but by no less than all windows but one (so that a burst is not
+// taken for a rate).
 type clientRate struct {
 	window  time.Duration
 	samples []sample // grows to count

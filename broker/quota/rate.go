@@ -1,10 +1,11 @@
-// Package quota measures rates over sliding windows as Kafka does. It decides nothing by a clock of its own: the time comes with each call.
+// Package quota measures rates over sliding windows as Kafka does. It decides nothing by a clock of
+// its own: the time comes with each call.
 package quota
 
 import "time"
 
-// Rate is the sum of what was recorded over the last samples windows divided by the time that they cover, at least one window
-// (Kafka's SimpleRate). It is not safe for concurrent use.
+// Rate is the sum of what was recorded over the last samples windows divided by the time that they
+// cover, at least one window (Kafka's SimpleRate). It is not safe for concurrent use.
 type Rate struct {
 	window  time.Duration
 	samples []sample

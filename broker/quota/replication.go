@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// Replication bounds the bytes of throttled partitions in one direction of replication (KIP-73). It is safe for concurrent use.
+// Replication bounds the bytes of throttled partitions in one direction of replication (KIP-73). It
+// is safe for concurrent use.
 type Replication struct {
 	mu   sync.Mutex
 	rate *Rate
 }
 
-// NewReplication measures over replication.quota.window.num samples of replication.quota.window.size.seconds.
+// NewReplication measures over replication.quota.window.num samples of
+// replication.quota.window.size.seconds.
 func NewReplication(samples int, window time.Duration) *Replication {
 	return &Replication{rate: NewRate(samples, window)}
 }
@@ -38,7 +40,8 @@ func (q *Replication) PerSecond(now time.Time) float64 {
 	return q.rate.PerSecond(now)
 }
 
-// Throttled tells whether a list of throttled replicas ("partition:broker", or "*" for all) names the partition on the broker.
+// Throttled tells whether a list of throttled replicas ("partition:broker", or "*" for all) names
+// the partition on the broker.
 func Throttled(replicas []string, partition, broker int32) bool {
 	if len(replicas) == 0 {
 		return false

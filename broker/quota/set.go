@@ -18,8 +18,8 @@ const (
 	RequestPercentage = "request_percentage"
 )
 
-// Set is the client quotas of a broker: bytes of produce requests and of fetch answers a second, and the share of one thread's time
-// that requests take, in percent.
+// Set is the client quotas of a broker: bytes of produce requests and of fetch answers a second,
+// and the share of one thread's time that requests take, in percent.
 type Set struct {
 	Produce, Fetch, Request *Clients
 
@@ -53,8 +53,9 @@ func NewSet(o SetOptions) *Set {
 // Active tells whether there was any quota since the start.
 func (s *Set) Active() bool { return s.Produce.Active() || s.Fetch.Active() || s.Request.Active() }
 
-// Apply makes the settings of an entity, as ZooKeeper has them, its quotas: those that are not there are taken away. Other keys, such
-// as those of credentials, are passed over; a value that is no number is an error and leaves that quota without a limit.
+// Apply makes the settings of an entity, as ZooKeeper has them, its quotas: those that are not
+// there are taken away. Other keys, such as those of credentials, are passed over; a value that is
+// no number is an error and leaves that quota without a limit.
 func (s *Set) Apply(e Entity, settings map[string]string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

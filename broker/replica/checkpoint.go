@@ -7,7 +7,8 @@ import (
 	"momus/storage/log"
 )
 
-// checkpointLoop writes the high watermarks every replica.high.watermark.checkpoint.interval.ms, from the first LeaderAndIsr on.
+// checkpointLoop writes the high watermarks every replica.high.watermark.checkpoint.interval.ms,
+// from the first LeaderAndIsr on.
 func (m *Manager) checkpointLoop(ctx context.Context) error {
 	select {
 	case <-m.checkpointStart:
@@ -20,7 +21,8 @@ func (m *Manager) checkpointLoop(ctx context.Context) error {
 	return nil
 }
 
-// checkpointHighWatermarks writes the high watermarks of all hosted partitions, of current and future logs.
+// checkpointHighWatermarks writes the high watermarks of all hosted partitions, of current and
+// future logs.
 func (m *Manager) checkpointHighWatermarks() {
 	select {
 	case <-m.checkpointStart:

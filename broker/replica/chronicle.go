@@ -104,11 +104,12 @@ type stall struct {
 	cause uint64 // of the entry about it; 0 before there is one
 }
 
-// stalls are the partitions whose high watermark stands still. It belongs to the goroutine that looks.
+// stalls are the partitions whose high watermark stands still. It belongs to the goroutine that
+// looks.
 type stalls map[model.TopicPartition]*stall
 
-// look is called now and then for every partition. A watermark that stands still from one look to the next is recorded once, and once more
-// when it moves.
+// look is called now and then for every partition. A watermark that stands still from one look to
+// the next is recorded once, and once more when it moves.
 func (s stalls) look(p *Partition) {
 	r := p.role.Load()
 	known := s[p.tp]

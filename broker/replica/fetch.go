@@ -16,7 +16,8 @@ const (
 	futureReplicaID int32 = -3 // this broker's own copy to another directory
 )
 
-// firstVersionWithRack is the Fetch version from which consumers may read from any replica (KIP-392).
+// firstVersionWithRack is the Fetch version from which consumers may read from any replica
+// (KIP-392).
 const firstVersionWithRack = 11
 
 // FetchParams are the parts of a Fetch request that hold for all its partitions.
@@ -29,7 +30,8 @@ type FetchParams struct {
 	MaxBytes int
 	// HardLimit is the rule of v0-2: limits hold even for the first batch, which may come back cut.
 	HardLimit bool
-	// Isolation is log.UpToHighWatermark or log.UpToLastStable for consumers; followers read to the log end whatever it says.
+	// Isolation is log.UpToHighWatermark or log.UpToLastStable for consumers; followers read to the
+	// log end whatever it says.
 	Isolation  log.Isolation
 	Version    int16
 	ClientRack string
@@ -48,8 +50,8 @@ type FetchPartition struct {
 	CurrentLeaderEpoch int32 // model.NoEpoch when not given
 }
 
-// FetchResult is the answer for one partition. The caller releases Records when it has sent them. After an error all
-// offsets are -1.
+// FetchResult is the answer for one partition. The caller releases Records when it has sent them.
+// After an error all offsets are -1.
 type FetchResult struct {
 	TP                   model.TopicPartition
 	Err                  error
@@ -61,7 +63,8 @@ type FetchResult struct {
 	Records              log.FileRange
 }
 
-// fetchState is what a fetch remembers of a partition between reading and waiting: it need not read again before one of these changed.
+// fetchState is what a fetch remembers of a partition between reading and waiting: it need not read
+// again before one of these changed.
 type fetchState struct {
 	p     *Partition
 	role  *role
@@ -69,13 +72,16 @@ type fetchState struct {
 	end   int64 // the leader's log end, for followers
 }
 
-// Fetch reads the partitions in order and answers at once if it has something to say: MinBytes, an error, no time to wait, and where consumers
-// read from followers a high watermark that the follower does not know. Otherwise it waits up to MaxWait for that and reads again. Every result's Records must be released.
+// Fetch reads the partitions in order and answers at once if it has something to say: MinBytes, an
+// error, no time to wait, and where consumers read from followers a high watermark that the
+// follower does not know. Otherwise it waits up to MaxWait for that and reads again. Every result's
+// Records must be released.
 func (m *Manager) Fetch(ctx context.Context, params FetchParams, parts []FetchPartition) []FetchResult {
 	op := fetchOp{m: m, params: &params, parts: parts, results: make([]FetchResult, len(parts)), states: make([]fetchState, len(parts))}
 	params.MinBytes = min(params.MinBytes, params.MaxBytes)
-	// Only where consumers read from followers (KIP-392) it matters when these learn of it. Elsewhere it comes with the next records, or when
-	// the wait ends: answering for it alone would double the fetches.
+	// Only where consumers read from followers (KIP-392) it matters when these learn of it.
+	// Elsewhere it comes with the next records, or when the wait ends: answering for it alone would
+	// double the fetches.
 	op.tellHighWatermark = params.fromFollower() && m.opts.Config().ReplicaSelectorClass != ""
 	op.read()
 	if params.fromFollower() {
@@ -102,7 +108,8 @@ func (m *Manager) Fetch(ctx context.Context, params FetchParams, parts []FetchPa
 		op.read()
 		return op.satisfied()
 	})
-	// Everything is read again, so that also an expired fetch returns what there is; what has not moved costs nothing.
+	// Everything is read again, so that also an expired fetch returns what there is; what has not
+	// moved costs nothing.
 	if op.moved() {
 		op.release()
 		op.read()
@@ -137,8 +144,9 @@ func (op *fetchOp) release() {
 	}
 }
 
-// read fills results and states, and decides whether they are reason enough to answer: an error, a high watermark that the follower
-// does not know, a reader in an older segment. The first partition with data may exceed its limits by one batch, unless limits are hard.
+// read fills results and states, and decides whether they are reason enough to answer: an error, a
+// high watermark that the follower does not know, a reader in an older segment. The first partition
+// with data may exceed its limits by one batch, unless limits are hard.
 func (op *fetchOp) read() {
 	op.bytes, op.answer = 0, false
 	left := op.params.MaxBytes
@@ -164,7 +172,8 @@ func (op *fetchOp) read() {
 	}
 }
 
-// readPartition reads one partition; older tells that the read began in a segment before that of its upper bound.
+// readPartition reads one partition; older tells that the read began in a segment before that of
+// its upper bound.
 func (op *fetchOp) readPartition(part *FetchPartition, result *FetchResult, state *fetchState, left int) (older bool, err error) {
 	*state = fetchState{}
 	leaderOnly := op.params.fromFollower() || op.params.ReplicaID != futureReplicaID && op.params.Version < firstVersionWithRack
@@ -201,7 +210,8 @@ func (op *fetchOp) readRole(p *Partition, r *role, part *FetchPartition, result 
 	} else if isolation == log.UpToLogEnd {
 		isolation = log.UpToHighWatermark
 	}
-	// The bound is taken before the other offsets are: progress made in between is seen as movement.
+	// The bound is taken before the other offsets are: progress made in between is seen as
+	// movement.
 	state.end = l.LogEndOffset()
 	state.bound = boundOf(l, isolation)
 	result.HighWatermark = l.HighWatermark()
@@ -299,10 +309,12 @@ func (op *fetchOp) moved() bool {
 	return false
 }
 
-// recordFollower tells each partition where the follower is. A replica that is not assigned gets nothing, without an error.
+// recordFollower tells each partition where the follower is. A replica that is not assigned gets
+// nothing, without an error.
 func (op *fetchOp) recordFollower() {
 	now := op.m.now()
-	// A request with acks=all mostly waits for several partitions: it is woken when all of them are done.
+	// A request with acks=all mostly waits for several partitions: it is woken when all of them are
+	// done.
 	var raised [wakeTogether]struct {
 		p   *Partition
 		log *log.Log
@@ -384,8 +396,8 @@ func (m *Manager) preferredReplica(p *Partition, r *role, rack string, offset in
 	return id, ok && id != m.id
 }
 
-// ReadLocal reads a led partition up to its log end, for a coordinator that loads its state: whole batches, at least one if there
-// is one. The caller releases the range.
+// ReadLocal reads a led partition up to its log end, for a coordinator that loads its state: whole
+// batches, at least one if there is one. The caller releases the range.
 func (m *Manager) ReadLocal(tp model.TopicPartition, offset int64, maxBytes int) (log.FileRange, error) {
 	p, err := m.partition(tp, true)
 	if err != nil {

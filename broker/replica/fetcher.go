@@ -16,7 +16,8 @@ import (
 	"momus/storage/log"
 )
 
-// fetching is a partition that a fetcher copies. Only the fetcher's goroutine touches it, but for adding and removing.
+// fetching is a partition that a fetcher copies. Only the fetcher's goroutine touches it, but for
+// adding and removing.
 type fetching struct {
 	p          *Partition
 	epoch      int32 // leader epoch under which it is fetched
@@ -29,7 +30,8 @@ type fetching struct {
 	round      int       // of the fetcher, in which it was asked for last
 }
 
-// fetcher copies partitions from one leader (Kafka's ReplicaFetcherThread). Its goroutine is run by the fetcherManager.
+// fetcher copies partitions from one leader (Kafka's ReplicaFetcherThread). Its goroutine is run by
+// the fetcherManager.
 type fetcher struct {
 	fm       *fetcherManager
 	m        *Manager
@@ -203,7 +205,8 @@ func (f *fetcher) retry(ctx context.Context, err error) {
 	sleep(ctx, f.backoff())
 }
 
-// take lists what is to be done now: partitions to truncate, partitions to fetch; wait is the time until there is more.
+// take lists what is to be done now: partitions to truncate, partitions to fetch; wait is the time
+// until there is more.
 func (f *fetcher) take() (truncating, ready []*fetching, wait time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -230,10 +233,12 @@ func (f *fetcher) later(s *fetching) {
 	s.notBefore = f.m.now().Add(f.backoff())
 }
 
-// firstRetry is the back-off after a leader has said for the first time that it does not lead; it doubles up to replica.fetch.backoff.ms.
+// firstRetry is the back-off after a leader has said for the first time that it does not lead; it
+// doubles up to replica.fetch.backoff.ms.
 const firstRetry = 10 * time.Millisecond
 
-// soon tries a partition again whose leader may not have heard from the controller yet: usually it is a matter of milliseconds.
+// soon tries a partition again whose leader may not have heard from the controller yet: usually it
+// is a matter of milliseconds.
 func (f *fetcher) soon(s *fetching) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -241,7 +246,8 @@ func (f *fetcher) soon(s *fetching) {
 	s.tries++
 }
 
-// truncate brings partitions to where the leader's history and theirs are the same (KIP-101, KIP-279).
+// truncate brings partitions to where the leader's history and theirs are the same (KIP-101,
+// KIP-279).
 func (f *fetcher) truncate(ctx context.Context, list []*fetching) error {
 	defer f.m.logs.CheckpointDue()
 	var asking []*fetching
@@ -443,7 +449,8 @@ func (f *fetcher) outOfRange(ctx context.Context, s *fetching) {
 	}
 }
 
-// rotate moves the partitions that got data to the end of the order, so that a full answer does not starve the others.
+// rotate moves the partitions that got data to the end of the order, so that a full answer does not
+// starve the others.
 func (f *fetcher) rotate(answer []ReplicaData) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

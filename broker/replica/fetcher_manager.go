@@ -9,7 +9,8 @@ import (
 	"momus/internal/rank"
 )
 
-// fetcherManager owns the fetchers: num.replica.fetchers for each leader that partitions of this broker follow.
+// fetcherManager owns the fetchers: num.replica.fetchers for each leader that partitions of this
+// broker follow.
 type fetcherManager struct {
 	m *Manager
 
@@ -19,7 +20,8 @@ type fetcherManager struct {
 		fetchers map[fetcherKey]*fetcher
 		owner    map[model.TopicPartition]*fetcher
 		failed   map[model.TopicPartition]struct{}
-		// starting are fetchers whose goroutine has not been started; wake (capacity 1) tells run about them.
+		// starting are fetchers whose goroutine has not been started; wake (capacity 1) tells run
+		// about them.
 		starting []*fetcher
 	}
 	wake chan struct{}
@@ -110,7 +112,8 @@ func (fm *fetcherManager) add(list []assigned) {
 	}
 }
 
-// remove ends fetching of partitions. An append that is going on ends by itself: it checks the role.
+// remove ends fetching of partitions. An append that is going on ends by itself: it checks the
+// role.
 func (fm *fetcherManager) remove(tps []model.TopicPartition) {
 	byFetcher := map[*fetcher][]model.TopicPartition{}
 	fm.mu.Lock()

@@ -23,8 +23,8 @@ func (p *Partition) followedLog(epoch int32) (*role, error) {
 	return r, nil
 }
 
-// appendFollower appends what the leader of an epoch sent for offset, and takes over its high watermark and log start. It returns
-// the next offset to fetch.
+// appendFollower appends what the leader of an epoch sent for offset, and takes over its high
+// watermark and log start. It returns the next offset to fetch.
 func (p *Partition) appendFollower(epoch int32, offset int64, d *ReplicaData) (next int64, err error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -55,7 +55,8 @@ func (p *Partition) appendFollower(epoch int32, offset int64, d *ReplicaData) (n
 	return l.LogEndOffset(), nil
 }
 
-// truncateFollower cuts the log at offset, or empties it and begins again there (restart). It returns the log end offset then.
+// truncateFollower cuts the log at offset, or empties it and begins again there (restart). It
+// returns the log end offset then.
 func (p *Partition) truncateFollower(epoch int32, offset int64, restart bool) (int64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,7 +71,8 @@ func (p *Partition) truncateFollower(epoch int32, offset int64, restart bool) (i
 		case restart:
 			err = p.m.logs.TruncateFullyAndStartAt(l, offset)
 		default:
-			// Also at the log end: an epoch that began there without data, when this replica led, has to go.
+			// Also at the log end: an epoch that began there without data, when this replica led,
+			// has to go.
 			err = p.m.logs.TruncateTo(l, offset)
 		}
 		if err != nil {

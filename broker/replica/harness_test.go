@@ -108,7 +108,8 @@ func quiet() *logrus.Entry {
 	return logrus.NewEntry(l)
 }
 
-// newCluster starts brokers 1..n with the given log directories each (one by default). stop must be called.
+// newCluster starts brokers 1..n with the given log directories each (one by default). stop must be
+// called.
 func newCluster(t *testing.T, n int, dirs ...string) *testCluster { return newClusterTB(t, n, dirs...) }
 
 func newClusterTB(t testing.TB, n int, dirs ...string) *testCluster {
@@ -194,7 +195,8 @@ func (b *testBroker) stop(clean bool) {
 	}
 }
 
-// lead tells all brokers of a leadership, as a controller does, and returns the results of the request to each.
+// lead tells all brokers of a leadership, as a controller does, and returns the results of the
+// request to each.
 func (c *testCluster) lead(tp model.TopicPartition, leader, epoch int32, isr []int32, replicas ...int32) map[int32]error {
 	c.zk.mu.Lock()
 	state := model.LeaderAndISR{Leader: leader, LeaderEpoch: epoch, ISR: isr, ControllerEpoch: 1, ZKVersion: c.zk.states[tp].ZKVersion + 1}

@@ -15,14 +15,16 @@ type follower struct {
 	logStartOffset int64 // as it said in its last fetch; unknownOffset before the first
 	// lastCaughtUp is the last time at which the follower had everything that the leader had.
 	lastCaughtUp time.Time
-	// lastFetch and lastFetchLeaderEnd are the time of the last fetch and the leader's log end offset then.
+	// lastFetch and lastFetchLeaderEnd are the time of the last fetch and the leader's log end
+	// offset then.
 	lastFetch          time.Time
 	lastFetchLeaderEnd int64
 	// lastSentHighWatermark is the high watermark in the last answer to it (KIP-392).
 	lastSentHighWatermark int64
 }
 
-// fetched records a fetch at offset, answered at now with the leader's log end and high watermark of that moment.
+// fetched records a fetch at offset, answered at now with the leader's log end and high watermark
+// of that moment.
 func (f *follower) fetched(offset, logStart, leaderEnd, highWatermark int64, now time.Time) {
 	switch {
 	case offset >= leaderEnd:
@@ -43,8 +45,9 @@ func (f *follower) caughtUpAt(t time.Time) {
 	}
 }
 
-// reset prepares the follower's state for a leadership that starts at now with the given log end. newLeader tells that this
-// broker did not lead before, so that nothing is known about the follower's log.
+// reset prepares the follower's state for a leadership that starts at now with the given log end.
+// newLeader tells that this broker did not lead before, so that nothing is known about the
+// follower's log.
 func (f *follower) reset(leaderEnd int64, inSync, newLeader bool, now time.Time) {
 	f.lastFetchLeaderEnd = leaderEnd
 	f.lastFetch = now
@@ -74,8 +77,9 @@ func followersFor(me int32, replicas []int32, old []follower) []follower {
 	return next
 }
 
-// leaderHighWatermark is the high watermark that a leader may announce: the smallest log end offset of itself and of all replicas that
-// are in sync, are about to be (pending) or caught up within maxLag. Negative when an in-sync follower is not known yet.
+// leaderHighWatermark is the high watermark that a leader may announce: the smallest log end offset
+// of itself and of all replicas that are in sync, are about to be (pending) or caught up within
+// maxLag. Negative when an in-sync follower is not known yet.
 func leaderHighWatermark(leaderEnd int64, followers []follower, isr, pending []int32, now time.Time, maxLag time.Duration) int64 {
 	hw := leaderEnd
 	for i := range followers {
@@ -88,14 +92,15 @@ func leaderHighWatermark(leaderEnd int64, followers []follower, isr, pending []i
 	return hw
 }
 
-// canJoinISR tells whether a follower that is not in the ISR has what it needs to join: everything committed, and
-// everything that the current leadership started with.
+// canJoinISR tells whether a follower that is not in the ISR has what it needs to join: everything
+// committed, and everything that the current leadership started with.
 func canJoinISR(f *follower, isr []int32, highWatermark, epochStart int64) bool {
 	return !slices.Contains(isr, f.id) && f.logEndOffset >= highWatermark && f.logEndOffset >= epochStart
 }
 
-// outOfSync lists the members of the ISR that have not been caught up for longer than maxLag. A follower at the leader's log end stays,
-// however silent it is: the controller removes dead brokers.
+// outOfSync lists the members of the ISR that have not been caught up for longer than maxLag. A
+// follower at the leader's log end stays, however silent it is: the controller removes dead
+// brokers.
 func outOfSync(leaderEnd int64, followers []follower, isr []int32, now time.Time, maxLag time.Duration) []int32 {
 	var out []int32
 	for i := range followers {
@@ -112,8 +117,9 @@ func without(isr, members []int32) []int32 {
 	return slices.DeleteFunc(slices.Clone(isr), func(id int32) bool { return slices.Contains(members, id) })
 }
 
-// lowWatermark is the smallest log start offset of the leader and its live followers; future is that of a copy on its way to another
-// directory, negative when there is none. A live follower that has not fetched yet counts as unknown (-1).
+// lowWatermark is the smallest log start offset of the leader and its live followers; future is
+// that of a copy on its way to another directory, negative when there is none. A live follower that
+// has not fetched yet counts as unknown (-1).
 func lowWatermark(leaderStart, future int64, followers []follower, alive func(id int32) bool) int64 {
 	low := leaderStart
 	if future >= 0 {
@@ -136,8 +142,9 @@ type candidate struct {
 	leader       bool
 }
 
-// selectReplica is Kafka's RackAwareReplicaSelector: the leader if it is in the client's rack, else the most caught up replica in that
-// rack (by log end offset, then by how recently it was caught up, then by lower id), else the leader.
+// selectReplica is Kafka's RackAwareReplicaSelector: the leader if it is in the client's rack, else
+// the most caught up replica in that rack (by log end offset, then by how recently it was caught
+// up, then by lower id), else the leader.
 func selectReplica(clientRack string, candidates []candidate) (id int32, found bool) {
 	var best *candidate
 	for i := range candidates {

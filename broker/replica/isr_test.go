@@ -10,7 +10,8 @@ import (
 	"github.com/cockroachdb/datadriven"
 )
 
-// TestISR runs the transcripts in testdata/isr: one leader (broker 1), its followers, a clock that only "tick" moves.
+// TestISR runs the transcripts in testdata/isr: one leader (broker 1), its followers, a clock that
+// only "tick" moves.
 func TestISR(t *testing.T) {
 	datadriven.Walk(t, "testdata/isr", func(t *testing.T, path string) {
 		var s isrSim

@@ -13,8 +13,8 @@ import (
 	"momus/internal/rank"
 )
 
-// isrChange is an ISR that a leader wants to write. While it is on its way the old ISR is in force for min.insync.replicas, and the members of
-// both hold the high watermark back.
+// isrChange is an ISR that a leader wants to write. While it is on its way the old ISR is in force
+// for min.insync.replicas, and the members of both hold the high watermark back.
 type isrChange struct {
 	p    *Partition
 	role *role // as it was when the change was proposed
@@ -34,8 +34,8 @@ const (
 	isrRetryBackoff = time.Second
 )
 
-// isrWriter carries out ISR changes and tells the controller about them. Its queue is bounded by the number of led partitions, as each
-// has at most one change on its way.
+// isrWriter carries out ISR changes and tells the controller about them. Its queue is bounded by
+// the number of led partitions, as each has at most one change on its way.
 type isrWriter struct {
 	m    *Manager
 	wake chan struct{} // capacity 1
@@ -59,7 +59,8 @@ func (w *isrWriter) init(m *Manager) {
 	w.mu.changed = map[model.TopicPartition]struct{}{}
 }
 
-// proposeLocked makes a change of the ISR the pending one. progress is locked and nothing is pending.
+// proposeLocked makes a change of the ISR the pending one. progress is locked and nothing is
+// pending.
 func (p *Partition) proposeLocked(r *role, isr []int32) *isrChange {
 	c := &isrChange{p: p, role: r, isr: isr}
 	p.progress.pending = c
@@ -124,7 +125,8 @@ func (w *isrWriter) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// write writes changes to ZooKeeper and makes them the ISRs in force, unless the leadership has ended meanwhile.
+// write writes changes to ZooKeeper and makes them the ISRs in force, unless the leadership has
+// ended meanwhile.
 func (w *isrWriter) write(ctx context.Context, list []*isrChange) {
 	updates := make([]ISRUpdate, 0, len(list))
 	going := list[:0:0]
@@ -166,7 +168,8 @@ func (c *isrChange) written(version int32, err error) {
 	p.finishISR(c, err, version)
 }
 
-// finishISR ends a change. If the znode was written (a new version, no error) and the leadership goes on, the new ISR is in force.
+// finishISR ends a change. If the znode was written (a new version, no error) and the leadership
+// goes on, the new ISR is in force.
 func (p *Partition) finishISR(c *isrChange, err error, version int32) {
 	p.mu.Lock()
 	r := p.role.Load()
@@ -207,7 +210,8 @@ func (w *isrWriter) changed(tp model.TopicPartition) {
 	w.mu.lastChange = w.m.now()
 }
 
-// propagate tells the controller about changed ISRs: when the changes have been quiet for 5 s, or after a minute at the latest.
+// propagate tells the controller about changed ISRs: when the changes have been quiet for 5 s, or
+// after a minute at the latest.
 func (w *isrWriter) propagate(ctx context.Context) {
 	w.mu.Lock()
 	now := w.m.now()

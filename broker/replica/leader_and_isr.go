@@ -19,11 +19,13 @@ type PartitionState struct {
 	TP                         model.TopicPartition
 	State                      model.LeaderAndISR
 	Replicas, Adding, Removing []int32
-	// IsNew tells that the partition has just been created: its log may be made although a log directory is offline.
+	// IsNew tells that the partition has just been created: its log may be made although a log
+	// directory is offline.
 	IsNew bool
 }
 
-// LeaderAndISRRequest is the controller's order to lead and follow. Partitions that are not listed are left as they are.
+// LeaderAndISRRequest is the controller's order to lead and follow. Partitions that are not listed
+// are left as they are.
 type LeaderAndISRRequest struct {
 	ControllerID    int32
 	ControllerEpoch int32
@@ -43,9 +45,9 @@ type assigned struct {
 	index int // in the results
 }
 
-// LeaderAndISR carries out the controller's order. A deposed controller gets STALE_CONTROLLER_EPOCH for all and in each result, and
-// nothing is done. A partition whose leader epoch is not newer than ours gets STALE_CONTROLLER_EPOCH: normal after a failover, which
-// sends everything again.
+// LeaderAndISR carries out the controller's order. A deposed controller gets STALE_CONTROLLER_EPOCH
+// for all and in each result, and nothing is done. A partition whose leader epoch is not newer than
+// ours gets STALE_CONTROLLER_EPOCH: normal after a failover, which sends everything again.
 func (m *Manager) LeaderAndISR(ctx context.Context, req LeaderAndISRRequest) ([]PartitionError, error) {
 	m.learnTopics(ctx, req.Partitions)
 	m.control.Lock()
@@ -97,7 +99,8 @@ func changed(list []assigned, results []PartitionError) []Leadership {
 	return out
 }
 
-// admit decides which partitions of the request count, creates those that are not here yet, and fills in the results of the others.
+// admit decides which partitions of the request count, creates those that are not here yet, and
+// fills in the results of the others.
 func (m *Manager) admit(states []PartitionState, results []PartitionError) (leaders, followers []assigned) {
 	var created []*Partition
 	fresh := map[model.TopicPartition]*Partition{}
@@ -135,8 +138,8 @@ func (m *Manager) admit(states []PartitionState, results []PartitionError) (lead
 	return leaders, followers
 }
 
-// learnTopics has the configurations of topics read that are new to this broker: before the control lock is taken, so that other
-// orders of the controller need not wait for ZooKeeper.
+// learnTopics has the configurations of topics read that are new to this broker: before the control
+// lock is taken, so that other orders of the controller need not wait for ZooKeeper.
 func (m *Manager) learnTopics(ctx context.Context, states []PartitionState) {
 	if m.opts.LearnTopics == nil {
 		return
@@ -172,10 +175,12 @@ func (m *Manager) makeLeaders(list []assigned, results []PartitionError) {
 	})
 }
 
-// diskQueue is how many partitions are made leaders or followers at the same time: that is mostly waiting for the disk.
+// diskQueue is how many partitions are made leaders or followers at the same time: that is mostly
+// waiting for the disk.
 const diskQueue = 16
 
-// eachAssigned calls fn for all partitions of the list, many at a time, and returns when all calls have.
+// eachAssigned calls fn for all partitions of the list, many at a time, and returns when all calls
+// have.
 func eachAssigned(list []assigned, fn func(i int, a assigned)) {
 	var g errgroup.Group
 	g.SetLimit(diskQueue)
@@ -227,7 +232,8 @@ func newRole(s *PartitionState, l, future *log.Log) *role {
 		zkVersion: s.State.ZKVersion, replicas: slices.Clone(s.Replicas), adding: slices.Clone(s.Adding), removing: slices.Clone(s.Removing), epochStart: -1}
 }
 
-// openLog is the partition's log; the first time it is opened or created, and gets its high watermark from the checkpoint. mu is held.
+// openLog is the partition's log; the first time it is opened or created, and gets its high
+// watermark from the checkpoint. mu is held.
 func (p *Partition) openLog(old *role, isNew bool) (*log.Log, error) {
 	if old.log != nil {
 		return old.log, nil
@@ -251,7 +257,8 @@ func (m *Manager) makeFollowers(list []assigned, results []PartitionError) (foll
 		fields := logrus.Fields{"topic": a.state.TP.Topic, "partition": a.state.TP.Partition, "leader": a.state.State.Leader,
 			"leader_epoch": a.state.State.LeaderEpoch}
 		if !snapshot.IsAlive(a.state.State.Leader) {
-			// The epoch stays, so that the order counts when it is repeated with a live leader. The log exists nevertheless.
+			// The epoch stays, so that the order counts when it is repeated with a live leader. The
+			// log exists nevertheless.
 			level := logrus.InfoLevel
 			if a.state.State.Leader < 0 {
 				level = logrus.DebugLevel // none is elected yet: the next order has one
@@ -294,7 +301,8 @@ func partitionsOf(list []assigned) []model.TopicPartition {
 	return tps
 }
 
-// makeFollower makes this replica a follower. changed tells whether leader or epoch are others than before.
+// makeFollower makes this replica a follower. changed tells whether leader or epoch are others than
+// before.
 func (p *Partition) makeFollower(s *PartitionState) (changed bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -326,8 +334,9 @@ func (p *Partition) ensureLog(isNew bool) error {
 	return nil
 }
 
-// StopReplica ends replication of partitions, and with remove also the replicas: their logs are renamed at once and removed later.
-// A deposed controller gets STALE_CONTROLLER_EPOCH and no partitions.
+// StopReplica ends replication of partitions, and with remove also the replicas: their logs are
+// renamed at once and removed later. A deposed controller gets STALE_CONTROLLER_EPOCH and no
+// partitions.
 func (m *Manager) StopReplica(controllerEpoch int32, remove bool, tps []model.TopicPartition) ([]PartitionError, error) {
 	m.control.Lock()
 	defer m.control.Unlock()
@@ -381,7 +390,8 @@ func (p *Partition) drop() {
 	p.progress.Unlock()
 }
 
-// handleDirFailure takes the partitions of a failed directory out of service. It runs before their files are closed.
+// handleDirFailure takes the partitions of a failed directory out of service. It runs before their
+// files are closed.
 func (m *Manager) handleDirFailure(path string, logs []*log.Log) {
 	var tps []model.TopicPartition
 	for _, l := range logs {

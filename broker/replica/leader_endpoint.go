@@ -7,15 +7,19 @@ import (
 	"momus/internal/model"
 )
 
-// LeaderEndpoint is a leader broker as a fetcher sees it. It is used by one goroutine; an error of a call as a whole means that nothing is
-// known about the outcome, and the fetcher tries again after replica.fetch.backoff.ms.
+// LeaderEndpoint is a leader broker as a fetcher sees it. It is used by one goroutine; an error of
+// a call as a whole means that nothing is known about the outcome, and the fetcher tries again
+// after replica.fetch.backoff.ms.
 type LeaderEndpoint interface {
-	// Fetch asks for data of all given partitions, in order, and blocks up to maxWait while there is none. The answer names the partitions
-	// that have news only; it is valid until the next call. When ctx ends it returns soon, with an error.
+	// Fetch asks for data of all given partitions, in order, and blocks up to maxWait while there
+	// is none. The answer names the partitions that have news only; it is valid until the next
+	// call. When ctx ends it returns soon, with an error.
 	Fetch(ctx context.Context, partitions []ReplicaFetch, maxWait time.Duration) ([]ReplicaData, error)
-	// EndOffsets asks where leader epochs end (OffsetForLeaderEpoch). The answers are in the order of the queries.
+	// EndOffsets asks where leader epochs end (OffsetForLeaderEpoch). The answers are in the order
+	// of the queries.
 	EndOffsets(ctx context.Context, queries []EpochQuery) ([]EpochAnswer, error)
-	// Offset asks for the leader's log end (log.LatestTimestamp) or log start (log.EarliestTimestamp).
+	// Offset asks for the leader's log end (log.LatestTimestamp) or log start
+	// (log.EarliestTimestamp).
 	Offset(ctx context.Context, tp model.TopicPartition, currentLeaderEpoch int32, timestamp int64) (int64, error)
 	Close() error
 }

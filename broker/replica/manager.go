@@ -1,9 +1,10 @@
-// Package replica is the broker's side of replication: the partitions that it hosts, whether it leads or follows them, who is in sync,
-// what is committed. It appends what producers send, reads for consumers and followers, copies from leaders, and obeys
-// the controller's LeaderAndIsr and StopReplica.
+// Package replica is the broker's side of replication: the partitions that it hosts, whether it
+// leads or follows them, who is in sync, what is committed. It appends what producers send, reads
+// for consumers and followers, copies from leaders, and obeys the controller's LeaderAndIsr and
+// StopReplica.
 //
-// The order of locks is that of internal/rank. None is held across network or ZooKeeper, and none is shared by partitions on
-// the way of Produce and Fetch.
+// The order of locks is that of internal/rank. None is held across network or ZooKeeper, and none
+// is shared by partitions on the way of Produce and Fetch.
 package replica
 
 import (
@@ -26,9 +27,11 @@ import (
 	"momus/storage/logdir"
 )
 
-// ISRStore is where a leader writes the in-sync replicas: the partition's state znode and the notifications beside it.
+// ISRStore is where a leader writes the in-sync replicas: the partition's state znode and the
+// notifications beside it.
 type ISRStore interface {
-	// UpdateISRs writes each state if its znode still has version State.ZKVersion. The results are in the order of updates.
+	// UpdateISRs writes each state if its znode still has version State.ZKVersion. The results are
+	// in the order of updates.
 	UpdateISRs(ctx context.Context, updates []ISRUpdate) []ISRResult
 	// NotifyISRChange tells the controller which partitions have a new ISR.
 	NotifyISRChange(ctx context.Context, tps []model.TopicPartition) error
@@ -36,13 +39,15 @@ type ISRStore interface {
 	NotifyLogDirFailure(ctx context.Context) error
 }
 
-// ISRUpdate is the new state of one partition, on condition that its znode has version State.ZKVersion.
+// ISRUpdate is the new state of one partition, on condition that its znode has version
+// State.ZKVersion.
 type ISRUpdate struct {
 	TP    model.TopicPartition
 	State model.LeaderAndISR
 }
 
-// ISRResult is the outcome of an ISRUpdate: the new version, or an error. ErrISRVersion means that the controller has written in between.
+// ISRResult is the outcome of an ISRUpdate: the new version, or an error. ErrISRVersion means that
+// the controller has written in between.
 type ISRResult struct {
 	ZKVersion int32
 	Err       error
@@ -57,23 +62,26 @@ type Leadership struct {
 	LeaderEpoch int32
 }
 
-// Options configure a Manager. Everything but LearnTopics, OnLeadership, OnDeleted, Endpoint and Now is required.
+// Options configure a Manager. Everything but LearnTopics, OnLeadership, OnDeleted, Endpoint and
+// Now is required.
 type Options struct {
 	BrokerID int32
-	// Config is the current configuration of the broker, TopicConfig that of a topic. They are asked under
-	// locks, and answer from memory.
+	// Config is the current configuration of the broker, TopicConfig that of a topic. They are
+	// asked under locks, and answer from memory.
 	Config      func() *configs.Broker
 	TopicConfig func(topic string) *configs.Topic
-	// LearnTopics makes TopicConfig know topics of which this broker gets its first partitions. It is called without any
-	// lock, may read from elsewhere, and returns after a bounded time, whether it could or not.
+	// LearnTopics makes TopicConfig know topics of which this broker gets its first partitions. It
+	// is called without any lock, may read from elsewhere, and returns after a bounded time,
+	// whether it could or not.
 	LearnTopics func(ctx context.Context, topics []string)
 	Logs        *logdir.Manager
 	Metadata    *metadata.Cache
 	ISR         ISRStore
-	// Endpoint reaches the leader of partitions that this broker follows. Without one nothing is fetched.
+	// Endpoint reaches the leader of partitions that this broker follows. Without one nothing is
+	// fetched.
 	Endpoint func(leader int32, fetcherID int) LeaderEndpoint
-	// OnLeadership is called after each LeaderAndIsr with the partitions whose role it changed, in the request's order; the coordinators
-	// load and unload. It must not block.
+	// OnLeadership is called after each LeaderAndIsr with the partitions whose role it changed, in
+	// the request's order; the coordinators load and unload. It must not block.
 	OnLeadership func(leaders, followers []Leadership)
 	// OnDeleted is called after StopReplica has removed partitions.
 	OnDeleted func(deleted []model.TopicPartition)
@@ -83,7 +91,8 @@ type Options struct {
 	Journal *journal.Journal
 }
 
-// Manager holds the partitions of this broker (Kafka's ReplicaManager). All methods are safe for concurrent use.
+// Manager holds the partitions of this broker (Kafka's ReplicaManager). All methods are safe for
+// concurrent use.
 type Manager struct {
 	opts   Options
 	id     int32
@@ -95,7 +104,8 @@ type Manager struct {
 
 	produce, fetch, deleteRecords purgatory.Purgatory
 
-	// control serialises what the controller asks for: LeaderAndIsr, StopReplica and UpdateMetadata.
+	// control serialises what the controller asks for: LeaderAndIsr, StopReplica and
+	// UpdateMetadata.
 	control struct {
 		rank.Mutex[rank.ReplicaControl]
 		epoch int32 // highest controller epoch seen
@@ -116,7 +126,8 @@ type Manager struct {
 	stopping        atomic.Bool
 }
 
-// New makes a Manager without partitions: they come with LeaderAndIsr. Run must be called for the background work.
+// New makes a Manager without partitions: they come with LeaderAndIsr. Run must be called for the
+// background work.
 func New(opts Options) *Manager {
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -130,8 +141,9 @@ func New(opts Options) *Manager {
 	return m
 }
 
-// Run does the background work until ctx ends: ISR shrinking and writing, high watermark checkpoints, fetchers and movers. It returns when
-// all of its goroutines have ended and the high watermarks are written, so that the logs may be closed.
+// Run does the background work until ctx ends: ISR shrinking and writing, high watermark
+// checkpoints, fetchers and movers. It returns when all of its goroutines have ended and the high
+// watermarks are written, so that the logs may be closed.
 func (m *Manager) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return m.isrWriter.run(gctx) })
@@ -147,16 +159,17 @@ func (m *Manager) Run(ctx context.Context) error {
 	return nil
 }
 
-// BeginShutdown is called before leaderships are handed over. From now on LeaderAndIsr starts no fetchers: the new leaders would take this broker back in
-// sync, shortly before it is gone.
+// BeginShutdown is called before leaderships are handed over. From now on LeaderAndIsr starts no
+// fetchers: the new leaders would take this broker back in sync, shortly before it is gone.
 func (m *Manager) BeginShutdown() { m.stopping.Store(true) }
 
 // Partition finds a hosted partition; nil if this broker does not host it.
 func (m *Manager) Partition(tp model.TopicPartition) *Partition { return m.partitions.get(tp) }
 
-// partition finds a hosted partition for a client (Kafka's getPartitionOrException): KAFKA_STORAGE_ERROR when its disk has failed; when it
-// is not here NOT_LEADER_FOR_PARTITION (a leader was expected) or REPLICA_NOT_AVAILABLE if the cluster knows it,
-// else UNKNOWN_TOPIC_OR_PARTITION.
+// partition finds a hosted partition for a client (Kafka's getPartitionOrException):
+// KAFKA_STORAGE_ERROR when its disk has failed; when it is not here NOT_LEADER_FOR_PARTITION (a
+// leader was expected) or REPLICA_NOT_AVAILABLE if the cluster knows it, else
+// UNKNOWN_TOPIC_OR_PARTITION.
 func (m *Manager) partition(tp model.TopicPartition, expectLeader bool) (*Partition, error) {
 	if p := m.partitions.get(tp); p != nil {
 		if p.offline.Load() {
@@ -182,8 +195,9 @@ func (m *Manager) observeControllerLocked(epoch int32) error {
 	return nil
 }
 
-// WithController runs fn as LeaderAndIsr and StopReplica are run: in order with them, and only if the controller with
-// this epoch is not deposed, else it returns STALE_CONTROLLER_EPOCH. UpdateMetadata uses it.
+// WithController runs fn as LeaderAndIsr and StopReplica are run: in order with them, and only if
+// the controller with this epoch is not deposed, else it returns STALE_CONTROLLER_EPOCH.
+// UpdateMetadata uses it.
 func (m *Manager) WithController(epoch int32, fn func()) error {
 	m.control.Lock()
 	defer m.control.Unlock()

@@ -192,7 +192,8 @@ func TestAcksAllEndsWithTimeoutLostLeadershipOrTooFewReplicas(t *testing.T) {
 	})
 }
 
-// Records whose leader followed another one in between are not acknowledged for those that are at their offsets now.
+// Records whose leader followed another one in between are not acknowledged for those that are at
+// their offsets now.
 func TestAcksAllFailsAfterALostLeadershipEvenIfItCameBack(t *testing.T) {
 	inCluster(t, 2, func(t *testing.T, c *testCluster) {
 		leader := c.brokers[1]
@@ -301,7 +302,8 @@ func TestFetchRules(t *testing.T) {
 			}
 			r.Records.Release()
 		}
-		// The second partition gets what the first leaves; a first batch that does not fit is left out.
+		// The second partition gets what the first leaves; a first batch that does not fit is left
+		// out.
 		other := model.TopicPartition{Topic: "o"}
 		c.lead(other, 1, 0, isr(1), 1)
 		b.m.Append([]AppendEntry{{TP: other, Records: batch("0", "1")}}, 1, record.OriginClient)
@@ -733,7 +735,8 @@ func TestControllerNeedNotWaitForTopicConfigs(t *testing.T) {
 	})
 }
 
-// A fault of this program under the lock of one log takes that partition out of service, as a failed disk does, and nothing else.
+// A fault of this program under the lock of one log takes that partition out of service, as a
+// failed disk does, and nothing else.
 func TestPanicTakesOnlyItsPartition(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *testCluster) {
 		b := c.brokers[1]

@@ -44,7 +44,8 @@ type Gauges struct {
 	FetcherMaxLag, FailedPartitions, FetcherCount, MoverMaxLag int64
 }
 
-// gaugesMaxAge is for how long counted gauges are good: a scrape asks for each of them by itself, and counting walks over all partitions.
+// gaugesMaxAge is for how long counted gauges are good: a scrape asks for each of them by itself,
+// and counting walks over all partitions.
 const gaugesMaxAge = 500 * time.Millisecond
 
 // Gauges returns the numbers, at most gaugesMaxAge old.

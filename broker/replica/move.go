@@ -18,8 +18,8 @@ import (
 	"momus/storage/logdir"
 )
 
-// moverManager copies logs from one directory of this broker to another (KIP-113): one goroutine a target directory, one partition at a
-// time in name order.
+// moverManager copies logs from one directory of this broker to another (KIP-113): one goroutine a
+// target directory, one partition at a time in name order.
 type moverManager struct {
 	m    *Manager
 	wake chan struct{} // capacity 1: there is a directory without a goroutine
@@ -174,7 +174,8 @@ var errMoveCancelled = errors.New("the move was given up")
 
 const moveChunk = 1 << 20 // bytes copied at a time
 
-// copy copies one partition until the future log has everything, and puts it in the place of the current one.
+// copy copies one partition until the future log has everything, and puts it in the place of the
+// current one.
 func (mm *moverManager) copy(ctx context.Context, tp model.TopicPartition, dir string) error {
 	p := mm.m.partitions.get(tp)
 	if p == nil {
@@ -196,7 +197,8 @@ func (mm *moverManager) copy(ctx context.Context, tp model.TopicPartition, dir s
 		if !mm.pay(ctx, tp, dir, n, rate) {
 			continue
 		}
-		// Without anything copied or swapped, the swap lost a race with an append; it looks again at once.
+		// Without anything copied or swapped, the swap lost a race with an append; it looks again
+		// at once.
 		if swapped, err := p.copyToFuture(&buf, max(n, 1)); err != nil || swapped {
 			return err
 		}
@@ -204,10 +206,12 @@ func (mm *moverManager) copy(ctx context.Context, tp model.TopicPartition, dir s
 	return errMoveCancelled
 }
 
-// payInterval is how often a move that is throttled looks whether it is still wanted, and whether the throttle is another one.
+// payInterval is how often a move that is throttled looks whether it is still wanted, and whether
+// the throttle is another one.
 const payInterval = time.Second
 
-// pay waits as long as n bytes take at rate bytes a second; false if the move is to be looked at again first.
+// pay waits as long as n bytes take at rate bytes a second; false if the move is to be looked at
+// again first.
 func (mm *moverManager) pay(ctx context.Context, tp model.TopicPartition, dir string, n int, rate int64) bool {
 	if rate <= 0 || n == 0 {
 		return true
@@ -220,7 +224,8 @@ func (mm *moverManager) pay(ctx context.Context, tp model.TopicPartition, dir st
 	return true
 }
 
-// nextToMove is how many bytes the next piece of a move has: what a second may take, but at least a batch.
+// nextToMove is how many bytes the next piece of a move has: what a second may take, but at least a
+// batch.
 func (p *Partition) nextToMove(rate int64) int {
 	if rate <= 0 {
 		return moveChunk
@@ -261,7 +266,8 @@ func (p *Partition) truncateFuture() error {
 	}
 }
 
-// copyToFuture appends the next piece of the current log, of about limit bytes, to the future log, or swaps the logs if there is none.
+// copyToFuture appends the next piece of the current log, of about limit bytes, to the future log,
+// or swaps the logs if there is none.
 func (p *Partition) copyToFuture(buf *[]byte, limit int) (swapped bool, err error) {
 	p.mu.RLock()
 	r := p.role.Load()
@@ -328,8 +334,8 @@ func (p *Partition) swapFuture() (bool, error) {
 	return true, nil
 }
 
-// AlterReplicaLogDirs begins to move a replica to another log directory, and answers at once. For a partition that is not here
-// but known the wish is remembered and REPLICA_NOT_AVAILABLE returned.
+// AlterReplicaLogDirs begins to move a replica to another log directory, and answers at once. For a
+// partition that is not here but known the wish is remembered and REPLICA_NOT_AVAILABLE returned.
 func (m *Manager) AlterReplicaLogDirs(tp model.TopicPartition, dir string) error {
 	m.control.Lock()
 	defer m.control.Unlock()
@@ -380,8 +386,8 @@ type LogDir struct {
 	Replicas []LogDirReplica
 }
 
-// LogDirReplica is one log in a directory. OffsetLag is how far its end is behind the high watermark, of a future log behind
-// the end of the current one; -1 if unknown.
+// LogDirReplica is one log in a directory. OffsetLag is how far its end is behind the high
+// watermark, of a future log behind the end of the current one; -1 if unknown.
 type LogDirReplica struct {
 	TP        model.TopicPartition
 	Size      int64 // bytes
@@ -389,7 +395,8 @@ type LogDirReplica struct {
 	Future    bool
 }
 
-// DescribeLogDirs lists the log directories with those logs that wanted accepts (nil: all), in order of directory, topic and partition.
+// DescribeLogDirs lists the log directories with those logs that wanted accepts (nil: all), in
+// order of directory, topic and partition.
 func (m *Manager) DescribeLogDirs(wanted func(tp model.TopicPartition) bool) []LogDir {
 	current, futures := m.logs.All(), m.logs.Futures()
 	var dirs []LogDir

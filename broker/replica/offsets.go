@@ -18,8 +18,9 @@ type ListOffsetQuery struct {
 	CurrentLeaderEpoch int32 // model.NoEpoch when not given
 }
 
-// ListOffset answers ListOffsets: found is false when no record is that young. While a fresh leader's high watermark is behind the start
-// of its epoch, consumers get OFFSET_NOT_AVAILABLE where the answer could be one that they have seen exceeded.
+// ListOffset answers ListOffsets: found is false when no record is that young. While a fresh
+// leader's high watermark is behind the start of its epoch, consumers get OFFSET_NOT_AVAILABLE
+// where the answer could be one that they have seen exceeded.
 func (m *Manager) ListOffset(q ListOffsetQuery) (answer log.TimestampOffset, found bool, err error) {
 	l, r, err := m.logForOffsets(q.TP, q.CurrentLeaderEpoch, q.ReplicaID)
 	if err != nil {
@@ -47,7 +48,8 @@ func (m *Manager) ListOffset(q ListOffsetQuery) (answer log.TimestampOffset, fou
 	return log.TimestampOffset{}, false, nil
 }
 
-// LegacyListOffset answers ListOffsets v0: at most maxOffsets offsets of segments that are older than timestamp, newest first.
+// LegacyListOffset answers ListOffsets v0: at most maxOffsets offsets of segments that are older
+// than timestamp, newest first.
 func (m *Manager) LegacyListOffset(tp model.TopicPartition, timestamp int64, maxOffsets int, replicaID int32) ([]int64, error) {
 	l, _, err := m.logForOffsets(tp, model.NoEpoch, replicaID)
 	if err != nil {
@@ -94,7 +96,8 @@ func lastFetchable(l *log.Log, consumer, committed bool) int64 {
 	return l.HighWatermark()
 }
 
-// OffsetForLeaderEpoch answers where a leader epoch ends in the leader's log (KIP-101): (-1, -1) if it does not know the epoch.
+// OffsetForLeaderEpoch answers where a leader epoch ends in the leader's log (KIP-101): (-1, -1) if
+// it does not know the epoch.
 func (m *Manager) OffsetForLeaderEpoch(tp model.TopicPartition, currentLeaderEpoch, leaderEpoch int32) (epoch int32, endOffset int64, err error) {
 	p, err := m.partition(tp, true)
 	if err != nil {
@@ -108,20 +111,23 @@ func (m *Manager) OffsetForLeaderEpoch(tp model.TopicPartition, currentLeaderEpo
 	return epoch, endOffset, nil
 }
 
-// DeleteRecordsEntry asks that everything below Offset of a partition go; -1 means the high watermark.
+// DeleteRecordsEntry asks that everything below Offset of a partition go; -1 means the high
+// watermark.
 type DeleteRecordsEntry struct {
 	TP     model.TopicPartition
 	Offset int64
 }
 
-// DeleteRecordsResult is the outcome for one partition. LowWatermark is -1 after an error, except a timeout.
+// DeleteRecordsResult is the outcome for one partition. LowWatermark is -1 after an error, except a
+// timeout.
 type DeleteRecordsResult struct {
 	TP           model.TopicPartition
 	LowWatermark int64
 	Err          error
 }
 
-// DeleteRecords raises log start offsets and waits until the live replicas of each partition have followed (KIP-107).
+// DeleteRecords raises log start offsets and waits until the live replicas of each partition have
+// followed (KIP-107).
 func (m *Manager) DeleteRecords(ctx context.Context, entries []DeleteRecordsEntry, timeout time.Duration) []DeleteRecordsResult {
 	type wait struct {
 		p      *Partition
@@ -178,7 +184,8 @@ func (m *Manager) DeleteRecords(ctx context.Context, entries []DeleteRecordsEntr
 	return results
 }
 
-// deleteRecords raises the log start offset to offset, -1 for the high watermark, and returns it with the present low watermark.
+// deleteRecords raises the log start offset to offset, -1 for the high watermark, and returns it
+// with the present low watermark.
 func (p *Partition) deleteRecords(offset int64) (target, low int64, err error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()

@@ -18,13 +18,14 @@ type Partition struct {
 	m  *Manager
 	tp model.TopicPartition
 
-	// offline tells that the disk below has failed, or that its log could not be created: every request gets KAFKA_STORAGE_ERROR.
+	// offline tells that the disk below has failed, or that its log could not be created: every
+	// request gets KAFKA_STORAGE_ERROR.
 	offline atomic.Bool
 
 	// role is never nil; a role is not changed but replaced, under mu.
 	role atomic.Pointer[role]
-	// mu is read-held while records are appended and offsets recorded, so that a role cannot end in the middle of it, and write-held
-	// to replace the role.
+	// mu is read-held while records are appended and offsets recorded, so that a role cannot end in
+	// the middle of it, and write-held to replace the role.
 	mu rank.RWMutex[rank.Partition]
 
 	// progress guards what a leader knows about its followers.
@@ -37,17 +38,19 @@ type Partition struct {
 		retryISRAt time.Time
 	}
 
-	// throttledBy is what the topic's configuration says about throttling; nil before the first look.
+	// throttledBy is what the topic's configuration says about throttling; nil before the first
+	// look.
 	throttledBy atomic.Pointer[throttled]
 
-	// What requests wait for. logEnd: followers; highWatermark: consumers and acks=all; lastStable: read_committed consumers;
-	// lowWater: DeleteRecords.
+	// What requests wait for. logEnd: followers; highWatermark: consumers and acks=all; lastStable:
+	// read_committed consumers; lowWater: DeleteRecords.
 	logEnd, highWatermark, lastStable, lowWater purgatory.Point
 }
 
 // role is what the controller last made of a replica. It is immutable.
 type role struct {
-	// log is nil until the replica has one; future is the copy on its way to another directory, or nil.
+	// log is nil until the replica has one; future is the copy on its way to another directory, or
+	// nil.
 	log, future *log.Log
 
 	leader          int32
@@ -59,8 +62,9 @@ type role struct {
 	replicas        []int32
 	adding          []int32
 	removing        []int32
-	// ledSince is the leader epoch at which this broker last became leader after it had not been: later
-	// epochs that go on with it as leader keep it, and nothing of the log was taken away since.
+	// ledSince is the leader epoch at which this broker last became leader after it had not been:
+	// later epochs that go on with it as leader keep it, and nothing of the log was taken away
+	// since.
 	ledSince int32
 	// epochStart is the log end offset at which the current leadership began; -1 on followers.
 	epochStart int64
@@ -98,7 +102,8 @@ func (p *Partition) State() State {
 		Replicas: r.replicas, Adding: r.adding, Removing: r.removing}
 }
 
-// checkEpoch compares the leader epoch that a client believes in with ours (KIP-320); model.NoEpoch is not checked.
+// checkEpoch compares the leader epoch that a client believes in with ours (KIP-320); model.NoEpoch
+// is not checked.
 func (r *role) checkEpoch(current int32) error {
 	switch {
 	case current == model.NoEpoch || current == r.leaderEpoch:
@@ -138,8 +143,8 @@ func (p *Partition) published(l *log.Log) {
 	p.lastStable.Advance(l.LastStableOffset())
 }
 
-// raiseHighWatermark recomputes the high watermark of a leader and wakes who waited for it. The caller holds mu at least for
-// reading and r is the present role.
+// raiseHighWatermark recomputes the high watermark of a leader and wakes who waited for it. The
+// caller holds mu at least for reading and r is the present role.
 func (p *Partition) raiseHighWatermark(r *role) {
 	if p.moveHighWatermark(r) {
 		p.wakeCommitted(r.log)
@@ -152,7 +157,8 @@ func (p *Partition) wakeCommitted(l *log.Log) {
 	p.lastStable.Advance(l.LastStableOffset())
 }
 
-// moveHighWatermark is raiseHighWatermark without waking; it tells whether there is something to wake for.
+// moveHighWatermark is raiseHighWatermark without waking; it tells whether there is something to
+// wake for.
 func (p *Partition) moveHighWatermark(r *role) bool {
 	hw := r.log.LogEndOffset()
 	if len(r.replicas) > 1 {
@@ -161,7 +167,8 @@ func (p *Partition) moveHighWatermark(r *role) bool {
 	return hw > r.log.HighWatermark() && r.log.MaybeIncrementHighWatermark(hw)
 }
 
-// replicatedUpTo is the offset up to which the in-sync replicas have what this leader has up to end.
+// replicatedUpTo is the offset up to which the in-sync replicas have what this leader has up to
+// end.
 func (p *Partition) replicatedUpTo(r *role, end int64) int64 {
 	p.progress.Lock()
 	defer p.progress.Unlock()
@@ -175,10 +182,11 @@ func (p *Partition) replicatedUpTo(r *role, end int64) int64 {
 	return leaderHighWatermark(end, p.progress.followers, r.isr, pending, p.m.now(), p.m.maxLag())
 }
 
-// followerFetched records a follower's fetch on the leader: its position, whether it caught up, whether it may join the ISR, and what
-// that does to the high and low watermarks. It returns false if the replica is not assigned. r is the role that the fetch was
-// answered under; if it has ended, nothing is recorded. raised is the log whose high watermark has moved, nil if it has not: the caller
-// calls wakeCommitted.
+// followerFetched records a follower's fetch on the leader: its position, whether it caught up,
+// whether it may join the ISR, and what that does to the high and low watermarks. It returns false
+// if the replica is not assigned. r is the role that the fetch was answered under; if it has ended,
+// nothing is recorded. raised is the log whose high watermark has moved, nil if it has not: the
+// caller calls wakeCommitted.
 func (p *Partition) followerFetched(r *role, id int32, offset, logStart, leaderEnd, highWatermark int64, now time.Time) (raised *log.Log, assigned bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -206,8 +214,8 @@ func (p *Partition) followerFetched(r *role, id int32, offset, logStart, leaderE
 	return raised, true
 }
 
-// noteFetch enters a follower's fetch into its progress: whether its log end and its log start have moved, and the larger ISR to be
-// written if it has caught up.
+// noteFetch enters a follower's fetch into its progress: whether its log end and its log start have
+// moved, and the larger ISR to be written if it has caught up.
 func (p *Partition) noteFetch(r *role, id int32, offset, logStart, leaderEnd, highWatermark int64, now time.Time) (moved, startMoved bool, change *isrChange, assigned bool) {
 	p.progress.Lock()
 	defer p.progress.Unlock()
@@ -224,7 +232,8 @@ func (p *Partition) noteFetch(r *role, id int32, offset, logStart, leaderEnd, hi
 	return moved, startMoved, change, true
 }
 
-// lastSentHighWatermark is the high watermark that was last sent to a follower; larger than any if it is not one.
+// lastSentHighWatermark is the high watermark that was last sent to a follower; larger than any if
+// it is not one.
 func (p *Partition) lastSentHighWatermark(id int32) int64 {
 	p.progress.Lock()
 	defer p.progress.Unlock()

@@ -8,8 +8,9 @@ import (
 	"momus/internal/rank"
 )
 
-// partitionMap finds hosted partitions without a lock. It is two levels of maps, topics and their partitions, both replaced on
-// writing: looking up allocates nothing, and adding to one topic copies the list of topics and that topic only.
+// partitionMap finds hosted partitions without a lock. It is two levels of maps, topics and their
+// partitions, both replaced on writing: looking up allocates nothing, and adding to one topic
+// copies the list of topics and that topic only.
 type partitionMap struct {
 	mu     rank.Mutex[rank.PartitionMap] // of writers
 	topics atomic.Pointer[map[string]*topicPartitions]

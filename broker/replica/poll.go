@@ -8,21 +8,24 @@ import (
 )
 
 const (
-	// shortPoll is how long a leader may hold a fetch without data while partitions come and go, instead of replica.fetch.wait.max.ms.
-	// Leaderships change in bunches: a partition that is added while the leader holds a fetch can only be asked for in the next.
+	// shortPoll is how long a leader may hold a fetch without data while partitions come and go,
+	// instead of replica.fetch.wait.max.ms. Leaderships change in bunches: a partition that is
+	// added while the leader holds a fetch can only be asked for in the next.
 	shortPoll = 20 * time.Millisecond
 	// settled is how long after the last change fetches are held for long again.
 	settled = 2 * time.Second
-	// pollGrace is how long a fetch may go on after a change: one that has data is answered by then.
+	// pollGrace is how long a fetch may go on after a change: one that has data is answered by
+	// then.
 	pollGrace = 10 * time.Millisecond
 )
 
 // errPollCut is the cause of the end of a fetch that was cut short.
 var errPollCut = errors.New("partitions were added")
 
-// polls decides how long a leader may hold a fetcher's requests, and cuts the one short that began before partitions were added: those would
-// wait for its end otherwise, and so would their producers. Only a long one is cut, so at most one in the time of settled. The zero value is
-// ready for use; begin and end are called by the fetcher's goroutine.
+// polls decides how long a leader may hold a fetcher's requests, and cuts the one short that began
+// before partitions were added: those would wait for its end otherwise, and so would their
+// producers. Only a long one is cut, so at most one in the time of settled. The zero value is ready
+// for use; begin and end are called by the fetcher's goroutine.
 type polls struct {
 	mu      sync.Mutex
 	changed time.Time          // when partitions were added last

@@ -9,8 +9,9 @@ import (
 	"momus/storage/record"
 )
 
-// TestNewPartitionsDoNotWaitForAFetchOfOthers appends to a partition that is new while its follower's fetch of another one is held by the
-// leader: the records are committed long before that fetch would end.
+// TestNewPartitionsDoNotWaitForAFetchOfOthers appends to a partition that is new while its
+// follower's fetch of another one is held by the leader: the records are committed long before that
+// fetch would end.
 func TestNewPartitionsDoNotWaitForAFetchOfOthers(t *testing.T) {
 	inCluster(t, 2, func(t *testing.T, c *testCluster) {
 		c.lead(tp0, 1, 0, isr(1, 2), 1, 2)

@@ -11,15 +11,15 @@ import (
 	"momus/storage/record"
 )
 
-// AppendEntry is what to append to one partition. Records is patched in place (offsets, leader epoch, timestamps) and belongs to the
-// caller again when Append has returned.
+// AppendEntry is what to append to one partition. Records is patched in place (offsets, leader
+// epoch, timestamps) and belongs to the caller again when Append has returned.
 type AppendEntry struct {
 	TP      model.TopicPartition
 	Records []byte
 }
 
-// AppendResult is the outcome for one partition. After an error offsets are -1, but LogStartOffset is the log's where Kafka
-// tells it (validation errors and unexpected ones).
+// AppendResult is the outcome for one partition. After an error offsets are -1, but LogStartOffset
+// is the log's where Kafka tells it (validation errors and unexpected ones).
 type AppendResult struct {
 	TP             model.TopicPartition
 	BaseOffset     int64
@@ -38,7 +38,8 @@ func (r *AppendResult) Invalid() *record.ValidationError {
 	return nil
 }
 
-// Appended is an append that is in the leader's log and may still wait for followers. It is used by one goroutine at a time.
+// Appended is an append that is in the leader's log and may still wait for followers. It is used by
+// one goroutine at a time.
 type Appended struct {
 	m       *Manager
 	results []AppendResult
@@ -53,8 +54,9 @@ type appendWait struct {
 	ledSince int32 // of the role that appended
 }
 
-// Append appends to each partition, in order and independently, in the caller's goroutine. acks is 0, 1 or -1; with -1 the
-// partition must have min.insync.replicas, and the result is complete only when the in-sync replicas have the records.
+// Append appends to each partition, in order and independently, in the caller's goroutine. acks is
+// 0, 1 or -1; with -1 the partition must have min.insync.replicas, and the result is complete only
+// when the in-sync replicas have the records.
 func (m *Manager) Append(entries []AppendEntry, acks int16, origin record.Origin) *Appended {
 	a := &Appended{m: m, results: make([]AppendResult, len(entries))}
 	if acks != 0 && acks != 1 && acks != -1 {
@@ -97,8 +99,8 @@ func (m *Manager) Append(entries []AppendEntry, acks int16, origin record.Origin
 	return a
 }
 
-// wakeTogether is how many partitions of a request are appended to before their followers are woken: a fetch that waits for several of them then
-// takes them at once.
+// wakeTogether is how many partitions of a request are appended to before their followers are
+// woken: a fetch that waits for several of them then takes them at once.
 const wakeTogether = 16
 
 // freshEnd is a partition with records that followers may wait for.
@@ -132,8 +134,8 @@ func (a *Appended) Satisfied() bool {
 	return len(left) == 0
 }
 
-// Wait blocks until every partition is committed or has failed, until timeout, or until ctx ends; partitions that are
-// then still not committed have REQUEST_TIMED_OUT, though their records stay.
+// Wait blocks until every partition is committed or has failed, until timeout, or until ctx ends;
+// partitions that are then still not committed have REQUEST_TIMED_OUT, though their records stay.
 func (a *Appended) Wait(ctx context.Context, timeout time.Duration) []AppendResult {
 	if a.Satisfied() {
 		return a.results
@@ -162,7 +164,8 @@ func failedAppend(tp model.TopicPartition, err error, logStart int64) AppendResu
 }
 
 // append appends to the local log if this broker leads; the caller wakes who waits for the log end.
-// ledSince is that of the role, for committed; done says that the in-sync replicas have the records already.
+// ledSince is that of the role, for committed; done says that the in-sync replicas have the records
+// already.
 func (p *Partition) append(records []byte, acks int16, origin record.Origin) (info log.AppendInfo, ledSince int32, done bool, err error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -178,13 +181,15 @@ func (p *Partition) append(records []byte, acks int16, origin record.Origin) (in
 	}
 	p.m.metrics.appended(&info)
 	p.raiseHighWatermark(r)
-	// With one replica in sync it is committed by now; min.insync.replicas was checked under the same lock.
+	// With one replica in sync it is committed by now; min.insync.replicas was checked under the
+	// same lock.
 	return info, r.ledSince, len(r.isr) == 1 && r.log.HighWatermark() > info.LastOffset, nil
 }
 
-// committed tells whether a produce request that needs the high watermark to reach offset is complete, and how. ledSince is what
-// append returned: once this broker has followed another leader, other records may be at that offset, and the
-// request has failed even if this broker leads again before anybody looked.
+// committed tells whether a produce request that needs the high watermark to reach offset is
+// complete, and how. ledSince is what append returned: once this broker has followed another
+// leader, other records may be at that offset, and the request has failed even if this broker leads
+// again before anybody looked.
 func (p *Partition) committed(offset int64, ledSince int32) (done bool, err error) {
 	if p.offline.Load() {
 		return true, kerr.KafkaStorageError
@@ -201,7 +206,8 @@ func (p *Partition) committed(offset int64, ledSince int32) (done bool, err erro
 	return true, nil
 }
 
-// logStartAfter is the log start offset to report with an error: -1 for the errors that are routine in Kafka.
+// logStartAfter is the log start offset to report with an error: -1 for the errors that are routine
+// in Kafka.
 func (p *Partition) logStartAfter(err error) int64 {
 	switch kerr.Of(err) {
 	case kerr.UnknownTopicOrPartition, kerr.NotLeaderForPartition, kerr.MessageTooLarge, kerr.RecordListTooLarge,

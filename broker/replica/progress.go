@@ -40,7 +40,8 @@ func contains(list []int32, id int32) bool {
 	return false
 }
 
-// Read reads whole batches of a replica on this broker, whether it leads or follows, from an offset on. The caller releases the range.
+// Read reads whole batches of a replica on this broker, whether it leads or follows, from an offset
+// on. The caller releases the range.
 func (m *Manager) Read(tp model.TopicPartition, offset int64, maxBytes int) (log.FileRange, error) {
 	p, err := m.partition(tp, false)
 	if err != nil {

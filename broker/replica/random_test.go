@@ -21,8 +21,9 @@ func faultIn(dir string) vfs.Rule {
 	return vfs.Rule{Op: vfs.OpWrite, Base: "*.log", Err: fmt.Errorf("disk of %s: %w", dir, errDisk)}
 }
 
-// TestLogsAreEqualAfterLeaderChanges appends while leaders change, brokers lag, die and come back; every record that was
-// acknowledged with acks=all must be in all logs in the end, and the logs must be equal byte by byte.
+// TestLogsAreEqualAfterLeaderChanges appends while leaders change, brokers lag, die and come back;
+// every record that was acknowledged with acks=all must be in all logs in the end, and the logs
+// must be equal byte by byte.
 func TestLogsAreEqualAfterLeaderChanges(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -27,7 +27,8 @@ type RemoteOptions struct {
 	Config   func() *configs.Broker
 }
 
-// Remote is a leader on another broker, reached over the wire, with an incremental fetch session (KIP-227) from Fetch v7 on.
+// Remote is a leader on another broker, reached over the wire, with an incremental fetch session
+// (KIP-227) from Fetch v7 on.
 type Remote struct {
 	opts    RemoteOptions
 	session struct {
@@ -80,7 +81,8 @@ func (r *Remote) Fetch(ctx context.Context, partitions []ReplicaFetch, maxWait t
 	return data, nil
 }
 
-// fetchRequest builds the request: everything in a new or no session, else what has changed. next is what the session will have.
+// fetchRequest builds the request: everything in a new or no session, else what has changed. next
+// is what the session will have.
 func (r *Remote) fetchRequest(partitions []ReplicaFetch, maxWait time.Duration) (*kmsg.FetchRequest, map[model.TopicPartition]ReplicaFetch) {
 	c := r.opts.Config()
 	req := kmsg.NewPtrFetchRequest()

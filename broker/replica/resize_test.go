@@ -10,7 +10,8 @@ import (
 	"momus/storage/record"
 )
 
-// A changed num.replica.fetchers takes effect on partitions that are followed already, both ways, and replication goes on meanwhile.
+// A changed num.replica.fetchers takes effect on partitions that are followed already, both ways,
+// and replication goes on meanwhile.
 func TestFetchersFollowTheirNumber(t *testing.T) {
 	c := newCluster(t, 2)
 	defer c.stop()

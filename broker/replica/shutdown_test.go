@@ -8,7 +8,8 @@ import (
 	"momus/internal/model"
 )
 
-// A broker that hands its leaderships over does not follow the new leaders: they would put it back in sync, and it is gone in a moment.
+// A broker that hands its leaderships over does not follow the new leaders: they would put it back
+// in sync, and it is gone in a moment.
 func TestShuttingDownBrokerDoesNotComeBackInSync(t *testing.T) {
 	inCluster(t, 2, func(t *testing.T, c *testCluster) {
 		kept := model.TopicPartition{Topic: "kept"}

@@ -9,8 +9,9 @@ import (
 	"momus/storage/log"
 )
 
-// throttles bound replication of the partitions that the topics' lists of throttled replicas name (KIP-73).
-// moves are those of replicas between log directories, which pay before they copy; only their rate is kept here.
+// throttles bound replication of the partitions that the topics' lists of throttled replicas name
+// (KIP-73). moves are those of replicas between log directories, which pay before they copy; only
+// their rate is kept here.
 type throttles struct {
 	leader, follower, moves *quota.Replication
 }
@@ -25,8 +26,8 @@ func newThrottles(c *configs.Broker) throttles {
 	}
 }
 
-// ThrottleRates are the bytes a second of the throttled replicas that this broker sends as leader and fetches as follower, and of replicas that it moves
-// between its directories.
+// ThrottleRates are the bytes a second of the throttled replicas that this broker sends as leader
+// and fetches as follower, and of replicas that it moves between its directories.
 type ThrottleRates struct {
 	Leader, Follower, Moves float64
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A follower that was away copies what it missed no faster than the throttle of either side allows, and is in sync at the end; in sync it is
-// not held back any more.
+// A follower that was away copies what it missed no faster than the throttle of either side allows,
+// and is in sync at the end; in sync it is not held back any more.
 func TestReplicationThrottles(t *testing.T) {
 	for _, tc := range []struct {
 		name, list, rate string
@@ -49,7 +49,8 @@ func TestReplicationThrottles(t *testing.T) {
 				for second := range 30 {
 					time.Sleep(time.Second)
 					synctest.Wait()
-					// One answer of 20000 bytes more than allowed, over 11 windows of a second, is what may pass.
+					// One answer of 20000 bytes more than allowed, over 11 windows of a second, is
+					// what may pass.
 					rate, other := c.brokers[tc.broker].m.ThrottleRates().Leader, c.brokers[3-tc.broker].m.ThrottleRates().Leader
 					if tc.name == "follower" {
 						rate, other = c.brokers[tc.broker].m.ThrottleRates().Follower, c.brokers[3-tc.broker].m.ThrottleRates().Follower
@@ -89,7 +90,8 @@ func TestReplicationThrottles(t *testing.T) {
 	}
 }
 
-// A move between directories takes as long as replica.alter.log.dirs.io.max.bytes.per.second says, and its rate shows.
+// A move between directories takes as long as replica.alter.log.dirs.io.max.bytes.per.second says,
+// and its rate shows.
 func TestThrottledMove(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *testCluster) {
 		b := c.brokers[1]

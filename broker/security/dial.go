@@ -17,8 +17,9 @@ import (
 	"momus/internal/model"
 )
 
-// Dialer opens connections to other brokers as the settings of the listener that is dialled say: TLS with the listener's own key, SASL with the credentials of its JAAS
-// context. It implements interbroker.Dialer.
+// Dialer opens connections to other brokers as the settings of the listener that is dialled say:
+// TLS with the listener's own key, SASL with the credentials of its JAAS context. It implements
+// interbroker.Dialer.
 type Dialer struct{ s *Security }
 
 // Dialer is the one for every connection to a broker.

@@ -11,8 +11,9 @@ import (
 	"momus/broker/network"
 )
 
-// Failures logs logins that failed as Kafka does, a line each. Strangers can make any number of them, so there are at most failureLines a second, and the rest is
-// counted and told of with the next line. It is safe for concurrent use.
+// Failures logs logins that failed as Kafka does, a line each. Strangers can make any number of
+// them, so there are at most failureLines a second, and the rest is counted and told of with the
+// next line. It is safe for concurrent use.
 type Failures struct {
 	log *logrus.Entry
 	now func() time.Time
@@ -30,7 +31,8 @@ func NewFailures(log *logrus.Entry, now func() time.Time) *Failures {
 	return &Failures{log: log, now: now}
 }
 
-// Failed logs one: what is "authentication" or "re-authentication", reason is the text that the client got, or why the connection was closed; err says more, nil for no more.
+// Failed logs one: what is "authentication" or "re-authentication", reason is the text that the
+// client got, or why the connection was closed; err says more, nil for no more.
 func (f *Failures) Failed(c *network.Conn, what, reason string, err error) {
 	more, ok := f.admit()
 	if !ok {

@@ -48,7 +48,8 @@ func (s *Security) acceptor(listener string, context loginContext) (*kerberos.Ac
 // defaultSkew is Kerberos' own.
 const defaultSkew = 5 * time.Minute
 
-// realm is the default realm and the allowed clock skew of krb5.conf. A broker that only accepts works without the file, but rule DEFAULT maps nobody then.
+// realm is the default realm and the allowed clock skew of krb5.conf. A broker that only accepts
+// works without the file, but rule DEFAULT maps nobody then.
 func (s *Security) realm(file string) (string, time.Duration, error) {
 	conf, err := config.Load(file)
 	var unsupported config.UnsupportedDirective

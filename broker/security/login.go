@@ -40,8 +40,8 @@ type loginContext struct {
 // modules are the classes that mean something here.
 var modules = [...]string{jaas.PlainModule, jaas.ScramModule, jaas.OAuthBearerModule, jaas.Krb5Module, jaas.IBMKrb5Module}
 
-// context finds the entries for a mechanism on a listener, first hit: the setting with listener and mechanism, the section <listener>.KafkaServer, the section
-// KafkaServer.
+// context finds the entries for a mechanism on a listener, first hit: the setting with listener and
+// mechanism, the section <listener>.KafkaServer, the section KafkaServer.
 func (s *Security) context(listener, mechanism string) (loginContext, error) {
 	name := strings.ToLower(listener)
 	key := "listener.name." + name + "." + strings.ToLower(mechanism) + ".sasl.jaas.config"

@@ -25,7 +25,8 @@ func (s *Security) SASL(listener string) *sasl.Server {
 	return nil
 }
 
-// CertificatePrincipal names the client of a connection by its certificate; one without is anonymous.
+// CertificatePrincipal names the client of a connection by its certificate; one without is
+// anonymous.
 func (s *Security) CertificatePrincipal(c *network.Conn) (model.Principal, error) {
 	state, l := c.TLS(), s.Listener(c.Listener)
 	if l == nil || state == nil || len(state.PeerCertificates) == 0 {

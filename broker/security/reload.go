@@ -15,9 +15,10 @@ func (s *Security) Listener(name string) *Listener {
 	return s.listeners[name]
 }
 
-// Reload takes over what has changed in the settings of listeners, for connections from now on: listeners that were added or removed,
-// key stores (also new content of the same files), mechanisms, rules. A listener whose settings are not usable keeps what it has, and does
-// not come into being if it is new; the error names each.
+// Reload takes over what has changed in the settings of listeners, for connections from now on:
+// listeners that were added or removed, key stores (also new content of the same files),
+// mechanisms, rules. A listener whose settings are not usable keeps what it has, and does not come
+// into being if it is new; the error names each.
 func (s *Security) Reload() error {
 	s.mu.RLock()
 	now := maps.Clone(s.listeners)
@@ -39,7 +40,8 @@ func (s *Security) Reload() error {
 	return errors.Join(errs...)
 }
 
-// reload makes a listener anew; old is what it was, nil for a new one. Its TLS stays the same Endpoint, as the sockets have that.
+// reload makes a listener anew; old is what it was, nil for a new one. Its TLS stays the same
+// Endpoint, as the sockets have that.
 func (s *Security) reload(old *Listener, e model.Endpoint) (*Listener, error) {
 	l, err := s.listener(e.Listener, e.Protocol)
 	if err != nil {

@@ -1,5 +1,7 @@
-// Package security decides how each listener of a broker authenticates its clients, and how the broker authenticates itself to others: it puts together what the settings,
-// the JAAS file and the credentials in ZooKeeper say, out of packages ssl, sasl and principal. A Security belongs to one broker and starts nothing.
+// Package security decides how each listener of a broker authenticates its clients, and how the
+// broker authenticates itself to others: it puts together what the settings, the JAAS file and the
+// credentials in ZooKeeper say, out of packages ssl, sasl and principal. A Security belongs to one
+// broker and starts nothing.
 package security
 
 import (
@@ -27,7 +29,8 @@ import (
 type Options struct {
 	Config     *configs.Config
 	Properties jvm.Properties
-	// Credentials are the SCRAM credentials of users, Tokens the delegation tokens; nil: there are none.
+	// Credentials are the SCRAM credentials of users, Tokens the delegation tokens; nil: there are
+	// none.
 	Credentials sasl.CredentialStore
 	Tokens      sasl.TokenStore
 	Logger      *logrus.Entry
@@ -107,7 +110,8 @@ func (s *Security) listener(name string, protocol model.SecurityProtocol) (*List
 	return l, nil
 }
 
-// mechanismValue is the value of a key of a mechanism on a listener; "" when it is only set without mechanism, or not at all.
+// mechanismValue is the value of a key of a mechanism on a listener; "" when it is only set without
+// mechanism, or not at all.
 func (s *Security) mechanismValue(listener, mechanism, key string) string {
 	v, _ := s.o.Config.Get("listener.name." + strings.ToLower(listener) + "." + strings.ToLower(mechanism) + "." + key)
 	return v.Value
@@ -200,7 +204,8 @@ func knownClass(class string) bool {
 	return false
 }
 
-// tokenValidator validates bearer tokens: by the keys of their issuer if those are named, else the unsigned ones that Kafka 2.5 knows.
+// tokenValidator validates bearer tokens: by the keys of their issuer if those are named, else the
+// unsigned ones that Kafka 2.5 knows.
 func (s *Security) tokenValidator(listener string, context loginContext) (sasl.TokenValidator, error) {
 	settings, ok, err := jwks.Read(func(key string) string {
 		if v := s.mechanismValue(listener, sasl.OAUTHBEARER, key); v != "" {

@@ -8,7 +8,8 @@ import (
 	"momus/internal/model"
 )
 
-// settings are the ssl.* settings of a listener among values. What cannot change while it runs is as it is in use.
+// settings are the ssl.* settings of a listener among values. What cannot change while it runs is
+// as it is in use.
 func (l *Listener) settings(values func(key string) string) (ssl.Settings, error) {
 	now := l.TLS.Settings()
 	next, err := ssl.Read(values, l.Protocol == model.SASLSSL)

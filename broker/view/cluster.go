@@ -38,7 +38,8 @@ type Topic struct {
 	Partitions []Partition `json:"partitions"` // by number
 }
 
-// Partition is a partition of a Topic. End is the leader's log end offset, -1 when the leader does not tell.
+// Partition is a partition of a Topic. End is the leader's log end offset, -1 when the leader does
+// not tell.
 type Partition struct {
 	ID       int32   `json:"id"`
 	Leader   int32   `json:"leader"`
@@ -49,8 +50,9 @@ type Partition struct {
 	End      int64   `json:"-"`
 }
 
-// Merge is the cluster as several of its brokers know it together; known are all brokers that were ever seen, so that one that is gone
-// keeps its place. The active controller's metadata count, else those of the first that has any.
+// Merge is the cluster as several of its brokers know it together; known are all brokers that were
+// ever seen, so that one that is gone keeps its place. The active controller's metadata count, else
+// those of the first that has any.
 func Merge(views []*View, known []Broker) *Cluster {
 	c := &Cluster{Controller: -1, Brokers: []Broker{}, Topics: []Topic{}}
 	best := -1

@@ -36,7 +36,8 @@ type TopicPartitions struct {
 	Partitions []int32 `json:"partitions"`
 }
 
-// Offset is a committed offset. End is the partition's last offset that consumers may read up to, -1 when it is not known.
+// Offset is a committed offset. End is the partition's last offset that consumers may read up to,
+// -1 when it is not known.
 type Offset struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`

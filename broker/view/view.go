@@ -1,6 +1,7 @@
-// Package view is a read-only view of a broker for those who show it: metrics, health, journal and page. It has the broker's figures and
-// the state of its partitions, groups and transactions as plain values, and nothing that changes them. It holds no state itself and has no
-// goroutines: each look reads the parts anew, so nobody pays who does not look.
+// Package view is a read-only view of a broker for those who show it: metrics, health, journal and
+// page. It has the broker's figures and the state of its partitions, groups and transactions as
+// plain values, and nothing that changes them. It holds no state itself and has no goroutines: each
+// look reads the parts anew, so nobody pays who does not look.
 package view
 
 import (
@@ -60,7 +61,8 @@ func (v *View) Gauges() replica.Gauges { return v.s.Replicas.Gauges() }
 // ThrottleRates are the rates of throttled replication.
 func (v *View) ThrottleRates() replica.ThrottleRates { return v.s.Replicas.ThrottleRates() }
 
-// EachPartition calls fn for every partition on this broker, in no particular order. fn must only read.
+// EachPartition calls fn for every partition on this broker, in no particular order. fn must only
+// read.
 func (v *View) EachPartition(fn func(p *replica.Partition)) { v.s.Replicas.EachPartition(fn) }
 
 // Dirs are the log directories.
@@ -93,7 +95,8 @@ type QuotaUse struct {
 	Clients  []quota.ClientUsage
 }
 
-// QuotaUse are the quotas of clients; exempt is the share of one thread's time of requests that no quota holds for, in percent.
+// QuotaUse are the quotas of clients; exempt is the share of one thread's time of requests that no
+// quota holds for, in percent.
 func (v *View) QuotaUse() (uses []QuotaUse, exempt float64) { return UseOf(v.s.Quotas, v.s.Now()) }
 
 // UseOf is what clients use of a set of quotas at now.

@@ -1,5 +1,5 @@
-// Command momus is a broker for Apache Kafka's clients and tools, with the commands to start it. The name it was called by, or its
-// first argument, selects one of command.Table.
+// Command momus is a broker for Apache Kafka's clients and tools, with the commands to start it.
+// The name it was called by, or its first argument, selects one of command.Table.
 package main
 
 import (

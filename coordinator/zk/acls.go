@@ -15,7 +15,8 @@ import (
 	"momus/internal/model"
 )
 
-// The nodes of ACLs (KIP-290): one node a resource, and sequential nodes that tell authorizers what has changed.
+// The nodes of ACLs (KIP-290): one node a resource, and sequential nodes that tell authorizers what
+// has changed.
 const (
 	ACLPath                = "/kafka-acl"
 	ACLChangesPath         = "/kafka-acl-changes"
@@ -51,8 +52,9 @@ func EncodeACLs(entries []acl.Entry) []byte {
 	return encode(out)
 }
 
-// DecodeACLs reads a resource's node; no data is no ACLs. What Kafka's readers refuse is an error; ACLs that occur twice are one. JSON that
-// is broken is an error too, where Kafka takes it for no ACLs and so forgets who was denied.
+// DecodeACLs reads a resource's node; no data is no ACLs. What Kafka's readers refuse is an error;
+// ACLs that occur twice are one. JSON that is broken is an error too, where Kafka takes it for no
+// ACLs and so forgets who was denied.
 func DecodeACLs(data []byte) ([]acl.Entry, error) {
 	if len(data) == 0 {
 		return nil, nil
@@ -82,7 +84,8 @@ func DecodeACLs(data []byte) ([]acl.Entry, error) {
 	return out, nil
 }
 
-// decodeACLNode reads the JSON. Kafka before 1.0.1 did not escape backslashes, which occur in the names of certificates.
+// decodeACLNode reads the JSON. Kafka before 1.0.1 did not escape backslashes, which occur in the
+// names of certificates.
 func decodeACLNode(data []byte) (j aclNodeJSON, err error) {
 	if err = json.Unmarshal(data, &j); err == nil {
 		return j, nil
@@ -113,7 +116,8 @@ type aclChangeJSON struct {
 	PatternType  string `json:"patternType"`
 }
 
-// EncodeACLChange is the notification that the ACLs of a resource have changed: text for literal patterns, JSON for others.
+// EncodeACLChange is the notification that the ACLs of a resource have changed: text for literal
+// patterns, JSON for others.
 func EncodeACLChange(r acl.Resource) []byte {
 	if r.Pattern == acl.Literal {
 		return []byte(r.Type.String() + ":" + r.Name)
@@ -146,8 +150,8 @@ func DecodeACLChange(p acl.PatternType, data []byte) (acl.Resource, error) {
 	return r, nil
 }
 
-// NewACLChangeReaders makes the readers of the notifications of both kinds of patterns; they may tell of changes in another order than
-// that in which these were made.
+// NewACLChangeReaders makes the readers of the notifications of both kinds of patterns; they may
+// tell of changes in another order than that in which these were made.
 func (c *Client) NewACLChangeReaders(now func() time.Time, changed func(ctx context.Context, r acl.Resource) error) []*ChangeReader {
 	var out []*ChangeReader
 	for _, p := range []acl.PatternType{acl.Literal, acl.Prefixed} {
@@ -163,7 +167,8 @@ func (c *Client) NewACLChangeReaders(now func() time.Time, changed func(ctx cont
 	return out
 }
 
-// aclStore is where the patterns of a type are kept: the parent of the types and the parent of the notifications.
+// aclStore is where the patterns of a type are kept: the parent of the types and the parent of the
+// notifications.
 func aclStore(p acl.PatternType) (types, changes string) {
 	if p == acl.Literal {
 		return ACLPath, ACLChangesPath
@@ -249,11 +254,12 @@ func (c *Client) resourceACLs(ctx context.Context, r acl.Resource) ([]acl.Entry,
 	return entries, stat.Version, nil
 }
 
-// aclRetries is how often a change of a resource's ACLs is tried again when somebody else was faster.
+// aclRetries is how often a change of a resource's ACLs is tried again when somebody else was
+// faster.
 const aclRetries = 10
 
-// ChangeACLs replaces the ACLs of a resource by what change makes of them, and notifies authorizers if they differ. change may be
-// called several times.
+// ChangeACLs replaces the ACLs of a resource by what change makes of them, and notifies authorizers
+// if they differ. change may be called several times.
 func (c *Client) ChangeACLs(ctx context.Context, r acl.Resource, change func([]acl.Entry) []acl.Entry) error {
 	for range aclRetries + 1 {
 		old, version, err := c.resourceACLs(ctx, r)
@@ -280,7 +286,8 @@ func (c *Client) ChangeACLs(ctx context.Context, r acl.Resource, change func([]a
 	return fmt.Errorf("Failed to update ACLs for %s after trying a maximum of %d times", r, aclRetries)
 }
 
-// writeACLs writes a resource's node that had a version, -1 for none. A node is not made with parents: names with slashes have none.
+// writeACLs writes a resource's node that had a version, -1 for none. A node is not made with
+// parents: names with slashes have none.
 func (c *Client) writeACLs(ctx context.Context, r acl.Resource, entries []acl.Entry, version int32) error {
 	path := ACLResourcePath(r)
 	switch {
@@ -297,7 +304,8 @@ func (c *Client) writeACLs(ctx context.Context, r acl.Resource, entries []acl.En
 	return nil
 }
 
-// createACLNode makes a resource's node. That it cannot be made, because its parent is missing, is no conflict with another writer.
+// createACLNode makes a resource's node. That it cannot be made, because its parent is missing, is
+// no conflict with another writer.
 func (c *Client) createACLNode(ctx context.Context, path string, data []byte) error {
 	err := c.create(ctx, path, data)
 	if errors.Is(err, ErrNoNode) {

@@ -7,7 +7,8 @@ import (
 	"momus/internal/model"
 )
 
-// NotifyISRChanges tells the controller that the leaders of these partitions have written their ISR.
+// NotifyISRChanges tells the controller that the leaders of these partitions have written their
+// ISR.
 func (c *Client) NotifyISRChanges(ctx context.Context, tps []model.TopicPartition) error {
 	_, err := c.createSequential(ctx, isrChangePrefix, EncodePartitions(tps))
 	return err
@@ -24,7 +25,8 @@ func (c *Client) ISRChanges(ctx context.Context) ([]string, error) {
 	return c.sortedChildren(ctx, ISRChangesPath)
 }
 
-// ReadISRChanges reads notifications and joins their partitions; what is gone or malformed is left out.
+// ReadISRChanges reads notifications and joins their partitions; what is gone or malformed is left
+// out.
 func (c *Client) ReadISRChanges(ctx context.Context, names []string) ([]model.TopicPartition, error) {
 	lists := make([][]model.TopicPartition, len(names))
 	err := c.each(ctx, len(names), func(ctx context.Context, i int) error {
@@ -87,8 +89,8 @@ func below(parent string, names []string) []string {
 	return paths
 }
 
-// PreferredElection reads /admin/preferred_replica_election and arms its watch; ok is false when there is none. A malformed
-// one counts as empty.
+// PreferredElection reads /admin/preferred_replica_election and arms its watch; ok is false when
+// there is none. A malformed one counts as empty.
 func (c *Client) PreferredElection(ctx context.Context) (tps []model.TopicPartition, ok bool, err error) {
 	exists, _, err := c.exists(ctx, PreferredElectionPath)
 	if err != nil || !exists {
@@ -116,8 +118,8 @@ func (c *Client) DeletePreferredElection(ctx context.Context, epoch ControllerEp
 	return nil
 }
 
-// Reassignments reads /admin/reassign_partitions and arms its watch; ok is false when there is none. A malformed one counts
-// as empty and stays where it is.
+// Reassignments reads /admin/reassign_partitions and arms its watch; ok is false when there is
+// none. A malformed one counts as empty and stays where it is.
 func (c *Client) Reassignments(ctx context.Context) (rs []Reassignment, ok bool, err error) {
 	exists, _, err := c.exists(ctx, ReassignPartitionsPath)
 	if err != nil || !exists {
@@ -137,7 +139,8 @@ func (c *Client) Reassignments(ctx context.Context) (rs []Reassignment, ok bool,
 	return rs, true, nil
 }
 
-// SetReassignments rewrites what is left of /admin/reassign_partitions, and deletes it when nothing is.
+// SetReassignments rewrites what is left of /admin/reassign_partitions, and deletes it when nothing
+// is.
 func (c *Client) SetReassignments(ctx context.Context, epoch ControllerEpoch, rs []Reassignment) error {
 	var err error
 	if len(rs) == 0 {

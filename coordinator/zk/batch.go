@@ -9,8 +9,8 @@ import (
 	gozk "github.com/go-zookeeper/zk"
 )
 
-// Bounds of one transaction that carries changes which do not depend on each other. ZooKeeper syncs its log once for it, and refuses
-// packets above jute.maxbuffer, 1 MiB unless configured.
+// Bounds of one transaction that carries changes which do not depend on each other. ZooKeeper syncs
+// its log once for it, and refuses packets above jute.maxbuffer, 1 MiB unless configured.
 const (
 	maxBatchItems = 100
 	maxBatchBytes = 128 << 10
@@ -21,10 +21,12 @@ type batch struct {
 	what string // for errors
 	n    int
 	ops  func(i int) []any
-	// written gets the answer to the last operation of an item that was written in a transaction with others.
+	// written gets the answer to the last operation of an item that was written in a transaction
+	// with others.
 	written func(i int, r gozk.MultiResponse)
-	// single writes an item alone, when it stands in the way of others. repeated tells that it may have been written already.
-	// It keeps the errors that concern the item only and returns the others, which end the batch.
+	// single writes an item alone, when it stands in the way of others. repeated tells that it may
+	// have been written already. It keeps the errors that concern the item only and returns the
+	// others, which end the batch.
 	single func(ctx context.Context, i int, repeated bool) error
 }
 
@@ -64,8 +66,9 @@ func opBytes(op any) int {
 	return header
 }
 
-// checkedBatch writes a batch in few transactions, each with the check that /controller_epoch has not changed. A transaction that fails
-// for the sake of one item is taken apart. The error is that of the session, or ErrControllerMoved; the rest was not tried then.
+// checkedBatch writes a batch in few transactions, each with the check that /controller_epoch has
+// not changed. A transaction that fails for the sake of one item is taken apart. The error is that
+// of the session, or ErrControllerMoved; the rest was not tried then.
 func (c *Client) checkedBatch(ctx context.Context, epoch ControllerEpoch, b *batch) error {
 	return c.batch(ctx, b, func() []any {
 		return []any{&gozk.CheckVersionRequest{Path: c.abs(ControllerEpochPath), Version: epoch.ZKVersion}}
@@ -77,7 +80,8 @@ func (c *Client) checkedBatch(ctx context.Context, epoch ControllerEpoch, b *bat
 	})
 }
 
-// batch writes a batch in few transactions that begin with the operations of guard; refused explains why one of those failed.
+// batch writes a batch in few transactions that begin with the operations of guard; refused
+// explains why one of those failed.
 func (c *Client) batch(ctx context.Context, b *batch, guard func() []any, refused func(error) error) error {
 	type alone struct {
 		i        int
@@ -133,7 +137,8 @@ func (c *Client) batch(ctx context.Context, b *batch, guard func() []any, refuse
 	})
 }
 
-// descendants lists a node and everything below it, parents before children; nothing when the node does not exist.
+// descendants lists a node and everything below it, parents before children; nothing when the node
+// does not exist.
 func (c *Client) descendants(ctx context.Context, path string) ([]string, error) {
 	all := []string{path}
 	for level := all; len(level) > 0; {

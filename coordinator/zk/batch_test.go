@@ -11,7 +11,8 @@ import (
 	"momus/internal/model"
 )
 
-// batchController is an elected controller with a topic t of n partitions, whose nodes do not exist yet.
+// batchController is an elected controller with a topic t of n partitions, whose nodes do not exist
+// yet.
 func batchController(t *testing.T, n int32) (*zk.Client, zk.ControllerEpoch, []zk.PartitionState) {
 	t.Helper()
 	c := dial(t, startServer(t)+"/chroot")
@@ -35,7 +36,8 @@ func batchController(t *testing.T, n int32) (*zk.Client, zk.ControllerEpoch, []z
 	return c, epoch, states
 }
 
-// TestManyStatesAreWrittenInFewTransactions has more partitions than a transaction takes, and single ones that fail.
+// TestManyStatesAreWrittenInFewTransactions has more partitions than a transaction takes, and
+// single ones that fail.
 func TestManyStatesAreWrittenInFewTransactions(t *testing.T) {
 	ctx := t.Context()
 	c, epoch, states := batchController(t, 450)

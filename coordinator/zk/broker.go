@@ -64,10 +64,11 @@ func (c *Client) GenerateBrokerID(ctx context.Context, reserved int32) (int32, e
 	}
 }
 
-// RegisterBroker creates the broker's ephemeral node and returns its czxid, the broker epoch (KIP-380). previous is the
-// session under which this process registered before, 0 for none: a node it left behind is removed. A node of another
-// session may belong to this broker's previous process, whose session has not ended yet: RegisterBroker says so and waits up
-// to wait (Kafka 2.5 gives up at once); after that it fails.
+// RegisterBroker creates the broker's ephemeral node and returns its czxid, the broker epoch
+// (KIP-380). previous is the session under which this process registered before, 0 for none: a node
+// it left behind is removed. A node of another session may belong to this broker's previous
+// process, whose session has not ended yet: RegisterBroker says so and waits up to wait (Kafka 2.5
+// gives up at once); after that it fails.
 func (c *Client) RegisterBroker(ctx context.Context, id int32, r *Registration, previous int64, wait time.Duration) (epoch int64, err error) {
 	path, data := BrokerPath(id), EncodeBroker(r)
 	started := time.Now()
@@ -131,7 +132,8 @@ func (c *Client) awaitGone(ctx context.Context, path string, atMost time.Duratio
 	return nil
 }
 
-// tryRegister creates the node empty and sets its data in one transaction, as ZooKeeper 3.4 returns a Stat only for the set.
+// tryRegister creates the node empty and sets its data in one transaction, as ZooKeeper 3.4 returns
+// a Stat only for the set.
 func (c *Client) tryRegister(ctx context.Context, path string, data []byte) (*Stat, error) {
 	results, _, _, err := c.multi(ctx, "create", path,
 		&gozk.CreateRequest{Path: c.abs(path), Acl: c.acl(path), Flags: gozk.FlagEphemeral},
@@ -142,7 +144,8 @@ func (c *Client) tryRegister(ctx context.Context, path string, data []byte) (*St
 	return results[1].Stat, nil
 }
 
-// UpdateBroker rewrites the registration of this broker, after its listeners have changed; the epoch stays.
+// UpdateBroker rewrites the registration of this broker, after its listeners have changed; the
+// epoch stays.
 func (c *Client) UpdateBroker(ctx context.Context, id int32, r *Registration) error {
 	_, err := c.set(ctx, BrokerPath(id), EncodeBroker(r), -1)
 	return err
@@ -164,8 +167,8 @@ func (c *Client) BrokerIDs(ctx context.Context) ([]int32, error) {
 	return ids, nil
 }
 
-// Brokers reads all registrations, sorted by id, with their epochs. A node that is gone in between is left out; one that
-// cannot be read as a registration is left out and logged.
+// Brokers reads all registrations, sorted by id, with their epochs. A node that is gone in between
+// is left out; one that cannot be read as a registration is left out and logged.
 func (c *Client) Brokers(ctx context.Context) ([]*model.Broker, error) {
 	ids, err := c.BrokerIDs(ctx)
 	if err != nil {
@@ -209,7 +212,8 @@ func (c *Client) Broker(ctx context.Context, id int32) (b *model.Broker, ok bool
 	return b, true, nil
 }
 
-// badNodeError marks a node whose content cannot be understood, as opposed to one that could not be read.
+// badNodeError marks a node whose content cannot be understood, as opposed to one that could not be
+// read.
 type badNodeError struct{ err error }
 
 func (e *badNodeError) Error() string { return e.err.Error() }

@@ -12,8 +12,9 @@ import (
 // changeExpiry is how old a change notification must be before any broker may delete it.
 const changeExpiry = 15 * time.Minute
 
-// ChangeReader follows a node whose sequential children are notifications (config, ACL and token changes; Kafka's
-// ZkNodeChangeNotificationListener). Notifications never say what has changed, only where: readers re-read the whole.
+// ChangeReader follows a node whose sequential children are notifications (config, ACL and token
+// changes; Kafka's ZkNodeChangeNotificationListener). Notifications never say what has changed,
+// only where: readers re-read the whole.
 type ChangeReader struct {
 	client  *Client
 	parent  string
@@ -25,8 +26,8 @@ type ChangeReader struct {
 	cleanup []func()
 }
 
-// NewChangeReader makes a reader of the children of parent whose names start with prefix. handle gets each notification's data
-// once, in order; its errors are logged.
+// NewChangeReader makes a reader of the children of parent whose names start with prefix. handle
+// gets each notification's data once, in order; its errors are logged.
 func (c *Client) NewChangeReader(parent, prefix string, now func() time.Time, handle func(ctx context.Context, data []byte) error) *ChangeReader {
 	if now == nil {
 		now = time.Now

@@ -19,8 +19,8 @@ import (
 type Options struct {
 	// Connect is zookeeper.connect: host:port pairs, and the chroot once at the end.
 	Connect string
-	// SessionTimeout is zookeeper.session.timeout.ms (18 s when 0), ConnectTimeout zookeeper.connection.timeout.ms
-	// (SessionTimeout when 0).
+	// SessionTimeout is zookeeper.session.timeout.ms (18 s when 0), ConnectTimeout
+	// zookeeper.connection.timeout.ms (SessionTimeout when 0).
 	SessionTimeout, ConnectTimeout time.Duration
 	// MaxInFlight is zookeeper.max.in.flight.requests (10 when 0).
 	MaxInFlight int
@@ -28,7 +28,8 @@ type Options struct {
 	SecureACLs bool
 	// Dial opens the TCP (or TLS) connection; the plain one when nil.
 	Dial Dialer
-	// SASL logs each connection in; nil for no login. Who says as whom and where that is configured, for errors.
+	// SASL logs each connection in; nil for no login. Who says as whom and where that is
+	// configured, for errors.
 	SASL   zksasl.Mechanism
 	Who    string
 	Logger *logrus.Entry
@@ -36,16 +37,18 @@ type Options struct {
 	Journal *journal.Journal
 }
 
-// SessionHandler is told when a session was lost. Both functions run on the Client's goroutine, one handler after the other
-// in order of registration, and may use the Client and block.
+// SessionHandler is told when a session was lost. Both functions run on the Client's goroutine, one
+// handler after the other in order of registration, and may use the Client and block.
 type SessionHandler struct {
-	// Lost is called when the old session has expired, before a new one is opened; operations fail meanwhile.
+	// Lost is called when the old session has expired, before a new one is opened; operations fail
+	// meanwhile.
 	Lost func()
 	// Renewed is called when the new session is there.
 	Renewed func(ctx context.Context)
 }
 
-// Client is a ZooKeeper session with what it takes to keep one. Its methods may be called from any goroutine.
+// Client is a ZooKeeper session with what it takes to keep one. Its methods may be called from any
+// goroutine.
 type Client struct {
 	opts    Options
 	servers []string
@@ -66,7 +69,8 @@ type Client struct {
 	done   chan struct{} // closed when run has returned
 }
 
-// Dial opens the first session and creates the chroot. It gives up after ConnectTimeout with an error that says what to look at.
+// Dial opens the first session and creates the chroot. It gives up after ConnectTimeout with an
+// error that says what to look at.
 func Dial(ctx context.Context, opts Options) (*Client, error) {
 	if opts.SessionTimeout == 0 {
 		opts.SessionTimeout = 18 * time.Second
@@ -115,7 +119,8 @@ func Dial(ctx context.Context, opts Options) (*Client, error) {
 	return c, nil
 }
 
-// connectTimeoutError says what was tried and what to do next. last is why the last attempt failed, nil if that is not known.
+// connectTimeoutError says what was tried and what to do next. last is why the last attempt failed,
+// nil if that is not known.
 func (c *Client) connectTimeoutError(last error) error {
 	why := ""
 	if last != nil {
@@ -229,7 +234,8 @@ func (c *Client) reopen(ctx context.Context) *session {
 	}
 }
 
-// ParseConnect splits zookeeper.connect into servers (the port defaults to 2181) and the chroot ("" when there is none).
+// ParseConnect splits zookeeper.connect into servers (the port defaults to 2181) and the chroot (""
+// when there is none).
 func ParseConnect(connect string) (servers []string, chroot string, err error) {
 	hosts := connect
 	if i := strings.IndexByte(connect, '/'); i >= 0 {

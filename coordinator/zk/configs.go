@@ -5,7 +5,8 @@ import (
 	"errors"
 )
 
-// Config reads the overrides of a config entity; none and no node are both an empty map. entity is encoded (SanitizeEntity).
+// Config reads the overrides of a config entity; none and no node are both an empty map. entity is
+// encoded (SanitizeEntity).
 func (c *Client) Config(ctx context.Context, t EntityType, entity string) (map[string]string, error) {
 	data, _, err := c.get(ctx, ConfigPath(t, entity))
 	if errors.Is(err, ErrNoNode) {
@@ -17,7 +18,8 @@ func (c *Client) Config(ctx context.Context, t EntityType, entity string) (map[s
 	return DecodeConfig(data)
 }
 
-// ConfigEntities lists the entities of a type that have a config node; for users also users/<u>/clients/<c>.
+// ConfigEntities lists the entities of a type that have a config node; for users also
+// users/<u>/clients/<c>.
 func (c *Client) ConfigEntities(ctx context.Context, t EntityType) ([]string, error) {
 	names, err := c.sortedChildren(ctx, "/config/"+string(t))
 	if err != nil || t != EntityUsers {
@@ -36,8 +38,8 @@ func (c *Client) ConfigEntities(ctx context.Context, t EntityType) ([]string, er
 	return all, nil
 }
 
-// Configs reads many entities of a type. Entities without a node have an empty map; one that cannot be understood is logged
-// and left out.
+// Configs reads many entities of a type. Entities without a node have an empty map; one that cannot
+// be understood is logged and left out.
 func (c *Client) Configs(ctx context.Context, t EntityType, entities []string) (map[string]map[string]string, error) {
 	found := make([]map[string]string, len(entities))
 	err := c.each(ctx, len(entities), func(ctx context.Context, i int) error {
@@ -71,7 +73,8 @@ func (c *Client) SetConfig(ctx context.Context, t EntityType, entity string, ove
 	return c.setOrCreate(ctx, ConfigPath(t, entity), EncodeConfig(overrides))
 }
 
-// CreateConfig is SetConfig for an entity that most likely has no node yet: one write then, where SetConfig takes two.
+// CreateConfig is SetConfig for an entity that most likely has no node yet: one write then, where
+// SetConfig takes two.
 func (c *Client) CreateConfig(ctx context.Context, t EntityType, entity string, overrides map[string]string) error {
 	err := c.createRecursive(ctx, ConfigPath(t, entity), EncodeConfig(overrides))
 	if errors.Is(err, ErrNodeExists) {
@@ -80,7 +83,8 @@ func (c *Client) CreateConfig(ctx context.Context, t EntityType, entity string, 
 	return err
 }
 
-// NotifyConfigChange tells all brokers to read the entity's configs again. There need not have been any broker before.
+// NotifyConfigChange tells all brokers to read the entity's configs again. There need not have been
+// any broker before.
 func (c *Client) NotifyConfigChange(ctx context.Context, ch ConfigChange) error {
 	data := EncodeConfigChange(ch)
 	_, err := c.createSequential(ctx, configChangePrefix, data)

@@ -10,7 +10,8 @@ import (
 	gozk "github.com/go-zookeeper/zk"
 )
 
-// ControllerEpoch is what fences a controller: the content and the data version of /controller_epoch after its election.
+// ControllerEpoch is what fences a controller: the content and the data version of
+// /controller_epoch after its election.
 type ControllerEpoch struct {
 	Epoch     int32
 	ZKVersion int32
@@ -40,8 +41,8 @@ func (c *Client) readControllerEpoch(ctx context.Context) (epoch ControllerEpoch
 	return ControllerEpoch{Epoch: int32(n), ZKVersion: stat.Version}, nil
 }
 
-// ElectController tries to make the broker controller: it creates /controller and raises /controller_epoch in one
-// transaction. won is false when another broker was faster.
+// ElectController tries to make the broker controller: it creates /controller and raises
+// /controller_epoch in one transaction. won is false when another broker was faster.
 func (c *Client) ElectController(ctx context.Context, brokerID int32, nowMs int64) (epoch ControllerEpoch, won bool, err error) {
 	before, err := c.readControllerEpoch(ctx)
 	if errors.Is(err, ErrNoNode) {
@@ -67,7 +68,8 @@ func (c *Client) ElectController(ctx context.Context, brokerID int32, nowMs int6
 	case !errors.Is(err, ErrNodeExists) && !errors.Is(err, ErrBadVersion):
 		return ControllerEpoch{}, false, err
 	}
-	// Lost, unless the reply to our own transaction was lost: then the node belongs to this session.
+	// Lost, unless the reply to our own transaction was lost: then the node belongs to this
+	// session.
 	found, stat, err := c.exists(ctx, ControllerPath)
 	if err != nil || !found || stat.EphemeralOwner != session.conn.SessionID() {
 		return ControllerEpoch{}, false, err
@@ -79,7 +81,8 @@ func (c *Client) ElectController(ctx context.Context, brokerID int32, nowMs int6
 	return now, true, nil
 }
 
-// DeleteController gives up /controller, so that all brokers compete for it; nothing happens when another controller was elected.
+// DeleteController gives up /controller, so that all brokers compete for it; nothing happens when
+// another controller was elected.
 func (c *Client) DeleteController(ctx context.Context, epoch ControllerEpoch) error {
 	err := c.checkedDelete(ctx, epoch, ControllerPath)
 	if errors.Is(err, ErrNoNode) || errors.Is(err, ErrControllerMoved) {
@@ -88,8 +91,8 @@ func (c *Client) DeleteController(ctx context.Context, epoch ControllerEpoch) er
 	return err
 }
 
-// checked runs one mutation together with the check that /controller_epoch has not changed. Its errors are those of the
-// mutation, or ErrControllerMoved.
+// checked runs one mutation together with the check that /controller_epoch has not changed. Its
+// errors are those of the mutation, or ErrControllerMoved.
 func (c *Client) checked(ctx context.Context, epoch ControllerEpoch, what, path string, op any) (result gozk.MultiResponse, repeated bool, err error) {
 	results, failed, repeated, err := c.multi(ctx, what, path,
 		&gozk.CheckVersionRequest{Path: c.abs(ControllerEpochPath), Version: epoch.ZKVersion}, op)
@@ -136,7 +139,8 @@ func (c *Client) checkedDeleteAll(ctx context.Context, epoch ControllerEpoch, pa
 	})
 }
 
-// checkedDeleteTree deletes a node with everything below, children first, many nodes to a transaction.
+// checkedDeleteTree deletes a node with everything below, children first, many nodes to a
+// transaction.
 func (c *Client) checkedDeleteTree(ctx context.Context, epoch ControllerEpoch, path string) error {
 	nodes, err := c.descendants(ctx, path)
 	if err != nil {
@@ -171,7 +175,8 @@ func (c *Client) checkedDeleteOneByOne(ctx context.Context, epoch ControllerEpoc
 		return err
 	}
 	for { // somebody may add children meanwhile
-		// Sequential over one level's children: each takes a place among the requests in flight itself.
+		// Sequential over one level's children: each takes a place among the requests in flight
+		// itself.
 		for _, name := range names {
 			if err := c.checkedDeleteOneByOne(ctx, epoch, path+"/"+name); err != nil {
 				return err

@@ -34,8 +34,8 @@ func (c *Client) login(s *session) Dialer {
 	})
 }
 
-// RefusedError says that ZooKeeper and this client will not come together with the settings that they have: a login that is not taken, or a certificate that one
-// of them does not believe.
+// RefusedError says that ZooKeeper and this client will not come together with the settings that
+// they have: a login that is not taken, or a certificate that one of them does not believe.
 type RefusedError struct{ err error }
 
 func (r *RefusedError) Error() string { return r.err.Error() }
@@ -59,8 +59,10 @@ func (r *refusal) Error() string {
 
 func (r *refusal) Unwrap() error { return r.err }
 
-// failed records why an attempt to connect failed. What a person has to mend ends a session that was never opened, once every server, and at least two attempts,
-// said so: one refusal may come from a server that stops. A session that was open goes on trying, since another server may take it, and says so once.
+// failed records why an attempt to connect failed. What a person has to mend ends a session that
+// was never opened, once every server, and at least two attempts, said so: one refusal may come
+// from a server that stops. A session that was open goes on trying, since another server may take
+// it, and says so once.
 func (c *Client) failed(s *session, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +84,8 @@ func (c *Client) failed(s *session, err error) {
 	}
 }
 
-// permanent reports whether an attempt fails again with the same settings: a login or a certificate that one side does not take, or no TLS on the other side.
+// permanent reports whether an attempt fails again with the same settings: a login or a certificate
+// that one side does not take, or no TLS on the other side.
 func permanent(err error) bool {
 	var login *refusal
 	var certificate *tls.CertificateVerificationError

@@ -59,7 +59,8 @@ func (c *Client) get(ctx context.Context, path string) (data []byte, stat *Stat,
 	return data, stat, err
 }
 
-// exists tells whether a node exists and arms its watch, also for its creation, if somebody is interested.
+// exists tells whether a node exists and arms its watch, also for its creation, if somebody is
+// interested.
 func (c *Client) exists(ctx context.Context, path string) (found bool, stat *Stat, err error) {
 	err = c.do(ctx, "stat", path, func(conn *gozk.Conn, _ bool) (err error) {
 		if !c.hub.armNode(path) {
@@ -80,7 +81,8 @@ func (c *Client) Watch(ctx context.Context, path string) (exists bool, err error
 	return exists, err
 }
 
-// children lists the children of a node, unsorted, and arms the child watch if somebody is interested. No node: ErrNoNode.
+// children lists the children of a node, unsorted, and arms the child watch if somebody is
+// interested. No node: ErrNoNode.
 func (c *Client) children(ctx context.Context, path string) (names []string, err error) {
 	err = c.do(ctx, "list", path, func(conn *gozk.Conn, _ bool) (err error) {
 		if !c.hub.armChild(path) {
@@ -104,7 +106,8 @@ func (c *Client) set(ctx context.Context, path string, data []byte, version int3
 	return stat, err
 }
 
-// create makes a persistent node without its parents. Data nil is no data at all, as Kafka's container nodes have.
+// create makes a persistent node without its parents. Data nil is no data at all, as Kafka's
+// container nodes have.
 func (c *Client) create(ctx context.Context, path string, data []byte) error {
 	return c.do(ctx, "create", path, func(conn *gozk.Conn, _ bool) error {
 		_, err := conn.Create(c.abs(path), data, gozk.FlagPersistent, c.acl(path))
@@ -164,7 +167,8 @@ func (c *Client) setOrCreate(ctx context.Context, path string, data []byte) erro
 	}
 }
 
-// createSequential makes a persistent sequential node and returns its path. After a lost connection there may be two.
+// createSequential makes a persistent sequential node and returns its path. After a lost connection
+// there may be two.
 func (c *Client) createSequential(ctx context.Context, prefix string, data []byte) (path string, err error) {
 	err = c.do(ctx, "create", prefix, func(conn *gozk.Conn, _ bool) (err error) {
 		path, err = conn.Create(c.abs(prefix), data, gozk.FlagSequence, c.acl(prefix))
@@ -184,7 +188,8 @@ func (c *Client) remove(ctx context.Context, path string, version int32) error {
 	})
 }
 
-// multi runs operations, whose paths are absolute already, all or none. failed is the index of the operation that failed, -1 otherwise.
+// multi runs operations, whose paths are absolute already, all or none. failed is the index of the
+// operation that failed, -1 otherwise.
 func (c *Client) multi(ctx context.Context, what, path string, ops ...any) (results []gozk.MultiResponse, failed int, repeated bool, err error) {
 	err = c.do(ctx, what, path, func(conn *gozk.Conn, again bool) (err error) {
 		repeated, failed = again, -1
@@ -200,7 +205,8 @@ func (c *Client) multi(ctx context.Context, what, path string, ops ...any) (resu
 	return results, failed, repeated, err
 }
 
-// each calls fn for 0..n-1 from at most MaxInFlight goroutines and returns the first error; after it no further call begins.
+// each calls fn for 0..n-1 from at most MaxInFlight goroutines and returns the first error; after
+// it no further call begins.
 func (c *Client) each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
 	if n == 0 {
 		return nil

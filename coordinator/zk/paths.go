@@ -63,10 +63,12 @@ func StatePath(tp model.TopicPartition) string { return PartitionPath(tp) + "/st
 // DeleteTopicPath is the wish to delete a topic.
 func DeleteTopicPath(topic string) string { return DeleteTopicsPath + "/" + topic }
 
-// ConfigPath is the node of a config entity; entity is the (encoded) rest of the path, as in change notifications.
+// ConfigPath is the node of a config entity; entity is the (encoded) rest of the path, as in change
+// notifications.
 func ConfigPath(t EntityType, entity string) string { return "/config/" + string(t) + "/" + entity }
 
-// SanitizeEntity encodes a user or client name for a path: Java's URL encoding with * and + replaced.
+// SanitizeEntity encodes a user or client name for a path: Java's URL encoding with * and +
+// replaced.
 func SanitizeEntity(name string) string {
 	if name == DefaultEntity {
 		return name

@@ -19,12 +19,14 @@ func (c *Client) ACLOf(ctx context.Context, path string) (acl []ACL, err error) 
 	return acl, err
 }
 
-// secureRoots are what zookeeper-security-migration works on, in its order (ZkData.SecureRootPaths). /consumers is not among them: clients of old versions write
-// there without an identity.
+// secureRoots are what zookeeper-security-migration works on, in its order
+// (ZkData.SecureRootPaths). /consumers is not among them: clients of old versions write there
+// without an identity.
 var secureRoots = [...]string{"/admin", "/brokers", "/cluster", "/config", ControllerPath, ControllerEpochPath, ISRChangesPath, ProducerIDBlockPath,
 	LogDirEventsPath, "/delegation_token", ExtendedACLPath, ACLPath, ACLChangesPath, ExtendedACLChangesPath}
 
-// MissingSecureRoots lists those of the nodes to be protected that are not there, which often means a wrong chroot.
+// MissingSecureRoots lists those of the nodes to be protected that are not there, which often means
+// a wrong chroot.
 func (c *Client) MissingSecureRoots(ctx context.Context) ([]string, error) {
 	var missing []string
 	for _, path := range secureRoots {
@@ -47,9 +49,11 @@ func (c *Client) ResetACL(ctx context.Context, path string) error {
 	})
 }
 
-// ResetSecureRoots gives every node at and below the roots the ACL that this client's nodes get: a protected one with Options.SecureACLs, else an open one.
-// Roots that are missing are created, but for the controller's: it is not there while there is no controller, and an epoch without a number would stop the first. Nodes that vanish meanwhile are passed over.
-// each is told of every node that was set, from several goroutines at once; it may be nil.
+// ResetSecureRoots gives every node at and below the roots the ACL that this client's nodes get: a
+// protected one with Options.SecureACLs, else an open one. Roots that are missing are created, but
+// for the controller's: it is not there while there is no controller, and an epoch without a number
+// would stop the first. Nodes that vanish meanwhile are passed over. each is told of every node
+// that was set, from several goroutines at once; it may be nil.
 func (c *Client) ResetSecureRoots(ctx context.Context, each func(path string)) error {
 	for _, root := range secureRoots {
 		found, _, err := c.exists(ctx, root)

@@ -27,7 +27,8 @@ var (
 	ErrSessionExpired = gozk.ErrSessionExpired
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("zookeeper client is closed")
-	// ErrControllerMoved means that /controller_epoch has changed since this controller was elected.
+	// ErrControllerMoved means that /controller_epoch has changed since this controller was
+	// elected.
 	ErrControllerMoved = errors.New("controller moved: /controller_epoch has another version")
 )
 
@@ -58,8 +59,8 @@ func dialTCP(network, address string, timeout time.Duration) (net.Conn, error) {
 	return net.DialTimeout(network, address, timeout)
 }
 
-// hostList offers the servers in turn and leaves name resolution to the dialer, so that a name may appear or change later
-// (containers that start together).
+// hostList offers the servers in turn and leaves name resolution to the dialer, so that a name may
+// appear or change later (containers that start together).
 type hostList struct {
 	mu      sync.Mutex
 	servers []string
@@ -91,8 +92,8 @@ func (h *hostList) Connected() {
 	h.last = h.current
 }
 
-// cappedConn shortens the library's read deadlines: its handshake would wait more than six session timeouts for a server that
-// accepts connections but does not answer.
+// cappedConn shortens the library's read deadlines: its handshake would wait more than six session
+// timeouts for a server that accepts connections but does not answer.
 type cappedConn struct {
 	net.Conn
 	limit time.Duration
@@ -136,7 +137,8 @@ func (c *Client) openSession() (*session, error) {
 			c.hub.dispatch(ev)
 		}
 	}
-	// The library calls back before Connect has returned; conn is set before any callback may need it.
+	// The library calls back before Connect has returned; conn is set before any callback may need
+	// it.
 	ready := make(chan struct{})
 	conn, _, err := gozk.Connect(c.servers, c.opts.SessionTimeout,
 		gozk.WithEventCallback(func(ev gozk.Event) { <-ready; onEvent(ev) }),
@@ -150,7 +152,8 @@ func (c *Client) openSession() (*session, error) {
 	return s, nil
 }
 
-// maxPacketBytes bounds what is sent: ZooKeeper's default jute.maxbuffer is 1 MiB, larger ones are raised by operators.
+// maxPacketBytes bounds what is sent: ZooKeeper's default jute.maxbuffer is 1 MiB, larger ones are
+// raised by operators.
 const maxPacketBytes = 4 << 20
 
 func (s *session) onState(state gozk.State, id func() int64) {
@@ -232,8 +235,8 @@ func (s *session) waitConnected(ctx context.Context, timeout time.Duration) erro
 	}
 }
 
-// do runs op until it ends otherwise than by a lost connection. repeated is true from the second attempt on: an earlier
-// one may have been applied.
+// do runs op until it ends otherwise than by a lost connection. repeated is true from the second
+// attempt on: an earlier one may have been applied.
 func (s *session) do(ctx context.Context, op func(conn *gozk.Conn, repeated bool) error) error {
 	for repeated := false; ; repeated = true {
 		if err := s.waitConnected(ctx, 0); err != nil {
@@ -251,7 +254,8 @@ func (s *session) do(ctx context.Context, op func(conn *gozk.Conn, repeated bool
 		case !connectionLost(err):
 			return err
 		}
-		// The connection's state changes a moment after its requests have failed; not with every error, though.
+		// The connection's state changes a moment after its requests have failed; not with every
+		// error, though.
 		timer := time.NewTimer(lostWait)
 		select {
 		case <-change:
@@ -284,7 +288,8 @@ func connectionLost(err error) bool {
 		errors.Is(err, io.ErrClosedPipe) || errors.As(err, &netErr)
 }
 
-// libraryLogger passes the library's lines on at debug level: what matters is logged by Client itself.
+// libraryLogger passes the library's lines on at debug level: what matters is logged by Client
+// itself.
 type libraryLogger struct{ c *Client }
 
 func (l libraryLogger) Printf(format string, args ...any) {

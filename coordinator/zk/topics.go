@@ -49,7 +49,8 @@ func (c *Client) Assignment(ctx context.Context, topic string) (a Assignments, o
 	return a, true, nil
 }
 
-// Assignments reads many topics; those that do not exist, or whose node cannot be understood (logged), are left out.
+// Assignments reads many topics; those that do not exist, or whose node cannot be understood
+// (logged), are left out.
 func (c *Client) Assignments(ctx context.Context, topics []string) (map[string]Assignments, error) {
 	found := make([]Assignments, len(topics))
 	err := c.each(ctx, len(topics), func(ctx context.Context, i int) (err error) {
@@ -78,7 +79,8 @@ func (c *Client) CreateTopic(ctx context.Context, topic string, a Assignments) e
 	return c.createRecursive(ctx, TopicPath(topic), EncodeTopic(a))
 }
 
-// SetTopic rewrites a topic's node unconditionally, as brokers and tools do when they add partitions.
+// SetTopic rewrites a topic's node unconditionally, as brokers and tools do when they add
+// partitions.
 func (c *Client) SetTopic(ctx context.Context, topic string, a Assignments) error {
 	_, err := c.set(ctx, TopicPath(topic), EncodeTopic(a), -1)
 	return err
@@ -139,9 +141,9 @@ type PartitionState struct {
 	State model.LeaderAndISR
 }
 
-// CreateStates makes the nodes partitions, partitions/<p> and partitions/<p>/state, many partitions to a transaction, with the check of
-// the controller epoch. The result has one error per partition; the error is that of the session or ErrControllerMoved, after
-// which the rest was not tried.
+// CreateStates makes the nodes partitions, partitions/<p> and partitions/<p>/state, many partitions
+// to a transaction, with the check of the controller epoch. The result has one error per partition;
+// the error is that of the session or ErrControllerMoved, after which the rest was not tried.
 func (c *Client) CreateStates(ctx context.Context, epoch ControllerEpoch, states []PartitionState) ([]error, error) {
 	var containers []string
 	seen := map[string]bool{}
@@ -172,7 +174,8 @@ func (c *Client) CreateStates(ctx context.Context, epoch ControllerEpoch, states
 	return results, err
 }
 
-// checkedCreateAll makes nodes without data, those of them that are not there yet and whose parent is.
+// checkedCreateAll makes nodes without data, those of them that are not there yet and whose parent
+// is.
 func (c *Client) checkedCreateAll(ctx context.Context, epoch ControllerEpoch, paths []string) error {
 	return c.checkedBatch(ctx, epoch, &batch{
 		what: "create", n: len(paths),
@@ -187,7 +190,8 @@ func (c *Client) checkedCreateAll(ctx context.Context, epoch ControllerEpoch, pa
 	})
 }
 
-// createState makes the nodes of one partition, of which partitions/<p> may exist. before tells that an earlier attempt may have arrived.
+// createState makes the nodes of one partition, of which partitions/<p> may exist. before tells
+// that an earlier attempt may have arrived.
 func (c *Client) createState(ctx context.Context, epoch ControllerEpoch, s *PartitionState, before bool) error {
 	if _, err := c.checkedCreate(ctx, epoch, PartitionPath(s.TopicPartition), nil); fatal(err) != nil {
 		return err
@@ -216,8 +220,9 @@ type StateResult struct {
 	Err     error // ErrBadVersion: somebody else wrote; ErrNoNode
 }
 
-// SetStates writes leadership records, many to a transaction, each on condition that its data version is State.ZKVersion and with the
-// check of the controller epoch. The error is as in CreateStates.
+// SetStates writes leadership records, many to a transaction, each on condition that its data
+// version is State.ZKVersion and with the check of the controller epoch. The error is as in
+// CreateStates.
 func (c *Client) SetStates(ctx context.Context, epoch ControllerEpoch, states []PartitionState) ([]StateResult, error) {
 	results := make([]StateResult, len(states))
 	err := c.checkedBatch(ctx, epoch, &batch{
@@ -240,8 +245,9 @@ func (c *Client) SetStates(ctx context.Context, epoch ControllerEpoch, states []
 	return results, err
 }
 
-// UpdateISR is the write of a partition's leader: conditional on next.ZKVersion, without the check of the controller epoch. It
-// returns the new data version. ErrBadVersion means that the controller has written meanwhile; the leader then keeps what it had.
+// UpdateISR is the write of a partition's leader: conditional on next.ZKVersion, without the check
+// of the controller epoch. It returns the new data version. ErrBadVersion means that the controller
+// has written meanwhile; the leader then keeps what it had.
 func (c *Client) UpdateISR(ctx context.Context, tp model.TopicPartition, next model.LeaderAndISR) (version int32, err error) {
 	data := EncodeState(next)
 	stat, err := c.set(ctx, StatePath(tp), data, next.ZKVersion)
@@ -258,8 +264,9 @@ func (c *Client) UpdateISR(ctx context.Context, tp model.TopicPartition, next mo
 	return 0, err
 }
 
-// UpdateISRs is UpdateISR for many partitions, in few transactions. A record that stands in the way of others is written alone. The
-// results are in the order of next; after an error of the session those that were not tried have it.
+// UpdateISRs is UpdateISR for many partitions, in few transactions. A record that stands in the way
+// of others is written alone. The results are in the order of next; after an error of the session
+// those that were not tried have it.
 func (c *Client) UpdateISRs(ctx context.Context, next []PartitionState) []StateResult {
 	results := make([]StateResult, len(next))
 	err := c.batch(ctx, &batch{
@@ -282,7 +289,8 @@ func (c *Client) UpdateISRs(ctx context.Context, next []PartitionState) []StateR
 	return results
 }
 
-// DeleteTopicNodes removes a topic after its deletion is complete: its tree, its configs and the wish to delete it.
+// DeleteTopicNodes removes a topic after its deletion is complete: its tree, its configs and the
+// wish to delete it.
 func (c *Client) DeleteTopicNodes(ctx context.Context, epoch ControllerEpoch, topic string) error {
 	if err := c.checkedDeleteTree(ctx, epoch, TopicPath(topic)); err != nil {
 		return err

@@ -6,7 +6,8 @@ import (
 	gozk "github.com/go-zookeeper/zk"
 )
 
-// NodeEvent says what happened to a watched node. It carries no state: read the node again, which also arms the watch again.
+// NodeEvent says what happened to a watched node. It carries no state: read the node again, which
+// also arms the watch again.
 type NodeEvent int
 
 // What may happen to a node.
@@ -29,7 +30,8 @@ func (e NodeEvent) String() string {
 	return "unknown"
 }
 
-// hub knows who is interested in which path and whether the watch is set on the server in the current session.
+// hub knows who is interested in which path and whether the watch is set on the server in the
+// current session.
 type hub struct {
 	mu    sync.Mutex
 	node  map[string]*interest
@@ -47,7 +49,8 @@ func newHub() *hub {
 	return &hub{node: map[string]*interest{}, child: map[string]*interest{}}
 }
 
-// OnNode registers fn for creation, deletion and data changes of path. The watch is set by the next read (Exists or data) of path.
+// OnNode registers fn for creation, deletion and data changes of path. The watch is set by the next
+// read (Exists or data) of path.
 func (c *Client) OnNode(path string, fn func(NodeEvent)) (cancel func()) {
 	h := c.hub
 	h.mu.Lock()
@@ -70,7 +73,8 @@ func (c *Client) OnNode(path string, fn func(NodeEvent)) (cancel func()) {
 	}
 }
 
-// OnChildren registers fn for changes of the list of children of path. The watch is set by the next listing of path.
+// OnChildren registers fn for changes of the list of children of path. The watch is set by the next
+// listing of path.
 func (c *Client) OnChildren(path string, fn func()) (cancel func()) {
 	h := c.hub
 	h.mu.Lock()
@@ -93,8 +97,9 @@ func (c *Client) OnChildren(path string, fn func()) (cancel func()) {
 	}
 }
 
-// armNode tells whether the read that follows has to set the watch. It counts as set from now on, as its event may be
-// dispatched before the reader sees the answer; disarmNode takes that back when the read did not set it.
+// armNode tells whether the read that follows has to set the watch. It counts as set from now on,
+// as its event may be dispatched before the reader sees the answer; disarmNode takes that back when
+// the read did not set it.
 func (h *hub) armNode(path string) bool  { return h.arm(h.node, path) }
 func (h *hub) armChild(path string) bool { return h.arm(h.child, path) }
 

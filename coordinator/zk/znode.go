@@ -11,7 +11,8 @@ import (
 	"momus/internal/model"
 )
 
-// encode is compact JSON without Go's HTML escaping, which would spell <default> differently from Kafka.
+// encode is compact JSON without Go's HTML escaping, which would spell <default> differently from
+// Kafka.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -42,7 +43,8 @@ type brokerJSON struct {
 	Version     int               `json:"version"`
 }
 
-// EncodeBroker is the JSON of a registration. host and port are those of the first PLAINTEXT endpoint, for very old clients.
+// EncodeBroker is the JSON of a registration. host and port are those of the first PLAINTEXT
+// endpoint, for very old clients.
 func EncodeBroker(r *Registration) []byte {
 	j := brokerJSON{JMXPort: r.JMXPort, Port: -1, Version: r.Version, Endpoints: []string{}}
 	j.Timestamp = encode(strconv.FormatInt(r.Timestamp, 10))
@@ -95,7 +97,8 @@ func DecodeBroker(id int32, data []byte) (*model.Broker, error) {
 	return b, nil
 }
 
-// ParseEndpoint reads LISTENER://host:port; protocols maps listener names to security protocols, nil: the name is the protocol.
+// ParseEndpoint reads LISTENER://host:port; protocols maps listener names to security protocols,
+// nil: the name is the protocol.
 func ParseEndpoint(s string, protocols map[string]string) (model.Endpoint, error) {
 	name, address, ok := strings.Cut(s, "://")
 	colon := strings.LastIndexByte(address, ':')
@@ -242,8 +245,8 @@ func EncodeConfig(overrides map[string]string) []byte {
 	return encode(&configJSON{Version: 1, Config: overrides})
 }
 
-// DecodeConfig reads a config node. As in Kafka no data and data that is not JSON mean no overrides; a value that is not a
-// string is an error.
+// DecodeConfig reads a config node. As in Kafka no data and data that is not JSON mean no
+// overrides; a value that is not a string is an error.
 func DecodeConfig(data []byte) (map[string]string, error) {
 	if len(data) == 0 || !json.Valid(data) {
 		return map[string]string{}, nil
@@ -258,7 +261,8 @@ func DecodeConfig(data []byte) (map[string]string, error) {
 	return j.Config, nil
 }
 
-// ConfigChange names the entity whose config node was written. Entity is the encoded rest of the path.
+// ConfigChange names the entity whose config node was written. Entity is the encoded rest of the
+// path.
 type ConfigChange struct {
 	Type   EntityType
 	Entity string
@@ -316,7 +320,8 @@ type partitionsJSON struct {
 	Partitions []partitionJSON `json:"partitions"`
 }
 
-// EncodePartitions is the JSON of ISR change notifications and of /admin/preferred_replica_election.
+// EncodePartitions is the JSON of ISR change notifications and of
+// /admin/preferred_replica_election.
 func EncodePartitions(tps []model.TopicPartition) []byte {
 	j := partitionsJSON{Version: 1, Partitions: []partitionJSON{}}
 	for _, tp := range tps {
@@ -364,7 +369,8 @@ func EncodeReassignments(rs []Reassignment) []byte {
 	return encode(&j)
 }
 
-// DecodeReassignments reads /admin/reassign_partitions. As in Kafka an unknown key makes the whole document invalid.
+// DecodeReassignments reads /admin/reassign_partitions. As in Kafka an unknown key makes the whole
+// document invalid.
 func DecodeReassignments(data []byte) ([]Reassignment, error) {
 	var j reassignJSON
 	d := json.NewDecoder(bytes.NewReader(data))

@@ -13,7 +13,8 @@ import (
 	"momus/internal/model"
 )
 
-// recode decodes a recorded node as its path demands and encodes it again. ok is false for paths that have no JSON.
+// recode decodes a recorded node as its path demands and encodes it again. ok is false for paths
+// that have no JSON.
 func recode(path string, data []byte) (again []byte, ok bool, err error) {
 	last := path[strings.LastIndexByte(path, '/')+1:]
 	switch {

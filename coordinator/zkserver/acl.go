@@ -33,7 +33,8 @@ var (
 	superUser = ID{"super", ""}
 )
 
-// schemes are those that a server has beyond world, ip and digest: sasl when it has users, x509 when it takes certificates for logins.
+// schemes are those that a server has beyond world, ip and digest: sasl when it has users, x509
+// when it takes certificates for logins.
 type schemes struct{ sasl, x509 bool }
 
 // authenticated reports whether an ID of a client says who it is; an address does not.
@@ -75,11 +76,12 @@ func idMatches(id ID, expr string) bool {
 	return false
 }
 
-// maxACL bounds the entries of one ACL and the IDs of one connection. ZooKeeper has no bound but jute.maxbuffer, and so
-// could be made to multiply the one by the other.
+// maxACL bounds the entries of one ACL and the IDs of one connection. ZooKeeper has no bound but
+// jute.maxbuffer, and so could be made to multiply the one by the other.
 const maxACL = 1000
 
-// fixupACL validates the ACL of a request and replaces the scheme auth by who the client has authenticated as.
+// fixupACL validates the ACL of a request and replaces the scheme auth by who the client has
+// authenticated as.
 func (s schemes) fixupACL(acl []ACL, ids []ID) ([]ACL, bool) {
 	if len(acl) > maxACL {
 		return nil, false
@@ -140,7 +142,8 @@ func validDigest(id string) bool {
 	return strings.Count(strings.TrimRight(id, ":"), ":") == 1
 }
 
-// validKerberosName is what ZooKeeper takes for a name of scheme sasl: name[/host]@realm, or anything without an @.
+// validKerberosName is what ZooKeeper takes for a name of scheme sasl: name[/host]@realm, or
+// anything without an @.
 func validKerberosName(id string) bool {
 	if !strings.Contains(id, "@") {
 		return true
@@ -163,7 +166,8 @@ func maskDigests(acl []ACL) []ACL {
 	return masked
 }
 
-// parseIPv4 takes what ZooKeeper 3.4's ip scheme takes: four decimal parts. IPv6 is not known to it.
+// parseIPv4 takes what ZooKeeper 3.4's ip scheme takes: four decimal parts. IPv6 is not known to
+// it.
 func parseIPv4(s string) (a [4]byte, ok bool) {
 	parts := strings.Split(s, ".")
 	if len(parts) != 4 {

@@ -176,7 +176,8 @@ func (c *core) readNode(e *encoder, cl *client, op opcode, path string, watch bo
 	return codeOK
 }
 
-// setWatches sets the watches again that a client had on its connection before, and fires those that missed something.
+// setWatches sets the watches again that a client had on its connection before, and fires those
+// that missed something.
 func (c *core) setWatches(cl *client, d *decoder) Code {
 	seen := d.int64()
 	data, dataOK := d.strings()
@@ -246,7 +247,8 @@ func (c *core) checkWatches(cl *client, op opcode, d *decoder) Code {
 	return codeOK
 }
 
-// authenticate handles an auth packet, which is answered at once and outside the order of requests, as in ZooKeeper.
+// authenticate handles an auth packet, which is answered at once and outside the order of requests,
+// as in ZooKeeper.
 func (c *core) authenticate(cl *client, xid int32, d *decoder) bool {
 	d.int32() // type: unused
 	scheme, _ := d.string()

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// conn is one connection: a goroutine that reads frames and hands them to the core in order, and one that writes.
+// conn is one connection: a goroutine that reads frames and hands them to the core in order, and
+// one that writes.
 type conn struct {
 	client client // guarded by the server's lock
 	server *Server
@@ -156,8 +157,9 @@ func (c *conn) read() {
 	}
 }
 
-// kafkaRequest reports whether the first frame of a connection is a request of Kafka's protocol: where ZooKeeper has the version of its
-// protocol, which is 0, Kafka has the number of an API and its version.
+// kafkaRequest reports whether the first frame of a connection is a request of Kafka's protocol:
+// where ZooKeeper has the version of its protocol, which is 0, Kafka has the number of an API and
+// its version.
 func kafkaRequest(frame []byte) bool {
 	if len(frame) < 10 {
 		return false
@@ -177,7 +179,8 @@ func (s *Server) meetKafka(host string) {
 	})
 }
 
-// handshake makes the TLS handshake, within the time that the deadline leaves. A certificate of the client is a login.
+// handshake makes the TLS handshake, within the time that the deadline leaves. A certificate of the
+// client is a login.
 func (c *conn) handshake() bool {
 	if c.secure == nil {
 		return true
@@ -193,8 +196,8 @@ func (c *conn) handshake() bool {
 	return true
 }
 
-// readFrame reads a frame of the given length into buf, which it may replace. A hostile length costs no memory before
-// its bytes have come.
+// readFrame reads a frame of the given length into buf, which it may replace. A hostile length
+// costs no memory before its bytes have come.
 func (c *conn) readFrame(r *bufio.Reader, length [4]byte, buf []byte) ([]byte, error) {
 	n := int64(int32(binary.BigEndian.Uint32(length[:])))
 	if n < 0 || n > int64(c.server.options.MaxBuffer) {
@@ -216,7 +219,8 @@ func (c *conn) readFrame(r *bufio.Reader, length [4]byte, buf []byte) ([]byte, e
 	return buf, err
 }
 
-// finish ends the connection from the reader's side: answers that wait for their end still go out, others need not.
+// finish ends the connection from the reader's side: answers that wait for their end still go out,
+// others need not.
 func (c *conn) finish() {
 	c.mu.Lock()
 	closing := c.mu.closing

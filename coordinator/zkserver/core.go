@@ -47,9 +47,10 @@ type effect struct {
 	close  bool
 }
 
-// core decides what every request means. It holds the tree, the sessions and the transactions that wait for the log, and
-// does no I/O: transactions leave through unlogged, answers through effects, and logged brings back how far the log is.
-// Reads see only what is durable, and do not wait for the log unless their own client has a write on its way there.
+// core decides what every request means. It holds the tree, the sessions and the transactions that
+// wait for the log, and does no I/O: transactions leave through unlogged, answers through effects,
+// and logged brings back how far the log is. Reads see only what is durable, and do not wait for
+// the log unless their own client has a write on its way there.
 type core struct {
 	tree     *tree
 	overlay  overlay
@@ -80,8 +81,8 @@ func newCore(o *Options) *core {
 	return c
 }
 
-// serve ends recovery: from here on watches fire, and the sessions found have a whole timeout from now, what silent says is left of it, or
-// none at all.
+// serve ends recovery: from here on watches fire, and the sessions found have a whole timeout from
+// now, what silent says is left of it, or none at all.
 func (c *core) serve(now instant, endSessions bool, silent map[int64]int64) {
 	c.lastZxid = c.tree.lastZxid
 	c.tree.watches.emit = func(cl *client, event int32, path string) { c.send(cl, watchEvent(event, path)) }
@@ -128,7 +129,8 @@ func (c *core) closeClient(cl *client) {
 	c.effects = append(c.effects, effect{client: cl, close: true})
 }
 
-// connected handles the first frame of a connection. secret is the password that a new session gets.
+// connected handles the first frame of a connection. secret is the password that a new session
+// gets.
 func (c *core) connected(now instant, cl *client, r connectRequest, secret [16]byte) {
 	cl.connect = r
 	c.countReceived(cl)
@@ -173,8 +175,8 @@ func (c *core) detach(cl *client) {
 // disconnected forgets a client whose connection has ended; its session lives on.
 func (c *core) disconnected(cl *client) { c.detach(cl) }
 
-// request handles a frame after the first; it keeps nothing of frame. A false result means that the frame is no request
-// at all and the connection has to be closed.
+// request handles a frame after the first; it keeps nothing of frame. A false result means that the
+// frame is no request at all and the connection has to be closed.
 func (c *core) request(now instant, cl *client, frame []byte) bool {
 	d := decoder{b: frame, max: c.maxBuffer}
 	xid, op := d.int32(), opcode(d.int32())
@@ -252,7 +254,8 @@ func (c *core) multi(now instant, cl *client, xid int32, d *decoder) {
 	for i := range ops {
 		ch, code := stage.prepare(cl.session.id, cl.auth, &ops[i])
 		if code != codeOK {
-			// Nothing of it happens: the parts before carry 0, this one its error, those behind RUNTIMEINCONSISTENCY.
+			// Nothing of it happens: the parts before carry 0, this one its error, those behind
+			// RUNTIMEINCONSISTENCY.
 			codes := make([]Code, len(ops))
 			codes[i] = code
 			for j := i + 1; j < len(ops); j++ {

@@ -201,7 +201,8 @@ func TestTimeoutsAreBounded(t *testing.T) {
 	}
 }
 
-// What is sent without waiting is answered like what is sent one by one, however the log lags behind.
+// What is sent without waiting is answered like what is sent one by one, however the log lags
+// behind.
 func TestPipeliningDoesNotChangeAnswers(t *testing.T) {
 	for seed := range uint64(200) {
 		sequential := pipelineRun(seed, func(b *bench, _ *rand.Rand) { b.log(-1) })

@@ -1,13 +1,15 @@
-// Package zkserver is the embedded coordination server: one node that speaks the ZooKeeper 3.4 client protocol, and those
-// requests of 3.5 that clients of a single node use (create2, checkWatches, removeWatches), to any client. It is meant for
-// the quick start, tests and teaching; it does not replicate, so production uses a real ensemble.
+// Package zkserver is the embedded coordination server: one node that speaks the ZooKeeper 3.4
+// client protocol, and those requests of 3.5 that clients of a single node use (create2,
+// checkWatches, removeWatches), to any client. It is meant for the quick start, tests and teaching;
+// it does not replicate, so production uses a real ensemble.
 //
-// It is held to ZooKeeper 3.4.14: the test in integration/zkconformance runs the same requests against both and compares
-// every answer, error code, stat, zxid and watch event.
+// It is held to ZooKeeper 3.4.14: the test in integration/zkconformance runs the same requests
+// against both and compares every answer, error code, stat, zxid and watch event.
 //
-// core.go decides and does no I/O: requests come in with the time, answers and transactions go out. prepare.go checks a
-// write against the tree and against the transactions that are on their way to the log; store.go makes these durable, many
-// with one fsync; only then tree.go applies them, watches fire and answers leave. server.go and conn.go are the shell.
+// core.go decides and does no I/O: requests come in with the time, answers and transactions go out.
+// prepare.go checks a write against the tree and against the transactions that are on their way to
+// the log; store.go makes these durable, many with one fsync; only then tree.go applies them,
+// watches fire and answers leave. server.go and conn.go are the shell.
 //
 // # Differences from ZooKeeper 3.4.14
 //

@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// version is what the four-letter words call the server. Clients parse it: they learn which protocol it speaks, in the
-// form and with the date of the release that it is held to.
+// version is what the four-letter words call the server. Clients parse it: they learn which
+// protocol it speaks, in the form and with the date of the release that it is held to.
 const version = "3.4.14-momus, built on 03/06/2019 16:18 GMT"
 
-// fourLetterWord answers the monitoring commands that are the first four bytes of a connection. ok is false when word is
-// none of them, and so the length of a frame.
+// fourLetterWord answers the monitoring commands that are the first four bytes of a connection. ok
+// is false when word is none of them, and so the length of a frame.
 func (s *Server) fourLetterWord(word string) (answer string, ok bool) {
 	switch word {
 	case "ruok":

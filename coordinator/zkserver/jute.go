@@ -5,15 +5,18 @@ import (
 	"errors"
 )
 
-// errMarshalling is what every malformed record decodes to; the client is answered MARSHALLINGERROR.
+// errMarshalling is what every malformed record decodes to; the client is answered
+// MARSHALLINGERROR.
 var errMarshalling = errors.New("malformed jute record")
 
-// vectorSlack is what a single field may exceed the bound of a whole request by: ZooKeeper's BinaryInputArchive has it.
+// vectorSlack is what a single field may exceed the bound of a whole request by: ZooKeeper's
+// BinaryInputArchive has it.
 const vectorSlack = 1024
 
-// decoder reads jute, ZooKeeper's serialisation: big-endian numbers, length-prefixed strings and buffers, -1 for null.
-// The first malformed field makes every later read return zeros; err says so once at the end. Lengths are checked against
-// what is left of the input before anything is allocated.
+// decoder reads jute, ZooKeeper's serialisation: big-endian numbers, length-prefixed strings and
+// buffers, -1 for null. The first malformed field makes every later read return zeros; err says so
+// once at the end. Lengths are checked against what is left of the input before anything is
+// allocated.
 type decoder struct {
 	b   []byte
 	max int
@@ -87,8 +90,8 @@ func (d *decoder) strings() (v []string, ok bool) {
 	return v, ok
 }
 
-// acl returns a vector of ACLs; ok is false when it or one of its strings is null, but for the id of the scheme auth, which kazoo sends
-// as null: ZooKeeper 3.4 does not look at it.
+// acl returns a vector of ACLs; ok is false when it or one of its strings is null, but for the id
+// of the scheme auth, which kazoo sends as null: ZooKeeper 3.4 does not look at it.
 func (d *decoder) acl() (v []ACL, ok bool) {
 	n := d.int32()
 	if d.err != nil || n == -1 {

@@ -2,8 +2,9 @@ package zkserver
 
 import "strings"
 
-// validPath says whether ZooKeeper would take path as the name of a node (PathUtils.validatePath of 3.4.14, its odd bounds
-// included: U+001F, U+007F, U+009F and U+F8FF pass, everything beyond the basic plane does not).
+// validPath says whether ZooKeeper would take path as the name of a node (PathUtils.validatePath of
+// 3.4.14, its odd bounds included: U+001F, U+007F, U+009F and U+F8FF pass, everything beyond the
+// basic plane does not).
 func validPath(path string) bool {
 	if path == "" || path[0] != '/' {
 		return false

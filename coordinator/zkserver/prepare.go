@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// record is a node as it will be once the transactions on their way to the log are applied: what the checks of later
-// requests need of it (ZooKeeper's ChangeRecord).
+// record is a node as it will be once the transactions on their way to the log are applied: what
+// the checks of later requests need of it (ZooKeeper's ChangeRecord).
 type record struct {
 	path                        string
 	exists                      bool
@@ -18,15 +18,16 @@ type record struct {
 	acl                         []ACL
 }
 
-// overlay holds the records of transactions that wait for the log, above the tree of those that do not.
+// overlay holds the records of transactions that wait for the log, above the tree of those that do
+// not.
 type overlay struct {
 	tree    *tree
 	records map[string]*record
 	schemes schemes
 }
 
-// staged are the records of one transaction being checked, above an overlay. They replace the overlay's once the whole
-// transaction has passed; a multi that fails leaves nothing behind.
+// staged are the records of one transaction being checked, above an overlay. They replace the
+// overlay's once the whole transaction has passed; a multi that fails leaves nothing behind.
 type staged struct {
 	below   *overlay
 	records map[string]*record
@@ -81,8 +82,8 @@ func (o *overlay) retire(records map[string]*record) {
 	}
 }
 
-// prepare checks one write and returns the change that carries it out. The order of the checks is ZooKeeper's
-// (PrepRequestProcessor), since a request may fail for several reasons at once.
+// prepare checks one write and returns the change that carries it out. The order of the checks is
+// ZooKeeper's (PrepRequestProcessor), since a request may fail for several reasons at once.
 func (s *staged) prepare(session int64, ids []ID, o *operation) (change, Code) {
 	switch o.op {
 	case opCreate, opCreate2:
@@ -208,7 +209,8 @@ func (s *staged) remove(parent *record, path string) {
 	s.records[path] = &record{path: path}
 }
 
-// prepareClose stages the end of a session: its ephemeral nodes, including those still on their way to the log, go.
+// prepareClose stages the end of a session: its ephemeral nodes, including those still on their way
+// to the log, go.
 func (s *staged) prepareClose(session int64) {
 	paths := slices.Collect(maps.Keys(s.below.tree.ephemerals[session]))
 	for path, r := range s.below.records {

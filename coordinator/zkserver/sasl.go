@@ -20,8 +20,10 @@ type login struct {
 	over     bool              // done or failed: another token closes the connection
 }
 
-// sasl takes a token of a client. It is answered at once and outside of the order of requests, as in ZooKeeper. Without users it answers like a server without a
-// SASL configuration: with a null token. A false result means that the connection has to be closed, which is all that a client is told of a refusal.
+// sasl takes a token of a client. It is answered at once and outside of the order of requests, as
+// in ZooKeeper. Without users it answers like a server without a SASL configuration: with a null
+// token. A false result means that the connection has to be closed, which is all that a client is
+// told of a refusal.
 func (c *core) sasl(cl *client, xid int32, d *decoder) bool {
 	token := d.bytes()
 	if token == nil {

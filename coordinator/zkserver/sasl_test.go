@@ -38,7 +38,8 @@ func saslRecording(t *testing.T, name string) []saslStep {
 	return r.Steps
 }
 
-// The dialogues recorded from ZooKeeper 3.4.14 come out the same, but for ids of sessions, zxids and times.
+// The dialogues recorded from ZooKeeper 3.4.14 come out the same, but for ids of sessions, zxids
+// and times.
 func TestSASLDialoguesReplay(t *testing.T) {
 	for name, with := range map[string]map[string]string{
 		"zk-digest-md5": users, "zk-digest-md5-wrong-password": users, "zk-digest-md5-unknown-user": users, "zk-digest-md5-other-uri": users,
@@ -105,7 +106,8 @@ func unhex(t *testing.T, s string) []byte {
 	return b
 }
 
-// maskReply clears what differs from run to run: the id and password of a session, and zxids, times and counts of stats, which are the 68 bytes at the end.
+// maskReply clears what differs from run to run: the id and password of a session, and zxids, times
+// and counts of stats, which are the 68 bytes at the end.
 func maskReply(what string, frame []byte) {
 	switch {
 	case what == "ConnectResponse":

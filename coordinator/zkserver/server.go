@@ -18,8 +18,8 @@ import (
 
 // Server is one coordination server. Several may run in one process, each with its own Options.Dir.
 //
-// Run has these goroutines: one that accepts connections, one that writes the log, one that ticks, sometimes one that
-// writes a snapshot, and two for every connection.
+// Run has these goroutines: one that accepts connections, one that writes the log, one that ticks,
+// sometimes one that writes a snapshot, and two for every connection.
 type Server struct {
 	options  Options
 	logger   *logrus.Entry
@@ -42,8 +42,8 @@ type Server struct {
 	}
 }
 
-// New opens the data in o.Dir, repairing a torn end of its log, and begins to listen; connections are accepted once Run
-// is called. A Server whose Run is never called must be closed with Close.
+// New opens the data in o.Dir, repairing a torn end of its log, and begins to listen; connections
+// are accepted once Run is called. A Server whose Run is never called must be closed with Close.
 func New(o Options) (*Server, error) {
 	o.setDefaults()
 	if o.Dir == "" {
@@ -143,9 +143,10 @@ func (s *Server) now() instant {
 	return instant{wallMs: t.UnixMilli(), elapsedMs: t.Sub(s.start).Milliseconds()}
 }
 
-// Run serves until ctx is cancelled or the log cannot be written, and returns when every goroutine of the server has
-// ended and its files are closed. It returns nil after a cancelled ctx. Sessions survive it: they are in the log, and a
-// server started on the same Dir gives their clients a whole timeout to come back.
+// Run serves until ctx is cancelled or the log cannot be written, and returns when every goroutine
+// of the server has ended and its files are closed. It returns nil after a cancelled ctx. Sessions
+// survive it: they are in the log, and a server started on the same Dir gives their clients a whole
+// timeout to come back.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -252,7 +253,8 @@ func (s *Server) deliverLocked() {
 	}
 }
 
-// Bounds of what may wait in memory. A connection that reaches one is not read from until there is room again.
+// Bounds of what may wait in memory. A connection that reaches one is not read from until there is
+// room again.
 const (
 	maxWaiting     = 1000     // requests of one connection without an answer (ZooKeeper's globalOutstandingLimit)
 	maxDeferred    = 64       // of these, reads that wait for a write: their answers may be large, and come all at once
@@ -261,7 +263,8 @@ const (
 	maxUnsent      = 4 << 20  // bytes of one connection's answers
 )
 
-// waitForRoomLocked waits while there is too much under way. It returns false when the server stops.
+// waitForRoomLocked waits while there is too much under way. It returns false when the server
+// stops.
 func (s *Server) waitForRoomLocked(c *conn) bool {
 	core := s.mu.core
 	for !s.mu.stopping && (c.client.waiting >= maxWaiting || c.client.deferred >= maxDeferred ||
@@ -278,7 +281,8 @@ func (s *Server) identify(c *conn, id ID) {
 	c.client.addAuth(id)
 }
 
-// connect hands the first frame of a connection to the core. It returns false when the connection has to end.
+// connect hands the first frame of a connection to the core. It returns false when the connection
+// has to end.
 func (s *Server) connect(c *conn, r connectRequest) bool {
 	var secret [16]byte
 	rand.Read(secret[:])
@@ -311,7 +315,8 @@ func (s *Server) saveSilence(remaining map[int64]int64) {
 	}
 }
 
-// tick ends sessions. Sessions expire at multiples of the tick only, so it need not look more often.
+// tick ends sessions. Sessions expire at multiples of the tick only, so it need not look more
+// often.
 func (s *Server) tick(ctx context.Context) {
 	tickMs := s.options.TickTime.Milliseconds()
 	timer := time.NewTimer(0)
@@ -345,8 +350,8 @@ func (s *Server) tick(ctx context.Context) {
 	}
 }
 
-// writeLog writes transactions as they come until the server stops and none is left. While one fsync is under way the
-// next transactions gather, and share the next one.
+// writeLog writes transactions as they come until the server stops and none is left. While one
+// fsync is under way the next transactions gather, and share the next one.
 func (s *Server) writeLog() error {
 	var snapshots sync.WaitGroup
 	defer snapshots.Wait()
@@ -404,7 +409,8 @@ func (s *Server) roll() (*image, error) {
 	return img, s.store.roll(img.zxid)
 }
 
-// writeSnapshot returns the size of the snapshot. That it failed is no reason to stop: the logs have everything.
+// writeSnapshot returns the size of the snapshot. That it failed is no reason to stop: the logs
+// have everything.
 func (s *Server) writeSnapshot(img *image) int64 {
 	began := time.Now()
 	size, err := s.store.writeSnapshot(img)

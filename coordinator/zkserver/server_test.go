@@ -367,7 +367,8 @@ func TestServersShareNothingAndLeaveNothing(t *testing.T) {
 	}
 }
 
-// The directory is copied while the server writes, as a crash would leave it: what was acknowledged before is in the copy.
+// The directory is copied while the server writes, as a crash would leave it: what was acknowledged
+// before is in the copy.
 func TestAcknowledgedWritesAreInACopyOfTheDirectory(t *testing.T) {
 	dir := t.TempDir()
 	addr, stop := startServer(t, zkserver.Options{Dir: dir, SnapshotBytes: 4 << 10})
@@ -425,7 +426,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A server is killed under load, again and again; what was acknowledged is there, and nothing is there twice.
+// A server is killed under load, again and again; what was acknowledged is there, and nothing is
+// there twice.
 func TestKilledServerHasWhatItAcknowledged(t *testing.T) {
 	dir := t.TempDir()
 	acknowledged := make(map[string]bool)
@@ -534,7 +536,8 @@ func BenchmarkCreate(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen opens a directory with many nodes, as after a crash (log) and after a stop (snapshot).
+// BenchmarkOpen opens a directory with many nodes, as after a crash (log) and after a stop
+// (snapshot).
 func BenchmarkOpen(b *testing.B) {
 	for _, nodes := range []int{0, 1000, 20_000} {
 		for _, clean := range []bool{false, true} {

@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// instant is the time of an event: the wall clock for stats, and a monotonic clock for what expires, both in milliseconds.
+// instant is the time of an event: the wall clock for stats, and a monotonic clock for what
+// expires, both in milliseconds.
 type instant struct{ wallMs, elapsedMs int64 }
 
 // session is a client's session; it survives its connections and the server.
@@ -20,8 +21,8 @@ type session struct {
 	client    *client
 }
 
-// sessionTable holds the sessions in buckets by when they expire, as ZooKeeper does: expiry is rounded up to the next
-// tick, which gives every session up to a tick of grace.
+// sessionTable holds the sessions in buckets by when they expire, as ZooKeeper does: expiry is
+// rounded up to the next tick, which gives every session up to a tick of grace.
 type sessionTable struct {
 	tickMs  int64
 	byID    map[int64]*session
@@ -37,8 +38,8 @@ func newSessionTable(tickMs int64) *sessionTable {
 	}
 }
 
-// nextID returns an id for a new session: the server's number (1) in the top byte, then the time, then a count, as
-// ZooKeeper makes them; larger than every id before.
+// nextID returns an id for a new session: the server's number (1) in the top byte, then the time,
+// then a count, as ZooKeeper makes them; larger than every id before.
 func (t *sessionTable) nextID(now instant) int64 {
 	id := int64(uint64(now.wallMs)<<24>>8) | 1<<56
 	t.lastID = max(t.lastID+1, id)

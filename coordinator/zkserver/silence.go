@@ -15,10 +15,11 @@ import (
 	"momus/storage/vfs"
 )
 
-// silenceFile holds how much of its timeout each silent session had left when it was written: restarts that come faster than a timeout
-// would give a dead session a whole one each time, for ever. Silent is who has not come back since the start, or was not heard for half of
-// its timeout, while a client that is connected is heard every third; so most of the time there is no such file. It is no part of the
-// state: a session that it does not name has its whole timeout.
+// silenceFile holds how much of its timeout each silent session had left when it was written:
+// restarts that come faster than a timeout would give a dead session a whole one each time, for
+// ever. Silent is who has not come back since the start, or was not heard for half of its timeout,
+// while a client that is connected is heard every third; so most of the time there is no such file.
+// It is no part of the state: a session that it does not name has its whole timeout.
 const silenceFile = "silent-sessions"
 
 // remaining maps the silent sessions to the milliseconds they have left.
@@ -37,8 +38,9 @@ func (t *sessionTable) remaining(now instant) map[int64]int64 {
 	return out
 }
 
-// shorten gives a session of an earlier run the time that it had left instead of a whole timeout. Where touch rounds up to the tick this
-// rounds down, or each restart would give some of the time back.
+// shorten gives a session of an earlier run the time that it had left instead of a whole timeout.
+// Where touch rounds up to the tick this rounds down, or each restart would give some of the time
+// back.
 func (t *sessionTable) shorten(s *session, leftMs int64, now instant) {
 	expires := (now.elapsedMs + max(leftMs, 0)) / t.tickMs * t.tickMs
 	if expires >= s.expiresMs {
@@ -93,7 +95,8 @@ func parseSilence(data []byte) (map[int64]int64, error) {
 	return nil, errSilence
 }
 
-// loadSilence reads what the last run left, nil when that was nothing. A damaged file is passed over: its sessions have a whole timeout.
+// loadSilence reads what the last run left, nil when that was nothing. A damaged file is passed
+// over: its sessions have a whole timeout.
 func (s *store) loadSilence() map[int64]int64 {
 	path := filepath.Join(s.dir, silenceFile)
 	data, err := vfs.ReadFile(s.fs, path)

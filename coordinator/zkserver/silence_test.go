@@ -12,7 +12,8 @@ import (
 	"momus/storage/vfs"
 )
 
-// A session that nobody comes back for ends after its timeout of silence, however often the server was restarted in between.
+// A session that nobody comes back for ends after its timeout of silence, however often the server
+// was restarted in between.
 func TestSilenceIsCountedOverRestarts(t *testing.T) {
 	const timeout, tick, run = 18_000, 2_000, 5_000
 	logger := logrus.New()

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// A snapshot is a header, the zxid, the sessions, the nodes (parents before children), and the CRC-32C of all of that.
+// A snapshot is a header, the zxid, the sessions, the nodes (parents before children), and the
+// CRC-32C of all of that.
 const snapshotHeader = "momuszs\x01"
 
 // image is a copy of the whole state at one zxid, to be written while the state goes on.

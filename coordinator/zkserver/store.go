@@ -18,15 +18,15 @@ import (
 	"momus/storage/vfs"
 )
 
-// The data directory holds log.N files, which are transactions after zxid N, and snapshot.N files, which are the whole
-// state as of zxid N; N is in hex. A log is a header and then frames:
+// The data directory holds log.N files, which are transactions after zxid N, and snapshot.N files,
+// which are the whole state as of zxid N; N is in hex. A log is a header and then frames:
 //
 //	length   uint32  bytes of the payload
 //	crc      uint32  CRC-32C of the payload
 //	payload          count int32, then that many transactions (txn.append)
 //
-// A frame is what one fsync made durable, so a crash can tear the last frame of the last log only, and nothing of a torn
-// frame was acknowledged. Numbers are big-endian.
+// A frame is what one fsync made durable, so a crash can tear the last frame of the last log only,
+// and nothing of a torn frame was acknowledged. Numbers are big-endian.
 const (
 	logHeader      = "momuszk\x01"
 	frameHeader    = 8
@@ -106,7 +106,8 @@ func (s *store) load(c *core) error {
 	return nil
 }
 
-// list returns the zxids that logs and snapshots are named by, ascending, and removes unfinished files.
+// list returns the zxids that logs and snapshots are named by, ascending, and removes unfinished
+// files.
 func (s *store) list() (logs, snapshots []int64, err error) {
 	entries, err := s.fs.ReadDir(s.dir)
 	if err != nil {
@@ -194,7 +195,8 @@ func (s *store) replayLog(base int64, last bool, c *core) error {
 	if good < int64(len(b)) {
 		text := "cut off the torn end of the log; nothing of it had been acknowledged"
 		if s.noSync || wholeLength(b[good:]) {
-			// All its bytes are there, and some are wrong: pages that were not written yet, or a disk that has changed them since.
+			// All its bytes are there, and some are wrong: pages that were not written yet, or a
+			// disk that has changed them since.
 			text = "cut off the damaged end of the log; unless the machine stopped while it was written, what it held had been acknowledged and is lost"
 		}
 		s.logger.WithFields(logrus.Fields{"file": path, "offset": good, "bytes": int64(len(b)) - good}).Warn(text)
@@ -280,8 +282,8 @@ func wholeLength(b []byte) bool {
 	return length > 0 && length <= maxFrame && int(length) <= len(b)-frameHeader
 }
 
-// frameFollows says whether a whole frame with zxids shortly after last begins anywhere in b. Then what precedes it was
-// durable once, and is not the torn end of a log.
+// frameFollows says whether a whole frame with zxids shortly after last begins anywhere in b. Then
+// what precedes it was durable once, and is not the torn end of a log.
 func frameFollows(b []byte, last int64) bool {
 	const first = frameHeader + 4 // of the frame's first transaction, its zxid
 	for ; len(b) >= first+8; b = b[1:] {
@@ -340,7 +342,8 @@ func (s *store) roll(zxid int64) error {
 	return errors.Join(old.Sync(), old.Close())
 }
 
-// writeSnapshot makes img durable, removes what it makes superfluous, and returns its size. It may run beside append.
+// writeSnapshot makes img durable, removes what it makes superfluous, and returns its size. It may
+// run beside append.
 func (s *store) writeSnapshot(img *image) (size int64, err error) {
 	path := s.path(snapshotPrefix, img.zxid)
 	temp := path + ".tmp"

@@ -76,7 +76,8 @@ func batches() [][]*txn {
 	}
 }
 
-// write logs all batches into dir and returns the state after each, beginning with none, and where its frame ends.
+// write logs all batches into dir and returns the state after each, beginning with none, and where
+// its frame ends.
 func writeBatches(t *testing.T, dir string) (states []string, ends []int64) {
 	t.Helper()
 	c := testCore()
@@ -171,7 +172,8 @@ func TestTornLogIsCutOff(t *testing.T) {
 	}
 }
 
-// A flipped bit either lies in the last frame, which may be torn, or is reported; it never changes what was acknowledged.
+// A flipped bit either lies in the last frame, which may be torn, or is reported; it never changes
+// what was acknowledged.
 func TestFlippedBitIsFound(t *testing.T) {
 	source := t.TempDir()
 	states, ends := writeBatches(t, source)

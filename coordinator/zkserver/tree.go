@@ -9,8 +9,8 @@ import (
 	"momus/internal/model"
 )
 
-// Stat is what clients see of a node beside its data. Times are milliseconds since the epoch; Cversion counts changes of
-// the children (creations and deletions).
+// Stat is what clients see of a node beside its data. Times are milliseconds since the epoch;
+// Cversion counts changes of the children (creations and deletions).
 type Stat struct {
 	Czxid, Mzxid, Ctime, Mtime  int64
 	Version, Cversion, Aversion int32
@@ -19,7 +19,8 @@ type Stat struct {
 	Pzxid                       int64
 }
 
-// node is one znode as committed. cversion counts the children ever created: the number of the next sequential one.
+// node is one znode as committed. cversion counts the children ever created: the number of the next
+// sequential one.
 type node struct {
 	data                        []byte // nil is null, not empty; never changed in place
 	acl                         []ACL  // never changed in place
@@ -31,7 +32,8 @@ type node struct {
 	mostChildren                int                 // at any one time in this process; see childNames
 }
 
-// stat converts to the client's view: for every child ever created that is gone, there was a second change.
+// stat converts to the client's view: for every child ever created that is gone, there was a second
+// change.
 func (n *node) stat() Stat {
 	children := int32(len(n.children))
 	return Stat{
@@ -41,9 +43,9 @@ func (n *node) stat() Stat {
 	}
 }
 
-// tree holds the committed nodes by path, and tells watches of what changes. Transactions have been checked before they
-// get here (see prepare.go); one that does not fit nevertheless comes from a damaged log: it changes nothing and its result
-// carries a code.
+// tree holds the committed nodes by path, and tells watches of what changes. Transactions have been
+// checked before they get here (see prepare.go); one that does not fit nevertheless comes from a
+// damaged log: it changes nothing and its result carries a code.
 type tree struct {
 	nodes      map[string]*node
 	ephemerals map[int64]map[string]struct{} // session → paths
@@ -108,8 +110,9 @@ func (t *tree) get(path string) *node {
 	return t.nodes[path]
 }
 
-// childNames returns the names of n's children, never nil, in the order in which a real server has them: that of Java's HashSet,
-// by bucket and then by age; its table grows with the children and never shrinks. Clients should not count on it, but people see it in what tools print.
+// childNames returns the names of n's children, never nil, in the order in which a real server has
+// them: that of Java's HashSet, by bucket and then by age; its table grows with the children and
+// never shrinks. Clients should not count on it, but people see it in what tools print.
 func (t *tree) childNames(path string, n *node) []string {
 	names := make([]string, 0, len(n.children))
 	for name := range n.children {
@@ -144,7 +147,8 @@ type result struct {
 	code Code
 }
 
-// apply changes the tree as x says, fires watches and returns one result, or one for every part of a multi.
+// apply changes the tree as x says, fires watches and returns one result, or one for every part of
+// a multi.
 func (t *tree) apply(x *txn) []result {
 	results := make([]result, 0, 1)
 	switch x.op {

@@ -2,19 +2,21 @@ package zkserver
 
 import "fmt"
 
-// change is one change of the tree, as checked and to be applied: what ZooKeeper calls CreateTxn, DeleteTxn and so on.
+// change is one change of the tree, as checked and to be applied: what ZooKeeper calls CreateTxn,
+// DeleteTxn and so on.
 type change struct {
 	op        opcode
 	path      string
 	data      []byte
 	acl       []ACL
 	ephemeral bool
-	// version is the version that data or ACL get; of a creation, what the parent's cversion becomes.
+	// version is the version that data or ACL get; of a creation, what the parent's cversion
+	// becomes.
 	version int32
 }
 
-// txn is a transaction: the unit of the log, with a zxid of its own. A request that fails is a transaction too, since it
-// takes a zxid that clients then have seen.
+// txn is a transaction: the unit of the log, with a zxid of its own. A request that fails is a
+// transaction too, since it takes a zxid that clients then have seen.
 type txn struct {
 	zxid    int64
 	timeMs  int64

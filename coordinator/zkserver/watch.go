@@ -4,7 +4,8 @@ import (
 	"slices"
 )
 
-// watchKind tells the two kinds of watches apart: on a node's existence and data, and on its children.
+// watchKind tells the two kinds of watches apart: on a node's existence and data, and on its
+// children.
 type watchKind int
 
 const (
@@ -77,8 +78,8 @@ func (w *watchTable) forget(c *client) {
 	}
 }
 
-// fire removes the watches of one kind on path and emits event to their clients, except to those in told; it returns the
-// clients that had such a watch.
+// fire removes the watches of one kind on path and emits event to their clients, except to those in
+// told; it returns the clients that had such a watch.
 func (w *watchTable) fire(k watchKind, path string, event int32, told []*client) []*client {
 	clients := w.byPath[k][path]
 	if len(clients) == 0 {
@@ -94,7 +95,8 @@ func (w *watchTable) fire(k watchKind, path string, event int32, told []*client)
 	return clients
 }
 
-// count returns the number of watches of one kind, their paths and the clients that have ever set one.
+// count returns the number of watches of one kind, their paths and the clients that have ever set
+// one.
 func (w *watchTable) count(k watchKind) (watches, paths, clients int) {
 	for _, p := range w.byClient[k] {
 		watches += len(p)

@@ -129,7 +129,8 @@ func decodeConnectRequest(b []byte) (connectRequest, error) {
 	return r, nil
 }
 
-// connectResponse is the answer; a zero timeout and session tell the client that its session has expired.
+// connectResponse is the answer; a zero timeout and session tell the client that its session has
+// expired.
 func connectResponse(r *connectRequest, timeoutMs int32, sessionID int64, password []byte) []byte {
 	e := newFrame(40)
 	e.int32(0)
@@ -153,8 +154,9 @@ type operation struct {
 	version int32
 }
 
-// decodeOperation decodes the body of a write. A null where ZooKeeper would stumble over it is malformed as well; a null
-// path of the operations that validate their path first becomes the empty one, which is as invalid.
+// decodeOperation decodes the body of a write. A null where ZooKeeper would stumble over it is
+// malformed as well; a null path of the operations that validate their path first becomes the empty
+// one, which is as invalid.
 func decodeOperation(d *decoder, op opcode) (operation, error) {
 	o := operation{op: op}
 	var ok bool
@@ -191,8 +193,8 @@ func decodeOperation(d *decoder, op opcode) (operation, error) {
 	return o, d.err
 }
 
-// decodeMulti decodes the parts of a multi: create, delete, setData and check. A create2 is a create there: 3.5 answers
-// it without a stat.
+// decodeMulti decodes the parts of a multi: create, delete, setData and check. A create2 is a
+// create there: 3.5 answers it without a stat.
 func decodeMulti(d *decoder) ([]operation, error) {
 	var ops []operation
 	for {

@@ -12,8 +12,9 @@ const (
 	failoverPoll   = 10 * time.Millisecond
 )
 
-// measureFailover kills the controller of a cluster with 5,000 partitions and takes the time from the moment when the others know the new one until
-// they know a live leader for every partition. Each round has clusters of its own.
+// measureFailover kills the controller of a cluster with 5,000 partitions and takes the time from
+// the moment when the others know the new one until they know a live leader for every partition.
+// Each round has clusters of its own.
 func measureFailover(l *lab, t *table, rounds int) error {
 	for r := range rounds {
 		for _, k := range l.kinds {
@@ -92,7 +93,8 @@ func (c *cluster) failover(t *table) error {
 	return nil
 }
 
-// afterFailover asks a broker about everything: does it know another controller than the dead broker, and how many partitions have a live leader?
+// afterFailover asks a broker about everything: does it know another controller than the dead
+// broker, and how many partitions have a live leader?
 func (o *conn) afterFailover(dead int32) (fresh bool, led int, err error) {
 	req, resp := kmsg.NewPtrMetadataRequest(), kmsg.NewPtrMetadataResponse()
 	req.SetVersion(5)

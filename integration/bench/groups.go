@@ -23,7 +23,8 @@ const (
 	warmLoops       = 3 // such measurements before the first that counts
 )
 
-// inTurn starts a single broker of each kind and measures them in turn: A B A B. What warm does beforehand does not count.
+// inTurn starts a single broker of each kind and measures them in turn: A B A B. What warm does
+// beforehand does not count.
 func inTurn(l *lab, rounds, brokers int, lines []string, warm func(c *cluster) error, measure func(c *cluster, round int) error) error {
 	var clusters []*cluster
 	defer func() {
@@ -53,7 +54,8 @@ func inTurn(l *lab, rounds, brokers int, lines []string, warm func(c *cluster) e
 	return nil
 }
 
-// measureGroups lets members join one group at once, and clients commit offsets, each in a group of its own.
+// measureGroups lets members join one group at once, and clients commit offsets, each in a group of
+// its own.
 func measureGroups(l *lab, t *table, rounds int) error {
 	const topic = "groups"
 	warm := func(c *cluster) error {
@@ -89,7 +91,8 @@ func measureGroups(l *lab, t *table, rounds int) error {
 	})
 }
 
-// measureTransactions commits transactions of ten records to two partitions, one after the other in each producer.
+// measureTransactions commits transactions of ten records to two partitions, one after the other in
+// each producer.
 func measureTransactions(l *lab, t *table, rounds int) error {
 	const topic = "transactions"
 	warm := func(c *cluster) error {
@@ -122,7 +125,8 @@ func measureTransactions(l *lab, t *table, rounds int) error {
 	})
 }
 
-// join lets groupMembers consumers join a group at once and returns when one stable generation with all of them has all partitions.
+// join lets groupMembers consumers join a group at once and returns when one stable generation with
+// all of them has all partitions.
 func (c *cluster) join(group, topic string) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), joinLimit)
 	var wg sync.WaitGroup
@@ -221,7 +225,8 @@ func errIf(failed bool, text string) error {
 	return nil
 }
 
-// commits lets n clients commit the offsets of partitions, one request in flight each, each for a group of its own.
+// commits lets n clients commit the offsets of partitions, one request in flight each, each for a
+// group of its own.
 func (c *cluster) commits(topic string, n int) (loopResult, error) {
 	return c.closedLoop(n, func(i int, end time.Time) ([]time.Duration, error) {
 		group := fmt.Sprintf("commits-%d", i)
@@ -242,7 +247,8 @@ func (c *cluster) commits(topic string, n int) (loopResult, error) {
 	})
 }
 
-// commitOffsets commits the same offset for the first n partitions of a topic, for a group without members.
+// commitOffsets commits the same offset for the first n partitions of a topic, for a group without
+// members.
 func commitOffsets(cn *conn, group, topic string, n int32, offset int64) error {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.SetVersion(7)

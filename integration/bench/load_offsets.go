@@ -19,8 +19,9 @@ const (
 	storedOffset      = 4711
 )
 
-// measureLoadOffsets stores a million committed offsets on two brokers and moves the leadership of all partitions of
-// __consumer_offsets from one to the other: until the new coordinator answers for all of them.
+// measureLoadOffsets stores a million committed offsets on two brokers and moves the leadership of
+// all partitions of __consumer_offsets from one to the other: until the new coordinator answers for
+// all of them.
 func measureLoadOffsets(l *lab, t *table, rounds int) error {
 	const topic = "stored"
 	leader := map[string]int{} // index of the broker that leads the offsets
@@ -106,8 +107,8 @@ func (c *cluster) storeGroup(byAddr map[string]*conn, group, topic string) error
 	return errs
 }
 
-// moveOffsets makes broker number to the leader of all partitions of __consumer_offsets, and returns how long it took from the
-// election until it answered for a group of each.
+// moveOffsets makes broker number to the leader of all partitions of __consumer_offsets, and
+// returns how long it took from the election until it answered for a group of each.
 func (c *cluster) moveOffsets(to int, topic string) (time.Duration, error) {
 	first, second := int32(to+1), int32(2-to)
 	var began time.Time
@@ -171,7 +172,8 @@ func oneEach() func(yield func(group string) bool) {
 	}
 }
 
-// preferred waits until a broker is the first replica of all partitions of __consumer_offsets, and both replicas are in sync.
+// preferred waits until a broker is the first replica of all partitions of __consumer_offsets, and
+// both replicas are in sync.
 func preferred(ctx context.Context, adm *kadm.Client, broker int32) error {
 	for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
 		m, err := adm.Metadata(ctx, model.OffsetsTopic)

@@ -1,6 +1,7 @@
-// Command bench measures a broker as its users feel it, beside real Apache Kafka 2.5.0 when Java and its jars (make peers) are there:
-// start-up, memory, throughput with the broker's own CPU time, latency at a modest rate. Both sides run the same loads in turn, in one
-// run, on the same machine; what counts is the ratio. It asserts nothing.
+// Command bench measures a broker as its users feel it, beside real Apache Kafka 2.5.0 when Java
+// and its jars (make peers) are there: start-up, memory, throughput with the broker's own CPU time,
+// latency at a modest rate. Both sides run the same loads in turn, in one run, on the same machine;
+// what counts is the ratio. It asserts nothing.
 package main
 
 import (
@@ -168,7 +169,8 @@ func median(vs []float64) float64 {
 	return (vs[len(vs)/2-1] + vs[len(vs)/2]) / 2
 }
 
-// Both sides drop the data of deleted topics after a second, so that less of it is written to the disk during the next load.
+// Both sides drop the data of deleted topics after a second, so that less of it is written to the
+// disk during the next load.
 
 // momusArgs starts one momus broker with its own coordination.
 func momusArgs(binary string) func(dir string, port, zk int) ([][]string, error) {
@@ -177,8 +179,9 @@ func momusArgs(binary string) func(dir string, port, zk int) ([][]string, error)
 	}
 }
 
-// apacheArgs starts ZooKeeper and a broker as Kafka's scripts do, with their heap and collector settings. The ZooKeeper runs before the
-// clock starts: Apache Kafka's own start-up is what is measured.
+// apacheArgs starts ZooKeeper and a broker as Kafka's scripts do, with their heap and collector
+// settings. The ZooKeeper runs before the clock starts: Apache Kafka's own start-up is what is
+// measured.
 func apacheArgs(peers string) (start func(dir string, port, zk int) ([][]string, error), why string) {
 	if _, err := exec.LookPath("java"); err != nil {
 		return nil, "no java"

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// process is a child whose CPU time and memory are read from /proc; on systems without it they are 0.
+// process is a child whose CPU time and memory are read from /proc; on systems without it they are
+// 0.
 type process struct {
 	cmd     *exec.Cmd
 	started time.Time

@@ -30,7 +30,8 @@ const (
 // replicated is how topics of the cluster scenarios are made.
 var replicated = map[string]*string{"min.insync.replicas": kadm.StringPtr("2")}
 
-// createReplicated creates topics with a replica on every broker and waits until all partitions have leaders.
+// createReplicated creates topics with a replica on every broker and waits until all partitions
+// have leaders.
 func (c *cluster) createReplicated(partitions int32, names ...string) error {
 	return c.admin(func(ctx context.Context, adm *kadm.Client) error {
 		rs, err := adm.CreateTopics(ctx, partitions, clusterSize, replicated, names...)
@@ -61,7 +62,8 @@ func (c *cluster) drop(topic string) error {
 	})
 }
 
-// leadersOf are the partitions of topics by the address of their leader, without those that have none.
+// leadersOf are the partitions of topics by the address of their leader, without those that have
+// none.
 func (c *cluster) leadersOf(names ...string) (map[string]map[string][]int32, error) {
 	by := map[string]map[string][]int32{}
 	err := c.admin(func(ctx context.Context, adm *kadm.Client) error {
@@ -106,8 +108,8 @@ func produceAll(partitions map[string][]int32, batch []byte, timeout time.Durati
 	return req
 }
 
-// produceReplicated lets clients produce with acks=all, each over one connection to every leader with five requests in flight, and returns MB/s
-// of values and the brokers' CPU seconds a GB.
+// produceReplicated lets clients produce with acks=all, each over one connection to every leader
+// with five requests in flight, and returns MB/s of values and the brokers' CPU seconds a GB.
 func (c *cluster) produceReplicated(topic string, clients int, window time.Duration) (rate, cpu float64, err error) {
 	leaders, err := c.leadersOf(topic)
 	if err != nil {
@@ -188,7 +190,8 @@ func measureReplication(l *lab, t *table, rounds int) error {
 	})
 }
 
-// measureLatency3 sends a record each millisecond to three replicas, on schedule whether answers come or not.
+// measureLatency3 sends a record each millisecond to three replicas, on schedule whether answers
+// come or not.
 func measureLatency3(l *lab, t *table, rounds int) error {
 	const topic = "latency"
 	warm := func(c *cluster) error {
@@ -217,7 +220,8 @@ func measureLatency3(l *lab, t *table, rounds int) error {
 	})
 }
 
-// latency returns how long each record took to be acknowledged, from the moment at which it was due.
+// latency returns how long each record took to be acknowledged, from the moment at which it was
+// due.
 func (c *cluster) latency(topic string, window time.Duration) ([]time.Duration, error) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
 	if err != nil {
@@ -245,7 +249,8 @@ func (c *cluster) latency(topic string, window time.Duration) ([]time.Duration, 
 	return took, err
 }
 
-// everywhere produces one record with acks=all to every partition of the topics, again and again to those that fail, until all have worked.
+// everywhere produces one record with acks=all to every partition of the topics, again and again to
+// those that fail, until all have worked.
 func (c *cluster) everywhere(names []string) error {
 	done := map[model.TopicPartition]bool{}
 	record := batch(false)
@@ -318,8 +323,8 @@ func (c *cluster) inSync(names []string) error {
 	})
 }
 
-// measurePartitions creates many partitions at once, stops a broker in an orderly way and starts it again, and kills the controller. Each round
-// has clusters of its own.
+// measurePartitions creates many partitions at once, stops a broker in an orderly way and starts it
+// again, and kills the controller. Each round has clusters of its own.
 func measurePartitions(l *lab, t *table, rounds int) error {
 	for r := range rounds {
 		for _, k := range l.kinds {

@@ -90,7 +90,8 @@ func (t *table) note(side, name, unit string, v float64) {
 	t.lines[i].values[side] = append(t.lines[i].values[side], v)
 }
 
-// print shows the medians, and of two sides the ratio of the first to the second with the range of the rounds' ratios.
+// print shows the medians, and of two sides the ratio of the first to the second with the range of
+// the rounds' ratios.
 func (t *table) print(markdown bool) {
 	row := func(cells ...string) {
 		if markdown {

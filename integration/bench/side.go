@@ -37,7 +37,8 @@ func (s *side) stop() {
 
 const partitions = 6
 
-// startUp starts the broker on an empty directory and takes the time until a record is acknowledged, and the memory a little later.
+// startUp starts the broker on an empty directory and takes the time until a record is
+// acknowledged, and the memory a little later.
 func (s *side) startUp(dir string, keep bool) error {
 	port, err := freePort()
 	if err != nil {
@@ -185,7 +186,8 @@ func batch(compressed bool) []byte {
 	return b.Bytes()
 }
 
-// produce sends requests of one batch a partition over 16 connections, five in flight each, and returns MB/s and the broker's CPU seconds a GB.
+// produce sends requests of one batch a partition over 16 connections, five in flight each, and
+// returns MB/s and the broker's CPU seconds a GB.
 func (s *side) produce(topic string, compressed bool, d time.Duration) (rate, cpu float64, err error) {
 	request := produceRequest(topic, batch(compressed))
 	began, cpu0 := time.Now(), s.proc.cpu()
@@ -231,7 +233,8 @@ func (s *side) latencyNoted(topic string, d time.Duration) (cores float64, err e
 	return cores, nil
 }
 
-// latency sends a record each millisecond, on schedule whether answers come or not, and returns how long each took to be acknowledged.
+// latency sends a record each millisecond, on schedule whether answers come or not, and returns how
+// long each took to be acknowledged.
 func (s *side) latency(topic string, d time.Duration) ([]time.Duration, error) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addr), kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
 	if err != nil {

@@ -90,8 +90,9 @@ func readFrame(in *bufio.Reader) ([]byte, error) {
 	return b[4:], nil
 }
 
-// consumeLoop fetches all partitions from their start to their end, again and again, and returns the bytes of records read. It reads the
-// frames' sizes and the batches' headers only, so that the broker and not the reader is measured.
+// consumeLoop fetches all partitions from their start to their end, again and again, and returns
+// the bytes of records read. It reads the frames' sizes and the batches' headers only, so that the
+// broker and not the reader is measured.
 func consumeLoop(addr, topic string, stop time.Time) (int64, error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {

@@ -128,7 +128,8 @@ func TestCoordinationServerRestarted(t *testing.T) {
 	testkit.Settle(t, bs, load, limit)
 }
 
-// Brokers that are stopped while the coordination server is gone do not wait for it: nobody could take their leaderships over.
+// Brokers that are stopped while the coordination server is gone do not wait for it: nobody could
+// take their leaderships over.
 func TestBrokersStopWithoutCoordination(t *testing.T) {
 	t.Parallel()
 	c := startCoordination(t)

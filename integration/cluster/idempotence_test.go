@@ -14,11 +14,14 @@ import (
 // rounds is how often each fault happens to each producer; make crash-idempotence takes 20.
 var rounds = flag.Int("rounds", 3, "faults in a row of TestIdempotence…")
 
-// pipeline is an idempotent producer (acks=all) with five requests in flight. It numbers the records of each partition.
+// pipeline is an idempotent producer (acks=all) with five requests in flight. It numbers the
+// records of each partition.
 type pipeline interface {
-	// WaitMore waits until n more records are acknowledged; a record that is refused for good fails the test.
+	// WaitMore waits until n more records are acknowledged; a record that is refused for good fails
+	// the test.
 	WaitMore(t testing.TB, n int)
-	// Settle ends the producer, and checks that every record is there once, in order, and acknowledged at its offset.
+	// Settle ends the producer, and checks that every record is there once, in order, and
+	// acknowledged at its offset.
 	Settle(t testing.TB, bootstrap string)
 }
 

@@ -1,5 +1,5 @@
-// Package crash kills a broker under load and checks what it promised: every acknowledged record is there once and in order, offsets go on,
-// groups resume where they committed.
+// Package crash kills a broker under load and checks what it promised: every acknowledged record is
+// there once and in order, offsets go on, groups resume where they committed.
 package crash
 
 import (

@@ -395,7 +395,8 @@ func alterCases(s *session) {
 	}
 }
 
-// oddAlterCases are requests of which a part cannot be understood, and values that contradict each other.
+// oddAlterCases are requests of which a part cannot be understood, and values that contradict each
+// other.
 func oddAlterCases(s *session) {
 	s.create("oa", 1)
 	look := func() {
@@ -440,7 +441,8 @@ func oddAlterCases(s *session) {
 	})
 }
 
-// quietBroker waits until the changes of the broker's configs have come back from ZooKeeper: until nothing changes for a while.
+// quietBroker waits until the changes of the broker's configs have come back from ZooKeeper: until
+// nothing changes for a while.
 func (s *session) quietBroker() {
 	last := ""
 	for same := 0; same < 20; same++ {

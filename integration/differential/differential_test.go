@@ -15,7 +15,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// lines are the settings of both brokers besides those of testkit.ServerProperties. The scenarios' records are old: nothing may be deleted.
+// lines are the settings of both brokers besides those of testkit.ServerProperties. The scenarios'
+// records are old: nothing may be deleted.
 var lines = []string{
 	"log.retention.ms=-1", "log.retention.check.interval.ms=3600000", "group.min.session.timeout.ms=100",
 	"group.max.session.timeout.ms=60000", "group.max.size=4", "log.segment.delete.delay.ms=600000", "fetch.purgatory.purge.interval.requests=10",
@@ -63,8 +64,8 @@ func TestSameAsKafka(t *testing.T) {
 	}
 }
 
-// ready waits until a broker creates topics, so it knows itself and the controller, and until its coordinators serve: the two
-// kinds do not create their topics at the same speed.
+// ready waits until a broker creates topics, so it knows itself and the controller, and until its
+// coordinators serve: the two kinds do not create their topics at the same speed.
 func ready(t *testing.T, p *peer) {
 	s := newSession(t, p)
 	defer s.close()

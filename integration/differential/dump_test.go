@@ -16,7 +16,8 @@ import (
 	"momus/storage/record"
 )
 
-// dump is a value as text: one field a line, lists of structures sorted, times of now called so, records taken apart.
+// dump is a value as text: one field a line, lists of structures sorted, times of now called so,
+// records taken apart.
 func (s *session) dump(v any) string {
 	d := &dumper{names: s.names}
 	d.value("", reflect.ValueOf(v))
@@ -109,7 +110,8 @@ func (b *dumper) value(indent string, v reflect.Value) {
 // retention is what the scenarios ask for their offsets, in ms.
 const retention = 5_000_000_000
 
-// stamp is a number, or "now" if it is a time of this test run. The scenarios' own times are years ago.
+// stamp is a number, or "now" if it is a time of this test run. The scenarios' own times are years
+// ago.
 func stamp(n int64) string {
 	now := time.Now().UnixMilli()
 	if d := n - now; d > -600_000 && d < 600_000 {

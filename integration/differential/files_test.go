@@ -17,8 +17,8 @@ import (
 
 func pause() { time.Sleep(20 * time.Millisecond) }
 
-// fileCases compares what the scenarios before it have left in the log directories: the segments of every partition, entry by entry,
-// and the records of the groups and transactions.
+// fileCases compares what the scenarios before it have left in the log directories: the segments of
+// every partition, entry by entry, and the records of the groups and transactions.
 func fileCases(s *session) {
 	dirs, err := filepath.Glob(filepath.Join(s.peer.cluster.Dir, "logs", "*-*"))
 	if err != nil {

@@ -217,7 +217,8 @@ func (s *session) until(group, state string) {
 func memberCases(s *session) {
 	s.coordinator()
 	s.create("g-one", 4)
-	// A member id that was handed out and not used holds up nobody's leaving; expiry by session timeout.
+	// A member id that was handed out and not used holds up nobody's leaving; expiry by session
+	// timeout.
 	r := join("m-expire", "", nil)
 	r.SessionTimeoutMillis = 300
 	a, gen := s.joined("a", "a", 4, r)

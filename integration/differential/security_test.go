@@ -4,7 +4,8 @@ package differential
 
 import "github.com/twmb/franz-go/pkg/kmsg"
 
-// securityCases asks brokers without an authorizer, on a listener without authentication, for ACLs and tokens.
+// securityCases asks brokers without an authorizer, on a listener without authentication, for ACLs
+// and tokens.
 func securityCases(s *session) {
 	versions(0, 2, func(v int16) {
 		describe := kmsg.NewPtrDescribeACLsRequest()

@@ -204,7 +204,8 @@ func (s *session) quiet(version int16, req kmsg.Request) kmsg.Response {
 	return resp
 }
 
-// ask sends a request and writes the answer into the transcript; nil if the broker closed the connection.
+// ask sends a request and writes the answer into the transcript; nil if the broker closed the
+// connection.
 func (s *session) ask(label string, version int16, req kmsg.Request) kmsg.Response {
 	return s.edited(label, version, req, nil)
 }

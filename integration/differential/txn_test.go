@@ -20,7 +20,8 @@ func (s *session) transactions() {
 	s.fail("no transaction coordinator")
 }
 
-// begin initialises a producer and gives its id a name. Others that are busy with the transaction before are waited for.
+// begin initialises a producer and gives its id a name. Others that are busy with the transaction
+// before are waited for.
 func (s *session) begin(id string, pid int64, epoch int16) (int64, int16) {
 	for range 500 {
 		r := s.quiet(3, &kmsg.InitProducerIDRequest{TransactionalID: &id, TransactionTimeoutMillis: 60000, ProducerID: pid, ProducerEpoch: epoch}).(*kmsg.InitProducerIDResponse)
@@ -39,7 +40,8 @@ func addParts(id string, pid int64, epoch int16, topic string, partitions ...int
 	return &kmsg.AddPartitionsToTxnRequest{TransactionalID: id, ProducerID: pid, ProducerEpoch: epoch, Topics: []kmsg.AddPartitionsToTxnRequestTopic{{Topic: topic, Partitions: partitions}}}
 }
 
-// idle repeats a request until it is not answered by CONCURRENT_TRANSACTIONS: markers are on their way.
+// idle repeats a request until it is not answered by CONCURRENT_TRANSACTIONS: markers are on their
+// way.
 func (s *session) idle(label string, v int16, code func(kmsg.Response) int16, req kmsg.Request) {
 	for range 500 {
 		resp := s.quiet(v, req)
@@ -119,7 +121,8 @@ func txnCases(s *session) {
 			commits("other id", cv, "other", pid, epoch, g, "x-txn", 7, "", -1)
 		}
 		if v == 1 {
-			// The group is made by the request that names it, and then has no such member or generation.
+			// The group is made by the request that names it, and then has no such member or
+			// generation.
 			commits("member of a group to be", 3, id, pid, epoch, g+"-member", "x-txn", 6, "nobody", -1)
 			commits("generation of a group to be", 3, id, pid, epoch, g+"-generation", "x-txn", 6, "", 7)
 			commits("both of a group to be", 3, id, pid, epoch, g+"-both", "x-txn", 6, "nobody", 0)
@@ -176,7 +179,8 @@ func txnCases(s *session) {
 		offs("aborted")
 		s.lso("x-txn")
 		read("aborted")
-		// Offsets of an old epoch over good ones. Where the epoch is not known yet Kafka takes them.
+		// Offsets of an old epoch over good ones. Where the epoch is not known yet Kafka takes
+		// them.
 		_, epoch = s.begin(id, -1, -1)
 		for _, commit := range []bool{true, false} {
 			label := fmt.Sprintf("offsets of an old epoch, commit %v", commit)
@@ -207,7 +211,8 @@ func txnCases(s *session) {
 				s.ask(fmt.Sprint("init with epoch ", given[1]), iv, r)
 			}
 		}
-		// An epoch that was never given out ends no open transaction. (2.5.0 is stuck with it afterwards, so the id is its own.)
+		// An epoch that was never given out ends no open transaction. (2.5.0 is stuck with it
+		// afterwards, so the id is its own.)
 		for i, ahead := range []int16{1, 5} {
 			lost := fmt.Sprintf("%s-lost-%d", id, i)
 			lostPid, lostEpoch := s.begin(lost, -1, -1)

@@ -97,7 +97,8 @@ func apiVersions(s *session) {
 	}
 }
 
-// emptyRequests sends every API in every version with nothing in it, once as it is, once with bytes too many, and once cut short.
+// emptyRequests sends every API in every version with nothing in it, once as it is, once with bytes
+// too many, and once cut short.
 func emptyRequests(s *session) {
 	all(func(key, v int16) {
 		req := kmsg.RequestForKey(key)

@@ -72,8 +72,9 @@ func (z *znodes) partitions(s *session, topic string) string {
 	return out.String()
 }
 
-// znodeCases writes what no tool of Kafka's would write into ZooKeeper. Where 2.5.0 takes lists that make no sense for what they are
-// (docs/differences.md) there is nothing to compare; coordinator/controller has transcripts for that.
+// znodeCases writes what no tool of Kafka's would write into ZooKeeper. Where 2.5.0 takes lists
+// that make no sense for what they are (docs/differences.md) there is nothing to compare;
+// coordinator/controller has transcripts for that.
 func znodeCases(s *session) {
 	z := dial(s.t, s.peer)
 	after := 0
@@ -94,7 +95,8 @@ func znodeCases(s *session) {
 	z.put(s, "/admin/reassign_partitions", `{"version":1,"partitions":[{"topic":"zn-moved","partition":0,"replicas":[1,1]}]}`)
 	handled()
 	s.note("reassigned to one broker twice", z.partitions(s, "zn-moved"))
-	// A topic's config with a value that is none: neither takes it over, both go on with what was there.
+	// A topic's config with a value that is none: neither takes it over, both go on with what was
+	// there.
 	s.create("zn-config", 1, "retention.ms=1000")
 	s.settle("zn-config")
 	z.put(s, "/config/topics/zn-config", `{"version":1,"config":{"retention.ms":"abc","segment.ms":"7"}}`)

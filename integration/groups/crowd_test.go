@@ -77,7 +77,8 @@ func (c *crowd) leave(n int) {
 	c.ms = c.ms[n:]
 }
 
-// stable waits until all members are in the group and own all partitions, and everything that is written is read.
+// stable waits until all members are in the group and own all partitions, and everything that is
+// written is read.
 func (c *crowd) stable(what string) {
 	t := c.p.t
 	t.Helper()

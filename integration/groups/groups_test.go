@@ -13,7 +13,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// Members of six libraries are in one group, join, leave and crash, and the coordinator is killed in every state of the group.
+// Members of six libraries are in one group, join, leave and crash, and the coordinator is killed
+// in every state of the group.
 func TestMembersOfEveryKindInOneGroup(t *testing.T) {
 	p := newParty(t, 3, 12)
 	kinds := []kind{goKind("franz-go"), javaKind("2.5.0"), pythonKind("librdkafka"), goKind("sarama"), pythonKind("kafka-python"), nodeKind()}
@@ -91,7 +92,8 @@ func TestMembersOfEveryKindInOneGroup(t *testing.T) {
 	p.kept("at the end")
 }
 
-// A static member that is killed and started again within its session has its partitions back, and the others hear nothing of it.
+// A static member that is killed and started again within its session has its partitions back, and
+// the others hear nothing of it.
 func TestStaticMembersRestartWithoutRebalance(t *testing.T) {
 	p := newParty(t, 1, 12)
 	kinds := []kind{goKind("franz-go"), javaKind("2.5.0"), pythonKind("librdkafka"), goKind("sarama"), pythonKind("kafka-python")}
@@ -122,7 +124,8 @@ func TestStaticMembersRestartWithoutRebalance(t *testing.T) {
 	p.kept("at the end")
 }
 
-// Cooperative members of Java 2.5: who keeps a partition through a rebalance never stops reading it, and nobody else has it meanwhile.
+// Cooperative members of Java 2.5: who keeps a partition through a rebalance never stops reading
+// it, and nobody else has it meanwhile.
 func TestCooperativeMembersKeepTheirPartitions(t *testing.T) {
 	p := newParty(t, 1, 12)
 	java := javaKind("2.5.0", "MOMUS_ASSIGNOR=org.apache.kafka.clients.consumer.CooperativeStickyAssignor")

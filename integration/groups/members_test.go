@@ -21,7 +21,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// The members in Go are this test program itself, so that they can be killed like the others: MOMUS_GO_MEMBER names the library.
+// The members in Go are this test program itself, so that they can be killed like the others:
+// MOMUS_GO_MEMBER names the library.
 func TestMain(m *testing.M) {
 	library := os.Getenv("MOMUS_GO_MEMBER")
 	if library == "" {
@@ -151,7 +152,8 @@ type process struct {
 	env  []string
 }
 
-// party is a group under test: its members, the brokers behind their proxies, and the watch between them.
+// party is a group under test: its members, the brokers behind their proxies, and the watch between
+// them.
 type party struct {
 	t       *testing.T
 	brokers []*testkit.Cluster
@@ -278,7 +280,8 @@ func (p *party) state() (string, int) {
 	return d[p.watch.group].State, len(d[p.watch.group].Members)
 }
 
-// stable waits until the living members, and nobody else, own all partitions; then every one of them reads.
+// stable waits until the living members, and nobody else, own all partitions; then every one of
+// them reads.
 func (p *party) stable(what string) {
 	p.t.Helper()
 	began := time.Now()

@@ -40,13 +40,15 @@ type interval struct {
 	from, to   time.Time // to is zero while it does
 }
 
-// watch follows one group by the requests and answers that pass the proxies before its brokers, and notes what must not be:
+// watch follows one group by the requests and answers that pass the proxies before its brokers, and
+// notes what must not be:
 //   - a partition that two members have in one generation, or at one time while both are members;
 //   - a commit of an old generation that is accepted;
 //   - a committed offset that is lower than one acknowledged before it was asked for.
 //
-// A member gives up its partitions when it asks to join again, but for those that a cooperative one still names as its own, when it
-// leaves, or when it is no longer in the list of members that the leader gets.
+// A member gives up its partitions when it asks to join again, but for those that a cooperative one
+// still names as its own, when it leaves, or when it is no longer in the list of members that the
+// leader gets.
 type watch struct {
 	group string
 
@@ -88,7 +90,8 @@ func (w *watch) hooks(int) testkit.Hooks {
 	return testkit.Hooks{Request: w.request, Answer: w.answer}
 }
 
-// hold keeps the requests that which picks back until release is called; which is told of each request of the group.
+// hold keeps the requests that which picks back until release is called; which is told of each
+// request of the group.
 func (w *watch) hold(which func(clientID string, req kmsg.Request) bool) (held func() int, release func()) {
 	h := &hold{which: which, released: make(chan struct{})}
 	w.mu.Lock()

@@ -1,4 +1,5 @@
-// Package inprocess runs several brokers and coordination servers inside the test: they share nothing, and leave nothing behind when they stop.
+// Package inprocess runs several brokers and coordination servers inside the test: they share
+// nothing, and leave nothing behind when they stop.
 package inprocess
 
 import (

@@ -188,7 +188,8 @@ func goClients() []client {
 			},
 			consume: consumeSarama(sarama.V2_5_0_0),
 		},
-		// As the users' documents write it: no configuration, the library's oldest defaults, one partition consumer each.
+		// As the users' documents write it: no configuration, the library's oldest defaults, one
+		// partition consumer each.
 		{
 			name: "sarama-plain", headers: false, codecs: codecs("none gzip snappy"),
 			produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
@@ -324,7 +325,8 @@ func consumeSarama(v sarama.KafkaVersion) func(t testing.TB, bootstrap, topic st
 	}
 }
 
-// provesItself tells that the tests run against the real thing, to prove the tests: MOMUS_TEST_APACHE is set.
+// provesItself tells that the tests run against the real thing, to prove the tests:
+// MOMUS_TEST_APACHE is set.
 func provesItself() bool { return os.Getenv("MOMUS_TEST_APACHE") != "" }
 
 // clusterUnderTest is one momus with its own coordination.

@@ -30,7 +30,8 @@ func allClients() []client {
 	)
 }
 
-// Every client writes with every codec that it has; every client reads everything that is written in a codec it has, whoever wrote it.
+// Every client writes with every codec that it has; every client reads everything that is written
+// in a codec it has, whoever wrote it.
 func TestEveryClientReadsWhatEveryClientWrote(t *testing.T) {
 	const each, partitions = 30, 2
 	c := clusterUnderTest(t)
@@ -57,7 +58,8 @@ func TestEveryClientReadsWhatEveryClientWrote(t *testing.T) {
 				}
 			}
 			for _, cl := range all {
-				// A client that knows fewer codecs than were used would have to be refused some batches; it reads the topics of its codecs.
+				// A client that knows fewer codecs than were used would have to be refused some
+				// batches; it reads the topics of its codecs.
 				if !cl.codecs[codec] {
 					continue
 				}
@@ -104,7 +106,8 @@ func check(t *testing.T, cl client, want map[string]string, got []record) {
 	}
 }
 
-// Three members of one group: all partitions are owned, a killed member's are taken over, a leaving one's too, and nothing that is produced is missed.
+// Three members of one group: all partitions are owned, a killed member's are taken over, a leaving
+// one's too, and nothing that is produced is missed.
 func TestGroupOfThreeRebalances(t *testing.T) {
 	c := clusterUnderTest(t)
 	adm := admin(t, c)

@@ -11,8 +11,9 @@ import (
 	"momus/integration/testkit"
 )
 
-// A broker is killed under load, several times; each time the other kind takes over the same directory. Nothing acknowledged is
-// lost, offsets go on, groups resume, and no index disagrees with its log at the end.
+// A broker is killed under load, several times; each time the other kind takes over the same
+// directory. Nothing acknowledged is lost, offsets go on, groups resume, and no index disagrees
+// with its log at the end.
 func TestKilledBrokerIsTakenOverByApacheKafkaAndBack(t *testing.T) {
 	zookeeper := testkit.ZooKeeper(t, "zookeeper")
 	c := brokerUnderTest(t, 1, zookeeper)
@@ -44,7 +45,8 @@ func TestKilledBrokerIsTakenOverByApacheKafkaAndBack(t *testing.T) {
 	testkit.DumpLogs(t, filepath.Join(c.Dir, "logs"))
 }
 
-// again restarts a killed broker; momus itself waits for the old session's end, the real thing must be spared it.
+// again restarts a killed broker; momus itself waits for the old session's end, the real thing must
+// be spared it.
 func again(t *testing.T, c *testkit.Cluster) {
 	if provesItself() {
 		testkit.SessionGone(t, c.ZooKeeper, 1)

@@ -13,9 +13,10 @@ import (
 	"momus/integration/testkit"
 )
 
-// walkthrough replays the users' scenario with the tools of Apache Kafka 2.5.0. One broker cannot hold two replicas, so with
-// one broker the steps about topic-A, and the ones that count on it, are left out by the caller's choice of scenario: a file of integration/walkthrough,
-// or an absolute path.
+// walkthrough replays the users' scenario with the tools of Apache Kafka 2.5.0. One broker cannot
+// hold two replicas, so with one broker the steps about topic-A, and the ones that count on it, are
+// left out by the caller's choice of scenario: a file of integration/walkthrough, or an absolute
+// path.
 func walkthrough(t *testing.T, c *testkit.Cluster, scenario string) {
 	t.Helper()
 	root := testkit.Root(t)

@@ -27,8 +27,9 @@ func recorded(t *testing.T, name string) tree {
 
 var sequential = regexp.MustCompile(`_\d{10}$`)
 
-// shape is a znode with everything that depends on the run taken out: broker ids become "id" (the recording has three brokers),
-// timestamps and generated ids become their type. Keys, types, versions, configs and flags stay.
+// shape is a znode with everything that depends on the run taken out: broker ids become "id" (the
+// recording has three brokers), timestamps and generated ids become their type. Keys, types,
+// versions, configs and flags stay.
 func shape(path string, n testkit.Znode) string {
 	data := "null"
 	if n.Data != nil {
@@ -72,7 +73,8 @@ func shapeOf(v any, key string) string {
 	return fmt.Sprint(v)
 }
 
-// changes lists what an operation did to the tree, in shapes. Nodes whose data is another broker's doing in the recording are the caller's to skip.
+// changes lists what an operation did to the tree, in shapes. Nodes whose data is another broker's
+// doing in the recording are the caller's to skip.
 func changes(before, after tree, skip func(path string) bool) []string {
 	var out []string
 	add := func(kind, path, what string) {
@@ -98,7 +100,8 @@ func changes(before, after tree, skip func(path string) bool) []string {
 	return out
 }
 
-// Each operation of the recordings that one broker can do, done with the tools of Apache Kafka 2.5.0, changes the tree as it did there.
+// Each operation of the recordings that one broker can do, done with the tools of Apache Kafka
+// 2.5.0, changes the tree as it did there.
 func TestZnodesAfterEachOperation(t *testing.T) {
 	addr := testkit.ZooKeeper(t, "zookeeper")
 	conn := testkit.ZooKeeperConn(t, addr)

@@ -14,7 +14,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// On each line of ZooKeeper that people run: topics by the old tool and by request, records through a group, a session that is lost and found again.
+// On each line of ZooKeeper that people run: topics by the old tool and by request, records through
+// a group, a session that is lost and found again.
 func TestZooKeeperVersions(t *testing.T) {
 	for _, peer := range []string{"zookeeper", "zookeeper-3.5", "zookeeper-3.8"} {
 		t.Run(peer, func(t *testing.T) {

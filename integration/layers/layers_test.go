@@ -1,4 +1,5 @@
-// Package layers checks that imports point one way: configs ← storage ← coordinator ← broker ← cmd, and that third-party APIs stop at the edge.
+// Package layers checks that imports point one way: configs ← storage ← coordinator ← broker ← cmd,
+// and that third-party APIs stop at the edge.
 package layers
 
 import (
@@ -10,7 +11,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// forbidden says that packages under from must not import packages under to, but for those in except; each with its reason.
+// forbidden says that packages under from must not import packages under to, but for those in
+// except; each with its reason.
 var forbidden = []struct {
 	from, to string
 	except   []string

@@ -10,12 +10,12 @@ import (
 	"momus/integration/testkit"
 )
 
-// ground are the packages that the tools stand on, from the bottom: each may import those before it. Every other package under
-// cmd/internal/tool is a tool.
+// ground are the packages that the tools stand on, from the bottom: each may import those before
+// it. Every other package under cmd/internal/tool is a tool.
 var ground = []string{"java", "options", "screen", "core", "clients", "complete", "tooltest"}
 
-// TestToolsDoNotKnowEachOther holds the tools apart: one imports the ground, only the registry imports tools, and only tests import
-// tooltest.
+// TestToolsDoNotKnowEachOther holds the tools apart: one imports the ground, only the registry
+// imports tools, and only tests import tooltest.
 func TestToolsDoNotKnowEachOther(t *testing.T) {
 	const registry = "momus/cmd/internal/tool"
 	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./cmd/internal/tool/...")

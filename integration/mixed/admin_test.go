@@ -15,7 +15,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// What the tools of Apache Kafka 2.5.0 print on three momus brokers is what they printed on three of its own, where the transcripts were recorded.
+// What the tools of Apache Kafka 2.5.0 print on three momus brokers is what they printed on three
+// of its own, where the transcripts were recorded.
 func TestAdministrationWithKafkasTools(t *testing.T) {
 	for transcript, skip := range map[string][]string{
 		"kafka-topics": {

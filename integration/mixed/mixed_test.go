@@ -93,8 +93,8 @@ func verifyReplicas(t *testing.T, bs []*testkit.Cluster) {
 	}
 }
 
-// A whole cluster goes from Apache Kafka to momus and back, one broker after the other on the same directories, as docs/rollover.md
-// describes it. Producers and group members go on all the while.
+// A whole cluster goes from Apache Kafka to momus and back, one broker after the other on the same
+// directories, as docs/rollover.md describes it. Producers and group members go on all the while.
 func TestRollOverAndBackUnderLoad(t *testing.T) {
 	bs := cluster(t, "kkk")
 	load := startLoad(t, bs)
@@ -124,7 +124,8 @@ func TestRollOverAndBackUnderLoad(t *testing.T) {
 	testkit.Settle(t, bs, load, limit)
 }
 
-// The offsets topic has one partition; its coordinator moves between the kinds, and each finds the offsets that the other wrote.
+// The offsets topic has one partition; its coordinator moves between the kinds, and each finds the
+// offsets that the other wrote.
 func TestGroupIsLoadedByEitherKind(t *testing.T) {
 	bs := cluster(t, "km", "offsets.topic.num.partitions=1", "offsets.topic.replication.factor=2")
 	load := testkit.StartReplicatedLoad(t, testkit.Bootstrap(bs), topic, 3, testkit.Replication{Factor: 2, MinISR: 1})

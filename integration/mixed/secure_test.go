@@ -11,8 +11,9 @@ import (
 	"momus/integration/testkit"
 )
 
-// Brokers of both kinds speak TLS and SASL to each other while a cluster goes from one kind to the other and back under load. Clients come over a plain listener,
-// as what is looked at here is between brokers; integration/security has theirs.
+// Brokers of both kinds speak TLS and SASL to each other while a cluster goes from one kind to the
+// other and back under load. Clients come over a plain listener, as what is looked at here is
+// between brokers; integration/security has theirs.
 func TestSecuredClusterRollsOverAndBack(t *testing.T) {
 	certs := testkit.NewCertificates(t)
 	certs.Sign("broker", pkix.Name{CommonName: "localhost", Organization: []string{"momus"}}, time.Time{})
@@ -39,7 +40,8 @@ func TestSecuredClusterRollsOverAndBack(t *testing.T) {
 				}
 			}
 			testkit.WaitBrokers(t, bs, 3)
-			// A JVM that speaks TLS for the first time takes longer to learn of a topic than the usual load has patience for.
+			// A JVM that speaks TLS for the first time takes longer to learn of a topic than the
+			// usual load has patience for.
 			load := testkit.StartReplicatedLoad(t, testkit.Bootstrap(bs), topic, 3, testkit.Replication{Factor: 3, MinISR: 2, Pipelined: true})
 			load.WaitAcked(t, 300)
 			roll := func(i int, momus bool) {

@@ -25,7 +25,8 @@ func (r *recording) tree() testkit.Znodes {
 	return testkit.DumpZnodes(r.t, r.conn, "/")
 }
 
-// paths compares which nodes there are; the ids of brokers are the same, and their registrations but for ports and times.
+// paths compares which nodes there are; the ids of brokers are the same, and their registrations
+// but for ports and times.
 func (r *recording) paths(name string) {
 	r.t.Helper()
 	shape := func(tree testkit.Znodes) (lines []string) {
@@ -53,14 +54,16 @@ func (r *recording) config(name, entity string) {
 	r.eventually(name, []string{shown(r.recorded(name)[path])}, func() []string { return []string{shown(r.tree()[path])} })
 }
 
-// same compares the nodes of some topics, and what is under way, with those recorded after an operation.
+// same compares the nodes of some topics, and what is under way, with those recorded after an
+// operation.
 func (r *recording) same(name string, topics ...string) {
 	r.t.Helper()
 	r.eventually(name, r.shape(r.recorded(name), topics), func() []string { return r.shape(r.tree(), topics) })
 }
 
-// shape prints the nodes of topics: for a state the leader, the in-sync set without order, the leader epoch and how often it was written. Controllers come
-// and go at other times than in the recording, so their epochs are left out.
+// shape prints the nodes of topics: for a state the leader, the in-sync set without order, the
+// leader epoch and how often it was written. Controllers come and go at other times than in the
+// recording, so their epochs are left out.
 func (r *recording) shape(tree testkit.Znodes, topics []string) (lines []string) {
 	r.t.Helper()
 	for path, n := range tree {

@@ -25,7 +25,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// recording is the cluster of three brokers whose znodes were recorded with Apache Kafka 2.5.0, and this one, on its way through the same operations.
+// recording is the cluster of three brokers whose znodes were recorded with Apache Kafka 2.5.0, and
+// this one, on its way through the same operations.
 type recording struct {
 	t      *testing.T
 	zk     string
@@ -34,8 +35,9 @@ type recording struct {
 	paused int // the broker that has been stopped with SIGSTOP, 0 if none
 }
 
-// Every recorded operation that brokers of a cluster take part in leaves the tree that it left there: replicas, leaders, leader epochs, in-sync
-// sets and the versions of the nodes, which say how often each was written. The requests behind them are compared in coordinator/controller.
+// Every recorded operation that brokers of a cluster take part in leaves the tree that it left
+// there: replicas, leaders, leader epochs, in-sync sets and the versions of the nodes, which say
+// how often each was written. The requests behind them are compared in coordinator/controller.
 //
 // With MOMUS_TEST_APACHE set the brokers are Apache Kafka, which proves the test.
 func TestZnodesAfterEachClusterOperation(t *testing.T) {
@@ -222,7 +224,8 @@ func (r *recording) throttled() {
 	if took < 8*time.Second || took > time.Minute {
 		r.t.Errorf("3 MB took %s at %d bytes a second", took, rate)
 	}
-	// The rate is a mean over up to eleven seconds; one answer of a megabyte may go beyond the limit.
+	// The rate is a mean over up to eleven seconds; one answer of a megabyte may go beyond the
+	// limit.
 	if !r.bs[2].IsKafka() && (most < rate/3 || most > rate+1<<20) {
 		r.t.Errorf("the rate was %.0f bytes a second at most, allowed were %d", most, rate)
 	}
@@ -237,7 +240,8 @@ func (r *recording) throttled() {
 	}
 }
 
-// stoppedReassignment adds a replica on a broker that does not answer, deletes the topic meanwhile, and tries to cancel.
+// stoppedReassignment adds a replica on a broker that does not answer, deletes the topic meanwhile,
+// and tries to cancel.
 func (r *recording) stoppedReassignment() {
 	testkit.MakeController(r.t, r.bs, 1) // not the one that is to be paused
 	r.create("mv", []int32{1, 2})
@@ -359,8 +363,9 @@ func (r *recording) put(path, data string) {
 	}
 }
 
-// create makes a topic with these replicas. Each partition of several gets a record, so that its leader has heard of its followers: one that has never
-// fetched is out of sync as soon as it is late.
+// create makes a topic with these replicas. Each partition of several gets a record, so that its
+// leader has heard of its followers: one that has never fetched is out of sync as soon as it is
+// late.
 func (r *recording) create(topic string, partitions ...[]int32) {
 	r.t.Helper()
 	req := kmsg.NewPtrCreateTopicsRequest()
@@ -413,7 +418,8 @@ func (r *recording) produce(topic string, partition int32, acks kgo.Acks, n int)
 	r.t.Logf("%d records to %s-%d: %s", n, topic, partition, time.Since(began))
 }
 
-// reassign asks for new replicas, without any for the end of the reassignment, and expects an answer.
+// reassign asks for new replicas, without any for the end of the reassignment, and expects an
+// answer.
 func (r *recording) reassign(topic string, partition int32, want error, replicas ...int32) {
 	r.t.Helper()
 	var req kadm.AlterPartitionAssignmentsReq
@@ -429,7 +435,8 @@ func (r *recording) reassign(topic string, partition int32, want error, replicas
 	}
 }
 
-// electPreferred makes preferred replicas leaders, of some partitions (topic-0) or of all, once the in-sync sets allow it.
+// electPreferred makes preferred replicas leaders, of some partitions (topic-0) or of all, once the
+// in-sync sets allow it.
 func (r *recording) electPreferred(partitions ...string) {
 	r.t.Helper()
 	var set kadm.TopicsSet
@@ -498,7 +505,8 @@ func (r *recording) restart(id int) {
 	r.bs[id-1].Restart(r.t)
 }
 
-// settled waits until there is a controller of that epoch of the recording (0: any), and it has begun to work.
+// settled waits until there is a controller of that epoch of the recording (0: any), and it has
+// begun to work.
 func (r *recording) settled(epoch int) {
 	r.t.Helper()
 	testkit.Eventually(r.t, 30*time.Second, fmt.Sprintf("there is a controller %d", epoch), func() bool {

@@ -1,4 +1,5 @@
-// Package notices keeps NOTICES, the licences of what is linked into the program, in step with what is linked.
+// Package notices keeps NOTICES, the licences of what is linked into the program, in step with what
+// is linked.
 package notices
 
 import (
@@ -22,7 +23,8 @@ var write = flag.Bool("write", false, "write NOTICES anew")
 // module is what go list says of the module of a package.
 type module struct{ Path, Version, Dir string }
 
-// linked lists the modules that ./cmd/momus is made of on all released platforms, by path, without the project's own and Go's library.
+// linked lists the modules that ./cmd/momus is made of on all released platforms, by path, without
+// the project's own and Go's library.
 func linked(t *testing.T, root string) []module {
 	t.Helper()
 	found := map[string]module{}

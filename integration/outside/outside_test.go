@@ -1,4 +1,5 @@
-// Package outside uses momus and momustest from another module, with three clients, as their users do.
+// Package outside uses momus and momustest from another module, with three clients, as their users
+// do.
 package outside
 
 import (
@@ -24,7 +25,8 @@ func TestMain(m *testing.M) {
 
 const records = 200
 
-// cluster is three brokers with a topic of three replicas, of which the one that leads is killed while the test runs.
+// cluster is three brokers with a topic of three replicas, of which the one that leads is killed
+// while the test runs.
 func cluster(t *testing.T) (*momustest.Cluster, func()) {
 	t.Helper()
 	c := momustest.Start(t, momustest.Brokers(3), momustest.Property("min.insync.replicas", "2"))

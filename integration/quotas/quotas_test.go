@@ -1,7 +1,8 @@
 //go:build interop
 
-// Package quotas holds client quotas, as kafka-configs sets them in ZooKeeper, against what the answers and the connections of
-// throttled clients show. With MOMUS_TEST_APACHE set the broker is Apache Kafka, which proves the tests.
+// Package quotas holds client quotas, as kafka-configs sets them in ZooKeeper, against what the
+// answers and the connections of throttled clients show. With MOMUS_TEST_APACHE set the broker is
+// Apache Kafka, which proves the tests.
 package quotas
 
 import (
@@ -43,7 +44,8 @@ func dial(t *testing.T, addr, client string) *conn {
 	return &conn{t, c, bufio.NewReader(c), client}
 }
 
-// call sends a request of a version without tagged fields and returns its answer and how many bytes the request had.
+// call sends a request of a version without tagged fields and returns its answer and how many bytes
+// the request had.
 func call[R kmsg.Response](c *conn, req kmsg.Request) (resp R, size int) {
 	c.t.Helper()
 	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID(c.client)).AppendRequest(nil, req, 1)
@@ -116,8 +118,8 @@ func configs(t *testing.T, zookeeper string, args ...string) {
 		append([]string{"--zookeeper", zookeeper, "--alter"}, args...)...)})
 }
 
-// near tells whether a throttle time is what a rate of bytes over ten windows and the quota make, with some time between requests and what an answer has beside its
-// records.
+// near tells whether a throttle time is what a rate of bytes over ten windows and the quota make,
+// with some time between requests and what an answer has beside its records.
 func near(t *testing.T, what string, got time.Duration, bytes, quota float64) {
 	t.Helper()
 	want := time.Duration((bytes/10 - quota) / quota * 10 * float64(time.Second))
@@ -183,7 +185,8 @@ func TestQuotas(t *testing.T) {
 		return len(resp.Topics) == 1
 	})
 
-	// A quota of users stands above those of client ids, and each of its users has one bucket for all of their clients.
+	// A quota of users stands above those of client ids, and each of its users has one bucket for
+	// all of their clients.
 	configs(t, zk, "--entity-type", "users", "--entity-default", "--add-config", "producer_byte_rate=1500")
 	testkit.Eventually(t, 30*time.Second, "the quota of users holds", func() bool {
 		c := dial(t, b.Bootstrap, "free")

@@ -71,7 +71,8 @@ func (r *realm) jaas(principal string) string {
 	return fmt.Sprintf("com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true keyTab=%q principal=%q;", r.keytab(principal), principal+"@EXAMPLE.COM")
 }
 
-// Two brokers speak Kerberos to each other, and with Java's and Go's clients, after the tickets of a real key distribution center.
+// Two brokers speak Kerberos to each other, and with Java's and Go's clients, after the tickets of
+// a real key distribution center.
 func TestKerberos(t *testing.T) {
 	r := startRealm(t, "kafka/localhost", "alice")
 	zookeeper := testkit.Coordination(t)
@@ -143,7 +144,8 @@ func TestClientsInGo(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		// Longer than a session lasts, so that the client has to log in again (connections.max.reauth.ms is 12 s; kafkajs wants more than 10).
+		// Longer than a session lasts, so that the client has to log in again
+		// (connections.max.reauth.ms is 12 s; kafkajs wants more than 10).
 		for end := time.Now().Add(15 * time.Second); time.Now().Before(end) && err == nil; {
 			if err = cl.ProduceSync(ctx, kgo.StringRecord("x")).FirstErr(); name != "PLAIN" {
 				break

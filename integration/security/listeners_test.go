@@ -191,7 +191,8 @@ func node() client {
 	}}
 }
 
-// Every client writes and reads over every mechanism it has, and is refused with a wrong password, token or certificate.
+// Every client writes and reads over every mechanism it has, and is refused with a wrong password,
+// token or certificate.
 func TestEveryClientLogsInWithEveryMechanism(t *testing.T) {
 	b := startBroker(t)
 	stranger := testkit.NewCertificates(t)

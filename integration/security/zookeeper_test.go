@@ -91,7 +91,8 @@ func protected(id string) []string {
 
 var looked = []string{"/brokers/topics", "/config/users", "/consumers", "/brokers/ids/1"}
 
-// A broker whose ZooKeeper wants a password protects its nodes; one with a wrong password ends with the reason, where 2.5.0 tries for ever.
+// A broker whose ZooKeeper wants a password protects its nodes; one with a wrong password ends with
+// the reason, where 2.5.0 tries for ever.
 func TestZooKeeperWithDigest(t *testing.T) {
 	zookeeper := testkit.SecureZooKeeper(t, "zookeeper", provider, []string{loginOption(t, "Server { "+digest+` user_kafka="kafkasecret"; };`)})
 	t.Run("wrong password", func(t *testing.T) {

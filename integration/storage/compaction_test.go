@@ -30,7 +30,8 @@ const (
 	compactedTopic   = "compacted"
 )
 
-// latest is the model of a compacted topic: for each key the number of its last record, negative for a tombstone, 0 for none.
+// latest is the model of a compacted topic: for each key the number of its last record, negative
+// for a tombstone, 0 for none.
 type latest struct {
 	mu     sync.Mutex
 	number []int64 // guarded by mu
@@ -57,7 +58,8 @@ type compactedLoad struct {
 	done  chan struct{}
 }
 
-// startCompactedLoad sends records with random keys, one in twenty a tombstone. A record's value is its number.
+// startCompactedLoad sends records with random keys, one in twenty a tombstone. A record's value is
+// its number.
 func startCompactedLoad(t *testing.T, bootstrap string) *compactedLoad {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic(compactedTopic), kgo.MetadataMinAge(20*time.Millisecond),
@@ -117,7 +119,8 @@ type contents struct {
 	last    int64 // offset of the last record
 }
 
-// consume reads the topic from its start to its end; what lies below clean must have every key once.
+// consume reads the topic from its start to its end; what lies below clean must have every key
+// once.
 func consume(t *testing.T, bootstrap string, clean int64) contents {
 	t.Helper()
 	ends, err := testkit.Admin(t, bootstrap).ListEndOffsets(context.Background(), compactedTopic)
@@ -187,7 +190,8 @@ func firstDirty(t *testing.T, dir string) (clean, active int64) {
 	return offsets[model.TopicPartition{Topic: compactedTopic}], active
 }
 
-// killWhile kills the broker as soon as a file with that ending is in dir, and tells whether one is left.
+// killWhile kills the broker as soon as a file with that ending is in dir, and tells whether one is
+// left.
 func killWhile(t *testing.T, c *testkit.Cluster, dir, suffix string) bool {
 	t.Helper()
 	there := func() bool {
@@ -216,8 +220,9 @@ func killWhile(t *testing.T, c *testkit.Cluster, dir, suffix string) bool {
 	return there()
 }
 
-// Five million records or some more with a hundred thousand keys are compacted while they come, and the broker is killed in the middle of cleanings,
-// when their output is being written and when it is being swapped in: in the end the topic has exactly the latest value of each key.
+// Five million records or some more with a hundred thousand keys are compacted while they come, and
+// the broker is killed in the middle of cleanings, when their output is being written and when it
+// is being swapped in: in the end the topic has exactly the latest value of each key.
 func TestCompactedTopicHasTheLatestValues(t *testing.T) {
 	c := testkit.Quickstart(t, 1, "--override", "log.cleaner.backoff.ms=20", "--override", "log.cleaner.threads=1")
 	settings := map[string]string{"cleanup.policy": "compact", "segment.bytes": "4000000", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "1",

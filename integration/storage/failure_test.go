@@ -124,8 +124,9 @@ func create(t *testing.T, addr, topic string, partitions int32, config map[strin
 	}
 }
 
-// One of two directories fails, in several ways: its partitions go offline, the others go on, and after a repair and a restart everything that was
-// acknowledged is there. Then the other fails as well, and the broker stops.
+// One of two directories fails, in several ways: its partitions go offline, the others go on, and
+// after a repair and a restart everything that was acknowledged is there. Then the other fails as
+// well, and the broker stops.
 func TestFailedDirectoryGoesOfflineAndTheOtherGoesOn(t *testing.T) {
 	for name, rule := range map[string]vfs.Rule{
 		"disk full":         {Op: vfs.OpWrite, Base: "*.log", Err: syscall.ENOSPC, Short: 11},
@@ -321,7 +322,8 @@ func TestMoveWhileServing(t *testing.T) {
 	load.Check(t, p.n.addr())
 }
 
-// Old segments go by time and by size, and what DeleteRecords names goes; the rest stays, with its offsets.
+// Old segments go by time and by size, and what DeleteRecords names goes; the rest stays, with its
+// offsets.
 func TestRetentionAndDeleteRecords(t *testing.T) {
 	t.Parallel()
 	dir, zookeeper := t.TempDir(), startZooKeeper(t, nil)
@@ -347,7 +349,8 @@ func TestRetentionAndDeleteRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	// starts waits until the log start of a topic is as wanted, and checks that all that follows is there.
+	// starts waits until the log start of a topic is as wanted, and checks that all that follows is
+	// there.
 	starts := func(topic string, ok func(start, end int64) bool) (start int64) {
 		var r *reader
 		testkit.Eventually(t, 20*time.Second, "old records of "+topic+" are gone", func() bool {

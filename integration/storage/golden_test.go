@@ -20,7 +20,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// recorded is when the golden directories were written: what expires by time would be gone with today's clock.
+// recorded is when the golden directories were written: what expires by time would be gone with
+// today's clock.
 var recorded = time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
 
 // clock goes on from the time of the recording.
@@ -29,8 +30,8 @@ func clock() func() time.Time {
 	return func() time.Time { return recorded.Add(time.Since(start)) }
 }
 
-// golden is a case: the log directories of real brokers that had stopped, what the real brokers serve from them after a start, and the files that
-// they leave after a clean stop.
+// golden is a case: the log directories of real brokers that had stopped, what the real brokers
+// serve from them after a start, and the files that they leave after a clean stop.
 type golden struct {
 	Case       string
 	Stop       string
@@ -59,8 +60,9 @@ type goldenPartition struct {
 	LastStableOffset int64      `json:"last_stable_offset"`
 }
 
-// TestGoldenDirectoriesAreServedAndLeftAsKafkaDoes starts brokers on the directories of real ones, compares all that a consumer can see, stops
-// them, and compares the files. MOMUS_GOLDEN may name a directory with more cases.
+// TestGoldenDirectoriesAreServedAndLeftAsKafkaDoes starts brokers on the directories of real ones,
+// compares all that a consumer can see, stops them, and compares the files. MOMUS_GOLDEN may name a
+// directory with more cases.
 func TestGoldenDirectoriesAreServedAndLeftAsKafkaDoes(t *testing.T) {
 	cases, err := filepath.Glob("testdata/golden/*.tar.zst")
 	if err != nil || len(cases) == 0 {
@@ -158,8 +160,9 @@ func unpackFile(r io.Reader, name string, h *tar.Header) error {
 	return os.Chtimes(name, h.ModTime, h.ModTime)
 }
 
-// compareFiles compares all files with those that the real broker left: bytes of .log, .index and .txnindex, sizes of .timeindex and
-// .snapshot (what these hold differs legitimately), lines of the checkpoints.
+// compareFiles compares all files with those that the real broker left: bytes of .log, .index and
+// .txnindex, sizes of .timeindex and .snapshot (what these hold differs legitimately), lines of the
+// checkpoints.
 func (g *golden) compareFiles(t *testing.T) {
 	names := map[string]bool{}
 	for f := range g.After.Files {
@@ -198,8 +201,9 @@ func (g *golden) compareFiles(t *testing.T) {
 	}
 }
 
-// differsLegitimately tells which files are not compared: those of topics that brokers write to by themselves or that a running load had written
-// to, those of directories that come and go while a broker runs, and those that wait for their removal.
+// differsLegitimately tells which files are not compared: those of topics that brokers write to by
+// themselves or that a running load had written to, those of directories that come and go while a
+// broker runs, and those that wait for their removal.
 func (g *golden) differsLegitimately(f string) bool {
 	dir := filepath.Base(filepath.Dir(f))
 	topic := dir
@@ -236,7 +240,8 @@ func waitController(t testing.TB, bootstrap string) {
 	})
 }
 
-// waitInSync waits until every partition has all its replicas in sync: brokers that stop tell each other only then.
+// waitInSync waits until every partition has all its replicas in sync: brokers that stop tell each
+// other only then.
 func waitInSync(t testing.TB, bootstrap string) {
 	t.Helper()
 	adm := testkit.Admin(t, bootstrap)

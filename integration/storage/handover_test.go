@@ -40,7 +40,8 @@ func kindsOfTopic() (list []kindOfTopic) {
 	return append(list,
 		kindOfTopic{name: "recompressed", codec: kgo.GzipCompression(), configs: map[string]string{"compression.type": "lz4"}},
 		kindOfTopic{name: "append-time", codec: kgo.NoCompression(), configs: map[string]string{"message.timestamp.type": "LogAppendTime"}},
-		// Not so small that it fills up: Apache Kafka cannot recover a segment with a full index that was reopened meanwhile, be it its own.
+		// Not so small that it fills up: Apache Kafka cannot recover a segment with a full index
+		// that was reopened meanwhile, be it its own.
 		kindOfTopic{name: "dense-index", codec: kgo.NoCompression(), configs: map[string]string{"segment.index.bytes": "4096", "index.interval.bytes": "100"}},
 		kindOfTopic{name: "preallocated", codec: kgo.NoCompression(), configs: map[string]string{"preallocate": "true"}},
 		kindOfTopic{name: "removed", codec: kgo.NoCompression()},
@@ -65,9 +66,10 @@ type partitionView struct {
 	uncommitted, committed []goldenRecord
 }
 
-// Log directories go to and fro between momus and Apache Kafka, three times each way, after clean stops and after kill -9, with every record format and codec,
-// transactions, compaction, DeleteRecords, groups, and two log directories. Whoever takes over serves the same, goes on with the next offset, and
-// has nothing to complain about.
+// Log directories go to and fro between momus and Apache Kafka, three times each way, after clean
+// stops and after kill -9, with every record format and codec, transactions, compaction,
+// DeleteRecords, groups, and two log directories. Whoever takes over serves the same, goes on with
+// the next offset, and has nothing to complain about.
 func TestLogDirectoriesGoToAndFro(t *testing.T) {
 	zookeeper := testkit.ZooKeeper(t, "zookeeper")
 	dirs := []string{filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")}
@@ -266,7 +268,8 @@ func (h *handover) check(t *testing.T, bootstrap string) {
 	})
 }
 
-// remove raises the log start of a topic. An unclean stop may forget that, so that it comes before clean ones only.
+// remove raises the log start of a topic. An unclean stop may forget that, so that it comes before
+// clean ones only.
 func (h *handover) remove(t *testing.T, bootstrap string) {
 	t.Helper()
 	var offsets kadm.Offsets

@@ -19,7 +19,8 @@ import (
 	"momus/storage/vfs"
 )
 
-// startZooKeeper runs the embedded coordination server until the test ends, with the given znodes in it.
+// startZooKeeper runs the embedded coordination server until the test ends, with the given znodes
+// in it.
 func startZooKeeper(t testing.TB, znodes map[string]string) (addr string) {
 	t.Helper()
 	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), MaxClientCnxns: -1, NoSync: true})

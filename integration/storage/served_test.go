@@ -21,8 +21,9 @@ import (
 	"momus/storage/record"
 )
 
-// goldenRecord is a record as the Java consumer saw it. In JSON it is [offset, timestamp, timestamp type (-1 none, 0 CreateTime,
-// 1 LogAppendTime), leader epoch or null, key, value, [[header, value], …]], byte strings in base64 or null.
+// goldenRecord is a record as the Java consumer saw it. In JSON it is [offset, timestamp, timestamp
+// type (-1 none, 0 CreateTime, 1 LogAppendTime), leader epoch or null, key, value, [[header,
+// value], …]], byte strings in base64 or null.
 type goldenRecord struct {
 	Offset, Timestamp int64
 	TimestampType     int8
@@ -125,7 +126,8 @@ func compareRecords(t *testing.T, what string, got, want []goldenRecord, prefix 
 	}
 }
 
-// reader reads one partition with fetch requests of its own, so that it needs not wait to know that there is no more.
+// reader reads one partition with fetch requests of its own, so that it needs not wait to know that
+// there is no more.
 type reader struct {
 	cl                 *kgo.Client
 	topic              string

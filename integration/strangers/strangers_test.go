@@ -26,15 +26,18 @@ import (
 
 const (
 	number = 10_000 // of strangers
-	// least is the part of the throughput that clients must keep, growth the most that the broker may grow for strangers.
+	// least is the part of the throughput that clients must keep, growth the most that the broker
+	// may grow for strangers.
 	least  = 0.8
 	growth = 100 << 20
 )
 
-// measure is how long the throughput is measured each time; the time with strangers is twice as long.
+// measure is how long the throughput is measured each time; the time with strangers is twice as
+// long.
 var measure = flag.Duration("measure", 10*time.Second, "how long to measure")
 
-// TestMain is the strangers' own process too: it is started with a low priority, as in truth they would not share the broker's machine.
+// TestMain is the strangers' own process too: it is started with a low priority, as in truth they
+// would not share the broker's machine.
 func TestMain(m *testing.M) {
 	if addr := os.Getenv("STRANGERS_ADDR"); addr != "" {
 		crowd(addr)
@@ -43,7 +46,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// crowd keeps many connections of four kinds open to a listener, until standard input ends. It prints how many there are.
+// crowd keeps many connections of four kinds open to a listener, until standard input ends. It
+// prints how many there are.
 func crowd(addr string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var open atomic.Int64

@@ -30,17 +30,20 @@ type suite struct {
 	packages []string // to test
 	args     []string // of go test
 	files    string   // if set, only the tests of these files run
-	// broken are tests that panic or hang whatever the broker, which ends all others; they are left out, each with its reason.
+	// broken are tests that panic or hang whatever the broker, which ends all others; they are left
+	// out, each with its reason.
 	broken map[string]string
 	env    []string
-	// differs are tests that fail against momus, and why that is right or not ours. A subtest is named with its parents.
+	// differs are tests that fail against momus, and why that is right or not ours. A subtest is
+	// named with its parents.
 	differs map[string]string
 }
 
 // event is a line of go test -json.
 type event struct{ Action, Package, Test, Output string }
 
-// run tests a copy of the module, as the module cache is read-only, and compares what failed with what is known to differ.
+// run tests a copy of the module, as the module cache is read-only, and compares what failed with
+// what is known to differ.
 func (s suite) run(t *testing.T) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "module")
@@ -119,7 +122,8 @@ func (s suite) compare(t *testing.T, results map[string]string, output map[strin
 	}
 }
 
-// explained reports whether a failure is listed, or that of a parent or package of which nothing failed that is not listed.
+// explained reports whether a failure is listed, or that of a parent or package of which nothing
+// failed that is not listed.
 func (s suite) explained(name string, results map[string]string) bool {
 	if s.differs[name] != "" {
 		return true
@@ -190,7 +194,8 @@ func copyModule(t *testing.T, module, dir string) {
 	}
 }
 
-// port fails the test if one of the ports that a suite has written into it is taken: make peers-suites has a network of its own.
+// port fails the test if one of the ports that a suite has written into it is taken: make
+// peers-suites has a network of its own.
 func port(t *testing.T, ports ...int) {
 	t.Helper()
 	for _, p := range ports {
@@ -273,8 +278,8 @@ func toxiproxy(t *testing.T) string {
 	return "http://" + addr
 }
 
-// compose is a docker command whose "compose stop", "start" and "logs" do that with the brokers, as the suite does with containers.
-// It returns the directory to put first in PATH.
+// compose is a docker command whose "compose stop", "start" and "logs" do that with the brokers, as
+// the suite does with containers. It returns the directory to put first in PATH.
 func compose(t *testing.T, brokers *[]*testkit.Cluster) string {
 	t.Helper()
 	var mu sync.Mutex

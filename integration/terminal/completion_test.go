@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// completion asks for answers as the scripts do, and then types into each shell that this machine has.
+// completion asks for answers as the scripts do, and then types into each shell that this machine
+// has.
 func completion(t *testing.T, server, zooKeeper string) {
 	for _, c := range []struct {
 		line string // as for bash
@@ -93,7 +94,8 @@ func typeInto(t *testing.T, shell, path, bin, server string) {
 	s.await(t, n, "--replication-factor")
 }
 
-// TestEveryToolCompletesItsOptions compares what is completed with the table of options that a tool prints.
+// TestEveryToolCompletesItsOptions compares what is completed with the table of options that a tool
+// prints.
 func TestEveryToolCompletesItsOptions(t *testing.T) {
 	for _, name := range strings.Fields(pipe(t, "help", "--tools").out) {
 		if slices.Contains([]string{"kafka-run-class", "zookeeper-shell", "kafka-server-stop", "zookeeper-server-start", "zookeeper-server-stop"}, name) {

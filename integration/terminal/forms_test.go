@@ -47,7 +47,8 @@ func TestForPeople(t *testing.T) {
 	t.Run("mistakes", func(t *testing.T) { mistakes(t, server, c.ZooKeeper) })
 }
 
-// table checks that what a terminal gets is no wider than it is, and aligned: the head of a table in capitals is there.
+// table checks that what a terminal gets is no wider than it is, and aligned: the head of a table
+// in capitals is there.
 func table(t *testing.T, momus string, args []string) {
 	text := open(t, nil, append([]string{momus}, args...)...).end(t)
 	heads := 0
@@ -67,7 +68,8 @@ func table(t *testing.T, momus string, args []string) {
 	}
 }
 
-// document checks that --json prints a document and nothing else, to a pipe and to a terminal alike.
+// document checks that --json prints a document and nothing else, to a pipe and to a terminal
+// alike.
 func document(t *testing.T, args []string) {
 	args = append(args, "--json")
 	p := pipe(t, args...)
@@ -312,7 +314,8 @@ func progressBars(t *testing.T, momus, server, dir string) {
 	}
 }
 
-// atOnce checks that a terminal is told what is wrong while the tool still tries, which it may do for a minute, or for ever.
+// atOnce checks that a terminal is told what is wrong while the tool still tries, which it may do
+// for a minute, or for ever.
 func atOnce(t *testing.T, momus, server string) {
 	closed := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))
 	hint := "hint: " + closed + " cannot be reached: nothing listens there"

@@ -18,8 +18,8 @@ import (
 	"momus/internal/keystore"
 )
 
-// mistakes are made through a pipe: the exit code is Kafka's, the time is the tool's own limit, what to do is said, and nothing of the
-// program's insides is shown.
+// mistakes are made through a pipe: the exit code is Kafka's, the time is the tool's own limit,
+// what to do is said, and nothing of the program's insides is shown.
 func mistakes(t *testing.T, server, zooKeeper string) {
 	dir := t.TempDir()
 	file := func(name, text string) string {
@@ -107,8 +107,8 @@ func mistakes(t *testing.T, server, zooKeeper string) {
 	})
 }
 
-// guardedListener does what a broker's SASL listener does with a client that has none: it answers ApiVersions and closes the connection at
-// anything else.
+// guardedListener does what a broker's SASL listener does with a client that has none: it answers
+// ApiVersions and closes the connection at anything else.
 func guardedListener(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -176,7 +176,8 @@ func tlsListener(t *testing.T) string {
 	return serve(t, l, func(conn net.Conn) { conn.Read(make([]byte, 1)) })
 }
 
-// misadvertised is a broker that announces an address where nothing listens, as one in a container does that was not told its name.
+// misadvertised is a broker that announces an address where nothing listens, as one in a container
+// does that was not told its name.
 func misadvertised(t *testing.T, zooKeeper string) string {
 	t.Helper()
 	outside, inside := testkit.FreePort(t), testkit.FreePort(t)

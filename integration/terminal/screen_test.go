@@ -41,7 +41,8 @@ type screen struct {
 	out bytes.Buffer
 }
 
-// open starts a command in a terminal and ends it with the test. The environment is the test's, without what would change colours.
+// open starts a command in a terminal and ends it with the test. The environment is the test's,
+// without what would change colours.
 func open(t *testing.T, env []string, args ...string) *screen {
 	t.Helper()
 	s := &screen{cmd: exec.Command(args[0], args[1:]...), done: make(chan struct{})}
@@ -100,7 +101,8 @@ func (s *screen) send(t *testing.T, keys string) {
 	}
 }
 
-// await waits for text that was printed after the first n bytes; it tells how much was printed by then.
+// await waits for text that was printed after the first n bytes; it tells how much was printed by
+// then.
 func (s *screen) await(t *testing.T, n int, text string) int {
 	t.Helper()
 	testkit.Eventually(t, 20*time.Second, "the terminal shows "+text, func() bool {

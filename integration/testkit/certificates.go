@@ -21,8 +21,9 @@ import (
 // StorePassword opens the PKCS12 stores of Certificates.
 const StorePassword = "storepw"
 
-// Certificates are an authority and what it has signed, as files in a directory: ca.pem and trust.p12 of the authority; NAME.p12, NAME.pem (certificate and key),
-// NAME.crt and NAME.key of whom it has signed.
+// Certificates are an authority and what it has signed, as files in a directory: ca.pem and
+// trust.p12 of the authority; NAME.p12, NAME.pem (certificate and key), NAME.crt and NAME.key of
+// whom it has signed.
 type Certificates struct {
 	Dir  string
 	Pool *x509.CertPool
@@ -51,7 +52,8 @@ func NewCertificates(t testing.TB) *Certificates {
 // Path is the path of a file.
 func (c *Certificates) Path(name string) string { return filepath.Join(c.Dir, name) }
 
-// Sign makes a key and a certificate for localhost and 127.0.0.1, valid until a time, and writes its files.
+// Sign makes a key and a certificate for localhost and 127.0.0.1, valid until a time, and writes
+// its files.
 func (c *Certificates) Sign(name string, subject pkix.Name, until time.Time) tls.Certificate {
 	c.t.Helper()
 	key := c.key()

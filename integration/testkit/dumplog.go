@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// DumpLogs lets Apache Kafka's DumpLogSegments check the segments of a log directory and every index against its log. In compacted logs
-// offsets may have gaps: patterns (of partition directories) in compacted name them.
+// DumpLogs lets Apache Kafka's DumpLogSegments check the segments of a log directory and every
+// index against its log. In compacted logs offsets may have gaps: patterns (of partition
+// directories) in compacted name them.
 func DumpLogs(t testing.TB, dir string, compacted ...string) {
 	t.Helper()
 	isCompacted := func(partition string) bool {

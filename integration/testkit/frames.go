@@ -69,8 +69,8 @@ func (r *Request) DecodeAnswer(body []byte) (kmsg.Response, error) {
 	return resp, resp.ReadFrom(body)
 }
 
-// Hooks look at what passes a FrameProxy; either may be nil. They are called by the goroutines of the connections, and may block: then
-// their connection does.
+// Hooks look at what passes a FrameProxy; either may be nil. They are called by the goroutines of
+// the connections, and may block: then their connection does.
 type Hooks struct {
 	Request func(r *Request) Verdict
 	// Answer gets the body of the answer to r.
@@ -124,7 +124,8 @@ func (p *FrameProxy) serveAll(l net.Listener) {
 	})
 }
 
-// Down refuses connections and closes those that are there: with its target dead, a proxy that accepts would not look like a dead broker.
+// Down refuses connections and closes those that are there: with its target dead, a proxy that
+// accepts would not look like a dead broker.
 func (p *FrameProxy) Down() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -248,7 +249,8 @@ func (p *FrameProxy) pump(to, from net.Conn, judge func(frame []byte) (Verdict, 
 	}
 }
 
-// parseRequest reads a request's header, up to the client id; a flexible one's tags stay in the body.
+// parseRequest reads a request's header, up to the client id; a flexible one's tags stay in the
+// body.
 func parseRequest(conn uint64, frame []byte) (*Request, error) {
 	if len(frame) < 10 {
 		return nil, errors.New("request without header")
@@ -267,8 +269,8 @@ func parseRequest(conn uint64, frame []byte) (*Request, error) {
 	return r, nil
 }
 
-// BehindFrameProxies starts brokers 1, 2, … that clients reach through a FrameProxy each, and each other directly; hooks makes the hooks of a
-// broker's proxy. start is BrokerAt or KafkaAt.
+// BehindFrameProxies starts brokers 1, 2, … that clients reach through a FrameProxy each, and each
+// other directly; hooks makes the hooks of a broker's proxy. start is BrokerAt or KafkaAt.
 func BehindFrameProxies(t testing.TB, zookeeper string, n int, start func(t testing.TB, id, port int, zookeeper string, lines ...string) *Cluster,
 	hooks func(broker int) Hooks, lines ...string) ([]*Cluster, []*FrameProxy) {
 	t.Helper()

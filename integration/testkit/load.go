@@ -13,7 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Load is an idempotent producer (acks=all) that numbers its records in each partition, and a group member that commits what it read.
+// Load is an idempotent producer (acks=all) that numbers its records in each partition, and a group
+// member that commits what it read.
 type Load struct {
 	producer   *kgo.Client
 	topic      string
@@ -33,8 +34,8 @@ type Load struct {
 type Replication struct {
 	Factor int16
 	MinISR int
-	// Pipelined makes the producer keep five small requests in flight to each leader, and stop for good
-	// when the log does not continue what it had sent.
+	// Pipelined makes the producer keep five small requests in flight to each leader, and stop for
+	// good when the log does not continue what it had sent.
 	Pipelined bool
 }
 
@@ -101,7 +102,8 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 		for ctx.Err() == nil {
 			member.PollFetches(ctx)
 		}
-		// A member that came late, or again after it had lost what it had read, still reads something of each partition, and commits it.
+		// A member that came late, or again after it had lost what it had read, still reads
+		// something of each partition, and commits it.
 		last, done := context.WithTimeout(context.Background(), time.Minute)
 		defer done()
 		for last.Err() == nil && !committedSome(member, topic, partitions) {
@@ -215,8 +217,8 @@ func (l *Load) flush() {
 	}
 }
 
-// Check reads everything back: record i of a partition is "i" at the acknowledged offset, each once, in order, without gaps; the group's
-// committed offsets lie within the log and are not lost.
+// Check reads everything back: record i of a partition is "i" at the acknowledged offset, each
+// once, in order, without gaps; the group's committed offsets lie within the log and are not lost.
 func (l *Load) Check(t testing.TB, bootstrap string) {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ConsumeTopics(l.topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
@@ -264,8 +266,9 @@ func (l *Load) passGate() {
 	defer l.gate.RUnlock()
 }
 
-// CheckNumbered reads a topic back whose producer numbered the records of each partition: record i is "i" at offset i, each once, in order,
-// without gaps. It returns how many there are by partition.
+// CheckNumbered reads a topic back whose producer numbered the records of each partition: record i
+// is "i" at offset i, each once, in order, without gaps. It returns how many there are by
+// partition.
 func CheckNumbered(t testing.TB, bootstrap, topic string, partitions int32) []int64 {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))

@@ -26,7 +26,8 @@ var build struct {
 	err  error
 }
 
-// Binary builds bin/momus once per test process and returns its path; MOMUS_BINARY names one that is built already.
+// Binary builds bin/momus once per test process and returns its path; MOMUS_BINARY names one that
+// is built already.
 func Binary(t testing.TB) string {
 	t.Helper()
 	if path := os.Getenv("MOMUS_BINARY"); path != "" {
@@ -85,7 +86,8 @@ func (c *Cluster) Restart(t testing.TB) {
 	WaitServing(t, c.Process, strings.Split(c.Bootstrap, ",")...)
 }
 
-// Broker starts `momus broker` with a properties file of the given lines, on a free port, and waits until it serves.
+// Broker starts `momus broker` with a properties file of the given lines, on a free port, and waits
+// until it serves.
 func Broker(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
 	t.Helper()
 	return BrokerAt(t, id, FreePort(t), zookeeper, lines...)
@@ -108,7 +110,8 @@ func momusArgs(t testing.TB, file string, web int) []string {
 	return []string{Binary(t), "broker", file, "--override", fmt.Sprintf("%s=%d", configs.HTTPPortKey, web)}
 }
 
-// AsMomus starts momus on the directory, id and port of a stopped broker that Kafka or Broker started.
+// AsMomus starts momus on the directory, id and port of a stopped broker that Kafka or Broker
+// started.
 func (c *Cluster) AsMomus(t testing.TB) *Cluster {
 	t.Helper()
 	web := FreePort(t)
@@ -138,7 +141,8 @@ func ServerProperties(t testing.TB, dir string, id, port int, zookeeper string, 
 	return file
 }
 
-// WaitServing waits until every address answers a metadata request that lists as many brokers as there are addresses.
+// WaitServing waits until every address answers a metadata request that lists as many brokers as
+// there are addresses.
 func WaitServing(t testing.TB, p *Process, addrs ...string) {
 	t.Helper()
 	for _, a := range addrs {
@@ -196,7 +200,8 @@ func (c *Cluster) Metric(t testing.TB, name string) float64 {
 	return 0
 }
 
-// freeRange finds n ports in a row that nobody listens on, below those that the system hands out by itself.
+// freeRange finds n ports in a row that nobody listens on, below those that the system hands out by
+// itself.
 func freeRange(t testing.TB, n int) int {
 	t.Helper()
 	for range 200 {

@@ -15,7 +15,8 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// Peers is the directory with the jars and libraries of the real peers, made by `make interop`: kafka, zookeeper, clients-VERSION, python, node.
+// Peers is the directory with the jars and libraries of the real peers, made by `make interop`:
+// kafka, zookeeper, clients-VERSION, python, node.
 func Peers(t testing.TB, name string) string {
 	t.Helper()
 	dir := os.Getenv("MOMUS_PEERS")
@@ -42,7 +43,8 @@ func Java(t testing.TB, peer, class string, args ...string) []string {
 		"-Dzookeeper.admin.enableServer=false", "-cp", filepath.Join(Peers(t, peer), "*"), class}, args...)
 }
 
-// ZooKeeper starts a real ZooKeeper server of the peer directory (zookeeper, zookeeper-3.5, zookeeper-3.8) and returns its address.
+// ZooKeeper starts a real ZooKeeper server of the peer directory (zookeeper, zookeeper-3.5,
+// zookeeper-3.8) and returns its address.
 func ZooKeeper(t testing.TB, peer string) string {
 	t.Helper()
 	addr, _ := RestartableZooKeeper(t, peer)
@@ -70,7 +72,8 @@ func zooKeeperArgs(t testing.TB, peer string, lines, options []string) (addr str
 	return fmt.Sprintf("127.0.0.1:%d", port), slices.Insert(args, 1, options...)
 }
 
-// RestartableZooKeeper is ZooKeeper with a function that kills the server, does something meanwhile, and starts it again.
+// RestartableZooKeeper is ZooKeeper with a function that kills the server, does something
+// meanwhile, and starts it again.
 func RestartableZooKeeper(t testing.TB, peer string) (addr string, restart func(meanwhile func())) {
 	t.Helper()
 	addr, args := zooKeeperArgs(t, peer, nil, nil)
@@ -121,7 +124,8 @@ func KafkaAt(t testing.TB, id, port int, zookeeper string, lines ...string) *Clu
 	return c
 }
 
-// AsKafka starts a real Apache Kafka 2.5.0 on the directory, id and port of a stopped broker that Broker or Kafka started.
+// AsKafka starts a real Apache Kafka 2.5.0 on the directory, id and port of a stopped broker that
+// Broker or Kafka started.
 func (c *Cluster) AsKafka(t testing.TB) *Cluster {
 	t.Helper()
 	k := &Cluster{ID: c.ID, Dir: c.Dir, ZooKeeper: c.ZooKeeper, Bootstrap: c.Bootstrap}

@@ -1,6 +1,7 @@
-// Package testkit starts and ends the processes of the integration tests: momus itself, and the real peers (Apache Kafka, ZooKeeper, clients
-// in other languages). Every process has its own directory and free ports, is ended by its process id, and leaves its
-// log behind when the test fails. Nothing here waits by sleeping alone: conditions have deadlines.
+// Package testkit starts and ends the processes of the integration tests: momus itself, and the
+// real peers (Apache Kafka, ZooKeeper, clients in other languages). Every process has its own
+// directory and free ports, is ended by its process id, and leaves its log behind when the test
+// fails. Nothing here waits by sleeping alone: conditions have deadlines.
 package testkit
 
 import (
@@ -204,7 +205,8 @@ func Eventually(t testing.TB, limit time.Duration, what string, ok func() bool) 
 	}
 }
 
-// FreePort finds a TCP port that nobody listens on, and that the system hands to nobody else while its owner is restarted.
+// FreePort finds a TCP port that nobody listens on, and that the system hands to nobody else while
+// its owner is restarted.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	return freeRange(t, 1)

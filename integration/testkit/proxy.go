@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Proxy forwards TCP connections to an address, and can stop doing so: as in a cut network nothing is refused or closed, bytes just do not
-// arrive; those under way arrive when the cut is healed.
+// Proxy forwards TCP connections to an address, and can stop doing so: as in a cut network nothing
+// is refused or closed, bytes just do not arrive; those under way arrive when the cut is healed.
 type Proxy struct {
 	Addr   string
 	target string
@@ -63,7 +63,8 @@ func (p *Proxy) Port() int { return p.l.Addr().(*net.TCPAddr).Port }
 // Cut stops forwarding, in both directions.
 func (p *Proxy) Cut() { p.CutClients(func(string) bool { return true }) }
 
-// CutClients stops forwarding for connections whose first Kafka request bears a client id that which accepts.
+// CutClients stops forwarding for connections whose first Kafka request bears a client id that
+// which accepts.
 func (p *Proxy) CutClients(which func(clientID string) bool) {
 	p.mu.Lock()
 	p.cut = which
@@ -157,7 +158,8 @@ func (p *Proxy) remove(cs ...net.Conn) {
 	}
 }
 
-// clientID is the client id in a Kafka request's header, "" if these are not the first bytes of one.
+// clientID is the client id in a Kafka request's header, "" if these are not the first bytes of
+// one.
 func clientID(b []byte) string {
 	if len(b) < 14 {
 		return ""

@@ -110,7 +110,8 @@ func (c *Cluster) metadata(t testing.TB, topics bool) (*kmsg.MetadataResponse, e
 	return resp.(*kmsg.MetadataResponse), nil
 }
 
-// WaitWholeISR waits until all replicas of all partitions of all topics are in sync, and every broker says so.
+// WaitWholeISR waits until all replicas of all partitions of all topics are in sync, and every
+// broker says so.
 func WaitWholeISR(t testing.TB, brokers []*Cluster, limit time.Duration) {
 	t.Helper()
 	for _, b := range brokers {
@@ -162,8 +163,9 @@ func (c *Cluster) notInSync(t testing.TB) string {
 	return strings.Join(bad[:min(len(bad), 10)], "; ")
 }
 
-// SameLogs compares the logs of stopped or quiet brokers: every partition directory of a topic that several brokers have holds the same
-// batches at the same offsets, byte for byte. Replicas may start at different offsets and roll their segments elsewhere.
+// SameLogs compares the logs of stopped or quiet brokers: every partition directory of a topic that
+// several brokers have holds the same batches at the same offsets, byte for byte. Replicas may
+// start at different offsets and roll their segments elsewhere.
 func SameLogs(t testing.TB, brokers []*Cluster, topics ...string) {
 	t.Helper()
 	for _, topic := range topics {

@@ -15,8 +15,9 @@ import (
 // IsKafka tells whether this is a real Apache Kafka.
 func (c *Cluster) IsKafka() bool { return slices.Contains(c.args, "kafka.Kafka") }
 
-// KillInTurn kills (SIGKILL) a leader of the load's topic, a follower and the controller, waits each time until the load goes on without it,
-// and starts it again; every in-sync set must be whole afterwards.
+// KillInTurn kills (SIGKILL) a leader of the load's topic, a follower and the controller, waits
+// each time until the load goes on without it, and starts it again; every in-sync set must be whole
+// afterwards.
 func KillInTurn(t testing.TB, brokers []*Cluster, load *Load, limit time.Duration) {
 	t.Helper()
 	at := Bootstrap(brokers)
@@ -41,8 +42,8 @@ func KillInTurn(t testing.TB, brokers []*Cluster, load *Load, limit time.Duratio
 	}
 }
 
-// Settle ends the load and checks all that must hold then: nothing acknowledged lost or doubled, order kept, in-sync sets whole, and
-// after an orderly stop the same logs everywhere.
+// Settle ends the load and checks all that must hold then: nothing acknowledged lost or doubled,
+// order kept, in-sync sets whole, and after an orderly stop the same logs everywhere.
 func Settle(t testing.TB, brokers []*Cluster, load *Load, limit time.Duration) {
 	t.Helper()
 	WaitWholeISR(t, brokers, limit)
@@ -90,8 +91,9 @@ func MakeController(t testing.TB, brokers []*Cluster, id int) {
 	}
 }
 
-// PauseInTurn stops (SIGSTOP) a leader and the controller for longer than their sessions; they wake up as zombies, whose writes must be
-// refused, and every in-sync set must be whole again without a restart.
+// PauseInTurn stops (SIGSTOP) a leader and the controller for longer than their sessions; they wake
+// up as zombies, whose writes must be refused, and every in-sync set must be whole again without a
+// restart.
 func PauseInTurn(t testing.TB, brokers []*Cluster, load *Load, limit time.Duration) {
 	t.Helper()
 	for _, find := range []func() int{
@@ -126,7 +128,8 @@ func BehindProxies(t testing.TB, zookeeper string, lines ...string) ([]*Cluster,
 	return bs, proxies
 }
 
-// CutFromZooKeeperInTurn cuts a leader and then the controller off from ZooKeeper for longer than their sessions.
+// CutFromZooKeeperInTurn cuts a leader and then the controller off from ZooKeeper for longer than
+// their sessions.
 func CutFromZooKeeperInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, load *Load, limit time.Duration) {
 	t.Helper()
 	for _, find := range []func() int{
@@ -144,7 +147,8 @@ func CutFromZooKeeperInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, 
 	}
 }
 
-// ProxiedPeers starts three momus brokers that reach each other through proxies, one before each broker.
+// ProxiedPeers starts three momus brokers that reach each other through proxies, one before each
+// broker.
 func ProxiedPeers(t testing.TB, zookeeper string, lines ...string) ([]*Cluster, []*Proxy) {
 	t.Helper()
 	bs, proxies := make([]*Cluster, 3), make([]*Proxy, 3)
@@ -161,8 +165,8 @@ func ProxiedPeers(t testing.TB, zookeeper string, lines ...string) ([]*Cluster, 
 	return bs, proxies
 }
 
-// CutFromPeersInTurn cuts a leader (which follows other partitions) and the controller off from the other brokers, in both directions, but not
-// from ZooKeeper or clients.
+// CutFromPeersInTurn cuts a leader (which follows other partitions) and the controller off from the
+// other brokers, in both directions, but not from ZooKeeper or clients.
 func CutFromPeersInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, load *Load, limit time.Duration) {
 	t.Helper()
 	for _, find := range []func() int{
@@ -176,7 +180,8 @@ func CutFromPeersInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, load
 				return from != (i == victim-1) // it still reaches itself
 			})
 		}
-		// The leader drops who is cut off, and who is cut off drops the others: with min.insync.replicas=2 its partitions wait.
+		// The leader drops who is cut off, and who is cut off drops the others: with
+		// min.insync.replicas=2 its partitions wait.
 		Eventually(t, limit, "an in-sync set has shrunk", func() bool { return !WholeISR(t, brokers) })
 		for _, p := range proxies {
 			p.Heal()

@@ -11,7 +11,8 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// Znode is a node as the recordings hold it: data is nil where the node has none, ACL entries are scheme:id:perms with perms out of cdrwa.
+// Znode is a node as the recordings hold it: data is nil where the node has none, ACL entries are
+// scheme:id:perms with perms out of cdrwa.
 type Znode struct {
 	Data      *string  `json:"data"`
 	Ephemeral bool     `json:"ephemeral"`

@@ -17,8 +17,9 @@ import (
 	"momus/integration/testkit"
 )
 
-// TestDaemon starts a broker with kafka-server-start.sh -daemon, finds that it outlives the script, and ends it. (kafka-server-stop.sh
-// would stop all brokers of the machine; how it chooses them is tested with processes that are made up.)
+// TestDaemon starts a broker with kafka-server-start.sh -daemon, finds that it outlives the script,
+// and ends it. (kafka-server-stop.sh would stop all brokers of the machine; how it chooses them is
+// tested with processes that are made up.)
 func TestDaemon(t *testing.T) {
 	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
 		t.Fatalf("this test finds processes in /proc: %v", err)

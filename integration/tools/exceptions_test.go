@@ -9,8 +9,8 @@ func secured() map[string]bool {
 	return map[string]bool{"kafka-acls": true, "kafka-delegation-tokens": true, "security": true}
 }
 
-// exceptions are the steps that are not compared, by transcript, with the reason; docs/tools.md tells of those that a user may notice.
-// Those that begin with "not run:" are not even run.
+// exceptions are the steps that are not compared, by transcript, with the reason; docs/tools.md
+// tells of those that a user may notice. Those that begin with "not run:" are not even run.
 func exceptions() map[string]map[string]string {
 	const (
 		slow     = "not run: takes 30 s"

@@ -14,7 +14,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// TestSecuredTranscriptsOnApache replays the recordings of a cluster with an authorizer against one of Apache Kafka 2.5.0.
+// TestSecuredTranscriptsOnApache replays the recordings of a cluster with an authorizer against one
+// of Apache Kafka 2.5.0.
 func TestSecuredTranscriptsOnApache(t *testing.T) {
 	replaySecured(t, securedBroker(t, testkit.ZooKeeper(t, "zookeeper"), testkit.KafkaAt))
 }
@@ -47,8 +48,8 @@ func TestWalkthrough(t *testing.T) {
 	}
 }
 
-// TestGroupsOfOtherProtocolsAreNotListed compares kafka-consumer-groups --list with Apache Kafka's where there is a group that is not one
-// of consumers, such as Kafka Connect's.
+// TestGroupsOfOtherProtocolsAreNotListed compares kafka-consumer-groups --list with Apache Kafka's
+// where there is a group that is not one of consumers, such as Kafka Connect's.
 func TestGroupsOfOtherProtocolsAreNotListed(t *testing.T) {
 	zookeeper := testkit.ZooKeeper(t, "zookeeper")
 	c := testkit.Kafka(t, 1, zookeeper, "auto.create.topics.enable=true")
@@ -76,7 +77,8 @@ func TestGroupsOfOtherProtocolsAreNotListed(t *testing.T) {
 	}
 }
 
-// TestStreamsResetAnswersAsJava compares what the native tool and Java's would do to an application on Apache Kafka.
+// TestStreamsResetAnswersAsJava compares what the native tool and Java's would do to an application
+// on Apache Kafka.
 func TestStreamsResetAnswersAsJava(t *testing.T) {
 	c := testkit.Kafka(t, 1, testkit.ZooKeeper(t, "zookeeper"))
 	application(t, c.Bootstrap)
@@ -91,7 +93,8 @@ func TestStreamsResetAnswersAsJava(t *testing.T) {
 	}
 }
 
-// TestJavasAclCommandOnMomus works with Java's kafka-acls on momus, through the broker and through ZooKeeper; the native tool sees the same.
+// TestJavasAclCommandOnMomus works with Java's kafka-acls on momus, through the broker and through
+// ZooKeeper; the native tool sees the same.
 func TestJavasAclCommandOnMomus(t *testing.T) {
 	c := securedBroker(t, testkit.ZooKeeper(t, "zookeeper"), testkit.BrokerAt)
 	broker, store := []string{"--bootstrap-server", c.brokers[1]}, []string{"--authorizer-properties", "zookeeper.connect=" + c.zookeeper}

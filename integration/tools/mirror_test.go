@@ -19,7 +19,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// TestMirrorMaker copies topics to another cluster, with everything that belongs to a message, and finds that what is committed was copied.
+// TestMirrorMaker copies topics to another cluster, with everything that belongs to a message, and
+// finds that what is committed was copied.
 func TestMirrorMaker(t *testing.T) {
 	source, target := testkit.Quickstart(t, 1, "--http-port", "-1"), testkit.Quickstart(t, 1, "--http-port", "-1")
 	dir := t.TempDir()

@@ -173,7 +173,8 @@ var (
 	millis     = regexp.MustCompile(`\b1[5-9]\d{11}\b`)
 )
 
-// Plain takes out of an answer what differs from run to run, stack traces, and the tables of options, which are in our own words.
+// Plain takes out of an answer what differs from run to run, stack traces, and the tables of
+// options, which are in our own words.
 func (a Answer) Plain() Answer {
 	plain := func(s string) string {
 		s = loggedAt.ReplaceAllString(strings.ReplaceAll(s, "\r\n", "\n"), "[<TS>]")
@@ -188,9 +189,10 @@ func (a Answer) Plain() Answer {
 	return Answer{plain(a.Stdout), plain(a.Stderr), a.Exit}
 }
 
-// Differs tells in which of its parts an answer is not what was wanted, "" for none; both are Plain. Hints do not count, nor in which
-// order lines come on standard error, nor how often one is repeated there while a connection is tried. An exception that nothing
-// caught stands in Java's answer with its class and a stack trace, in ours with its text.
+// Differs tells in which of its parts an answer is not what was wanted, "" for none; both are
+// Plain. Hints do not count, nor in which order lines come on standard error, nor how often one is
+// repeated there while a connection is tried. An exception that nothing caught stands in Java's
+// answer with its class and a stack trace, in ours with its text.
 func (want Answer) Differs(mode string, got Answer) string {
 	var what []string
 	if want.Exit != got.Exit {
@@ -205,8 +207,9 @@ func (want Answer) Differs(mode string, got Answer) string {
 	return strings.Join(what, ", ")
 }
 
-// arranged are the lines of a text without blanks at their ends, in an order and a form that are alike for texts that are the same in a
-// mode: "" as they are, "sorted" in any order, "fields" in any order with any blanks between their words.
+// arranged are the lines of a text without blanks at their ends, in an order and a form that are
+// alike for texts that are the same in a mode: "" as they are, "sorted" in any order, "fields" in
+// any order with any blanks between their words.
 func arranged(mode, s string) []string {
 	if strings.HasPrefix(s, "usage: ") { // Java wraps these at a width; behind an empty line comes the table of options
 		head, _, _ := strings.Cut(s, "\n\n")
@@ -286,7 +289,8 @@ func OddSettings() []string {
 		"transaction.state.log.min.isr=1", "group.initial.rebalance.delay.ms=0", "log.cleaner.dedupe.buffer.size=20000000", "auto.create.topics.enable=true"}
 }
 
-// OddAddresses replaces the addresses in the cases, localhost:9092 and localhost:2181, by those of a cluster, and back in its answers.
+// OddAddresses replaces the addresses in the cases, localhost:9092 and localhost:2181, by those of
+// a cluster, and back in its answers.
 func OddAddresses(bootstrap, zookeeper string) (there, back *strings.Replacer) {
 	return strings.NewReplacer("localhost:9092", bootstrap, "localhost:2181", zookeeper),
 		strings.NewReplacer("//"+bootstrap, "//localhost:9092", "/"+bootstrap, "localhost/127.0.0.1:9092", bootstrap, "localhost:9092", zookeeper, "localhost:2181")

@@ -106,8 +106,8 @@ func javaClasses(t *testing.T) map[string]string {
 	return out
 }
 
-// TestOddValuesAreJavas runs the command lines of cmd/internal/tool/testdata/odd with Java against Apache Kafka 2.5.0 and compares with
-// what is recorded there; with MOMUS_RECORD=1 it records them.
+// TestOddValuesAreJavas runs the command lines of cmd/internal/tool/testdata/odd with Java against
+// Apache Kafka 2.5.0 and compares with what is recorded there; with MOMUS_RECORD=1 it records them.
 func TestOddValuesAreJavas(t *testing.T) {
 	files, err := filepath.Glob("../../cmd/internal/tool/testdata/odd/" + os.Getenv("MOMUS_ODD") + "*.txt")
 	if err != nil || len(files) == 0 {

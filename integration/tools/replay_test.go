@@ -171,7 +171,8 @@ func (r *replay) step(t *testing.T, s *Step) {
 			t.Errorf("%s: %d lines did not come\n%s", s.ID, s.ReadyLines, c.err.String())
 		}
 	default:
-		// What only looks may look again: recorded tools took seconds to start, in which the cluster went on.
+		// What only looks may look again: recorded tools took seconds to start, in which the
+		// cluster went on.
 		end := time.Now().Add(time.Duration(s.RetryMs) * time.Millisecond)
 		if looks(s.Cmd) {
 			end = time.Now().Add(12 * time.Second)

@@ -15,7 +15,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// stores makes key and trust stores with Java's keytool: broker and client each have a certificate of their own, which the other trusts.
+// stores makes key and trust stores with Java's keytool: broker and client each have a certificate
+// of their own, which the other trusts.
 func stores(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -36,8 +37,9 @@ func stores(t *testing.T) string {
 	return dir
 }
 
-// TestSecuritySettings reads property files as Kafka's tools do and works with an Apache Kafka 2.5.0 that has TLS and SASL listeners.
-// What the native tools list has to be what the Java tools list with the same file.
+// TestSecuritySettings reads property files as Kafka's tools do and works with an Apache Kafka
+// 2.5.0 that has TLS and SASL listeners. What the native tools list has to be what the Java tools
+// list with the same file.
 func TestSecuritySettings(t *testing.T) {
 	dir := stores(t)
 	zookeeper, open, secure, mutual := testkit.ZooKeeper(t, "zookeeper"), testkit.FreePort(t), testkit.FreePort(t), testkit.FreePort(t)

@@ -18,8 +18,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// application makes the topics of a Streams application with the id app: input with five messages in partition 0 and two in partition
-// 1, middle with three, and internal ones.
+// application makes the topics of a Streams application with the id app: input with five messages
+// in partition 0 and two in partition 1, middle with three, and internal ones.
 func application(t *testing.T, bootstrap string) *kadm.Client {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -63,7 +63,8 @@ func streamsReset(t *testing.T, bootstrap string, args ...string) string {
 		"--bootstrap-servers", bootstrap}, args...)})
 }
 
-// resetPlans are ways to say where input is to be read from, with the offsets of input's partitions 0 and 1 that they mean.
+// resetPlans are ways to say where input is to be read from, with the offsets of input's partitions
+// 0 and 1 that they mean.
 func resetPlans(t *testing.T) map[string]struct {
 	args     []string
 	p0, p1   int64

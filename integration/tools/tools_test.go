@@ -25,8 +25,9 @@ func TestSecuredTranscripts(t *testing.T) {
 	replaySecured(t, securedBroker(t, coordination(t), testkit.BrokerAt))
 }
 
-// TestTranscripts replays the recordings against momus, but for those that need security, which momus does not serve yet: these
-// are replayed against Apache Kafka (interop_test.go). With MOMUS_TEST_APACHE=1 the brokers are Apache Kafka 2.5.0 (after make peers).
+// TestTranscripts replays the recordings against momus, but for those that need security, which
+// momus does not serve yet: these are replayed against Apache Kafka (interop_test.go). With
+// MOMUS_TEST_APACHE=1 the brokers are Apache Kafka 2.5.0 (after make peers).
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil || len(files) == 0 {
@@ -64,7 +65,8 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// turn is when a transcript is replayed on a cluster that all of them share: two want no internal topics yet.
+// turn is when a transcript is replayed on a cluster that all of them share: two want no internal
+// topics yet.
 func turn(file string) int {
 	switch strings.TrimSuffix(filepath.Base(file), ".yaml") {
 	case "kafka-configs":
@@ -91,7 +93,8 @@ func momusFor(t *testing.T, name string) *cluster {
 	return quickstart(t)
 }
 
-// tidy removes what another transcript left behind: topics but for the internal ones, groups, configs.
+// tidy removes what another transcript left behind: topics but for the internal ones, groups,
+// configs.
 func tidy(t *testing.T, c *cluster) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -144,7 +147,8 @@ func tidy(t *testing.T, c *cluster) {
 	}
 }
 
-// forget tells the brokers that the config of an entity is gone: a quota would be in force for good.
+// forget tells the brokers that the config of an entity is gone: a quota would be in force for
+// good.
 func forget(t *testing.T, conn *gozk.Conn, entity string) {
 	t.Helper()
 	if _, err := conn.Create("/config/changes/config_change_", []byte(`{"version":2,"entity_path":"`+entity+`"}`), gozk.FlagSequence, gozk.WorldACL(gozk.PermAll)); err != nil {

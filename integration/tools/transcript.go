@@ -33,7 +33,8 @@ type Step struct {
 
 var stepLine = regexp.MustCompile(`^(  - |    |)([a-z_]+):(?: (.*))?$`)
 
-// Load reads a transcript: YAML of which only scalars on one line, as JSON, and literal blocks are used.
+// Load reads a transcript: YAML of which only scalars on one line, as JSON, and literal blocks are
+// used.
 func Load(path string) ([]*Step, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -148,7 +149,8 @@ func allFound(want, got []string) bool {
 
 var blocks = regexp.MustCompile(`(?ms)^\S.*?^\)\n`)
 
-// Same compares what was printed with what was recorded. Stack traces are left out of what was recorded: native tools have none.
+// Same compares what was printed with what was recorded. Stack traces are left out of what was
+// recorded: native tools have none.
 func Same(mode, want, got string) bool {
 	want = strings.ReplaceAll(want, "\t<TRACE>\n", "")
 	if head, _, ok := strings.Cut(want, "<USAGE>"); ok { // the table of options is in our own words
@@ -172,7 +174,8 @@ func Same(mode, want, got string) bool {
 
 var logDirLists = regexp.MustCompile(`(?m)^\{"version":1,"brokers":\[.*\]\}$`)
 
-// sortedDirs sorts the directories in answers of kafka-log-dirs.sh, whose order is that of a table in Java.
+// sortedDirs sorts the directories in answers of kafka-log-dirs.sh, whose order is that of a table
+// in Java.
 func sortedDirs(s string) string {
 	return logDirLists.ReplaceAllStringFunc(s, func(line string) string {
 		var answer struct {
@@ -226,8 +229,8 @@ func sameFields(w, g []string) bool {
 	return allInOrder(w, g) || len(words(w)) == len(words(g)) && allFound(words(w), words(g))
 }
 
-// SameErrors compares standard error: lines in any order, and only those before a usage table. Lines that depend on how fast a
-// leader was elected do not count.
+// SameErrors compares standard error: lines in any order, and only those before a usage table.
+// Lines that depend on how fast a leader was elected do not count.
 func SameErrors(want, got string) bool {
 	if strings.Contains(want, "<TRACE>") || strings.Contains(want, "<REPEATS>") {
 		return true

@@ -13,7 +13,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// BenchmarkTransactions commits transactions of ten records in two partitions, by one producer and by eight at the same time.
+// BenchmarkTransactions commits transactions of ten records in two partitions, by one producer and
+// by eight at the same time.
 func BenchmarkTransactions(b *testing.B) {
 	c := testkit.Quickstart(b, 1)
 	createTopic(b.Context(), b, c, "bench", 2)

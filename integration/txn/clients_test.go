@@ -21,7 +21,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// oneBroker is momus, or Apache Kafka to prove the tests (MOMUS_TEST_APACHE), that looks for transactions that take too long all the time.
+// oneBroker is momus, or Apache Kafka to prove the tests (MOMUS_TEST_APACHE), that looks for
+// transactions that take too long all the time.
 func oneBroker(t *testing.T) *testkit.Cluster {
 	t.Helper()
 	const often = "transaction.abort.timed.out.transaction.cleanup.interval.ms=200"
@@ -38,7 +39,8 @@ type txnProducer struct {
 	offsets                     func(group, topic string) error // nil: the library has no such call
 }
 
-// script runs the commands of java/src/Transactions.java and returns what they print. timedOut is called between "sent" and the commit.
+// script runs the commands of java/src/Transactions.java and returns what they print. timedOut is
+// called between "sent" and the commit.
 type script func(t *testing.T, bootstrap, command, topic, id string, timedOut func()) string
 
 func program(argv func(t *testing.T) []string) script {
@@ -232,7 +234,8 @@ var fencedAll = []string{"commit", "abort", "send", "offsets", "begin"}
 const tooLong = "KafkaException: Unexpected error in InitProducerIdResponse; The transaction timeout is larger than the maximum value allowed by the broker " +
 	"(as configured by transaction.max.timeout.ms)."
 
-// fenced is what the command fence prints: the same error for all cases, but for those in others (case, error, …).
+// fenced is what the command fence prints: the same error for all cases, but for those in others
+// (case, error, …).
 func fenced(cases []string, err, timeout string, others ...string) string {
 	errs := map[string]string{}
 	for i := 0; i < len(others); i += 2 {
@@ -250,8 +253,9 @@ func fenced(cases []string, err, timeout string, others ...string) string {
 	return out.String()
 }
 
-// What each library makes of the errors of transactions: INVALID_PRODUCER_EPOCH for a fenced producer, from the coordinator and from the
-// partition, INVALID_TRANSACTION_TIMEOUT for a timeout above the limit.
+// What each library makes of the errors of transactions: INVALID_PRODUCER_EPOCH for a fenced
+// producer, from the coordinator and from the partition, INVALID_TRANSACTION_TIMEOUT for a timeout
+// above the limit.
 func TestTransactionalProducersOfEveryLibrary(t *testing.T) {
 	for _, c := range []struct {
 		name           string

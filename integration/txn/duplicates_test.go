@@ -20,7 +20,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// cutter cuts a share of the connections that produce, in each place where a cut makes a producer send again.
+// cutter cuts a share of the connections that produce, in each place where a cut makes a producer
+// send again.
 type cutter struct {
 	mu       sync.Mutex
 	rng      *rand.Rand
@@ -114,8 +115,8 @@ func createReplicated(ctx context.Context, t *testing.T, bootstrap, topic string
 	}
 }
 
-// A million records of idempotent producers, while a fifth of the answers is cut after the broker has appended and
-// before it is heard: none is lost, none is there twice, the order is kept.
+// A million records of idempotent producers, while a fifth of the answers is cut after the broker
+// has appended and before it is heard: none is lost, none is there twice, the order is kept.
 func TestMillionRecordsThroughCutConnections(t *testing.T) {
 	const records, partitions, producers = 1_000_000, 8, 4
 	ctx := deadline(t)

@@ -180,7 +180,8 @@ func (c *clients) revive() {
 	}
 }
 
-// disturb kills, pauses and rolls the brokers, and kills the clients, while out goes on to be read. It ends with everything in sync.
+// disturb kills, pauses and rolls the brokers, and kills the clients, while out goes on to be read.
+// It ends with everything in sync.
 func disturb(t *testing.T, bs []*testkit.Cluster, cs *clients, out *reader) {
 	t.Helper()
 	at := testkit.Bootstrap(bs)
@@ -227,7 +228,8 @@ func disturb(t *testing.T, bs []*testkit.Cluster, cs *clients, out *reader) {
 	enough(200)
 }
 
-// Kafka Streams' word count with exactly_once: every word's committed counts are 1, 2, 3 … to its number in the input, each once and in order.
+// Kafka Streams' word count with exactly_once: every word's committed counts are 1, 2, 3 … to its
+// number in the input, each once and in order.
 func TestStreamsWordCountIsExactThroughFaults(t *testing.T) {
 	run := javaProgram(t, "streams-2.5.0", "WordCount")
 	bs := threeBrokers(t)
@@ -280,7 +282,8 @@ func TestStreamsWordCountIsExactThroughFaults(t *testing.T) {
 	}
 }
 
-// The transactional copier: every record is copied once, and who reads committed data sees no copy of an aborted transaction and no part of one.
+// The transactional copier: every record is copied once, and who reads committed data sees no copy
+// of an aborted transaction and no part of one.
 func TestCopierIsExactThroughFaults(t *testing.T) {
 	run := javaClient(t, "2.5.0")
 	bs := threeBrokers(t)

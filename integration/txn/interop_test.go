@@ -22,7 +22,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// javaProgram compiles a class of integration/java/src against the jars of a peer; the result makes command lines.
+// javaProgram compiles a class of integration/java/src against the jars of a peer; the result makes
+// command lines.
 func javaProgram(t *testing.T, peer, class string) func(args ...string) []string {
 	t.Helper()
 	dir := t.TempDir()
@@ -77,8 +78,9 @@ func TestJavaCopierCopiesExactlyOnceThroughKills(t *testing.T) {
 	}
 }
 
-// TestKafkaAndMomusTakeOverFromEachOtherInMidTransaction kills one kind of broker with a transaction open, records and a group's offsets in it, and one
-// committed, starts the other kind on the same directory, and lets the same producer go on.
+// TestKafkaAndMomusTakeOverFromEachOtherInMidTransaction kills one kind of broker with a
+// transaction open, records and a group's offsets in it, and one committed, starts the other kind
+// on the same directory, and lets the same producer go on.
 func TestKafkaAndMomusTakeOverFromEachOtherInMidTransaction(t *testing.T) {
 	zookeeper := testkit.ZooKeeper(t, "zookeeper")
 	c := testkit.Kafka(t, 1, zookeeper)
@@ -197,7 +199,8 @@ func TestFloodsThroughCutConnections(t *testing.T) {
 	}
 }
 
-// commitOffset commits an offset of group g, of partition 0 of t, in the open transaction of a producer.
+// commitOffset commits an offset of group g, of partition 0 of t, in the open transaction of a
+// producer.
 func commitOffset(ctx context.Context, t *testing.T, p *kgo.Client, id string, offset int64) {
 	t.Helper()
 	pid, epoch, err := p.ProducerID(ctx)
@@ -219,8 +222,9 @@ func commitOffset(ctx context.Context, t *testing.T, p *kgo.Client, id string, o
 	})
 }
 
-// Two brokers of different kinds: the coordinators of transactions and groups, with one partition each, move to and fro while producers commit, and
-// a copier of the Java client copies what is committed.
+// Two brokers of different kinds: the coordinators of transactions and groups, with one partition
+// each, move to and fro while producers commit, and a copier of the Java client copies what is
+// committed.
 func TestCoordinatorsMoveBetweenKafkaAndMomus(t *testing.T) {
 	run := javaProgram(t, "streams-2.5.0", "Transactions") // with its warnings
 	zookeeper := testkit.ZooKeeper(t, "zookeeper")
@@ -291,8 +295,9 @@ func TestCoordinatorsMoveBetweenKafkaAndMomus(t *testing.T) {
 	}
 }
 
-// inSyncAgain waits until all replicas are in sync. A follower of Apache Kafka 2.5.0 that truncates its log below the start of an open
-// transaction looks up that start before it has forgotten the transaction, fails, and gives the partition up until it is started again.
+// inSyncAgain waits until all replicas are in sync. A follower of Apache Kafka 2.5.0 that truncates
+// its log below the start of an open transaction looks up that start before it has forgotten the
+// transaction, fails, and gives the partition up until it is started again.
 func inSyncAgain(t *testing.T, bs []*testkit.Cluster) {
 	t.Helper()
 	testkit.Eventually(t, 2*limit, "all replicas are in sync", func() bool {

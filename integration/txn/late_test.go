@@ -92,8 +92,9 @@ func (r *raw) commitOffset(what string, epoch int16, want error) {
 	r.expect(what, r.ask(req).(*kmsg.TxnOffsetCommitResponse).Topics[0].Partitions[0].ErrorCode, want)
 }
 
-// A request that was under way for longer than its transaction is refused where its broker coordinates the producer: it would open a
-// transaction that nobody ends, and that holds up every read_committed consumer of the partition.
+// A request that was under way for longer than its transaction is refused where its broker
+// coordinates the producer: it would open a transaction that nobody ends, and that holds up every
+// read_committed consumer of the partition.
 func TestLateRequestsOpenNoTransaction(t *testing.T) {
 	c := testkit.Quickstart(t, 1)
 	ctx := deadline(t)

@@ -73,7 +73,8 @@ func (l *ledger) more(t *testing.T, n int) {
 	testkit.Eventually(t, time.Minute, fmt.Sprintf("%d more transactions are committed", n), func() bool { return l.count(committed) >= enough })
 }
 
-// produceTransactions commits and aborts until ctx ends; after an error it goes on as a new producer with the same id.
+// produceTransactions commits and aborts until ctx ends; after an error it goes on as a new
+// producer with the same id.
 func produceTransactions(ctx context.Context, bootstrap []string, id string, l *ledger, pause time.Duration) {
 	var p *kgo.Client
 	for n := 0; ctx.Err() == nil; n++ {
@@ -107,7 +108,8 @@ func produceTransactions(ctx context.Context, bootstrap []string, id string, l *
 	}
 }
 
-// checkTransactions reads everything that is committed, compares it with what the producers were told, and returns the number of records.
+// checkTransactions reads everything that is committed, compares it with what the producers were
+// told, and returns the number of records.
 func checkTransactions(ctx context.Context, t *testing.T, c *testkit.Cluster, l *ledger) (records int) {
 	t.Helper()
 	// What the producers left open holds nobody up once they are replaced.

@@ -1,5 +1,6 @@
-// Package txn runs transactional producers and read_committed consumers against a broker: commits, aborts, fencing, timeouts, offsets in
-// transactions, a coordinator that is killed between a decision and its markers.
+// Package txn runs transactional producers and read_committed consumers against a broker: commits,
+// aborts, fencing, timeouts, offsets in transactions, a coordinator that is killed between a
+// decision and its markers.
 package txn
 
 import (
@@ -241,7 +242,8 @@ func TestOffsetsAreCommittedWithTheTransaction(t *testing.T) {
 	}
 }
 
-// copyRound copies some records as one member of the group, aborts some more, and goes away; the next one begins where the last committed.
+// copyRound copies some records as one member of the group, aborts some more, and goes away; the
+// next one begins where the last committed.
 func copyRound(ctx context.Context, t *testing.T, c *testkit.Cluster, round, left int) (copied int) {
 	t.Helper()
 	s, err := kgo.NewGroupTransactSession(kgo.SeedBrokers(c.Bootstrap), kgo.TransactionalID("copier"), kgo.ConsumerGroup("g"), kgo.ConsumeTopics("in"),

@@ -30,7 +30,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// axe is axe-core 4.14.1 (MPL-2.0, see LICENSE.axe-core.txt), which checks a page for accessibility.
+// axe is axe-core 4.14.1 (MPL-2.0, see LICENSE.axe-core.txt), which checks a page for
+// accessibility.
 //
 //go:embed testdata/axe.min.js
 var axe string
@@ -147,7 +148,8 @@ func eval[T any](b *browser, js string) T {
 	return v
 }
 
-// names are the accessible names of all elements of a role, as a screen reader would say them: from aria-label, aria-labelledby or text.
+// names are the accessible names of all elements of a role, as a screen reader would say them: from
+// aria-label, aria-labelledby or text.
 const names = `(selector) => [...document.querySelectorAll(selector)].map(e => (e.getAttribute('aria-label') || (e.getAttribute('aria-labelledby') ?
 	document.getElementById(e.getAttribute('aria-labelledby'))?.textContent : e.textContent) || '').replace(/\s+/g, ' ').trim())`
 

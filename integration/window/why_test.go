@@ -63,7 +63,8 @@ func cluster(t *testing.T) []*testkit.Cluster {
 	return bs
 }
 
-// why runs momus why against those of the brokers that are not without, until its output has all of the words, in order.
+// why runs momus why against those of the brokers that are not without, until its output has all of
+// the words, in order.
 func why(t *testing.T, bs []*testkit.Cluster, without int, words []string, args ...string) {
 	t.Helper()
 	var servers []string

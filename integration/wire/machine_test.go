@@ -9,8 +9,8 @@ import (
 	"momus/integration/testkit"
 )
 
-// TestSecondBrokerOnAMachine starts a broker with nothing said about its metrics where their default port is taken, as that of the second
-// broker on a machine is.
+// TestSecondBrokerOnAMachine starts a broker with nothing said about its metrics where their
+// default port is taken, as that of the second broker on a machine is.
 func TestSecondBrokerOnAMachine(t *testing.T) {
 	if taken, err := net.Listen("tcp", fmt.Sprint(":", configs.DefaultHTTPPort)); err == nil { // else it is taken already
 		t.Cleanup(func() { taken.Close() })

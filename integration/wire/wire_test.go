@@ -1,4 +1,5 @@
-// Package wire sends a running broker what no client would send, and checks that only the sender suffers.
+// Package wire sends a running broker what no client would send, and checks that only the sender
+// suffers.
 package wire
 
 import (
@@ -28,7 +29,8 @@ func TestBadInputClosesItsOwnConnectionOnly(t *testing.T) {
 	ask(t, good)
 	before := rssMB(t, c.Process.Pid())
 
-	// Frames that are closed for: random bytes, lengths that are negative, zero or too large, unknown keys and versions, bodies cut short.
+	// Frames that are closed for: random bytes, lengths that are negative, zero or too large,
+	// unknown keys and versions, bodies cut short.
 	for i := range 400 {
 		conn := dial(t, c.Bootstrap)
 		b := make([]byte, 4+rnd.IntN(300))

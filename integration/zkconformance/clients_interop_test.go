@@ -33,7 +33,8 @@ func TestKazooWorks(t *testing.T) {
 	}
 }
 
-// zkCli takes its commands from standard input or one from its arguments; each command here is a run of its own.
+// zkCli takes its commands from standard input or one from its arguments; each command here is a
+// run of its own.
 func TestZkCliWorks(t *testing.T) {
 	hosts := filepath.Join(t.TempDir(), "hosts")
 	if err := os.WriteFile(hosts, []byte("127.0.0.1 zk zk/<unresolved>\n"), 0o644); err != nil {
@@ -45,7 +46,8 @@ func TestZkCliWorks(t *testing.T) {
 		cli := func(args ...string) string {
 			t.Helper()
 			java := testkit.Java(t, peer, "org.apache.zookeeper.ZooKeeperMain", append([]string{"-server", addr}, args...)...)
-			// The client of 3.4 takes "/<unresolved>", which Java 14 and later print, for a part of the host's name.
+			// The client of 3.4 takes "/<unresolved>", which Java 14 and later print, for a part of
+			// the host's name.
 			java = slices.Insert(java, 1, "-Dzookeeper.sasl.client=false", "-Djdk.net.hosts.file="+hosts)
 			return testkit.Run(t, time.Minute, testkit.Spec{Args: append([]string{"sh", "-c", `exec "$@" 2>&1`, "sh"}, java...)}) // stats go to standard error
 		}
@@ -137,8 +139,8 @@ func dialZK(t *testing.T, addr string) *zk.Conn {
 	return c
 }
 
-// Apache Kafka 2.5.0 coordinated by the embedded server: start, topic, records, restart of both, and the end of the
-// session of a broker that was killed.
+// Apache Kafka 2.5.0 coordinated by the embedded server: start, topic, records, restart of both,
+// and the end of the session of a broker that was killed.
 func TestApacheKafkaRunsOnTheEmbeddedServer(t *testing.T) {
 	o := zkserver.Options{Dir: t.TempDir()}
 	addr, stop := startOurs(t, o)

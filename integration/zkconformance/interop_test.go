@@ -22,8 +22,8 @@ var seeds = flag.Uint64("seeds", 40, "how many random runs")
 
 var rewrite = flag.Bool("rewrite", false, "write down what the real server answers to the scripts")
 
-// startReal runs a real server until the test ends. It accepts connections before it serves them, and forgets to close
-// some of those.
+// startReal runs a real server until the test ends. It accepts connections before it serves them,
+// and forgets to close some of those.
 func startReal(t *testing.T, peer string) string {
 	t.Helper()
 	addr := testkit.ZooKeeper(t, peer)
@@ -73,8 +73,8 @@ func TestFourLetterWordsLookAlike(t *testing.T) {
 	}
 }
 
-// shape takes out of an answer what must differ: numbers, addresses, directories, the version's suffix, and what only a
-// Java process knows.
+// shape takes out of an answer what must differ: numbers, addresses, directories, the version's
+// suffix, and what only a Java process knows.
 func shape(s string) string {
 	for _, r := range [][2]string{
 		{`3\.4\.14-\S+,`, "VERSION,"},

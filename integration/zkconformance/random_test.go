@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// randomRun performs operations drawn from a seed. What is drawn never depends on an answer, so that two servers are
-// asked the same.
+// randomRun performs operations drawn from a seed. What is drawn never depends on an answer, so
+// that two servers are asked the same.
 func randomRun(t *testing.T, addr string, seed uint64, steps int) string {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 14))

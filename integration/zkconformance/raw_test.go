@@ -151,8 +151,8 @@ func (r *raw) connect(timeoutMs int32, session int64, password []byte, seen int6
 	return nil
 }
 
-// names turns what differs from run to run into what does not: sessions into the names of their connections, zxids into
-// distances from the begin of the script, times into whether they are set.
+// names turns what differs from run to run into what does not: sessions into the names of their
+// connections, zxids into distances from the begin of the script, times into whether they are set.
 type names struct {
 	base     int64
 	sessions map[int64]string

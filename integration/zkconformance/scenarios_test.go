@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// scenario is one subject; each begins with nothing but what it makes itself, under a path of its own.
+// scenario is one subject; each begins with nothing but what it makes itself, under a path of its
+// own.
 type scenario struct {
 	name string
 	run  func(s *script)

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// script runs operations against one server and writes down all that comes back. Connections are called by one-letter
-// names; every step ends with a ping on each of them, so that the events it caused are part of it.
+// script runs operations against one server and writes down all that comes back. Connections are
+// called by one-letter names; every step ends with a ping on each of them, so that the events it
+// caused are part of it.
 type script struct {
 	t     *testing.T
 	addr  string

@@ -1,5 +1,7 @@
-// Package digestmd5 is the SASL mechanism DIGEST-MD5 (RFC 2831) as far as ZooKeeper uses it: authentication alone (qop=auth), one round. Client and Server hold
-// one exchange each and do no I/O. MD5 is what the protocol has; the connection itself should be protected by TLS where its network is not trusted.
+// Package digestmd5 is the SASL mechanism DIGEST-MD5 (RFC 2831) as far as ZooKeeper uses it:
+// authentication alone (qop=auth), one round. Client and Server hold one exchange each and do no
+// I/O. MD5 is what the protocol has; the connection itself should be protected by TLS where its
+// network is not trusted.
 package digestmd5
 
 import (
@@ -26,7 +28,8 @@ type proof struct {
 	nonce, cnonce, uri, qop, authzid string
 }
 
-// value is the hex digest over A1 and A2, A2 beginning with method: AUTHENTICATE for the client, nothing for the server.
+// value is the hex digest over A1 and A2, A2 beginning with method: AUTHENTICATE for the client,
+// nothing for the server.
 func (p *proof) value(method string) string {
 	secret := md5.Sum(slices.Concat(latin1(p.user), []byte{':'}, latin1(p.realm), []byte{':'}, latin1(p.password)))
 	a1 := string(secret[:]) + ":" + p.nonce + ":" + p.cnonce
@@ -42,7 +45,8 @@ func hexSum(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// latin1 is the form in which names and passwords are digested: ISO 8859-1 where it can hold them, else UTF-8.
+// latin1 is the form in which names and passwords are digested: ISO 8859-1 where it can hold them,
+// else UTF-8.
 func latin1(s string) []byte {
 	out := make([]byte, 0, len(s))
 	for _, r := range s {
@@ -63,7 +67,8 @@ func randomText(n int) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// Client is the initiating side of one exchange. URI is the service and the host that the server expects, such as zookeeper/zk-sasl-md5.
+// Client is the initiating side of one exchange. URI is the service and the host that the server
+// expects, such as zookeeper/zk-sasl-md5.
 type Client struct {
 	User, Password, URI string
 	CNonce              string // random when ""
@@ -165,7 +170,8 @@ func quote(s string) string {
 
 var errSyntax = errors.New("it is no list of name=value")
 
-// parse reads directives: name=token or name="…", with commas between them. A name may stand once, but for realm, of which the first counts.
+// parse reads directives: name=token or name="…", with commas between them. A name may stand once,
+// but for realm, of which the first counts.
 func parse(token []byte) (map[string]string, error) {
 	if len(token) > maxToken {
 		return nil, fmt.Errorf("%d bytes, more than %d", len(token), maxToken)

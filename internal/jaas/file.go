@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// ParseFile reads a login configuration file. Its grammar is that of Java's ConfigFile: sections of entries, values bare words or "…", and ${name} in values is
-// replaced by the system property of that name; property may be nil when there are none.
+// ParseFile reads a login configuration file. Its grammar is that of Java's ConfigFile: sections of
+// entries, values bare words or "…", and ${name} in values is replaced by the system property of
+// that name; property may be nil when there are none.
 func ParseFile(text string, property func(name string) (string, bool)) (Sections, error) {
 	p := &fileParser{tokenizer: newTokenizer(text, "-_$*"), line: 1, property: property}
 	if p.property == nil {
@@ -29,7 +30,8 @@ func ParseFile(text string, property func(name string) (string, bool)) (Sections
 	return all, nil
 }
 
-// fileParser looks one token ahead. line counts the ends of lines between tokens, which is what Java reports.
+// fileParser looks one token ahead. line counts the ends of lines between tokens, which is what
+// Java reports.
 type fileParser struct {
 	*tokenizer
 	ahead    token
@@ -149,7 +151,8 @@ func (p *fileParser) unexpected(expected string) error {
 // configurationError has the form of Java's messages.
 func configurationError(text string) error { return fmt.Errorf("Configuration Error:\n\t%s", text) }
 
-// expand replaces ${name} as Java's PropertyExpander does: ${/} is the separator of paths, ${{…}} stays as it is, and so does what is not closed.
+// expand replaces ${name} as Java's PropertyExpander does: ${/} is the separator of paths, ${{…}}
+// stays as it is, and so does what is not closed.
 func expand(value string, property func(string) (string, bool)) (string, error) {
 	var out strings.Builder
 	for {

@@ -1,6 +1,8 @@
-// Package jaas reads the two grammars in which Kafka users write credentials: the file that java.security.auth.login.config names, and the value of
-// sasl.jaas.config. It is a parser alone: which section and which entry counts for whom, and what an option means, is decided by its users. Errors are
-// worded as the JVM (file) and Kafka 2.5 (property) word them, since people search for those words.
+// Package jaas reads the two grammars in which Kafka users write credentials: the file that
+// java.security.auth.login.config names, and the value of sasl.jaas.config. It is a parser alone:
+// which section and which entry counts for whom, and what an option means, is decided by its users.
+// Errors are worded as the JVM (file) and Kafka 2.5 (property) word them, since people search for
+// those words.
 package jaas
 
 import (
@@ -28,13 +30,15 @@ type Entry struct {
 	Options map[string]string // never nil; their values may be secrets
 }
 
-// Sections are the entries of a file by the name of their section, in the order of the file. A section without entries is left out: for Java it does not exist.
+// Sections are the entries of a file by the name of their section, in the order of the file. A
+// section without entries is left out: for Java it does not exist.
 type Sections map[string][]Entry
 
 var flags = []string{"required", "requisite", "sufficient", "optional"}
 
-// ParseProperty reads the value of sasl.jaas.config, which holds exactly one entry. Its grammar is that of Kafka's JaasConfig: keys and values are bare words or
-// quoted ("…" or '…'), the semicolon at the end is needed, and nothing is expanded.
+// ParseProperty reads the value of sasl.jaas.config, which holds exactly one entry. Its grammar is
+// that of Kafka's JaasConfig: keys and values are bare words or quoted ("…" or '…'), the semicolon
+// at the end is needed, and nothing is expanded.
 func ParseProperty(text string) (Entry, error) {
 	t := newTokenizer(text, "-_$")
 	var entries []Entry

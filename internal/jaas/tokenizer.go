@@ -2,7 +2,8 @@ package jaas
 
 import "strings"
 
-// Kinds of tokens; any other kind is the character itself: a sign, or the quotation mark of a quoted word.
+// Kinds of tokens; any other kind is the character itself: a sign, or the quotation mark of a
+// quoted word.
 const (
 	endOfText = -1 - iota
 	endOfLine
@@ -18,8 +19,9 @@ type token struct {
 // hasText reports whether the token is a word, quoted or not.
 func (t token) hasText() bool { return t.kind == bareWord || t.kind == '"' || t.kind == '\'' }
 
-// tokenizer splits text as java.io.StreamTokenizer does with its defaults, in which much is odd and people's files depend on it: a single slash starts a comment
-// to the end of the line, digits, points and minus signs start numbers, quotations end with their line.
+// tokenizer splits text as java.io.StreamTokenizer does with its defaults, in which much is odd and
+// people's files depend on it: a single slash starts a comment to the end of the line, digits,
+// points and minus signs start numbers, quotations end with their line.
 type tokenizer struct {
 	text  []rune
 	at    int
@@ -79,7 +81,8 @@ func (t *tokenizer) next() token {
 	}
 }
 
-// linesCount reports whether ends of lines are tokens: they are in files, whose words may contain stars.
+// linesCount reports whether ends of lines are tokens: they are in files, whose words may contain
+// stars.
 func (t *tokenizer) linesCount() bool { return strings.Contains(t.words, "*") }
 
 // comment skips a comment of any of the three kinds.
@@ -101,7 +104,8 @@ func (t *tokenizer) comment() {
 	}
 }
 
-// number skips digits with at most one point and a minus sign before them. A lone minus sign is none.
+// number skips digits with at most one point and a minus sign before them. A lone minus sign is
+// none.
 func (t *tokenizer) number() (token, bool) {
 	at := t.at
 	if t.text[at] == '-' {
@@ -152,7 +156,8 @@ func (t *tokenizer) quoted(mark rune) token {
 
 var escapes = map[rune]rune{'a': 7, 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v'}
 
-// escape appends what stands after a backslash: up to three octal digits (not above \377), a letter of C, or any character for itself.
+// escape appends what stands after a backslash: up to three octal digits (not above \377), a letter
+// of C, or any character for itself.
 func (t *tokenizer) escape(out []rune) []rune {
 	c := t.peek()
 	if c == -1 {

@@ -1,4 +1,5 @@
-// Package javatls reads what Kafka's TLS settings name in Java's words: protocol versions and cipher suites. How TLS is used is decided by its users.
+// Package javatls reads what Kafka's TLS settings name in Java's words: protocol versions and
+// cipher suites. How TLS is used is decided by its users.
 package javatls
 
 import (
@@ -11,8 +12,9 @@ import (
 
 var versions = map[string]uint16{"TLSv1": tls.VersionTLS10, "TLSv1.1": tls.VersionTLS11, "TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}
 
-// Versions gives the lowest and the highest version of a list such as TLSv1.2,TLSv1.3. Blanks and empty names are passed over, and so is SSLv2Hello, which only
-// allows a form of hello that nobody sends any more. Gaps in a list are filled.
+// Versions gives the lowest and the highest version of a list such as TLSv1.2,TLSv1.3. Blanks and
+// empty names are passed over, and so is SSLv2Hello, which only allows a form of hello that nobody
+// sends any more. Gaps in a list are filled.
 func Versions(names []string) (lowest, highest uint16, err error) {
 	for _, name := range names {
 		name = strings.TrimSpace(name)
@@ -34,8 +36,8 @@ func Versions(names []string) (lowest, highest uint16, err error) {
 	return lowest, highest, nil
 }
 
-// CipherSuites gives the suites of TLS 1.2 and before that Java's names name; unknown are the names that this program cannot speak. Those of TLS 1.3 are always
-// on and are neither.
+// CipherSuites gives the suites of TLS 1.2 and before that Java's names name; unknown are the names
+// that this program cannot speak. Those of TLS 1.3 are always on and are neither.
 func CipherSuites(names []string) (suites []uint16, unknown []string) {
 	for _, name := range names {
 		name = strings.TrimSpace(name)
@@ -69,7 +71,8 @@ func suite(name string) (id uint16, found, newest bool) {
 	return 0, false, false
 }
 
-// TrustAnyName turns off the check of the server's name, which an empty ssl.endpoint.identification.algorithm asks for; its certificates are checked all the same.
+// TrustAnyName turns off the check of the server's name, which an empty
+// ssl.endpoint.identification.algorithm asks for; its certificates are checked all the same.
 func TrustAnyName(config *tls.Config) {
 	roots := config.RootCAs
 	config.InsecureSkipVerify = true

@@ -8,9 +8,11 @@ import (
 	"momus/internal/model"
 )
 
-// History is what several brokers have recorded, in the order of time, with the causes found. It does not change.
+// History is what several brokers have recorded, in the order of time, with the causes found. It
+// does not change.
 //
-// Clocks of brokers differ a little, so causes on other brokers are found by epochs where there are any, and by time only with some slack.
+// Clocks of brokers differ a little, so causes on other brokers are found by epochs where there are
+// any, and by time only with some slack.
 type History struct {
 	entries []Entry
 	byRef   map[Ref]int
@@ -78,7 +80,8 @@ func (h *History) Chain(e *Entry) []*Entry {
 	return chain
 }
 
-// find looks for the cause of the i-th entry: on the same broker it was recorded, unless the entry is about what the broker cannot know.
+// find looks for the cause of the i-th entry: on the same broker it was recorded, unless the entry
+// is about what the broker cannot know.
 func (h *History) find(i int) *Entry {
 	e := &h.entries[i]
 	if e.Cause != 0 {
@@ -125,7 +128,8 @@ func (h *History) find(i int) *Entry {
 	return nil
 }
 
-// before is the latest entry that ok accepts, at most d before the i-th, or a little after it, as clocks differ between brokers.
+// before is the latest entry that ok accepts, at most d before the i-th, or a little after it, as
+// clocks differ between brokers.
 func (h *History) before(i int, d time.Duration, ok func(c *Entry) bool) *Entry {
 	at := h.entries[i].Time
 	for k := h.lastUpTo(at.Add(slack)); k >= 0 && h.entries[k].Time.After(at.Add(-d)); k-- {
@@ -159,8 +163,9 @@ func (h *History) pauseOf(i int, broker int32) *Entry {
 	return nil
 }
 
-// lossOf is why a broker was lost to the others at the time of the i-th entry, as far as it says so itself: it stopped, its process stood
-// still, or it lost ZooKeeper; or, known when it is back, it was killed.
+// lossOf is why a broker was lost to the others at the time of the i-th entry, as far as it says so
+// itself: it stopped, its process stood still, or it lost ZooKeeper; or, known when it is back, it
+// was killed.
 func (h *History) lossOf(i int, broker int32) *Entry {
 	at := h.entries[i].Time
 	if c := h.pauseOf(i, broker); c != nil {

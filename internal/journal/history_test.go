@@ -25,7 +25,8 @@ func TestCauses(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		entries []Entry
-		// of is the entry whose chain is asked for, want the kinds of the chain with the broker that recorded each.
+		// of is the entry whose chain is asked for, want the kinds of the chain with the broker
+		// that recorded each.
 		of   Ref
 		want string
 	}{

@@ -6,10 +6,12 @@ import (
 	"time"
 )
 
-// chunk is how many entries are allocated at a time: a journal takes the memory of what happened, up to its bound.
+// chunk is how many entries are allocated at a time: a journal takes the memory of what happened,
+// up to its bound.
 const chunk = 128
 
-// Journal is the journal of one broker. Its methods may be called from any goroutine; those of a nil Journal do nothing.
+// Journal is the journal of one broker. Its methods may be called from any goroutine; those of a
+// nil Journal do nothing.
 type Journal struct {
 	now func() time.Time
 
@@ -21,7 +23,8 @@ type Journal struct {
 	changed chan struct{} // closed and replaced by the next entry, once somebody has asked for it; nil before
 }
 
-// ring holds the latest entries of a class, in chunks that are allocated when they are first needed.
+// ring holds the latest entries of a class, in chunks that are allocated when they are first
+// needed.
 type ring struct {
 	chunks [][]Entry
 	next   int // where the next entry goes
@@ -56,8 +59,9 @@ func (j *Journal) Broker() int32 {
 	return j.broker
 }
 
-// Record adds an entry and returns its ID, to be the Cause of others; 0 from a nil Journal. ID, Time and Broker are filled in. From and To
-// must not be changed any more, and texts must not be parts of buffers that are used again.
+// Record adds an entry and returns its ID, to be the Cause of others; 0 from a nil Journal. ID,
+// Time and Broker are filled in. From and To must not be changed any more, and texts must not be
+// parts of buffers that are used again.
 func (j *Journal) Record(e Entry) uint64 {
 	if j == nil {
 		return 0
@@ -103,7 +107,8 @@ func (r *ring) since(out []Entry, after uint64, capacity int) []Entry {
 	return out
 }
 
-// Since returns the entries with an ID larger than after, the oldest first. lost reports whether some of them are no longer kept.
+// Since returns the entries with an ID larger than after, the oldest first. lost reports whether
+// some of them are no longer kept.
 func (j *Journal) Since(after uint64) (entries []Entry, lost bool) {
 	if j == nil {
 		return nil, false

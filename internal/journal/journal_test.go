@@ -162,7 +162,8 @@ func TestJSONIsReadBack(t *testing.T) {
 	}
 }
 
-// FuzzEntry reads entries of strangers: an HTTP port that is asked for its journal may be anybody's.
+// FuzzEntry reads entries of strangers: an HTTP port that is asked for its journal may be
+// anybody's.
 func FuzzEntry(f *testing.F) {
 	f.Add([]byte(`{"kind":"leader-elected","name":"t","partition":0,"to":[1,2],"time":"2020-01-01T00:00:00Z"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {

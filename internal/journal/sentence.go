@@ -16,7 +16,8 @@ const (
 	Korean  Lang = "ko"
 )
 
-// text is a sentence in both languages. {word} stands for a field, and what is in [brackets] is left out when a field in it is empty.
+// text is a sentence in both languages. {word} stands for a field, and what is in [brackets] is
+// left out when a field in it is empty.
 type text struct{ en, ko string }
 
 func (t text) in(l Lang) string {

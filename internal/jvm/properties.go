@@ -1,5 +1,6 @@
-// Package jvm reads what people tell Kafka's JVM on its command line, as far as it has a meaning without one: the system properties in KAFKA_OPTS, by which a
-// secured cluster names its JAAS file, its krb5.conf and how it speaks to ZooKeeper.
+// Package jvm reads what people tell Kafka's JVM on its command line, as far as it has a meaning
+// without one: the system properties in KAFKA_OPTS, by which a secured cluster names its JAAS file,
+// its krb5.conf and how it speaks to ZooKeeper.
 package jvm
 
 import "strings"
@@ -19,8 +20,9 @@ const (
 	ZKCanonicalHost = "zookeeper.sasl.client.canonicalize.hostname"
 )
 
-// ParseOptions reads the -Dname=value words of a text such as KAFKA_OPTS, the last of equal names winning; other options of a JVM are passed over. The text is
-// split at white space only, as Kafka's scripts do it.
+// ParseOptions reads the -Dname=value words of a text such as KAFKA_OPTS, the last of equal names
+// winning; other options of a JVM are passed over. The text is split at white space only, as
+// Kafka's scripts do it.
 func ParseOptions(text string) Properties {
 	out := Properties{}
 	for _, word := range strings.Fields(text) {
@@ -35,8 +37,8 @@ func ParseOptions(text string) Properties {
 // JAASVariable names a JAAS file where KAFKA_OPTS does not.
 const JAASVariable = "MOMUS_JAAS_CONFIG"
 
-// FromEnvironment reads KAFKA_OPTS, and what counts when it does not name the files: MOMUS_JAAS_CONFIG for the JAAS file, MIT's KRB5_CONFIG for krb5.conf. env is
-// os.Getenv.
+// FromEnvironment reads KAFKA_OPTS, and what counts when it does not name the files:
+// MOMUS_JAAS_CONFIG for the JAAS file, MIT's KRB5_CONFIG for krb5.conf. env is os.Getenv.
 func FromEnvironment(env func(string) string) Properties {
 	p := ParseOptions(env("KAFKA_OPTS"))
 	for name, variable := range map[string]string{LoginConfig: JAASVariable, Krb5Config: "KRB5_CONFIG"} {

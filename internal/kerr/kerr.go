@@ -1,5 +1,6 @@
-// Package kerr is the list of Kafka's errors: code, name, message, whether a client may retry; and the one place where a Go error
-// becomes a code (Of). It knows the codes of Kafka 2.5.0, -1 to 88, and none above: a 2.5 peer would read those as -1.
+// Package kerr is the list of Kafka's errors: code, name, message, whether a client may retry; and
+// the one place where a Go error becomes a code (Of). It knows the codes of Kafka 2.5.0, -1 to 88,
+// and none above: a 2.5 peer would read those as -1.
 package kerr
 
 import (
@@ -206,7 +207,8 @@ var all = [...]*Error{
 	UnstableOffsetCommit,
 }
 
-// ForCode finds the error of a code: nil for 0, UnknownServerError for a code that 2.5.0 does not have.
+// ForCode finds the error of a code: nil for 0, UnknownServerError for a code that 2.5.0 does not
+// have.
 func ForCode(code int16) *Error {
 	if code == 0 {
 		return nil
@@ -219,8 +221,9 @@ func ForCode(code int16) *Error {
 	return UnknownServerError
 }
 
-// Of maps an error to one of Kafka's: an *Error in the chain wins; I/O errors become KafkaStorageError, deadlines RequestTimedOut,
-// everything else UnknownServerError (a fault of ours, to be logged with its chain). Of(nil) is nil.
+// Of maps an error to one of Kafka's: an *Error in the chain wins; I/O errors become
+// KafkaStorageError, deadlines RequestTimedOut, everything else UnknownServerError (a fault of
+// ours, to be logged with its chain). Of(nil) is nil.
 func Of(err error) *Error {
 	if err == nil {
 		return nil

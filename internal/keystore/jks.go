@@ -28,7 +28,8 @@ const (
 	jksCertificate = 2
 )
 
-// errStorePassword is a wrong password, or a store that was changed: JKS cannot tell one from the other.
+// errStorePassword is a wrong password, or a store that was changed: JKS cannot tell one from the
+// other.
 var errStorePassword = errors.New("its digest does not match the password")
 
 // jksEntry is one entry: a trusted certificate when key is nil.
@@ -38,7 +39,8 @@ type jksEntry struct {
 	certificates [][]byte
 }
 
-// readJKS reads all entries in the order of the file. Without a password the digest is not checked, as in Java. The entries alias data.
+// readJKS reads all entries in the order of the file. Without a password the digest is not checked,
+// as in Java. The entries alias data.
 func readJKS(data []byte, password string) ([]jksEntry, error) {
 	if len(data) < 12+sha1.Size {
 		return nil, errTruncated
@@ -122,7 +124,8 @@ func (r *jksReader) uint32() uint32 {
 // jksKeyProtector is Sun's algorithm for private keys, 1.3.6.1.4.1.42.2.17.1.1.
 var jksKeyProtector = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 42, 2, 17, 1, 1}
 
-// decryptJKSKey gives the PKCS8 form of a key: 20 bytes salt, the key XORed with a chain of SHA-1(password + last), SHA-1(password + key).
+// decryptJKSKey gives the PKCS8 form of a key: 20 bytes salt, the key XORed with a chain of
+// SHA-1(password + last), SHA-1(password + key).
 func decryptJKSKey(encrypted []byte, password string) ([]byte, error) {
 	var info struct {
 		Algorithm pkix.AlgorithmIdentifier

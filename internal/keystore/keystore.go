@@ -1,5 +1,6 @@
-// Package keystore reads what ssl.keystore.* and ssl.truststore.* name: Java's JKS stores, PKCS12 stores and PEM files. It only reads,
-// keeps nothing, and starts nothing; how TLS is spoken is decided by whoever asks.
+// Package keystore reads what ssl.keystore.* and ssl.truststore.* name: Java's JKS stores, PKCS12
+// stores and PEM files. It only reads, keeps nothing, and starts nothing; how TLS is spoken is
+// decided by whoever asks.
 package keystore
 
 import (
@@ -19,7 +20,8 @@ import (
 // Store is one store as Kafka's settings describe it.
 type Store struct {
 	Location string // the file
-	// Type is JKS, PKCS12 or PEM, "" for JKS. As in Java since 9, a file of type JKS may hold PKCS12 and the reverse. ByContent takes any of the three.
+	// Type is JKS, PKCS12 or PEM, "" for JKS. As in Java since 9, a file of type JKS may hold
+	// PKCS12 and the reverse. ByContent takes any of the three.
 	Type string
 	// Password opens the store; a trust store of type JKS may be read without one, unchecked.
 	Password string
@@ -97,8 +99,9 @@ func (s Store) Trusted() (list []*x509.Certificate, err error) {
 	return list, nil
 }
 
-// Identities lists who a key store's entries are for, in the order of the store: the subject and the alternative names of each first certificate. Two stores
-// with the same list are the same to those who connect.
+// Identities lists who a key store's entries are for, in the order of the store: the subject and
+// the alternative names of each first certificate. Two stores with the same list are the same to
+// those who connect.
 func (s Store) Identities() ([]string, error) {
 	data, format, err := s.read()
 	if err != nil {
@@ -141,7 +144,8 @@ func (s Store) Identities() ([]string, error) {
 	return out, nil
 }
 
-// KeyPair reads a key store: the private key and its certificates, the first key by alias when there are several.
+// KeyPair reads a key store: the private key and its certificates, the first key by alias when
+// there are several.
 func (s Store) KeyPair() (tls.Certificate, error) {
 	data, format, err := s.read()
 	if err != nil {
@@ -252,7 +256,8 @@ func parsePEMCertificates(data []byte) (list []*x509.Certificate, err error) {
 	return list, nil
 }
 
-// PEMCertificates reads certificates in PEM form: a file, or the value of ssl.truststore.certificates.
+// PEMCertificates reads certificates in PEM form: a file, or the value of
+// ssl.truststore.certificates.
 func PEMCertificates(data []byte) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(data) {
@@ -261,8 +266,9 @@ func PEMCertificates(data []byte) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// PEMKeyPair reads certificates and a private key in PEM form, which may be the same bytes: a file, or the values of
-// ssl.keystore.certificate.chain and ssl.keystore.key. A key with a password is refused with the way to remove it.
+// PEMKeyPair reads certificates and a private key in PEM form, which may be the same bytes: a file,
+// or the values of ssl.keystore.certificate.chain and ssl.keystore.key. A key with a password is
+// refused with the way to remove it.
 func PEMKeyPair(certificates, key []byte) (tls.Certificate, error) {
 	for rest := key; ; {
 		var b *pem.Block

@@ -12,8 +12,9 @@ import (
 	"momus/internal/keystore"
 )
 
-// The stores in testdata were made with keytool and openssl: one self-signed certificate for localhost, valid for a hundred years. The
-// stores' password is secret1; the key in the JKS store has the password secret2.
+// The stores in testdata were made with keytool and openssl: one self-signed certificate for
+// localhost, valid for a hundred years. The stores' password is secret1; the key in the JKS store
+// has the password secret2.
 func store(name, kind, password, key string) keystore.Store {
 	return keystore.Store{Location: filepath.Join("testdata", name), Type: kind, Password: password, KeyPassword: key}
 }

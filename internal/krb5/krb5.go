@@ -1,6 +1,8 @@
-// Package krb5 is the initiating side of Kerberos over SASL (GSSAPI, RFC 4752): a login from a key table or a ticket cache, and the exchange of tokens with a
-// service, authentication alone. It serves connections to ZooKeeper, to brokers, and the tools; who accepts is not in it. A login lasts for one exchange, so
-// nothing has to be renewed and no goroutine remains; each costs two requests to the key distribution center.
+// Package krb5 is the initiating side of Kerberos over SASL (GSSAPI, RFC 4752): a login from a key
+// table or a ticket cache, and the exchange of tokens with a service, authentication alone. It
+// serves connections to ZooKeeper, to brokers, and the tools; who accepts is not in it. A login
+// lasts for one exchange, so nothing has to be renewed and no goroutine remains; each costs two
+// requests to the key distribution center.
 package krb5
 
 import (
@@ -34,7 +36,8 @@ type Login struct {
 // IsModule reports whether a login module is one of Kerberos.
 func IsModule(class string) bool { return class == jaas.Krb5Module || class == jaas.IBMKrb5Module }
 
-// LoginOf reads the options of a Krb5LoginModule as Java does. Where they name no key table or ticket cache, MIT's environment variables count.
+// LoginOf reads the options of a Krb5LoginModule as Java does. Where they name no key table or
+// ticket cache, MIT's environment variables count.
 func LoginOf(e jaas.Entry, props jvm.Properties) (Login, error) {
 	l := Login{Principal: e.Options["principal"], ConfigFile: ConfigFile(props)}
 	switch {
@@ -100,8 +103,9 @@ type Initiator struct {
 	step    int
 }
 
-// Initiate logs in and gets a ticket for service, such as zookeeper/host.example.com. It asks the key distribution center and may take as long as that takes.
-// The principal is sent as the identity to act for, as Java's clients do.
+// Initiate logs in and gets a ticket for service, such as zookeeper/host.example.com. It asks the
+// key distribution center and may take as long as that takes. The principal is sent as the identity
+// to act for, as Java's clients do.
 func (l Login) Initiate(service string) (*Initiator, error) {
 	c, err := l.client()
 	if err != nil {
@@ -132,7 +136,8 @@ func (i *Initiator) First() []byte { return i.first }
 // layers that a server may offer; the first is none.
 const noLayer = 1
 
-// Next answers a token of the service: its offer of security layers with the choice of none. After that the exchange is over as far as the initiator is concerned.
+// Next answers a token of the service: its offer of security layers with the choice of none. After
+// that the exchange is over as far as the initiator is concerned.
 func (i *Initiator) Next(token []byte) ([]byte, error) {
 	if i.step++; i.step > 1 {
 		return nil, errors.New("another token after the offer of security layers")
@@ -170,7 +175,8 @@ func unwrap(token []byte, key types.EncryptionKey) ([]byte, error) {
 	return w.Payload, nil
 }
 
-// rotated undoes the rotation that a token's header tells of (RFC 4121 4.2.5), which the library passes over.
+// rotated undoes the rotation that a token's header tells of (RFC 4121 4.2.5), which the library
+// passes over.
 func rotated(token []byte) []byte {
 	if len(token) <= gssapi.HdrLen {
 		return token

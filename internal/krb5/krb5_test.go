@@ -62,7 +62,8 @@ func TestWhatALoginLacksIsNamed(t *testing.T) {
 // key is a session key of aes256-cts-hmac-sha1-96.
 var key = types.EncryptionKey{KeyType: 18, KeyValue: bytes.Repeat([]byte{7}, 32)}
 
-// offer is a token of an acceptor with its layers, rotated to the right by rrc bytes as Windows does.
+// offer is a token of an acceptor with its layers, rotated to the right by rrc bytes as Windows
+// does.
 func offer(t testing.TB, payload []byte, flags byte, rrc int) []byte {
 	w := gssapi.WrapToken{Flags: 1 | flags, EC: 12, Payload: payload}
 	if err := w.SetCheckSum(key, keyusage.GSSAPI_ACCEPTOR_SEAL); err != nil {

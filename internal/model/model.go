@@ -1,5 +1,6 @@
-// Package model holds the vocabulary that all packages share: topic-partitions, brokers and their endpoints, leadership
-// records, names of internal topics. Values without behaviour beyond parsing and printing; nothing here does I/O.
+// Package model holds the vocabulary that all packages share: topic-partitions, brokers and their
+// endpoints, leadership records, names of internal topics. Values without behaviour beyond parsing
+// and printing; nothing here does I/O.
 package model
 
 import (
@@ -111,7 +112,8 @@ func (e Endpoint) String() string {
 	return e.Listener + "://" + host + ":" + strconv.Itoa(int(e.Port))
 }
 
-// Broker is a registered broker. Epoch is the czxid of its znode (KIP-380). Rack is "" when it has none.
+// Broker is a registered broker. Epoch is the czxid of its znode (KIP-380). Rack is "" when it has
+// none.
 type Broker struct {
 	ID        int32
 	Rack      string
@@ -129,8 +131,9 @@ func (b *Broker) Endpoint(listener string) (Endpoint, bool) {
 	return Endpoint{}, false
 }
 
-// LeaderAndISR is the leadership record of a partition, as in its state znode. ControllerEpoch is that of the controller that
-// made the last leadership decision; ZKVersion is the znode's data version.
+// LeaderAndISR is the leadership record of a partition, as in its state znode. ControllerEpoch is
+// that of the controller that made the last leadership decision; ZKVersion is the znode's data
+// version.
 type LeaderAndISR struct {
 	Leader          int32
 	LeaderEpoch     int32
@@ -139,8 +142,8 @@ type LeaderAndISR struct {
 	ZKVersion       int32
 }
 
-// Assignment lists the replicas of a partition; the first is the preferred leader. Adding and Removing are those of a
-// reassignment in progress (KIP-455), subsets of Replicas.
+// Assignment lists the replicas of a partition; the first is the preferred leader. Adding and
+// Removing are those of a reassignment in progress (KIP-455), subsets of Replicas.
 type Assignment struct {
 	Replicas []int32
 	Adding   []int32
@@ -160,7 +163,8 @@ func JavaHash(s string) int32 {
 	return h
 }
 
-// PartitionForKey is the partition of an internal topic with n partitions that owns a group or transactional id.
+// PartitionForKey is the partition of an internal topic with n partitions that owns a group or
+// transactional id.
 func PartitionForKey(key string, n int32) int32 {
 	h := JavaHash(key)
 	if h == -1<<31 {

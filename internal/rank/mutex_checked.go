@@ -51,8 +51,8 @@ func (m *RWMutex[R]) Unlock() {
 	goroutines.pop(place[R]())
 }
 
-// RLock locks m for reading, in the order of Lock: a writer that waits keeps readers out, so that two
-// locks for reading can wait for each other, too.
+// RLock locks m for reading, in the order of Lock: a writer that waits keeps readers out, so that
+// two locks for reading can wait for each other, too.
 func (m *RWMutex[R]) RLock() {
 	enter(place[R]())
 	m.mu.RLock()
@@ -81,7 +81,8 @@ func place[R any]() int {
 	return i
 }
 
-// goroutines are the locks that each goroutine holds: the state of a debugging aid, which has no owner.
+// goroutines are the locks that each goroutine holds: the state of a debugging aid, which has no
+// owner.
 var goroutines = &holders{held: map[uint64][]int{}}
 
 type holders struct {

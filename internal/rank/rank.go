@@ -1,9 +1,9 @@
-// Package rank is the order in which locks are taken, and mutexes that keep to it. In a build with -tags
-// invariants, taking a lock of a rank at or before one that the goroutine holds ends the process with
-// both names; in every other build a Mutex is a sync.Mutex, and costs what that costs.
+// Package rank is the order in which locks are taken, and mutexes that keep to it. In a build with
+// -tags invariants, taking a lock of a rank at or before one that the goroutine holds ends the
+// process with both names; in every other build a Mutex is a sync.Mutex, and costs what that costs.
 //
-// It is not about what a lock guards: that stands at the lock. Leaves, locks under which no other is
-// taken (quotas, metadata, the journal), need no rank.
+// It is not about what a lock guards: that stands at the lock. Leaves, locks under which no other
+// is taken (quotas, metadata, the journal), need no rank.
 package rank
 
 // The ranks, one for each kind of lock.
@@ -38,15 +38,16 @@ type (
 	Purgatory          struct{}
 )
 
-// order is the order of the whole program: a goroutine takes a lock only while all that it holds stand
-// before it here. Two of the same kind are never held together.
+// order is the order of the whole program: a goroutine takes a lock only while all that it holds
+// stand before it here. Two of the same kind are never held together.
 func order() []any {
 	return []any{
 		// What the controller asks for, one request after the other.
 		ReplicaControl{}, PartitionMap{},
 		// Coordinators: their machines append to logs, and complete what waits in the purgatory.
 		ShardRuntime{}, ShardOwner{},
-		// Replication. Roles are replaced under Partition, while records are appended under it, read-held.
+		// Replication. Roles are replaced under Partition, while records are appended under it,
+		// read-held.
 		FetcherManager{}, Fetcher{}, Movers{}, Partition{}, PartitionProgress{}, ISRWriter{},
 		// Log directories: creation and removal of logs holds up neither appends nor reads.
 		LogDirCreate{}, CleanerChoice{},

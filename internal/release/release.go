@@ -1,6 +1,7 @@
-// Package release is the one list of the versions of Kafka's inter-broker protocol and message format, as values that compare
-// (kafka.api.ApiVersion in 2.5). It knows what each is called and which record format belongs to it; what brokers send each other in a
-// version is broker/interbroker's.
+// Package release is the one list of the versions of Kafka's inter-broker protocol and message
+// format, as values that compare (kafka.api.ApiVersion in 2.5). It knows what each is called and
+// which record format belongs to it; what brokers send each other in a version is
+// broker/interbroker's.
 package release
 
 import (
@@ -8,8 +9,8 @@ import (
 	"strings"
 )
 
-// Version is a version of the inter-broker protocol or of the message format; larger is newer. The values have no meaning beyond
-// their order and the names that Kafka gives them.
+// Version is a version of the inter-broker protocol or of the message format; larger is newer. The
+// values have no meaning beyond their order and the names that Kafka gives them.
 type Version int8
 
 type versionEntry struct {
@@ -89,8 +90,8 @@ func (v Version) String() string { return versions[v].name }
 // RecordVersion is the magic of the message format that belongs to the version: 0, 1 or 2.
 func (v Version) RecordVersion() int8 { return versions[v].record }
 
-// Parse reads a version as Kafka does: a full name, or a release with or without patch number, which means the newest
-// version of that release. The error has Kafka's text.
+// Parse reads a version as Kafka does: a full name, or a release with or without patch number,
+// which means the newest version of that release. The error has Kafka's text.
 func Parse(s string) (Version, error) {
 	parts := strings.Split(s, ".")
 	n := 2
@@ -109,7 +110,8 @@ func Parse(s string) (Version, error) {
 // Short is the name of the release that the version belongs to, such as 2.5.
 func (v Version) Short() string { return versions[v].short }
 
-// OldestWith is the first version whose message format is the given magic; Latest when there is none.
+// OldestWith is the first version whose message format is the given magic; Latest when there is
+// none.
 func OldestWith(record int8) Version {
 	for i := range versions {
 		if versions[i].record == record {

@@ -31,7 +31,8 @@ func TestOffsetsAreReadBack(t *testing.T) {
 	}
 }
 
-// TestWriteSurvivesCrash cuts a rewrite at every call: the old or the new content is there, never anything else.
+// TestWriteSurvivesCrash cuts a rewrite at every call: the old or the new content is there, never
+// anything else.
 func TestWriteSurvivesCrash(t *testing.T) {
 	old := map[model.TopicPartition]int64{{Topic: "a", Partition: 0}: 1}
 	updated := map[model.TopicPartition]int64{{Topic: "a", Partition: 0}: 2}

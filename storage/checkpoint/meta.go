@@ -20,8 +20,9 @@ type Meta struct {
 	ClusterID string // empty: none, as written by brokers before 0.10.1
 }
 
-// ReadMeta reads DIR/meta.properties and removes a left-over temporary file. found is false if there is no such file. A
-// *FormatError that is Fatal (no usable broker.id) stops a broker; another version takes the directory offline.
+// ReadMeta reads DIR/meta.properties and removes a left-over temporary file. found is false if
+// there is no such file. A *FormatError that is Fatal (no usable broker.id) stops a broker; another
+// version takes the directory offline.
 func ReadMeta(f vfs.FS, dir string) (m Meta, found bool, err error) {
 	path := filepath.Join(dir, MetaFile)
 	if err := f.Remove(path + ".tmp"); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -95,8 +96,8 @@ func WriteCleanShutdown(f vfs.FS, dir string) error {
 	return file.Close()
 }
 
-// RemoveCleanShutdown removes the marker if it is there, and makes that durable: a marker that comes back after a power failure
-// would suppress a recovery.
+// RemoveCleanShutdown removes the marker if it is there, and makes that durable: a marker that
+// comes back after a power failure would suppress a recovery.
 func RemoveCleanShutdown(f vfs.FS, dir string) error {
 	err := f.Remove(filepath.Join(dir, CleanShutdownFile))
 	if errors.Is(err, fs.ErrNotExist) {

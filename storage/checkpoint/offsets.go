@@ -1,6 +1,7 @@
-// Package checkpoint reads and writes the small text files of a log directory: offset and leader-epoch checkpoints, meta.properties,
-// the marker of a clean stop. Formats are those of Kafka 2.5.0. Files are replaced atomically (NAME.tmp, fsync, rename);
-// callers see to it that one file is written by one goroutine at a time.
+// Package checkpoint reads and writes the small text files of a log directory: offset and
+// leader-epoch checkpoints, meta.properties, the marker of a clean stop. Formats are those of Kafka
+// 2.5.0. Files are replaced atomically (NAME.tmp, fsync, rename); callers see to it that one file
+// is written by one goroutine at a time.
 package checkpoint
 
 import (
@@ -27,8 +28,8 @@ const (
 	LeaderEpochFile   = "leader-epoch-checkpoint"
 )
 
-// FormatError says that a small file is not as it should be. Kafka then takes the log directory offline, or refuses to start if
-// Fatal is set.
+// FormatError says that a small file is not as it should be. Kafka then takes the log directory
+// offline, or refuses to start if Fatal is set.
 type FormatError struct {
 	Path   string
 	Line   int // from 1; 0: the file as a whole
@@ -44,8 +45,8 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Reason)
 }
 
-// ReadOffsets reads an offset checkpoint: lines "topic partition offset". A missing or empty file has no entries; of a repeated
-// entry the last one counts. A malformed file is a *FormatError.
+// ReadOffsets reads an offset checkpoint: lines "topic partition offset". A missing or empty file
+// has no entries; of a repeated entry the last one counts. A malformed file is a *FormatError.
 func ReadOffsets(f vfs.FS, path string) (map[model.TopicPartition]int64, error) {
 	content, err := vfs.ReadFile(f, path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -92,14 +93,15 @@ func WriteOffsets(f vfs.FS, path string, offsets map[model.TopicPartition]int64)
 	return nil
 }
 
-// Epoch is an entry of a leader-epoch checkpoint (KIP-101): a leader epoch and the first offset written in it.
+// Epoch is an entry of a leader-epoch checkpoint (KIP-101): a leader epoch and the first offset
+// written in it.
 type Epoch struct {
 	Epoch       int32
 	StartOffset int64
 }
 
-// ReadEpochs reads a leader-epoch checkpoint: lines "epoch startOffset". A missing or empty file has no entries. A
-// malformed file is a *FormatError.
+// ReadEpochs reads a leader-epoch checkpoint: lines "epoch startOffset". A missing or empty file
+// has no entries. A malformed file is a *FormatError.
 func ReadEpochs(f vfs.FS, path string) ([]Epoch, error) {
 	content, err := vfs.ReadFile(f, path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

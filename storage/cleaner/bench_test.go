@@ -9,7 +9,8 @@ import (
 	"momus/storage/vfs"
 )
 
-// BenchmarkClean cleans a log of 64 MB, of which a tenth remains; bytes are those of the log, which is read twice.
+// BenchmarkClean cleans a log of 64 MB, of which a tenth remains; bytes are those of the log, which
+// is read twice.
 func BenchmarkClean(b *testing.B) {
 	for _, tc := range []struct {
 		name  string

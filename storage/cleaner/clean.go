@@ -13,7 +13,8 @@ import (
 	"momus/storage/record"
 )
 
-// errAborted says that a cleaning was ended before it was complete: by its owner, or because the log has gone.
+// errAborted says that a cleaning was ended before it was complete: by its owner, or because the
+// log has gone.
 var errAborted = errors.New("cleaning was aborted")
 
 // errMapFull ends the scan for keys early.
@@ -75,8 +76,9 @@ type lastRecord struct {
 	epoch      int16
 }
 
-// run cleans the log as planned and returns what was done. After an error no file of the unfinished part is left; groups swapped in
-// before it stay, which is harmless. errAborted is in the chain if ctx has ended or the log has gone.
+// run cleans the log as planned and returns what was done. After an error no file of the unfinished
+// part is left; groups swapped in before it stay, which is harmless. errAborted is in the chain if
+// ctx has ended or the log has gone.
 func (c *cleaning) run(ctx context.Context, p plan) (result, error) {
 	c.result = result{end: p.firstDirty}
 	err := c.clean(ctx, p)
@@ -124,7 +126,8 @@ func (c *cleaning) clean(ctx context.Context, p plan) error {
 	return nil
 }
 
-// segments are those from the one containing offset from up to a base below to; never the active one, as it is not below the plan's end.
+// segments are those from the one containing offset from up to a base below to; never the active
+// one, as it is not below the plan's end.
 func (c *cleaning) segments(from, to int64) []*log.Segment {
 	all := c.log.Segments()
 	i := 0
@@ -157,8 +160,9 @@ func statesOf(segments []*log.Segment, indexes bool) ([]segmentState, error) {
 	return states, nil
 }
 
-// deleteHorizon is the modification time (ms) up to which the tombstones and markers of a segment go: delete.retention.ms before
-// that of the last clean segment. At the first cleaning nothing goes.
+// deleteHorizon is the modification time (ms) up to which the tombstones and markers of a segment
+// go: delete.retention.ms before that of the last clean segment. At the first cleaning nothing
+// goes.
 func (c *cleaning) deleteHorizon(firstDirty int64) (int64, error) {
 	var last *log.Segment
 	for _, s := range c.log.Segments() {
@@ -239,7 +243,8 @@ func (c *cleaning) enter(r *record.Record) error {
 	return nil
 }
 
-// cleanGroup writes one segment with what is to be kept of several neighbours and swaps it in. upper is where their offsets end.
+// cleanGroup writes one segment with what is to be kept of several neighbours and swaps it in.
+// upper is where their offsets end.
 func (c *cleaning) cleanGroup(ctx context.Context, group []*log.Segment, upper, horizon int64) (err error) {
 	mtime, err := group[len(group)-1].ModTime()
 	if err != nil {
@@ -312,7 +317,8 @@ func (c *cleaning) rewrite(ctx context.Context, group []*log.Segment, upper, hor
 	return nil
 }
 
-// errOverflow says that a segment has offsets that its index cannot hold (old versions of Kafka wrote such).
+// errOverflow says that a segment has offsets that its index cannot hold (old versions of Kafka
+// wrote such).
 var errOverflow = errors.New("offset exceeds the range of the index")
 
 // filter adds what is to be kept of a batch to out (RecordFilter of Kafka's Cleaner).
@@ -332,7 +338,8 @@ func (c *cleaning) filter(b record.Batch, retain func(r *record.Record) bool) er
 	switch {
 	case b.IsControl() && b.Count() > 0 && (!discard || last), // a marker
 		!discard && b.Magic() >= record.Magic2 && b.Count() > 0 && b.BaseOffset() > c.offsets.latest: // nothing of it is in the map
-		// Kafka empties a marker that it keeps for its producer's epoch only, and forgets the epoch when it rebuilds its state.
+		// Kafka empties a marker that it keeps for its producer's epoch only, and forgets the epoch
+		// when it rebuilds its state.
 		c.out = append(c.out, b...)
 		c.kept(int64(b.Count()), len(b), b.MaxTimestamp(), b.LastOffset())
 		c.result.readRecords += int64(b.Count())
@@ -371,8 +378,8 @@ func (c *cleaning) retain(r *record.Record) bool {
 	return r.Offset >= c.offsets.get(r.Key) && (r.Value != nil || c.retainOld)
 }
 
-// isLastOfProducer tells whether a batch says what the log has to remember of an active producer: its last sequence, or, in a marker
-// without data after it, its epoch.
+// isLastOfProducer tells whether a batch says what the log has to remember of an active producer:
+// its last sequence, or, in a marker without data after it, its epoch.
 func (c *cleaning) isLastOfProducer(b record.Batch) bool {
 	if !b.HasProducerID() {
 		return false
@@ -399,8 +406,9 @@ func (c *cleaning) kept(records int64, size int, timestamp, timestampOffset int6
 	}
 }
 
-// writeOut appends out to the output, once for each chunk read. An index entry is for the first batch of the chunk: Kafka writes the largest offset
-// of the chunk there, which finds the same batches but is what its own dump tool calls a mismatch.
+// writeOut appends out to the output, once for each chunk read. An index entry is for the first
+// batch of the chunk: Kafka writes the largest offset of the chunk there, which finds the same
+// batches but is what its own dump tool calls a mismatch.
 func (c *cleaning) writeOut(ctx context.Context) error {
 	if len(c.out) == 0 {
 		return nil
@@ -420,8 +428,9 @@ func (c *cleaning) resetOut() {
 	c.out, c.outFirst, c.outTimestamp, c.outAt = c.out[:0], -1, record.NoTimestamp, -1
 }
 
-// scan reads a segment from a position on, in chunks of whole batches: fn for each batch, which is valid until the chunk ends, then
-// chunk if it is set. The checksums are verified, so that a damaged batch is neither believed nor written anew with a right one.
+// scan reads a segment from a position on, in chunks of whole batches: fn for each batch, which is
+// valid until the chunk ends, then chunk if it is set. The checksums are verified, so that a
+// damaged batch is neither believed nor written anew with a right one.
 func (c *cleaning) scan(ctx context.Context, s *log.Segment, pos int64, fn func(b record.Batch) error, chunk func() error) error {
 	file, err := s.Range()
 	if err != nil {
@@ -484,7 +493,8 @@ func (c *cleaning) scan(ctx context.Context, s *log.Segment, pos int64, fn func(
 	return nil
 }
 
-// larger is the next buffer size after one that holds no whole batch: doubled up to the largest message, but at least that of the batch.
+// larger is the next buffer size after one that holds no whole batch: doubled up to the largest
+// message, but at least that of the batch.
 func (c *cleaning) larger(size int, have []byte) int {
 	limit := max(int(c.log.Config().MaxMessageBytes), c.limits.messageMaxBytes)
 	need := size + 1

@@ -21,8 +21,8 @@ func smallConfig() *configs.Topic {
 	return c
 }
 
-// TestCleaningKeepsTheLatestValues cleans again and again while all kinds of records are added, with buffers and maps so small that
-// rounds end in the middle of a segment.
+// TestCleaningKeepsTheLatestValues cleans again and again while all kinds of records are added,
+// with buffers and maps so small that rounds end in the middle of a segment.
 func TestCleaningKeepsTheLatestValues(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -106,7 +106,8 @@ func TestCleaningKeepsTheLatestValues(t *testing.T) {
 	}
 }
 
-// TestCleaningSurvivesCrashes cuts a cleaning at every file system call that changes something, and at a sample of the reads.
+// TestCleaningSurvivesCrashes cuts a cleaning at every file system call that changes something, and
+// at a sample of the reads.
 func TestCleaningSurvivesCrashes(t *testing.T) {
 	errCrash := errors.New("crash")
 	for seed := range uint64(3) {
@@ -234,7 +235,8 @@ func TestAbortedCleaningLeavesNoFiles(t *testing.T) {
 	}
 }
 
-// TestDamagedBatchIsNotCleaned: what does not have its checksum is not written anew with a right one.
+// TestDamagedBatchIsNotCleaned: what does not have its checksum is not written anew with a right
+// one.
 func TestDamagedBatchIsNotCleaned(t *testing.T) {
 	for _, size := range []int{0, 1} {
 		mem := vfs.NewMem()
@@ -305,8 +307,8 @@ func TestRecordsWithoutKeyAreDropped(t *testing.T) {
 	}
 }
 
-// TestOverflowingSegmentIsSplit: old versions of Kafka merged segments beyond the range of an index. Such a segment is split, and cleaned in
-// the next round.
+// TestOverflowingSegmentIsSplit: old versions of Kafka merged segments beyond the range of an
+// index. Such a segment is split, and cleaned in the next round.
 func TestOverflowingSegmentIsSplit(t *testing.T) {
 	const far = 1<<31 + 5
 	mem := segmentFiles(t, map[int64][]byte{
@@ -367,7 +369,8 @@ func oneRecord(offset int64, value string) []byte {
 	return b.Bytes()
 }
 
-// TestOffsetsMissingAtTheEnd: what is clean ends where the last segment does, even if its last records are gone.
+// TestOffsetsMissingAtTheEnd: what is clean ends where the last segment does, even if its last
+// records are gone.
 func TestOffsetsMissingAtTheEnd(t *testing.T) {
 	mem := segmentFiles(t, map[int64][]byte{0: oneRecord(2, "a"), 10: nil, 20: oneRecord(20, "active")})
 	l := openLog(t, mem, testDir, smallConfig(), true)

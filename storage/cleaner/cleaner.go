@@ -71,7 +71,8 @@ type fault struct {
 	retry time.Time
 }
 
-// How long a partition that could not be cleaned is left alone: doubled with each failure. (Kafka leaves it alone until the broker starts again.)
+// How long a partition that could not be cleaned is left alone: doubled with each failure. (Kafka
+// leaves it alone until the broker starts again.)
 const (
 	firstRetry = 10 * time.Minute
 	lastRetry  = 4 * time.Hour
@@ -94,7 +95,8 @@ func New(o Options) *Cleaner {
 	return c
 }
 
-// Run cleans until ctx ends and returns when all workers have ended. A cleaning that is under way is given up.
+// Run cleans until ctx ends and returns when all workers have ended. A cleaning that is under way
+// is given up.
 func (c *Cleaner) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	c.mu.Lock()
@@ -106,7 +108,8 @@ func (c *Cleaner) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// work is a worker. Worker 0 starts the others; each ends when log.cleaner.threads no longer includes it.
+// work is a worker. Worker 0 starts the others; each ends when log.cleaner.threads no longer
+// includes it.
 func (c *Cleaner) work(ctx context.Context, id int, wg *sync.WaitGroup) {
 	for ctx.Err() == nil {
 		want := max(int(c.opts.Config().LogCleanerThreads), 1)
@@ -144,7 +147,8 @@ func milliseconds(n int64) time.Duration {
 	return time.Duration(min(n, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }
 
-// cleanNext cleans the log that needs it most. It is false if none needs it, or if the cleaning failed.
+// cleanNext cleans the log that needs it most. It is false if none needs it, or if the cleaning
+// failed.
 func (c *Cleaner) cleanNext(ctx context.Context, worker int) bool {
 	l, p, ctx, t := c.choose(ctx)
 	if l == nil {
@@ -180,7 +184,8 @@ func (c *Cleaner) cleanNext(ctx context.Context, worker int) bool {
 	return false
 }
 
-// cleanLog runs one cleaning. A panic, which only a fault of ours can cause, costs this partition its cleaning and not the broker its life.
+// cleanLog runs one cleaning. A panic, which only a fault of ours can cause, costs this partition
+// its cleaning and not the broker its life.
 func (c *Cleaner) cleanLog(ctx context.Context, l *log.Log, p plan, logger *logrus.Entry) (done result, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -211,7 +216,8 @@ func (c *Cleaner) limits() limits {
 	}
 }
 
-// choose picks the dirtiest of the logs that are due and claims it; a nil log if there is none. The context ends when somebody aborts the cleaning.
+// choose picks the dirtiest of the logs that are due and claims it; a nil log if there is none. The
+// context ends when somebody aborts the cleaning.
 func (c *Cleaner) choose(ctx context.Context) (*log.Log, plan, context.Context, *task) {
 	c.choosing.Lock()
 	defer c.choosing.Unlock()
@@ -301,7 +307,8 @@ func planFor(l *log.Log, checkpoint int64, known bool, now int64) (plan, error) 
 	return makePlan(&s, checkpoint, known, conf, now), nil
 }
 
-// isFree tells whether nobody works on a partition or has paused it, and, for cleaning, whether it may be tried.
+// isFree tells whether nobody works on a partition or has paused it, and, for cleaning, whether it
+// may be tried.
 func (c *Cleaner) isFree(tp model.TopicPartition, forCleaning bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -334,7 +341,8 @@ func (c *Cleaner) release(tp model.TopicPartition, t *task) {
 	close(t.done)
 }
 
-// applyRetention removes old segments of the compacted logs: by time and size with "compact,delete", else only below the log start.
+// applyRetention removes old segments of the compacted logs: by time and size with
+// "compact,delete", else only below the log start.
 func (c *Cleaner) applyRetention(ctx context.Context) {
 	for _, l := range c.opts.Logs.All() {
 		if ctx.Err() != nil {
@@ -357,8 +365,8 @@ func (c *Cleaner) applyRetention(ctx context.Context) {
 	}
 }
 
-// AbortAndPause ends a cleaning of tp that is running and starts none until Resume, which must be called as often. It blocks until the
-// cleaning has ended.
+// AbortAndPause ends a cleaning of tp that is running and starts none until Resume, which must be
+// called as often. It blocks until the cleaning has ended.
 func (c *Cleaner) AbortAndPause(tp model.TopicPartition) {
 	c.mu.Lock()
 	c.mu.paused[tp]++
@@ -381,8 +389,8 @@ func (c *Cleaner) Resume(tp model.TopicPartition) {
 	}
 }
 
-// Truncated lowers the first dirty offset of a log that was cut to offset. A log that could not be cleaned is tried again: the reason may
-// have been cut off.
+// Truncated lowers the first dirty offset of a log that was cut to offset. A log that could not be
+// cleaned is tried again: the reason may have been cut off.
 func (c *Cleaner) Truncated(dir string, tp model.TopicPartition, offset int64) {
 	c.forgive(tp)
 	c.change(dir, tp, func(offsets map[model.TopicPartition]int64) {

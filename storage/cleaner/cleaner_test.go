@@ -460,8 +460,8 @@ func TestThreadsFollowTheConfiguration(t *testing.T) {
 	})
 }
 
-// TestCleaningWhileProducing produces, reads and cleans at once. Every record that a reader finds is one that was appended, in order; in the end
-// there is the latest of each key.
+// TestCleaningWhileProducing produces, reads and cleans at once. Every record that a reader finds
+// is one that was appended, in order; in the end there is the latest of each key.
 func TestCleaningWhileProducing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(b *configs.Broker) { b.LogCleanerThreads, b.LogCleanerBackoffMs = 2, 50 })

@@ -21,7 +21,8 @@ import (
 	"momus/storage/vfs"
 )
 
-// The golden cases are log directories of real Kafka 2.5.0 brokers with what such a broker serves from them.
+// The golden cases are log directories of real Kafka 2.5.0 brokers with what such a broker serves
+// from them.
 
 // goldenTime is the clock of the recordings.
 var goldenTime = time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
@@ -201,8 +202,8 @@ func TestCleaningKafkasCleanedLogsChangesNothing(t *testing.T) {
 	}
 }
 
-// TestCleaningWritesTheFilesThatKafkaWrites cleans the log that Kafka's cleaner was cutting when the recording was made: the files must
-// be those that it had finished, byte for byte.
+// TestCleaningWritesTheFilesThatKafkaWrites cleans the log that Kafka's cleaner was cutting when
+// the recording was made: the files must be those that it had finished, byte for byte.
 func TestCleaningWritesTheFilesThatKafkaWrites(t *testing.T) {
 	g := loadGolden(t, "swap-recovery")
 	tp := model.TopicPartition{Topic: "sw-cleaned"}

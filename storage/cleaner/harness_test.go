@@ -95,7 +95,8 @@ func entryOf(r *record.Record) entry {
 	return e
 }
 
-// readLog reads all records, with the transactions that were aborted marked as a consumer would find out.
+// readLog reads all records, with the transactions that were aborted marked as a consumer would
+// find out.
 func readLog(t testing.TB, l *log.Log) []entry {
 	t.Helper()
 	var all []entry
@@ -310,7 +311,8 @@ func (w *workload) add(records []byte) {
 	w.next = info.LastOffset + 1
 }
 
-// check compares a log, cleaned up to offset cleaned, with what was appended. Tombstones may be there or not.
+// check compares a log, cleaned up to offset cleaned, with what was appended. Tombstones may be
+// there or not.
 func (w *workload) check(what string, l *log.Log, cleaned int64) {
 	w.t.Helper()
 	undecided := map[int64]bool{}
@@ -365,8 +367,8 @@ func producerStates(l *log.Log) string {
 	return b.String()
 }
 
-// leftovers are the files of an unfinished cleaning. Indexes that still have the suffix of a swap whose .log does not are rebuilt and stay, as
-// with Kafka.
+// leftovers are the files of an unfinished cleaning. Indexes that still have the suffix of a swap
+// whose .log does not are rebuilt and stay, as with Kafka.
 func leftovers(t testing.TB, f vfs.FS, dir string) (names []string) {
 	t.Helper()
 	entries, err := f.ReadDir(dir)

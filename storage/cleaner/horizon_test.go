@@ -57,7 +57,8 @@ func transcript(t *testing.T, l *log.Log) string {
 	return b.String()
 }
 
-// TestDeleteHorizon follows tombstones and markers through several cleanings. Every segment stays one of its own.
+// TestDeleteHorizon follows tombstones and markers through several cleanings. Every segment stays
+// one of its own.
 func TestDeleteHorizon(t *testing.T) {
 	mem := vfs.NewMem()
 	c := topicConfig()
@@ -141,8 +142,8 @@ func TestDeleteHorizon(t *testing.T) {
 	add(-1, 0, "b", "c=2")                        // 8, 9
 	add(-1, 0, "large="+strings.Repeat("x", 250)) // 10
 	roll(20_000)
-	// The first cleaning drops no tombstone, and only the data of the aborted transaction; producers 7 and 8 are remembered in batches without
-	// records.
+	// The first cleaning drops no tombstone, and only the data of the aborted transaction;
+	// producers 7 and 8 are remembered in batches without records.
 	large := "large=" + strings.Repeat("x", 250)
 	clean(`
 2-2 producer 7
@@ -156,7 +157,8 @@ aborted 8: 4-5
 	if dirty != 11 {
 		t.Fatalf("cleaned up to %d", dirty)
 	}
-	// The horizon is 19,000: it takes the tombstone of the first segment. The markers stay while the batches are there.
+	// The horizon is 19,000: it takes the tombstone of the first segment. The markers stay while
+	// the batches are there.
 	add(-1, 0, "e=1", "filler=2", "padding="+strings.Repeat("p", 200))
 	end(9, true) // without data; kept for its age
 	roll(30_000)
@@ -169,7 +171,8 @@ aborted 8: 4-5
 8-9 b=null c=2
 10-10 ` + large + `
 11-13 e=1 filler=2 padding=` + strings.Repeat("p", 200) + "\n14-14 producer 9 COMMIT\n")
-	// Without active producers their batches go, then the markers; the second segment is older than the horizon 29,000 now.
+	// Without active producers their batches go, then the markers; the second segment is older than
+	// the horizon 29,000 now.
 	l.RemoveExpiredProducers(time.UnixMilli(testTime).Add(1000 * time.Hour))
 	add(-1, 0, "f=1", "padding="+strings.Repeat("q", 200))
 	roll(40_000)

@@ -8,19 +8,21 @@ import (
 const (
 	// slotBytes is what a key takes in an offset map: 16 bytes of hash and an offset.
 	slotBytes = 24
-	// shardSlots is how many slots a part of a map has at most, about; parts grow one by one, so that growing never takes much more memory
-	// than there is in the end.
+	// shardSlots is how many slots a part of a map has at most, about; parts grow one by one, so
+	// that growing never takes much more memory than there is in the end.
 	shardSlots  = 64 << 10
 	maxShards   = 256
 	firstSlots  = 256
 	maxMapBytes = 1<<31 - 1
-	// maxLoad bounds log.cleaner.io.buffer.load.factor: a table that is nearly full is searched from end to end.
+	// maxLoad bounds log.cleaner.io.buffer.load.factor: a table that is nearly full is searched
+	// from end to end.
 	maxLoad = 0.95
 )
 
-// offsetMap remembers the latest offset of each key (Kafka's SkimpyOffsetMap): open addressing over 16-byte hashes, bounded memory. It
-// begins empty and grows with the number of keys. Equal hashes are equal keys; the hash has a random key where Kafka uses MD5, whose
-// collisions can be made on purpose. It is not safe for concurrent use.
+// offsetMap remembers the latest offset of each key (Kafka's SkimpyOffsetMap): open addressing over
+// 16-byte hashes, bounded memory. It begins empty and grows with the number of keys. Equal hashes
+// are equal keys; the hash has a random key where Kafka uses MD5, whose collisions can be made on
+// purpose. It is not safe for concurrent use.
 type offsetMap struct {
 	key    sipKey
 	slots  int // the limit
@@ -65,7 +67,8 @@ func (m *offsetMap) shard(hi uint64) *shard {
 	return &m.shards[i]
 }
 
-// find is the position of the key's slot, or of the free one where it belongs. There is always a free slot.
+// find is the position of the key's slot, or of the free one where it belongs. There is always a
+// free slot.
 func (s *shard) find(hi, lo uint64) int {
 	p, _ := bits.Mul64(lo, uint64(len(s.slots)))
 	for i := int(p); ; {

@@ -84,7 +84,8 @@ func TestOffsetMapTakesWhatItNeeds(t *testing.T) {
 	}
 }
 
-// TestSipHash compares with the vectors of the reference implementation: key 00 01 … 0f, input 00 01 … of growing length.
+// TestSipHash compares with the vectors of the reference implementation: key 00 01 … 0f, input 00
+// 01 … of growing length.
 func TestSipHash(t *testing.T) {
 	var key [16]byte
 	for i := range key {

@@ -49,7 +49,8 @@ func (p plan) due(c *configs.Topic) bool {
 	return p.cleanableBytes > 0 && (p.mustClean || p.ratio() > c.MinCleanableDirtyRatio)
 }
 
-// firstDirtyOffset is where cleaning goes on: at the checkpoint, or at the log start if that is unknown or outside of the log.
+// firstDirtyOffset is where cleaning goes on: at the checkpoint, or at the log start if that is
+// unknown or outside of the log.
 func firstDirtyOffset(s *logState, checkpoint int64, known bool) (first int64, reset bool) {
 	if !known {
 		return s.logStart, false
@@ -60,10 +61,12 @@ func firstDirtyOffset(s *logState, checkpoint int64, known bool) (first int64, r
 	return checkpoint, false
 }
 
-// makePlan decides what of a log is cleaned (LogCleanerManager.cleanableOffsets, LogToClean). now is in ms.
+// makePlan decides what of a log is cleaned (LogCleanerManager.cleanableOffsets, LogToClean). now
+// is in ms.
 //
-// Kafka 2.5 cleans up to the first unstable offset, even above the high watermark: a record could give way to one that is truncated
-// afterwards. Later versions stop at the last stable offset, and so do we.
+// Kafka 2.5 cleans up to the first unstable offset, even above the high watermark: a record could
+// give way to one that is truncated afterwards. Later versions stop at the last stable offset, and
+// so do we.
 func makePlan(s *logState, checkpoint int64, known bool, c *configs.Topic, now int64) plan {
 	var p plan
 	p.firstDirty, p.reset = firstDirtyOffset(s, checkpoint, known)
@@ -116,7 +119,8 @@ func makePlan(s *logState, checkpoint int64, known bool, c *configs.Topic, now i
 	return p
 }
 
-// floorOf is the position of the last segment with a base at or below offset, 0 if there is none, len(l) if l is empty.
+// floorOf is the position of the last segment with a base at or below offset, 0 if there is none,
+// len(l) if l is empty.
 func floorOf(l []segmentState, offset int64) int {
 	return min(max(sort.Search(len(l), func(i int) bool { return l[i].base > offset })-1, 0), len(l))
 }
@@ -124,8 +128,9 @@ func floorOf(l []segmentState, offset int64) int {
 // group is a range of segments, [from, to), that become one.
 type group struct{ from, to int }
 
-// groupSegments joins neighbours, greedily, while they fit into one segment by size of the log, of the indexes, and by offsets
-// (Cleaner.groupSegmentsBySize). end is where the offsets of the last segment end.
+// groupSegments joins neighbours, greedily, while they fit into one segment by size of the log, of
+// the indexes, and by offsets (Cleaner.groupSegmentsBySize). end is where the offsets of the last
+// segment end.
 func groupSegments(l []segmentState, c *configs.Topic, end int64) []group {
 	var groups []group
 	for i := 0; i < len(l); {

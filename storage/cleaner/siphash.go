@@ -8,8 +8,9 @@ import (
 // sipKey is the secret of a hash function of its own.
 type sipKey struct{ k0, k1 uint64 }
 
-// hash is SipHash-2-4 with 128 bits of output (Aumasson and Bernstein): a keyed function whose collisions nobody can look for without the
-// key, at a quarter of the cost of MD5 or SHA-256 for short keys (BenchmarkOffsetMap).
+// hash is SipHash-2-4 with 128 bits of output (Aumasson and Bernstein): a keyed function whose
+// collisions nobody can look for without the key, at a quarter of the cost of MD5 or SHA-256 for
+// short keys (BenchmarkOffsetMap).
 func (k sipKey) hash(p []byte) (uint64, uint64) {
 	v0 := k.k0 ^ 0x736f6d6570736575
 	v1 := k.k1 ^ 0x646f72616e646f6d ^ 0xee

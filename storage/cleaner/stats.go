@@ -18,12 +18,15 @@ type CleaningStats struct {
 type Stats struct {
 	// LastRun is when a log to be cleaned was looked for last (time-since-last-run-ms).
 	LastRun time.Time
-	// MaxDirtyRatio, 0 to 1, and MaxCompactionDelay are of the last look at all logs (max-dirty-percent, max-compaction-delay-secs).
+	// MaxDirtyRatio, 0 to 1, and MaxCompactionDelay are of the last look at all logs
+	// (max-dirty-percent, max-compaction-delay-secs).
 	MaxDirtyRatio      float64
 	MaxCompactionDelay time.Duration
-	// Last are the figures of each worker's last cleaning (max-clean-time-secs, cleaner-recopy-percent, max-buffer-utilization-percent).
+	// Last are the figures of each worker's last cleaning (max-clean-time-secs,
+	// cleaner-recopy-percent, max-buffer-utilization-percent).
 	Last []CleaningStats
-	// Uncleanable counts the partitions that could not be cleaned, UncleanableBytes their dirty bytes, by log directory.
+	// Uncleanable counts the partitions that could not be cleaned, UncleanableBytes their dirty
+	// bytes, by log directory.
 	Uncleanable      map[string]int
 	UncleanableBytes map[string]int64
 

@@ -8,15 +8,18 @@ import (
 
 // The numbers of a throttle.
 const (
-	// throttleBurst is for how long unused rate is saved up (the check interval of Kafka's Throttler).
+	// throttleBurst is for how long unused rate is saved up (the check interval of Kafka's
+	// Throttler).
 	throttleBurst = 300 * time.Millisecond
 	// throttleNap is the longest wait before the rate is looked at again.
 	throttleNap = time.Second
-	// unthrottled is a rate in bytes per second that no disk reaches; the default is the largest double.
+	// unthrottled is a rate in bytes per second that no disk reaches; the default is the largest
+	// double.
 	unthrottled = 1e15
 )
 
-// throttle bounds how fast all threads of a Cleaner together read and write (log.cleaner.io.max.bytes.per.second).
+// throttle bounds how fast all threads of a Cleaner together read and write
+// (log.cleaner.io.max.bytes.per.second).
 type throttle struct {
 	rate func() float64 // bytes per second, asked each time
 

@@ -7,10 +7,12 @@ import (
 	"momus/storage/record"
 )
 
-// transactions follows the transactions of a log while its batches are passed in order (Kafka's CleanedTransactionMetadata). Data of aborted
-// transactions goes at once; a marker goes when no batch of its transaction was seen any more.
+// transactions follows the transactions of a log while its batches are passed in order (Kafka's
+// CleanedTransactionMetadata). Data of aborted transactions goes at once; a marker goes when no
+// batch of its transaction was seen any more.
 type transactions struct {
-	// pending are the aborted transactions that have not begun yet, by first offset; known are the markers of all that were ever added.
+	// pending are the aborted transactions that have not begun yet, by first offset; known are the
+	// markers of all that were ever added.
 	pending   []index.AbortedTxn
 	known     map[int64]struct{}
 	aborted   map[int64]*abortedTxn // by producer id
@@ -31,8 +33,8 @@ func newTransactions() *transactions {
 	}
 }
 
-// add announces aborted transactions before their first batch. Those that are known are passed over: a transaction that spans
-// segments is in the answer for each.
+// add announces aborted transactions before their first batch. Those that are known are passed
+// over: a transaction that spans segments is in the answer for each.
 func (t *transactions) add(aborted []index.AbortedTxn) {
 	for _, a := range aborted {
 		if _, ok := t.known[a.LastOffset]; !ok {
@@ -72,7 +74,8 @@ func (t *transactions) isAborted(b record.Batch) bool {
 	return false
 }
 
-// isDone passes a control batch and tells whether nothing is left of its transaction, so that it is not needed any more.
+// isDone passes a control batch and tells whether nothing is left of its transaction, so that it is
+// not needed any more.
 func (t *transactions) isDone(b record.Batch) (bool, error) {
 	t.begin(b.LastOffset())
 	if b.Count() == 0 {

@@ -1,5 +1,5 @@
-// Package epoch keeps the leader epochs of one partition and where each began (KIP-101, KIP-279), with its file
-// leader-epoch-checkpoint. A Cache belongs to one log; it has no goroutines.
+// Package epoch keeps the leader epochs of one partition and where each began (KIP-101, KIP-279),
+// with its file leader-epoch-checkpoint. A Cache belongs to one log; it has no goroutines.
 package epoch
 
 import (
@@ -16,13 +16,16 @@ import (
 // Undefined is the answer "not known" for epochs and offsets.
 const Undefined = -1
 
-// Cache is the list of leader epochs, ascending in epoch and start offset. It is safe for concurrent use.
+// Cache is the list of leader epochs, ascending in epoch and start offset. It is safe for
+// concurrent use.
 //
-// Kafka writes and syncs the file at every change. Here an epoch that begins counts at once, and Save, which the log calls before it raises its
-// recovery point, writes it: a recovery scans the batches from the recovery point on and finds it there. Until then the file is the
-// list without its end, or has later epochs than that which the next batches overrule. Two changes are written at once: the first epoch in an
-// empty file, unsynced (Kafka does not look for epoch 0 in the batches; after a power failure we do), and what takes away epochs that the file
-// has and no batch would overrule.
+// Kafka writes and syncs the file at every change. Here an epoch that begins counts at once, and
+// Save, which the log calls before it raises its recovery point, writes it: a recovery scans the
+// batches from the recovery point on and finds it there. Until then the file is the list without
+// its end, or has later epochs than that which the next batches overrule. Two changes are written
+// at once: the first epoch in an empty file, unsynced (Kafka does not look for epoch 0 in the
+// batches; after a power failure we do), and what takes away epochs that the file has and no batch
+// would overrule.
 type Cache struct {
 	fs vfs.FS
 
@@ -37,7 +40,8 @@ type Cache struct {
 	leftover int32              // the latest epoch that the file had beyond the end of the log when it was opened, -1 none
 }
 
-// Open reads the file at path, creating it empty if it is missing, as Kafka does. A malformed file is a *checkpoint.FormatError.
+// Open reads the file at path, creating it empty if it is missing, as Kafka does. A malformed file
+// is a *checkpoint.FormatError.
 func Open(f vfs.FS, path string) (*Cache, error) {
 	entries, err := checkpoint.ReadEpochs(f, path)
 	if err != nil {
@@ -60,7 +64,8 @@ func Anew(f vfs.FS, path string) *Cache {
 	return &Cache{fs: f, path: path, bad: true, leftover: Undefined}
 }
 
-// Remove deletes the file at path if it is there: the partition uses a message format without leader epochs.
+// Remove deletes the file at path if it is there: the partition uses a message format without
+// leader epochs.
 func Remove(f vfs.FS, path string) error {
 	if err := f.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove leader epoch checkpoint: %w", err)
@@ -82,7 +87,8 @@ func (c *Cache) Entries() []checkpoint.Epoch {
 	return c.entries
 }
 
-// Save makes the list durable in the file, but for the entry of the file in its directory, which the caller syncs if synced is set.
+// Save makes the list durable in the file, but for the entry of the file in its directory, which
+// the caller syncs if synced is set.
 func (c *Cache) Save() (synced bool, err error) {
 	if same, synced := c.state(); same && synced {
 		return false, nil
@@ -150,8 +156,9 @@ func (c *Cache) replace(entries []checkpoint.Epoch) {
 	c.entries = entries
 }
 
-// Assign notes that epoch begins at start, or that a batch of it does. Nothing happens if it is the latest one and began at or before start;
-// otherwise entries with an epoch or start that is not below the new ones are dropped.
+// Assign notes that epoch begins at start, or that a batch of it does. Nothing happens if it is the
+// latest one and began at or before start; otherwise entries with an epoch or start that is not
+// below the new ones are dropped.
 func (c *Cache) Assign(epoch int32, start int64) error {
 	if epoch < 0 {
 		return fmt.Errorf("leader epoch %d at offset %d is negative", epoch, start)
@@ -173,8 +180,9 @@ func (c *Cache) Assign(epoch int32, start int64) error {
 	return c.rewriteLocked()
 }
 
-// assign changes the list. stale tells that the file has an epoch that is gone, and that a batch of the new one would not overrule in a
-// recovery; same that the file has just this list; empty that it has none.
+// assign changes the list. stale tells that the file has an epoch that is gone, and that a batch of
+// the new one would not overrule in a recovery; same that the file has just this list; empty that
+// it has none.
 func (c *Cache) assign(epoch int32, start int64) (stale, same, empty bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,7 +197,8 @@ func (c *Cache) assign(epoch int32, start int64) (stale, same, empty bool) {
 	return stale, same, len(c.saved) == 0
 }
 
-// appendLocked adds an epoch, and tells whether one that the file has and that is not below it went for it.
+// appendLocked adds an epoch, and tells whether one that the file has and that is not below it went
+// for it.
 func (c *Cache) appendLocked(epoch int32, start int64) (stale bool) {
 	keep := 0
 	for keep < len(c.entries) && c.entries[keep].Epoch < epoch && c.entries[keep].StartOffset < start {
@@ -220,9 +229,9 @@ func (c *Cache) Latest() (int32, bool) {
 	return Undefined, false
 }
 
-// EndOffset answers OffsetForLeaderEpoch: the largest known epoch that is not above the asked one, and where it ends. For the
-// latest epoch that is logEnd; for an epoch below the first known one the answer is (epoch, start of the first); for one above
-// the latest (Undefined, Undefined).
+// EndOffset answers OffsetForLeaderEpoch: the largest known epoch that is not above the asked one,
+// and where it ends. For the latest epoch that is logEnd; for an epoch below the first known one
+// the answer is (epoch, start of the first); for one above the latest (Undefined, Undefined).
 func (c *Cache) EndOffset(epoch int32, logEnd int64) (int32, int64) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -254,7 +263,8 @@ func (c *Cache) searchLocked(epoch int32) int {
 	return i
 }
 
-// ForOffset is the epoch in which offset was written; false if it is below the first entry or there is none.
+// ForOffset is the epoch in which offset was written; false if it is below the first entry or there
+// is none.
 func (c *Cache) ForOffset(offset int64) (int32, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -276,8 +286,8 @@ func (c *Cache) Earliest() (checkpoint.Epoch, bool) {
 	return c.entries[0], true
 }
 
-// Loaded drops the epochs that start at logEnd, where the log ends, or later: they have no records. The file is left as it is until a batch
-// with one of their epochs comes.
+// Loaded drops the epochs that start at logEnd, where the log ends, or later: they have no records.
+// The file is left as it is until a batch with one of their epochs comes.
 func (c *Cache) Loaded(logEnd int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -312,8 +322,8 @@ func (c *Cache) takeAway(entries []checkpoint.Epoch) error {
 	return c.rewriteLocked()
 }
 
-// TruncateFromStart keeps, of the epochs that start at or before logStart, only the last, and lets it start there. The file follows with the
-// next Save: who loads it knows logStart.
+// TruncateFromStart keeps, of the epochs that start at or before logStart, only the last, and lets
+// it start there. The file follows with the next Save: who loads it knows logStart.
 func (c *Cache) TruncateFromStart(logStart int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

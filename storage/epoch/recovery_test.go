@@ -42,7 +42,8 @@ func (h *history) step() {
 		h.latest += 1 + h.rnd.Int32N(2)
 		h.must(h.cache.Assign(h.latest, h.end))
 	case 1, 2, 3:
-		// Not below the epoch of the last record, perhaps below what this broker has had as a leader.
+		// Not below the epoch of the last record, perhaps below what this broker has had as a
+		// leader.
 		lowest := int32(0)
 		if n := len(h.log); n > 0 {
 			lowest = h.log[n-1].epoch
@@ -82,7 +83,8 @@ func (h *history) step() {
 	}
 }
 
-// recovered is the list that a recovery makes of the file and the batches from the recovery point on; Kafka looks only for epochs from 1 on.
+// recovered is the list that a recovery makes of the file and the batches from the recovery point
+// on; Kafka looks only for epochs from 1 on.
 func (h *history) recovered(name string, f vfs.FS, lowest int32) []checkpoint.Epoch {
 	h.t.Helper()
 	c, err := Open(f, "/leader-epoch-checkpoint")
@@ -122,8 +124,8 @@ func (h *history) restart() {
 	h.point = h.end
 }
 
-// Whatever happens to a log, the file and the batches after the recovery point tell the epochs, to Apache Kafka after the process was killed,
-// and to us after a power failure too.
+// Whatever happens to a log, the file and the batches after the recovery point tell the epochs, to
+// Apache Kafka after the process was killed, and to us after a power failure too.
 func TestEpochsAreRecovered(t *testing.T) {
 	for seed := range uint64(1000) {
 		h := &history{t: t, rnd: rand.New(rand.NewPCG(seed, 1)), mem: vfs.NewMem()}

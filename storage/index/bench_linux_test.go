@@ -10,7 +10,8 @@ import (
 	"momus/storage/vfs"
 )
 
-// BenchmarkLookupUntouched looks up in an index that is open, but of which the process has touched no page yet.
+// BenchmarkLookupUntouched looks up in an index that is open, but of which the process has touched
+// no page yet.
 func BenchmarkLookupUntouched(b *testing.B) {
 	const n = 200000
 	x := NewOffset(vfs.OS{}, filepath.Join(b.TempDir(), "i"), 0)

@@ -309,7 +309,8 @@ func TestTxnIndexSanity(t *testing.T) {
 	}
 }
 
-// TestFailedWriteKeepsEntries lets the writing of collected entries fail: nothing is lost and a later attempt succeeds.
+// TestFailedWriteKeepsEntries lets the writing of collected entries fail: nothing is lost and a
+// later attempt succeeds.
 func TestFailedWriteKeepsEntries(t *testing.T) {
 	fault := vfs.NewFault(vfs.NewMem())
 	x := NewOffset(fault, "/i", 0)
@@ -358,7 +359,8 @@ func FuzzTxn(f *testing.F) {
 	})
 }
 
-// FuzzIndexes opens any bytes as offset and time index: look-ups and changes may fail but must not panic.
+// FuzzIndexes opens any bytes as offset and time index: look-ups and changes may fail but must not
+// panic.
 func FuzzIndexes(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 17, 0, 0, 4, 51, 0, 0, 0, 30, 0, 0, 8, 60}, int64(20))
 	f.Add(make([]byte, 48), int64(0))
@@ -403,8 +405,9 @@ func FuzzIndexes(f *testing.F) {
 	})
 }
 
-// BenchmarkLookup looks up entries of an index of 1.6 MB, which a segment of 800 MB has. Warm: in random order. Cold: the first of a segment that
-// nobody has read since the broker was started, or for minutes, among a thousand others.
+// BenchmarkLookup looks up entries of an index of 1.6 MB, which a segment of 800 MB has. Warm: in
+// random order. Cold: the first of a segment that nobody has read since the broker was started, or
+// for minutes, among a thousand others.
 func BenchmarkLookup(b *testing.B) {
 	const n = 200000
 	fill := func(path string) *Offset {

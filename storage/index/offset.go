@@ -7,7 +7,8 @@ import (
 	"momus/storage/vfs"
 )
 
-// OffsetEntrySize is the size of an entry of an offset index: int32 offset relative to the segment's base, int32 position.
+// OffsetEntrySize is the size of an entry of an offset index: int32 offset relative to the
+// segment's base, int32 position.
 const OffsetEntrySize = 8
 
 // Position says where in a .log file a look-up of an offset may begin.
@@ -19,7 +20,8 @@ type Position struct {
 // Offset is the sparse index from offsets to positions of one segment.
 type Offset struct{ series[Position] }
 
-// NewOffset describes the offset index at path of the segment with that base offset. Nothing is read or created yet.
+// NewOffset describes the offset index at path of the segment with that base offset. Nothing is
+// read or created yet.
 func NewOffset(f vfs.FS, path string, base int64) *Offset {
 	return &Offset{newSeries[Position](f, path, OffsetEntrySize, base)}
 }
@@ -38,7 +40,8 @@ func (Position) none(base int64) Position { return Position{Offset: base} }
 
 func (p Position) offset() int64 { return p.Offset }
 
-// Add appends an entry. Offsets ascend strictly, else ErrNotAscending. The offset must be within 2^31-1 of the base.
+// Add appends an entry. Offsets ascend strictly, else ErrNotAscending. The offset must be within
+// 2^31-1 of the base.
 func (x *Offset) Add(offset, position int64) error {
 	return x.write(func() error {
 		last, n, err := x.lastLocked()
@@ -84,8 +87,9 @@ func (x *Offset) Lookup(target int64) (Position, error) {
 	return found, err
 }
 
-// upToLocked is the number of entries with an offset not above target. Offsets grow about evenly with the entries, so that it begins where
-// target would be if they did, and looks around there: that touches one or two pages of the file where halving touches many.
+// upToLocked is the number of entries with an offset not above target. Offsets grow about evenly
+// with the entries, so that it begins where target would be if they did, and looks around there:
+// that touches one or two pages of the file where halving touches many.
 func (x *Offset) upToLocked(target int64) (int, error) {
 	low, high := 0, x.countLocked()
 	notAbove := func(i int) (bool, error) {
@@ -153,7 +157,8 @@ func (x *Offset) upToLocked(target int64) (int, error) {
 	return low, nil
 }
 
-// FirstAtPosition is the first entry whose position is at or above the given one; false if there is none.
+// FirstAtPosition is the first entry whose position is at or above the given one; false if there is
+// none.
 func (x *Offset) FirstAtPosition(position int64) (p Position, found bool, err error) {
 	err = x.read(func() error {
 		n, err := x.searchLocked(func(raw []byte) bool { return x.decode(raw).Position < position })
@@ -169,8 +174,8 @@ func (x *Offset) FirstAtPosition(position int64) (p Position, found bool, err er
 	return p, found, err
 }
 
-// Sane tells whether the last entry can be true for a .log of that size. Kafka 2.5 does not look; we do, for the last
-// segment, where a wrong entry would hide data.
+// Sane tells whether the last entry can be true for a .log of that size. Kafka 2.5 does not look;
+// we do, for the last segment, where a wrong entry would hide data.
 func (x *Offset) Sane(logSize int64) (bool, error) {
 	last, err := x.Last()
 	if err != nil {

@@ -14,8 +14,8 @@ type entry[E any] interface {
 	offset() int64
 }
 
-// series is a table of entries whose offsets ascend, with the last one at hand: what the offset and the time index of a segment have in
-// common.
+// series is a table of entries whose offsets ascend, with the last one at hand: what the offset and
+// the time index of a segment have in common.
 type series[E entry[E]] struct {
 	table
 	base int64

@@ -62,7 +62,8 @@ func (t *table) loadLocked() error {
 	return nil
 }
 
-// skipZerosLocked forgets the zeros of a preallocated file. Entries ascend, so that only the first can be all zero.
+// skipZerosLocked forgets the zeros of a preallocated file. Entries ascend, so that only the first
+// can be all zero.
 func (t *table) skipZerosLocked() error {
 	last, err := t.rawLocked(t.written - 1)
 	if err != nil || !isZero(last) {
@@ -123,8 +124,8 @@ func (t *table) rawLocked(i int) ([]byte, error) {
 	return t.view.Data[i*t.entrySize : (i+1)*t.entrySize], nil
 }
 
-// read runs fn with the lock held for reading, and all entries readable by rawLocked. A fault on mapped memory (the disk
-// failed, or somebody cut the file) becomes an error.
+// read runs fn with the lock held for reading, and all entries readable by rawLocked. A fault on
+// mapped memory (the disk failed, or somebody cut the file) becomes an error.
 func (t *table) read(fn func() error) (err error) {
 	defer catchFault(&err, debug.SetPanicOnFault(true))
 	t.mu.RLock()
@@ -176,7 +177,8 @@ func catchFault(err *error, before bool) {
 // searchLocked is the number of entries for which before is true; they come first.
 func (t *table) searchLocked(before func(raw []byte) bool) (int, error) {
 	low, high := 0, t.countLocked()
-	// The end of an index that grows is looked up most: begin there, which also leaves older pages alone.
+	// The end of an index that grows is looked up most: begin there, which also leaves older pages
+	// alone.
 	if t.written > 0 && high > t.written {
 		raw, err := t.rawLocked(t.written)
 		if err != nil {
@@ -283,7 +285,8 @@ func (t *table) Size() (int64, error) {
 	return int64(n * t.entrySize), err
 }
 
-// Prepare makes room for another entry, writing the collected ones if there are many. An Add after it does no I/O.
+// Prepare makes room for another entry, writing the collected ones if there are many. An Add after
+// it does no I/O.
 func (t *table) Prepare() error {
 	return t.write(func() error {
 		if len(t.pending)+t.entrySize <= maxPending {

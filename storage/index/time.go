@@ -7,7 +7,8 @@ import (
 	"momus/storage/vfs"
 )
 
-// TimeEntrySize is the size of an entry of a time index: int64 timestamp in ms, int32 offset relative to the segment's base.
+// TimeEntrySize is the size of an entry of a time index: int64 timestamp in ms, int32 offset
+// relative to the segment's base.
 const TimeEntrySize = 12
 
 // Timestamp is an entry of a time index: every record with a
@@ -20,7 +21,8 @@ type Timestamp struct {
 // Time is the sparse index from timestamps to offsets of one segment.
 type Time struct{ series[Timestamp] }
 
-// NewTime describes the time index at path of the segment with that base offset. Nothing is read or created yet.
+// NewTime describes the time index at path of the segment with that base offset. Nothing is read or
+// created yet.
 func NewTime(f vfs.FS, path string, base int64) *Time {
 	return &Time{newSeries[Timestamp](f, path, TimeEntrySize, base)}
 }
@@ -36,7 +38,8 @@ func (Timestamp) none(base int64) Timestamp { return Timestamp{Timestamp: -1, Of
 
 func (t Timestamp) offset() int64 { return t.Offset }
 
-// Offer adds an entry if its timestamp is above the last one's. A smaller timestamp or offset than the last is ErrNotAscending.
+// Offer adds an entry if its timestamp is above the last one's. A smaller timestamp or offset than
+// the last is ErrNotAscending.
 func (x *Time) Offer(timestamp, offset int64) error {
 	return x.write(func() error {
 		last, n, err := x.lastLocked()
@@ -55,7 +58,8 @@ func (x *Time) Offer(timestamp, offset int64) error {
 	})
 }
 
-// Lookup is the last entry with a timestamp not above target, or (-1, base offset) if there is none.
+// Lookup is the last entry with a timestamp not above target, or (-1, base offset) if there is
+// none.
 func (x *Time) Lookup(target int64) (Timestamp, error) {
 	found := Timestamp{Timestamp: -1, Offset: x.base}
 	err := x.read(func() error {

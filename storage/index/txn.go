@@ -12,11 +12,12 @@ import (
 	"momus/storage/vfs"
 )
 
-// TxnEntrySize is the size of an entry of a transaction index: int16 version 0, int64 producer id, first offset, last offset, last
-// stable offset.
+// TxnEntrySize is the size of an entry of a transaction index: int16 version 0, int64 producer id,
+// first offset, last offset, last stable offset.
 const TxnEntrySize = 34
 
-// AbortedTxn is one entry of a .txnindex: a transaction whose ABORT marker lies in the segment (KIP-98).
+// AbortedTxn is one entry of a .txnindex: a transaction whose ABORT marker lies in the segment
+// (KIP-98).
 type AbortedTxn struct {
 	ProducerID       int64
 	FirstOffset      int64 // of the transaction
@@ -51,8 +52,8 @@ func parseTxn(content []byte) ([]AbortedTxn, error) {
 	return entries, nil
 }
 
-// Txn is the index of the aborted transactions of one segment. Its file is created by the first entry. Entries are written at
-// once and kept in memory after the first use, until Release.
+// Txn is the index of the aborted transactions of one segment. Its file is created by the first
+// entry. Entries are written at once and kept in memory after the first use, until Release.
 type Txn struct {
 	fs   vfs.FS
 	base int64
@@ -133,7 +134,8 @@ func (x *Txn) Sane() bool {
 	return !slices.ContainsFunc(x.entries, func(t AbortedTxn) bool { return t.LastOffset < x.base })
 }
 
-// Collect appends to dst the transactions that overlap [from, to). done tells that later segments have none.
+// Collect appends to dst the transactions that overlap [from, to). done tells that later segments
+// have none.
 func (x *Txn) Collect(dst []AbortedTxn, from, to int64) (all []AbortedTxn, done bool, err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -151,7 +153,8 @@ func (x *Txn) Collect(dst []AbortedTxn, from, to int64) (all []AbortedTxn, done 
 	return dst, false, nil
 }
 
-// TruncateTo drops the entries from the first one on whose last offset is at or above offset. The file stays.
+// TruncateTo drops the entries from the first one on whose last offset is at or above offset. The
+// file stays.
 func (x *Txn) TruncateTo(offset int64) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -11,9 +11,10 @@ import (
 	"momus/storage/record"
 )
 
-// AppendAsLeader validates records, gives them offsets from the log end on and the leader epoch, and appends them in one
-// write. records is patched in place and belongs to the caller again afterwards. Without a whole batch in records nothing happens. Errors are those of
-// record.Analyze and record.Assign, those of the producer checks, RECORD_LIST_TOO_LARGE and KAFKA_STORAGE_ERROR.
+// AppendAsLeader validates records, gives them offsets from the log end on and the leader epoch,
+// and appends them in one write. records is patched in place and belongs to the caller again
+// afterwards. Without a whole batch in records nothing happens. Errors are those of record.Analyze
+// and record.Assign, those of the producer checks, RECORD_LIST_TOO_LARGE and KAFKA_STORAGE_ERROR.
 func (l *Log) AppendAsLeader(records []byte, leaderEpoch int32, origin record.Origin) (AppendInfo, error) {
 	c := l.config.Load()
 	info, err := record.Analyze(records, origin, int(c.MaxMessageBytes))
@@ -23,8 +24,9 @@ func (l *Log) AppendAsLeader(records []byte, leaderEpoch int32, origin record.Or
 	return l.appended(l.appendAsLeader(records[:info.ValidBytes], info, leaderEpoch, origin))
 }
 
-// AppendAsFollower appends what the leader sent, offsets and leader epochs included. Offsets must ascend and begin at or after
-// the log end; only an empty log, whose leader's log start lies inside the first batch, starts again with that batch.
+// AppendAsFollower appends what the leader sent, offsets and leader epochs included. Offsets must
+// ascend and begin at or after the log end; only an empty log, whose leader's log start lies inside
+// the first batch, starts again with that batch.
 func (l *Log) AppendAsFollower(records []byte) (AppendInfo, error) {
 	info, err := record.Analyze(records, record.OriginReplication, 0)
 	if err != nil || info.Batches == 0 {
@@ -152,7 +154,8 @@ func (l *Log) appendLocked(records []byte, info record.Info, origin record.Origi
 	return done, nil
 }
 
-// noteEpochsLocked enters the leader epochs of the batches; the first batch of an older format ends the list.
+// noteEpochsLocked enters the leader epochs of the batches; the first batch of an older format ends
+// the list.
 func (l *Log) noteEpochsLocked(records []byte) error {
 	epochs := l.epochs.Load()
 	if epochs == nil {
@@ -175,8 +178,8 @@ func (l *Log) noteEpochsLocked(records []byte) error {
 
 type knownBatch struct{ first, last, timestamp int64 }
 
-// checkProducersLocked prepares the change of the producer state, to be committed after the write. The result is not nil for a repeated
-// batch.
+// checkProducersLocked prepares the change of the producer state, to be committed after the write.
+// The result is not nil for a repeated batch.
 func (l *Log) checkProducersLocked(records []byte, origin record.Origin) (*knownBatch, error) {
 	w := record.NewWalk(records)
 	for w.Next() {
@@ -195,8 +198,8 @@ func (l *Log) checkProducersLocked(records []byte, origin record.Origin) (*known
 	return nil, w.Err()
 }
 
-// commitProducersLocked makes the prepared change count. A failure leaves a marker in the .log without its entry in the
-// transaction index, so that the log is broken then.
+// commitProducersLocked makes the prepared change count. A failure leaves a marker in the .log
+// without its entry in the transaction index, so that the log is broken then.
 func (l *Log) commitProducersLocked(active *Segment) error {
 	for _, end := range l.producers.Commit() {
 		stable := l.producers.Complete(end)

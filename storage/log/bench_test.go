@@ -33,7 +33,8 @@ func batchOf(records, size int) []byte {
 	return w.Bytes()
 }
 
-// BenchmarkAppend appends uncompressed batches as a leader; the checksum is verified and each record looked at, as in a broker.
+// BenchmarkAppend appends uncompressed batches as a leader; the checksum is verified and each
+// record looked at, as in a broker.
 func BenchmarkAppend(b *testing.B) {
 	for name, batch := range map[string][]byte{
 		"1x100B": batchOf(1, 100), "16x1KB": batchOf(16, 1000), "160x100B": batchOf(160, 100), "1000x1KB": batchOf(1000, 1000),
@@ -150,8 +151,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkWindow is the first repeated batch after a restart: near the end of the log, and a sequence that never was,
-// for which the log is looked through as far as ever.
+// BenchmarkWindow is the first repeated batch after a restart: near the end of the log, and a
+// sequence that never was, for which the log is looked through as far as ever.
 func BenchmarkWindow(b *testing.B) {
 	l := benchLog(b, nil)
 	sent := func(producer int64, sequence int32) []byte {

@@ -16,7 +16,8 @@ import (
 
 var errCrash = errors.New("crash")
 
-// crashRun drives a log with a random but repeatable workload until a file system call fails, and knows what must be there then.
+// crashRun drives a log with a random but repeatable workload until a file system call fails, and
+// knows what must be there then.
 type crashRun struct {
 	rnd   *rand.Rand
 	fs    vfs.FS
@@ -219,8 +220,9 @@ func (r *crashRun) check(t *testing.T, name string, f vfs.FS, clean, power bool)
 	l.Close()
 }
 
-// TestCrashes cuts a workload at every file system call that changes something, and looks at what a killed process and a
-// machine without power leave: no flushed record is lost, none is invented, the order is kept.
+// TestCrashes cuts a workload at every file system call that changes something, and looks at what a
+// killed process and a machine without power leave: no flushed record is lost, none is invented,
+// the order is kept.
 func TestCrashes(t *testing.T) {
 	for seed := uint64(1); seed <= 4; seed++ {
 		for n := 0; ; n++ {

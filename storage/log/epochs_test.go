@@ -20,7 +20,8 @@ func TestMalformedEpochFileStopsLoading(t *testing.T) {
 	}
 }
 
-// After an unclean stop the file may be torn, if it had never been synced: the batches tell the epochs.
+// After an unclean stop the file may be torn, if it had never been synced: the batches tell the
+// epochs.
 func TestTornEpochFileIsRebuilt(t *testing.T) {
 	for _, torn := range []string{"", "0\n", "0\n2\n0 0\n", "\x00\x00\x00\x00"} {
 		mem := vfs.NewMem()

@@ -8,8 +8,9 @@ import (
 	"momus/storage/vfs"
 )
 
-// dataFile is the open .log of a segment with the number of its users: the segment itself and every FileRange. The last one to
-// leave closes it, so that a removed segment stays readable for those who are reading it.
+// dataFile is the open .log of a segment with the number of its users: the segment itself and every
+// FileRange. The last one to leave closes it, so that a removed segment stays readable for those
+// who are reading it.
 type dataFile struct {
 	file vfs.File
 	refs atomic.Int32
@@ -40,8 +41,9 @@ func (d *dataFile) release() {
 	}
 }
 
-// FileRange is a range of the .log file of one segment. It keeps the file open until Release, even if the segment is deleted
-// meanwhile. The zero value is empty. A copy is the same range: exactly one of them is to be released.
+// FileRange is a range of the .log file of one segment. It keeps the file open until Release, even
+// if the segment is deleted meanwhile. The zero value is empty. A copy is the same range: exactly
+// one of them is to be released.
 type FileRange struct {
 	data *dataFile
 	pos  int64
@@ -51,7 +53,8 @@ type FileRange struct {
 // Len is the number of bytes.
 func (r FileRange) Len() int { return r.n }
 
-// ReadAt reads from byte off of the range, with io.EOF at its end. A range that a truncation (not a deletion) took away may end early.
+// ReadAt reads from byte off of the range, with io.EOF at its end. A range that a truncation (not a
+// deletion) took away may end early.
 func (r FileRange) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 || off >= int64(r.n) {
 		return 0, io.EOF
@@ -67,8 +70,8 @@ func (r FileRange) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// OSFile is the file and where the range begins in it, for sendfile; nil if it is not a file of the operating system. The file's own
-// read position must not be used.
+// OSFile is the file and where the range begins in it, for sendfile; nil if it is not a file of the
+// operating system. The file's own read position must not be used.
 func (r FileRange) OSFile() (f *os.File, pos int64) {
 	if r.data == nil {
 		return nil, 0
@@ -76,7 +79,8 @@ func (r FileRange) OSFile() (f *os.File, pos int64) {
 	return r.data.file.OSFile(), r.pos
 }
 
-// Release gives the file back; the range is empty afterwards. Releasing an empty range does nothing.
+// Release gives the file back; the range is empty afterwards. Releasing an empty range does
+// nothing.
 func (r *FileRange) Release() {
 	if r.data != nil {
 		r.data.release()

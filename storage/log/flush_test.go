@@ -44,7 +44,8 @@ func (f *gateFile) Sync() error {
 	return f.File.Sync()
 }
 
-// With flush.messages=1 every append returns only when it is durable; those that come while a sync is going on share the next one.
+// With flush.messages=1 every append returns only when it is durable; those that come while a sync
+// is going on share the next one.
 func TestConcurrentAppendsShareASync(t *testing.T) {
 	const producers = 20
 	g := &gateFS{FS: vfs.NewMem(), gate: make(chan struct{}), begun: make(chan struct{}, 2*producers)}

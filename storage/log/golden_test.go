@@ -23,8 +23,9 @@ import (
 	"momus/storage/vfs"
 )
 
-// The golden cases are log directories of real Kafka 2.5.0 brokers, with what such a broker serves from them and what it leaves behind after a
-// start and a clean stop. Some are in testdata; more are tested if GOLDEN_LOGS names a directory with them.
+// The golden cases are log directories of real Kafka 2.5.0 brokers, with what such a broker serves
+// from them and what it leaves behind after a start and a clean stop. Some are in testdata; more
+// are tested if GOLDEN_LOGS names a directory with them.
 
 type goldenFile struct {
 	Size   int64
@@ -173,8 +174,8 @@ func (g *goldenCase) runDir(t *testing.T, root, dir string) {
 	}
 }
 
-// becomeLeader does what the first LeaderAndIsr request does to the log: the leader epoch begins at the log end, and with
-// all replicas in sync the high watermark goes there.
+// becomeLeader does what the first LeaderAndIsr request does to the log: the leader epoch begins at
+// the log end, and with all replicas in sync the high watermark goes there.
 func (g *goldenCase) becomeLeader(t *testing.T, l *Log, dir string) {
 	after := g.After.TextFiles[dir+"/"+l.tp.String()+"/leader-epoch-checkpoint"]
 	if lines := strings.Fields(after); len(lines) > 2 {
@@ -222,7 +223,8 @@ func (g *goldenCase) topicConfig(t *testing.T, topic string) *configs.Topic {
 	return c
 }
 
-// comparePartition reads the log in both isolation levels. prefix: more may follow the recorded part.
+// comparePartition reads the log in both isolation levels. prefix: more may follow the recorded
+// part.
 func comparePartition(t *testing.T, l *Log, want goldenPartition, prefix bool) {
 	t.Helper()
 	check := func(what string, got, want int64) {
@@ -343,8 +345,8 @@ func goldenRecord(b record.Batch, r *record.Record) string {
 	return string(j)
 }
 
-// compareTree compares the files with those of the real broker: bytes of .log, .index, .txnindex, sizes of .timeindex and .snapshot, text of
-// checkpoints.
+// compareTree compares the files with those of the real broker: bytes of .log, .index, .txnindex,
+// sizes of .timeindex and .snapshot, text of checkpoints.
 func (g *goldenCase) compareTree(t *testing.T, root string) {
 	got := map[string]string{}
 	filepath.Walk(root, func(path string, info os.FileInfo, err error) error {

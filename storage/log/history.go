@@ -6,9 +6,9 @@ import (
 	"momus/storage/record"
 )
 
-// How far back the batches of a producer are looked for, and how much more at a time. The distance is
-// that between a producer's unanswered batches and the log end at a crash, with all that others wrote
-// in between: far less than this. The bound is for those who send sequences that never were.
+// How far back the batches of a producer are looked for, and how much more at a time. The distance
+// is that between a producer's unanswered batches and the log end at a crash, with all that others
+// wrote in between: far less than this. The bound is for those who send sequences that never were.
 const (
 	historyBytes = 128 << 20
 	historyStep  = 256 << 10
@@ -32,8 +32,8 @@ func (l *Log) batchesBefore(before int64, visit func(b record.Batch), more func(
 	return nil
 }
 
-// backwards visits the batches of a segment before an offset in stretches, the latest first, until about
-// limit bytes are read or more says that it is enough.
+// backwards visits the batches of a segment before an offset in stretches, the latest first, until
+// about limit bytes are read or more says that it is enough.
 func (s *Segment) backwards(before, limit int64, visit func(b record.Batch), more func() bool) (read int64, again bool, err error) {
 	size := s.size.Load()
 	d, err := s.acquire()
@@ -71,8 +71,8 @@ func (s *Segment) backwards(before, limit int64, visit func(b record.Batch), mor
 	return read, true, nil
 }
 
-// boundary is the position of a batch about n bytes before end, by the offset index; 0 if there is no
-// entry in between.
+// boundary is the position of a batch about n bytes before end, by the offset index; 0 if there is
+// no entry in between.
 func (s *Segment) boundary(end, n int64) (int64, error) {
 	if end <= n {
 		return 0, nil

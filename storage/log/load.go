@@ -25,8 +25,8 @@ import (
 // defaultProducerExpiration is the default of transactional.id.expiration.ms.
 const defaultProducerExpiration = 7 * 24 * time.Hour
 
-// Open loads the log in o.Dir, creating the directory if it is missing and recovering the log if the last stop was not clean. A
-// malformed leader-epoch file is a *checkpoint.FormatError.
+// Open loads the log in o.Dir, creating the directory if it is missing and recovering the log if
+// the last stop was not clean. A malformed leader-epoch file is a *checkpoint.FormatError.
 func Open(o Options) (*Log, error) {
 	l := newLog(o)
 	if err := l.load(); err != nil {
@@ -130,8 +130,9 @@ func (l *Log) load() error {
 	return ld.finish(end)
 }
 
-// openEpochs opens the list of leader epochs. Until its first sync the file may be torn by a power failure; the epochs are then looked for in all
-// batches. After a clean stop a malformed file is an error, as it always is in Kafka.
+// openEpochs opens the list of leader epochs. Until its first sync the file may be torn by a power
+// failure; the epochs are then looked for in all batches. After a clean stop a malformed file is an
+// error, as it always is in Kafka.
 func (ld *loader) openEpochs() error {
 	err := ld.Log.openEpochs(ld.opts.Config)
 	if c := ld.epochs.Load(); c != nil && !ld.opts.Clean {
@@ -147,7 +148,8 @@ func (ld *loader) openEpochs() error {
 	return nil
 }
 
-// splitting runs a step, splitting segments whose offsets overflow and starting again with loading them.
+// splitting runs a step, splitting segments whose offsets overflow and starting again with loading
+// them.
 func (ld *loader) splitting(step func() error) error {
 	for {
 		err := step()
@@ -167,7 +169,8 @@ func (ld *loader) splitting(step func() error) error {
 	}
 }
 
-// parseSegmentFile splits the name of a segment file: base offset, kind (.log, .index …), suffix (.swap …). ok is false for other names.
+// parseSegmentFile splits the name of a segment file: base offset, kind (.log, .index …), suffix
+// (.swap …). ok is false for other names.
 func parseSegmentFile(name string) (base int64, kind, suffix string, ok bool) {
 	digits, rest, found := strings.Cut(name, ".")
 	if !found {
@@ -207,7 +210,8 @@ func (ld *loader) removeIndexes(base int64, suffix string) error {
 	return nil
 }
 
-// cleanTemporaryFiles removes what unfinished deletions, cleanings and splits left, and notes finished outputs (.swap).
+// cleanTemporaryFiles removes what unfinished deletions, cleanings and splits left, and notes
+// finished outputs (.swap).
 func (ld *loader) cleanTemporaryFiles() error {
 	entries, err := ld.fs.ReadDir(ld.Dir())
 	if err != nil {
@@ -263,7 +267,8 @@ func (ld *loader) cleanTemporaryFiles() error {
 	ld.swaps = valid
 	for _, name := range swapIndexes {
 		base, _, _, _ := parseSegmentFile(name)
-		// Without its .log, which has been renamed already, it is of no use. Kafka leaves it, and rebuilds the index at every load.
+		// Without its .log, which has been renamed already, it is of no use. Kafka leaves it, and
+		// rebuilds the index at every load.
 		if !slices.ContainsFunc(valid, func(s swapFile) bool { return s.base == base }) {
 			cleaned = append(cleaned, name)
 		}
@@ -276,7 +281,8 @@ func (ld *loader) cleanTemporaryFiles() error {
 	return nil
 }
 
-// loadSegments opens the segments that are there. A segment without offset index, or with a bad transaction index, is recovered.
+// loadSegments opens the segments that are there. A segment without offset index, or with a bad
+// transaction index, is recovered.
 func (ld *loader) loadSegments() error {
 	entries, err := ld.fs.ReadDir(ld.Dir())
 	if err != nil {
@@ -374,7 +380,8 @@ func (ld *loader) completeSwaps() error {
 	return nil
 }
 
-// recover scans the segments from the recovery point on, unless the last stop was clean. What follows a bad batch goes.
+// recover scans the segments from the recovery point on, unless the last stop was clean. What
+// follows a bad batch goes.
 func (ld *loader) recover() error {
 	list := ld.list()
 	if len(list) == 0 {
@@ -408,7 +415,8 @@ func (ld *loader) recover() error {
 	return nil
 }
 
-// checkLast recovers the last segment after a clean stop if its index points outside of it, which would hide data. Kafka does not look.
+// checkLast recovers the last segment after a clean stop if its index points outside of it, which
+// would hide data. Kafka does not look.
 func (ld *loader) checkLast(s *Segment) error {
 	sane, err := s.index.Sane(s.size.Load())
 	if err != nil || sane {
@@ -419,8 +427,9 @@ func (ld *loader) checkLast(s *Segment) error {
 	return err
 }
 
-// recoverSegment rebuilds the indexes from the batches, cuts the .log after the last valid one and makes the result durable. It returns the
-// bytes cut. withEpochs notes leader epochs that the epoch list lacks.
+// recoverSegment rebuilds the indexes from the batches, cuts the .log after the last valid one and
+// makes the result durable. It returns the bytes cut. withEpochs notes leader epochs that the epoch
+// list lacks.
 func (ld *loader) recoverSegment(s *Segment, withEpochs bool) (cut int64, err error) {
 	state := producer.NewManager(ld.fs, ld.Dir(), ld.opts.ProducerExpirationMs, ld.snapshots)
 	if err := ld.rebuildProducers(state, ld.list(), s.base, false); err != nil {
@@ -465,7 +474,8 @@ func (ld *loader) recoverSegment(s *Segment, withEpochs bool) (cut int64, err er
 	return size - valid, s.flush(false)
 }
 
-// scanSegment enters all valid batches into the indexes and the producer state and returns where they end.
+// scanSegment enters all valid batches into the indexes and the producer state and returns where
+// they end.
 func (ld *loader) scanSegment(s *Segment, d *dataFile, size int64, state *producer.Manager, withEpochs bool) (valid int64, err error) {
 	var indexed int64
 	next := s.base
@@ -485,7 +495,8 @@ func (ld *loader) scanSegment(s *Segment, d *dataFile, size int64, state *produc
 		}
 		last := b.LastOffset()
 		if first := min(b.BaseOffset(), last); first < next {
-			// The CRC does not cover the base offset: a torn write can leave zeros there. Kafka would drop the whole segment.
+			// The CRC does not cover the base offset: a torn write can leave zeros there. Kafka
+			// would drop the whole segment.
 			ld.logger.WithFields(logrus.Fields{"segment": s.base, "position": pos, "offset": first, "expected": next}).Warn("met batch whose offset does not ascend")
 			return valid, nil
 		}

@@ -63,8 +63,8 @@ func (l *Log) after(d time.Duration, fn func()) {
 	}
 }
 
-// deleteSegmentsLocked publishes the list without gone, renames their files to *.deleted and has them removed after
-// file.delete.delay.ms. Readers that have begun go on reading.
+// deleteSegmentsLocked publishes the list without gone, renames their files to *.deleted and has
+// them removed after file.delete.delay.ms. Readers that have begun go on reading.
 func (l *Log) deleteSegmentsLocked(gone []*Segment, left segmentList) error {
 	if len(gone) == 0 {
 		return nil
@@ -91,8 +91,9 @@ func (l *Log) deleteSegmentsLocked(gone []*Segment, left segmentList) error {
 	return nil
 }
 
-// TruncateTo removes everything from offset o on. A batch that begins before o and ends after it goes entirely, which leaves
-// a gap in the offsets. The log end is o afterwards. The caller has the recovery points of the log directory written then.
+// TruncateTo removes everything from offset o on. A batch that begins before o and ends after it
+// goes entirely, which leaves a gap in the offsets. The log end is o afterwards. The caller has the
+// recovery points of the log directory written then.
 func (l *Log) TruncateTo(o int64) error {
 	return l.rewrite("truncate", func() error { return l.truncateToLocked(o) })
 }
@@ -145,8 +146,9 @@ func (l *Log) truncateToLocked(o int64) error {
 	return err
 }
 
-// TruncateFullyAndStartAt removes everything and starts again at o: log start, high watermark, recovery point and log end are o.
-// The caller has the recovery points of the log directory written then.
+// TruncateFullyAndStartAt removes everything and starts again at o: log start, high watermark,
+// recovery point and log end are o. The caller has the recovery points of the log directory written
+// then.
 func (l *Log) TruncateFullyAndStartAt(o int64) error {
 	return l.rewrite("truncate fully", func() error { return l.startAtLocked(o) })
 }
@@ -155,7 +157,8 @@ func (l *Log) startAtLocked(o int64) error {
 	l.logger.WithField("offset", o).Info("truncated log fully")
 	l.truncations++
 	l.bound.Store(nil)
-	// Readers may see an empty range at o, or at the old place, but never offsets that are not there.
+	// Readers may see an empty range at o, or at the old place, but never offsets that are not
+	// there.
 	l.highWatermark.Store(min(l.highWatermark.Load(), o))
 	l.logEndOffset.Store(o)
 	l.highWatermark.Store(o)

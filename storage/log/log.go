@@ -29,7 +29,8 @@ import (
 
 // Log is the log of one partition. Its methods are safe for concurrent use.
 //
-// logStartOffset <= lastStableOffset <= highWatermark <= logEndOffset, and recoveryPoint <= logEndOffset, hold whenever mu is free.
+// logStartOffset <= lastStableOffset <= highWatermark <= logEndOffset, and recoveryPoint <=
+// logEndOffset, hold whenever mu is free.
 type Log struct {
 	fs      vfs.FS
 	tp      model.TopicPartition
@@ -91,11 +92,12 @@ func (l *Log) RecoveryPoint() int64 { return l.recoveryPoint.Load() }
 // LastFlush is when the log was flushed last, or opened.
 func (l *Log) LastFlush() time.Time { return time.UnixMilli(l.lastFlush.Load()) }
 
-// LastStableOffset is the offset up to which transactions are decided, at most the high watermark (KIP-98).
+// LastStableOffset is the offset up to which transactions are decided, at most the high watermark
+// (KIP-98).
 func (l *Log) LastStableOffset() int64 { return l.view().LastStableOffset }
 
-// FirstUnstableOffset is the first offset of the earliest transaction that is open, or whose marker is not below the high watermark; false if
-// there is none.
+// FirstUnstableOffset is the first offset of the earliest transaction that is open, or whose marker
+// is not below the high watermark; false if there is none.
 func (l *Log) FirstUnstableOffset() (int64, bool) {
 	o := l.firstUnstable.Load()
 	return o, o >= 0
@@ -110,13 +112,15 @@ func (l *Log) FirstBaseOffset() int64 { return l.list()[0].base }
 // Size is the sum of the sizes of the segments in bytes.
 func (l *Log) Size() int64 { return l.list().size() }
 
-// Segments are the present segments in order, the last one being active. The slice must not be changed.
+// Segments are the present segments in order, the last one being active. The slice must not be
+// changed.
 func (l *Log) Segments() []*Segment { return l.list() }
 
 func (l *Log) list() segmentList { return *l.segments.Load() }
 
-// view loads the offsets so that they are consistent: a transaction that begins below the high watermark loaded first is either
-// in firstUnstable, or decided with its end already in the transaction index.
+// view loads the offsets so that they are consistent: a transaction that begins below the high
+// watermark loaded first is either in firstUnstable, or decided with its end already in the
+// transaction index.
 func (l *Log) view() ReadResult {
 	r := ReadResult{LogStartOffset: l.logStartOffset.Load()}
 	r.HighWatermark = max(l.highWatermark.Load(), r.LogStartOffset)
@@ -129,14 +133,16 @@ func (l *Log) view() ReadResult {
 	return r
 }
 
-// UpdateHighWatermark sets the high watermark to o, or to the nearest of [log start, log end], and returns it.
+// UpdateHighWatermark sets the high watermark to o, or to the nearest of [log start, log end], and
+// returns it.
 func (l *Log) UpdateHighWatermark(o int64) int64 {
 	l.mu.Lock()
 	defer l.unlock(nil)
 	return l.setHighWatermarkLocked(o)
 }
 
-// MaybeIncrementHighWatermark raises the high watermark to o, at most to the log end; false if it is there already.
+// MaybeIncrementHighWatermark raises the high watermark to o, at most to the log end; false if it
+// is there already.
 func (l *Log) MaybeIncrementHighWatermark(o int64) bool {
 	if o <= l.highWatermark.Load() {
 		return false
@@ -167,9 +173,9 @@ func (l *Log) updateFirstUnstableLocked() {
 	l.firstUnstable.Store(first)
 }
 
-// MaybeIncrementLogStartOffset raises the log start offset to o (DeleteRecords, or the leader's): high watermark and recovery point are
-// raised with it, what lies before it in epochs and producer snapshots goes. No segment is touched. An o above the log end is
-// OFFSET_OUT_OF_RANGE.
+// MaybeIncrementLogStartOffset raises the log start offset to o (DeleteRecords, or the leader's):
+// high watermark and recovery point are raised with it, what lies before it in epochs and producer
+// snapshots goes. No segment is touched. An o above the log end is OFFSET_OUT_OF_RANGE.
 func (l *Log) MaybeIncrementLogStartOffset(o int64) error {
 	if o <= l.logStartOffset.Load() {
 		return nil
@@ -199,7 +205,8 @@ func (l *Log) raiseLogStartLocked(o int64) error {
 	return err
 }
 
-// LatestEpoch is the latest leader epoch known; false if none, or if the message format has no epochs.
+// LatestEpoch is the latest leader epoch known; false if none, or if the message format has no
+// epochs.
 func (l *Log) LatestEpoch() (int32, bool) {
 	if c := l.epochs.Load(); c != nil {
 		return c.Latest()
@@ -207,7 +214,8 @@ func (l *Log) LatestEpoch() (int32, bool) {
 	return epoch.Undefined, false
 }
 
-// EndOffsetForEpoch answers OffsetForLeaderEpoch (KIP-101, KIP-279): the largest known epoch not above e and where it ends; (-1, -1) if that is not known.
+// EndOffsetForEpoch answers OffsetForLeaderEpoch (KIP-101, KIP-279): the largest known epoch not
+// above e and where it ends; (-1, -1) if that is not known.
 func (l *Log) EndOffsetForEpoch(e int32) (epochBefore int32, end int64) {
 	if c := l.epochs.Load(); c != nil {
 		return c.EndOffset(e, l.logEndOffset.Load())
@@ -223,7 +231,8 @@ func (l *Log) EpochForOffset(o int64) (int32, bool) {
 	return epoch.Undefined, false
 }
 
-// AssignEpochStart notes that leader epoch e begins at the log end, on becoming leader. With message formats without epochs it does nothing.
+// AssignEpochStart notes that leader epoch e begins at the log end, on becoming leader. With
+// message formats without epochs it does nothing.
 func (l *Log) AssignEpochStart(e int32) error {
 	return l.change("assign leader epoch", func() error {
 		if c := l.epochs.Load(); c != nil {
@@ -233,7 +242,8 @@ func (l *Log) AssignEpochStart(e int32) error {
 	})
 }
 
-// EpochStarts are the leader epochs with their start offsets, in order; the slice must not be changed.
+// EpochStarts are the leader epochs with their start offsets, in order; the slice must not be
+// changed.
 func (l *Log) EpochStarts() []checkpoint.Epoch {
 	if c := l.epochs.Load(); c != nil {
 		return c.Entries()
@@ -248,14 +258,16 @@ func (l *Log) ActiveProducers() []producer.Entry {
 	return l.producers.Entries()
 }
 
-// RemoveExpiredProducers forgets producers that have been idle, by record time, for the expiration time.
+// RemoveExpiredProducers forgets producers that have been idle, by record time, for the expiration
+// time.
 func (l *Log) RemoveExpiredProducers(now time.Time) {
 	l.mu.Lock()
 	defer l.unlock(nil)
 	l.producers.RemoveExpired(now.UnixMilli())
 }
 
-// CollectAborted returns the aborted transactions that overlap [from, to), in the order of their markers.
+// CollectAborted returns the aborted transactions that overlap [from, to), in the order of their
+// markers.
 func (l *Log) CollectAborted(from, to int64) ([]index.AbortedTxn, error) {
 	all, err := l.list().collectAborted(nil, from, to)
 	return all, l.report("read transaction index", err)
@@ -272,8 +284,8 @@ func (l segmentList) collectAborted(dst []index.AbortedTxn, from, to int64) ([]i
 	return dst, nil
 }
 
-// UpdateConfig puts another configuration in force. A change of the message format to or from one without leader epochs
-// creates or removes the epoch file.
+// UpdateConfig puts another configuration in force. A change of the message format to or from one
+// without leader epochs creates or removes the epoch file.
 func (l *Log) UpdateConfig(c *configs.Topic) error {
 	return l.change("change configuration", func() error {
 		if err := l.openEpochs(c); err != nil {
@@ -327,12 +339,12 @@ func (l *Log) renameLocked(newDir string) error {
 	return l.fs.SyncDir(filepath.Dir(newDir))
 }
 
-// Flush makes everything below upTo durable. Kafka syncs neither directories nor new names; we do, so that what counts as flushed
-// survives a power failure.
+// Flush makes everything below upTo durable. Kafka syncs neither directories nor new names; we do,
+// so that what counts as flushed survives a power failure.
 func (l *Log) Flush(upTo int64) error { return l.flushTogether(upTo, upTo) }
 
-// flushAppended makes everything below end durable, and with it whatever was appended while an earlier flush was going on: those who
-// wait for each other share one sync (group commit).
+// flushAppended makes everything below end durable, and with it whatever was appended while an
+// earlier flush was going on: those who wait for each other share one sync (group commit).
 func (l *Log) flushAppended(end int64) error { return l.flushTogether(end, math.MaxInt64) }
 
 // flushTogether flushes up to upTo unless another flush has covered need meanwhile.
@@ -369,7 +381,8 @@ func (l *Log) flush(upTo int64) error {
 	l.mu.Lock()
 	truncations, syncDir := l.truncations, l.dirUnsynced
 	upTo = min(upTo, l.logEndOffset.Load())
-	// A segment below the log start may still be met by a recovery, which would drop what follows if it were torn.
+	// A segment below the log start may still be met by a recovery, which would drop what follows
+	// if it were torn.
 	list, from := l.list(), l.synced
 	closed := l.closed
 	l.dirUnsynced = false
@@ -408,8 +421,8 @@ func (l *Log) flush(upTo int64) error {
 	return nil
 }
 
-// Close flushes, writes the producer snapshot at the log end, completes, syncs and closes all files. After an error the log
-// directory must not get its marker of a clean stop.
+// Close flushes, writes the producer snapshot at the log end, completes, syncs and closes all
+// files. After an error the log directory must not get its marker of a clean stop.
 func (l *Log) Close() error {
 	l.flushMu.Lock()
 	defer l.flushMu.Unlock()
@@ -431,7 +444,8 @@ func (l *Log) closeLocked() error {
 	return err
 }
 
-// finishLocked brings the files into the state of a clean stop: what is missing is written, then all that is not durable is synced.
+// finishLocked brings the files into the state of a clean stop: what is missing is written, then
+// all that is not durable is synced.
 func (l *Log) finishLocked() error {
 	list, end := l.list(), l.logEndOffset.Load()
 	before, _ := l.producers.LatestSnapshot()
@@ -501,7 +515,8 @@ func (l *Log) Delete() error {
 	return l.report("delete log directory", l.fs.RemoveAll(l.Dir()))
 }
 
-// CloseIdle closes the files of segments that are not active and were not read since t, and gives back memory that look-ups took.
+// CloseIdle closes the files of segments that are not active and were not read since t, and gives
+// back memory that look-ups took.
 func (l *Log) CloseIdle(t time.Time) {
 	list := l.list()
 	for _, s := range list[:len(list)-1] {
@@ -514,8 +529,9 @@ func (l *Log) CloseIdle(t time.Time) {
 	}
 }
 
-// DeleteSnapshotsAfterCheckpoint drops producer snapshots that are not needed once the present recovery point is in the log directory's
-// checkpoint: all but those of the last two segments and from the one before the recovery point on.
+// DeleteSnapshotsAfterCheckpoint drops producer snapshots that are not needed once the present
+// recovery point is in the log directory's checkpoint: all but those of the last two segments and
+// from the one before the recovery point on.
 func (l *Log) DeleteSnapshotsAfterCheckpoint() (err error) {
 	l.mu.Lock()
 	defer l.unlock(&err)
@@ -547,7 +563,8 @@ func (l *Log) usableLocked() error {
 	return nil
 }
 
-// report gives an I/O error its Kafka code and context, and tells the owner of the log directory. mu must not be held.
+// report gives an I/O error its Kafka code and context, and tells the owner of the log directory.
+// mu must not be held.
 func (l *Log) report(what string, err error) error {
 	if err == nil {
 		return nil

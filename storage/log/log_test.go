@@ -372,7 +372,8 @@ func TestRollByOffsetRange(t *testing.T) {
 	e.open(false, 0).expect("0:x", "2147483647:x", "2147483648:x", "1099511627776:x")
 }
 
-// TestSplitOfOverflowedSegment recovers a segment that an old Kafka filled beyond the range of its index.
+// TestSplitOfOverflowedSegment recovers a segment that an old Kafka filled beyond the range of its
+// index.
 func TestSplitOfOverflowedSegment(t *testing.T) {
 	mem := vfs.NewMem()
 	mem.MkdirAll(testDir)
@@ -622,7 +623,8 @@ func TestLegacyOffsetsBefore(t *testing.T) {
 	}
 }
 
-// TestFailedWrite makes writes fail in the middle: the log stays as it was and goes on when the disk does.
+// TestFailedWrite makes writes fail in the middle: the log stays as it was and goes on when the
+// disk does.
 func TestFailedWrite(t *testing.T) {
 	for _, short := range []int{0, 1, 40, 1000} {
 		mem := vfs.NewMem()
@@ -642,7 +644,8 @@ func TestFailedWrite(t *testing.T) {
 	}
 }
 
-// TestUnusableAfterFailedUndo lets the removal of a half-written batch fail too: the log takes nothing more, and recovery removes it.
+// TestUnusableAfterFailedUndo lets the removal of a half-written batch fail too: the log takes
+// nothing more, and recovery removes it.
 func TestUnusableAfterFailedUndo(t *testing.T) {
 	fault := vfs.NewFault(vfs.NewMem())
 	e := newEnv(t, fault, nil).open(false, 0)
@@ -735,7 +738,8 @@ func TestDuplicateIsAnsweredWithTheFirstOffsets(t *testing.T) {
 	}
 }
 
-// TestReadersWhileAppending reads concurrently with appends, rolls and deletions; run it with -race.
+// TestReadersWhileAppending reads concurrently with appends, rolls and deletions; run it with
+// -race.
 func TestReadersWhileAppending(t *testing.T) {
 	e := newEnv(t, vfs.NewMem(), func(c *configs.Topic) { c.SegmentBytes, c.IndexIntervalBytes = 2000, 100 }).open(false, 0)
 	const n = 2000

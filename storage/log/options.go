@@ -18,28 +18,34 @@ type Options struct {
 	// TopicPartition is who the log belongs to, also for a -delete or -future directory.
 	TopicPartition model.TopicPartition
 	Config         *configs.Topic
-	// LogStartOffset and RecoveryPoint come from the checkpoints of the log directory, 0 if absent there.
+	// LogStartOffset and RecoveryPoint come from the checkpoints of the log directory, 0 if absent
+	// there.
 	LogStartOffset int64
 	RecoveryPoint  int64
 	// Clean tells that the log directory has the marker of a clean stop: nothing is recovered then.
 	Clean bool
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// ProducerExpirationMs is transactional.id.expiration.ms: how long an idle producer id is remembered; 0 is 7 days.
+	// ProducerExpirationMs is transactional.id.expiration.ms: how long an idle producer id is
+	// remembered; 0 is 7 days.
 	ProducerExpirationMs int64
-	// AdmitTransaction, if set, is asked before a batch that is not replicated opens a transaction; its error refuses the batch. It is called
-	// under the log's lock and must not wait.
+	// AdmitTransaction, if set, is asked before a batch that is not replicated opens a transaction;
+	// its error refuses the batch. It is called under the log's lock and must not wait.
 	AdmitTransaction func(producerID int64, epoch int16) error
 	// RefuseZstd is set while inter.broker.protocol.version is below 2.1-IV0.
 	RefuseZstd bool
-	// After runs fn in another goroutine after d (0: at once), unless the log directory stops first. It must not run fn
-	// before it returns. With nil, delayed work is not done: removed files stay as *.deleted until the next Open.
+	// After runs fn in another goroutine after d (0: at once), unless the log directory stops
+	// first. It must not run fn before it returns. With nil, delayed work is not done: removed
+	// files stay as *.deleted until the next Open.
 	After func(d time.Duration, fn func())
-	// OnIOError is told every I/O error, possibly repeatedly, so that the log directory is taken offline. It must not call the log.
+	// OnIOError is told every I/O error, possibly repeatedly, so that the log directory is taken
+	// offline. It must not call the log.
 	OnIOError func(error)
-	// OnPanic, if set, is told once when a panic under the log's lock has taken the log offline. It must not call the log, and not wait.
+	// OnPanic, if set, is told once when a panic under the log's lock has taken the log offline. It
+	// must not call the log, and not wait.
 	OnPanic func(*Log)
-	// OnRecovery, if set, is told the progress of a recovery after each segment: segments done, segments in all, bytes scanned so far.
+	// OnRecovery, if set, is told the progress of a recovery after each segment: segments done,
+	// segments in all, bytes scanned so far.
 	OnRecovery func(done, total int, bytes int64)
 	// Journal is told of rolled and deleted segments; may be nil.
 	Journal *journal.Journal
@@ -50,8 +56,8 @@ type Options struct {
 // Isolation says up to where a read may go.
 type Isolation int8
 
-// The isolations: replicas read to the log end, read_uncommitted consumers to the high watermark, read_committed ones (KIP-98) to the
-// last stable offset.
+// The isolations: replicas read to the log end, read_uncommitted consumers to the high watermark,
+// read_committed ones (KIP-98) to the last stable offset.
 const (
 	UpToLogEnd Isolation = iota
 	UpToHighWatermark
@@ -76,7 +82,8 @@ type AbortedTxn struct {
 	FirstOffset int64
 }
 
-// ReadResult is what a read found. The offsets are one consistent view: LogStartOffset <= LastStableOffset <= HighWatermark <= LogEndOffset.
+// ReadResult is what a read found. The offsets are one consistent view: LogStartOffset <=
+// LastStableOffset <= HighWatermark <= LogEndOffset.
 type ReadResult struct {
 	Records          FileRange
 	Aborted          []AbortedTxn // not nil for UpToLastStable, nil otherwise
@@ -84,9 +91,11 @@ type ReadResult struct {
 	LastStableOffset int64
 	LogStartOffset   int64
 	LogEndOffset     int64
-	// FirstBatchIncomplete tells that Records ends inside its first batch, as happens without minOneMessage.
+	// FirstBatchIncomplete tells that Records ends inside its first batch, as happens without
+	// minOneMessage.
 	FirstBatchIncomplete bool
-	// StartedInOlderSegment tells that the offset is not in the active segment: the reader is catching up.
+	// StartedInOlderSegment tells that the offset is not in the active segment: the reader is
+	// catching up.
 	StartedInOlderSegment bool
 }
 

@@ -7,9 +7,9 @@ import (
 	"momus/internal/kerr"
 )
 
-// PanicError is why a log is offline: this program has a fault, which showed while the log was being
-// changed. What was in memory may be half changed, so that nothing is written or read any more; what was
-// written before is as good as after kill -9, and is recovered at the next start.
+// PanicError is why a log is offline: this program has a fault, which showed while the log was
+// being changed. What was in memory may be half changed, so that nothing is written or read any
+// more; what was written before is as good as after kill -9, and is recovered at the next start.
 type PanicError struct {
 	Value any // of the panic
 }
@@ -22,9 +22,9 @@ func (e *PanicError) Error() string {
 // Unwrap makes it KAFKA_STORAGE_ERROR for clients.
 func (e *PanicError) Unwrap() error { return kerr.KafkaStorageError }
 
-// unlock unlocks mu. It is deferred wherever something is done under mu that may panic, and turns a panic
-// into an error, *err unless err is nil: one partition is lost to a fault, and neither the connection that
-// met it, nor those that wait for the lock, nor the stop of the broker.
+// unlock unlocks mu. It is deferred wherever something is done under mu that may panic, and turns a
+// panic into an error, *err unless err is nil: one partition is lost to a fault, and neither the
+// connection that met it, nor those that wait for the lock, nor the stop of the broker.
 func (l *Log) unlock(err *error) {
 	if r := recover(); r != nil {
 		var fault error = &PanicError{Value: r}
@@ -58,7 +58,8 @@ func (l *Log) change(what string, fn func() error) error {
 	}))
 }
 
-// rewrite is change for what leaves files and memory different if it fails: the log cannot be written then.
+// rewrite is change for what leaves files and memory different if it fails: the log cannot be
+// written then.
 func (l *Log) rewrite(what string, fn func() error) error {
 	return l.change(what, func() error {
 		err := fn()

@@ -56,8 +56,9 @@ func (f panicFile) ReadAt(p []byte, off int64) (int, error) {
 func (f panicFile) Truncate(n int64) error { f.fs.call("truncate"); return f.File.Truncate(n) }
 func (f panicFile) Sync() error            { f.fs.call("sync"); return f.File.Sync() }
 
-// TestPanicTakesTheLogOffline lets every call of every change of a log panic, one after the other: the change fails with
-// KAFKA_STORAGE_ERROR, so does everything after it, nothing stays locked, and the log ends at its last good record at the next start.
+// TestPanicTakesTheLogOffline lets every call of every change of a log panic, one after the other:
+// the change fails with KAFKA_STORAGE_ERROR, so does everything after it, nothing stays locked, and
+// the log ends at its last good record at the next start.
 func TestPanicTakesTheLogOffline(t *testing.T) {
 	for name, change := range map[string]func(e *env) error{
 		"append": func(e *env) error {

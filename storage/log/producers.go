@@ -5,9 +5,9 @@ import (
 	"momus/storage/record"
 )
 
-// rebuildProducers brings the producer state m to that of the log up to offset end: from snapshots, and from the batches after
-// the newest one. clean tells that this is the load after a clean stop: without any snapshot nothing is scanned then, as
-// there were no producers (or Kafka forgets them).
+// rebuildProducers brings the producer state m to that of the log up to offset end: from snapshots,
+// and from the batches after the newest one. clean tells that this is the load after a clean stop:
+// without any snapshot nothing is scanned then, as there were no producers (or Kafka forgets them).
 func (l *Log) rebuildProducers(m *producer.Manager, list segmentList, end int64, clean bool) error {
 	snapshotAt := [2]int64{-1, -1}
 	if n := len(list); n > 0 {
@@ -56,7 +56,8 @@ func (l *Log) rebuildProducers(m *producer.Manager, list segmentList, end int64,
 	return m.TakeSnapshot()
 }
 
-// replay applies the batches of a segment from the one that contains start on, and before the one that contains limit if that is not negative.
+// replay applies the batches of a segment from the one that contains start on, and before the one
+// that contains limit if that is not negative.
 func replay(m *producer.Manager, s *Segment, start, limit int64) error {
 	size := s.size.Load()
 	if size == 0 {

@@ -17,12 +17,13 @@ type boundary struct {
 	pos     int64
 }
 
-// Read returns a range of one segment file that begins with the batch containing offset, has at most maxBytes (but at least
-// its first batch if minOneMessage is set, even if that is larger) and ends before upTo. The end may cut a batch. The range is empty at the
-// log end and above upTo. An offset outside [log start, log end] is OFFSET_OUT_OF_RANGE. The caller releases Records.
+// Read returns a range of one segment file that begins with the batch containing offset, has at
+// most maxBytes (but at least its first batch if minOneMessage is set, even if that is larger) and
+// ends before upTo. The end may cut a batch. The range is empty at the log end and above upTo. An
+// offset outside [log start, log end] is OFFSET_OUT_OF_RANGE. The caller releases Records.
 //
-// No lock of appends is taken. A writer stores the log end before the size that includes it; reading size first and log end
-// after it, bytes below that size are below that log end.
+// No lock of appends is taken. A writer stores the log end before the size that includes it;
+// reading size first and log end after it, bytes below that size are below that log end.
 func (l *Log) Read(offset int64, maxBytes int, upTo Isolation, minOneMessage bool) (ReadResult, error) {
 	if e := l.offline.Load(); e != nil {
 		return ReadResult{}, l.report("read", *e)
@@ -43,8 +44,8 @@ func (l *Log) Read(offset int64, maxBytes int, upTo Isolation, minOneMessage boo
 	}
 }
 
-// vanished tells whether a read failed only because a segment was deleted since the list before was current: its files may be renamed or
-// gone before it is marked so.
+// vanished tells whether a read failed only because a segment was deleted since the list before was
+// current: its files may be renamed or gone before it is marked so.
 func (l *Log) vanished(err error, before *segmentList) bool {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return errors.Is(err, errGone)
@@ -54,7 +55,8 @@ func (l *Log) vanished(err error, before *segmentList) bool {
 	return l.segments.Load() != before
 }
 
-// waitForChange returns when a change of the segments that has been met half-way is complete; an error if the log was closed.
+// waitForChange returns when a change of the segments that has been met half-way is complete; an
+// error if the log was closed.
 func (l *Log) waitForChange() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -178,9 +180,10 @@ func (l *Log) addAborted(r *ReadResult, list segmentList, at int, offset int64) 
 	return nil
 }
 
-// OffsetForTimestamp finds the first record with a timestamp of at least ts (ms), or answers EarliestTimestamp and
-// LatestTimestamp; the latter is the log end, which the caller lowers for clients. found is false if there is no such record. With message formats before 0.10.0
-// times other than those two are UNSUPPORTED_FOR_MESSAGE_FORMAT.
+// OffsetForTimestamp finds the first record with a timestamp of at least ts (ms), or answers
+// EarliestTimestamp and LatestTimestamp; the latter is the log end, which the caller lowers for
+// clients. found is false if there is no such record. With message formats before 0.10.0 times
+// other than those two are UNSUPPORTED_FOR_MESSAGE_FORMAT.
 func (l *Log) OffsetForTimestamp(ts int64) (at TimestampOffset, found bool, err error) {
 	for {
 		before := l.segments.Load()
@@ -219,7 +222,8 @@ func (l *Log) offsetForTimestamp(ts int64) (TimestampOffset, bool, error) {
 			l.config.Load().MessageFormatVersion, kerr.UnsupportedForMessageFormat)
 	}
 	list := l.list()
-	// Kafka begins with the first segment there is; while one below the log start is not yet deleted, it then finds nothing.
+	// Kafka begins with the first segment there is; while one below the log start is not yet
+	// deleted, it then finds nothing.
 	for _, s := range list[max(list.floor(logStart), 0):] {
 		largest, err := s.LargestTimestamp()
 		if err != nil {
@@ -276,9 +280,10 @@ func (s *Segment) offsetForTimestamp(ts, from int64) (at TimestampOffset, found 
 
 var errFound = errors.New("found")
 
-// LegacyOffsetsBefore answers ListOffsets v0: base offsets of segments (not below the log start), and the log end, that are older than ts
-// by the modification times of the files, latest first, at most maxOffsets. ts may be LatestTimestamp or EarliestTimestamp. A segment
-// that is just being deleted is passed over.
+// LegacyOffsetsBefore answers ListOffsets v0: base offsets of segments (not below the log start),
+// and the log end, that are older than ts by the modification times of the files, latest first, at
+// most maxOffsets. ts may be LatestTimestamp or EarliestTimestamp. A segment that is just being
+// deleted is passed over.
 func (l *Log) LegacyOffsetsBefore(ts int64, maxOffsets int) []int64 {
 	list, logStart := l.list(), l.logStartOffset.Load()
 	type entry struct{ offset, ms int64 }

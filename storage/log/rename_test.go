@@ -12,7 +12,8 @@ import (
 	"momus/storage/record"
 )
 
-// The directory of a log is renamed while it is written, flushed and read, older segments too: nobody fails.
+// The directory of a log is renamed while it is written, flushed and read, older segments too:
+// nobody fails.
 func TestRenameWhileInUse(t *testing.T) {
 	c := testConfig()
 	c.SegmentBytes, c.IndexIntervalBytes = 2000, 100

@@ -8,8 +8,9 @@ import (
 	"momus/storage/index"
 )
 
-// NewCleanedSegment creates BASE.log.cleaned and its indexes for the output of a cleaning or a split, removing older ones of that
-// name. Fill it with Append and AppendAborted, complete it with FinishCleaned, and hand it to ReplaceSegments; or AbandonCleaned.
+// NewCleanedSegment creates BASE.log.cleaned and its indexes for the output of a cleaning or a
+// split, removing older ones of that name. Fill it with Append and AppendAborted, complete it with
+// FinishCleaned, and hand it to ReplaceSegments; or AbandonCleaned.
 func (l *Log) NewCleanedSegment(base int64) (*Segment, error) {
 	s, err := l.newCleanedSegment(base)
 	return s, l.report("create cleaned segment", err)
@@ -27,8 +28,9 @@ func (l *Log) newCleanedSegment(base int64) (*Segment, error) {
 	return s, nil
 }
 
-// Append writes whole batches to a segment made by NewCleanedSegment. The largest offset among them, the largest timestamp and the last offset
-// of the batch that has it are given; one call makes at most one index entry. The offsets must be within 2^31-1 of the base.
+// Append writes whole batches to a segment made by NewCleanedSegment. The largest offset among
+// them, the largest timestamp and the last offset of the batch that has it are given; one call
+// makes at most one index entry. The offsets must be within 2^31-1 of the base.
 func (s *Segment) Append(records []byte, largestOffset, largestTimestamp, offsetOfLargestTimestamp int64) error {
 	if len(records) == 0 {
 		return nil
@@ -43,8 +45,8 @@ func (s *Segment) Append(records []byte, largestOffset, largestTimestamp, offset
 // AppendAborted adds an entry to the transaction index of a segment made by NewCleanedSegment.
 func (s *Segment) AppendAborted(t index.AbortedTxn) error { return s.txns.Add(t) }
 
-// FinishCleaned completes a segment made by NewCleanedSegment: final time index entry, everything synced, modification times of .log,
-// .index and .timeindex set.
+// FinishCleaned completes a segment made by NewCleanedSegment: final time index entry, everything
+// synced, modification times of .log, .index and .timeindex set.
 func (s *Segment) FinishCleaned(mtime time.Time) error {
 	if err := s.becomeInactive(); err != nil {
 		return err
@@ -69,13 +71,15 @@ func (s *Segment) AbandonCleaned() error {
 	return s.removeFiles(dir)
 }
 
-// ReplaceSegments swaps finished cleaned segments in for old ones that are adjacent; both ascend. Whenever the process dies, the next Open finds
-// either the old or the new content. Old segments that were deleted meanwhile are passed over.
+// ReplaceSegments swaps finished cleaned segments in for old ones that are adjacent; both ascend.
+// Whenever the process dies, the next Open finds either the old or the new content. Old segments
+// that were deleted meanwhile are passed over.
 func (l *Log) ReplaceSegments(cleaned, old []*Segment) error {
 	return l.rewrite("replace segments", func() error { return l.replaceLocked(cleaned, old, false) })
 }
 
-// replaceLocked is ReplaceSegments; swapped tells that the new files have their .swap suffix already (a swap found at load).
+// replaceLocked is ReplaceSegments; swapped tells that the new files have their .swap suffix
+// already (a swap found at load).
 func (l *Log) replaceLocked(added, old []*Segment, swapped bool) error {
 	list := l.list()
 	old = slices.DeleteFunc(slices.Clone(old), func(s *Segment) bool { return !slices.Contains(list, s) })
@@ -107,7 +111,8 @@ func (l *Log) replaceLocked(added, old []*Segment, swapped bool) error {
 	return nil
 }
 
-// splitLocked cuts a segment whose offsets exceed the range of its index into several (old versions of Kafka wrote such). It returns the new ones.
+// splitLocked cuts a segment whose offsets exceed the range of its index into several (old versions
+// of Kafka wrote such). It returns the new ones.
 func (l *Log) splitLocked(s *Segment) error {
 	d, err := s.acquire()
 	if err != nil {

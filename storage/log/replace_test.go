@@ -38,7 +38,8 @@ func clean(l *Log, old []*Segment) (*Segment, error) {
 	return s, s.FinishCleaned(mtime)
 }
 
-// TestReplaceIsAtomic cuts a cleaning at every file system call: the log has all records afterwards, or the kept ones.
+// TestReplaceIsAtomic cuts a cleaning at every file system call: the log has all records
+// afterwards, or the kept ones.
 func TestReplaceIsAtomic(t *testing.T) {
 	var all, kept []string
 	for i := range 20 {
@@ -117,7 +118,8 @@ func TestAbandonedCleaningLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestTransactions follows the last stable offset and the aborted transactions through a restart of each kind.
+// TestTransactions follows the last stable offset and the aborted transactions through a restart of
+// each kind.
 func TestTransactions(t *testing.T) {
 	mem := vfs.NewMem()
 	e := newEnv(t, mem, func(c *configs.Topic) { c.SegmentBytes, c.IndexIntervalBytes = 400, 50 }).open(false, 0)
@@ -270,7 +272,8 @@ func TestIdleLogIsCheap(t *testing.T) {
 	}
 }
 
-// FuzzOpen recovers a log from any bytes in its files, or refuses with an error; what it recovers it can append to and open again.
+// FuzzOpen recovers a log from any bytes in its files, or refuses with an error; what it recovers
+// it can append to and open again.
 func FuzzOpen(f *testing.F) {
 	good := values(1000, "a", "b")
 	f.Add(good, []byte{}, []byte{}, []byte{}, []byte{}, true)

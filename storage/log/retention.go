@@ -29,15 +29,17 @@ type SegmentState struct {
 	Last             bool  // the active segment
 }
 
-// Expiry is a decision of PlanRetention: the first Count segments go (of those that earlier decisions left).
+// Expiry is a decision of PlanRetention: the first Count segments go (of those that earlier
+// decisions left).
 type Expiry struct {
 	Count  int
 	Reason Reason
 }
 
-// PlanRetention decides which of the oldest segments go, by time, then by size, then by log start offset. Only what is wholly below the
-// high watermark goes, and never an empty active segment. Without "delete" in cleanup.policy only the log start offset counts.
-// If all segments go the caller rolls to a new one first. now is in ms.
+// PlanRetention decides which of the oldest segments go, by time, then by size, then by log start
+// offset. Only what is wholly below the high watermark goes, and never an empty active segment.
+// Without "delete" in cleanup.policy only the log start offset counts. If all segments go the
+// caller rolls to a new one first. now is in ms.
 func PlanRetention(segments []SegmentState, c *configs.Topic, highWatermark, logStartOffset, now int64) []Expiry {
 	var plan []Expiry
 	take := func(reason Reason, expired func(s, next *SegmentState) bool) {
@@ -80,7 +82,8 @@ func PlanRetention(segments []SegmentState, c *configs.Topic, highWatermark, log
 	return plan
 }
 
-// DeleteOldSegments applies retention and returns how many segments went. For a log with "compact" in cleanup.policy the cleaner calls it.
+// DeleteOldSegments applies retention and returns how many segments went. For a log with "compact"
+// in cleanup.policy the cleaner calls it.
 func (l *Log) DeleteOldSegments() (n int, err error) {
 	err = l.change("delete old segments", func() error {
 		n, err = l.deleteOldSegmentsLocked()
@@ -131,7 +134,8 @@ func (l *Log) deleteOldSegmentsLocked() (int, error) {
 	return total, l.raiseLogStartLocked(list[total].base)
 }
 
-// Roll completes the active segment and begins a new one at the log end, unless the active one is empty.
+// Roll completes the active segment and begins a new one at the log end, unless the active one is
+// empty.
 func (l *Log) Roll() error {
 	return l.change("roll", func() error {
 		if l.list().active().size.Load() == 0 {

@@ -34,8 +34,8 @@ const (
 // headerBytes is how much of a batch a header scan shows: all fields before the records.
 const headerBytes = record.BatchOverhead
 
-// scanner walks the batches of a file from a position on, by Kafka's rules (FileLogInputStream): bytes at the end that are
-// no whole batch are not shown.
+// scanner walks the batches of a file from a position on, by Kafka's rules (FileLogInputStream):
+// bytes at the end that are no whole batch are not shown.
 type scanner struct {
 	file io.ReaderAt
 	name string
@@ -66,8 +66,8 @@ func (s *scanner) fill(n int) ([]byte, error) {
 	return s.have, nil
 }
 
-// next returns the next batch: its header, or all of it if whole is set, valid until the following call; its position; its size. A nil
-// batch is the end.
+// next returns the next batch: its header, or all of it if whole is set, valid until the following
+// call; its position; its size. A nil batch is the end.
 func (s *scanner) next(whole bool) (b record.Batch, pos int64, size int, err error) {
 	pos = s.pos
 	if pos >= s.end-headerUpToMagic {

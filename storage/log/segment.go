@@ -41,8 +41,9 @@ const unknownTimestamp = math.MinInt64
 // errGone says that a segment was deleted or closed after it had been found.
 var errGone = errors.New("segment is gone")
 
-// Segment is a part of a log: a .log file with batches from its base offset on, and its indexes. Only the active (last) one is
-// written, by the holder of Log.mu. The cleaner reads segments and makes new ones, see Log.NewCleanedSegment.
+// Segment is a part of a log: a .log file with batches from its base offset on, and its indexes.
+// Only the active (last) one is written, by the holder of Log.mu. The cleaner reads segments and
+// makes new ones, see Log.NewCleanedSegment.
 type Segment struct {
 	fs   vfs.FS
 	base int64
@@ -204,7 +205,8 @@ func (s *Segment) scan(d *dataFile, from, to int64, bufferSize int) *scanner {
 	return &scanner{file: d.file, name: d.file.Name(), pos: from, end: to, buf: make([]byte, min(int64(bufferSize), max(to-from, headerUpToMagic)))}
 }
 
-// find looks for the first batch whose last offset is at or above offset. A size of 0 means there is none.
+// find looks for the first batch whose last offset is at or above offset. A size of 0 means there
+// is none.
 func (s *Segment) find(d *dataFile, offset, end int64) (pos int64, size int, err error) {
 	if pos, size = s.tail.find(offset); size > 0 && pos+int64(size) <= end {
 		return pos, size, nil
@@ -227,7 +229,8 @@ func (s *Segment) find(d *dataFile, offset, end int64) (pos int64, size int, err
 	}
 }
 
-// shouldRoll tells whether records of n bytes with that largest timestamp and last offset go to a new segment.
+// shouldRoll tells whether records of n bytes with that largest timestamp and last offset go to a
+// new segment.
 func (s *Segment) shouldRoll(c *configs.Topic, n int, timestamp, lastOffset, now int64) (bool, error) {
 	size := s.size.Load()
 	if size > int64(c.SegmentBytes)-int64(n) || lastOffset-s.base > math.MaxInt32 || lastOffset < s.base {
@@ -258,8 +261,9 @@ func (s *Segment) shouldRoll(c *configs.Topic, n int, timestamp, lastOffset, now
 	return entries >= s.timeSlots-1, err
 }
 
-// append writes whole batches at the end and enters them into the indexes. After an error the segment is as before, or it
-// returns errBroken in the chain. The new size is not published: the caller stores it after its offsets.
+// append writes whole batches at the end and enters them into the indexes. After an error the
+// segment is as before, or it returns errBroken in the chain. The new size is not published: the
+// caller stores it after its offsets.
 func (s *Segment) append(records []byte, lastOffset, timestamp, timestampOffset int64) (newSize int64, err error) {
 	toIndex := s.sinceIndex > s.indexInterval
 	if toIndex {
@@ -299,7 +303,8 @@ func (s *Segment) append(records []byte, lastOffset, timestamp, timestampOffset 
 	return pos + int64(len(records)), nil
 }
 
-// errBroken says that files and memory may differ after a failed write: the log must not be appended to any more.
+// errBroken says that files and memory may differ after a failed write: the log must not be
+// appended to any more.
 var errBroken = errors.New("segment is in an unknown state")
 
 // cut makes the .log as long as size, or leaves it preallocated.
@@ -321,7 +326,8 @@ func (s *Segment) addToIndexes(lastOffset, pos int64) error {
 	return s.times.Offer(largest, at)
 }
 
-// finishTimes offers the final entry of the time index, if the largest timestamp is known in memory.
+// finishTimes offers the final entry of the time index, if the largest timestamp is known in
+// memory.
 func (s *Segment) finishTimes() error {
 	if largest := s.maxTimestamp.Load(); largest >= 0 {
 		return s.times.Offer(largest, s.maxTimestampOffset.Load())
@@ -362,7 +368,8 @@ func (s *Segment) trimData() error {
 	return nil
 }
 
-// flush makes the .log durable, and the indexes too unless the segment is still active (they would be rebuilt).
+// flush makes the .log durable, and the indexes too unless the segment is still active (they would
+// be rebuilt).
 func (s *Segment) flush(active bool) error {
 	if s.unsynced.Load() {
 		d, err := s.acquire()
@@ -388,7 +395,8 @@ func (s *Segment) flush(active bool) error {
 	return s.times.Sync()
 }
 
-// largest is the largest timestamp seen and its offset, -1 if none, reading the time index if it is not in memory.
+// largest is the largest timestamp seen and its offset, -1 if none, reading the time index if it is
+// not in memory.
 func (s *Segment) largest() (timestamp, offset int64, err error) {
 	if t := s.maxTimestamp.Load(); t != unknownTimestamp {
 		return t, s.maxTimestampOffset.Load(), nil
@@ -402,7 +410,8 @@ func (s *Segment) largest() (timestamp, offset int64, err error) {
 	return last.Timestamp, last.Offset, nil
 }
 
-// reloadLargest reads the largest timestamp from the time index and the batches after its last entry.
+// reloadLargest reads the largest timestamp from the time index and the batches after its last
+// entry.
 func (s *Segment) reloadLargest(d *dataFile) error {
 	last, err := s.times.Last()
 	if err != nil {
@@ -560,7 +569,8 @@ func (s *Segment) TimeIndexSize() (int64, error) { return s.times.Size() }
 // NextOffset is the offset after the last batch.
 func (s *Segment) NextOffset() (int64, error) { return s.nextOffset() }
 
-// LargestTimestamp is the largest record timestamp in ms, or the modification time of the .log if there is none.
+// LargestTimestamp is the largest record timestamp in ms, or the modification time of the .log if
+// there is none.
 func (s *Segment) LargestTimestamp() (int64, error) {
 	t, _, err := s.largest()
 	if err != nil || t >= 0 {
@@ -570,8 +580,8 @@ func (s *Segment) LargestTimestamp() (int64, error) {
 	return mtime.UnixMilli(), err
 }
 
-// FirstBatchTimestamp is the max timestamp of the first batch in ms, -1 if there is none. For what this process wrote it is that of
-// the first append.
+// FirstBatchTimestamp is the max timestamp of the first batch in ms, -1 if there is none. For what
+// this process wrote it is that of the first append.
 func (s *Segment) FirstBatchTimestamp() (int64, error) {
 	if t := s.rollTimestamp.Load(); t != unknownTimestamp {
 		return t, nil
@@ -603,7 +613,8 @@ func (s *Segment) ModTime() (time.Time, error) {
 	return info.ModTime(), nil
 }
 
-// Aborted returns the aborted transactions whose marker is in the segment; the slice must not be changed.
+// Aborted returns the aborted transactions whose marker is in the segment; the slice must not be
+// changed.
 func (s *Segment) Aborted() ([]index.AbortedTxn, error) { return s.txns.Entries() }
 
 // Range returns the whole content; release it.
@@ -615,8 +626,9 @@ func (s *Segment) Range() (FileRange, error) {
 	return FileRange{data: d, n: int(s.size.Load())}, nil
 }
 
-// ForEachBatch hands out the batches in order, whole if whole is set, else their headers (the fields before the records) with
-// their size. A batch is valid until the function returns; its error stops the walk and is returned.
+// ForEachBatch hands out the batches in order, whole if whole is set, else their headers (the
+// fields before the records) with their size. A batch is valid until the function returns; its
+// error stops the walk and is returned.
 func (s *Segment) ForEachBatch(whole bool, fn func(b record.Batch, size int) error) error {
 	d, err := s.acquire()
 	if err != nil {

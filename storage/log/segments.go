@@ -5,7 +5,8 @@ import (
 	"sort"
 )
 
-// segmentList holds the segments of a log in order of their base offsets. It is never changed: each change makes a new one.
+// segmentList holds the segments of a log in order of their base offsets. It is never changed: each
+// change makes a new one.
 type segmentList []*Segment
 
 // floor is the position of the last segment whose base is at or below offset, -1 if there is none.

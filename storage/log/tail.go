@@ -5,11 +5,12 @@ import (
 	"momus/storage/record"
 )
 
-// tailLength is how many appends a segment remembers. Consumers and followers that keep up read one of the last few.
+// tailLength is how many appends a segment remembers. Consumers and followers that keep up read one
+// of the last few.
 const tailLength = 8
 
-// tail remembers where the last batches of the active segment begin, so that who keeps up is served without looking into the index and the
-// file. The zero value is empty.
+// tail remembers where the last batches of the active segment begin, so that who keeps up is served
+// without looking into the index and the file. The zero value is empty.
 type tail struct {
 	mu      rank.Mutex[rank.SegmentTail]
 	entries []tailEntry // guarded by mu, as is next; made with the first append

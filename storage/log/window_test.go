@@ -99,7 +99,8 @@ func (e *env) must(err error) {
 	}
 }
 
-// resend sends the last batches of a producer again, as one does whose connection broke with five requests unanswered.
+// resend sends the last batches of a producer again, as one does whose connection broke with five
+// requests unanswered.
 func (e *env) resend(what string, last []sentBatch) {
 	e.t.Helper()
 	end := e.LogEndOffset()
@@ -114,8 +115,9 @@ func (e *env) resend(what string, last []sentBatch) {
 	}
 }
 
-// TestWindowOfFiveSurvives restarts logs in every way, again and again, with producers that write more or less often, change their epoch
-// and roll segments. After each restart the last five batches of each producer are known, and nothing older.
+// TestWindowOfFiveSurvives restarts logs in every way, again and again, with producers that write
+// more or less often, change their epoch and roll segments. After each restart the last five
+// batches of each producer are known, and nothing older.
 func TestWindowOfFiveSurvives(t *testing.T) {
 	for name, restart := range restarts {
 		t.Run(name, func(t *testing.T) {
@@ -141,7 +143,8 @@ func TestWindowOfFiveSurvives(t *testing.T) {
 	}
 }
 
-// produce appends a batch of one of four producers, of which one writes seldom, and keeps the last five of each.
+// produce appends a batch of one of four producers, of which one writes seldom, and keeps the last
+// five of each.
 func (e *env) produce(rnd *rand.Rand, windows map[int64][]sentBatch) {
 	e.t.Helper()
 	s := sentBatch{producer: int64(min(rnd.IntN(12), 3)), records: 1 + rnd.IntN(3)}
@@ -165,7 +168,8 @@ func (e *env) produce(rnd *rand.Rand, windows map[int64][]sentBatch) {
 	windows[s.producer] = sent[max(0, len(sent)-5):]
 }
 
-// TestWindowEndsAtFive repeats a sixth batch and invents others after a restart; the log is looked through once, not for each.
+// TestWindowEndsAtFive repeats a sixth batch and invents others after a restart; the log is looked
+// through once, not for each.
 func TestWindowEndsAtFive(t *testing.T) {
 	e := newEnv(t, vfs.NewMem(), smallSegments).open(false, 0)
 	var sent []sentBatch
@@ -197,7 +201,8 @@ func TestWindowEndsAtFive(t *testing.T) {
 	e.resend("after all", sent[3:])
 }
 
-// TestEpochBumpEndsTheWindow: what was sent with the epoch before is neither a repetition nor appended, also after a restart.
+// TestEpochBumpEndsTheWindow: what was sent with the epoch before is neither a repetition nor
+// appended, also after a restart.
 func TestEpochBumpEndsTheWindow(t *testing.T) {
 	e := newEnv(t, vfs.NewMem(), smallSegments).open(false, 0)
 	var old []sentBatch
@@ -267,7 +272,8 @@ func (f countedFile) ReadAt(p []byte, off int64) (int, error) {
 	return f.File.ReadAt(p, off)
 }
 
-// TestDamageWhileLookingForTheWindow finds what lies after the damage, and is no reason to refuse the producer.
+// TestDamageWhileLookingForTheWindow finds what lies after the damage, and is no reason to refuse
+// the producer.
 func TestDamageWhileLookingForTheWindow(t *testing.T) {
 	mem := vfs.NewMem()
 	e := newEnv(t, mem, func(c *configs.Topic) { c.SegmentBytes = 200 }).open(false, 0)

@@ -38,8 +38,9 @@ func (f countingFile) Sync() error {
 	return f.File.Sync()
 }
 
-// BenchmarkManyLogs takes 1,000 partitions through a broker's life: created, led, written to for the first time, closed, opened, led in another
-// epoch, closed. It reports ms, syncs and opened files of each stage; put TMPDIR on a real disk.
+// BenchmarkManyLogs takes 1,000 partitions through a broker's life: created, led, written to for
+// the first time, closed, opened, led in another epoch, closed. It reports ms, syncs and opened
+// files of each stage; put TMPDIR on a real disk.
 func BenchmarkManyLogs(b *testing.B) {
 	const n = 1000
 	c, err := configs.New(map[string]string{"zookeeper.connect": "localhost:2181", "broker.id": "1"})

@@ -11,9 +11,10 @@ import (
 	"momus/storage/log"
 )
 
-// writeRecoveryPoints writes the recovery points of all logs of a directory, current and future, and drops the producer
-// snapshots that have become unnecessary. A current log whose copy to another directory is unfinished is left out, as Kafka does: after
-// an unclean stop it is recovered from its start.
+// writeRecoveryPoints writes the recovery points of all logs of a directory, current and future,
+// and drops the producer snapshots that have become unnecessary. A current log whose copy to
+// another directory is unfinished is left out, as Kafka does: after an unclean stop it is recovered
+// from its start.
 func (m *Manager) writeRecoveryPoints(d *dir) {
 	current, futures := m.logsIn(d)
 	logs := append(m.withoutMoving(current), futures...)
@@ -51,7 +52,8 @@ func (m *Manager) writeLogStarts(d *dir) {
 	m.writeOffsets(d, checkpoint.LogStartFile, offsets)
 }
 
-// writeOffsets writes a checkpoint of a usable directory, unless it has this content already. It tells whether it was written.
+// writeOffsets writes a checkpoint of a usable directory, unless it has this content already. It
+// tells whether it was written.
 func (m *Manager) writeOffsets(d *dir, file string, offsets map[model.TopicPartition]int64) bool {
 	d.files.Lock()
 	defer d.files.Unlock()
@@ -89,7 +91,8 @@ func (m *Manager) checkpointAll(write func(d *dir)) {
 	}
 }
 
-// HighWatermark is the high watermark that the checkpoint of the log's directory had for it at the start; 0 if none.
+// HighWatermark is the high watermark that the checkpoint of the log's directory had for it at the
+// start; 0 if none.
 func (m *Manager) HighWatermark(l *log.Log) int64 {
 	d := m.dir(DirOf(l))
 	if d == nil {
@@ -100,8 +103,9 @@ func (m *Manager) HighWatermark(l *log.Log) int64 {
 	return d.files.highWatermarks[l.TopicPartition()]
 }
 
-// WriteHighWatermarks writes the high watermarks of the given logs into the checkpoints of their directories. Logs of those
-// directories that are not among them (not hosted yet) keep the value of the start.
+// WriteHighWatermarks writes the high watermarks of the given logs into the checkpoints of their
+// directories. Logs of those directories that are not among them (not hosted yet) keep the value of
+// the start.
 func (m *Manager) WriteHighWatermarks(logs []*log.Log) {
 	byDir := map[string]map[model.TopicPartition]int64{}
 	for _, l := range logs {
@@ -144,8 +148,8 @@ func (m *Manager) CleanerOffsets(path string) (map[model.TopicPartition]int64, e
 	return offsets, err
 }
 
-// UpdateCleanerOffsets changes the first dirty offsets of a directory: change gets them and may edit the map. Entries of logs
-// that are no longer in the directory are dropped.
+// UpdateCleanerOffsets changes the first dirty offsets of a directory: change gets them and may
+// edit the map. Entries of logs that are no longer in the directory are dropped.
 func (m *Manager) UpdateCleanerOffsets(path string, change func(map[model.TopicPartition]int64)) error {
 	offsets, err := m.CleanerOffsets(path)
 	if err != nil {

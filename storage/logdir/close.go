@@ -12,8 +12,9 @@ import (
 	"momus/storage/log"
 )
 
-// Close stops cleanly, after Run has returned and nobody appends any more: every log is flushed and closed, then the checkpoints and
-// the marker of a clean stop are written, directory by directory in parallel. A directory in which that does not work gets no marker.
+// Close stops cleanly, after Run has returned and nobody appends any more: every log is flushed and
+// closed, then the checkpoints and the marker of a clean stop are written, directory by directory
+// in parallel. A directory in which that does not work gets no marker.
 func (m *Manager) Close() error {
 	m.tasks.stop()
 	errs := make([]error, len(m.dirs))
@@ -43,8 +44,8 @@ func (m *Manager) takeDeleting() []*log.Log {
 	return logs
 }
 
-// closers is how many logs of a directory are closed at the same time, at least: that is mostly waiting for syncs, which the file system
-// does together.
+// closers is how many logs of a directory are closed at the same time, at least: that is mostly
+// waiting for syncs, which the file system does together.
 const closers = 32
 
 func (m *Manager) closeDir(d *dir) error {
@@ -71,8 +72,8 @@ func (m *Manager) closeDir(d *dir) error {
 	return nil
 }
 
-// closeLog makes a log durable and closes it. One that is being copied to another directory, and that nobody has written to, keeps its files
-// as they are: Kafka does not close those.
+// closeLog makes a log durable and closes it. One that is being copied to another directory, and
+// that nobody has written to, keeps its files as they are: Kafka does not close those.
 func (m *Manager) closeLog(l *log.Log) error {
 	if future := m.Future(l.TopicPartition()); future != nil && future != l && l.Untouched() {
 		return l.CloseAsItIs()

@@ -38,7 +38,8 @@ func (m logModel) clone() logModel {
 	return m
 }
 
-// crashRun takes a broker's log directories through a random but repeatable life until a file system call fails.
+// crashRun takes a broker's log directories through a random but repeatable life until a file
+// system call fails.
 type crashRun struct {
 	t     *testing.T
 	rnd   *rand.Rand
@@ -291,7 +292,8 @@ func (r *crashRun) clean(p model.TopicPartition, l *log.Log, state logModel) err
 	if err != nil {
 		return err
 	}
-	// What is cut or lost above the last batch that is left stays as it is: the log end does not move.
+	// What is cut or lost above the last batch that is left stays as it is: the log end does not
+	// move.
 	r.next[p] = state
 	if err := l.ReplaceSegments([]*log.Segment{cleaned}, old); err != nil {
 		return err

@@ -103,7 +103,8 @@ func (r *crashRun) check(name string, f vfs.FS, power bool) {
 	}
 }
 
-// checkLog compares a log with what it had before the operation in progress and would have had after it, and returns what it has.
+// checkLog compares a log with what it had before the operation in progress and would have had
+// after it, and returns what it has.
 func (r *crashRun) checkLog(name string, p model.TopicPartition, now, next logModel, power bool) map[int64]value {
 	r.t.Helper()
 	must := map[int64]value{}
@@ -167,11 +168,12 @@ func orphans(f vfs.FS, dir string) (names []string) {
 	return names
 }
 
-// TestCrashes cuts the life of two log directories, with appends, rolls, flushes, cleanings, deletions, truncations, moves between the
-// directories, checkpoints and restarts, at every file system call that changes something, and looks at what a killed process and a machine
-// without power leave: nothing that was promised is lost, nothing is invented or there twice, every record has its leader epoch,
-// no file is left over, and the broker goes on.
-// MOMUS_CRASH_SEEDS is how many lives are tried, 4 if it is not set.
+// TestCrashes cuts the life of two log directories, with appends, rolls, flushes, cleanings,
+// deletions, truncations, moves between the directories, checkpoints and restarts, at every file
+// system call that changes something, and looks at what a killed process and a machine without
+// power leave: nothing that was promised is lost, nothing is invented or there twice, every record
+// has its leader epoch, no file is left over, and the broker goes on. MOMUS_CRASH_SEEDS is how many
+// lives are tried, 4 if it is not set.
 func TestCrashes(t *testing.T) {
 	seeds := uint64(4)
 	if s := os.Getenv("MOMUS_CRASH_SEEDS"); s != "" {
@@ -203,7 +205,8 @@ func TestCrashes(t *testing.T) {
 	}
 }
 
-// crashEverywhere repeats a life with the crash one call later each time, until it is not met, and returns what happened in all of it.
+// crashEverywhere repeats a life with the crash one call later each time, until it is not met, and
+// returns what happened in all of it.
 func crashEverywhere(t *testing.T, seed uint64) (done map[string]int) {
 	for n := 0; ; n++ {
 		mem := vfs.NewMem()
@@ -225,7 +228,8 @@ func crashEverywhere(t *testing.T, seed uint64) (done map[string]int) {
 	}
 }
 
-// A crash between the two renames of a move leaves the partition in both directories: it is kept once. Two that differ are for a person.
+// A crash between the two renames of a move leaves the partition in both directories: it is kept
+// once. Two that differ are for a person.
 func TestPartitionInTwoDirectories(t *testing.T) {
 	write := func(f vfs.FS, dir string, texts ...string) {
 		m := open(t, f, dir)

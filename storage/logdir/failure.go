@@ -12,8 +12,8 @@ import (
 	"momus/storage/log"
 )
 
-// panicked collects logs that a panic took offline until watchFailures tells of them: they are added under the log's lock, where nobody
-// may wait.
+// panicked collects logs that a panic took offline until watchFailures tells of them: they are
+// added under the log's lock, where nobody may wait.
 type panicked struct {
 	ready chan struct{} // of capacity 1: logs has grown
 	mu    sync.Mutex
@@ -38,7 +38,8 @@ func (p *panicked) take() []*log.Log {
 	return logs
 }
 
-// watchFailures handles directories that have failed, and logs that a panic took offline, each once.
+// watchFailures handles directories that have failed, and logs that a panic took offline, each
+// once.
 func (m *Manager) watchFailures(ctx context.Context) error {
 	for {
 		select {
@@ -56,7 +57,8 @@ func (m *Manager) watchFailures(ctx context.Context) error {
 	}
 }
 
-// handleFailure takes leave of a directory: whoever serves its logs is told, their files are closed without writing, the lock is released.
+// handleFailure takes leave of a directory: whoever serves its logs is told, their files are closed
+// without writing, the lock is released.
 func (m *Manager) handleFailure(d *dir) error {
 	logs := m.forget(d)
 	m.logger.WithFields(logrus.Fields{"dir": d.path, "logs": len(logs)}).WithError(explain(d.err())).

@@ -18,8 +18,8 @@ type Identity struct {
 	Offline map[string]error
 }
 
-// ReadIdentity reads meta.properties in all directories. Directories without one, new ones, do not count; two that
-// contradict each other are an error.
+// ReadIdentity reads meta.properties in all directories. Directories without one, new ones, do not
+// count; two that contradict each other are an error.
 func ReadIdentity(fs vfs.FS, dirs []string) (Identity, error) {
 	if fs == nil {
 		fs = vfs.OS{}
@@ -58,8 +58,8 @@ func (id *Identity) CheckCluster(clusterID string) error {
 		"empty log.dirs or delete that file", id.File, id.ClusterID, clusterID, id.ClusterID, clusterID)
 }
 
-// CheckBroker decides the broker id: that of broker.id (configured, negative for none) and of the directories must agree. -1
-// means that an id has to be generated.
+// CheckBroker decides the broker id: that of broker.id (configured, negative for none) and of the
+// directories must agree. -1 means that an id has to be generated.
 func (id *Identity) CheckBroker(configured int32) (int32, error) {
 	switch {
 	case configured >= 0 && id.BrokerID >= 0 && configured != id.BrokerID:
@@ -71,7 +71,8 @@ func (id *Identity) CheckBroker(configured int32) (int32, error) {
 	return id.BrokerID, nil
 }
 
-// WriteMeta writes meta.properties into every usable directory, right after the broker has registered itself.
+// WriteMeta writes meta.properties into every usable directory, right after the broker has
+// registered itself.
 func (m *Manager) WriteMeta(brokerID int32, clusterID string) {
 	for _, d := range m.dirs {
 		if !d.online() {

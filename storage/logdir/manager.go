@@ -1,8 +1,10 @@
-// Package logdir runs the log directories of a broker (Kafka's LogManager): it locks them, loads the logs in them, creates, moves and
-// deletes logs, writes their checkpoints, applies retention, and takes a directory offline when its disk fails.
+// Package logdir runs the log directories of a broker (Kafka's LogManager): it locks them, loads
+// the logs in them, creates, moves and deletes logs, writes their checkpoints, applies retention,
+// and takes a directory offline when its disk fails.
 //
-// Life: ReadIdentity and Identity.Check, Open, WriteMeta once the broker is registered, Run until the broker stops, Close. Lock order:
-// Manager.create, Manager.mu, dir.files. Manager.mu is never held during I/O.
+// Life: ReadIdentity and Identity.Check, Open, WriteMeta once the broker is registered, Run until
+// the broker stops, Close. Lock order: Manager.create, Manager.mu, dir.files. Manager.mu is never
+// held during I/O.
 package logdir
 
 import (
@@ -28,15 +30,19 @@ import (
 	"momus/storage/vfs"
 )
 
-// ErrNoLiveDir means that no log directory is usable (any more): the broker has to stop with status 1.
+// ErrNoLiveDir means that no log directory is usable (any more): the broker has to stop with status
+// 1.
 var ErrNoLiveDir = errors.New("no usable log directory is left")
 
-// Cleaner is what compaction wants to know about logs. Nil methods do not exist: a Manager without cleaner calls none.
+// Cleaner is what compaction wants to know about logs. Nil methods do not exist: a Manager without
+// cleaner calls none.
 type Cleaner interface {
-	// AbortAndPause ends a cleaning of tp that is running and starts none until Resume. It blocks until the cleaning has ended.
+	// AbortAndPause ends a cleaning of tp that is running and starts none until Resume. It blocks
+	// until the cleaning has ended.
 	AbortAndPause(tp model.TopicPartition)
 	Resume(tp model.TopicPartition)
-	// Truncated tells that the log was cut to offset; Deleted that it is gone; Moved that its directory is another one.
+	// Truncated tells that the log was cut to offset; Deleted that it is gone; Moved that its
+	// directory is another one.
 	Truncated(dir string, tp model.TopicPartition, offset int64)
 	Deleted(dir string, tp model.TopicPartition)
 	Moved(tp model.TopicPartition, from, to string)
@@ -46,7 +52,8 @@ type Cleaner interface {
 type Options struct {
 	FS   vfs.FS   // nil: the operating system's
 	Dirs []string // log.dirs, in order
-	// Config is the current configuration of the broker, TopicConfig that of a topic (the broker's defaults for one it does not know).
+	// Config is the current configuration of the broker, TopicConfig that of a topic (the broker's
+	// defaults for one it does not know).
 	Config      func() *configs.Broker
 	TopicConfig func(topic string) *configs.Topic
 	// Offline are directories that are known to be unusable, from Identity.
@@ -130,12 +137,14 @@ func (m *Manager) Dirs() []DirStatus {
 	return out
 }
 
-// Recovered reports whether a directory was not stopped cleanly before this start, so that its logs were checked.
+// Recovered reports whether a directory was not stopped cleanly before this start, so that its logs
+// were checked.
 func (m *Manager) Recovered() bool {
 	return slices.ContainsFunc(m.dirs, func(d *dir) bool { return d.recovered })
 }
 
-// Offline returns why a directory is offline; nil if it is usable. An unknown directory is LOG_DIR_NOT_FOUND.
+// Offline returns why a directory is offline; nil if it is usable. An unknown directory is
+// LOG_DIR_NOT_FOUND.
 func (m *Manager) Offline(path string) error {
 	d := m.dir(path)
 	if d == nil {
@@ -223,15 +232,17 @@ func (m *Manager) logsIn(d *dir) (current, future []*log.Log) {
 	return current, future
 }
 
-// SetPreferred remembers that the log of a partition shall be created in a directory (AlterReplicaLogDirs before LeaderAndIsr).
+// SetPreferred remembers that the log of a partition shall be created in a directory
+// (AlterReplicaLogDirs before LeaderAndIsr).
 func (m *Manager) SetPreferred(tp model.TopicPartition, path string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.mu.preferred[tp] = clean(path)
 }
 
-// OnFailure sets who is told, by Run, that a directory has failed, with the logs that went with it; before their files are closed. It is
-// also told of a single log that a panic took offline, whose directory goes on.
+// OnFailure sets who is told, by Run, that a directory has failed, with the logs that went with it;
+// before their files are closed. It is also told of a single log that a panic took offline, whose
+// directory goes on.
 func (m *Manager) OnFailure(fn func(path string, logs []*log.Log)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -251,9 +262,10 @@ func (m *Manager) cleaner() Cleaner {
 	return m.mu.cleaner
 }
 
-// GetOrCreate returns the log of a partition, creating it if need be: in the directory that was asked for, else in the live
-// one with the fewest logs; if creating fails there, in the next. While a directory is offline only partitions that the
-// controller calls new are created, as the log may be on the lost disk.
+// GetOrCreate returns the log of a partition, creating it if need be: in the directory that was
+// asked for, else in the live one with the fewest logs; if creating fails there, in the next. While
+// a directory is offline only partitions that the controller calls new are created, as the log may
+// be on the lost disk.
 func (m *Manager) GetOrCreate(tp model.TopicPartition, config *configs.Topic, isNew bool) (*log.Log, error) {
 	if l := m.Get(tp); l != nil {
 		return l, nil
@@ -284,7 +296,8 @@ func (m *Manager) GetOrCreate(tp model.TopicPartition, config *configs.Topic, is
 	return nil, fmt.Errorf("create the log of %s: %w", tp, errors.Join(errs...))
 }
 
-// place lists the directories to try for a new log, best first, and counts the log for the best one.
+// place lists the directories to try for a new log, best first, and counts the log for the best
+// one.
 func (m *Manager) place(tp model.TopicPartition, isNew bool) ([]*dir, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -304,14 +317,16 @@ func (m *Manager) place(tp model.TopicPartition, isNew bool) ([]*dir, error) {
 	return live, nil
 }
 
-// creation is a log that is being created: path is where (for counting), done is closed when it is there or has failed.
+// creation is a log that is being created: path is where (for counting), done is closed when it is
+// there or has failed.
 type creation struct {
 	path string
 	done chan struct{}
 }
 
-// beginCreate makes the caller the one who creates the log of tp, until it calls done; or returns the log that somebody else has
-// created meanwhile. Logs of different partitions are created at the same time: that is mostly waiting for the disk.
+// beginCreate makes the caller the one who creates the log of tp, until it calls done; or returns
+// the log that somebody else has created meanwhile. Logs of different partitions are created at the
+// same time: that is mostly waiting for the disk.
 func (m *Manager) beginCreate(tp model.TopicPartition) (done func(), l *log.Log) {
 	for {
 		m.mu.Lock()
@@ -397,8 +412,8 @@ func (m *Manager) logOptions(d *dir, tp model.TopicPartition, path string, confi
 	}
 }
 
-// AdmitTransactions sets what is asked before a batch that is not replicated opens a transaction in a log; an error refuses the batch. It is
-// called under the log's lock and must not wait.
+// AdmitTransactions sets what is asked before a batch that is not replicated opens a transaction in
+// a log; an error refuses the batch. It is called under the log's lock and must not wait.
 func (m *Manager) AdmitTransactions(admit func(tp model.TopicPartition, producerID int64, epoch int16) error) {
 	m.admit.Store(&admit)
 }
@@ -441,7 +456,8 @@ func (m *Manager) everything() []*log.Log {
 	return logs
 }
 
-// TruncateTo cuts a log at offset. CheckpointDue must follow when all truncations of the moment are done.
+// TruncateTo cuts a log at offset. CheckpointDue must follow when all truncations of the moment are
+// done.
 func (m *Manager) TruncateTo(l *log.Log, offset int64) error {
 	return m.truncate(l, offset, func() error { return l.TruncateTo(offset) })
 }
@@ -466,8 +482,8 @@ func (m *Manager) truncate(l *log.Log, offset int64, fn func() error) error {
 	return nil
 }
 
-// CheckpointDue writes the checkpoints of the directories in which logs were truncated, deleted or moved since the last call: once for
-// all of them, as each write is an fsync.
+// CheckpointDue writes the checkpoints of the directories in which logs were truncated, deleted or
+// moved since the last call: once for all of them, as each write is an fsync.
 func (m *Manager) CheckpointDue() {
 	for _, d := range m.dirs {
 		if d.recoveryDue.Swap(false) {
@@ -486,8 +502,9 @@ func (m *Manager) fail(d *dir, err error) {
 	}
 }
 
-// Run does the work of the background: checkpoints, retention, flushing, delayed deletions, failed directories. It returns when ctx
-// ends and all of it has stopped, or with ErrNoLiveDir when the last directory has failed.
+// Run does the work of the background: checkpoints, retention, flushing, delayed deletions, failed
+// directories. It returns when ctx ends and all of it has stopped, or with ErrNoLiveDir when the
+// last directory has failed.
 func (m *Manager) Run(ctx context.Context) error { return m.run(ctx) }
 
 // describe joins the reasons why directories are offline, for a person.

@@ -14,8 +14,8 @@ import (
 	"momus/storage/record"
 )
 
-// CheckMove tells whether AlterReplicaLogDirs may name this directory for a partition: it must be one of log.dirs, usable, and the name of
-// the copy must fit.
+// CheckMove tells whether AlterReplicaLogDirs may name this directory for a partition: it must be
+// one of log.dirs, usable, and the name of the copy must fit.
 func (m *Manager) CheckMove(tp model.TopicPartition, path string) error {
 	if _, err := futureName(tp); err != nil {
 		return err
@@ -23,8 +23,8 @@ func (m *Manager) CheckMove(tp model.TopicPartition, path string) error {
 	return m.Offline(path)
 }
 
-// CreateFuture begins a copy of a partition in another directory: an empty log that the caller fills and then swaps in.
-// Cleaning is paused until SwapFuture or DeleteFuture.
+// CreateFuture begins a copy of a partition in another directory: an empty log that the caller
+// fills and then swaps in. Cleaning is paused until SwapFuture or DeleteFuture.
 func (m *Manager) CreateFuture(tp model.TopicPartition, path string, config *configs.Topic) (*log.Log, error) {
 	m.create.Lock()
 	defer m.create.Unlock()
@@ -52,8 +52,8 @@ func (m *Manager) CreateFuture(tp model.TopicPartition, path string, config *con
 	return l, nil
 }
 
-// SwapFuture puts the copy in the place of the current log, which is deleted. The caller has stopped all use of both and has made sure that
-// they are equal. CheckpointDue must follow.
+// SwapFuture puts the copy in the place of the current log, which is deleted. The caller has
+// stopped all use of both and has made sure that they are equal. CheckpointDue must follow.
 func (m *Manager) SwapFuture(tp model.TopicPartition) error {
 	m.create.Lock()
 	defer m.create.Unlock()
@@ -66,7 +66,8 @@ func (m *Manager) SwapFuture(tp model.TopicPartition) error {
 		c.AbortAndPause(tp)
 		defer c.Resume(tp)
 	}
-	// What the old log had made durable, the new one must have too; and if a crash leaves both, this one shall be whole.
+	// What the old log had made durable, the new one must have too; and if a crash leaves both,
+	// this one shall be whole.
 	if err := copied.Flush(copied.LogEndOffset()); err != nil {
 		return err
 	}
@@ -90,9 +91,10 @@ func (m *Manager) SwapFuture(tp model.TopicPartition) error {
 	return m.retire(from, old, false)
 }
 
-// keepOne decides between two logs of a partition that were found in two directories at the start. A crash in the last step of a move, between
-// the renaming of the copy and of the original, leaves both: the copy has all that the original has. false: neither has what the other
-// has, and a person must decide.
+// keepOne decides between two logs of a partition that were found in two directories at the start.
+// A crash in the last step of a move, between the renaming of the copy and of the original, leaves
+// both: the copy has all that the original has. false: neither has what the other has, and a person
+// must decide.
 func keepOne(a, b *log.Log) (keep, drop *log.Log, ok bool, err error) {
 	if a.LogEndOffset() < b.LogEndOffset() {
 		a, b = b, a
@@ -132,7 +134,8 @@ func covers(l, other *log.Log) (bool, error) {
 	return true, nil
 }
 
-// headers are the fields before the records of all batches, which include the checksum. Each is valid until the next.
+// headers are the fields before the records of all batches, which include the checksum. Each is
+// valid until the next.
 func headers(l *log.Log) iter.Seq2[record.Batch, error] {
 	return func(yield func(record.Batch, error) bool) {
 		stop := errors.New("stop")

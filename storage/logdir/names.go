@@ -58,7 +58,8 @@ func deleteName(tp model.TopicPartition) string {
 	return topic + suffix
 }
 
-// futureName is a new name for the copy of a partition. A name that is too long is INVALID_TOPIC_EXCEPTION.
+// futureName is a new name for the copy of a partition. A name that is too long is
+// INVALID_TOPIC_EXCEPTION.
 func futureName(tp model.TopicPartition) (string, error) {
 	name := fmt.Sprintf("%s.%s%s", tp, newUUID(), futureSuffix)
 	if len(name) > maxName {

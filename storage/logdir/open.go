@@ -21,9 +21,11 @@ import (
 	"momus/storage/vfs"
 )
 
-// Open creates, locks and loads the log directories, all in parallel, and recovers the logs of those that were not stopped cleanly. A
-// directory that cannot be used is offline afterwards; ErrNoLiveDir if that is true of all. Other errors are such that
-// the broker must not start: a directory in use by another broker, a directory that is no partition, a partition that is there twice.
+// Open creates, locks and loads the log directories, all in parallel, and recovers the logs of
+// those that were not stopped cleanly. A directory that cannot be used is offline afterwards;
+// ErrNoLiveDir if that is true of all. Other errors are such that the broker must not start: a
+// directory in use by another broker, a directory that is no partition, a partition that is there
+// twice.
 func Open(ctx context.Context, o Options) (*Manager, error) {
 	if o.FS == nil {
 		o.FS = vfs.OS{}
@@ -127,7 +129,8 @@ func explain(err error) error {
 	return err
 }
 
-// remedy says what to do about a small file that cannot be read: all but meta.properties can be done without.
+// remedy says what to do about a small file that cannot be read: all but meta.properties can be
+// done without.
 func remedy(file string) string {
 	const remove = "move the file away or delete it, and restart the broker: "
 	switch file {
@@ -156,7 +159,8 @@ func (m *Manager) unlock() {
 	}
 }
 
-// isIOError tells whether an error is one of the disk, which takes the directory offline, or one that stops the broker.
+// isIOError tells whether an error is one of the disk, which takes the directory offline, or one
+// that stops the broker.
 func isIOError(err error) bool {
 	var format *checkpoint.FormatError
 	if errors.As(err, &format) {
@@ -314,8 +318,8 @@ func (ld *loader) loadLog(name string, tp model.TopicPartition, k kind) error {
 	return nil
 }
 
-// dropUnflushed cuts a copy back to what is certain. After a power failure a segment may end early although the next one is there; the original
-// has it all.
+// dropUnflushed cuts a copy back to what is certain. After a power failure a segment may end early
+// although the next one is there; the original has it all.
 func dropUnflushed(l *log.Log, recoveryPoint int64) error {
 	if err := l.TruncateTo(max(recoveryPoint, l.LogStartOffset())); err != nil || l.Size() > 0 {
 		return err

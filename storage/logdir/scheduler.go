@@ -9,8 +9,8 @@ import (
 	"momus/internal/rank"
 )
 
-// scheduler runs delayed tasks on a bounded number of goroutines. Tasks that are still waiting when it stops are dropped, as Kafka
-// does: what they would have removed is removed at the next start.
+// scheduler runs delayed tasks on a bounded number of goroutines. Tasks that are still waiting when
+// it stops are dropped, as Kafka does: what they would have removed is removed at the next start.
 type scheduler struct {
 	limit int
 	wake  chan struct{} // capacity 1: there is an earlier task
@@ -49,7 +49,8 @@ func newScheduler(limit int) *scheduler {
 	return &scheduler{limit: max(1, limit), wake: make(chan struct{}, 1)}
 }
 
-// after runs fn in another goroutine after d, unless the scheduler stops before. Before run is called, tasks only wait.
+// after runs fn in another goroutine after d, unless the scheduler stops before. Before run is
+// called, tasks only wait.
 func (s *scheduler) after(d time.Duration, fn func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -59,8 +59,8 @@ func milliseconds(n int64) time.Duration {
 	return time.Duration(n) * time.Millisecond
 }
 
-// every calls fn after first and then again and again until ctx ends. The period counts from the end of a run and is asked
-// for each time, as it may be a dynamic config.
+// every calls fn after first and then again and again until ctx ends. The period counts from the
+// end of a run and is asked for each time, as it may be a dynamic config.
 func every(ctx context.Context, first time.Duration, period func() time.Duration, fn func(ctx context.Context)) {
 	timer := time.NewTimer(min(first, max(period(), time.Millisecond)))
 	defer timer.Stop()
@@ -75,7 +75,8 @@ func every(ctx context.Context, first time.Duration, period func() time.Duration
 	}
 }
 
-// applyRetention removes old segments of logs that are not compacted; the cleaner does that for the others.
+// applyRetention removes old segments of logs that are not compacted; the cleaner does that for the
+// others.
 func (m *Manager) applyRetention(ctx context.Context) {
 	for _, l := range m.everything() {
 		if ctx.Err() != nil {
@@ -134,9 +135,10 @@ func (m *Manager) closeIdle(ctx context.Context) {
 	}
 }
 
-// Delete takes the log of a partition, and its future copy, out of service: the directory is renamed to -delete at once and removed after
-// log.segment.delete.delay.ms. Deleting what is not there does nothing. CheckpointDue must follow before a log of that name is created
-// again, as its old log start offset would be taken for the new one's.
+// Delete takes the log of a partition, and its future copy, out of service: the directory is
+// renamed to -delete at once and removed after log.segment.delete.delay.ms. Deleting what is not
+// there does nothing. CheckpointDue must follow before a log of that name is created again, as its
+// old log start offset would be taken for the new one's.
 func (m *Manager) Delete(tp model.TopicPartition) error {
 	m.create.Lock()
 	defer m.create.Unlock()

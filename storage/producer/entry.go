@@ -1,7 +1,9 @@
-// Package producer keeps what a partition remembers of idempotent and transactional producers (KIP-98): the sequence checks, open
-// and recently ended transactions, and the snapshot files OFFSET.snapshot. It is Kafka's ProducerStateManager.
+// Package producer keeps what a partition remembers of idempotent and transactional producers
+// (KIP-98): the sequence checks, open and recently ended transactions, and the snapshot files
+// OFFSET.snapshot. It is Kafka's ProducerStateManager.
 //
-// A Manager belongs to one log and is used under that log's lock. It has no goroutines and no clock.
+// A Manager belongs to one log and is used under that log's lock. It has no goroutines and no
+// clock.
 package producer
 
 import (
@@ -117,7 +119,8 @@ func (e *Entry) checkEpoch(b record.Batch, origin record.Origin) error {
 		e.ProducerID, b.BaseOffset(), b.ProducerEpoch(), e.Epoch, kerr.InvalidProducerEpoch)
 }
 
-// checkSequence requires that b continues the sequence. known tells that the log knew the producer before this append.
+// checkSequence requires that b continues the sequence. known tells that the log knew the producer
+// before this append.
 func (e *Entry) checkSequence(b record.Batch, known bool) error {
 	first := b.BaseSequence()
 	if b.ProducerEpoch() != e.Epoch {
@@ -159,7 +162,8 @@ func (e *Entry) appendData(b record.Batch, origin record.Origin, known bool) (be
 	return false, nil
 }
 
-// appendMarker applies the end of a transaction. began is set if none was open: then one of just the marker is recorded.
+// appendMarker applies the end of a transaction. began is set if none was open: then one of just
+// the marker is recorded.
 func (e *Entry) appendMarker(b record.Batch, kind record.ControlType, coordinatorEpoch int32, origin record.Origin) (end Completed, began bool, err error) {
 	if err := e.checkEpoch(b, origin); err != nil {
 		return Completed{}, false, err

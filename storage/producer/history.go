@@ -7,17 +7,18 @@ import (
 )
 
 // History shows the batches of the log that lie before an offset: stretches of them, the latest
-// stretch first, and each stretch in the order of the log. visit gets the header of each batch, valid
-// until it returns; after a stretch more says whether an earlier one is wanted. It ends with the log or
-// when it has gone back as far as is reasonable.
+// stretch first, and each stretch in the order of the log. visit gets the header of each batch,
+// valid until it returns; after a stretch more says whether an earlier one is wanted. It ends with
+// the log or when it has gone back as far as is reasonable.
 type History func(before int64, visit func(b record.Batch), more func() bool) error
 
-// recall completes the window of an entry that came from a snapshot, once a batch arrives that could
-// be one of those that the snapshot does not tell. Snapshots have Kafka's format, which keeps the last
-// batch of a producer: in Kafka a connection is not read while a request of it is unanswered, so that
-// nothing but the last batch can come again. Here up to five requests of a connection are in the log
-// unanswered (docs/architecture.md, "The window of five"), and after a crash their producer sends all
-// of them again. Looking then, and not when the log is opened, costs a start nothing.
+// recall completes the window of an entry that came from a snapshot, once a batch arrives that
+// could be one of those that the snapshot does not tell. Snapshots have Kafka's format, which keeps
+// the last batch of a producer: in Kafka a connection is not read while a request of it is
+// unanswered, so that nothing but the last batch can come again. Here up to five requests of a
+// connection are in the log unanswered (docs/architecture.md, "The window of five"), and after a
+// crash their producer sends all of them again. Looking then, and not when the log is opened, costs
+// a start nothing.
 func (m *Manager) recall(e *Entry, b record.Batch) error {
 	if m.History == nil || !e.partial || !e.mayPrecede(b) {
 		return nil

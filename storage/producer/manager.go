@@ -31,13 +31,15 @@ type change struct {
 
 // Manager is the producer state of one log up to an end offset.
 type Manager struct {
-	// Admit, if set, is asked before a batch opens a transaction, but not for one that is replicated or recovered; its error refuses the batch. It
-	// is called under the log's lock and must not wait.
+	// Admit, if set, is asked before a batch opens a transaction, but not for one that is
+	// replicated or recovered; its error refuses the batch. It is called under the log's lock and
+	// must not wait.
 	Admit func(producerID int64, epoch int16) error
 	// History, if set, is where Prepare looks for what a snapshot does not tell; see recall. It is
 	// called under the log's lock.
 	History History
-	// Damaged, if set, is told of a snapshot file that cannot be read and is passed over: an older one, or the log, has to say it all.
+	// Damaged, if set, is told of a snapshot file that cannot be read and is passed over: an older
+	// one, or the log, has to say it all.
 	Damaged func(file string, err error)
 
 	fs           vfs.FS
@@ -56,8 +58,8 @@ type Manager struct {
 	completed []Completed
 }
 
-// NewManager returns an empty state for the log in dir, whose snapshot files (see SnapshotOffset) are given in any order.
-// expirationMs is how long an idle producer is remembered.
+// NewManager returns an empty state for the log in dir, whose snapshot files (see SnapshotOffset)
+// are given in any order. expirationMs is how long an idle producer is remembered.
 func NewManager(f vfs.FS, dir string, expirationMs int64, snapshots []int64) *Manager {
 	snapshots = slices.Clone(snapshots)
 	slices.Sort(snapshots)
@@ -67,10 +69,11 @@ func NewManager(f vfs.FS, dir string, expirationMs int64, snapshots []int64) *Ma
 // SetDir says where the log is after its directory was renamed.
 func (m *Manager) SetDir(dir string) { m.dir = dir }
 
-// Prepare checks a batch of the append being prepared and notes its effect; batches without producer id have none. For
-// OriginClient, repeated is true and what was remembered is returned if the producer sent the batch before. The errors are INVALID_PRODUCER_EPOCH,
-// OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED and those of Admit; with OriginReplication there are none.
-// After the last batch call Commit, or Rollback.
+// Prepare checks a batch of the append being prepared and notes its effect; batches without
+// producer id have none. For OriginClient, repeated is true and what was remembered is returned if
+// the producer sent the batch before. The errors are INVALID_PRODUCER_EPOCH,
+// OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED and those of
+// Admit; with OriginReplication there are none. After the last batch call Commit, or Rollback.
 func (m *Manager) Prepare(b record.Batch, origin record.Origin) (known Batch, repeated bool, err error) {
 	if !b.HasProducerID() {
 		return Batch{}, false, nil
@@ -146,8 +149,8 @@ func (m *Manager) Rollback() {
 	m.changes, m.started, m.completed = m.changes[:0], m.started[:0], m.completed[:0]
 }
 
-// Commit makes the effects of the prepared append count and returns the transactions that it ended, in order, for Complete. The
-// slice is valid until the next Prepare.
+// Commit makes the effects of the prepared append count and returns the transactions that it ended,
+// in order, for Complete. The slice is valid until the next Prepare.
 func (m *Manager) Commit() []Completed {
 	for i := range m.changes {
 		changed := &m.changes[i].entry
@@ -188,8 +191,9 @@ func compare(a, b int64) int {
 	return 0
 }
 
-// Complete moves an ended transaction from the open to the unreplicated ones and returns the last stable offset right after it:
-// the first offset of the earliest transaction of another producer that is open, or the offset after the marker.
+// Complete moves an ended transaction from the open to the unreplicated ones and returns the last
+// stable offset right after it: the first offset of the earliest transaction of another producer
+// that is open, or the offset after the marker.
 func (m *Manager) Complete(c Completed) (lastStableOffset int64) {
 	lastStableOffset = c.LastOffset + 1
 	for _, t := range m.ongoing {
@@ -208,7 +212,8 @@ func (m *Manager) Complete(c Completed) (lastStableOffset int64) {
 	return lastStableOffset
 }
 
-// FirstUnstableOffset is the first offset of the earliest transaction that is open or unreplicated; false if there is none.
+// FirstUnstableOffset is the first offset of the earliest transaction that is open or unreplicated;
+// false if there is none.
 func (m *Manager) FirstUnstableOffset() (int64, bool) {
 	first, found := int64(0), false
 	if len(m.ongoing) > 0 {
@@ -247,7 +252,8 @@ func (m *Manager) Entries() []Entry {
 	return all
 }
 
-// expired tells whether an entry is to be forgotten at now (ms): idle for long, by record time, and without open transaction.
+// expired tells whether an entry is to be forgotten at now (ms): idle for long, by record time, and
+// without open transaction.
 func (m *Manager) expired(e *Entry, now int64) bool {
 	return e.TxnFirstOffset < 0 && now-e.LastTimestamp >= m.expirationMs
 }

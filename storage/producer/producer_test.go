@@ -339,7 +339,8 @@ func TestAdmit(t *testing.T) {
 	step("replicated", data(0, 0, true), record.OriginReplication, 2, nil)
 }
 
-// TestRecall completes entries that came from a snapshot, also where sequences wrap, and asks the log only when that can help.
+// TestRecall completes entries that came from a snapshot, also where sequences wrap, and asks the
+// log only when that can help.
 func TestRecall(t *testing.T) {
 	const top = math.MaxInt32
 	var log []batch

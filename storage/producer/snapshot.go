@@ -17,9 +17,10 @@ import (
 // SnapshotSuffix ends the names of snapshot files.
 const SnapshotSuffix = ".snapshot"
 
-// Sizes of a snapshot file: int16 version 1, uint32 CRC-32C of all that follows, int32 number of entries; then per entry int64
-// producer id, int16 epoch, int32 last sequence, int64 last data offset, int32 offset delta, int64 timestamp, int32 coordinator
-// epoch, int64 first offset of the open transaction.
+// Sizes of a snapshot file: int16 version 1, uint32 CRC-32C of all that follows, int32 number of
+// entries; then per entry int64 producer id, int16 epoch, int32 last sequence, int64 last data
+// offset, int32 offset delta, int64 timestamp, int32 coordinator epoch, int64 first offset of the
+// open transaction.
 const (
 	snapshotHeader  = 10
 	snapshotEntry   = 46
@@ -39,7 +40,8 @@ func SnapshotOffset(name string) (int64, bool) {
 	return offset, err == nil && offset >= 0
 }
 
-// ErrCorruptSnapshot says that a snapshot file is too short, of another version, or has a bad checksum.
+// ErrCorruptSnapshot says that a snapshot file is too short, of another version, or has a bad
+// checksum.
 var ErrCorruptSnapshot = errors.New("corrupt producer snapshot")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -113,8 +115,9 @@ func (m *Manager) path(offset int64) string { return filepath.Join(m.dir, Snapsh
 // Snapshots are the offsets of the snapshot files, ascending; the slice must not be changed.
 func (m *Manager) Snapshots() []int64 { return m.snapshots }
 
-// TakeSnapshot writes the state to a file named after the end offset, unless the last snapshot taken or loaded has that offset.
-// As in Kafka it is not synced: a torn one is detected by its checksum and an older one is used.
+// TakeSnapshot writes the state to a file named after the end offset, unless the last snapshot
+// taken or loaded has that offset. As in Kafka it is not synced: a torn one is detected by its
+// checksum and an older one is used.
 func (m *Manager) TakeSnapshot() error {
 	if m.endOffset <= m.lastSnapshot {
 		return nil
@@ -174,9 +177,10 @@ func (m *Manager) LatestSnapshot() (int64, bool) {
 	return 0, false
 }
 
-// Reload prepares the state for being that of a log [logStart, end): snapshots outside (logStart, end] are removed, and
-// unless the state ends at end already it is taken from the newest readable snapshot (unreadable ones are removed, expired
-// producers skipped). Afterwards EndOffset says from where on the log is to be scanned. now is in ms.
+// Reload prepares the state for being that of a log [logStart, end): snapshots outside (logStart,
+// end] are removed, and unless the state ends at end already it is taken from the newest readable
+// snapshot (unreadable ones are removed, expired producers skipped). Afterwards EndOffset says from
+// where on the log is to be scanned. now is in ms.
 func (m *Manager) Reload(logStart, end, now int64) error {
 	if err := m.DeleteSnapshots(func(o int64) bool { return o > end || o <= logStart }); err != nil {
 		return err
@@ -227,7 +231,8 @@ func (m *Manager) load(entries []Entry, now int64) {
 	}
 }
 
-// TruncateHead follows a raised log start: ended transactions before it are forgotten, snapshots before it removed.
+// TruncateHead follows a raised log start: ended transactions before it are forgotten, snapshots
+// before it removed.
 func (m *Manager) TruncateHead(logStart int64) error {
 	m.OnHighWatermark(logStart)
 	m.endOffset = max(m.endOffset, logStart)

@@ -4,7 +4,8 @@ package record
 
 import "testing"
 
-// The race detector drops pooled decoders at random, so that allocations cannot be counted under it.
+// The race detector drops pooled decoders at random, so that allocations cannot be counted under
+// it.
 
 func TestValidationDoesNotAllocatePerRecord(t *testing.T) {
 	for c := None; c <= Zstd; c++ {

@@ -6,7 +6,8 @@ import (
 	"momus/internal/kerr"
 )
 
-// Info is what is known of a sequence of entries after Analyze, and of what will be written after Assign.
+// Info is what is known of a sequence of entries after Analyze, and of what will be written after
+// Assign.
 type Info struct {
 	FirstOffset            int64 // -1 unknown: the first batch has magic 0 or 1 (after Assign always known)
 	LastOffset             int64 // -1 if there is no batch
@@ -56,10 +57,11 @@ func (i *Info) add(b Batch) {
 	}
 }
 
-// Analyze walks the entries of records, checks framing, size and CRC of each and sums them up: steps 1 and 2 of an append
-// (Kafka's Log.analyzeAndValidateRecords). For OriginClient a magic 2 batch must have base offset 0 (INVALID_RECORD); a batch
-// above maxMessageBytes is MESSAGE_TOO_LARGE (0: no limit); a bad CRC or frame is a *CorruptError. Incomplete bytes at the end are
-// not an error: ValidBytes excludes them. records is only read.
+// Analyze walks the entries of records, checks framing, size and CRC of each and sums them up:
+// steps 1 and 2 of an append (Kafka's Log.analyzeAndValidateRecords). For OriginClient a magic 2
+// batch must have base offset 0 (INVALID_RECORD); a batch above maxMessageBytes is
+// MESSAGE_TOO_LARGE (0: no limit); a bad CRC or frame is a *CorruptError. Incomplete bytes at the
+// end are not an error: ValidBytes excludes them. records is only read.
 func Analyze(records []byte, origin Origin, maxMessageBytes int) (Info, error) {
 	info := emptyInfo()
 	w := NewWalk(records)

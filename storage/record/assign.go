@@ -40,13 +40,15 @@ func (p *Policy) targetCodec(source Codec) Codec {
 	return source // producer
 }
 
-// Assign validates records as the leader does, gives each an offset from nextOffset on, and stamps leader epoch and timestamps
-// (Kafka's LogValidator). info is the result of Analyze on the same bytes.
+// Assign validates records as the leader does, gives each an offset from nextOffset on, and stamps
+// leader epoch and timestamps (Kafka's LogValidator). info is the result of Analyze on the same
+// bytes.
 //
-// Where the format allows, headers are patched in place and out shares memory with records; otherwise out is a rebuilt set (the
-// returned Info has Converted). In the returned Info offsets, timestamps, record count and ValidBytes describe out. err is a
-// *ValidationError, a *CorruptError, a *DecompressError or wraps one of Kafka's errors; records may then be partly patched and
-// must not be written.
+// Where the format allows, headers are patched in place and out shares memory with records;
+// otherwise out is a rebuilt set (the returned Info has Converted). In the returned Info offsets,
+// timestamps, record count and ValidBytes describe out. err is a *ValidationError, a *CorruptError,
+// a *DecompressError or wraps one of Kafka's errors; records may then be partly patched and must
+// not be written.
 func Assign(records []byte, info Info, nextOffset int64, p *Policy) (out []byte, after Info, err error) {
 	a := assigner{p: p, records: records[:info.ValidBytes], source: info.SourceCodec, next: nextOffset}
 	a.target = p.targetCodec(a.source)
@@ -114,7 +116,8 @@ func (a *assigner) matchingMagic(magic int8) bool {
 	return true // Analyze has been here: this is the end
 }
 
-// patch assigns in place where nothing is compressed: every message by itself, or the one batch of magic 2.
+// patch assigns in place where nothing is compressed: every message by itself, or the one batch of
+// magic 2.
 func (a *assigner) patch() ([]byte, Info, error) {
 	info := emptyInfo()
 	magic, t := a.first.Magic(), a.p.timestampType()
@@ -154,7 +157,8 @@ func (a *assigner) patch() ([]byte, Info, error) {
 	return a.records, info, nil
 }
 
-// patchCompressed assigns in place in the one compressed batch (or uncompressed control batch): the payload is not touched.
+// patchCompressed assigns in place in the one compressed batch (or uncompressed control batch): the
+// payload is not touched.
 func (a *assigner) patchCompressed() ([]byte, Info, error) {
 	info, b := emptyInfo(), a.first
 	if err := a.v.batch(b.Magic(), b); err != nil {
@@ -175,7 +179,8 @@ func (a *assigner) patchCompressed() ([]byte, Info, error) {
 	return a.records, info, nil
 }
 
-// rebuild writes all records into one batch, wrapper or message set of magic toMagic with the target codec.
+// rebuild writes all records into one batch, wrapper or message set of magic toMagic with the
+// target codec.
 func (a *assigner) rebuild(toMagic int8) ([]byte, Info, error) {
 	info := emptyInfo()
 	o := BuilderOptions{

@@ -25,13 +25,15 @@ const (
 // castagnoli is the polynomial of magic 2; hash/crc32 uses the CPU's instruction for it.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Batch is exactly one whole entry of a log, as Next cut it off: a message or wrapper of magic 0 or 1, or a batch of magic 2.
-// It is a view: it shares memory with what it was cut from, and setters write there.
+// Batch is exactly one whole entry of a log, as Next cut it off: a message or wrapper of magic 0 or
+// 1, or a batch of magic 2. It is a view: it shares memory with what it was cut from, and setters
+// write there.
 type Batch []byte
 
-// Next cuts the first entry off b. batch is nil with a nil error when what is left is no whole entry (the usual end of a fetch
-// response or a torn tail). A size below the smallest legal one, or below the header of the entry's own magic, is a
-// *CorruptError; so is a magic above 2. The CRC is not looked at: see Verify.
+// Next cuts the first entry off b. batch is nil with a nil error when what is left is no whole
+// entry (the usual end of a fetch response or a torn tail). A size below the smallest legal one, or
+// below the header of the entry's own magic, is a *CorruptError; so is a magic above 2. The CRC is
+// not looked at: see Verify.
 func Next(b []byte) (batch Batch, rest []byte, err error) {
 	if len(b) < headerUpToMagic {
 		return nil, b, nil
@@ -77,9 +79,10 @@ func (b Batch) attributes() byte {
 	return b[posLegacyAttributes]
 }
 
-// BaseOffset is the first offset. For magic 2 it is the field (kept by the cleaner, so the record may be gone); for an
-// uncompressed message it is its offset; for a compressed wrapper of magic 0 or 1, whose first offset only its content tells,
-// it is the offset field, that is the *last* offset (see FirstOffset).
+// BaseOffset is the first offset. For magic 2 it is the field (kept by the cleaner, so the record
+// may be gone); for an uncompressed message it is its offset; for a compressed wrapper of magic 0
+// or 1, whose first offset only its content tells, it is the offset field, that is the *last*
+// offset (see FirstOffset).
 func (b Batch) BaseOffset() int64 { return b.i64(posOffset) }
 
 // LastOffset is the last offset of the batch.
@@ -115,8 +118,8 @@ func (b Batch) TimestampType() TimestampType {
 	return TimestampType(b.attributes() & attrTimestampType >> 3)
 }
 
-// FirstTimestamp is the field of magic 2 in ms (the base of the records' deltas), the message's timestamp for magic 1,
-// -1 for magic 0.
+// FirstTimestamp is the field of magic 2 in ms (the base of the records' deltas), the message's
+// timestamp for magic 1, -1 for magic 0.
 func (b Batch) FirstTimestamp() int64 {
 	switch b.Magic() {
 	case Magic0:
@@ -127,8 +130,8 @@ func (b Batch) FirstTimestamp() int64 {
 	return b.i64(posFirstTs)
 }
 
-// MaxTimestamp is the largest timestamp in ms as the batch states it: the field of magic 2, the timestamp of a magic 1 message or
-// wrapper, -1 for magic 0.
+// MaxTimestamp is the largest timestamp in ms as the batch states it: the field of magic 2, the
+// timestamp of a magic 1 message or wrapper, -1 for magic 0.
 func (b Batch) MaxTimestamp() int64 {
 	switch b.Magic() {
 	case Magic0:
@@ -147,7 +150,8 @@ func (b Batch) ProducerID() int64 {
 	return NoProducerID
 }
 
-// HasProducerID tells whether the batch comes from an idempotent or transactional producer, or is a marker.
+// HasProducerID tells whether the batch comes from an idempotent or transactional producer, or is a
+// marker.
 func (b Batch) HasProducerID() bool { return b.ProducerID() > NoProducerID }
 
 // ProducerEpoch is -1 for none, and for magic 0 and 1.
@@ -166,7 +170,8 @@ func (b Batch) BaseSequence() int32 {
 	return NoSequence
 }
 
-// LastSequence is the sequence of the last record, -1 if there is no base sequence. Sequences wrap from 2147483647 to 0.
+// LastSequence is the sequence of the last record, -1 if there is no base sequence. Sequences wrap
+// from 2147483647 to 0.
 func (b Batch) LastSequence() int32 {
 	base := b.BaseSequence()
 	if base == NoSequence {
@@ -186,8 +191,9 @@ func (b Batch) LastOffsetDelta() int32 {
 	return 0
 }
 
-// Count is the number of records: the declared one of magic 2 (hostile input before Assign; 0 in a batch that the cleaner
-// emptied); 1 for an uncompressed message; -1 for a wrapper, which does not say.
+// Count is the number of records: the declared one of magic 2 (hostile input before Assign; 0 in a
+// batch that the cleaner emptied); 1 for an uncompressed message; -1 for a wrapper, which does not
+// say.
 func (b Batch) Count() int32 {
 	switch {
 	case b.Magic() >= Magic2:
@@ -222,8 +228,8 @@ func (b Batch) computeCRC() uint32 {
 	return crc32.ChecksumIEEE(b[posMagic:])
 }
 
-// Verify checks the CRC: CRC-32C over everything from the attributes for magic 2, CRC-32 from the magic byte for 0 and 1.
-// The error is a *CorruptError.
+// Verify checks the CRC: CRC-32C over everything from the attributes for magic 2, CRC-32 from the
+// magic byte for 0 and 1. The error is a *CorruptError.
 func (b Batch) Verify() error {
 	if got, want := b.computeCRC(), b.CRC(); got != want {
 		return corrupt(b.BaseOffset(), "record is corrupt (stored crc = %d, computed crc = %d)", want, got)
@@ -231,21 +237,23 @@ func (b Batch) Verify() error {
 	return nil
 }
 
-// SetBaseOffset writes the offset field: the base offset of magic 2, the offset of a message, the last offset of a wrapper.
-// The CRC does not cover it.
+// SetBaseOffset writes the offset field: the base offset of magic 2, the offset of a message, the
+// last offset of a wrapper. The CRC does not cover it.
 func (b Batch) SetBaseOffset(o int64) { b.put64(posOffset, o) }
 
 // SetLastOffset sets the offset field so that LastOffset is o.
 func (b Batch) SetLastOffset(o int64) { b.put64(posOffset, o-int64(b.LastOffsetDelta())) }
 
-// SetLeaderEpoch writes the partition leader epoch of a magic 2 batch and does nothing to older ones. The CRC does not cover it.
+// SetLeaderEpoch writes the partition leader epoch of a magic 2 batch and does nothing to older
+// ones. The CRC does not cover it.
 func (b Batch) SetLeaderEpoch(e int32) {
 	if b.Magic() >= Magic2 {
 		binary.BigEndian.PutUint32(b[posLeaderEpoch:], uint32(e))
 	}
 }
 
-// setMaxTimestamp writes timestamp type and (max) timestamp of magic 1 or 2 and renews the CRC, if they differ.
+// setMaxTimestamp writes timestamp type and (max) timestamp of magic 1 or 2 and renews the CRC, if
+// they differ.
 func (b Batch) setMaxTimestamp(t TimestampType, ts int64) {
 	if b.Magic() == Magic0 || (b.TimestampType() == t && b.MaxTimestamp() == ts) {
 		return
@@ -270,8 +278,9 @@ func (b Batch) updateCRC() {
 	binary.BigEndian.PutUint32(b[p:], b.computeCRC())
 }
 
-// ControlType decodes the control record of a control batch: the kind, which may be unknown to us, and the coordinator epoch of
-// an end-transaction marker. Control batches that the cleaner emptied (Count 0) and other batches are errors.
+// ControlType decodes the control record of a control batch: the kind, which may be unknown to us,
+// and the coordinator epoch of an end-transaction marker. Control batches that the cleaner emptied
+// (Count 0) and other batches are errors.
 func (b Batch) ControlType() (t ControlType, coordinatorEpoch int32, err error) {
 	if !b.IsControl() || b.Count() == 0 {
 		return 0, 0, corrupt(b.BaseOffset(), "no control record")

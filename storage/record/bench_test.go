@@ -55,7 +55,8 @@ func benchBatch(codec Codec, total, size int) []byte {
 	return b.Bytes()
 }
 
-// goClientLZ4 replaces the payload by what Go clients write: blocks of 4 MiB, block sizes and content checksum by default.
+// goClientLZ4 replaces the payload by what Go clients write: blocks of 4 MiB, block sizes and
+// content checksum by default.
 func goClientLZ4(b []byte) []byte {
 	var plain []byte
 	f := (*Decoder)(nil).inflate(b[BatchOverhead:], LZ4, Magic2)
@@ -75,7 +76,8 @@ func goClientLZ4(b []byte) []byte {
 	return n
 }
 
-// BenchmarkValidate is what the leader does with a batch that it takes as it is: Analyze and Assign. Bytes are those of the values.
+// BenchmarkValidate is what the leader does with a batch that it takes as it is: Analyze and
+// Assign. Bytes are those of the values.
 func BenchmarkValidate(b *testing.B) {
 	for _, size := range []struct {
 		name        string
@@ -127,7 +129,8 @@ func BenchmarkForEach(b *testing.B) {
 	}
 }
 
-// BenchmarkRebuild recompresses an uncompressed batch, as compression.type other than producer makes the leader do.
+// BenchmarkRebuild recompresses an uncompressed batch, as compression.type other than producer
+// makes the leader do.
 func BenchmarkRebuild(b *testing.B) {
 	for c := Gzip; c <= Zstd; c++ {
 		batch := benchBatch(None, 16<<10, 1<<10)

@@ -9,8 +9,8 @@ import (
 	"momus/internal/kerr"
 )
 
-// BuilderOptions describe the batch to build. The zero value is an uncompressed message set of magic 0 at offset 0: use
-// DefaultOptions and change what differs.
+// BuilderOptions describe the batch to build. The zero value is an uncompressed message set of
+// magic 0 at offset 0: use DefaultOptions and change what differs.
 type BuilderOptions struct {
 	Magic         int8
 	Codec         Codec // zstd with magic 2 only
@@ -33,9 +33,10 @@ func DefaultOptions() BuilderOptions {
 	}
 }
 
-// Builder builds one batch of magic 2, or a message set of magic 0 or 1: one wrapper if a codec is set, else single messages
-// (Kafka's MemoryRecordsBuilder). Faults of the caller or of a compressor stop it and come out of Err and Bytes. A Builder that
-// is not completed with Bytes only leaves garbage. Not safe for concurrent use.
+// Builder builds one batch of magic 2, or a message set of magic 0 or 1: one wrapper if a codec is
+// set, else single messages (Kafka's MemoryRecordsBuilder). Faults of the caller or of a compressor
+// stop it and come out of Err and Bytes. A Builder that is not completed with Bytes only leaves
+// garbage. Not safe for concurrent use.
 type Builder struct {
 	opts BuilderOptions
 	dst  []byte    // the entry, header included; without codec also the records
@@ -244,8 +245,8 @@ func (b *Builder) Len() int {
 // Err is the first fault: a record that the format cannot hold, or a compressor's error.
 func (b *Builder) Err() error { return b.err }
 
-// Bytes completes the batch and returns it; nil if nothing was appended or Err is set. The builder is used up and the caller owns
-// the bytes.
+// Bytes completes the batch and returns it; nil if nothing was appended or Err is set. The builder
+// is used up and the caller owns the bytes.
 func (b *Builder) Bytes() []byte {
 	out, err := b.complete()
 	if err != nil || b.count == 0 {
@@ -367,8 +368,8 @@ func (b *Builder) maxTimestampForIndex() (ts, offset int64) {
 	return b.maxTimestamp, b.offsetOfMaxTs
 }
 
-// ControlBatch is an end-transaction marker as the transaction coordinator writes it (KIP-98): base offset 0, no sequence,
-// uncompressed, 78 bytes.
+// ControlBatch is an end-transaction marker as the transaction coordinator writes it (KIP-98): base
+// offset 0, no sequence, uncompressed, 78 bytes.
 func ControlBatch(producerID int64, producerEpoch int16, coordinatorEpoch int32, commit bool, timestamp int64) []byte {
 	o := DefaultOptions()
 	o.ProducerID, o.ProducerEpoch, o.Transactional, o.Control = producerID, producerEpoch, true, true

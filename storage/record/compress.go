@@ -8,10 +8,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// flushAt is how much a builder collects before it feeds its compressor: a whole number of blocks of every codec.
+// flushAt is how much a builder collects before it feeds its compressor: a whole number of blocks
+// of every codec.
 const flushAt = 256 << 10
 
-// deflater compresses one payload, piece by piece, onto the end of dst. It comes from deflaters and goes back with release.
+// deflater compresses one payload, piece by piece, onto the end of dst. It comes from deflaters and
+// goes back with release.
 type deflater struct {
 	codec Codec
 	dst   []byte
@@ -77,7 +79,8 @@ func (z *deflater) put(p []byte) (err error) {
 	return err
 }
 
-// zstd makes the encoder: level 3 as Kafka's, without checksum, with a window that suits batches instead of files.
+// zstd makes the encoder: level 3 as Kafka's, without checksum, with a window that suits batches
+// instead of files.
 func (z *deflater) zstd() (err error) {
 	if z.zs == nil {
 		z.zs, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault),

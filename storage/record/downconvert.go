@@ -6,11 +6,13 @@ import (
 	"momus/internal/kerr"
 )
 
-// DownConvert rewrites entries for a consumer that knows only targetMagic (Fetch v0 to v3): control batches are
-// dropped, batches above the target are rebuilt one by one with the same codec, without headers and producer state; others are
-// copied. Records of uncompressed batches below fetchOffset are left out where a batch is rebuilt. Offsets stay, gaps too.
-// Incomplete bytes at the end are dropped. converted is the number of rebuilt records. A zstd batch is
-// UNSUPPORTED_COMPRESSION_TYPE; with any error out holds what was converted before it. records is only read.
+// DownConvert rewrites entries for a consumer that knows only targetMagic (Fetch v0 to v3): control
+// batches are dropped, batches above the target are rebuilt one by one with the same codec, without
+// headers and producer state; others are copied. Records of uncompressed batches below fetchOffset
+// are left out where a batch is rebuilt. Offsets stay, gaps too. Incomplete bytes at the end are
+// dropped. converted is the number of rebuilt records. A zstd batch is
+// UNSUPPORTED_COMPRESSION_TYPE; with any error out holds what was converted before it. records is
+// only read.
 func DownConvert(records []byte, targetMagic int8, fetchOffset int64) (out []byte, converted int, err error) {
 	return shared.DownConvert(records, targetMagic, fetchOffset)
 }

@@ -6,8 +6,8 @@ import (
 	"momus/internal/kerr"
 )
 
-// CorruptError says that bytes are no legal entry: bad framing, a bad CRC, a body that does not parse. It matches
-// kerr.CorruptMessage in errors.Is and kerr.Of.
+// CorruptError says that bytes are no legal entry: bad framing, a bad CRC, a body that does not
+// parse. It matches kerr.CorruptMessage in errors.Is and kerr.Of.
 type CorruptError struct {
 	Offset int64  // offset field of the entry, -1 if unknown
 	Reason string // what is wrong, with the numbers
@@ -30,9 +30,10 @@ type RecordError struct {
 	Message string
 }
 
-// ValidationError rejects what a producer sent. Err is INVALID_RECORD, INVALID_TIMESTAMP, UNSUPPORTED_FOR_MESSAGE_FORMAT,
-// UNSUPPORTED_COMPRESSION_TYPE or CORRUPT_MESSAGE. Message and Records are what Produce v8 answers as error_message and
-// record_errors: Records is set only when single records were rejected.
+// ValidationError rejects what a producer sent. Err is INVALID_RECORD, INVALID_TIMESTAMP,
+// UNSUPPORTED_FOR_MESSAGE_FORMAT, UNSUPPORTED_COMPRESSION_TYPE or CORRUPT_MESSAGE. Message and
+// Records are what Produce v8 answers as error_message and record_errors: Records is set only when
+// single records were rejected.
 type ValidationError struct {
 	Err     *kerr.Error
 	Message string
@@ -53,8 +54,8 @@ func corrupt(offset int64, format string, args ...any) error {
 	return &CorruptError{Offset: offset, Reason: fmt.Sprintf(format, args...)}
 }
 
-// DecompressError says that a compressed payload does not decompress although its CRC is right: the producer wrote it so. Kafka
-// answers UNKNOWN_SERVER_ERROR.
+// DecompressError says that a compressed payload does not decompress although its CRC is right: the
+// producer wrote it so. Kafka answers UNKNOWN_SERVER_ERROR.
 type DecompressError struct {
 	Codec Codec
 	Err   error

@@ -104,7 +104,8 @@ func FuzzAssign(f *testing.F) {
 	})
 }
 
-// checkAssigned: what Assign returned is a whole, valid sequence of batches with the offsets it says.
+// checkAssigned: what Assign returned is a whole, valid sequence of batches with the offsets it
+// says.
 func checkAssigned(t *testing.T, rules Rules, origin Origin, out []byte, info Info) {
 	t.Helper()
 	again, err := Analyze(out, OriginReplication, 0)
@@ -160,7 +161,8 @@ func FuzzDownConvert(f *testing.F) {
 	})
 }
 
-// FuzzCodec compares every decompressor on what our compressors wrote, and lets it see arbitrary bytes.
+// FuzzCodec compares every decompressor on what our compressors wrote, and lets it see arbitrary
+// bytes.
 func FuzzCodec(f *testing.F) {
 	f.Add([]byte("some text some text some text"), byte(0))
 	f.Add([]byte{}, byte(3))

@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// The golden cases are log directories of a real Kafka 2.5.0 (testdata/golden/*.tar.gz) and what its Java consumer and
-// DumpLogSegments read from them (*.json.gz).
+// The golden cases are log directories of a real Kafka 2.5.0 (testdata/golden/*.tar.gz) and what
+// its Java consumer and DumpLogSegments read from them (*.json.gz).
 var goldenCases = []string{"codecs-v2", "magic-0-1", "transactions"}
 
 type goldenRecord struct {

@@ -12,10 +12,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// DefaultMaxDecompressed is the limit of a Decoder that was given none: 256 MiB of payload in one batch. Kafka has no limit.
+// DefaultMaxDecompressed is the limit of a Decoder that was given none: 256 MiB of payload in one
+// batch. Kafka has no limit.
 const DefaultMaxDecompressed = 256 << 20
 
-// maxRatio lifts the limit for very large batches: payload may always be this many times the compressed size.
+// maxRatio lifts the limit for very large batches: payload may always be this many times the
+// compressed size.
 const maxRatio = 32
 
 // Sizes of the pieces in which a payload is decompressed, in bytes.
@@ -26,8 +28,8 @@ const (
 	keepBuffer   = 4 << 20   // larger buffers are not put back into the pool
 )
 
-// Decoder holds pools of buffers and decompressors and bounds what a batch may decompress to. It is safe for concurrent use;
-// a nil *Decoder is a shared one with the default limit.
+// Decoder holds pools of buffers and decompressors and bounds what a batch may decompress to. It is
+// safe for concurrent use; a nil *Decoder is a shared one with the default limit.
 type Decoder struct {
 	maxBytes int
 	pool     sync.Pool // *inflater
@@ -36,8 +38,8 @@ type Decoder struct {
 // shared serves callers without a Decoder of their own. It is a cache only.
 var shared = NewDecoder(0)
 
-// NewDecoder makes a Decoder that refuses batches with more than maxDecompressed bytes of payload (0: the default). Very large
-// batches may always have 32 times their own size.
+// NewDecoder makes a Decoder that refuses batches with more than maxDecompressed bytes of payload
+// (0: the default). Very large batches may always have 32 times their own size.
 func NewDecoder(maxDecompressed int) *Decoder {
 	if maxDecompressed <= 0 {
 		maxDecompressed = DefaultMaxDecompressed
@@ -45,7 +47,8 @@ func NewDecoder(maxDecompressed int) *Decoder {
 	return &Decoder{maxBytes: maxDecompressed}
 }
 
-// inflater is one payload being decompressed, chunk by chunk. It comes from a Decoder's pool and goes back with release.
+// inflater is one payload being decompressed, chunk by chunk. It comes from a Decoder's pool and
+// goes back with release.
 type inflater struct {
 	d     *Decoder
 	codec Codec
@@ -69,7 +72,8 @@ type inflater struct {
 	zstream *zstd.Decoder
 }
 
-// inflate starts to decompress payload, the bytes behind a magic 2 header or the value of a wrapper.
+// inflate starts to decompress payload, the bytes behind a magic 2 header or the value of a
+// wrapper.
 func (d *Decoder) inflate(payload []byte, codec Codec, magic int8) *inflater {
 	if d == nil {
 		d = shared
@@ -115,7 +119,8 @@ func (f *inflater) room(n int) []byte {
 	return f.buf[:n]
 }
 
-// sizeClass rounds up to a power of two of at least 16 KiB, so that pooled buffers fit the next batch.
+// sizeClass rounds up to a power of two of at least 16 KiB, so that pooled buffers fit the next
+// batch.
 func sizeClass(n int) int {
 	c := 16 << 10
 	for c < n {
@@ -124,8 +129,8 @@ func sizeClass(n int) int {
 	return c
 }
 
-// fill makes the next chunk current; cur must be used up. io.EOF is the end of the payload; a fault of the compressed stream is
-// a *DecompressError.
+// fill makes the next chunk current; cur must be used up. io.EOF is the end of the payload; a fault
+// of the compressed stream is a *DecompressError.
 func (f *inflater) fill() error {
 	for {
 		err := f.chunk()
@@ -164,7 +169,8 @@ func (f *inflater) chunk() error {
 	return fmt.Errorf("unknown compression type id: %d", f.codec)
 }
 
-// chunkGzip reads one member after the other. As in Java, what follows a member and is no member is ignored.
+// chunkGzip reads one member after the other. As in Java, what follows a member and is no member is
+// ignored.
 func (f *inflater) chunkGzip() (err error) {
 	if !f.started {
 		f.started = true
@@ -179,8 +185,9 @@ func (f *inflater) chunkGzip() (err error) {
 	return err
 }
 
-// chunkZstd decodes a payload of up to zstdAllLimit in one go, which saves the copy out of the history that streaming needs
-// (BenchmarkValidate/zstd: 8 % less CPU), and streams a larger one, which needs only its window.
+// chunkZstd decodes a payload of up to zstdAllLimit in one go, which saves the copy out of the
+// history that streaming needs (BenchmarkValidate/zstd: 8 % less CPU), and streams a larger one,
+// which needs only its window.
 func (f *inflater) chunkZstd() error {
 	if !f.started {
 		f.started = true

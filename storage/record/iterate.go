@@ -5,8 +5,9 @@ import (
 	"io"
 )
 
-// Record is one record as ForEach hands it out. Key, Value and the headers alias the batch or a pooled buffer: they are valid
-// until the callback returns, and not to be changed. A nil Key or Value is null; an empty one is not nil.
+// Record is one record as ForEach hands it out. Key, Value and the headers alias the batch or a
+// pooled buffer: they are valid until the callback returns, and not to be changed. A nil Key or
+// Value is null; an empty one is not nil.
 type Record struct {
 	Offset    int64
 	Timestamp int64 // ms; the append time with LogAppendTime, -1 for magic 0
@@ -47,10 +48,11 @@ func (r *Record) Headers() []Header {
 	return hs
 }
 
-// ForEach decodes the records of a batch of any magic and codec in order, without allocating per record. An error of fn stops it
-// and is returned as it is. What does not decode is INVALID_RECORD (*ValidationError), a *CorruptError (messages of magic 0
-// and 1) or a *DecompressError; records before the fault may have been handed out. The CRC of the batch is not checked; those of
-// inner messages of a wrapper are not either. d may be nil.
+// ForEach decodes the records of a batch of any magic and codec in order, without allocating per
+// record. An error of fn stops it and is returned as it is. What does not decode is INVALID_RECORD
+// (*ValidationError), a *CorruptError (messages of magic 0 and 1) or a *DecompressError; records
+// before the fault may have been handed out. The CRC of the batch is not checked; those of inner
+// messages of a wrapper are not either. d may be nil.
 func (b Batch) ForEach(d *Decoder, fn func(r *Record) error) error {
 	if b.Magic() < Magic2 {
 		return b.forEachLegacy(d, fn)
@@ -83,7 +85,8 @@ func (b Batch) ForEach(d *Decoder, fn func(r *Record) error) error {
 	return f.end()
 }
 
-// FirstOffset is the first offset of the batch: BaseOffset, except for a wrapper of magic 0 or 1, which is decompressed for it.
+// FirstOffset is the first offset of the batch: BaseOffset, except for a wrapper of magic 0 or 1,
+// which is decompressed for it.
 func (b Batch) FirstOffset(d *Decoder) (int64, error) {
 	if b.Magic() >= Magic2 || !b.IsCompressed() {
 		return b.BaseOffset(), nil
@@ -96,8 +99,8 @@ func (b Batch) FirstOffset(d *Decoder) (int64, error) {
 	return first, nil
 }
 
-// rawRecord is one record of magic 2 as encoded. key, value and headers are set only if next was asked for the bytes; the sizes
-// always are (-1 null).
+// rawRecord is one record of magic 2 as encoded. key, value and headers are set only if next was
+// asked for the bytes; the sizes always are (-1 null).
 type rawRecord struct {
 	timestampDelta int64
 	offsetDelta    int32
@@ -119,8 +122,9 @@ var (
 	errRemaining = invalidRecord("Incorrect declared batch size, records still remaining in file")
 )
 
-// next reads the next record of a magic 2 payload. With bytes, a record that spans chunks is gathered in scratch (which grows
-// only as data arrives); without, its key, value and headers are skipped as they come.
+// next reads the next record of a magic 2 payload. With bytes, a record that spans chunks is
+// gathered in scratch (which grows only as data arrives); without, its key, value and headers are
+// skipped as they come.
 func (f *inflater) next(r *rawRecord, bytes bool) error {
 	size, n := varint(f.cur)
 	if n > 0 && size >= 0 && int(size) <= len(f.cur)-n {
@@ -176,8 +180,9 @@ func (f *inflater) end() error {
 	}
 }
 
-// premature turns the end of the payload into the error for records that are missing. A gzip stream that is cut off counts as
-// its end, as in Java; those of the other codecs are faults of the stream.
+// premature turns the end of the payload into the error for records that are missing. A gzip stream
+// that is cut off counts as its end, as in Java; those of the other codecs are faults of the
+// stream.
 func premature(err error) error {
 	var d *DecompressError
 	if err == io.EOF || errors.As(err, &d) && d.Codec == Gzip && errors.Is(err, io.ErrUnexpectedEOF) {
@@ -202,14 +207,14 @@ func (f *inflater) gather(size int) ([]byte, error) {
 	}
 }
 
-// parse reads the fields of a record whose bytes are all there. Every length is checked against what is left, and what is left
-// after the headers must be nothing.
+// parse reads the fields of a record whose bytes are all there. Every length is checked against
+// what is left, and what is left after the headers must be nothing.
 func (r *rawRecord) parse(b []byte) error {
 	if len(b) < 6 { // attributes, two deltas, two lengths, header count
 		return errStructure
 	}
-	// Each field is tried as one byte in place before the general reader is called: with 100 byte records that is a third of
-	// the time (BenchmarkValidate/none/16KBx100B).
+	// Each field is tried as one byte in place before the general reader is called: with 100 byte
+	// records that is a third of the time (BenchmarkValidate/none/16KBx100B).
 	p := b[1:]
 	if c := p[0]; c < 0x80 {
 		r.timestampDelta, p = int64(c>>1)^-int64(c&1), p[1:]

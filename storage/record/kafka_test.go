@@ -91,10 +91,11 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// known are the cases in which we deliberately answer otherwise than Kafka 2.5: its answer is the accident of an exception that
-// nobody thought of.
+// known are the cases in which we deliberately answer otherwise than Kafka 2.5: its answer is the
+// accident of an exception that nobody thought of.
 var known = map[string]int16{
-	// The builder is made before the batch is checked and throws first. With any codec Kafka answers 43, too.
+	// The builder is made before the batch is checked and throws first. With any codec Kafka
+	// answers 43, too.
 	"transactional none": 43, "transactional bit alone none": 43,
 	// Malformed lengths that Java's buffers refuse before Kafka does.
 	"payload 9 none": 87, "payload 12 none": 87, "payload 7 gzip": 87, "payload 8 gzip": 87, "payload 9 gzip": 87, "payload 12 gzip": 87,
@@ -173,7 +174,8 @@ func TestDownConversionAnswersAsKafka(t *testing.T) {
 	}
 }
 
-// compareSets compares entry by entry: byte for byte, or, where a payload was compressed by us, header fields and records.
+// compareSets compares entry by entry: byte for byte, or, where a payload was compressed by us,
+// header fields and records.
 func compareSets(t *testing.T, name string, got, want []byte, exact bool) {
 	t.Helper()
 	for {

@@ -17,8 +17,8 @@ const (
 	posV1KeySize        = 26
 )
 
-// legacyFields finds key and value of a message. A negative length is null; the last byte of the value must be the last of the
-// message.
+// legacyFields finds key and value of a message. A negative length is null; the last byte of the
+// value must be the last of the message.
 func legacyFields(b Batch) (key, value []byte, err error) {
 	p := b[posV0KeySize:]
 	if b.Magic() > Magic0 {
@@ -88,8 +88,9 @@ func (b Batch) forEachLegacy(d *Decoder, fn func(r *Record) error) error {
 
 var errInnerCompressed = invalidRecord("Inner messages must not be compressed")
 
-// wrapper is an opened compressed message of magic 0 or 1: its content is decompressed as a whole, because only the last inner
-// offset of magic 1 tells the first. (Clients before 0.11 write them; batches are small.)
+// wrapper is an opened compressed message of magic 0 or 1: its content is decompressed as a whole,
+// because only the last inner offset of magic 1 tells the first. (Clients before 0.11 write them;
+// batches are small.)
 type wrapper struct {
 	outer Batch
 	f     *inflater
@@ -97,8 +98,8 @@ type wrapper struct {
 	base  int64  // magic 1: absolute offset of inner offset 0
 }
 
-// openWrapper decompresses b and checks the framing of the inner messages. Faults of its own are INVALID_RECORD or a
-// *CorruptError. The caller releases the wrapper.
+// openWrapper decompresses b and checks the framing of the inner messages. Faults of its own are
+// INVALID_RECORD or a *CorruptError. The caller releases the wrapper.
 func openWrapper(b Batch, d *Decoder) (*wrapper, error) {
 	codec := b.Codec()
 	if codec == Zstd {
@@ -169,7 +170,8 @@ func (w *wrapper) next() (Batch, bool) {
 // offset is the absolute offset of an inner message.
 func (w *wrapper) offset(m Batch) int64 { return w.base + m.BaseOffset() }
 
-// innerTimestamp is the timestamp of message m of outer (which may be m itself); a wrapper with LogAppendTime overrides it.
+// innerTimestamp is the timestamp of message m of outer (which may be m itself); a wrapper with
+// LogAppendTime overrides it.
 func innerTimestamp(outer, m Batch) int64 {
 	if m.Magic() == Magic1 && outer.TimestampType() == LogAppendTime {
 		return outer.MaxTimestamp()

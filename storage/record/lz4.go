@@ -10,8 +10,9 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// The LZ4 frame format as far as Kafka uses it (KafkaLZ4BlockInputStream): independent blocks, block checksums verified, content
-// size and content checksum skipped, everything behind the end mark ignored.
+// The LZ4 frame format as far as Kafka uses it (KafkaLZ4BlockInputStream): independent blocks,
+// block checksums verified, content size and content checksum skipped, everything behind the end
+// mark ignored.
 const (
 	lz4Magic        = 0x184D2204
 	lz4BlockSize    = 64 << 10
@@ -28,8 +29,8 @@ type lz4Frame struct {
 	done          bool
 }
 
-// parseLZ4Header reads a frame header and returns its length. The header checksum is not compared for magic 0, for which old
-// clients and Kafka itself computed it wrongly (KAFKA-3160).
+// parseLZ4Header reads a frame header and returns its length. The header checksum is not compared
+// for magic 0, for which old clients and Kafka itself computed it wrongly (KAFKA-3160).
 func parseLZ4Header(b []byte, magic int8) (f lz4Frame, n int, err error) {
 	if len(b) < 7 {
 		return f, 0, io.ErrUnexpectedEOF
@@ -63,8 +64,9 @@ func parseLZ4Header(b []byte, magic int8) (f lz4Frame, n int, err error) {
 	return f, n + 1, nil
 }
 
-// chunkLZ4 decodes one block. The frame's block size is only an upper bound: Go clients announce 4 MiB for every batch, so the
-// buffer is sized by the compressed block and grown if that was not enough.
+// chunkLZ4 decodes one block. The frame's block size is only an upper bound: Go clients announce 4
+// MiB for every batch, so the buffer is sized by the compressed block and grown if that was not
+// enough.
 func (f *inflater) chunkLZ4() error {
 	if !f.started {
 		f.started = true
@@ -122,7 +124,8 @@ func (f *inflater) chunkLZ4() error {
 	return nil
 }
 
-// lz4Writer writes one frame the way Kafka's producer does: 64 KiB blocks, no checksums but that of the header.
+// lz4Writer writes one frame the way Kafka's producer does: 64 KiB blocks, no checksums but that of
+// the header.
 type lz4Writer struct {
 	c     lz4.Compressor
 	block []byte
@@ -131,7 +134,8 @@ type lz4Writer struct {
 func (w *lz4Writer) begin(dst []byte, magic int8) []byte {
 	dst = append(dst, 0x04, 0x22, 0x4d, 0x18, lz4FlgDefault, lz4BdDefault)
 	if magic == Magic0 {
-		// The old fault, which clients of that time expect: the checksum covers the frame's magic too.
+		// The old fault, which clients of that time expect: the checksum covers the frame's magic
+		// too.
 		return append(dst, byte(xxh32(dst[len(dst)-6:])>>8))
 	}
 	return append(dst, byte(xxh32(dst[len(dst)-2:])>>8))

@@ -9,16 +9,20 @@ import (
 type Retained struct {
 	Records int // kept
 	Dropped int
-	// MaxTimestamp (ms, -1 none) and OffsetOfMaxTimestamp are what the time index gets for the result.
+	// MaxTimestamp (ms, -1 none) and OffsetOfMaxTimestamp are what the time index gets for the
+	// result.
 	MaxTimestamp         int64
 	OffsetOfMaxTimestamp int64
 }
 
-// Retain appends to dst the batch with only those records that keep wants: its own bytes if that is all of them, nothing if it
-// is none. Otherwise it is rebuilt as Kafka's cleaner does (MemoryRecords.filterTo), with the same format, codec, timestamp type, producer
-// fields and leader epoch. A batch of magic 2 keeps base and last offset, so that the last sequence of its producer stays what it
-// was; first and (with CreateTime) max timestamp are those of the kept records. A wrapper gets the offset of its last kept record. keep is asked once
-// for each record, in order, until an error; it must not keep the record. d may be nil. The result is dst extended; dst and b must not overlap.
+// Retain appends to dst the batch with only those records that keep wants: its own bytes if that is
+// all of them, nothing if it is none. Otherwise it is rebuilt as Kafka's cleaner does
+// (MemoryRecords.filterTo), with the same format, codec, timestamp type, producer fields and leader
+// epoch. A batch of magic 2 keeps base and last offset, so that the last sequence of its producer
+// stays what it was; first and (with CreateTime) max timestamp are those of the kept records. A
+// wrapper gets the offset of its last kept record. keep is asked once for each record, in order,
+// until an error; it must not keep the record. d may be nil. The result is dst extended; dst and b
+// must not overlap.
 func (b Batch) Retain(dst []byte, d *Decoder, keep func(r *Record) bool) ([]byte, Retained, error) {
 	var got Retained
 	var few [8]uint64 // one bit a record; enough for 512
@@ -82,8 +86,9 @@ func (b Batch) Retain(dst []byte, d *Decoder, keep func(r *Record) bool) ([]byte
 	return result, got, nil
 }
 
-// AppendEmpty appends to dst what is left of a magic 2 batch when the cleaner has dropped its records but has to remember its producer:
-// a header without records that keeps offsets, sequence, producer, leader epoch, max timestamp, timestamp type and the transactional and control bits.
+// AppendEmpty appends to dst what is left of a magic 2 batch when the cleaner has dropped its
+// records but has to remember its producer: a header without records that keeps offsets, sequence,
+// producer, leader epoch, max timestamp, timestamp type and the transactional and control bits.
 func (b Batch) AppendEmpty(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, b[:BatchOverhead]...)

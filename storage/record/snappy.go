@@ -9,8 +9,8 @@ import (
 	"github.com/klauspost/compress/s2"
 )
 
-// The xerial framing of snappy, which the Java library writes: a 16 byte header, then blocks of size INT32 and a raw snappy block.
-// A stream without the header is one raw block.
+// The xerial framing of snappy, which the Java library writes: a 16 byte header, then blocks of
+// size INT32 and a raw snappy block. A stream without the header is one raw block.
 const (
 	xerialHeader     = "\x82SNAPPY\x00"
 	xerialHeaderSize = 16       // with version and lowest compatible version, INT32 each

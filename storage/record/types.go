@@ -2,7 +2,8 @@ package record
 
 import "strconv"
 
-// The record format versions ("magic") and where the message.format.version that writes them begins.
+// The record format versions ("magic") and where the message.format.version that writes them
+// begins.
 const (
 	Magic0 int8 = 0 // messages without timestamps, before 0.10.0
 	Magic1 int8 = 1 // messages with timestamps, 0.10.x
@@ -52,7 +53,8 @@ func (c Codec) String() string {
 
 func (c Codec) valid() bool { return c >= None && c <= Zstd }
 
-// ParseCodec reads a name as in compression.type: none or uncompressed, gzip, snappy, lz4, zstd. It knows nothing of "producer".
+// ParseCodec reads a name as in compression.type: none or uncompressed, gzip, snappy, lz4, zstd. It
+// knows nothing of "producer".
 func ParseCodec(name string) (Codec, bool) {
 	if name == "uncompressed" {
 		return None, true

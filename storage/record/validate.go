@@ -6,7 +6,8 @@ import (
 	"momus/internal/kerr"
 )
 
-// validator checks batches on behalf of a Policy and collects what it finds (Kafka 2.5's LogValidator). One serves one Assign.
+// validator checks batches on behalf of a Policy and collects what it finds (Kafka 2.5's
+// LogValidator). One serves one Assign.
 type validator struct {
 	p          *Policy
 	toMagic    int8
@@ -66,8 +67,9 @@ func (v *validator) batch(first int8, b Batch) error {
 	return nil
 }
 
-// recordsOf checks all records of a batch. keep, if not nil, gets every record until the first fault of the batch. Rejected
-// records come out together at the end of the batch; what does not decode stops at once.
+// recordsOf checks all records of a batch. keep, if not nil, gets every record until the first
+// fault of the batch. Rejected records come out together at the end of the batch; what does not
+// decode stops at once.
 func (v *validator) recordsOf(b Batch, keep func(r *Record)) (err error) {
 	if b.Magic() >= Magic2 {
 		err = v.v2(b, keep)
@@ -84,7 +86,8 @@ func (v *validator) recordsOf(b Batch, keep func(r *Record)) (err error) {
 	return &ValidationError{Err: kerr.InvalidRecord, Records: v.errs, Message: "One or more records have been rejected"}
 }
 
-// v2 walks a batch of magic 2 without allocating per record. Unless the records are wanted, keys and values are only skipped.
+// v2 walks a batch of magic 2 without allocating per record. Unless the records are wanted, keys
+// and values are only skipped.
 func (v *validator) v2(b Batch, keep func(r *Record)) error {
 	count := b.Count()
 	switch {

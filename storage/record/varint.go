@@ -5,8 +5,9 @@ import (
 	"math/bits"
 )
 
-// Zig-zag variable length integers as in Kafka's ByteUtils: up to 5 bytes for 32 bits, 10 for 64; surplus high bits are dropped.
-// The readers return the number of bytes used: 0 if b ends too early, -1 if the number is too long.
+// Zig-zag variable length integers as in Kafka's ByteUtils: up to 5 bytes for 32 bits, 10 for 64;
+// surplus high bits are dropped. The readers return the number of bytes used: 0 if b ends too
+// early, -1 if the number is too long.
 
 func varint(b []byte) (int32, int) {
 	if len(b) > 1 { // short cuts for one and two bytes, the usual lengths of records and values

@@ -20,8 +20,8 @@ type Walk struct {
 // NewWalk is a walk that stands before the first entry of records.
 func NewWalk(records []byte) Walk { return Walk{rest: records} }
 
-// Next goes to the next entry. It returns false at the end, which is also where what is left is no whole entry, and at an entry that is none:
-// then Err says why.
+// Next goes to the next entry. It returns false at the end, which is also where what is left is no
+// whole entry, and at an entry that is none: then Err says why.
 func (w *Walk) Next() bool {
 	w.Batch, w.rest, w.err = Next(w.rest)
 	return w.Batch != nil

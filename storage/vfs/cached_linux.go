@@ -11,10 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Small reads come from the page cache and return within a microsecond. Telling the scheduler that a thread might block, as package os
-// does, wakes the runtime's monitor thread when the process was idle, which costs several times as much. So they are made without
-// telling it, and such that they fail rather than wait for the disk. Writes cannot be made so on all file systems, which may hold them up
-// for long: see pace.
+// Small reads come from the page cache and return within a microsecond. Telling the scheduler that
+// a thread might block, as package os does, wakes the runtime's monitor thread when the process was
+// idle, which costs several times as much. So they are made without telling it, and such that they
+// fail rather than wait for the disk. Writes cannot be made so on all file systems, which may hold
+// them up for long: see pace.
 
 // call is one system call on a file, pooled because a closure would be allocated.
 type call struct {

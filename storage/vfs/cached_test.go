@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// Small and large pieces, ends of files and closed files look the same whichever way the system is asked.
+// Small and large pieces, ends of files and closed files look the same whichever way the system is
+// asked.
 func TestOSFilePieces(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f")
 	f, err := OS{}.OpenFile(name, os.O_RDWR|os.O_CREATE)

@@ -55,7 +55,8 @@ type Rule struct {
 	Short int
 }
 
-// Fault is an FS whose calls fail according to rules; calls that no rule matches go through to the FS it wraps.
+// Fault is an FS whose calls fail according to rules; calls that no rule matches go through to the
+// FS it wraps.
 type Fault struct {
 	fs FS
 

@@ -14,9 +14,10 @@ import (
 	"time"
 )
 
-// Mem is a file system in memory that knows what would survive a power failure: the content of a file as of its last
-// Sync, and directory entries as of the last SyncDir of any directory (entries are journaled in order, as ext4 does).
-// CrashClone makes the file system found after such a failure.
+// Mem is a file system in memory that knows what would survive a power failure: the content of a
+// file as of its last Sync, and directory entries as of the last SyncDir of any directory (entries
+// are journaled in order, as ext4 does). CrashClone makes the file system found after such a
+// failure.
 type Mem struct {
 	mu      sync.Mutex
 	names   map[string]*memNode // guarded by mu; clean absolute names
@@ -273,15 +274,17 @@ func (u unlocker) Close() error {
 	return nil
 }
 
-// CrashClone returns what a machine finds after losing power now. Names are those of the last SyncDir and a random number
-// of the changes after it, in order. The content of each file is that of its last Sync, its present one, or a mixture:
-// 512-byte blocks of either, at a length between both. With a nil rnd nothing unsynced survives.
-// The receiver is not changed. Locks are free in the clone.
+// CrashClone returns what a machine finds after losing power now. Names are those of the last
+// SyncDir and a random number of the changes after it, in order. The content of each file is that
+// of its last Sync, its present one, or a mixture: 512-byte blocks of either, at a length between
+// both. With a nil rnd nothing unsynced survives. The receiver is not changed. Locks are free in
+// the clone.
 func (m *Mem) CrashClone(rnd *rand.Rand) *Mem {
 	return m.clone(rnd, false)
 }
 
-// KillClone returns what is found after the process, but not the machine, died: everything that was written.
+// KillClone returns what is found after the process, but not the machine, died: everything that was
+// written.
 func (m *Mem) KillClone() *Mem { return m.clone(nil, true) }
 
 func (m *Mem) clone(rnd *rand.Rand, keepAll bool) *Mem {

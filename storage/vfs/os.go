@@ -38,7 +38,8 @@ func (OS) Chtimes(name string, mtime time.Time) error { return os.Chtimes(name, 
 
 func (OS) SyncDir(name string) error { return syncDir(name) }
 
-// Lock implements FS with fcntl locks on Unix, which a Java broker sees (it takes POSIX record locks).
+// Lock implements FS with fcntl locks on Unix, which a Java broker sees (it takes POSIX record
+// locks).
 func (OS) Lock(name string) (io.Closer, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile takes an open file description lock: it conflicts with the POSIX locks of a Java broker like one of them, and
-// unlike them also between two brokers in one process. Where the file system does not know it, a POSIX lock is taken.
+// lockFile takes an open file description lock: it conflicts with the POSIX locks of a Java broker
+// like one of them, and unlike them also between two brokers in one process. Where the file system
+// does not know it, a POSIX lock is taken.
 func lockFile(f *os.File) error {
 	err := lockRange(f, unix.F_OFD_SETLK)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {

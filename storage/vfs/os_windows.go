@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// mapFile declines: a mapped file cannot be renamed or removed on Windows, so its content is read instead.
+// mapFile declines: a mapped file cannot be renamed or removed on Windows, so its content is read
+// instead.
 func mapFile(*os.File, int64) ([]byte, error) { return nil, errors.ErrUnsupported }
 
 func mapName(string, int64) ([]byte, error) { return nil, errors.ErrUnsupported }

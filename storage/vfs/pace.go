@@ -13,10 +13,11 @@ const (
 	slowPenalty = 64                     // writes after a slow one until they count again
 )
 
-// pace decides which writes to a file are made without telling the scheduler that a thread may block. That spares an almost idle broker
-// half of its CPU time, because the runtime's monitor thread sleeps on; but a write that does block then holds up others too. So only
-// single small writes are made so, and only while the file's writes have been returning at once: a disk that is busy or in trouble shows by
-// slow ones, and has all of the scheduler's attention from then on.
+// pace decides which writes to a file are made without telling the scheduler that a thread may
+// block. That spares an almost idle broker half of its CPU time, because the runtime's monitor
+// thread sleeps on; but a write that does block then holds up others too. So only single small
+// writes are made so, and only while the file's writes have been returning at once: a disk that is
+// busy or in trouble shows by slow ones, and has all of the scheduler's attention from then on.
 type pace struct {
 	credit atomic.Int32
 	last   atomic.Int64 // when the last write ended, Unix nanoseconds

@@ -1,5 +1,6 @@
-// Package vfs is the file system as storage sees it: the operating system's files (OS), files in memory with a model of
-// what survives a crash (Mem), and a wrapper that makes chosen calls fail (Fault). It has no goroutines and no package state.
+// Package vfs is the file system as storage sees it: the operating system's files (OS), files in
+// memory with a model of what survives a crash (Mem), and a wrapper that makes chosen calls fail
+// (Fault). It has no goroutines and no package state.
 //
 // Names are operating system paths. All implementations may be used by many goroutines at once.
 package vfs
@@ -13,9 +14,11 @@ import (
 	"time"
 )
 
-// FS is a file system. Errors are those of package os: errors.Is(err, fs.ErrNotExist) works everywhere.
+// FS is a file system. Errors are those of package os: errors.Is(err, fs.ErrNotExist) works
+// everywhere.
 type FS interface {
-	// OpenFile opens name with the flags of os.OpenFile. os.O_APPEND is not supported: files are written at positions.
+	// OpenFile opens name with the flags of os.OpenFile. os.O_APPEND is not supported: files are
+	// written at positions.
 	OpenFile(name string, flag int) (File, error)
 	// Rename replaces newName by oldName, atomically where the system can.
 	Rename(oldName, newName string) error
@@ -29,8 +32,9 @@ type FS interface {
 	Chtimes(name string, mtime time.Time) error
 	// SyncDir makes the directory's entries durable: creations, renames, removals in it.
 	SyncDir(name string) error
-	// Lock creates name if needed and takes an exclusive lock on it without waiting. It returns ErrLocked if somebody else,
-	// in this process or another, holds it. Closing the result unlocks; the file stays.
+	// Lock creates name if needed and takes an exclusive lock on it without waiting. It returns
+	// ErrLocked if somebody else, in this process or another, holds it. Closing the result unlocks;
+	// the file stays.
 	Lock(name string) (io.Closer, error)
 }
 
@@ -39,8 +43,8 @@ type File interface {
 	io.ReaderAt
 	io.WriterAt
 	io.Closer
-	// WriteBuffersAt writes the buffers one after the other from position off, in one system call where possible.
-	// The buffers are only read.
+	// WriteBuffersAt writes the buffers one after the other from position off, in one system call
+	// where possible. The buffers are only read.
 	WriteBuffersAt(buffers [][]byte, off int64) (int64, error)
 	Truncate(size int64) error
 	// Sync makes the content and the size durable.
@@ -89,8 +93,8 @@ func ReadFile(f FS, name string) ([]byte, error) {
 	return b[:n], err
 }
 
-// WriteFileAtomic replaces the content of name: NAME.tmp is written, synced if sync is set, and renamed over name. The
-// directory is not synced, as Kafka does not.
+// WriteFileAtomic replaces the content of name: NAME.tmp is written, synced if sync is set, and
+// renamed over name. The directory is not synced, as Kafka does not.
 func WriteFileAtomic(f FS, name string, content []byte, sync bool) error {
 	tmp := name + ".tmp"
 	file, err := Create(f, tmp)
@@ -132,9 +136,9 @@ type Mapping struct {
 	mapped bool
 }
 
-// Map returns the first size bytes of f. Where the system can, they are mapped and cost no heap; elsewhere they are read.
-// The file may be closed afterwards. A mapped file must not be cut below size before Unmap: reading the
-// lost part is a memory fault (see runtime/debug.SetPanicOnFault).
+// Map returns the first size bytes of f. Where the system can, they are mapped and cost no heap;
+// elsewhere they are read. The file may be closed afterwards. A mapped file must not be cut below
+// size before Unmap: reading the lost part is a memory fault (see runtime/debug.SetPanicOnFault).
 func Map(f File, size int64) (Mapping, error) {
 	if size == 0 {
 		return Mapping{}, nil

@@ -1,5 +1,7 @@
-// Package jwks validates signed bearer tokens (RFC 7519) with the public keys of their issuer, which come as a JSON Web Key Set (RFC 7517) from a file or a URL. Later versions of
-// Kafka have the same as OAuthBearerValidatorCallbackHandler (KIP-768), whose settings it takes. Keys are read when a login needs them; nothing runs in between.
+// Package jwks validates signed bearer tokens (RFC 7519) with the public keys of their issuer,
+// which come as a JSON Web Key Set (RFC 7517) from a file or a URL. Later versions of Kafka have
+// the same as OAuthBearerValidatorCallbackHandler (KIP-768), whose settings it takes. Keys are read
+// when a login needs them; nothing runs in between.
 package jwks
 
 import (
@@ -24,7 +26,8 @@ import (
 // maxSet bounds the size of a key set.
 const maxSet = 1 << 20
 
-// retryGap is how far apart readings of the set are that were not due: a stranger's token can name any key.
+// retryGap is how far apart readings of the set are that were not due: a stranger's token can name
+// any key.
 const retryGap = 10 * time.Second
 
 // fetchTimeout bounds one reading of a URL.

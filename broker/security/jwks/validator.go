@@ -28,7 +28,8 @@ type Settings struct {
 	Skew         time.Duration
 }
 
-// Read takes the settings from get, which gives "" for what is not set; ok is false when there is no key set.
+// Read takes the settings from get, which gives "" for what is not set; ok is false when there is
+// no key set.
 func Read(get func(key string) string) (s Settings, ok bool, err error) {
 	const prefix = "sasl.oauthbearer."
 	value := func(key, fallback string) string {

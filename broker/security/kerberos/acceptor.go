@@ -1,5 +1,7 @@
-// Package kerberos is the accepting side of GSSAPI over SASL (RFC 4752) as Java's brokers speak it: authentication alone, no security layer. It is a mechanism
-// of package sasl on top of gokrb5. An Acceptor belongs to a listener; it starts nothing, and reads its key table again when that has changed.
+// Package kerberos is the accepting side of GSSAPI over SASL (RFC 4752) as Java's brokers speak it:
+// authentication alone, no security layer. It is a mechanism of package sasl on top of gokrb5. An
+// Acceptor belongs to a listener; it starts nothing, and reads its key table again when that has
+// changed.
 package kerberos
 
 import (
@@ -39,7 +41,8 @@ type Settings struct {
 	KeyTab    string // a file
 	Rules     *principal.KerberosRules
 	Skew      time.Duration // clockskew of krb5.conf
-	// Sequence makes the number that the answer of mutual authentication announces; nil for a random one.
+	// Sequence makes the number that the answer of mutual authentication announces; nil for a
+	// random one.
 	Sequence func() int64
 }
 
@@ -66,7 +69,8 @@ func randomSequence() int64 {
 // New begins an exchange.
 func (a *Acceptor) New() sasl.Mechanism { return &exchange{a: a} }
 
-// exchange is one client's. Its tokens: the AP-REQ; with mutual authentication an empty one; the choice of a security layer.
+// exchange is one client's. Its tokens: the AP-REQ; with mutual authentication an empty one; the
+// choice of a security layer.
 type exchange struct {
 	a      *Acceptor
 	state  int8
@@ -82,7 +86,8 @@ const (
 	over
 )
 
-// Step implements sasl.Mechanism. The decoders of the library are not ours to vouch for: if one panics the exchange has failed.
+// Step implements sasl.Mechanism. The decoders of the library are not ours to vouch for: if one
+// panics the exchange has failed.
 func (x *exchange) Step(now time.Time, token []byte) (reply []byte, done bool, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -149,7 +154,8 @@ func (x *exchange) ticket(now time.Time, token []byte) ([]byte, error) {
 	return reply(auth, part.Key, sequence)
 }
 
-// verify checks an AP-REQ as Java does: the key of the login's principal counts, whatever service the ticket names.
+// verify checks an AP-REQ as Java does: the key of the login's principal counts, whatever service
+// the ticket names.
 func (a *Acceptor) verify(now time.Time, req *messages.APReq) error {
 	key, err := a.keys.key(req.Ticket.EncPart.KVNO, req.Ticket.EncPart.EType)
 	if err != nil {
@@ -234,7 +240,8 @@ func reply(auth *types.Authenticator, key types.EncryptionKey, sequence int64) (
 // noLayer is the security layer "none".
 const noLayer = 1
 
-// offer says which security layers there are: none, and the largest message that Java announces all the same.
+// offer says which security layers there are: none, and the largest message that Java announces all
+// the same.
 func (x *exchange) offer() ([]byte, error) {
 	x.state = awaitsChoice
 	e, err := crypto.GetEtype(x.key.KeyType)
@@ -271,7 +278,8 @@ func (x *exchange) choice(token []byte) error {
 	return nil
 }
 
-// rotated undoes the rotation that a token's header tells of (RFC 4121 4.2.5), which the library passes over.
+// rotated undoes the rotation that a token's header tells of (RFC 4121 4.2.5), which the library
+// passes over.
 func rotated(token []byte) []byte {
 	body := token[gssapi.HdrLen:]
 	if len(body) == 0 {

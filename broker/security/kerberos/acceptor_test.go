@@ -15,7 +15,8 @@ import (
 	"momus/broker/security/sasl"
 )
 
-// recording is a client of Kafka 2.5.0: the tokens that it sent. The dialogues themselves are replayed in broker/handler.
+// recording is a client of Kafka 2.5.0: the tokens that it sent. The dialogues themselves are
+// replayed in broker/handler.
 type recording struct {
 	Keys struct {
 		Time time.Time `json:"authenticator_ctime"`
@@ -51,7 +52,8 @@ func acceptor(t testing.TB, file string) (*Acceptor, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The client's last token carries the number of ours only in its own direction, so any number will do.
+	// The client's last token carries the number of ours only in its own direction, so any number
+	// will do.
 	return NewAcceptor(Settings{Principal: "kafka/localhost@EXAMPLE.COM", KeyTab: file, Rules: rules, Skew: 5 * time.Minute})
 }
 

@@ -12,7 +12,8 @@ import (
 	"github.com/jcmturner/gokrb5/v8/types"
 )
 
-// keyTable is the part of a key table that belongs to one principal. The file is read again when it has changed.
+// keyTable is the part of a key table that belongs to one principal. The file is read again when it
+// has changed.
 type keyTable struct {
 	file, realm string
 	name        types.PrincipalName
@@ -55,7 +56,8 @@ func (t *keyTable) refreshLocked() error {
 	return nil
 }
 
-// key finds a key by version and encryption type. When the file cannot be read any more, what was read of it counts.
+// key finds a key by version and encryption type. When the file cannot be read any more, what was
+// read of it counts.
 func (t *keyTable) key(version int, etype int32) (types.EncryptionKey, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -67,7 +69,8 @@ func (t *keyTable) key(version int, etype int32) (types.EncryptionKey, error) {
 	return key, missing
 }
 
-// replays remembers the authenticators of the time for which they would be accepted again. Only those of valid tickets come in.
+// replays remembers the authenticators of the time for which they would be accepted again. Only
+// those of valid tickets come in.
 type replays struct {
 	mu    sync.Mutex
 	seen  map[[sha256.Size]byte]time.Time // until when

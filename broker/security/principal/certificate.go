@@ -123,8 +123,8 @@ func (r certificateRule) String() string {
 	return s
 }
 
-// escapeReferences makes references to groups that do not exist literal. The positions are those in the text before, as in Kafka: a second such reference is
-// escaped one character too early.
+// escapeReferences makes references to groups that do not exist literal. The positions are those in
+// the text before, as in Kafka: a second such reference is escaped one character too early.
 func escapeReferences(s string, groups int) string {
 	if groups == 0 {
 		return s

@@ -9,7 +9,8 @@ import (
 	"unicode/utf16"
 )
 
-// keywords are the attributes that javax.security.auth.x500.X500Principal names in its RFC 2253 form.
+// keywords are the attributes that javax.security.auth.x500.X500Principal names in its RFC 2253
+// form.
 var keywords = [...]struct {
 	oid  asn1.ObjectIdentifier
 	name string
@@ -27,8 +28,8 @@ type attribute struct {
 
 type attributeSET []attribute // the suffix makes encoding/asn1 read a SET
 
-// DistinguishedName prints a subject (its DER encoding) as Java does: the parts in reverse order, attributes without a keyword and values that are no text in
-// hexadecimal.
+// DistinguishedName prints a subject (its DER encoding) as Java does: the parts in reverse order,
+// attributes without a keyword and values that are no text in hexadecimal.
 func DistinguishedName(subject []byte) (string, error) {
 	var rdns []attributeSET
 	if rest, err := asn1.Unmarshal(subject, &rdns); err != nil {

@@ -1,5 +1,6 @@
-// Package principal names authenticated clients: by the subject of a certificate as Java prints it and ssl.principal.mapping.rules (KIP-371), and by a
-// Kerberos name and sasl.kerberos.principal.to.local.rules. It decides only: names and rules go in, names come out.
+// Package principal names authenticated clients: by the subject of a certificate as Java prints it
+// and ssl.principal.mapping.rules (KIP-371), and by a Kerberos name and
+// sasl.kerberos.principal.to.local.rules. It decides only: names and rules go in, names come out.
 package principal
 
 import (
@@ -11,10 +12,12 @@ import (
 	"github.com/dlclark/regexp2"
 )
 
-// matchTimeout bounds one match: the expressions are an operator's, but what they are matched with is a stranger's.
+// matchTimeout bounds one match: the expressions are an operator's, but what they are matched with
+// is a stranger's.
 const matchTimeout = 100 * time.Millisecond
 
-// expression is a regular expression of Java: one that backtracks, with look-around and back references.
+// expression is a regular expression of Java: one that backtracks, with look-around and back
+// references.
 type expression struct {
 	text        string
 	any, whole  *regexp2.Regexp
@@ -119,7 +122,8 @@ func (e *expression) expand(m *regexp2.Match, replacement string) (string, error
 	return b.String(), nil
 }
 
-// groupReference reads the number behind a $: the first digit, and as many more as still name a group.
+// groupReference reads the number behind a $: the first digit, and as many more as still name a
+// group.
 func groupReference(in []rune, groups int) (n, used int) {
 	if len(in) == 0 || in[0] < '0' || in[0] > '9' {
 		return 0, 0

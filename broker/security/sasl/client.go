@@ -17,14 +17,16 @@ import (
 
 // Client is the connecting side of one exchange.
 type Client interface {
-	// Next answers a token of the server; the first call has nil and gives the first token. A nil reply says that the client has no more to
-	// say and is content with the server.
+	// Next answers a token of the server; the first call has nil and gives the first token. A nil
+	// reply says that the client has no more to say and is content with the server.
 	Next(token []byte) (reply []byte, err error)
-	// Silent reports whether the server answers the last token with nothing when tokens are frames of their own (GSSAPI, RFC 4752).
+	// Silent reports whether the server answers the last token with nothing when tokens are frames
+	// of their own (GSSAPI, RFC 4752).
 	Silent() bool
 }
 
-// ErrServer is wrapped when the other side does not prove that it knows the password, or speaks out of turn.
+// ErrServer is wrapped when the other side does not prove that it knows the password, or speaks out
+// of turn.
 var ErrServer = errors.New("the server did not authenticate itself")
 
 // plainClient sends one message.
@@ -59,7 +61,8 @@ type scramClient struct {
 	step           int
 }
 
-// NewScramClient begins an exchange. With token, name and password are those of a delegation token. nonce is for tests, "" for a random one.
+// NewScramClient begins an exchange. With token, name and password are those of a delegation token.
+// nonce is for tests, "" for a random one.
 func NewScramClient(mechanism, name, password string, token bool, nonce string) (Client, error) {
 	h, err := scramHash(mechanism)
 	if err != nil {
@@ -153,7 +156,8 @@ func (o *oauthClient) Next(token []byte) ([]byte, error) {
 	return nil, nil
 }
 
-// UnsecuredToken makes the unsigned token that the options of a JAAS entry describe (OAuthBearerUnsecuredLoginCallbackHandler).
+// UnsecuredToken makes the unsigned token that the options of a JAAS entry describe
+// (OAuthBearerUnsecuredLoginCallbackHandler).
 func UnsecuredToken(options map[string]string, now time.Time) (string, error) {
 	const prefix = "unsecuredLogin"
 	claims := map[string]any{}

@@ -21,8 +21,8 @@ type Server struct {
 	New func(mechanism string) (Mechanism, error)
 	// MaxReauth is connections.max.reauth.ms of a mechanism; 0: sessions never end.
 	MaxReauth func(mechanism string) time.Duration
-	// APIVersions answers a request for ApiVersions of any version. ok is false when the answer is an error, after which the client
-	// may ask again.
+	// APIVersions answers a request for ApiVersions of any version. ok is false when the answer is
+	// an error, after which the client may ask again.
 	APIVersions func(h protocol.Header, body []byte) (resp kmsg.Response, ok bool)
 }
 
@@ -47,7 +47,8 @@ type Outcome struct {
 	Session *Session
 	// Err is why the exchange failed, in the words of Kafka's log. It shows no secrets.
 	Err error
-	// Counted tells that the failure counts as a failed authentication: drops do not, they may be anything.
+	// Counted tells that the failure counts as a failed authentication: drops do not, they may be
+	// anything.
 	Counted bool
 }
 
@@ -62,7 +63,8 @@ const (
 	stateEnded
 )
 
-// Exchange is the authentication of one connection: its first, or a later one. It is not safe for concurrent use.
+// Exchange is the authentication of one connection: its first, or a later one. It is not safe for
+// concurrent use.
 type Exchange struct {
 	server    *Server
 	before    *Session // of the connection, when this is a re-authentication
@@ -77,7 +79,8 @@ type Exchange struct {
 // NewExchange begins the first authentication of a connection.
 func NewExchange(s *Server, now time.Time) *Exchange { return &Exchange{server: s, began: now} }
 
-// NewReauthentication begins another one on a connection that is authenticated; its first frame is the handshake.
+// NewReauthentication begins another one on a connection that is authenticated; its first frame is
+// the handshake.
 func NewReauthentication(s *Server, before *Session, now time.Time) *Exchange {
 	return &Exchange{server: s, before: before, state: stateVersions, began: now}
 }
@@ -149,7 +152,8 @@ func (x *Exchange) first(now time.Time, frame []byte) Outcome {
 	return fail(CloseLate, nil, fmt.Errorf("Unexpected Kafka request of type %s during SASL handshake.", apiName(h.Key)))
 }
 
-// firstRaw takes a first frame that is no request: a GSSAPI token of a client older than 0.10, if that is enabled.
+// firstRaw takes a first frame that is no request: a GSSAPI token of a client older than 0.10, if
+// that is enabled.
 func (x *Exchange) firstRaw(now time.Time, frame []byte) Outcome {
 	if !slices.Contains(x.server.Enabled, GSSAPI) {
 		return fail(CloseLate, nil, errors.New("Exception handling first SASL packet from client, GSSAPI is not supported by server"))
@@ -257,7 +261,8 @@ func (x *Exchange) framedToken(now time.Time, frame []byte) Outcome {
 	return Outcome{Action: Done, Answer: answer(h, resp), Session: s}
 }
 
-// nullToken reports whether the body of a SaslAuthenticate request has null for a token: kmsg takes that for an empty one.
+// nullToken reports whether the body of a SaslAuthenticate request has null for a token: kmsg takes
+// that for an empty one.
 func nullToken(version int16, body []byte) bool {
 	if version >= 2 {
 		return body[0] == 0

@@ -33,8 +33,8 @@ func (e *TokenError) json() string {
 	return `{"status":"` + e.Status + `"}`
 }
 
-// TokenValidator validates bearer tokens. A *TokenError is told to the client, any other error ends the exchange. It is safe for
-// concurrent use.
+// TokenValidator validates bearer tokens. A *TokenError is told to the client, any other error ends
+// the exchange. It is safe for concurrent use.
 type TokenValidator interface {
 	Validate(now time.Time, token string) (Claims, error)
 }
@@ -54,8 +54,8 @@ type oauth struct {
 // NewOAuth begins an exchange.
 func NewOAuth(v TokenValidator) Mechanism { return &oauth{validator: v} }
 
-// Step implements Mechanism. A client that was told of an invalid token answers with one byte 1 and is refused then; Kafka takes anything else
-// for another first message.
+// Step implements Mechanism. A client that was told of an invalid token answers with one byte 1 and
+// is refused then; Kafka takes anything else for another first message.
 func (o *oauth) Step(now time.Time, token []byte) ([]byte, bool, error) {
 	if o.failed != "" && len(token) == 1 && token[0] == 1 {
 		return nil, false, &Refusal{o.failed}

@@ -2,8 +2,9 @@ package sasl
 
 import "unicode/utf16"
 
-// hashOrder gives names in the order in which a java.util.HashSet that was made of them in the given order lists them: clients see the
-// enabled mechanisms like that, and SCRAM's extensions are put together like that.
+// hashOrder gives names in the order in which a java.util.HashSet that was made of them in the
+// given order lists them: clients see the enabled mechanisms like that, and SCRAM's extensions are
+// put together like that.
 func hashOrder(names []string) []string {
 	size := 16
 	for float64(size)*0.75 < float64(len(names)) {

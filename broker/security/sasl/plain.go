@@ -9,7 +9,8 @@ import (
 	"momus/internal/model"
 )
 
-// PlainUsers are the users of PLAIN on a listener: passwords by name, from the user_NAME options of its JAAS entries.
+// PlainUsers are the users of PLAIN on a listener: passwords by name, from the user_NAME options of
+// its JAAS entries.
 type PlainUsers map[string]string
 
 // plain is one exchange of PLAIN (RFC 4616).
@@ -48,7 +49,8 @@ func (p *plain) Step(_ time.Time, token []byte) ([]byte, bool, error) {
 // Result implements Mechanism.
 func (p *plain) Result() Result { return Result{Principal: model.User(p.name)} }
 
-// sameSecret compares two secrets in a time that tells nothing of where they differ, nor of their lengths.
+// sameSecret compares two secrets in a time that tells nothing of where they differ, nor of their
+// lengths.
 func sameSecret(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1

@@ -29,7 +29,8 @@ type Credential struct {
 	Iterations                 int
 }
 
-// ParseCredential reads what /config/users holds: salt, stored_key, server_key and iterations, and nothing else, in any order.
+// ParseCredential reads what /config/users holds: salt, stored_key, server_key and iterations, and
+// nothing else, in any order.
 func ParseCredential(s string) (Credential, error) {
 	fields := map[string]string{}
 	for _, item := range strings.Split(s, ",") {
@@ -61,7 +62,8 @@ func (c Credential) Stored() string {
 	return fmt.Sprintf("salt=%s,stored_key=%s,server_key=%s,iterations=%d", b64(c.Salt), b64(c.StoredKey), b64(c.ServerKey), c.Iterations)
 }
 
-// NewCredential makes the credential of a password. As in Kafka, the password is taken as it is, without SASLprep.
+// NewCredential makes the credential of a password. As in Kafka, the password is taken as it is,
+// without SASLprep.
 func NewCredential(mechanism, password string, salt []byte, iterations int) (Credential, error) {
 	h, err := scramHash(mechanism)
 	if err != nil {
@@ -92,7 +94,8 @@ func mac(h func() hash.Hash, key []byte, text string) []byte {
 	return m.Sum(nil)
 }
 
-// CredentialStore knows the SCRAM credentials of users. It is safe for concurrent use and does not block.
+// CredentialStore knows the SCRAM credentials of users. It is safe for concurrent use and does not
+// block.
 type CredentialStore interface {
 	Credential(mechanism, user string) (Credential, bool)
 }
@@ -119,7 +122,8 @@ var (
 	clientFinal = regexp.MustCompile(`\Ac=(` + base64Text + `),r=(` + scramNonce + `)` + extensions + `,p=(` + base64Text + `)\z`)
 )
 
-// scram is one exchange of SCRAM (RFC 5802), as Kafka has it: no channel binding, extensions are part of the proof only in the first message.
+// scram is one exchange of SCRAM (RFC 5802), as Kafka has it: no channel binding, extensions are
+// part of the proof only in the first message.
 type scram struct {
 	settings  ScramSettings
 	mechanism string
@@ -196,7 +200,8 @@ func (s *scram) begin(now time.Time, message string) ([]byte, error) {
 	return []byte(s.sent), nil
 }
 
-// finish takes the client's final message. Kafka 2.5 accepts another nonce than its own there (CVE-2024-56128), this does not.
+// finish takes the client's final message. Kafka 2.5 accepts another nonce than its own there
+// (CVE-2024-56128), this does not.
 func (s *scram) finish(message string) ([]byte, error) {
 	m := clientFinal.FindStringSubmatch(message)
 	if m == nil || m[2] != s.nonce {

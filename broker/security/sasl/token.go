@@ -22,8 +22,9 @@ type TokenStore interface {
 	Token(id string) (Token, bool)
 }
 
-// TokenLogins lets clients log in with delegation tokens over SCRAM: the token's id is the user, its HMAC in Base64 the password. It remembers the
-// credentials it has derived, as each costs thousands of hashes. It is safe for concurrent use.
+// TokenLogins lets clients log in with delegation tokens over SCRAM: the token's id is the user,
+// its HMAC in Base64 the password. It remembers the credentials it has derived, as each costs
+// thousands of hashes. It is safe for concurrent use.
 type TokenLogins struct {
 	store TokenStore
 	salt  func(id, mechanism string) []byte
@@ -56,7 +57,8 @@ func randomSalt(string, string) []byte {
 	return salt
 }
 
-// login finds the credential of a token and who logs in with it. An expired token is unknown, also when nobody has removed it yet.
+// login finds the credential of a token and who logs in with it. An expired token is unknown, also
+// when nobody has removed it yet.
 func (l *TokenLogins) login(now time.Time, mechanism, id string) (Credential, Result, bool) {
 	if l == nil {
 		return Credential{}, Result{}, false

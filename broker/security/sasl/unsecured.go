@@ -16,8 +16,8 @@ func brokenf(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrBroken, fmt.Sprintf(format, args...))
 }
 
-// Unsecured validates the unsigned tokens that Kafka accepts when nothing else is configured (OAuthBearerUnsecuredValidatorCallbackHandler). They prove
-// nothing, and are for development.
+// Unsecured validates the unsigned tokens that Kafka accepts when nothing else is configured
+// (OAuthBearerUnsecuredValidatorCallbackHandler). They prove nothing, and are for development.
 type Unsecured struct {
 	PrincipalClaim, ScopeClaim string
 	RequiredScope              []string
@@ -82,7 +82,8 @@ func (u *Unsecured) Validate(now time.Time, token string) (Claims, error) {
 	return Claims{Principal: principal, Expires: time.UnixMilli(millis(exp)), Text: claimsText(claims)}, nil
 }
 
-// millis are the milliseconds of a time in seconds; what no int64 can hold is as far away as can be.
+// millis are the milliseconds of a time in seconds; what no int64 can hold is as far away as can
+// be.
 func millis(seconds float64) int64 {
 	const most = math.MaxInt64 / 2_000_000
 	return int64(math.Round(max(-most, min(most, 1000*seconds))))
@@ -143,7 +144,8 @@ func parseUnsecured(token string) (map[string]any, error) {
 	return claims, nil
 }
 
-// jsonPart decodes a part of a token. Base64 of URLs is accepted besides the plain one that Kafka 2.5 wants.
+// jsonPart decodes a part of a token. Base64 of URLs is accepted besides the plain one that Kafka
+// 2.5 wants.
 func jsonPart(part string) (map[string]any, error) {
 	data, err := base64.RawURLEncoding.DecodeString(strings.NewReplacer("+", "-", "/", "_").Replace(part))
 	if err != nil {

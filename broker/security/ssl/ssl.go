@@ -1,5 +1,6 @@
-// Package ssl makes TLS of Kafka's ssl.* settings, for listeners and for connections to other brokers. A Endpoint is made once for a listener and can be given other
-// stores while it serves; connections that exist go on with what they began with.
+// Package ssl makes TLS of Kafka's ssl.* settings, for listeners and for connections to other
+// brokers. A Endpoint is made once for a listener and can be given other stores while it serves;
+// connections that exist go on with what they began with.
 package ssl
 
 import (
@@ -24,7 +25,8 @@ type Settings struct {
 	VerifyHost           bool   // of servers that are connected to
 }
 
-// Read takes the settings from get, which knows defaults. SASL listeners do not ask for certificates, whatever ssl.client.auth says.
+// Read takes the settings from get, which knows defaults. SASL listeners do not ask for
+// certificates, whatever ssl.client.auth says.
 func Read(get func(key string) string, saslListener bool) (Settings, error) {
 	s := Settings{
 		Keystore: keystore.Store{Location: get("ssl.keystore.location"), Type: get("ssl.keystore.type"), Password: get("ssl.keystore.password"),
@@ -114,7 +116,8 @@ func load(s Settings) (*material, error) {
 	return m, nil
 }
 
-// verify checks a peer's certificates as PKIX in Java does: a path to any entry of the trust store, or an entry itself.
+// verify checks a peer's certificates as PKIX in Java does: a path to any entry of the trust store,
+// or an entry itself.
 func (m *material) verify(s tls.ConnectionState, use x509.ExtKeyUsage) error {
 	if len(s.PeerCertificates) == 0 {
 		return nil
@@ -137,7 +140,8 @@ func (m *material) verify(s tls.ConnectionState, use x509.ExtKeyUsage) error {
 	return nil
 }
 
-// verifyHost checks a server's name; like Java it looks at the common name only if there is no alternative name.
+// verifyHost checks a server's name; like Java it looks at the common name only if there is no
+// alternative name.
 func verifyHost(leaf *x509.Certificate, host string) error {
 	if len(leaf.DNSNames) == 0 && len(leaf.IPAddresses) == 0 && strings.EqualFold(leaf.Subject.CommonName, host) {
 		return nil

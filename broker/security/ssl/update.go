@@ -15,8 +15,9 @@ import (
 // errValidation begins what Kafka says of stores that may not replace others.
 const errValidation = "Validation of dynamic config update of SSLFactory failed: "
 
-// Check decides whether other stores may replace those in use: the key store must be for the same names, and neither store may appear from nothing. Between brokers, old and new
-// must understand each other both ways.
+// Check decides whether other stores may replace those in use: the key store must be for the same
+// names, and neither store may appear from nothing. Between brokers, old and new must understand
+// each other both ways.
 func (e *Endpoint) Check(s Settings, interBroker bool) error {
 	old := e.current.Load()
 	if !old.changed(s) {
@@ -86,7 +87,8 @@ func understands(server, client *material) error {
 	return nil
 }
 
-// UpdateIfChanged reads the stores again if the settings or the files have changed; it reports whether they have.
+// UpdateIfChanged reads the stores again if the settings or the files have changed; it reports
+// whether they have.
 func (e *Endpoint) UpdateIfChanged(s Settings) (bool, error) {
 	if !e.current.Load().changed(s) {
 		return false, nil
@@ -94,7 +96,8 @@ func (e *Endpoint) UpdateIfChanged(s Settings) (bool, error) {
 	return true, e.Update(s)
 }
 
-// changed reports whether the stores of s are others, or other files, than those in use. Other settings cannot change while the listener runs.
+// changed reports whether the stores of s are others, or other files, than those in use. Other
+// settings cannot change while the listener runs.
 func (m *material) changed(s Settings) bool {
 	return m.settings.Keystore != s.Keystore || m.settings.Truststore != s.Truststore || m.stamps != stampsOf(s)
 }

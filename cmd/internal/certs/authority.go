@@ -1,5 +1,6 @@
-// Package certs makes the certificates of a secured cluster (an authority, brokers, clients) in the files that brokers and clients take, and says what a client
-// would find wrong with the certificates of a server. It keeps no state; time is passed in.
+// Package certs makes the certificates of a secured cluster (an authority, brokers, clients) in the
+// files that brokers and clients take, and says what a client would find wrong with the
+// certificates of a server. It keeps no state; time is passed in.
 package certs
 
 import (
@@ -18,7 +19,8 @@ import (
 	"time"
 )
 
-// Lifetimes that are given unless somebody asks for others. Those of certificates are what public authorities gave longest; the authority's spans several.
+// Lifetimes that are given unless somebody asks for others. Those of certificates are what public
+// authorities gave longest; the authority's spans several.
 const (
 	AuthorityDays = 3650
 	Days          = 825
@@ -27,14 +29,16 @@ const (
 // backdated is how far a certificate begins before it is made, for machines whose clocks are late.
 const backdated = time.Hour
 
-// Identity is a certificate with its key and the certificates of its authorities, which stand in the order in which they are sent.
+// Identity is a certificate with its key and the certificates of its authorities, which stand in
+// the order in which they are sent.
 type Identity struct {
 	Certificate *x509.Certificate
 	Key         crypto.Signer
 	Authorities []*x509.Certificate
 }
 
-// Algorithm of keys: the small and fast one that every client of the last ten years knows, or the one that all know.
+// Algorithm of keys: the small and fast one that every client of the last ten years knows, or the
+// one that all know.
 type Algorithm string
 
 // The algorithms.
@@ -108,7 +112,8 @@ func NewAuthority(s Spec, now time.Time) (*Identity, error) {
 	return sign(t, s.Algorithm, nil)
 }
 
-// IssueBroker makes the certificate of a broker, which is a server to clients and a client to other brokers. Spec.Hosts may not be empty.
+// IssueBroker makes the certificate of a broker, which is a server to clients and a client to other
+// brokers. Spec.Hosts may not be empty.
 func (a *Identity) IssueBroker(s Spec, now time.Time) (*Identity, error) {
 	if len(s.Hosts) == 0 {
 		return nil, errors.New("a broker's certificate needs the host names under which clients reach it")

@@ -24,7 +24,8 @@ const (
 	librdkafkaSuffix = ".librdkafka.conf"
 )
 
-// Write writes the stores, the same as PEM files, and the settings that name them: for Java, and for librdkafka. It returns the names of the files.
+// Write writes the stores, the same as PEM files, and the settings that name them: for Java, and
+// for librdkafka. It returns the names of the files.
 func (b Bundle) Write(i *Identity) ([]string, error) {
 	if b.Password == "" {
 		b.Password = NewPassword()

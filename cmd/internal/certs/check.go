@@ -71,7 +71,8 @@ type sight struct {
 	err    error                // why the handshake failed after the server's certificate was seen
 }
 
-// handshake makes one handshake that believes everything; version 0 offers all. A nil sight means that there was no connection.
+// handshake makes one handshake that believes everything; version 0 offers all. A nil sight means
+// that there was no connection.
 func (c Check) handshake(ctx context.Context, version uint16) (*sight, error) {
 	dialer := net.Dialer{Timeout: c.Timeout}
 	raw, err := dialer.DialContext(ctx, "tcp", c.Address)
@@ -100,7 +101,8 @@ func (c Check) handshake(ctx context.Context, version uint16) (*sight, error) {
 	return s, s.err
 }
 
-// refusedLater waits a moment for the alert by which a TLS 1.3 server refuses a certificate after the client's side of the handshake is done.
+// refusedLater waits a moment for the alert by which a TLS 1.3 server refuses a certificate after
+// the client's side of the handshake is done.
 func refusedLater(conn *tls.Conn) error {
 	conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
 	_, err := conn.Read(make([]byte, 1))

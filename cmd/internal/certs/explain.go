@@ -57,7 +57,8 @@ func WrongName(c *x509.Certificate, name string) string {
 	return text
 }
 
-// Explain says in words of Kafka's settings what is wrong with certificates that were not believed. chain is what the server showed and may be empty.
+// Explain says in words of Kafka's settings what is wrong with certificates that were not believed.
+// chain is what the server showed and may be empty.
 func Explain(err error, chain []*x509.Certificate, name string, now time.Time) string {
 	var verification *tls.CertificateVerificationError
 	if errors.As(err, &verification) && len(chain) == 0 {

@@ -65,7 +65,8 @@ func awaitPort(ctx context.Context, addresses []string) error {
 	})
 }
 
-// waitForZooKeeper waits as long as the image does whose variables are used, before the broker's own time-out begins.
+// waitForZooKeeper waits as long as the image does whose variables are used, before the broker's
+// own time-out begins.
 func waitForZooKeeper(ctx context.Context, c *configs.Config, log *logrus.Logger) error {
 	wait := c.Environment().ZooKeeperWait
 	hosts, _, err := configs.ParseZooKeeperConnect(c.Broker().ZookeeperConnect)
@@ -88,7 +89,8 @@ func waitForZooKeeper(ctx context.Context, c *configs.Config, log *logrus.Logger
 	return nil
 }
 
-// awaitBrokers waits until a cluster has as many brokers as are expected. Without servers they are looked up in ZooKeeper.
+// awaitBrokers waits until a cluster has as many brokers as are expected. Without servers they are
+// looked up in ZooKeeper.
 func awaitBrokers(ctx context.Context, servers, zookeeper, expected string) error {
 	n, err := strconv.Atoi(expected)
 	if err != nil || n < 1 {

@@ -11,8 +11,8 @@ import (
 	"momus/configs"
 )
 
-// runBroker starts one broker, as kafka-server-start.sh does: a file, then overrides. Without a file the environment must say
-// enough, as in a container.
+// runBroker starts one broker, as kafka-server-start.sh does: a file, then overrides. Without a
+// file the environment must say enough, as in a container.
 func runBroker(ctx context.Context, e *Env, args []string) error {
 	flags := pflag.NewFlagSet("broker", pflag.ContinueOnError)
 	overrides := flags.StringArray("override", nil, "property=value that wins over file and environment; may be repeated")
@@ -32,7 +32,8 @@ func runBroker(ctx context.Context, e *Env, args []string) error {
 	return startBroker(ctx, e, e.sources(file, *overrides), ready)
 }
 
-// sources are a file, the environment and overrides, read as the script reads them by whose name this program was called.
+// sources are a file, the environment and overrides, read as the script reads them by whose name
+// this program was called.
 func (e *Env) sources(file string, overrides []string) configs.Sources {
 	return configs.Sources{File: file, Env: e.Environ, Overrides: overrides, Dialect: e.dialect}
 }
@@ -72,7 +73,8 @@ func startBroker(ctx context.Context, e *Env, sources configs.Sources, ready rea
 	return explainPort(b.Run(ctx))
 }
 
-// anyVariable tells whether the environment sets anything of ours, so that its absence is worth more than a usage line.
+// anyVariable tells whether the environment sets anything of ours, so that its absence is worth
+// more than a usage line.
 func anyVariable(environ []string) bool {
 	for _, v := range environ {
 		for _, p := range []string{"KAFKA_", "MOMUS_HTTP_", "MOMUS_LOG_", "MOMUS_DIALECT", "ALLOW_PLAINTEXT_LISTENER", "ADVERTISED_HOST=", "ADV_HOST=", "ZOOKEEPER_CONNECT="} {
@@ -84,8 +86,8 @@ func anyVariable(environ []string) bool {
 	return false
 }
 
-// httpAddr is where /metrics and /healthz go, "" for nowhere. A default port that is taken is a warning, so that several brokers start on
-// one machine; a port that was asked for is needed.
+// httpAddr is where /metrics and /healthz go, "" for nowhere. A default port that is taken is a
+// warning, so that several brokers start on one machine; a port that was asked for is needed.
 func httpAddr(c *configs.Config) (addr string, optional bool) {
 	port, given := c.HTTPPort()
 	if port < 0 {

@@ -18,7 +18,8 @@ import (
 	"momus/cmd/internal/tool"
 )
 
-// The scripts only hand the line to momus complete and show its answer; @MOMUS@ is this program, @NAMES@ all names that it goes by.
+// The scripts only hand the line to momus complete and show its answer; @MOMUS@ is this program,
+// @NAMES@ all names that it goes by.
 var (
 	//go:embed completion/bash
 	bashScript string
@@ -28,7 +29,8 @@ var (
 	fishScript string
 )
 
-// runCompletion prints the script that makes a shell complete commands, options, topics, groups and configs.
+// runCompletion prints the script that makes a shell complete commands, options, topics, groups and
+// configs.
 func runCompletion(_ context.Context, e *Env, args []string) error {
 	scripts := map[string]string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}
 	script := ""
@@ -63,8 +65,9 @@ func linkedNames() []string {
 // filesLine is the whole answer of momus complete where the name of a file may stand.
 const filesLine = ":files"
 
-// runComplete answers the scripts: the words that may stand at the end of a line, one a line, for zsh and fish with a tab and a
-// description. For bash the argument is the line, for the others it is its words.
+// runComplete answers the scripts: the words that may stand at the end of a line, one a line, for
+// zsh and fish with a tab and a description. For bash the argument is the line, for the others it
+// is its words.
 func runComplete(ctx context.Context, e *Env, args []string) error {
 	flags := pflag.NewFlagSet("complete", pflag.ContinueOnError)
 	shell := flags.String("shell", "", "bash, zsh or fish")
@@ -183,8 +186,8 @@ func ownOptions(ctx context.Context, c Command, word string) []tool.Candidate {
 	return out
 }
 
-// shellWords splits the part of a line before the cursor as a shell does; the last word is the one at the cursor, "" after a blank.
-// Assignments in front of the command are left out.
+// shellWords splits the part of a line before the cursor as a shell does; the last word is the one
+// at the cursor, "" after a blank. Assignments in front of the command are left out.
 func shellWords(line string) []string {
 	var out []string
 	var word strings.Builder

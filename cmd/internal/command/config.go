@@ -14,8 +14,9 @@ import (
 	"momus/configs"
 )
 
-// runConfig prints the configuration that momus broker would start with for the same arguments and environment, and where each value
-// comes from. Nothing is started, and nothing but the *_COMMAND variables is run.
+// runConfig prints the configuration that momus broker would start with for the same arguments and
+// environment, and where each value comes from. Nothing is started, and nothing but the *_COMMAND
+// variables is run.
 func runConfig(_ context.Context, e *Env, args []string) error {
 	flags := pflag.NewFlagSet("config", pflag.ContinueOnError)
 	overrides := flags.StringArray("override", nil, "property=value that wins over file and environment; may be repeated")

@@ -23,8 +23,8 @@ type consoleOptions struct {
 	port                           int
 }
 
-// runConsole serves the page for a cluster that is seen from outside: Apache Kafka's as well as ours. It is for this machine only and changes
-// nothing.
+// runConsole serves the page for a cluster that is seen from outside: Apache Kafka's as well as
+// ours. It is for this machine only and changes nothing.
 func runConsole(ctx context.Context, e *Env, args []string) error {
 	var o consoleOptions
 	flags := pflag.NewFlagSet("console", pflag.ContinueOnError)

@@ -33,8 +33,8 @@ type dataFileContent struct {
 	Directories []string `json:"directories"`
 }
 
-// openDataDir takes the lock of a quickstart's directory, which it makes if it is missing, and reads the list of what was made before.
-// close lets the lock go.
+// openDataDir takes the lock of a quickstart's directory, which it makes if it is missing, and
+// reads the list of what was made before. close lets the lock go.
 func openDataDir(path string) (*dataDir, error) {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
@@ -85,7 +85,8 @@ func readDataDir(path string) (*dataDir, error) {
 	return d, nil
 }
 
-// wipe removes the directories that quickstart made, and refuses when one that is needed was made by somebody else.
+// wipe removes the directories that quickstart made, and refuses when one that is needed was made
+// by somebody else.
 func (d *dataDir) wipe(needed []string) error {
 	for _, name := range needed {
 		if slices.Contains(d.made, name) {
@@ -115,7 +116,8 @@ func (d *dataDir) wipe(needed []string) error {
 	return nil
 }
 
-// lockAll takes the locks that a server in each directory would hold: whoever lives there may have been started in another way.
+// lockAll takes the locks that a server in each directory would hold: whoever lives there may have
+// been started in another way.
 func (d *dataDir) lockAll() (release func(), err error) {
 	var held []func() error
 	release = func() {

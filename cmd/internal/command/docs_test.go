@@ -46,7 +46,8 @@ func TestComposeFileLoads(t *testing.T) {
 	}
 }
 
-// The Dockerfile makes links of the names in this file, since it cannot ask a program that is built for another machine.
+// The Dockerfile makes links of the names in this file, since it cannot ask a program that is built
+// for another machine.
 func TestImageLinksAreTheTools(t *testing.T) {
 	w := newWorld()
 	if code := w.do("help", "--tools"); code != 0 {

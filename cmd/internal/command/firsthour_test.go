@@ -15,7 +15,8 @@ import (
 	"momus/storage/vfs"
 )
 
-// What runs on a directory keeps it: a second quickstart, with --fresh or without, and --fresh below a broker that was started alone.
+// What runs on a directory keeps it: a second quickstart, with --fresh or without, and --fresh
+// below a broker that was started alone.
 func TestFreshDeletesNothingOfTheLiving(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	first := newWorld()

@@ -24,8 +24,8 @@ import (
 	"momus/internal/model"
 )
 
-// runHealthcheck asks the broker of this container, or of this environment, whether it serves: its own Kafka listener by its own id,
-// and its /healthz. It exists for images without a shell.
+// runHealthcheck asks the broker of this container, or of this environment, whether it serves: its
+// own Kafka listener by its own id, and its /healthz. It exists for images without a shell.
 func runHealthcheck(ctx context.Context, e *Env, args []string) error {
 	flags := pflag.NewFlagSet("healthcheck", pflag.ContinueOnError)
 	url := flags.String("url", "", "ask only this /healthz")
@@ -56,7 +56,8 @@ func runHealthcheck(ctx context.Context, e *Env, args []string) error {
 	return nil
 }
 
-// brokersHere are the brokers that this environment is about: those of the ready file, else the one of the configuration.
+// brokersHere are the brokers that this environment is about: those of the ready file, else the one
+// of the configuration.
 func (e *Env) brokersHere(file string) ([]readyBroker, error) {
 	if file != "" {
 		var content readyContent
@@ -109,8 +110,9 @@ func reachable(bound string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// askKafka asks a broker for its API versions, which needs no credentials, at the listener that needs the least of them, and whether it
-// has the id that it should have. It answers that only where the listener is open.
+// askKafka asks a broker for its API versions, which needs no credentials, at the listener that
+// needs the least of them, and whether it has the id that it should have. It answers that only
+// where the listener is open.
 func askKafka(ctx context.Context, b readyBroker) error {
 	order := []string{model.Plaintext.String(), model.SASLPlaintext.String(), model.SSL.String(), model.SASLSSL.String()}
 	names := []string{}
@@ -129,7 +131,8 @@ func askKafka(ctx context.Context, b readyBroker) error {
 	protocol, address := b.Protocols[names[0]], reachable(b.Bound[names[0]])
 	options := []kgo.Opt{kgo.SeedBrokers(address), kgo.WithLogger(kgo.BasicLogger(io.Discard, kgo.LogLevelNone, nil)), kgo.RequestRetries(0)}
 	if strings.HasSuffix(protocol, "SSL") {
-		// Nothing secret is said or believed here, and the certificate is for the name that clients use.
+		// Nothing secret is said or believed here, and the certificate is for the name that clients
+		// use.
 		options = append(options, kgo.DialTLSConfig(&tls.Config{InsecureSkipVerify: true}))
 	}
 	client, err := kgo.NewClient(options...)

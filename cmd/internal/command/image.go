@@ -18,8 +18,8 @@ import (
 // script is a command that a Docker image's start script stands for.
 type script func(ctx context.Context, e *Env, args []string) error
 
-// imageScripts are the start scripts of the three images, by the end of the path at which people call them. In the container image
-// there are scripts at these paths that call momus script PATH.
+// imageScripts are the start scripts of the three images, by the end of the path at which people
+// call them. In the container image there are scripts at these paths that call momus script PATH.
 func imageScripts() []imageEntry {
 	return []imageEntry{
 		{"start-kafka.sh", brokerAs(configs.Wurstmeister)},
@@ -64,7 +64,8 @@ func imageCommands() []Command {
 	}
 }
 
-// brokerAs starts a broker with the variables read as an image does. Arguments are those of the image's script: a file, overrides.
+// brokerAs starts a broker with the variables read as an image does. Arguments are those of the
+// image's script: a file, overrides.
 func brokerAs(d configs.Dialect) script {
 	return func(ctx context.Context, e *Env, args []string) error {
 		e.dialect = d
@@ -72,7 +73,8 @@ func brokerAs(d configs.Dialect) script {
 	}
 }
 
-// launch starts a broker with the file that writeConfig has made, which people edit in between, or with the variables.
+// launch starts a broker with the file that writeConfig has made, which people edit in between, or
+// with the variables.
 func launch(d configs.Dialect, file string) script {
 	return func(ctx context.Context, e *Env, args []string) error {
 		if _, err := os.Stat(file); err != nil {
@@ -84,7 +86,8 @@ func launch(d configs.Dialect, file string) script {
 	}
 }
 
-// writeConfig writes the settings that the variables make to the place where an image's script puts them.
+// writeConfig writes the settings that the variables make to the place where an image's script puts
+// them.
 func writeConfig(d configs.Dialect, file string) script {
 	return func(_ context.Context, e *Env, _ []string) error {
 		e.dialect = d
@@ -108,7 +111,8 @@ func checkConfig(d configs.Dialect) script {
 	}
 }
 
-// runEntrypoint is the image's entry point: it runs a command of this program, and any other program that is there, in its place.
+// runEntrypoint is the image's entry point: it runs a command of this program, and any other
+// program that is there, in its place.
 func runEntrypoint(ctx context.Context, e *Env, args []string) error {
 	if len(args) == 0 {
 		args = []string{"broker"}

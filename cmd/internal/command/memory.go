@@ -10,9 +10,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// memoryLimit chooses the soft limit for the memory of this process in bytes, and says where it comes from: GOMEMLIMIT (which the
-// runtime has applied itself), the -Xmx of KAFKA_HEAP_OPTS, nine tenths of the cgroup's limit; the smaller of the last two. 0
-// means that there is none.
+// memoryLimit chooses the soft limit for the memory of this process in bytes, and says where it
+// comes from: GOMEMLIMIT (which the runtime has applied itself), the -Xmx of KAFKA_HEAP_OPTS, nine
+// tenths of the cgroup's limit; the smaller of the last two. 0 means that there is none.
 func memoryLimit(environ []string, maxHeap int64, root string) (limit int64, from string) {
 	for _, v := range environ {
 		if s, ok := strings.CutPrefix(v, "GOMEMLIMIT="); ok && s != "" {
@@ -39,7 +39,8 @@ func applyMemoryLimit(log *logrus.Logger, environ []string, maxHeap int64) {
 	}
 }
 
-// cgroupLimit is the smallest memory limit of this process's cgroup and those above it, 0 for none. root is / but in tests.
+// cgroupLimit is the smallest memory limit of this process's cgroup and those above it, 0 for none.
+// root is / but in tests.
 func cgroupLimit(root string) int64 {
 	var limit int64
 	note := func(file string) {

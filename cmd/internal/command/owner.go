@@ -12,12 +12,15 @@ import (
 	"momus/internal/jvm"
 )
 
-// runAsVariable names the user and group that a process started as root changes to, as UID:GID. The container image sets it.
+// runAsVariable names the user and group that a process started as root changes to, as UID:GID. The
+// container image sets it.
 const runAsVariable = "MOMUS_RUN_AS"
 
-// settle prepares the data directories of a process that was started as root in the container image, and gives up being root: what
-// Docker or an older image made as root is handed to the user of runAsVariable first. It stays root, with a warning, where that user
-// could not read or write what is needed, since the images that momus stands in for were root there. Any other user changes nothing.
+// settle prepares the data directories of a process that was started as root in the container
+// image, and gives up being root: what Docker or an older image made as root is handed to the user
+// of runAsVariable first. It stays root, with a warning, where that user could not read or write
+// what is needed, since the images that momus stands in for were root there. Any other user changes
+// nothing.
 func (e *Env) settle(log *logrus.Logger, dirs, readable []string) error {
 	who := e.getenv(runAsVariable)
 	if who == "" || !isRoot() {

@@ -13,8 +13,8 @@ import (
 
 func isRoot() bool { return os.Geteuid() == 0 }
 
-// handOver makes dir if it is missing and gives it and all in it to a user; it returns how many files that changed. Links are not
-// followed.
+// handOver makes dir if it is missing and gives it and all in it to a user; it returns how many
+// files that changed. Links are not followed.
 func handOver(dir string, uid, gid int) (changed int, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return 0, err

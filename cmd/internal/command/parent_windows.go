@@ -2,7 +2,8 @@ package command
 
 import "golang.org/x/sys/windows"
 
-// parentAlive reports whether the process with this id still runs; an orphan keeps its parent's id on Windows.
+// parentAlive reports whether the process with this id still runs; an orphan keeps its parent's id
+// on Windows.
 func parentAlive(began int) bool {
 	h, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(began))
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 // defaultConsolePort is where quickstart serves the page.
 const defaultConsolePort = 9400
 
-// playground runs the brokers of a quickstart. Single ones can be stopped and started again while the others go on: that is what the page
-// plays with. It implements console.Player.
+// playground runs the brokers of a quickstart. Single ones can be stopped and started again while
+// the others go on: that is what the page plays with. It implements console.Player.
 type playground struct {
 	site     *console.Site
 	server   *http.Server // of the page; nil without one
@@ -79,7 +79,8 @@ func (p *playground) serve(ctx context.Context, port int, wanted bool, log *logr
 	return nil
 }
 
-// address is the page with the token that lets it play; "" without a page. The token is in the fragment, which browsers keep to themselves.
+// address is the page with the token that lets it play; "" without a page. The token is in the
+// fragment, which browsers keep to themselves.
 func (p *playground) address() string {
 	if p.server == nil {
 		return ""

@@ -9,13 +9,15 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// A broker with little to do spends most of its CPU time on threads that wake each other: a request that wakes another (a produce
-// and the fetch that waits for it) makes the scheduler start a second thread, which finds nothing left. So a quiet process runs Go code
-// on one thread at a time, which halves the cost of a request and shortens it, and goes back to all of them within processorTick of
-// having more to do.
+// A broker with little to do spends most of its CPU time on threads that wake each other: a request
+// that wakes another (a produce and the fetch that waits for it) makes the scheduler start a second
+// thread, which finds nothing left. So a quiet process runs Go code on one thread at a time, which
+// halves the cost of a request and shortens it, and goes back to all of them within processorTick
+// of having more to do.
 const (
 	processorTick = 200 * time.Millisecond
-	// Shares of one core: at or above busyShare all threads are used at once; below quietShare for quietTicks one will do.
+	// Shares of one core: at or above busyShare all threads are used at once; below quietShare for
+	// quietTicks one will do.
 	busyShare  = 0.35
 	quietShare = 0.25
 	quietTicks = 5
@@ -27,7 +29,8 @@ type processors struct {
 	below int // ticks in a row below quietShare
 }
 
-// tick takes the CPU time and the wall time since the last tick and tells whether the process is quiet.
+// tick takes the CPU time and the wall time since the last tick and tells whether the process is
+// quiet.
 func (p *processors) tick(cpu, wall time.Duration) (quiet bool) {
 	share := float64(cpu) / float64(max(wall, 1))
 	switch {
@@ -42,8 +45,9 @@ func (p *processors) tick(cpu, wall time.Duration) (quiet bool) {
 	return p.quiet
 }
 
-// fitProcessors keeps GOMAXPROCS at one while the process is quiet, until ctx ends; stop waits for that. It does nothing when GOMAXPROCS is
-// set in the environment, with one processor, and where CPU time is not known.
+// fitProcessors keeps GOMAXPROCS at one while the process is quiet, until ctx ends; stop waits for
+// that. It does nothing when GOMAXPROCS is set in the environment, with one processor, and where
+// CPU time is not known.
 func fitProcessors(ctx context.Context, environ []string, log *logrus.Logger) (stop func()) {
 	for _, v := range environ {
 		if s, ok := strings.CutPrefix(v, "GOMAXPROCS="); ok && s != "" {

@@ -145,7 +145,8 @@ func (o *quickstartOptions) settings(id int, dir, zookeeper string) []string {
 	}, append(o.security(), o.overrides...)...)
 }
 
-// directories prepares the data: it returns that of the coordination server and those of the brokers.
+// directories prepares the data: it returns that of the coordination server and those of the
+// brokers.
 func (o *quickstartOptions) directories(d *dataDir) (coordination string, brokers []string, err error) {
 	names := []string{"zookeeper"}
 	for i := range o.brokers {
@@ -171,7 +172,8 @@ func (o *quickstartOptions) directories(d *dataDir) (coordination string, broker
 	return paths[0], paths[1 : 1+o.brokers], nil
 }
 
-// serve runs everything until ctx ends or something fails, and stops the brokers before the coordination server.
+// serve runs everything until ctx ends or something fails, and stops the brokers before the
+// coordination server.
 func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logger, began time.Time) (err error) {
 	data, err := openDataDir(o.dir)
 	if err != nil {
@@ -182,7 +184,8 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	if err != nil {
 		return err
 	}
-	// Brokers that were killed with this process cannot come back for their sessions: the next start need not wait for these to time out.
+	// Brokers that were killed with this process cannot come back for their sessions: the next
+	// start need not wait for these to time out.
 	options := zkserver.Options{Dir: coordinationDir, Listen: following(o.zookeeperPort, 0),
 		MaxClientCnxns: -1, EndOldSessions: true, Kafka: o.kafkaHint(), Logger: log.WithField("logger", "zookeeper")}
 	if o.secured != nil {
@@ -307,7 +310,8 @@ func (o *quickstartOptions) newBrokers(e *Env, log *logrus.Logger, dirs []string
 		configured[i] = config
 	}
 	o.play.remake = func(i int) (Server, error) {
-		// A new configuration: the old one knows parts of the broker that was stopped. It stays at the port that it had.
+		// A new configuration: the old one knows parts of the broker that was stopped. It stays at
+		// the port that it had.
 		port := portOf(brokers[i].Addr(o.protocol()))
 		config, _, err := o.loadConfig(i, dirs[i], zookeeper, "listeners="+o.protocol()+"://"+net.JoinHostPort(host, port))
 		if err != nil {
@@ -368,7 +372,8 @@ func allReady(ctx context.Context, brokers []Server) <-chan struct{} {
 	return all
 }
 
-// announce says where everything is and what to type next, to programs by the ready file and to people in 80 columns.
+// announce says where everything is and what to type next, to programs by the ready file and to
+// people in 80 columns.
 func (o *quickstartOptions) announce(e *Env, all readyContent, took time.Duration) error {
 	if err := o.ready.write(all); err != nil {
 		return err

@@ -11,7 +11,8 @@ import (
 // securityDir is where a secured quickstart keeps its secrets, in its data directory.
 const securityDir = "security"
 
-// openSecurity reads or makes the secrets of a secured quickstart. Data that was secured is not opened without them: the brokers could not read their znodes.
+// openSecurity reads or makes the secrets of a secured quickstart. Data that was secured is not
+// opened without them: the brokers could not read their znodes.
 func (o *quickstartOptions) openSecurity() (err error) {
 	dir := filepath.Join(o.dir, securityDir)
 	if !o.secure {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// What the README tells a newcomer to type is there after make run, and fits a terminal of 80 columns.
+// What the README tells a newcomer to type is there after make run, and fits a terminal of 80
+// columns.
 func TestReadmeCommandsExistAfterMakeRun(t *testing.T) {
 	content := text(t, "README.md")
 	commands := regexp.MustCompile(`(?m)^    (?:.*\| )?bin/momus ([a-z-]+)`).FindAllStringSubmatch(content, -1)

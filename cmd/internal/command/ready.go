@@ -17,7 +17,8 @@ import (
 	"momus/configs"
 )
 
-// readyVariable is the environment variable that stands for --ready-file. The health check reads the file too.
+// readyVariable is the environment variable that stands for --ready-file. The health check reads
+// the file too.
 const readyVariable = "MOMUS_READY_FILE"
 
 // readiness is what other programs are told about this process, and when it ends because of them.
@@ -112,8 +113,8 @@ func (r readiness) write(content readyContent) error {
 	return nil
 }
 
-// follow removes the file of an earlier run and, with --exit-with-parent, makes a context that ends with the parent process. stop ends
-// the watch and removes the file.
+// follow removes the file of an earlier run and, with --exit-with-parent, makes a context that ends
+// with the parent process. stop ends the watch and removes the file.
 func (r readiness) follow(parent context.Context, e *Env) (ctx context.Context, stop func()) {
 	r.remove()
 	ctx, cancel := context.WithCancel(parent)
@@ -140,10 +141,12 @@ func (r readiness) remove() {
 	}
 }
 
-// parentInterval is how often the parent process is looked for: no system tells its end to programs of several threads in the same way.
+// parentInterval is how often the parent process is looked for: no system tells its end to programs
+// of several threads in the same way.
 const parentInterval = 200 * time.Millisecond
 
-// awaitParent waits until this process has another parent than the one that it began with, or ctx ends.
+// awaitParent waits until this process has another parent than the one that it began with, or ctx
+// ends.
 func awaitParent(ctx context.Context, began int) bool {
 	tick := time.NewTicker(parentInterval)
 	defer tick.Stop()
@@ -157,8 +160,8 @@ func awaitParent(ctx context.Context, began int) bool {
 	return true
 }
 
-// announceWhenReady says that the broker serves, once it does: with Kafka's own line, which programs wait for, and the ready file. The
-// returned function ends the wait.
+// announceWhenReady says that the broker serves, once it does: with Kafka's own line, which
+// programs wait for, and the ready file. The returned function ends the wait.
 func announceWhenReady(ctx context.Context, e *Env, r readiness, b Server, c *configs.Config) func() {
 	ctx, cancel := context.WithCancel(ctx)
 	var wait sync.WaitGroup

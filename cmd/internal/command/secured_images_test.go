@@ -30,7 +30,8 @@ Client {
 };
 `
 
-// The environment of a secured cluster's compose file, in the words of each image, gives a broker that lets in who may and nobody else.
+// The environment of a secured cluster's compose file, in the words of each image, gives a broker
+// that lets in who may and nobody else.
 func TestSecuredComposeFilesOfEachImageWork(t *testing.T) {
 	t.Cleanup(regexp2.StopTimeoutClock)
 	dir := t.TempDir()
@@ -107,7 +108,8 @@ func startCoordination(t *testing.T, users map[string]string) string {
 	return s.Addr().String()
 }
 
-// startBrokerCommand runs momus broker with an environment alone, as a container does, until the test ends.
+// startBrokerCommand runs momus broker with an environment alone, as a container does, until the
+// test ends.
 func startBrokerCommand(t *testing.T, environ []string) {
 	t.Helper()
 	out := &buffer{}
@@ -124,7 +126,8 @@ func startBrokerCommand(t *testing.T, environ []string) {
 	})
 }
 
-// quietPort is a port that nobody listens on, below those that the system gives to connections: it is free on all addresses, and stays so.
+// quietPort is a port that nobody listens on, below those that the system gives to connections: it
+// is free on all addresses, and stays so.
 func quietPort(t *testing.T) string {
 	t.Helper()
 	for range 100 {

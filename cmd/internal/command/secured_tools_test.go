@@ -19,7 +19,8 @@ import (
 	"momus/cmd/internal/tool/core"
 )
 
-// onTerminal runs a tool as a person does, with standard error on a terminal, and gives everything that it says.
+// onTerminal runs a tool as a person does, with standard error on a terminal, and gives everything
+// that it says.
 func onTerminal(t *testing.T, stdin, name string, args ...string) string {
 	t.Helper()
 	i := slices.IndexFunc(tool.Tools(), func(x core.Tool) bool { return x.Name == name })

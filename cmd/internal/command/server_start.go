@@ -65,7 +65,8 @@ func (s startScript) start(ctx context.Context, e *Env, args []string) error {
 	return s.run(ctx, e, args)
 }
 
-// daemon starts the server as a process of its own, which outlives this one and its terminal, and does not wait for it.
+// daemon starts the server as a process of its own, which outlives this one and its terminal, and
+// does not wait for it.
 func (s startScript) daemon(e *Env, program string, args []string) error {
 	self, err := os.Executable()
 	if err != nil {

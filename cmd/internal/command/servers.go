@@ -13,11 +13,13 @@ import (
 	"momus/internal/journal"
 )
 
-// Server is a broker: Run serves until ctx ends and then stops in an orderly way; Ready is closed when it serves.
+// Server is a broker: Run serves until ctx ends and then stops in an orderly way; Ready is closed
+// when it serves.
 type Server interface {
 	Run(ctx context.Context) error
 	Ready() <-chan struct{}
-	// The rest is known once it is ready: its id, where a listener is bound, and where /metrics and /healthz are, nil for nowhere.
+	// The rest is known once it is ready: its id, where a listener is bound, and where /metrics and
+	// /healthz are, nil for nowhere.
 	ID() int32
 	Addr(listener string) net.Addr
 	HTTPAddr() net.Addr

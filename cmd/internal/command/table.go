@@ -1,5 +1,6 @@
-// Package command holds the commands of the momus program: one file a command, all listed in Table. A command gets everything it
-// touches in an Env, so that tests run commands side by side in one process. Commands that serve end when their context does.
+// Package command holds the commands of the momus program: one file a command, all listed in Table.
+// A command gets everything it touches in an Env, so that tests run commands side by side in one
+// process. Commands that serve end when their context does.
 package command
 
 import (
@@ -27,7 +28,8 @@ type Env struct {
 	Environ        []string // as os.Environ
 	Stdout, Stderr io.Writer
 	Version        string
-	// Exit ends the process at once; nil means os.Exit. It is used when a second signal asks to stop.
+	// Exit ends the process at once; nil means os.Exit. It is used when a second signal asks to
+	// stop.
 	Exit func(code int)
 
 	// Starters of the servers; nil means the real ones.
@@ -90,8 +92,8 @@ func (e *Exit) Error() string {
 // Unwrap gives the reason.
 func (e *Exit) Unwrap() error { return e.Err }
 
-// Main runs the command that e.Args select and returns the exit status. The first SIGINT, SIGTERM or SIGHUP stops it in an orderly
-// way, the second at once.
+// Main runs the command that e.Args select and returns the exit status. The first SIGINT, SIGTERM
+// or SIGHUP stops it in an orderly way, the second at once.
 func Main(e *Env) int {
 	if e.Exit == nil {
 		e.Exit = os.Exit
@@ -160,8 +162,8 @@ func nearest(word string, names []string) string {
 	return tool.Nearest(word, names, min(3, len(word)-1))
 }
 
-// signalGap is how soon a signal can follow another and still be the same wish: timeout(1) and terminals send one to the process and
-// to its group.
+// signalGap is how soon a signal can follow another and still be the same wish: timeout(1) and
+// terminals send one to the process and to its group.
 const signalGap = 400 * time.Millisecond
 
 // withSignals cancels the context at the first signal and ends the process at the second.
@@ -199,8 +201,8 @@ func withSignals(parent context.Context, e *Env) (context.Context, func()) {
 	}
 }
 
-// parse reads flags, which may stand before, between and after the other arguments. An unknown option and a misuse have the text of
-// Kafka's tools.
+// parse reads flags, which may stand before, between and after the other arguments. An unknown
+// option and a misuse have the text of Kafka's tools.
 func parse(e *Env, c string, flags *pflag.FlagSet, args []string) error {
 	flags.SetOutput(io.Discard)
 	flags.SortFlags = false

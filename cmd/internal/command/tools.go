@@ -10,7 +10,8 @@ import (
 	"momus/cmd/internal/tool"
 )
 
-// toolCommands are Kafka's command-line tools: kafka-topics, kafka-topics.sh and, for momus topics, the name without kafka-.
+// toolCommands are Kafka's command-line tools: kafka-topics, kafka-topics.sh and, for momus topics,
+// the name without kafka-.
 func toolCommands() []Command {
 	var out []Command
 	for _, t := range tool.Tools() {
@@ -23,7 +24,8 @@ func toolCommands() []Command {
 	return out
 }
 
-// runTool runs a tool with this process's standard streams. After a signal the exit code is that of a process which it ended.
+// runTool runs a tool with this process's standard streams. After a signal the exit code is that of
+// a process which it ended.
 func runTool(t tool.Tool) func(ctx context.Context, e *Env, args []string) error {
 	return func(ctx context.Context, e *Env, args []string) error {
 		signals := make(chan os.Signal, 1)

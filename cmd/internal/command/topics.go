@@ -84,8 +84,8 @@ func createTopics(ctx context.Context, address string, specs []configs.TopicSpec
 	createEach(ctx, specs, func(spec configs.TopicSpec) error { return createTopic(ctx, client, spec) }, log)
 }
 
-// createEach calls create for each topic, again every second for those that lack brokers or a controller that may still be
-// starting. One topic does not wait for another.
+// createEach calls create for each topic, again every second for those that lack brokers or a
+// controller that may still be starting. One topic does not wait for another.
 func createEach(ctx context.Context, pending []configs.TopicSpec, create func(configs.TopicSpec) error, log *logrus.Entry) {
 	for first := true; ; first = false {
 		var waiting []configs.TopicSpec

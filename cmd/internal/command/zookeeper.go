@@ -19,7 +19,8 @@ import (
 	"momus/internal/jvm"
 )
 
-// runZooKeeper starts the coordination server alone, on all interfaces. It takes the file of zookeeper-server-start.sh too.
+// runZooKeeper starts the coordination server alone, on all interfaces. It takes the file of
+// zookeeper-server-start.sh too.
 func runZooKeeper(ctx context.Context, e *Env, args []string) error {
 	flags := pflag.NewFlagSet("zookeeper", pflag.ContinueOnError)
 	dir := flags.String("dir", filepath.Join("data", "zookeeper"), "directory of the data")
@@ -62,7 +63,8 @@ func runZooKeeper(ctx context.Context, e *Env, args []string) error {
 	return server.Run(ctx)
 }
 
-// readZooCfg reads the settings of a zoo.cfg that one server can follow. changed tells which options the command line gave: they win.
+// readZooCfg reads the settings of a zoo.cfg that one server can follow. changed tells which
+// options the command line gave: they win.
 func readZooCfg(path string, o *zkserver.Options, changed func(string) bool) (settings map[string]string, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"momus/internal/keystore"
 )
 
-// secureCoordination reads what protects a coordination server: section Server of the JAAS file, and the settings of TLS in zoo.cfg or, with zookeeper. before
-// them, among the system properties.
+// secureCoordination reads what protects a coordination server: section Server of the JAAS file,
+// and the settings of TLS in zoo.cfg or, with zookeeper. before them, among the system properties.
 func secureCoordination(settings map[string]string, properties jvm.Properties, o *zkserver.Options) (err error) {
 	if o.Users, err = serverUsers(properties); err != nil {
 		return err

@@ -1,6 +1,7 @@
-// Package outside shows a cluster from outside, for momus console: through the public APIs, with the client's own rights, and the znodes.
-// It works with Apache Kafka 0.10 to 3.x and momus alike. What the APIs do not tell (segments, rates of brokers, reasons) is not known. It holds
-// no state but the clients.
+// Package outside shows a cluster from outside, for momus console: through the public APIs, with
+// the client's own rights, and the znodes. It works with Apache Kafka 0.10 to 3.x and momus alike.
+// What the APIs do not tell (segments, rates of brokers, reasons) is not known. It holds no state
+// but the clients.
 package outside
 
 import (
@@ -25,7 +26,8 @@ type Cluster struct {
 	zk    *zk.Client // nil: znodes are not shown
 }
 
-// New makes a Cluster of a client and, if znodes are to be shown, a session. Both stay the caller's.
+// New makes a Cluster of a client and, if znodes are to be shown, a session. Both stay the
+// caller's.
 func New(client *kgo.Client, z *zk.Client) *Cluster { return &Cluster{kadm.NewClient(client), z} }
 
 // Cluster asks for the metadata and the ends of the logs.
@@ -98,7 +100,8 @@ func (c *Cluster) Groups(ctx context.Context) ([]view.Group, error) {
 	return out, nil
 }
 
-// Replicas asks the brokers for the sizes and lags of a partition's replicas, and the leader for its offsets.
+// Replicas asks the brokers for the sizes and lags of a partition's replicas, and the leader for
+// its offsets.
 func (c *Cluster) Replicas(ctx context.Context, tp model.TopicPartition) ([]view.Replica, error) {
 	m, err := c.admin.Metadata(ctx, tp.Topic)
 	if err != nil {

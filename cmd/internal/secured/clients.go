@@ -8,8 +8,8 @@ import (
 	"momus/internal/jaas"
 )
 
-// WriteClients writes the files of the users' clients: for Java and Kafka's tools, for librdkafka, and a program in Go. It is done at every start, since the
-// brokers' addresses may have changed.
+// WriteClients writes the files of the users' clients: for Java and Kafka's tools, for librdkafka,
+// and a program in Go. It is done at every start, since the brokers' addresses may have changed.
 func (c *Cluster) WriteClients(bootstrap string) error {
 	for _, user := range []string{Admin, Alice, Bob} {
 		for suffix, text := range map[string]string{".properties": c.java(user, bootstrap), ".librdkafka.conf": c.librdkafka(user, bootstrap), ".go": c.program(user, bootstrap)} {
@@ -82,8 +82,9 @@ func main() {
 `, user, c.path(certs.AuthorityFile), bootstrap, user, c.secrets.Users[user])
 }
 
-// Next are the three commands to go on with: alice writes, bob reads, and the admin shows who may do what. A command may go on in further lines. program is how this
-// one is called, and dir the directory of the secrets as the person names it.
+// Next are the three commands to go on with: alice writes, bob reads, and the admin shows who may
+// do what. A command may go on in further lines. program is how this one is called, and dir the
+// directory of the secrets as the person names it.
 func Next(program, server, dir string) []string {
 	file := func(user string) string { return filepath.Join(dir, user+".properties") }
 	return []string{

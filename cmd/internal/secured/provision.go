@@ -15,8 +15,8 @@ import (
 // iterations of the password's hash: Kafka's default.
 const iterations = 4096
 
-// Provision writes the users and their rights into the coordination server, which brokers read them from when they start. It is done once; data that was made
-// without protection is protected then.
+// Provision writes the users and their rights into the coordination server, which brokers read them
+// from when they start. It is done once; data that was made without protection is protected then.
 func (c *Cluster) Provision(ctx context.Context, zookeeper string) error {
 	if !c.fresh {
 		return nil

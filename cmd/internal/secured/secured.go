@@ -1,5 +1,6 @@
-// Package secured makes what a secured cluster for trying things out needs: an authority and certificates, users with passwords, the rights of these users, and the
-// files that clients take. It is what momus quickstart --secure adds to a quickstart; it starts no server.
+// Package secured makes what a secured cluster for trying things out needs: an authority and
+// certificates, users with passwords, the rights of these users, and the files that clients take.
+// It is what momus quickstart --secure adds to a quickstart; it starts no server.
 package secured
 
 import (
@@ -17,7 +18,8 @@ import (
 	"momus/internal/keystore"
 )
 
-// The users of a cluster. Broker is who brokers are to each other, and ZooKeeper's user who they are to the coordination server. Alice may write, Bob may read.
+// The users of a cluster. Broker is who brokers are to each other, and ZooKeeper's user who they
+// are to the coordination server. Alice may write, Bob may read.
 const (
 	Admin         = "admin"
 	Broker        = "broker"

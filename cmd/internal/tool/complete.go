@@ -7,8 +7,9 @@ import (
 	"momus/cmd/internal/tool/core"
 )
 
-// Complete lists what may stand in place of word, the beginning of a word, after args. Names of topics, groups, brokers and configs
-// are asked of the cluster that the line names, of localhost:9092 when it names none; a cluster that does not answer has none.
+// Complete lists what may stand in place of word, the beginning of a word, after args. Names of
+// topics, groups, brokers and configs are asked of the cluster that the line names, of
+// localhost:9092 when it names none; a cluster that does not answer has none.
 func Complete(ctx context.Context, t core.Tool, getenv func(string) string, args []string, word string) complete.Completion {
 	if t.Name == "kafka-run-class" {
 		return completeClass(ctx, getenv, args, word)

@@ -21,8 +21,8 @@ type recordedOption struct {
 // own are options that the released tools do not have.
 func own() []string { return []string{"json"} }
 
-// TestOptionsAreThoseOfTheReleasedTools compares the tables of options with the recorded ones: names, whether they take a value, and
-// default values.
+// TestOptionsAreThoseOfTheReleasedTools compares the tables of options with the recorded ones:
+// names, whether they take a value, and default values.
 func TestOptionsAreThoseOfTheReleasedTools(t *testing.T) {
 	data, err := os.ReadFile("testdata/flags.json")
 	if err != nil {

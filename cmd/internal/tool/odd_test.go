@@ -14,8 +14,9 @@ import (
 	recorded "momus/integration/tools"
 )
 
-// TestOddValuesAreAnsweredAsJavas replays what the released tools made of odd values: empty ones, -1, huge ones, unicode, repeated
-// options, = in values, files that are missing or empty. integration/tools records them (TestOddValuesAreJavas).
+// TestOddValuesAreAnsweredAsJavas replays what the released tools made of odd values: empty ones,
+// -1, huge ones, unicode, repeated options, = in values, files that are missing or empty.
+// integration/tools records them (TestOddValuesAreJavas).
 func TestOddValuesAreAnsweredAsJavas(t *testing.T) {
 	files, err := filepath.Glob("testdata/odd/*.txt")
 	if err != nil || len(files) == 0 {

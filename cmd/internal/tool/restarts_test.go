@@ -115,7 +115,8 @@ func mustRun(t *testing.T, x Tool, args ...string) {
 	}
 }
 
-// TestConsoleToolsGoOnThroughARestart types lines before, while and after the only broker is away: all arrive, once and in order.
+// TestConsoleToolsGoOnThroughARestart types lines before, while and after the only broker is away:
+// all arrive, once and in order.
 func TestConsoleToolsGoOnThroughARestart(t *testing.T) {
 	c := tooltest.NewCluster(t, 1, nil)
 	mustRun(t, topics.Tool(), "--bootstrap-server", c.Bootstrap[0], "--create", "--topic", "t", "--partitions", "1", "--replication-factor", "1")
@@ -178,7 +179,8 @@ func TestConsumerGoesOnWhenItsTopicIsMadeAgain(t *testing.T) {
 
 var event = regexp.MustCompile(`"name":"(\w+)"`)
 
-// TestVerifiableToolsGoOnThroughARestart sends at a steady rate through a restart: nothing is reported as failed, and all is consumed.
+// TestVerifiableToolsGoOnThroughARestart sends at a steady rate through a restart: nothing is
+// reported as failed, and all is consumed.
 func TestVerifiableToolsGoOnThroughARestart(t *testing.T) {
 	c := tooltest.NewCluster(t, 1, nil)
 	mustRun(t, topics.Tool(), "--bootstrap-server", c.Bootstrap[0], "--create", "--topic", "t", "--partitions", "1", "--replication-factor", "1")
@@ -197,7 +199,8 @@ func TestVerifiableToolsGoOnThroughARestart(t *testing.T) {
 	for _, m := range event.FindAllStringSubmatch(producer.out.String(), -1) {
 		counts[m[1]]++
 	}
-	// A request that was on its way when the broker went is lost with retries=0, in Java too: one request, not what came after it.
+	// A request that was on its way when the broker went is lost with retries=0, in Java too: one
+	// request, not what came after it.
 	if lost := counts["producer_send_error"]; lost > 10 || counts["producer_send_success"]+lost != n {
 		t.Errorf("events of the producer: %v\n%s", counts, producer.err.String())
 	}
@@ -206,7 +209,8 @@ func TestVerifiableToolsGoOnThroughARestart(t *testing.T) {
 	})
 }
 
-// TestConsoleToolsFollowTheLeader stops each of three brokers in turn while lines are typed: all arrive, once and in order.
+// TestConsoleToolsFollowTheLeader stops each of three brokers in turn while lines are typed: all
+// arrive, once and in order.
 func TestConsoleToolsFollowTheLeader(t *testing.T) {
 	c := tooltest.NewCluster(t, 3, nil)
 	all := strings.Join(c.Bootstrap, ",")

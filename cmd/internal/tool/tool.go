@@ -1,8 +1,10 @@
-// Package tool lists Kafka 2.5's command-line tools: the same names, options, output and exit codes, as recorded from the released
-// tools. A tool is a package below this one that gives a core.Tool, and it is in the list of Tools; nothing else knows it. Tools do not
-// import each other: what two of them need is in core, options, screen, java or clients.
+// Package tool lists Kafka 2.5's command-line tools: the same names, options, output and exit
+// codes, as recorded from the released tools. A tool is a package below this one that gives a
+// core.Tool, and it is in the list of Tools; nothing else knows it. Tools do not import each other:
+// what two of them need is in core, options, screen, java or clients.
 //
-// A tool writes exactly Kafka's bytes to standard output; where Kafka prints a stack trace it prints the message alone.
+// A tool writes exactly Kafka's bytes to standard output; where Kafka prints a stack trace it
+// prints the message alone.
 package tool
 
 import (

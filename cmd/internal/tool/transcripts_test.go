@@ -15,8 +15,9 @@ import (
 	recorded "momus/integration/tools"
 )
 
-// TestTranscriptsInThisProcess replays recordings of the released tools against brokers in the test's own process. The whole of them,
-// with those that signal, wait or stop brokers, is replayed with the program itself by integration/tools (build tag transcripts).
+// TestTranscriptsInThisProcess replays recordings of the released tools against brokers in the
+// test's own process. The whole of them, with those that signal, wait or stop brokers, is replayed
+// with the program itself by integration/tools (build tag transcripts).
 func TestTranscriptsInThisProcess(t *testing.T) {
 	for _, x := range []struct {
 		name string
@@ -50,8 +51,8 @@ func TestTranscriptsInThisProcess(t *testing.T) {
 	}
 }
 
-// transcript is a replay in a directory of its own; the tools run one after the other in this process, so the directory is part of the
-// words of their command lines.
+// transcript is a replay in a directory of its own; the tools run one after the other in this
+// process, so the directory is part of the words of their command lines.
 type transcript struct {
 	dir         string
 	there, back *strings.Replacer
@@ -87,8 +88,8 @@ func newTranscript(t *testing.T) *transcript {
 	return r
 }
 
-// step runs one command line and compares its answer. What only looks may look again for a while: the recorded cluster had seconds to
-// settle while Java started.
+// step runs one command line and compares its answer. What only looks may look again for a while:
+// the recorded cluster had seconds to settle while Java started.
 func (r *transcript) step(t *testing.T, s *recorded.Step) {
 	t.Helper()
 	for name, text := range s.Files {

@@ -46,16 +46,19 @@ type Chapter struct {
 	Name   string `yaml:"name"` // as on the command line
 	Title  Text   `yaml:"title"`
 	Intro  Text   `yaml:"intro"`
-	// Goal is what the learner has to find out or repair; the steps after the first Repaired are the solution.
+	// Goal is what the learner has to find out or repair; the steps after the first Repaired are
+	// the solution.
 	Goal  Text   `yaml:"goal"`
 	Steps []Step `yaml:"steps"`
 }
 
-// Step is one thing that happens. Run, Start, Wait, Stop, Do and Question say which; a step may have only Text.
+// Step is one thing that happens. Run, Start, Wait, Stop, Do and Question say which; a step may
+// have only Text.
 type Step struct {
 	Text Text `yaml:"text"`
 
-	// Run is a command that ends by itself: a tool of Kafka with its arguments, or one of the tour's own (see Session.run).
+	// Run is a command that ends by itself: a tool of Kafka with its arguments, or one of the
+	// tour's own (see Session.run).
 	Run string `yaml:"run"`
 	// Start is a command that goes on in the background under the name As, until Stop names it.
 	Start string `yaml:"start"`
@@ -63,10 +66,12 @@ type Step struct {
 	Stop  string `yaml:"stop"`
 	// Wait is the name of a program in the background whose output has to have Expect.
 	Wait string `yaml:"wait"`
-	// Do is something that befalls the cluster: kill, pause, resume, restart or stop, and the number of a broker.
+	// Do is something that befalls the cluster: kill, pause, resume, restart or stop, and the
+	// number of a broker.
 	Do string `yaml:"do"`
 
-	// Input is what is typed into the command, before its end of file; for Start what is typed when it is up.
+	// Input is what is typed into the command, before its end of file; for Start what is typed when
+	// it is up.
 	Input string `yaml:"input"`
 	// Expect must come out, in this order: parts of lines, or a regular expression behind "re:".
 	Expect []string `yaml:"expect"`
@@ -76,7 +81,8 @@ type Step struct {
 	Until bool `yaml:"until"`
 	// Fails says that the command has to end with another status than 0.
 	Fails bool `yaml:"fails"`
-	// Capture keeps what the first group of a regular expression finds in the output, for {name} in later steps.
+	// Capture keeps what the first group of a regular expression finds in the output, for {name} in
+	// later steps.
 	Capture map[string]string `yaml:"capture"`
 	// Hidden commands are carried out without being shown: they break what an exercise is about.
 	Hidden bool `yaml:"hidden"`
@@ -123,7 +129,8 @@ func Chapters() ([]*Chapter, error) {
 	return chapters, nil
 }
 
-// Parse reads and checks a chapter. Unknown keys are errors, and so is a text that a language lacks.
+// Parse reads and checks a chapter. Unknown keys are errors, and so is a text that a language
+// lacks.
 func Parse(text []byte) (*Chapter, error) {
 	c := &Chapter{}
 	d := yaml.NewDecoder(bytes.NewReader(text))
@@ -158,7 +165,8 @@ func (t Text) whole() bool {
 	return (strings.TrimSpace(t.English) == "") == (strings.TrimSpace(t.Korean) == "")
 }
 
-// check finds what is wrong with a step; running has the programs that earlier ones have left in the background.
+// check finds what is wrong with a step; running has the programs that earlier ones have left in
+// the background.
 func (s *Step) check(running map[string]bool) error {
 	kinds := 0
 	for _, k := range []string{s.Run, s.Start, s.Stop, s.Wait, s.Do} {

@@ -74,7 +74,8 @@ func startCluster(ctx context.Context, o Options) (_ *cluster, err error) {
 	return c, nil
 }
 
-// newBroker writes a broker's server.properties. Timeouts are short, so that a learner sees what follows from a failure.
+// newBroker writes a broker's server.properties. Timeouts are short, so that a learner sees what
+// follows from a failure.
 func newBroker(o Options, id int, zookeeper string, free *ports) (*node, error) {
 	wanted := 0
 	if o.BrokerPort > 0 {
@@ -110,7 +111,8 @@ func newBroker(o Options, id int, zookeeper string, free *ports) (*node, error) 
 
 func address(port int) string { return net.JoinHostPort("localhost", strconv.Itoa(port)) }
 
-// ports are chosen while none of them can be given away twice: all are held until the servers are about to start.
+// ports are chosen while none of them can be given away twice: all are held until the servers are
+// about to start.
 type ports struct{ held []net.Listener }
 
 // choose gives the wanted port if it is free, else another one that is.
@@ -141,7 +143,8 @@ func (c *cluster) web() (all []string) {
 	return all
 }
 
-// do carries out "kill 1", "pause 1", "resume 1", "stop 1", "restart 1", or the same of several brokers: "kill 0 1 2".
+// do carries out "kill 1", "pause 1", "resume 1", "stop 1", "restart 1", or the same of several
+// brokers: "kill 0 1 2".
 func (c *cluster) do(ctx context.Context, what string) error {
 	verb, rest, _ := strings.Cut(what, " ")
 	for _, number := range strings.Fields(rest) {

@@ -85,7 +85,8 @@ func (v vars) capture(s *Step, output string) error {
 	return nil
 }
 
-// words splits a command line as a shell does: blanks, 'single' and "double" quotes, no expansion. An open quote is an error.
+// words splits a command line as a shell does: blanks, 'single' and "double" quotes, no expansion.
+// An open quote is an error.
 func words(line string) ([]string, error) {
 	var (
 		out     []string

@@ -76,7 +76,8 @@ func (p *Player) say(w phrase, args ...any) string {
 	return fmt.Sprintf(phrases[w].In(p.Lang), args...)
 }
 
-// Play plays a chapter. It returns ErrQuit when the person leaves, and without a person the first thing that is not as expected.
+// Play plays a chapter. It returns ErrQuit when the person leaves, and without a person the first
+// thing that is not as expected.
 func (p *Player) Play(ctx context.Context, c *Chapter) error {
 	if err := p.Session.Begin(ctx); err != nil {
 		return err
@@ -102,7 +103,8 @@ func (p *Player) heading(c *Chapter) {
 	}
 }
 
-// exercise breaks something, lets the person repair it, and checks; the steps behind the first visible one are the solution.
+// exercise breaks something, lets the person repair it, and checks; the steps behind the first
+// visible one are the solution.
 func (p *Player) exercise(ctx context.Context, c *Chapter) error {
 	steps := c.Steps
 	for len(steps) > 0 && steps[0].Hidden {
@@ -269,7 +271,8 @@ func (p *Player) ask(prompt string) (string, error) {
 // mostInside bounds the lines that are shown of the journals after a step.
 const mostInside = 6
 
-// inside shows what the brokers' journals say of the time since the last step. A broker that is down says nothing.
+// inside shows what the brokers' journals say of the time since the last step. A broker that is
+// down says nothing.
 func (p *Player) inside(ctx context.Context) {
 	sentences := p.journals(ctx)
 	if len(sentences) == 0 {

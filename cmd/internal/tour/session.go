@@ -18,7 +18,8 @@ import (
 // patience is how long a step waits for what it expects.
 const patience = 60 * time.Second
 
-// Session is a course under way: a cluster, and what chapters have started in the background. It is used by one caller at a time.
+// Session is a course under way: a cluster, and what chapters have started in the background. It is
+// used by one caller at a time.
 type Session struct {
 	cluster    *cluster
 	program    string // this program, which has all tools in it
@@ -68,7 +69,8 @@ func (s *Session) Brokers() int { return len(s.cluster.brokers) }
 // Web lists the addresses of the brokers' HTTP ports.
 func (s *Session) Web() []string { return s.cluster.web() }
 
-// Begin prepares for a chapter: nothing of the last one runs, all brokers are up, its topics and groups are gone.
+// Begin prepares for a chapter: nothing of the last one runs, all brokers are up, its topics and
+// groups are gone.
 func (s *Session) Begin(ctx context.Context) error {
 	s.endBackground()
 	s.reset()

@@ -18,7 +18,8 @@ func textsIn(l journal.Lang) texts {
 	return texts{"because ", "%s without a leader", "it has been open for %s", "The journals of the brokers have nothing about it."}
 }
 
-// told is what a reader has before the eyes: the entries that were told, and the causes below the last of them.
+// told is what a reader has before the eyes: the entries that were told, and the causes below the
+// last of them.
 type told struct {
 	entries, causes map[journal.Ref]bool
 }
@@ -27,7 +28,8 @@ func newTold() *told {
 	return &told{entries: map[journal.Ref]bool{}, causes: map[journal.Ref]bool{}}
 }
 
-// explain writes an entry and its causes for people, each cause below its effect. What the reader has before the eyes is not told again.
+// explain writes an entry and its causes for people, each cause below its effect. What the reader
+// has before the eyes is not told again.
 func explain(h *journal.History, e *journal.Entry, l journal.Lang, seen *told) string {
 	t := textsIn(l)
 	var b strings.Builder
@@ -49,7 +51,8 @@ func explain(h *journal.History, e *journal.Entry, l journal.Lang, seen *told) s
 	return b.String()
 }
 
-// withoutLeader is how long a partition had no leader before e, as far as the journals tell: from the first sign that the old one was lost.
+// withoutLeader is how long a partition had no leader before e, as far as the journals tell: from
+// the first sign that the old one was lost.
 func withoutLeader(h *journal.History, e *journal.Entry) (gap time.Duration, ok bool) {
 	if e.Kind != journal.BecameLeader {
 		return 0, false

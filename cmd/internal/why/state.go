@@ -17,7 +17,8 @@ import (
 	"momus/internal/model"
 )
 
-// find asks the brokers of the cluster where their HTTP ports are. Apache Kafka does not know the key and answers without it.
+// find asks the brokers of the cluster where their HTTP ports are. Apache Kafka does not know the
+// key and answers without it.
 func find(ctx context.Context, a *clients.Admin) ([]*Source, *kmsg.MetadataResponse, error) {
 	m, err := a.Metadata(ctx, "listNodes", []string{})
 	if err != nil {
@@ -34,7 +35,8 @@ func find(ctx context.Context, a *clients.Admin) ([]*Source, *kmsg.MetadataRespo
 	return sources, m, nil
 }
 
-// locate asks the broker itself where its HTTP port is. One that stands still does not keep the others waiting.
+// locate asks the broker itself where its HTTP port is. One that stands still does not keep the
+// others waiting.
 func (s *Source) locate(ctx context.Context, a *clients.Admin, host string) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -63,8 +65,8 @@ func hostPort(host, port string) string {
 	return host + ":" + port
 }
 
-// state says for people how the subject stands now, from what the brokers' public APIs and, with zk, the znodes tell. What is not known is
-// left out.
+// state says for people how the subject stands now, from what the brokers' public APIs and, with
+// zk, the znodes tell. What is not known is left out.
 func state(ctx context.Context, a *clients.Admin, z *zk.Client, s *journal.Subject) ([]string, error) {
 	switch {
 	case s.Partition != nil:

@@ -1,6 +1,7 @@
-// Package why is momus why: it tells for people, or as JSON, what happened to a partition, group, broker or transaction and because of what.
-// It reads the journals of all brokers that have one, joins them, and adds what the public APIs and ZooKeeper say about the present. A cluster
-// with brokers of Apache Kafka has gaps: what only those brokers know is not known, and that is said.
+// Package why is momus why: it tells for people, or as JSON, what happened to a partition, group,
+// broker or transaction and because of what. It reads the journals of all brokers that have one,
+// joins them, and adds what the public APIs and ZooKeeper say about the present. A cluster with
+// brokers of Apache Kafka has gaps: what only those brokers know is not known, and that is said.
 package why
 
 import (
@@ -19,7 +20,8 @@ import (
 // Options are the command line of momus why.
 type Options struct {
 	Subject journal.Subject
-	// Servers are the bootstrap servers, ConfigFile the properties of the client. HTTP are addresses of HTTP ports; none: the brokers are asked.
+	// Servers are the bootstrap servers, ConfigFile the properties of the client. HTTP are
+	// addresses of HTTP ports; none: the brokers are asked.
 	Servers, ConfigFile string
 	HTTP                []string
 	User, Password      string // for the HTTP ports

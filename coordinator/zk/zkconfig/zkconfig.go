@@ -1,5 +1,6 @@
-// Package zkconfig reads how a process is to speak to ZooKeeper from where Kafka's users write it: the zookeeper.ssl.* settings (KIP-515), the system properties in
-// KAFKA_OPTS, and section Client of the JAAS file they name. It serves broker and tools alike and opens no connection.
+// Package zkconfig reads how a process is to speak to ZooKeeper from where Kafka's users write it:
+// the zookeeper.ssl.* settings (KIP-515), the system properties in KAFKA_OPTS, and section Client
+// of the JAAS file they name. It serves broker and tools alike and opens no connection.
 package zkconfig
 
 import (
@@ -37,16 +38,19 @@ type Security struct {
 	// SASL logs in; nil for no login. Who says as whom and where that stands, for errors.
 	SASL zksasl.Mechanism
 	Who  string
-	// ClientCertificate reports whether TLS has a certificate of this process, which ZooKeeper takes for a login.
+	// ClientCertificate reports whether TLS has a certificate of this process, which ZooKeeper
+	// takes for a login.
 	ClientCertificate bool
 	// Warning is what a person should know although it goes on; "" for nothing.
 	Warning string
 }
 
-// Authenticated reports whether the process has an identity at ZooKeeper, which zookeeper.set.acl needs.
+// Authenticated reports whether the process has an identity at ZooKeeper, which zookeeper.set.acl
+// needs.
 func (s Security) Authenticated() bool { return s.SASL != nil || s.ClientCertificate }
 
-// Dialer opens connections with everything, for users of the ZooKeeper library itself; nil when they are plain. result, which may be nil, is told how logins end.
+// Dialer opens connections with everything, for users of the ZooKeeper library itself; nil when
+// they are plain. result, which may be nil, is told how logins end.
 func (s Security) Dialer(result func(address string, err error)) zk.Dialer {
 	dial := s.Dial
 	if s.SASL == nil {
@@ -74,7 +78,8 @@ func Read(src Source) (s Security, err error) {
 	return s, src.sasl(&s)
 }
 
-// The system properties that stand for settings which are not set (KafkaConfig.zkSslConfigToSystemPropertyMap).
+// The system properties that stand for settings which are not set
+// (KafkaConfig.zkSslConfigToSystemPropertyMap).
 var systemProperty = map[string]string{
 	"zookeeper.ssl.client.enable":       "zookeeper.client.secure",
 	"zookeeper.ssl.keystore.location":   "zookeeper.ssl.keyStore.location",
@@ -142,7 +147,8 @@ func (src Source) tls(s *Security) error {
 	return nil
 }
 
-// store is the store of settings that begin with prefix; the file says what it is, whatever its type is set to.
+// store is the store of settings that begin with prefix; the file says what it is, whatever its
+// type is set to.
 func (src Source) store(prefix string) keystore.Store {
 	return keystore.Store{Location: src.get(prefix+".location", ""), Type: keystore.ByContent, Password: src.get(prefix+".password", "")}
 }
@@ -181,7 +187,8 @@ func dialTLS(config *tls.Config) zk.Dialer {
 	}
 }
 
-// sasl reads the section of the JAAS file. That there is none is a warning in Kafka, and the connection goes on without a login.
+// sasl reads the section of the JAAS file. That there is none is a warning in Kafka, and the
+// connection goes on without a login.
 func (src Source) sasl(s *Security) error {
 	file, ok := src.Properties.Get(jvm.LoginConfig)
 	if !ok {

@@ -214,7 +214,8 @@ func TestAFileWithoutSectionIsAWarning(t *testing.T) {
 	}
 }
 
-// A server that stops knowing the password does not end a client that runs: it says so and tries on, and is there again when the server is.
+// A server that stops knowing the password does not end a client that runs: it says so and tries
+// on, and is there again when the server is.
 func TestARunningClientOutlivesARefusal(t *testing.T) {
 	dir := t.TempDir()
 	run := func(listen, password string) (addr string, stop func()) {

@@ -47,7 +47,8 @@ type Service struct {
 	Name string
 	// Principal is zookeeper.server.principal: the whole principal, instead of Name and host.
 	Principal string
-	// Canonical is zookeeper.sasl.client.canonicalize.hostname: the host is what the address' reverse look-up says.
+	// Canonical is zookeeper.sasl.client.canonicalize.hostname: the host is what the address'
+	// reverse look-up says.
 	Canonical bool
 }
 

@@ -1,9 +1,12 @@
-// Package zksasl logs connections to ZooKeeper in by SASL, underneath a client library that has none: a net.Conn given to the library's dialer. It knows
-// ZooKeeper's frames and nothing else of momus, starts no goroutine, and keeps nothing between connections.
+// Package zksasl logs connections to ZooKeeper in by SASL, underneath a client library that has
+// none: a net.Conn given to the library's dialer. It knows ZooKeeper's frames and nothing else of
+// momus, starts no goroutine, and keeps nothing between connections.
 //
-// ZooKeeper takes SASL packets at any time after the ConnectRequest, once a connection. The library sends that request first and then reads the answer. So the
-// first Read takes the whole ConnectResponse off the socket, makes the exchange, and only then lets the library see the response: every connection, the first
-// and those after a loss, is logged in before anything is asked on it, watches that are set again included.
+// ZooKeeper takes SASL packets at any time after the ConnectRequest, once a connection. The library
+// sends that request first and then reads the answer. So the first Read takes the whole
+// ConnectResponse off the socket, makes the exchange, and only then lets the library see the
+// response: every connection, the first and those after a loss, is logged in before anything is
+// asked on it, watches that are set again included.
 package zksasl
 
 import (
@@ -20,8 +23,8 @@ import (
 type Exchange interface {
 	// First gives the first token, which may be empty.
 	First() ([]byte, error)
-	// Next takes a token of the server and gives the answer; done reports that there is none. token is nil when the server sends none, which some mechanisms
-	// end with.
+	// Next takes a token of the server and gives the answer; done reports that there is none. token
+	// is nil when the server sends none, which some mechanisms end with.
 	Next(token []byte) (answer []byte, done bool, err error)
 }
 
@@ -33,16 +36,18 @@ type Options struct {
 	Mechanism Mechanism
 	// Timeout bounds one exchange; 5 s when 0. It has to be below the session's timeout.
 	Timeout time.Duration
-	// Result is told how each exchange ended: nil, an error of errors.Is ErrUnsupported (the connection goes on without a login), or another (it is closed).
-	// It is called from Read.
+	// Result is told how each exchange ended: nil, an error of errors.Is ErrUnsupported (the
+	// connection goes on without a login), or another (it is closed). It is called from Read.
 	Result func(address string, err error)
 }
 
 // Errors of exchanges.
 var (
-	// ErrUnsupported says that the server has no SASL set up. The connection stays, as nobody; what needs a login is refused then, request by request.
+	// ErrUnsupported says that the server has no SASL set up. The connection stays, as nobody; what
+	// needs a login is refused then, request by request.
 	ErrUnsupported = errors.New("the server has no SASL set up")
-	// ErrRefused says that the server closed the connection on the credentials; it gives no reason to a client.
+	// ErrRefused says that the server closed the connection on the credentials; it gives no reason
+	// to a client.
 	ErrRefused = errors.New("the server closed the connection without a reason, which is what it does with an unknown user or a wrong password")
 )
 
@@ -156,7 +161,8 @@ func closed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &op) && !op.Timeout()
 }
 
-// ask sends a token and reads the server's; frames that are no answer to it are kept for the library.
+// ask sends a token and reads the server's; frames that are no answer to it are kept for the
+// library.
 func (c *saslConn) ask(xid int32, token []byte) ([]byte, error) {
 	b := make([]byte, 4, 16+len(token))
 	b = binary.BigEndian.AppendUint32(b, uint32(xid))

@@ -41,8 +41,9 @@ func unhex(t *testing.T, s string) []byte {
 	return b
 }
 
-// server plays the recorded server on conn: it expects the frames that the recorded client sent, but for their xids, and answers with what was recorded, under
-// the xid that was asked. It returns what went wrong.
+// server plays the recorded server on conn: it expects the frames that the recorded client sent,
+// but for their xids, and answers with what was recorded, under the xid that was asked. It returns
+// what went wrong.
 func server(conn net.Conn, steps []step, decode func(string) []byte) error {
 	defer conn.Close()
 	var xid [4]byte
@@ -84,7 +85,8 @@ func recordedDigest(user, password, uri string) Mechanism {
 	}
 }
 
-// TestDialoguesReplay plays the library: it sends and reads what the recorded client did beside SASL, and must not notice anything of that.
+// TestDialoguesReplay plays the library: it sends and reads what the recorded client did beside
+// SASL, and must not notice anything of that.
 func TestDialoguesReplay(t *testing.T) {
 	for _, c := range []struct {
 		name, user, password, uri string

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// Unpack hands out what a .tar.gz holds: regular files with their slash-separated names, content and modification times, and directories,
-// whose names end with a slash. An error of fn ends the test.
+// Unpack hands out what a .tar.gz holds: regular files with their slash-separated names, content
+// and modification times, and directories, whose names end with a slash. An error of fn ends the
+// test.
 func Unpack(t testing.TB, archive string, fn func(name string, content []byte, modified time.Time) error) {
 	t.Helper()
 	f, err := os.Open(archive)

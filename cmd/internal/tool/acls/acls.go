@@ -1,4 +1,5 @@
-// Package acls is kafka-acls: what is allowed to whom, over the admin API (store.go, brokerACLs) or in the znodes of Kafka's authorizer.
+// Package acls is kafka-acls: what is allowed to whom, over the admin API (store.go, brokerACLs) or
+// in the znodes of Kafka's authorizer.
 package acls
 
 import (
@@ -83,7 +84,8 @@ func checkACLsOptions(o *options.Options) error {
 	return nil
 }
 
-// resourceRules are the ACLs to add to or to remove from a resource, or from those that a filter selects.
+// resourceRules are the ACLs to add to or to remove from a resource, or from those that a filter
+// selects.
 type resourceRules struct {
 	resource acl.Resource
 	entries  []acl.Entry

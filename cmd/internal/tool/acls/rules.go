@@ -196,7 +196,8 @@ func (s *aclCommand) roles(add func(acl.Resource, ...acl.Operation) error) error
 	return needs("consumer", acl.Group, read)
 }
 
-// supportedOperations are those that mean something for a type of resource, in the order in which the recorded tool named them.
+// supportedOperations are those that mean something for a type of resource, in the order in which
+// the recorded tool named them.
 func supportedOperations(t acl.ResourceType) []acl.Operation {
 	switch t {
 	case acl.Topic:

@@ -138,7 +138,8 @@ func (s *brokerACLs) remove(ctx context.Context, r resourceRules) error {
 	return nil
 }
 
-// zkACLs works on the znodes of Kafka's authorizer, as that does when kafka-acls runs it in its own process.
+// zkACLs works on the znodes of Kafka's authorizer, as that does when kafka-acls runs it in its own
+// process.
 type zkACLs struct{ client *zk.Client }
 
 // authorizerACLs reads the properties of the authorizer and connects to its ZooKeeper.

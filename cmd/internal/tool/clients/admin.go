@@ -1,8 +1,10 @@
-// Package clients is Kafka's Java clients as the tools use them: admin client, producer and consumer over franz-go, made of Java's
-// properties, with Java's log lines and exceptions, and sessions with ZooKeeper. Every client is watched (connections), so that a tool
-// that got nowhere can say why.
+// Package clients is Kafka's Java clients as the tools use them: admin client, producer and
+// consumer over franz-go, made of Java's properties, with Java's log lines and exceptions, and
+// sessions with ZooKeeper. Every client is watched (connections), so that a tool that got nowhere
+// can say why.
 //
-// The caller owns a client and closes it. franz-go's goroutines live between New and Close; the hooks of connections run on them.
+// The caller owns a client and closes it. franz-go's goroutines live between New and Close; the
+// hooks of connections run on them.
 package clients
 
 import (
@@ -19,7 +21,8 @@ import (
 	"momus/cmd/internal/tool/java"
 )
 
-// Admin is Kafka's admin client: each call has a name, which is in the text of its time-out, and a time limit.
+// Admin is Kafka's admin client: each call has a name, which is in the text of its time-out, and a
+// time limit.
 type Admin struct {
 	*kgo.Client
 	C          *core.Call
@@ -27,7 +30,8 @@ type Admin struct {
 	TimeoutMs  int32         // what brokers are told: request.timeout.ms
 }
 
-// AdminFor makes an admin client for bootstrap servers with the properties of a file; "" is no file. What is fixed wins over the file.
+// AdminFor makes an admin client for bootstrap servers with the properties of a file; "" is no
+// file. What is fixed wins over the file.
 func AdminFor(c *core.Call, servers, file string, fixed map[string]string) (*Admin, error) {
 	props, err := core.ReadProperties(file)
 	if err != nil {
@@ -38,7 +42,8 @@ func AdminFor(c *core.Call, servers, file string, fixed map[string]string) (*Adm
 	return NewAdmin(c, props)
 }
 
-// NewAdmin makes an admin client of properties. Errors in them are uncaught exceptions in Kafka's tools.
+// NewAdmin makes an admin client of properties. Errors in them are uncaught exceptions in Kafka's
+// tools.
 func NewAdmin(c *core.Call, props map[string]string) (*Admin, error) {
 	failed := func(err error) error {
 		return &java.Error{Class: "org.apache.kafka.common.KafkaException", Text: "Failed to create new KafkaAdminClient", Cause: err}

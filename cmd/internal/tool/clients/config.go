@@ -17,8 +17,8 @@ import (
 	"momus/internal/jvm"
 )
 
-// address is what Java takes for the address of a server (Utils.getHost): whatever stands before host and port is passed over, such as
-// a security protocol.
+// address is what Java takes for the address of a server (Utils.getHost): whatever stands before
+// host and port is passed over, such as a security protocol.
 var address = regexp.MustCompile(`^.*?\[?([0-9a-zA-Z\-%._:]*)\]?:([0-9]+)$`)
 
 // Config are the settings of a Java client: its properties and how its log lines begin.
@@ -122,7 +122,8 @@ func javaAddress(host string, port int) string {
 	return fmt.Sprintf("%s/%s", host, net.JoinHostPort(ip.String(), strconv.Itoa(port)))
 }
 
-// ValidServers reports whether each part of a list has a port, as Kafka's ToolsUtils asks before a client is made.
+// ValidServers reports whether each part of a list has a port, as Kafka's ToolsUtils asks before a
+// client is made.
 func ValidServers(list string) bool {
 	parts := strings.Split(strings.TrimRight(list, ","), ",") // Java drops empty words at the end
 	return !slices.ContainsFunc(parts, func(s string) bool { return !address.MatchString(s) })

@@ -10,7 +10,8 @@ import (
 	"momus/cmd/internal/tool/java"
 )
 
-// definition is one setting of a client of Kafka 2.5, as ConfigDef has it. Of settings with classes, lists or free text only the name counts.
+// definition is one setting of a client of Kafka 2.5, as ConfigDef has it. Of settings with
+// classes, lists or free text only the name counts.
 type definition struct {
 	name    string
 	kind    kind
@@ -127,7 +128,8 @@ func (d *definition) check(value string) error {
 	return nil
 }
 
-// checkProperties checks what a client was given, in the order of the names, so that the same one of several mistakes is told each time.
+// checkProperties checks what a client was given, in the order of the names, so that the same one
+// of several mistakes is told each time.
 func checkProperties(definitions []definition, props map[string]string) error {
 	for _, k := range slices.Sorted(maps.Keys(props)) {
 		for _, d := range definitions {
@@ -151,8 +153,9 @@ func checkClasses(client string, props map[string]string) error {
 	return nil
 }
 
-// warnUnknown warns of settings that a client does not know, as Java's do when they are made; kind is Admin, Producer or Consumer.
-// sasl.jaas.config is one of them to the admin client, although it counts.
+// warnUnknown warns of settings that a client does not know, as Java's do when they are made; kind
+// is Admin, Producer or Consumer. sasl.jaas.config is one of them to the admin client, although it
+// counts.
 func warnUnknown(c *core.Call, kind string, definitions []definition, props map[string]string) {
 	logger := "org.apache.kafka.clients." + strings.ToLower(kind) + "." + kind + "Config"
 	if kind == "Admin" {

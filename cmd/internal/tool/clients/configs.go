@@ -8,8 +8,9 @@ import (
 	"momus/cmd/internal/tool/java"
 )
 
-// DescribeConfigs describes the configs of one entity, a topic, broker or broker's loggers as kafka-configs names their kinds, in the
-// order of Java's table. No name is the defaults of all brokers.
+// DescribeConfigs describes the configs of one entity, a topic, broker or broker's loggers as
+// kafka-configs names their kinds, in the order of Java's table. No name is the defaults of all
+// brokers.
 func (a *Admin) DescribeConfigs(ctx context.Context, kind, name string) ([]ConfigEntry, error) {
 	r := kmsg.NewDescribeConfigsRequestResource()
 	r.ResourceName = name
@@ -59,7 +60,8 @@ func IsDynamic(kind, name string, e ConfigEntry) bool {
 	return e.Source == kmsg.ConfigSourceDynamicBrokerConfig
 }
 
-// Throttles are the broker configs that may be written to ZooKeeper while the broker runs: it reads them there.
+// Throttles are the broker configs that may be written to ZooKeeper while the broker runs: it reads
+// them there.
 func Throttles() []string {
 	return []string{"leader.replication.throttled.rate", "follower.replication.throttled.rate", "replica.alter.log.dirs.io.max.bytes.per.second"}
 }

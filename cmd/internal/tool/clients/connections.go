@@ -24,8 +24,8 @@ import (
 
 const networkClient = "org.apache.kafka.clients.NetworkClient"
 
-// connections watches a client's connections: it writes Kafka's lines about those that could not be made, and keeps what a hint needs.
-// Its methods are called by the client's goroutines.
+// connections watches a client's connections: it writes Kafka's lines about those that could not be
+// made, and keeps what a hint needs. Its methods are called by the client's goroutines.
 type connections struct {
 	c      *core.Call
 	cc     *Config
@@ -63,7 +63,8 @@ var (
 	_ kgo.HookBrokerRead    = (*connections)(nil)
 )
 
-// OnBrokerConnect implements kgo.HookBrokerConnect. An error with a connection is one of its first requests.
+// OnBrokerConnect implements kgo.HookBrokerConnect. An error with a connection is one of its first
+// requests.
 func (l *connections) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, conn net.Conn, err error) {
 	if errors.Is(err, context.Canceled) || l.closing() {
 		return
@@ -135,8 +136,8 @@ func (l *connections) nodeID(meta kgo.BrokerMetadata) int32 {
 	return -1 - int32(max(slices.Index(l.seeds, net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))), 0))
 }
 
-// note changes what is known of a peer; it reports whether nothing has worked for two seconds, on a terminal at
-// all, and nobody was told yet.
+// note changes what is known of a peer; it reports whether nothing has worked for two seconds, on a
+// terminal at all, and nobody was told yet.
 func (l *connections) note(meta kgo.BrokerMetadata, id int32, change func(p *peer)) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -198,7 +199,8 @@ func (l *connections) Hints() []string {
 	return out
 }
 
-// authError is the error of a connection whose TLS or SASL was refused, as Java has it; nil for any other.
+// authError is the error of a connection whose TLS or SASL was refused, as Java has it; nil for any
+// other.
 func authError(err error) *java.Error {
 	if errors.Is(err, wire.SaslAuthenticationFailed) || errors.Is(err, wire.UnsupportedSaslMechanism) || errors.Is(err, wire.IllegalSaslState) {
 		var we *wire.Error
@@ -215,8 +217,9 @@ func authError(err error) *java.Error {
 	return nil
 }
 
-// retry runs fn again while what it fails of is a connection that could not be made or that was closed, as Kafka's clients do until
-// their time is over: a broker may be starting. What more time cannot mend is not tried again.
+// retry runs fn again while what it fails of is a connection that could not be made or that was
+// closed, as Kafka's clients do until their time is over: a broker may be starting. What more time
+// cannot mend is not tried again.
 func (l *connections) retry(ctx context.Context, fn func(ctx context.Context) error) error {
 	for n := 0; ; n++ {
 		err := fn(ctx)
@@ -237,7 +240,8 @@ func (l *connections) retry(ctx context.Context, fn func(ctx context.Context) er
 // errNoBroker says that it is no use to try again; a hint says why.
 var errNoBroker = &java.Error{Class: java.ErrorsPackage + "TimeoutException", Text: "Timeout expired while fetching topic metadata"}
 
-// reconnectBackoff is Kafka's reconnect.backoff.ms, doubled up to reconnect.backoff.max.ms, for the n-th attempt from 0.
+// reconnectBackoff is Kafka's reconnect.backoff.ms, doubled up to reconnect.backoff.max.ms, for the
+// n-th attempt from 0.
 func reconnectBackoff(n int) time.Duration { return min(50*time.Millisecond<<min(n, 5), time.Second) }
 
 func isConnectionError(err error) bool {
@@ -245,7 +249,8 @@ func isConnectionError(err error) bool {
 	return authError(err) == nil && (errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || notTLS(err))
 }
 
-// hopeless tells that every server is something else than a broker, or speaks TLS when this client does not, or the reverse.
+// hopeless tells that every server is something else than a broker, or speaks TLS when this client
+// does not, or the reverse.
 func (l *connections) hopeless() bool {
 	peers := l.troubled()
 	for _, p := range peers {

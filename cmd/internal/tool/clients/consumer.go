@@ -17,17 +17,19 @@ import (
 	"momus/internal/model"
 )
 
-// ErrNoMessage is what waiting for a message ends with when its time is over; Java's exception has no text either.
+// ErrNoMessage is what waiting for a message ends with when its time is over; Java's exception has
+// no text either.
 var ErrNoMessage = &java.Error{Class: java.ErrorsPackage + "TimeoutException"}
 
-// Position is where a consumer stands in a partition: the next offset, and the epoch of the record before it, -1 when not known.
+// Position is where a consumer stands in a partition: the next offset, and the epoch of the record
+// before it, -1 when not known.
 type Position struct {
 	Offset int64
 	Epoch  int32
 }
 
-// Consumer is a Java consumer with at most 500 records in hand: it commits every five seconds, and when it closes, the offsets up to
-// which records were taken from it.
+// Consumer is a Java consumer with at most 500 records in hand: it commits every five seconds, and
+// when it closes, the offsets up to which records were taken from it.
 type Consumer struct {
 	Cl     *kgo.Client
 	C      *core.Call
@@ -58,7 +60,8 @@ type former struct {
 	at time.Time
 }
 
-// formerTime is how long a former position counts. A broker is back sooner, and then Java's consumer would still have its session.
+// formerTime is how long a former position counts. A broker is back sooner, and then Java's
+// consumer would still have its session.
 const formerTime = time.Minute
 
 // ConsumeSpec is what a consumer reads, and with which settings.
@@ -141,11 +144,13 @@ func notConstructed(cause error) error {
 	return &java.Error{Class: "org.apache.kafka.common.KafkaException", Text: "Failed to construct kafka consumer", Cause: cause}
 }
 
-// lookupPatience is how long a broker is asked for offsets before the client looks again who leads. The library would try a broker that
-// is gone for 30 s, while Java's client takes the next metadata.
+// lookupPatience is how long a broker is asked for offsets before the client looks again who leads.
+// The library would try a broker that is gone for 30 s, while Java's client takes the next
+// metadata.
 const lookupPatience = 500 * time.Millisecond
 
-// retryTimeout says how long requests of a member are repeated; those of the group as long as its session lasts.
+// retryTimeout says how long requests of a member are repeated; those of the group as long as its
+// session lasts.
 func retryTimeout(session time.Duration) func(key int16) time.Duration {
 	return func(key int16) time.Duration {
 		switch kmsg.Key(key) {
@@ -271,9 +276,10 @@ func (r *Consumer) groupOptions(s *ConsumeSpec, cc *Config) ([]kgo.Opt, error) {
 	return append(opts, kgo.ConsumeTopics(s.Topic)), nil
 }
 
-// adjust learns the offsets at which a group begins. Those that come from the reset policy are looked up here, so that they are
-// committed like any other although nothing was read. Where the last session was lost with a connection, reading goes on at the offset
-// it had come to: what was read would be read twice.
+// adjust learns the offsets at which a group begins. Those that come from the reset policy are
+// looked up here, so that they are committed like any other although nothing was read. Where the
+// last session was lost with a connection, reading goes on at the offset it had come to: what was
+// read would be read twice.
 func (r *Consumer) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	defer r.resume(ctx, offsets)
 	a := &Admin{Client: r.Cl, C: r.C, ApiTimeout: 30 * time.Second}
@@ -306,8 +312,8 @@ func (r *Consumer) adjust(ctx context.Context, offsets map[string]map[int32]kgo.
 	return offsets, nil
 }
 
-// resume puts partitions to where they stood before a session was lost, unless the group has gone further since or the partition does
-// not reach so far: then it is another one of the same name.
+// resume puts partitions to where they stood before a session was lost, unless the group has gone
+// further since or the partition does not reach so far: then it is another one of the same name.
 func (r *Consumer) resume(ctx context.Context, offsets map[string]map[int32]kgo.Offset) {
 	var tps []model.TopicPartition
 	r.mu.Lock()
@@ -434,7 +440,8 @@ func (r *Consumer) CommitOffsets(ctx context.Context, cl *kgo.Client, offsets ma
 // Buffered counts the records that were polled and not taken.
 func (r *Consumer) Buffered() int { return len(r.Records) }
 
-// Take gives the next record. Without one for the time-out (0: no limit) the error is Java's TimeoutException without a text.
+// Take gives the next record. Without one for the time-out (0: no limit) the error is Java's
+// TimeoutException without a text.
 func (r *Consumer) Take(ctx context.Context, timeout time.Duration) (*kgo.Record, error) {
 	if len(r.Records) == 0 {
 		if err := r.Poll(ctx, timeout); err != nil {
@@ -448,8 +455,9 @@ func (r *Consumer) Take(ctx context.Context, timeout time.Duration) (*kgo.Record
 	return rec, nil
 }
 
-// Poll fills Records, at most 500, and waits for the first of them: timeout at most, 0 without a limit. It returns only errors that Java's
-// consumer throws; through anything else it goes on. Rebalances happen while it runs, never between two calls.
+// Poll fills Records, at most 500, and waits for the first of them: timeout at most, 0 without a
+// limit. It returns only errors that Java's consumer throws; through anything else it goes on.
+// Rebalances happen while it runs, never between two calls.
 func (r *Consumer) Poll(ctx context.Context, timeout time.Duration) error {
 	limit := ctx
 	if timeout > 0 {
@@ -506,8 +514,9 @@ func (r *Consumer) Poll(ctx context.Context, timeout time.Duration) error {
 	}
 }
 
-// endsConsumer reports whether Java's consumer throws an error out of its poll. After any other it goes on: brokers come back, groups
-// find together again, and where records were lost auto.offset.reset says what follows.
+// endsConsumer reports whether Java's consumer throws an error out of its poll. After any other it
+// goes on: brokers come back, groups find together again, and where records were lost
+// auto.offset.reset says what follows.
 func endsConsumer(err error) bool {
 	if authError(err) != nil || errors.Is(err, kgo.ErrClientClosed) {
 		return true

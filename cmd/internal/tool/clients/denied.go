@@ -18,7 +18,8 @@ import (
 	"momus/internal/jvm"
 )
 
-// Denied says how the right is given that a tool lacked: the command for whoever administers the cluster. "" when the error is another one.
+// Denied says how the right is given that a tool lacked: the command for whoever administers the
+// cluster. "" when the error is another one.
 func (l *connections) Denied(err error) string {
 	denied := denial(err)
 	if denied == nil {
@@ -157,8 +158,8 @@ func (l *connections) operation(kind string) string {
 	return "Describe"
 }
 
-// enabledMechanisms asks a broker which mechanisms its listener has: SaslHandshake (17) version 1 with a name that there is not answers with the list. "" when the
-// broker does not say.
+// enabledMechanisms asks a broker which mechanisms its listener has: SaslHandshake (17) version 1
+// with a name that there is not answers with the list. "" when the broker does not say.
 func (l *connections) enabledMechanisms(address string) string {
 	conn, err := net.DialTimeout("tcp", address, ProbeTime)
 	if err != nil {

@@ -112,7 +112,8 @@ func (l *connections) unreachable(p peer, address string) string {
 	return text
 }
 
-// certificateTrouble explains errors of certificates and TLS alerts; "" for any other error. host is the name that was connected to.
+// certificateTrouble explains errors of certificates and TLS alerts; "" for any other error. host
+// is the name that was connected to.
 func certificateTrouble(err error, host string) string {
 	var (
 		unknown      x509.UnknownAuthorityError
@@ -198,8 +199,9 @@ func answersAsZooKeeper(address string) bool {
 	return strings.HasPrefix(string(answer), "Zookeeper version") || strings.HasPrefix(string(answer), "srvr is not executed")
 }
 
-// AnswersAsBroker asks for a broker's API versions, version 0: int32 size, int16 key, int16 version, int32 correlation id, a client id of
-// length 0; the answer begins with a size and the same id.
+// AnswersAsBroker asks for a broker's API versions, version 0: int32 size, int16 key, int16
+// version, int32 correlation id, a client id of length 0; the answer begins with a size and the
+// same id.
 func AnswersAsBroker(address string) bool {
 	conn, err := net.DialTimeout("tcp", address, ProbeTime)
 	if err != nil {

@@ -21,7 +21,8 @@ type DescribedGroup struct {
 	Port                  int32
 }
 
-// GroupMember is a member of a group and what it was assigned; Assigned is empty for groups of other protocols than consumer.
+// GroupMember is a member of a group and what it was assigned; Assigned is empty for groups of
+// other protocols than consumer.
 type GroupMember struct {
 	Id, Instance, Client, Host string
 	Assigned                   []model.TopicPartition

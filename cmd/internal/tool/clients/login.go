@@ -27,7 +27,8 @@ import (
 // mechanisms that a tool can speak.
 const mechanisms = "GSSAPI, PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER"
 
-// loginEntry is the login module of a client: sasl.jaas.config, or section KafkaClient of the JAAS file.
+// loginEntry is the login module of a client: sasl.jaas.config, or section KafkaClient of the JAAS
+// file.
 func loginEntry(props map[string]string, properties jvm.Properties) (jaas.Entry, error) {
 	if text, ok := props["sasl.jaas.config"]; ok {
 		e, err := jaas.ParseProperty(text)
@@ -156,7 +157,8 @@ func (s kerberosSession) Challenge(offer []byte) (bool, []byte, error) {
 	return err == nil, answer, err
 }
 
-// bearerToken is OAUTHBEARER: a token from the file that sasl.oauthbearer.token.endpoint.url names, as later Kafkas take it (KIP-768), or an unsecured one.
+// bearerToken is OAUTHBEARER: a token from the file that sasl.oauthbearer.token.endpoint.url names,
+// as later Kafkas take it (KIP-768), or an unsecured one.
 func bearerToken(props map[string]string, options map[string]string) (sasl.Mechanism, error) {
 	endpoint := props["sasl.oauthbearer.token.endpoint.url"]
 	if endpoint == "" {
@@ -175,8 +177,8 @@ func bearerToken(props map[string]string, options map[string]string) (sasl.Mecha
 	}), nil
 }
 
-// unsecuredToken is OAUTHBEARER as Kafka has it without handlers of one's own: a JSON Web Token without a signature, made of the
-// unsecuredLogin… options of the login module (KIP-255).
+// unsecuredToken is OAUTHBEARER as Kafka has it without handlers of one's own: a JSON Web Token
+// without a signature, made of the unsecuredLogin… options of the login module (KIP-255).
 func unsecuredToken(jaas map[string]string) (sasl.Mechanism, error) {
 	option := func(name, fallback string) string {
 		if v, ok := jaas["unsecuredLogin"+name]; ok {

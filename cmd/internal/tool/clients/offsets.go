@@ -13,7 +13,8 @@ import (
 	"momus/internal/model"
 )
 
-// OffsetResult is the offset of a partition at a time, -1 when there is none so late; or why it could not be had.
+// OffsetResult is the offset of a partition at a time, -1 when there is none so late; or why it
+// could not be had.
 type OffsetResult struct {
 	Offset, timestamp int64
 	Err               *java.Error
@@ -46,8 +47,9 @@ func (a *Admin) PartitionsOf(ctx context.Context, topic string) ([]int32, error)
 	return out, nil
 }
 
-// ListOffsets asks the leaders for offsets at a time (ms, -1 the end, -2 the beginning). A partition without a leader is waited for
-// as long as the call may take; one that does not exist has an error of its own at once.
+// ListOffsets asks the leaders for offsets at a time (ms, -1 the end, -2 the beginning). A
+// partition without a leader is waited for as long as the call may take; one that does not exist
+// has an error of its own at once.
 func (a *Admin) ListOffsets(ctx context.Context, tps []model.TopicPartition, at int64, committed bool) (map[model.TopicPartition]OffsetResult, error) {
 	out := map[model.TopicPartition]OffsetResult{}
 	if len(tps) == 0 {
@@ -80,7 +82,8 @@ func (a *Admin) ListOffsets(ctx context.Context, tps []model.TopicPartition, at 
 	return out, err
 }
 
-// Leaders groups partitions by leader. Those that do not exist get their result; those without a leader are left out.
+// Leaders groups partitions by leader. Those that do not exist get their result; those without a
+// leader are left out.
 func (a *Admin) Leaders(ctx context.Context, tps []model.TopicPartition, out map[model.TopicPartition]OffsetResult) (map[int32][]model.TopicPartition, error) {
 	var names []string
 	for _, tp := range tps {

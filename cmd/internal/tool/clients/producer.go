@@ -14,7 +14,8 @@ import (
 	"momus/cmd/internal/tool/java"
 )
 
-// Producer is a Java producer: it waits for a topic's metadata before it takes a record, and logs what could not be sent.
+// Producer is a Java producer: it waits for a topic's metadata before it takes a record, and logs
+// what could not be sent.
 type Producer struct {
 	*kgo.Client
 	c          *core.Call
@@ -133,8 +134,9 @@ func compressionCodec(name string) (kgo.CompressionCodec, error) {
 	return kgo.CompressionCodec{}, java.IllegalArgument("Unknown compression name: %s", name)
 }
 
-// Greet reaches for the brokers before there is anything to send, as Java's producer does when it is made, so that it is seen at once
-// when none can be reached. It returns at once; what it began ends with the first record or with Close.
+// Greet reaches for the brokers before there is anything to send, as Java's producer does when it
+// is made, so that it is seen at once when none can be reached. It returns at once; what it began
+// ends with the first record or with Close.
 func (p *Producer) Greet() {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.greeted = cancel
@@ -180,8 +182,8 @@ func (p *Producer) Send(ctx context.Context, r *kgo.Record, sync bool) error {
 	return nil
 }
 
-// Deliver sends a record that was prepared. done is called once, by a goroutine of the client, with an error as Java names it. The
-// end of ctx takes back what waits for room, or to be sent.
+// Deliver sends a record that was prepared. done is called once, by a goroutine of the client, with
+// an error as Java names it. The end of ctx takes back what waits for room, or to be sent.
 func (p *Producer) Deliver(ctx context.Context, r *kgo.Record, done func(*kgo.Record, error)) {
 	if p.resend != nil {
 		p.resend.send(ctx, r, done)
@@ -203,7 +205,8 @@ func (p *Producer) Drain(ctx context.Context) error {
 	return p.Flush(ctx)
 }
 
-// Prepare is what a Java producer does before a record is taken: metadata of the topic, and its size.
+// Prepare is what a Java producer does before a record is taken: metadata of the topic, and its
+// size.
 func (p *Producer) Prepare(ctx context.Context, r *kgo.Record) error {
 	p.endGreeting()
 	if !p.known[r.Topic] {

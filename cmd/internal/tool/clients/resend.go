@@ -15,9 +15,11 @@ import (
 	"momus/cmd/internal/tool/java"
 )
 
-// resender gives a producer the retries of Java's. There an attempt counts when a request was sent; records whose leader cannot be
-// reached wait, uncounted, until delivery.timeout.ms is over. franz-go counts both. So the client below tries each record once, and
-// what it gives back is sent again from here, in the order in which it was handed over: while some wait, later ones wait behind them.
+// resender gives a producer the retries of Java's. There an attempt counts when a request was sent;
+// records whose leader cannot be reached wait, uncounted, until delivery.timeout.ms is over.
+// franz-go counts both. So the client below tries each record once, and what it gives back is sent
+// again from here, in the order in which it was handed over: while some wait, later ones wait
+// behind them.
 type resender struct {
 	produce  func(ctx context.Context, r *kgo.Record, promise func(*kgo.Record, error))
 	refresh  func() // asks for metadata soon: a client that tries once does not look for the new leader by itself
@@ -58,7 +60,8 @@ type sending struct {
 	done     func(*kgo.Record, error)
 }
 
-// send hands a record over; done is called once, by another goroutine. It waits for room, and fails when there is none in time.
+// send hands a record over; done is called once, by another goroutine. It waits for room, and fails
+// when there is none in time.
 func (s *resender) send(ctx context.Context, r *kgo.Record, done func(*kgo.Record, error)) {
 	if err := s.reserve(ctx, recordSizeBound(r)); err != nil {
 		done(r, err)
@@ -76,7 +79,8 @@ func (s *resender) send(ctx context.Context, r *kgo.Record, done func(*kgo.Recor
 	s.attempt(x)
 }
 
-// reserve waits until so many bytes more may be on their way; a record that is larger than all memory goes alone.
+// reserve waits until so many bytes more may be on their way; a record that is larger than all
+// memory goes alone.
 func (s *resender) reserve(ctx context.Context, size int) error {
 	limit, cancel := context.WithTimeout(ctx, s.maxBlock)
 	defer cancel()
@@ -120,7 +124,8 @@ func (s *resender) result(x *sending, err error) {
 	case isFinal(err):
 		err = JavaError(err)
 	default:
-		// What was never sent, or may be answered yet, is no attempt: it only shared the fate of the connection.
+		// What was never sent, or may be answered yet, is no attempt: it only shared the fate of
+		// the connection.
 		counted := s.traffic.lost.Load() > x.lost && s.traffic.written.Load() > x.written
 		var refused *wire.Error
 		if errors.As(err, &refused) {
@@ -156,8 +161,8 @@ func (s *resender) settle(x *sending, err error) {
 	}
 }
 
-// wait puts a record among those that are sent again after a while: retry.backoff.ms after an answer, and longer from time to time
-// while nothing answers.
+// wait puts a record among those that are sent again after a while: retry.backoff.ms after an
+// answer, and longer from time to time while nothing answers.
 func (s *resender) wait(x *sending, counted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,7 +179,8 @@ func (s *resender) wait(x *sending, counted bool) {
 	time.AfterFunc(pause, s.again)
 }
 
-// again sends what waits, oldest first, until nothing does; what came too late gets Java's TimeoutException.
+// again sends what waits, oldest first, until nothing does; what came too late gets Java's
+// TimeoutException.
 func (s *resender) again() {
 	for {
 		s.mu.Lock()
@@ -210,7 +216,8 @@ func (s *resender) tooLate(x *sending) bool {
 
 func partitionOf(r *kgo.Record) string { return fmt.Sprintf("%s-%d", r.Topic, r.Partition) }
 
-// drain waits until every record has its result; flush hurries the client below, which may be lingering.
+// drain waits until every record has its result; flush hurries the client below, which may be
+// lingering.
 func (s *resender) drain(ctx context.Context, flush func(context.Context) error) error {
 	for {
 		s.mu.Lock()

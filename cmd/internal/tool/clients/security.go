@@ -26,7 +26,8 @@ func (cc *Config) protocol() string {
 	return "PLAINTEXT"
 }
 
-// security turns security.protocol, sasl.* and ssl.* into options. properties are those of KAFKA_OPTS.
+// security turns security.protocol, sasl.* and ssl.* into options. properties are those of
+// KAFKA_OPTS.
 func (cc *Config) security(properties jvm.Properties) ([]kgo.Opt, error) {
 	var opts []kgo.Opt
 	switch p := cc.protocol(); p {
@@ -80,7 +81,8 @@ func (cc *Config) tls() (*tls.Config, error) {
 		return nil, fmt.Errorf("ssl.keystore: %w", err)
 	}
 	if location != "" || chain != "" {
-		// Given whatever authorities the server names, as Java's key manager does with a single key.
+		// Given whatever authorities the server names, as Java's key manager does with a single
+		// key.
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	if v, ok := cc.Props["ssl.endpoint.identification.algorithm"]; ok && v == "" {

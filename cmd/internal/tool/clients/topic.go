@@ -13,8 +13,9 @@ import (
 	"momus/cmd/internal/tool/java"
 )
 
-// awaitTopic asks for a topic's metadata until it has them, as the clients do before they use a topic, and logs what is in the way.
-// A topic that does not exist is created if the broker does that.
+// awaitTopic asks for a topic's metadata until it has them, as the clients do before they use a
+// topic, and logs what is in the way. A topic that does not exist is created if the broker does
+// that.
 func awaitTopic(c *core.Call, ctx context.Context, cl *kgo.Client, prefix, topic string, attempts *int, backoff time.Duration) error {
 	for {
 		*attempts++

@@ -9,7 +9,8 @@ import (
 	"momus/cmd/internal/tool/java"
 )
 
-// unsupported gives the error of a broker that does not know an API its class and text in Java; others stay as they are.
+// unsupported gives the error of a broker that does not know an API its class and text in Java;
+// others stay as they are.
 func unsupported(err error, req kmsg.Request) error {
 	if err == nil || !strings.HasPrefix(err.Error(), "broker is too old") && !strings.HasPrefix(err.Error(), "request key is unknown") {
 		return err

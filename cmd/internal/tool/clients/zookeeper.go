@@ -23,7 +23,8 @@ func toolSession(connect string) zk.Options {
 	return zk.Options{Connect: connect, SessionTimeout: 30 * time.Second, ConnectTimeout: 30 * time.Second, MaxInFlight: 64}
 }
 
-// DialZooKeeperWith waits for ZooKeeper as long as the options say, but not for something that turns out to be a broker.
+// DialZooKeeperWith waits for ZooKeeper as long as the options say, but not for something that
+// turns out to be a broker.
 func DialZooKeeperWith(c *core.Call, ctx context.Context, opts zk.Options) (*zk.Client, error) {
 	if opts.Connect == "" {
 		return nil, java.IllegalArgument("A HostProvider may not be empty!")

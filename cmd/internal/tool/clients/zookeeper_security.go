@@ -10,8 +10,9 @@ import (
 	"momus/internal/jvm"
 )
 
-// ZooKeeperSecurity reads how a tool is to speak to ZooKeeper: the zookeeper.ssl.* settings (KIP-515) of the file of --zk-tls-config-file, "" for none, and who it
-// is by section Client of the JAAS file in KAFKA_OPTS.
+// ZooKeeperSecurity reads how a tool is to speak to ZooKeeper: the zookeeper.ssl.* settings
+// (KIP-515) of the file of --zk-tls-config-file, "" for none, and who it is by section Client of
+// the JAAS file in KAFKA_OPTS.
 func ZooKeeperSecurity(c *core.Call, file string) (zkconfig.Security, error) {
 	source := zkconfig.Source{Properties: jvm.Properties{}}
 	if c.Getenv != nil {
@@ -41,8 +42,8 @@ func ZooKeeperSecurity(c *core.Call, file string) (zkconfig.Security, error) {
 	return s, err
 }
 
-// DialZooKeeperTLS is DialZooKeeper with the settings of --zk-tls-config-file, "" for none. Nodes that the tool makes are protected if it has an identity there, as
-// Kafka's tools have it.
+// DialZooKeeperTLS is DialZooKeeper with the settings of --zk-tls-config-file, "" for none. Nodes
+// that the tool makes are protected if it has an identity there, as Kafka's tools have it.
 func DialZooKeeperTLS(c *core.Call, ctx context.Context, connect, file string) (*zk.Client, error) {
 	opts := toolSession(connect)
 	security, err := ZooKeeperSecurity(c, file)

@@ -176,7 +176,8 @@ func (x *completer) partitions() []Candidate {
 	})
 }
 
-// entity is what --config, --add-config and --delete-config are about: a type of kafka-configs and a name.
+// entity is what --config, --add-config and --delete-config are about: a type of kafka-configs and
+// a name.
 func (x *completer) entity() (kind, name string) {
 	if kind = x.last("entity-type"); kind != "" {
 		return kind, x.last("entity-name")
@@ -192,7 +193,8 @@ func (x *completer) entity() (kind, name string) {
 	return "topics", ""
 }
 
-// keys are the configs that can be set (as key=), or those that are set. The cluster knows them best; without it they are Kafka 2.5's.
+// keys are the configs that can be set (as key=), or those that are set. The cluster knows them
+// best; without it they are Kafka 2.5's.
 func (x *completer) keys(set bool) []Candidate {
 	kind, name := x.entity()
 	out := x.ask(func(a *clients.Admin) []Candidate {

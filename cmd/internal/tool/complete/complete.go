@@ -1,5 +1,6 @@
-// Package complete says what may come next on the command line of a tool: its options and their values, the latter from the cluster that
-// the line names. It prints nothing; which shell asks is the caller's business.
+// Package complete says what may come next on the command line of a tool: its options and their
+// values, the latter from the cluster that the line names. It prints nothing; which shell asks is
+// the caller's business.
 package complete
 
 import (
@@ -23,7 +24,8 @@ type Completion struct {
 	Files bool // names of files, which the shell knows best
 }
 
-// completionTime is how long a broker or ZooKeeper may take to answer while somebody waits for the list.
+// completionTime is how long a broker or ZooKeeper may take to answer while somebody waits for the
+// list.
 const completionTime = time.Second
 
 // Options completes the words of a tool.

@@ -85,7 +85,8 @@ func (s *brokerConfigs) show(ctx context.Context, kind string, names []string) e
 	return s.c.Show(s.form, v)
 }
 
-// entities lists all topics, or all brokers and then, as Kafka 2.5.0 does, a name that is no broker's.
+// entities lists all topics, or all brokers and then, as Kafka 2.5.0 does, a name that is no
+// broker's.
 func (s *brokerConfigs) entities(ctx context.Context, kind string) ([]string, error) {
 	if kind == "topics" {
 		resp, err := s.admin.Metadata(ctx, "listTopics", nil)

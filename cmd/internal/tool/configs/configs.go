@@ -1,4 +1,5 @@
-// Package configs is kafka-configs: configs of topics, brokers, loggers, users and clients, by the brokers or in ZooKeeper.
+// Package configs is kafka-configs: configs of topics, brokers, loggers, users and clients, by the
+// brokers or in ZooKeeper.
 package configs
 
 import (

@@ -35,7 +35,8 @@ type zkConfigs struct {
 	form   screen.Form
 }
 
-// configEntity is a type with a name (encoded; nil: all of them), and for a user's client a second one.
+// configEntity is a type with a name (encoded; nil: all of them), and for a user's client a second
+// one.
 type configEntity struct {
 	kind  string
 	name  *string
@@ -132,7 +133,8 @@ func (s *zkConfigs) expand(ctx context.Context, e *configEntity) ([]*configEntit
 	return []*configEntity{e}, nil
 }
 
-// children lists entities of a type, those with a path below prefix, in the order of ZooKeeper's own table.
+// children lists entities of a type, those with a path below prefix, in the order of ZooKeeper's
+// own table.
 func (s *zkConfigs) children(ctx context.Context, kind, prefix string) ([]string, error) {
 	all, err := s.client.ConfigEntities(ctx, zk.EntityType(kind))
 	if err != nil {
@@ -266,7 +268,8 @@ func (s *zkConfigs) checkBroker(ctx context.Context, e *configEntity) error {
 	return nil
 }
 
-// checkBrokerValues refuses values of broker configs that are not of their type, and passwords, which would have to be encoded.
+// checkBrokerValues refuses values of broker configs that are not of their type, and passwords,
+// which would have to be encoded.
 func checkBrokerValues(values map[string]string) error {
 	var passwords []string
 	for _, k := range slices.Sorted(maps.Keys(values)) {
@@ -365,7 +368,8 @@ func (s *zkConfigs) hashPasswords() error {
 	return nil
 }
 
-// scramCredential is what Kafka stores of a password (RFC 5802 section 3; the salt is Kafka's alphabet of letters and digits).
+// scramCredential is what Kafka stores of a password (RFC 5802 section 3; the salt is Kafka's
+// alphabet of letters and digits).
 func scramCredential(newHash func() hash.Hash, password string, iterations int) (string, error) {
 	salt := []byte(strings.ToLower(rand.Text()))
 	salted, err := pbkdf2.Key(newHash, password, salt, iterations, newHash().Size())

@@ -1,4 +1,5 @@
-// Package consoleconsumer is kafka-console-consumer: it reads topics and prints each message through a formatter.
+// Package consoleconsumer is kafka-console-consumer: it reads topics and prints each message
+// through a formatter.
 package consoleconsumer
 
 import (
@@ -216,7 +217,8 @@ func consume(c *core.Call, ctx context.Context, s *consoleSpec) error {
 	return ctx.Err()
 }
 
-// printMessages counts the messages that were read. Only what a formatter could not print is an error of it.
+// printMessages counts the messages that were read. Only what a formatter could not print is an
+// error of it.
 func printMessages(c *core.Call, ctx context.Context, s *consoleSpec, r *clients.Consumer) (n int64, err error) {
 	for s.maxMessages == -1 || n < s.maxMessages { // Java takes any other negative number for none
 		rec, err := r.Next(ctx, s.timeout)

@@ -109,7 +109,8 @@ func consoleProducer(ctx context.Context, c *core.Call) error {
 	return err
 }
 
-// consoleProducerProps puts together the producer's settings: file, --producer-property, what cannot be changed, and options.
+// consoleProducerProps puts together the producer's settings: file, --producer-property, what
+// cannot be changed, and options.
 func consoleProducerProps(o *options.Options, servers string) (map[string]string, error) {
 	file, err := o.One("producer.config")
 	if err != nil {
@@ -184,7 +185,8 @@ func newLineReader(in io.Reader, words []string) (*lineReader, error) {
 	return r, nil
 }
 
-// readLine reads to \n, \r or \r\n; io.EOF when there is nothing more. What is not UTF-8 becomes U+FFFD, as in Java.
+// readLine reads to \n, \r or \r\n; io.EOF when there is nothing more. What is not UTF-8 becomes
+// U+FFFD, as in Java.
 func (r *lineReader) readLine() ([]byte, error) {
 	var line []byte
 	for {
@@ -241,7 +243,8 @@ func nonNil(b []byte) []byte {
 	return b
 }
 
-// produceLines sends until the end of input. The reading goroutine ends with the input, or with the process.
+// produceLines sends until the end of input. The reading goroutine ends with the input, or with the
+// process.
 func produceLines(c *core.Call, ctx context.Context, p *clients.Producer, reader *lineReader, topic string, sync bool) error {
 	type input struct {
 		record *kgo.Record

@@ -1,4 +1,5 @@
-// Package consumergroups is kafka-consumer-groups: groups, their members and offsets; deleting and resetting them.
+// Package consumergroups is kafka-consumer-groups: groups, their members and offsets; deleting and
+// resetting them.
 package consumergroups
 
 import (

@@ -21,8 +21,9 @@ type planLine struct {
 	offset int64
 }
 
-// parsePlan reads topic,partition,offset for a single group, and group,topic,partition,offset for several, as Kafka does: the first line
-// decides which of them a file for a single group has. Columns that are missing at the end of a line are 0.
+// parsePlan reads topic,partition,offset for a single group, and group,topic,partition,offset for
+// several, as Kafka does: the first line decides which of them a file for a single group has.
+// Columns that are missing at the end of a line are 0.
 func parsePlan(data string, groups []string) (resetPlan, error) {
 	lines := strings.Split(strings.TrimRight(data, "\n"), "\n")
 	single := ""

@@ -18,7 +18,8 @@ import (
 	"momus/internal/model"
 )
 
-// topicPartitions reads TOPIC and TOPIC:0,1 of --topic; a topic that does not exist is an error of its own, in unknown.
+// topicPartitions reads TOPIC and TOPIC:0,1 of --topic; a topic that does not exist is an error of
+// its own, in unknown.
 func (s *groupService) topicPartitions(ctx context.Context) (tps []model.TopicPartition, unknown map[string]error, err error) {
 	unknown = map[string]error{}
 	for _, word := range s.o.All("topic") {
@@ -47,7 +48,8 @@ func (s *groupService) topicPartitions(ctx context.Context) (tps []model.TopicPa
 	return tps, unknown, nil
 }
 
-// partitionIDs reads the part of TOPIC:0,1 behind the colon, up to another one; each is listed once.
+// partitionIDs reads the part of TOPIC:0,1 behind the colon, up to another one; each is listed
+// once.
 func partitionIDs(list string) ([]int32, error) {
 	list, _, _ = strings.Cut(list, ":")
 	list = strings.TrimRight(list, ",")
@@ -312,7 +314,8 @@ func (s *groupService) deleteOffsets(ctx context.Context, group string) error {
 	return nil
 }
 
-// sendOffsetDelete fills in the results; the code is that of the whole, or the first of a partition.
+// sendOffsetDelete fills in the results; the code is that of the whole, or the first of a
+// partition.
 func (s *groupService) sendOffsetDelete(ctx context.Context, group string, tps []model.TopicPartition, results map[model.TopicPartition]error) (int16, error) {
 	req := kmsg.NewPtrOffsetDeleteRequest()
 	req.Group = group

@@ -27,7 +27,8 @@ func dash(n int64) string {
 	return core.Itoa(n)
 }
 
-// offsetRows lists the partitions of the members, those with most first, and then what else has committed offsets.
+// offsetRows lists the partitions of the members, those with most first, and then what else has
+// committed offsets.
 func (s *groupService) offsetRows(ctx context.Context, g *clients.DescribedGroup) ([]offsetRow, error) {
 	if g.State == "Dead" {
 		return nil, nil

@@ -118,7 +118,8 @@ func byTopic(tps []model.TopicPartition) []model.TopicPartition {
 	})
 }
 
-// Tables implements screen.View: names, states in one table, or a table of members or offsets for each group.
+// Tables implements screen.View: names, states in one table, or a table of members or offsets for
+// each group.
 func (v *groupsView) Tables() []screen.Table {
 	if v.list {
 		t := screen.Table{Header: []string{"GROUP"}}

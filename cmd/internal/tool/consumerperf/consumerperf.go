@@ -190,7 +190,8 @@ func (r *consumerPerfRun) run(ctx context.Context) error {
 	return nil
 }
 
-// checkPattern finds what SimpleDateFormat does not take: letters without a meaning, outside of quotes.
+// checkPattern finds what SimpleDateFormat does not take: letters without a meaning, outside of
+// quotes.
 func checkPattern(pattern string) error {
 	quoted := false
 	for _, r := range pattern {

@@ -1,8 +1,10 @@
-// Package core is what a tool is and what each of them stands on: its entry in the registry (Tool), the world it may touch (Env), and
-// one run of it (Call), with standard output, log lines in Kafka's form, exit codes and the hints that follow an error.
+// Package core is what a tool is and what each of them stands on: its entry in the registry (Tool),
+// the world it may touch (Env), and one run of it (Call), with standard output, log lines in
+// Kafka's form, exit codes and the hints that follow an error.
 //
-// It knows no broker and no option of any tool; connections are package clients, options package options. A Call belongs to the
-// goroutine that runs the tool; only its Errorf, Log and GiveHints may be called by the goroutines of clients as well.
+// It knows no broker and no option of any tool; connections are package clients, options package
+// options. A Call belongs to the goroutine that runs the tool; only its Errorf, Log and GiveHints
+// may be called by the goroutines of clients as well.
 package core
 
 import (
@@ -16,8 +18,8 @@ import (
 	"momus/cmd/internal/tool/screen"
 )
 
-// Call is one run of a tool. Standard output is buffered: it is flushed before anything is written to standard error, so that the
-// two are in order on a terminal.
+// Call is one run of a tool. Standard output is buffered: it is flushed before anything is written
+// to standard error, so that the two are in order on a terminal.
 type Call struct {
 	*Env
 	Out      *screen.Output

@@ -44,8 +44,8 @@ func MissingFile(err error, path string) error {
 	return err
 }
 
-// KeyValues reads key=value words as Kafka's CommandLineUtils.parseKeyValueArgs: a word without = is refused when strict, else its
-// value is empty.
+// KeyValues reads key=value words as Kafka's CommandLineUtils.parseKeyValueArgs: a word without =
+// is refused when strict, else its value is empty.
 func KeyValues(words []string, into map[string]string) error {
 	for _, w := range words {
 		k, v, _ := strings.Cut(w, "=")

@@ -9,11 +9,12 @@ import (
 	"momus/cmd/internal/tool/options"
 )
 
-// Hint keeps a hint for the end, after Kafka's own text. It stands on standard error, where Kafka's tools have stack traces or a table
-// of options that nobody compares.
+// Hint keeps a hint for the end, after Kafka's own text. It stands on standard error, where Kafka's
+// tools have stack traces or a table of options that nobody compares.
 func (c *Call) Hint(format string, a ...any) { c.Hints = append(c.Hints, fmt.Sprintf(format, a...)) }
 
-// HintPerson is hint for errors whose text on standard error is known to the byte: only a terminal gets it.
+// HintPerson is hint for errors whose text on standard error is known to the byte: only a terminal
+// gets it.
 func (c *Call) HintPerson(format string, a ...any) {
 	if c.Terminal.Err {
 		c.Hint(format, a...)
@@ -76,7 +77,8 @@ func (c *Call) GiveHints(hints []string) {
 	}
 }
 
-// MissingTopic is a hint for a person who reads or writes a topic that is not there, which the clients wait for.
+// MissingTopic is a hint for a person who reads or writes a topic that is not there, which the
+// clients wait for.
 func (c *Call) MissingTopic(topic string) []string {
 	if !c.Terminal.Err {
 		return nil
@@ -89,7 +91,8 @@ func Meant(word string, candidates []string) string {
 	return Nearest(word, candidates, max(2, len(word)/3))
 }
 
-// Nearest is the candidate that a word becomes with the fewest edits, the first of several; "" if each needs more than most.
+// Nearest is the candidate that a word becomes with the fewest edits, the first of several; "" if
+// each needs more than most.
 func Nearest(word string, candidates []string, most int) string {
 	best, distance := "", most+1
 	for _, s := range candidates {
@@ -100,7 +103,8 @@ func Nearest(word string, candidates []string, most int) string {
 	return best
 }
 
-// hintMisuse explains what stands above a table of options: options that are missing, or a mistake of the parser.
+// hintMisuse explains what stands above a table of options: options that are missing, or a mistake
+// of the parser.
 func (c *Call) hintMisuse(err *options.UsageError) {
 	if err.Option != nil {
 		c.hintOption(err.Option)
@@ -144,7 +148,8 @@ func (c *Call) hintOption(err *options.ParseError) {
 	}
 }
 
-// wordOf is the word that the parser stopped at; of a word with one dash it names only the first letter.
+// wordOf is the word that the parser stopped at; of a word with one dash it names only the first
+// letter.
 func (c *Call) wordOf(name string) string {
 	for _, w := range c.Args {
 		w, _, _ = strings.Cut(w, "=")

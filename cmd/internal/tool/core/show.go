@@ -26,7 +26,8 @@ func newTerminal(e *Env) screen.Terminal {
 	return t
 }
 
-// Form decides by --json and by what standard output is. With --json everything but the document goes to standard error from here on.
+// Form decides by --json and by what standard output is. With --json everything but the document
+// goes to standard error from here on.
 func (c *Call) Form(o *options.Options) screen.Form {
 	switch {
 	case o.Has("json"):

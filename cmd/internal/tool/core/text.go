@@ -37,7 +37,8 @@ func PartitionTexts(tps []model.TopicPartition, separator string) string {
 	return strings.Join(out, separator)
 }
 
-// TransactionState is the name of a transaction's state in its log; a number that has none is given as it is.
+// TransactionState is the name of a transaction's state in its log; a number that has none is given
+// as it is.
 func TransactionState(state int8) string {
 	names := []string{"Empty", "Ongoing", "PrepareCommit", "PrepareAbort", "CompleteCommit", "CompleteAbort", "Dead", "PrepareEpochFence"}
 	if state < 0 || int(state) >= len(names) {
@@ -46,7 +47,8 @@ func TransactionState(state int8) string {
 	return names[state]
 }
 
-// SortedPartitions are the keys of a map by topic and partition, so that output does not depend on the map.
+// SortedPartitions are the keys of a map by topic and partition, so that output does not depend on
+// the map.
 func SortedPartitions[V any](m map[model.TopicPartition]V) []model.TopicPartition {
 	return slices.SortedFunc(maps.Keys(m), func(a, b model.TopicPartition) int {
 		if a.Topic != b.Topic {
@@ -99,7 +101,8 @@ func Plural(n int, word string) string {
 	return strconv.Itoa(n) + " " + word + "s"
 }
 
-// Event prints one JSON object; fields are pairs of name and value in the order in which they are printed.
+// Event prints one JSON object; fields are pairs of name and value in the order in which they are
+// printed.
 func (c *Call) Event(mu *sync.Mutex, name string, fields ...any) {
 	var b strings.Builder
 	fmt.Fprintf(&b, `{"timestamp":%d,"name":%q`, time.Now().UnixMilli(), name)

@@ -106,10 +106,12 @@ func parseDeleteOffsets(data []byte) (map[model.TopicPartition]int64, []model.To
 	return offsets, order, nil
 }
 
-// newLeaderPatience is how long a partition that the cluster knows may be unknown to its leader: a topic made a moment ago.
+// newLeaderPatience is how long a partition that the cluster knows may be unknown to its leader: a
+// topic made a moment ago.
 const newLeaderPatience = 2 * time.Second
 
-// sendDeleteRecords asks a partition's leader; the answer is the log start offset of all its replicas.
+// sendDeleteRecords asks a partition's leader; the answer is the log start offset of all its
+// replicas.
 func sendDeleteRecords(a *clients.Admin, ctx context.Context, tp model.TopicPartition, offset int64) (int64, error) {
 	for end := time.Now().Add(newLeaderPatience); ; {
 		low, unknown, err := tryDeleteRecords(a, ctx, tp, offset)

@@ -1,4 +1,5 @@
-// Package dumplog is kafka-dump-log: segment files, indexes and snapshots as text. It reads files alone, never a broker.
+// Package dumplog is kafka-dump-log: segment files, indexes and snapshots as text. It reads files
+// alone, never a broker.
 package dumplog
 
 import (
@@ -54,7 +55,8 @@ type dump struct {
 	before         int64 // bytes of the files that are done
 }
 
-// fileList splits --files as Java does, which drops empty words at the end unless there is nothing else to split.
+// fileList splits --files as Java does, which drops empty words at the end unless there is nothing
+// else to split.
 func fileList(list string) []string {
 	if list = strings.TrimRight(list, ","); list == "" {
 		return nil
@@ -186,7 +188,8 @@ func open(file string) (*os.File, error) {
 	return f, err
 }
 
-// batches reads whole batches from a position on; fn tells whether to go on. It returns the number of bytes read as batches.
+// batches reads whole batches from a position on; fn tells whether to go on. It returns the number
+// of bytes read as batches.
 func batches(file string, from int64, fn func(b record.Batch, position int64) (bool, error)) (int64, error) {
 	f, err := open(file)
 	if err != nil {
@@ -323,7 +326,8 @@ func (d *dump) recordLine(b record.Batch, r *record.Record, decode textDecoder) 
 	c.Printf("\n")
 }
 
-// controlText describes the record of a control batch: int16 version and type in the key, int16 version and int32 epoch in the value.
+// controlText describes the record of a control batch: int16 version and type in the key, int16
+// version and int32 epoch in the value.
 func controlText(r *record.Record) string {
 	if len(r.Key) < 4 {
 		return " controlType: UNKNOWN(-1)"
@@ -387,7 +391,8 @@ func (d *dump) index(file string) error {
 	return nil
 }
 
-// sane is the check of a broker that starts: whole entries, and a last one that does not lie before the base.
+// sane is the check of a broker that starts: whole entries, and a last one that does not lie before
+// the base.
 func (d *dump) sane(file string, base int64, list [][]byte, size, at int) error {
 	info, err := os.Stat(file)
 	if err != nil {
@@ -476,7 +481,8 @@ func (d *dump) snapshot(file string) error {
 	return nil
 }
 
-// txnIndex dumps the aborted transactions of a segment: int16 version, int64 producer id, first, last and last stable offset.
+// txnIndex dumps the aborted transactions of a segment: int16 version, int64 producer id, first,
+// last and last stable offset.
 func (d *dump) txnIndex(file string) error {
 	list, err := entries(file, 34)
 	if err != nil {

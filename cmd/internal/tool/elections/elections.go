@@ -1,4 +1,5 @@
-// Package elections is kafka-leader-election (KIP-460) and its deprecated forerunner, kafka-preferred-replica-election.
+// Package elections is kafka-leader-election (KIP-460) and its deprecated forerunner,
+// kafka-preferred-replica-election.
 package elections
 
 import (

@@ -1,5 +1,6 @@
-// Package java is as much of Java as shows in the output of Kafka's tools: exceptions with their classes, the order of hash tables,
-// numbers, dates and durations as text, and java.util.Random. It is pure; nothing in it reads a clock or touches the world.
+// Package java is as much of Java as shows in the output of Kafka's tools: exceptions with their
+// classes, the order of hash tables, numbers, dates and durations as text, and java.util.Random. It
+// is pure; nothing in it reads a clock or touches the world.
 package java
 
 import (
@@ -23,17 +24,20 @@ func ErrorName(code int16) string {
 	return "UNKNOWN_SERVER_ERROR"
 }
 
-// AdminOperation is Kafka's AdminOperationException, for files and values that the admin tools cannot use.
+// AdminOperation is Kafka's AdminOperationException, for files and values that the admin tools
+// cannot use.
 func AdminOperation(text string) error {
 	return &Error{Class: "kafka.admin.AdminOperationException", Text: text}
 }
 
-// AdminFailed is Kafka's AdminCommandFailedException, for plans and choices that contradict themselves or the cluster.
+// AdminFailed is Kafka's AdminCommandFailedException, for plans and choices that contradict
+// themselves or the cluster.
 func AdminFailed(format string, a ...any) error {
 	return &Error{Class: "kafka.common.AdminCommandFailedException", Text: fmt.Sprintf(format, a...)}
 }
 
-// Error is an error as Java names it: some tools print the class together with the text, and scripts look for it.
+// Error is an error as Java names it: some tools print the class together with the text, and
+// scripts look for it.
 type Error struct {
 	Class string // with its package
 	Text  string // "" for null
@@ -60,7 +64,8 @@ func IllegalArgument(format string, a ...any) *Error {
 	return &Error{Class: "java.lang.IllegalArgumentException", Text: fmt.Sprintf(format, a...)}
 }
 
-// OfCode is the exception of an error code, with the message of the broker or the fixed one of the code; nil for 0.
+// OfCode is the exception of an error code, with the message of the broker or the fixed one of the
+// code; nil for 0.
 func OfCode(code int16, message *string) *Error {
 	if code == 0 {
 		return nil
@@ -130,8 +135,8 @@ func Of(err error) error {
 	return err
 }
 
-// Describe is what a person is told about an error that Java would print with a stack trace: the text and those of the causes that
-// say more.
+// Describe is what a person is told about an error that Java would print with a stack trace: the
+// text and those of the causes that say more.
 func Describe(err error) string {
 	text := err.Error()
 	for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(cause) {
@@ -191,8 +196,8 @@ func utf16Units(s string) []uint16 {
 	return out
 }
 
-// HashOrder sorts keys as a java.util.HashMap with size buckets (0: as many as it grows to from 16) lists them when they were
-// inserted in the given order.
+// HashOrder sorts keys as a java.util.HashMap with size buckets (0: as many as it grows to from 16)
+// lists them when they were inserted in the given order.
 func HashOrder[T any](keys []T, size int, hash func(T) int32) []T {
 	if size == 0 {
 		for size = 16; len(keys)*4 > size*3; {

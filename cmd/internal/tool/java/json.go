@@ -7,7 +7,8 @@ import (
 
 const jsonMapping = "com.fasterxml.jackson.databind.JsonMappingException"
 
-// ParseJSON reads a document as Kafka's Json does: that it has no content is another exception than that it is broken, which is broken.
+// ParseJSON reads a document as Kafka's Json does: that it has no content is another exception than
+// that it is broken, which is broken.
 func ParseJSON(data []byte, into any, broken error) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return &Error{Class: jsonMapping, Text: "Expected JSON object, received "}

@@ -26,7 +26,8 @@ func ParseDateTime(s string) (time.Time, error) {
 
 var dateTime = regexp.MustCompile(`^(-?\d+)-(-?\d+)-(-?\d+)T(-?\d+):(-?\d+):(-?\d+)\.(-?\d+)(?:Z|([-+])(\d\d):?(\d\d)?)$`)
 
-// lenient reads a date as SimpleDateFormat does: a thirteenth month is January of the next year, and so on. Only zones have limits.
+// lenient reads a date as SimpleDateFormat does: a thirteenth month is January of the next year,
+// and so on. Only zones have limits.
 func lenient(s string) (time.Time, bool) {
 	m := dateTime.FindStringSubmatch(s)
 	if m == nil {

@@ -1,4 +1,5 @@
-// Package mirrormaker is kafka-mirror-maker, the first one: it copies topics from one cluster to another.
+// Package mirrormaker is kafka-mirror-maker, the first one: it copies topics from one cluster to
+// another.
 package mirrormaker
 
 import (
@@ -43,7 +44,8 @@ func Tool() core.Tool {
 		Options: core.TableOf(mirrorMakerOptions)}
 }
 
-// mirrorMaker copies topics from one cluster to another until it is ended. What is committed in the source cluster is in the target.
+// mirrorMaker copies topics from one cluster to another until it is ended. What is committed in the
+// source cluster is in the target.
 func mirrorMaker(ctx context.Context, c *core.Call) error {
 	o := mirrorMakerOptions()
 	if err := c.Begin(o, ""); err != nil {
@@ -205,7 +207,8 @@ func (m *mirror) copy(ctx context.Context, rec *kgo.Record) error {
 	return m.producer.Send(ctx, out, m.sync)
 }
 
-// flush waits until the target cluster has all that was read; false when it has not, and nothing may be committed.
+// flush waits until the target cluster has all that was read; false when it has not, and nothing
+// may be committed.
 func (m *mirror) flush() bool {
 	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

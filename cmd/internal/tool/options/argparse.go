@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Argparse are the options of the tools that use Java's argparse4j: long names may be cut short while they stay unique, the last
-// value of an option wins, and a word that belongs to no option is an error.
+// Argparse are the options of the tools that use Java's argparse4j: long names may be cut short
+// while they stay unique, the last value of an option wins, and a word that belongs to no option is
+// an error.
 type Argparse struct {
 	Name   string
 	Usage  string // what is printed first, as recorded

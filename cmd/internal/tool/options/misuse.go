@@ -15,7 +15,8 @@ func ParserMisuse(err error) error {
 	return u
 }
 
-// UsageError is a misuse of options: its text and the usage table go to standard error, and the code is 1.
+// UsageError is a misuse of options: its text and the usage table go to standard error, and the
+// code is 1.
 type UsageError struct {
 	Text   string
 	Option *ParseError // the parser's mistake that it tells of, if it is one

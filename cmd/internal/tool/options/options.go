@@ -1,5 +1,6 @@
-// Package options reads command lines as the two libraries do that Kafka 2.5's tools use: joptsimple (Options) and argparse4j
-// (Argparse), with their error texts, and prints tables of options. It writes nothing and ends nothing: mistakes are errors.
+// Package options reads command lines as the two libraries do that Kafka 2.5's tools use:
+// joptsimple (Options) and argparse4j (Argparse), with their error texts, and prints tables of
+// options. It writes nothing and ends nothing: mistakes are errors.
 package options
 
 import (
@@ -9,8 +10,9 @@ import (
 	"strings"
 )
 
-// Options are the declared options of a tool and the values of one command line, in the manner of Java's joptsimple, which most of
-// Kafka's tools use: --name value and --name=value, one dash as good as two, no abbreviations, words that are not options ignored.
+// Options are the declared options of a tool and the values of one command line, in the manner of
+// Java's joptsimple, which most of Kafka's tools use: --name value and --name=value, one dash as
+// good as two, no abbreviations, words that are not options ignored.
 type Options struct {
 	Purpose string
 	List    []*Option
@@ -35,7 +37,8 @@ type Option struct {
 // ParseError is a mistake in the command line that the parser found.
 type ParseError struct{ Class, Text string }
 
-// ConversionError is the class of the mistake that a value is not of the option's type, which is found when the value is read.
+// ConversionError is the class of the mistake that a value is not of the option's type, which is
+// found when the value is read.
 const ConversionError = "joptsimple.OptionArgumentConversionException"
 
 func (e *ParseError) Error() string { return e.Text }
@@ -140,7 +143,8 @@ func (o *Options) looksLikeOption(p *Option, word string) bool {
 	return len(word) > 1 && word[0] == '-'
 }
 
-// Has reports whether an option was given; asking for one that the tool does not have is a mistake of the program.
+// Has reports whether an option was given; asking for one that the tool does not have is a mistake
+// of the program.
 func (o *Options) Has(name string) bool { return o.ByName[name].seen }
 
 // Any reports whether one of the options was given.
@@ -167,7 +171,8 @@ func (o *Options) One(name string) (string, error) {
 		"Found multiple arguments for option " + name + ", but you asked for only one"}
 }
 
-// Number gives the value of an option that is a whole number of so many bits; without value and default it is 0.
+// Number gives the value of an option that is a whole number of so many bits; without value and
+// default it is 0.
 func (o *Options) Number(name string, bits int) (int64, error) {
 	s, err := o.One(name)
 	if err != nil || s == "" && !o.hasValue(name) {

@@ -1,4 +1,5 @@
-// Package producerperf is kafka-producer-perf-test: how fast messages can be sent, and how long each takes.
+// Package producerperf is kafka-producer-perf-test: how fast messages can be sent, and how long
+// each takes.
 package producerperf
 
 import (
@@ -148,8 +149,8 @@ type perfRun struct {
 	failures    failures
 }
 
-// failures are the reasons why messages were not sent. Each is told when it first comes, and how often it came at the end: a broker with
-// a full disk gives the same one to every message.
+// failures are the reasons why messages were not sent. Each is told when it first comes, and how
+// often it came at the end: a broker with a full disk gives the same one to every message.
 type failures struct {
 	mu    sync.Mutex
 	count map[string]int64
@@ -284,7 +285,8 @@ func (r *perfRun) printMetrics() {
 	}
 }
 
-// perfStats counts what was acknowledged. Its methods but print are called by the client, one at a time or not.
+// perfStats counts what was acknowledged. Its methods but print are called by the client, one at a
+// time or not.
 type perfStats struct {
 	mu           sync.Mutex
 	began        time.Time

@@ -1,5 +1,5 @@
-// Package reassign is kafka-reassign-partitions: it makes, starts and checks plans that move replicas (KIP-455), by the brokers or
-// in ZooKeeper.
+// Package reassign is kafka-reassign-partitions: it makes, starts and checks plans that move
+// replicas (KIP-455), by the brokers or in ZooKeeper.
 package reassign
 
 import (

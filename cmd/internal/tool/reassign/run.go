@@ -149,7 +149,8 @@ func (r *reassigner) start(ctx context.Context, plan []planned, timeout time.Dur
 	return nil
 }
 
-// alterDirs tells brokers in which directory a replica is to be; it returns those that brokers do not have yet.
+// alterDirs tells brokers in which directory a replica is to be; it returns those that brokers do
+// not have yet.
 func (r *reassigner) alterDirs(ctx context.Context, replicas []replica, dirs map[replica]string) (left []replica, err error) {
 	for _, x := range replicas {
 		req := kmsg.NewPtrAlterReplicaLogDirsRequest()
@@ -176,7 +177,8 @@ func (r *reassigner) alterDirs(ctx context.Context, replicas []replica, dirs map
 	return left, nil
 }
 
-// throttleReplicas names the replicas that the throttle is for: those there are now as leaders, new ones as followers.
+// throttleReplicas names the replicas that the throttle is for: those there are now as leaders, new
+// ones as followers.
 func (r *reassigner) throttleReplicas(ctx context.Context, plan []planned, existing map[string]zk.Assignments) error {
 	leaders, followers := map[string][]string{}, map[string][]string{}
 	for _, p := range plan {

@@ -1,4 +1,5 @@
-// Package replicaverification is kafka-replica-verification: it fetches from all replicas and compares what they have.
+// Package replicaverification is kafka-replica-verification: it fetches from all replicas and
+// compares what they have.
 package replicaverification
 
 import (
@@ -40,7 +41,8 @@ func Tool() core.Tool {
 		Options: core.TableOf(replicaVerificationOptions)}
 }
 
-// replicaVerification reads the same offsets from all replicas, compares what came, and reports the greatest lag, until it is ended.
+// replicaVerification reads the same offsets from all replicas, compares what came, and reports the
+// greatest lag, until it is ended.
 func replicaVerification(ctx context.Context, c *core.Call) error {
 	o := replicaVerificationOptions()
 	if err := c.Begin(o, ""); err != nil {
@@ -118,7 +120,8 @@ func (v *replicaVerifier) settings(o *options.Options) error {
 	return nil
 }
 
-// connect makes a client that speaks as Kafka 2.5 does: later versions of Fetch name topics by their ids.
+// connect makes a client that speaks as Kafka 2.5 does: later versions of Fetch name topics by
+// their ids.
 func (v *replicaVerifier) connect(servers string) error {
 	cc := &clients.Config{Props: map[string]string{"bootstrap.servers": servers, "client.id": "adminclient-1"}, Prefix: "[AdminClient clientId=adminclient-1]"}
 	cl, err := clients.New(v.c, cc, kgo.RetryTimeout(time.Minute), kgo.MaxVersions(kversion.V2_5_0()))

@@ -1,5 +1,6 @@
-// Package screen is what a person sees: buffered standard output, tables that fit a terminal, and progress bars. What goes to a pipe or
-// a file does not come through its tables: that is Kafka's own text, which each tool prints itself.
+// Package screen is what a person sees: buffered standard output, tables that fit a terminal, and
+// progress bars. What goes to a pipe or a file does not come through its tables: that is Kafka's
+// own text, which each tool prints itself.
 package screen
 
 import (
@@ -8,7 +9,8 @@ import (
 	"sync"
 )
 
-// Output is standard output, buffered. A client's goroutines flush it before they write to standard error, while the tool prints.
+// Output is standard output, buffered. A client's goroutines flush it before they write to standard
+// error, while the tool prints.
 type Output struct {
 	mu sync.Mutex
 	w  *bufio.Writer

@@ -7,7 +7,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// Progress is a bar on standard error, for somebody who waits; on anything but a terminal it is nil, and does nothing.
+// Progress is a bar on standard error, for somebody who waits; on anything but a terminal it is
+// nil, and does nothing.
 type Progress struct{ bar *progressbar.ProgressBar }
 
 // NewProgress begins a bar on a terminal.
@@ -39,7 +40,8 @@ func (p *Progress) Done() {
 	}
 }
 
-// Leave shows the bar at n, and keeps it on the screen: of something that goes on without this program.
+// Leave shows the bar at n, and keeps it on the screen: of something that goes on without this
+// program.
 func (p *Progress) Leave(n int64) {
 	if p != nil {
 		p.Set(n)

@@ -9,8 +9,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// Terminal tells what standard output and standard error are. What goes to a pipe or a file is Kafka's, byte for byte; tables,
-// colours, progress and some of the hints are for terminals only.
+// Terminal tells what standard output and standard error are. What goes to a pipe or a file is
+// Kafka's, byte for byte; tables, colours, progress and some of the hints are for terminals only.
 type Terminal struct {
 	Out, Err bool
 	Width    int  // of standard output, in columns
@@ -26,7 +26,8 @@ const (
 	AsJSON              // a document, for --json
 )
 
-// View is what a list or a description shows: it marshals to the document that docs/tools.md describes, and it has tables.
+// View is what a list or a description shows: it marshals to the document that docs/tools.md
+// describes, and it has tables.
 type View interface{ Tables() []Table }
 
 // Table is a table for people.
@@ -121,7 +122,8 @@ func (t Table) Render(w io.Writer, on Terminal) {
 	}
 }
 
-// shorten leaves out the middle of an id: its beginning tells the program, its end one of its kind from the others.
+// shorten leaves out the middle of an id: its beginning tells the program, its end one of its kind
+// from the others.
 func shorten(id string, width int) string {
 	runes := []rune(id)
 	if len(runes) <= width || width < 3 {
@@ -131,8 +133,8 @@ func shorten(id string, width int) string {
 	return string(runes[:width-1-end]) + "…" + string(runes[len(runes)-end:])
 }
 
-// widths are the columns' widths: as wide as the longest text, and the widest made narrower until all fit, those that may be shortened
-// before the others.
+// widths are the columns' widths: as wide as the longest text, and the widest made narrower until
+// all fit, those that may be shortened before the others.
 func (t Table) widths(total int) []int {
 	out := make([]int, len(t.Header))
 	sum := 0
@@ -158,7 +160,8 @@ func (t Table) widths(total int) []int {
 	return out
 }
 
-// widest is the widest column above a least width, of those that may be shortened or of all; -1 when there is none.
+// widest is the widest column above a least width, of those that may be shortened or of all; -1
+// when there is none.
 func (t Table) widest(widths []int, least int, short bool) int {
 	widest := -1
 	for i, w := range widths {

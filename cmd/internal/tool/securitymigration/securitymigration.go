@@ -1,4 +1,5 @@
-// Package securitymigration is zookeeper-security-migration: it protects Kafka's nodes in ZooKeeper, or opens them again.
+// Package securitymigration is zookeeper-security-migration: it protects Kafka's nodes in
+// ZooKeeper, or opens them again.
 package securitymigration
 
 import (

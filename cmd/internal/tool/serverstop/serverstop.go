@@ -1,4 +1,5 @@
-// Package serverstop is kafka-server-stop and zookeeper-server-stop: they find the servers of this machine and signal them.
+// Package serverstop is kafka-server-stop and zookeeper-server-stop: they find the servers of this
+// machine and signal them.
 package serverstop
 
 import (
@@ -21,8 +22,8 @@ func Kafka() core.Tool {
 	return core.Tool{Name: "kafka-server-stop", Help: "stop the brokers of this machine", Main: serverStop}
 }
 
-// serverStop is kafka-server-stop.sh: it sends a signal, TERM or $SIGNAL, to every broker of this machine that it may signal, whether
-// momus or Apache Kafka, and does not wait.
+// serverStop is kafka-server-stop.sh: it sends a signal, TERM or $SIGNAL, to every broker of this
+// machine that it may signal, whether momus or Apache Kafka, and does not wait.
 func serverStop(_ context.Context, c *core.Call) error {
 	return stopServers(c, "No kafka server to stop", isBroker)
 }
@@ -32,7 +33,8 @@ func ZooKeeper() core.Tool {
 	return core.Tool{Name: "zookeeper-server-stop", Help: "stop the coordination servers of this machine", Main: coordinationStop}
 }
 
-// coordinationStop is zookeeper-server-stop.sh, the same for the coordination server and for ZooKeeper.
+// coordinationStop is zookeeper-server-stop.sh, the same for the coordination server and for
+// ZooKeeper.
 func coordinationStop(_ context.Context, c *core.Call) error {
 	return stopServers(c, "No zookeeper server to stop", isCoordinationServer)
 }
@@ -67,7 +69,8 @@ func stopServers(c *core.Call, none string, wanted func(command []string) bool) 
 	return nil
 }
 
-// isBroker tells a broker by its command: momus broker or a link of that meaning, or Java with Kafka's class.
+// isBroker tells a broker by its command: momus broker or a link of that meaning, or Java with
+// Kafka's class.
 func isBroker(command []string) bool {
 	return runs(command, "kafka.Kafka", []string{"broker", "server-start", "kafka-server-start"})
 }
@@ -110,7 +113,8 @@ func signalNumber(name string) (os.Signal, error) {
 	return nil, errors.New("SIGNAL=" + name + ": no such signal; valid are TERM, INT, HUP, QUIT, KILL and numbers")
 }
 
-// processes lists those of this machine but for this one: from /proc, or from ps where there is none.
+// processes lists those of this machine but for this one: from /proc, or from ps where there is
+// none.
 func processes() ([]core.Process, error) {
 	if runtime.GOOS == "windows" {
 		return nil, errors.New("this tool does not work on Windows: stop the broker with Ctrl-C in its window")

@@ -1,4 +1,5 @@
-// Package streamsreset is kafka-streams-application-reset: offsets of an application's inputs go back, its own topics away.
+// Package streamsreset is kafka-streams-application-reset: offsets of an application's inputs go
+// back, its own topics away.
 package streamsreset
 
 import (

@@ -31,7 +31,8 @@ type running struct {
 	done  chan struct{}
 }
 
-// NewCluster starts brokers with more settings than the few that keep them small; they stop when the test ends.
+// NewCluster starts brokers with more settings than the few that keep them small; they stop when
+// the test ends.
 func NewCluster(t testing.TB, brokers int, settings map[string]string) *Cluster {
 	t.Helper()
 	dir := t.TempDir()
@@ -105,7 +106,8 @@ func (c *Cluster) Start(id int) {
 	c.Bootstrap[id-1] = b.Addr("PLAINTEXT").String()
 }
 
-// Stop stops a broker in an orderly way and waits until it has ended; one that is stopped already stays so.
+// Stop stops a broker in an orderly way and waits until it has ended; one that is stopped already
+// stays so.
 func (c *Cluster) Stop(id int) {
 	r := c.brokers[id-1]
 	r.stop()

@@ -1,4 +1,5 @@
-// Package tooltest runs tools inside a test's process, with servers for them to talk to. Only tests import it.
+// Package tooltest runs tools inside a test's process, with servers for them to talk to. Only tests
+// import it.
 package tooltest
 
 import (
@@ -55,7 +56,8 @@ func ZooKeeper(t *testing.T) string {
 	return s.Addr().String()
 }
 
-// TLSInFrontOf ends TLS in front of a server and gives the address and a file with the certificate to trust.
+// TLSInFrontOf ends TLS in front of a server and gives the address and a file with the certificate
+// to trust.
 func TLSInFrontOf(t *testing.T, server string) (address, trusted string) {
 	t.Helper()
 	web := httptest.NewTLSServer(nil) // for its certificate, which is valid for 127.0.0.1

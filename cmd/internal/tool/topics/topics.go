@@ -284,7 +284,8 @@ func (c *topicRun) act(ctx context.Context, s topicService) error {
 // openCount is a brace that begins no count of repetitions, which Java does not take.
 var openCount = regexp.MustCompile(`(?:^|[^\\])\{(?:[^0-9]|[0-9]+(?:,[0-9]*)?(?:[^0-9,}]|$)|$)`)
 
-// topicPattern makes a test for names of --topic and --whitelist: a regular expression of the whole name, in which a comma means or.
+// topicPattern makes a test for names of --topic and --whitelist: a regular expression of the whole
+// name, in which a comma means or.
 func topicPattern(raw string) (func(string) bool, error) {
 	s := strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(raw), ",", "|"), " ", "")
 	s = strings.Trim(s, `"'`)
@@ -449,7 +450,8 @@ func (c *topicRun) describePartition(o *options.Options, alive map[int32]bool, p
 	c.Printf("\n")
 }
 
-// describesTopics tells whether topic lines are shown, describesPartitions whether partition lines are.
+// describesTopics tells whether topic lines are shown, describesPartitions whether partition lines
+// are.
 func describesTopics(o *options.Options) bool {
 	return !o.Any("under-replicated-partitions", "unavailable-partitions", "under-min-isr-partitions", "at-min-isr-partitions")
 }

@@ -66,7 +66,8 @@ func (v *topicsView) partition(p *partitionLine) {
 	v.Topics[n-1].List = append(v.Topics[n-1].List, x)
 }
 
-// Tables implements screen.View: names, a table a topic, or one of the partitions that a report is about.
+// Tables implements screen.View: names, a table a topic, or one of the partitions that a report is
+// about.
 func (v *topicsView) Tables() []screen.Table {
 	header := []string{"PARTITION", "LEADER", "REPLICAS", "ISR"}
 	if v.list {

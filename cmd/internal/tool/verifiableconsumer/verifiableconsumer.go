@@ -1,4 +1,5 @@
-// Package verifiableconsumer is kafka-verifiable-consumer: a member of a group that reports each step as a line of JSON.
+// Package verifiableconsumer is kafka-verifiable-consumer: a member of a group that reports each
+// step as a line of JSON.
 package verifiableconsumer
 
 import (

@@ -1,4 +1,5 @@
-// Package verifiableproducer is kafka-verifiable-producer: numbered messages, and a line of JSON for what became of each.
+// Package verifiableproducer is kafka-verifiable-producer: numbered messages, and a line of JSON
+// for what became of each.
 package verifiableproducer
 
 import (

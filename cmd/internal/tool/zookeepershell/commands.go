@@ -536,7 +536,8 @@ func (sh *zkShell) showConfig(ctx context.Context, o *shellOptions) error {
 	return nil
 }
 
-// clientConfigText reduces a configuration to what clients want: its version and the addresses for them.
+// clientConfigText reduces a configuration to what clients want: its version and the addresses for
+// them.
 func clientConfigText(text string) string {
 	version, addresses := "", []string{}
 	for _, line := range strings.Split(text, "\n") {

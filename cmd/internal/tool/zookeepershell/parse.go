@@ -11,7 +11,8 @@ import (
 	gozk "github.com/go-zookeeper/zk"
 )
 
-// shellError ends a command of the shell: its text goes to standard error, its code is the exit code.
+// shellError ends a command of the shell: its text goes to standard error, its code is the exit
+// code.
 type shellError struct {
 	text string
 	code int
@@ -34,15 +35,16 @@ func shellWords(line string) []string {
 	return out
 }
 
-// shellOptions are the options of one command, in the manner of commons-cli's PosixParser: letters may be joined (-sw), a value may
-// be joined to its letter (-v3), and options may stand anywhere.
+// shellOptions are the options of one command, in the manner of commons-cli's PosixParser: letters
+// may be joined (-sw), a value may be joined to its letter (-v3), and options may stand anywhere.
 type shellOptions struct {
 	takesValue map[string]bool // by name; all that are valid
 	values     map[string][]string
 	args       []string // the command's name and the words that are no options
 }
 
-// parseShellOptions reads the words of a command; spec is its valid options, those with a value followed by a colon.
+// parseShellOptions reads the words of a command; spec is its valid options, those with a value
+// followed by a colon.
 func parseShellOptions(words []string, spec ...string) (*shellOptions, error) {
 	o := &shellOptions{takesValue: map[string]bool{}, values: map[string][]string{}}
 	for _, s := range spec {
@@ -178,7 +180,8 @@ func permissions() []permission {
 	return []permission{{'c', gozk.PermCreate}, {'d', gozk.PermDelete}, {'r', gozk.PermRead}, {'w', gozk.PermWrite}, {'a', gozk.PermAdmin}}
 }
 
-// parseZNodeACL reads scheme:id:perms,…; warn is told of parts that make no sense, which are left out.
+// parseZNodeACL reads scheme:id:perms,…; warn is told of parts that make no sense, which are left
+// out.
 func parseZNodeACL(text string, warn func(format string, a ...any)) []gozk.ACL {
 	var out []gozk.ACL
 	for _, part := range strings.Split(text, ",") {

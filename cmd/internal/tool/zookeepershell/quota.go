@@ -10,7 +10,8 @@ import (
 	gozk "github.com/go-zookeeper/zk"
 )
 
-// Quotas of ZooKeeper: below quotaRoot each path has a node with the limits and one with what is used.
+// Quotas of ZooKeeper: below quotaRoot each path has a node with the limits and one with what is
+// used.
 const (
 	quotaRoot  = "/zookeeper/quota"
 	quotaLimit = "zookeeper_limits"
@@ -167,7 +168,8 @@ func (sh *zkShell) createQuota(ctx context.Context, path string, wanted quota) e
 	return sh.make(ctx, at+"/"+quotaStats, []byte(quota{}.String()))
 }
 
-// checkParentQuota refuses a path below one with a quota. As in ZooKeeper a path that has a quota itself is refused too.
+// checkParentQuota refuses a path below one with a quota. As in ZooKeeper a path that has a quota
+// itself is refused too.
 func (sh *zkShell) checkParentQuota(ctx context.Context, path string) error {
 	at := quotaRoot
 	for part := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {

@@ -1,4 +1,5 @@
-// Package zookeepershell is zookeeper-shell: ZooKeeper 3.5.7's command line, interactive or with one command.
+// Package zookeepershell is zookeeper-shell: ZooKeeper 3.5.7's command line, interactive or with
+// one command.
 package zookeepershell
 
 import (
@@ -81,7 +82,8 @@ type zkWatch struct {
 	kind string // data or child
 }
 
-// options reads what stands before the command: the address and -r, -timeout and -zk-tls-config-file, as the shell does.
+// options reads what stands before the command: the address and -r, -timeout and
+// -zk-tls-config-file, as the shell does.
 func (sh *zkShell) options(args []string) (command []string, err error) {
 	file := ""
 	if i := slices.Index(args, "-zk-tls-config-file"); i >= 0 {
@@ -333,7 +335,8 @@ func (sh *zkShell) hangUp(announced bool) {
 	}
 }
 
-// await waits for the session as long as it may come: false when no server could be reached, or the only one is a broker.
+// await waits for the session as long as it may come: false when no server could be reached, or the
+// only one is a broker.
 func (sh *zkShell) await(ctx context.Context) bool {
 	limit, look := time.NewTimer(sh.timeout), time.NewTimer(clients.ProbeTime)
 	defer limit.Stop()

@@ -1,8 +1,10 @@
-// Package gunzip decompresses gzip (RFC 1952, RFC 1951) from memory, for record batches: the whole input is there, the output is
-// wanted in pieces, and both end soon. With the input in memory the bit reader can load eight bytes at a time and needs no
-// interface calls, which makes it twice as fast as klauspost/compress on batches of 16 KB (1560 against 860 MB/s, BenchmarkGunzip).
+// Package gunzip decompresses gzip (RFC 1952, RFC 1951) from memory, for record batches: the whole
+// input is there, the output is wanted in pieces, and both end soon. With the input in memory the
+// bit reader can load eight bytes at a time and needs no interface calls, which makes it twice as
+// fast as klauspost/compress on batches of 16 KB (1560 against 860 MB/s, BenchmarkGunzip).
 //
-// A Reader belongs to one goroutine and is meant to be pooled; it holds about 140 KB. No goroutine is started.
+// A Reader belongs to one goroutine and is meant to be pooled; it holds about 140 KB. No goroutine
+// is started.
 package gunzip
 
 import (
@@ -19,7 +21,8 @@ var (
 	ErrChecksum = errors.New("gzip: checksum or size in the trailer does not fit")
 )
 
-// Sizes of the output buffer: history behind, one chunk ahead, and room for the longest match written eight bytes at a time.
+// Sizes of the output buffer: history behind, one chunk ahead, and room for the longest match
+// written eight bytes at a time.
 const (
 	window  = 32 << 10
 	maxOut  = 96 << 10
@@ -61,7 +64,8 @@ type Reader struct {
 	lens [maxLit + maxDist]uint8
 }
 
-// Reset starts on src, which is only read and may be changed once the last chunk was used. The error is ErrHeader.
+// Reset starts on src, which is only read and may be changed once the last chunk was used. The
+// error is ErrHeader.
 func (z *Reader) Reset(src []byte) error {
 	z.src, z.pos, z.w, z.start = src, 0, 0, 0
 	z.err = nil
@@ -108,8 +112,9 @@ func (z *Reader) member() error {
 	return nil
 }
 
-// Next returns the next chunk, valid until the next call, or io.EOF behind the last member. A chunk may come before the error
-// that ends the input. What follows a member and is no member is ignored, as Java does.
+// Next returns the next chunk, valid until the next call, or io.EOF behind the last member. A chunk
+// may come before the error that ends the input. What follows a member and is no member is ignored,
+// as Java does.
 func (z *Reader) Next() ([]byte, error) {
 	if z.w >= outEnd { // keep the history, make room
 		n := z.w - window
@@ -378,8 +383,8 @@ func (z *Reader) codes() error {
 	return nil
 }
 
-// special is a table entry that is no literal, length or distance: the end of the block or a code that is not assigned. Its bits
-// are still there.
+// special is a table entry that is no literal, length or distance: the end of the block or a code
+// that is not assigned. Its bits are still there.
 func (z *Reader) special(e uint32) error {
 	if e&flagEnd == 0 {
 		return ErrCorrupt
@@ -389,8 +394,8 @@ func (z *Reader) special(e uint32) error {
 	return nil
 }
 
-// symbol finds the next entry of t with as few bits as it takes, and removes the bits of its code (not the extra ones; none if
-// the entry is special).
+// symbol finds the next entry of t with as few bits as it takes, and removes the bits of its code
+// (not the extra ones; none if the entry is special).
 func (z *Reader) symbol(t *table, tableBits uint) (uint32, error) {
 	for z.nbits < 15 && z.pos < len(z.src) {
 		z.bits |= uint64(z.src[z.pos]) << z.nbits

@@ -2,7 +2,8 @@ package gunzip
 
 import "math/bits"
 
-// Decoding tables: indexed by the next bits; codes that are longer continue in a second table behind the first. An entry is
+// Decoding tables: indexed by the next bits; codes that are longer continue in a second table
+// behind the first. An entry is
 //
 //	literal   flagLiteral, bits 16-23 the byte, bits 0-5 bits of the code
 //	length    bits 16-24 the base, bits 8-11 bits of the code, bits 0-5 the same with the extra bits
@@ -77,8 +78,9 @@ func entry(e uint32, n int) uint32 {
 	return e + uint32(n)<<8 + uint32(n)
 }
 
-// build fills t from the code length of each symbol (0: not used). Like zlib it takes an incomplete set only if that is a single
-// code of one bit, or no code at all; using a code that is not assigned is then corrupt.
+// build fills t from the code length of each symbol (0: not used). Like zlib it takes an incomplete
+// set only if that is a single code of one bit, or no code at all; using a code that is not
+// assigned is then corrupt.
 func (t *table) build(entries []uint32, lens []uint8, tableBits int) bool {
 	var count, at [maxCode + 1]int
 	for _, l := range lens {

@@ -1,0 +1,52 @@
+package momustest_test
+
+import (
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"momus/momustest"
+)
+
+// Two hundred clusters run side by side in one process; what they take is in the log of the test.
+func TestManyClustersSideBySide(t *testing.T) {
+	const clusters = 200
+	debug.FreeOSMemory()
+	before := resident(t)
+	began := time.Now()
+	var wait sync.WaitGroup
+	for range clusters {
+		wait.Go(func() {
+			c := momustest.Start(t)
+			cl := client(t, c)
+			create(t, cl, "t", 1, nil)
+			produce(t, cl, "t", 0, 10)
+			consume(t, c, "t", 10)
+		})
+	}
+	wait.Wait()
+	debug.FreeOSMemory()
+	mib := (resident(t) - before) >> 20
+	t.Logf("%d clusters after %v in %d MiB", clusters, time.Since(began), mib)
+	if mib > 500 {
+		t.Errorf("they take %d MiB", mib)
+	}
+}
+
+// resident is the memory of this process that is in use, in bytes.
+func resident(t *testing.T) int64 {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(data))[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
+}

@@ -44,6 +44,9 @@ func TestOddValuesAreAnsweredAsJavas(t *testing.T) {
 			t.Chdir(dir)
 			for _, x := range odd.Cases {
 				replayOdd(t, file, x, there, back, dir)
+				if slices.Contains(x.Args, "--alter") && slices.Contains(x.Args, "brokers") {
+					c.AwaitBrokerConfigs()
+				}
 			}
 		})
 	}

@@ -315,14 +315,38 @@ func (c *Cluster) awaitState(topic string, partition int32, what string, good fu
 	}
 }
 
+// WaitTopic waits until every running broker tells clients that a topic has this many partitions and
+// who leads them. A topic that has just been created is known to the brokers one after the other, and
+// some clients take the first answer for the last.
+func (c *Cluster) WaitTopic(topic string, partitions int) {
+	c.t.Helper()
+	c.awaitMetadata([]string{topic}, fmt.Sprintf("%d partitions of %s", partitions, topic), func(m *kmsg.MetadataResponse) bool {
+		if len(m.Topics) != 1 || m.Topics[0].ErrorCode != 0 || len(m.Topics[0].Partitions) != partitions {
+			return false
+		}
+		return !slices.ContainsFunc(m.Topics[0].Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.ErrorCode != 0 || p.Leader < 0 })
+	})
+}
+
 // awaitMembers waits until each broker knows this many and the controller.
 func (c *Cluster) awaitMembers(count int) {
+	c.t.Helper()
+	c.awaitMetadata([]string{}, fmt.Sprintf("%d brokers", count), func(m *kmsg.MetadataResponse) bool {
+		return len(m.Brokers) == count && m.ControllerID > 0
+	})
+}
+
+// awaitMetadata waits until the metadata of each running broker, asked about these topics, is good.
+func (c *Cluster) awaitMetadata(topics []string, what string, good func(*kmsg.MetadataResponse) bool) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for _, n := range c.nodes {
-		if err := awaitMembers(ctx, n.address, count); err != nil {
-			c.t.Fatalf("momustest: broker %d did not hear of %d brokers: %v", n.id, count, err)
+		if n.broker == nil {
+			continue
+		}
+		if err := awaitMetadata(ctx, n.address, topics, good); err != nil {
+			c.t.Fatalf("momustest: broker %d did not hear of %s: %v", n.id, what, err)
 		}
 	}
 }
@@ -330,7 +354,7 @@ func (c *Cluster) awaitMembers(count int) {
 // interval is the time between two looks at something.
 const interval = 2 * time.Millisecond
 
-func awaitMembers(ctx context.Context, address string, count int) error {
+func awaitMetadata(ctx context.Context, address string, topics []string, good func(*kmsg.MetadataResponse) bool) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(address))
 	if err != nil {
 		return err
@@ -342,8 +366,13 @@ func awaitMembers(ctx context.Context, address string, count int) error {
 	for {
 		request := kmsg.NewPtrMetadataRequest()
 		request.Topics = []kmsg.MetadataRequestTopic{}
+		for _, name := range topics {
+			topic := kmsg.NewMetadataRequestTopic()
+			topic.Topic = &name
+			request.Topics = append(request.Topics, topic)
+		}
 		answer, err := seed.Request(ctx, request)
-		if m, ok := answer.(*kmsg.MetadataResponse); err == nil && ok && len(m.Brokers) == count && m.ControllerID > 0 {
+		if m, ok := answer.(*kmsg.MetadataResponse); err == nil && ok && good(m) {
 			return nil
 		}
 		select {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
 	"momus/momustest"
@@ -108,39 +107,6 @@ func produceAnyway(t *testing.T, c *momustest.Cluster) {
 	}
 }
 
-// known waits until a broker has been told of a topic: what is cut off before does not learn of it.
-func known(t *testing.T, c *momustest.Cluster, id int, topic string) {
-	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.Addr(id)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cl.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	for {
-		// To the broker itself: any other would answer for the cluster.
-		req := kmsg.NewPtrMetadataRequest()
-		asked := kmsg.NewMetadataRequestTopic()
-		asked.Topic = &topic
-		req.Topics = append(req.Topics, asked)
-		resp, err := cl.Broker(id).Request(ctx, req)
-		if err != nil && ctx.Err() != nil {
-			t.Fatal(err)
-		}
-		if err == nil {
-			if m := resp.(*kmsg.MetadataResponse); m.Topics[0].ErrorCode == 0 {
-				return
-			}
-		}
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-ctx.Done():
-			t.Fatalf("broker %d does not know %s", id, topic)
-		}
-	}
-}
-
 func TestPartitionAndPauseLeaveTheISR(t *testing.T) {
 	c := momustest.Start(t, momustest.Brokers(2), momustest.Property("default.replication.factor", "2"), momustest.OnDisk())
 	cl := client(t, c)
@@ -148,8 +114,7 @@ func TestPartitionAndPauseLeaveTheISR(t *testing.T) {
 	c.WaitISR("t", 0, 1, 2)
 	leader := c.Leader("t", 0)
 	follower := 3 - leader
-	known(t, c, 1, "t")
-	known(t, c, 2, "t")
+	c.WaitTopic("t", 1) // a broker that is cut off before does not hear of it
 	// A follower that has all there is stays in sync, however long it is away; so something must be
 	// written meanwhile.
 	one := client(t, c, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())

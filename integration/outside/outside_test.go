@@ -38,6 +38,7 @@ func cluster(t *testing.T) (*momustest.Cluster, func()) {
 	if _, err := kadm.NewClient(client).CreateTopic(t.Context(), 1, 3, nil, "t"); err != nil {
 		t.Fatal(err)
 	}
+	c.WaitTopic("t", 1)
 	return c, func() { c.Kill(c.Leader("t", 0)) }
 }
 

@@ -72,6 +72,9 @@ console-test: ## open the page in headless Chromium: every view by its accessibl
 transcripts: ## replay the recorded transcripts of Kafka's tools with the native ones; MOMUS_TEST_APACHE=1 (after make peers): against Apache Kafka
 	$(GO) test -tags transcripts -count 1 ./integration/tools
 
+histories: ## random histories of the controller from seeds of chance, a minute or two; a failure names its seed
+	$(GO) test -count 20 -run 'TestRandomHistories' ./coordinator/controller -random
+
 tour: build ## play the whole course, in both languages, on one broker and on three (minutes)
 	MOMUS_BINARY=$(CURDIR)/bin/momus $(GO) test -tags tour -count 1 -timeout 40m ./integration/tour
 

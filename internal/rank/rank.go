@@ -45,7 +45,7 @@ func order() []any {
 		// What the controller asks for, one request after the other.
 		ReplicaControl{}, PartitionMap{},
 		// Coordinators: their machines append to logs, and complete what waits in the purgatory.
-		ShardRuntime{}, ShardOwner{},
+		ShardOwner{}, ShardRuntime{}, // who carries a step out looks up other partitions
 		// Replication. Roles are replaced under Partition, while records are appended under it,
 		// read-held.
 		FetcherManager{}, Fetcher{}, Movers{}, Partition{}, PartitionProgress{}, ISRWriter{},

@@ -14,7 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"momus/coordinator/zk"
-	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 	"momus/internal/model"
 )
 
@@ -23,20 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // startServer runs a ZooKeeper server for the test. Sessions may be as short as 100 ms.
 func startServer(t *testing.T) string {
 	t.Helper()
-	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), TickTime: 50 * time.Millisecond, NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("server: %v", err)
-		}
-	})
-	return s.Addr().String()
+	return zkservertest.Start(t)
 }
 
 // network is a dialer whose connections the test can cut.

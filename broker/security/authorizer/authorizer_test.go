@@ -17,7 +17,7 @@ import (
 	"momus/coordinator/acl"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
-	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -25,20 +25,7 @@ import (
 // startZooKeeper runs a coordination server until the test ends.
 func startZooKeeper(t *testing.T) (address string) {
 	t.Helper()
-	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), TickTime: 50 * time.Millisecond, NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("server: %v", err)
-		}
-	})
-	return s.Addr().String()
+	return zkservertest.Start(t)
 }
 
 func dial(t *testing.T, opts zk.Options) *zk.Client {

@@ -4,10 +4,8 @@ package tooltest
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"encoding/pem"
-	"errors"
 	"io"
 	"net"
 	"net/http/httptest"
@@ -16,10 +14,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"momus/cmd/internal/tool/core"
-	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 )
 
 // Run runs a tool in this process.
@@ -40,20 +37,7 @@ func Run(t *testing.T, tool core.Tool, e *core.Env) (code int, out, errs string)
 // ZooKeeper starts a coordination server that stops with the test, and gives its address.
 func ZooKeeper(t *testing.T) string {
 	t.Helper()
-	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), TickTime: 50 * time.Millisecond, NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("server: %v", err)
-		}
-	})
-	return s.Addr().String()
+	return zkservertest.Start(t)
 }
 
 // TLSInFrontOf ends TLS in front of a server and gives the address and a file with the certificate

@@ -14,8 +14,9 @@ COPY . .
 ARG TARGETOS=linux
 ARG TARGETARCH
 ARG VERSION=dev
+ARG COMMIT=
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/momus ./cmd/momus
+    go build -trimpath -ldflags "-s -w -X main.version=$VERSION -X main.commit=$COMMIT" -o /out/momus ./cmd/momus
 # Kafka's tools are links; their names are in a file, so that no program of this machine's kind has to be built for them.
 RUN mkdir -p /out/links && for tool in $(cat cmd/momus/links.txt); do \
       ln -s momus /out/links/$tool; ln -s momus /out/links/$tool.sh; done
@@ -32,6 +33,12 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /src/configs/examples/server.properties /opt/kafka/config/server.properties
 COPY --from=build /out/momus /bin/momus
 COPY --from=build /out/links/ /bin/
+ARG VERSION=dev
+ARG COMMIT=
+LABEL org.opencontainers.image.title="momus" \
+      org.opencontainers.image.description="a broker that takes the place of an Apache Kafka 2.5 broker" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$COMMIT"
 # The container starts as root, gives the data directories to this user and becomes it; user: in a compose file goes before that.
 ENV PATH=/bin KAFKA_HOME=/opt/kafka MOMUS_RUN_AS=1000:0 MOMUS_READY_FILE=/tmp/momus-ready.json
 EXPOSE 9092 9404

@@ -2,16 +2,20 @@
 
 GO       ?= go
 PREFIX   ?= /usr/local
+# The time of everything in a release, so that two builds of a commit are equal.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 FUZZTIME ?= 30s
 PEERS    ?= $(CURDIR)/build/peers
+ECOSYSTEM ?= $(CURDIR)/build/ecosystem
 INTEROP   = interop zkconformance tour
 INTEROP_ALL = $(INTEROP) security storage txn groups quotas differential mixed tools
 # Pinned, so that a new version of the linter is a commit and not a surprise.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-TAGS      = interop,faults,transcripts,strangers,console,suites
-VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TAGS      = interop,faults,transcripts,strangers,console,suites,dist,ecosystem
+VERSION  ?= $(shell packaging/version.sh)
+COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null)
 
-BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+BUILD = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)"
 
 .DEFAULT_GOAL := build
 # Every target is a command and none a file.
@@ -54,8 +58,9 @@ peers: ## fetch Apache Kafka, ZooKeeper and the clients of the interop tests int
 interop: build peers ## run the tests against Apache Kafka 2.5.0, its tools, ZooKeeper and many clients
 	MOMUS_PEERS=$(PEERS) $(GO) test -tags interop -count 1 -p 1 -timeout 45m $(INTEROP:%=./integration/%)
 
-interop-all: build peers ## the same and more: mixed clusters, directories handed to Kafka and back, transactions, groups of many clients, quotas, answers compared one by one
+interop-all: build peers ## the same and more: mixed clusters, directories handed to Kafka and back, transactions, groups of many clients, quotas, answers compared one by one, every client's login (also needs a Kerberos server, see peers.sh)
 	MOMUS_PEERS=$(PEERS) $(GO) test -tags interop -count 1 -p 1 -timeout 60m $(INTEROP_ALL:%=./integration/%)
+	MOMUS_PEERS=$(PEERS) $(GO) test -tags interop,faults -count 1 -timeout 10m -run "TestWhyInAMixedCluster|TestWhyAfterApacheKafkaTakesOver" ./integration/window
 
 strangers: ## ten thousand connections that never log in, beside clients that have
 	$(GO) test -tags strangers -count 1 -v -timeout 10m ./integration/strangers
@@ -78,6 +83,10 @@ histories: ## random histories of the controller from seeds of chance, a minute 
 tour: build ## play the whole course, in both languages, on one broker and on three (minutes)
 	MOMUS_BINARY=$(CURDIR)/bin/momus $(GO) test -tags tour -count 1 -timeout 40m ./integration/tour
 
+ecosystem: build peers ## run programs that people use around Kafka against momus: Connect, MirrorMaker, Spring, Flink, Quarkus … (see docs/compatibility.md; needs what integration/ecosystem/setup.sh says)
+	integration/ecosystem/setup.sh $(ECOSYSTEM)
+	MOMUS_PEERS=$(PEERS) MOMUS_ECOSYSTEM=$(ECOSYSTEM) $(GO) test -tags ecosystem -count 1 -timeout 20m ./integration/ecosystem
+
 peers-suites: build ## run the test suites of franz-go, sarama and kafka-go against momus (Linux, as root; half an hour)
 	integration/suites/run.sh $(ARGS)
 
@@ -92,7 +101,7 @@ install: build ## install into PREFIX/bin, with Kafka's tools as links
 fuzz: ## fuzz every decoder for FUZZTIME each
 	@set -e; for p in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
-	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p; \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p; \
 	  done; \
 	done
 
@@ -102,8 +111,18 @@ cross: ## build for all supported platforms into bin/
 	GOOS=darwin  GOARCH=arm64 $(BUILD) -o bin/momus-darwin-arm64 ./cmd/momus
 	GOOS=windows GOARCH=amd64 $(BUILD) -o bin/momus-windows-amd64.exe ./cmd/momus
 
+dist: ## make a release in build/dist: archives for six platforms, .deb, .rpm, container images, manifests, bills of materials, checksums; ARGS="-only linux/amd64" for less
+	cd packaging && $(GO) run ./dist -version $(VERSION) -commit $(COMMIT) -epoch $(SOURCE_DATE_EPOCH) -root .. -out ../build/dist $(ARGS)
+
+site: ## make the documentation as a static site in build/site: open build/site/index.html
+	cd packaging && $(GO) run ./site -version $(VERSION) -root .. -out ../build/site
+
+dist-test: ## check what a release consists of: packages installed, upgraded and removed in a clean root, manifests against Kubernetes' types (Linux, as root, with debootstrap and rpm)
+	cd packaging && $(GO) vet ./... && $(GO) test -count 1 ./...
+	$(GO) test -tags dist -count 1 -timeout 20m ./integration/dist
+
 image: ## build the container image momus (needs Docker with BuildKit)
-	docker build --build-arg VERSION=$(VERSION) -t momus .
+	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t momus .
 
 clean: ## remove what was built
 	rm -rf bin build

@@ -1,14 +1,12 @@
 package momus_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"momus"
+	"momus/internal/testbase"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -115,32 +114,19 @@ func TestDirectoryAndFile(t *testing.T) {
 	}
 }
 
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
 // The caller's handler gets what the broker says, at the levels that it wants.
 func TestLoggerOfTheCaller(t *testing.T) {
-	var said lines
+	var said testbase.Buffer
 	b := ready(t, momus.Options{Logger: slog.NewJSONHandler(&said, &slog.HandlerOptions{Level: slog.LevelInfo}), Properties: map[string]string{"num.partitionz": "1"}})
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	said.mu.Lock()
-	defer said.mu.Unlock()
 	for _, want := range []string{`"level":"INFO","msg":"started","broker":0`, `"logger":"kafka.server.KafkaServer"`, `"level":"WARN"`, "did you mean num.partitions?", `"msg":"stopped"`} {
-		if !strings.Contains(said.b.String(), want) {
-			t.Errorf("no %s in\n%s", want, said.b.String())
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("no %s in\n%s", want, said.String())
 		}
 	}
-	if strings.Contains(said.b.String(), "DEBUG") {
+	if strings.Contains(said.String(), "DEBUG") {
 		t.Error("the handler does not want debug lines")
 	}
 }

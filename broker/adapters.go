@@ -20,6 +20,8 @@ type isrStore struct {
 	id int32
 }
 
+// UpdateISRs writes each state on condition of its version. A version that does not fit means that
+// the controller has written meanwhile: ErrISRVersion.
 func (s isrStore) UpdateISRs(ctx context.Context, updates []replica.ISRUpdate) []replica.ISRResult {
 	states := make([]zk.PartitionState, len(updates))
 	for i, u := range updates {
@@ -35,10 +37,12 @@ func (s isrStore) UpdateISRs(ctx context.Context, updates []replica.ISRUpdate) [
 	return results
 }
 
+// NotifyISRChange tells the controller, which does not watch every partition's node.
 func (s isrStore) NotifyISRChange(ctx context.Context, tps []model.TopicPartition) error {
 	return s.zk.NotifyISRChanges(ctx, tps)
 }
 
+// NotifyLogDirFailure makes the controller ask this broker which replicas it still has.
 func (s isrStore) NotifyLogDirFailure(ctx context.Context) error {
 	return s.zk.NotifyLogDirFailure(ctx, s.id)
 }
@@ -46,10 +50,12 @@ func (s isrStore) NotifyLogDirFailure(ctx context.Context) error {
 // coordinatorLog is the log of internal topics as coordinators see it.
 type coordinatorLog struct{ m *replica.Manager }
 
+// Append appends one batch; whom the coordinator answers waits for the result.
 func (l coordinatorLog) Append(tp model.TopicPartition, batch []byte, acks int16) shard.Pending {
 	return pendingAppend{l.m.Append([]replica.AppendEntry{{TP: tp, Records: batch}}, acks, record.OriginCoordinator)}
 }
 
+// Read copies into buf, or into a new buffer if that is too small, and releases the log's range.
 func (l coordinatorLog) Read(tp model.TopicPartition, offset int64, maxBytes int, buf []byte) ([]byte, error) {
 	r, err := l.m.ReadLocal(tp, offset, maxBytes)
 	if err != nil {
@@ -85,6 +91,8 @@ func (p pendingAppend) Wait(ctx context.Context, timeout time.Duration) shard.Re
 	return result(p.a.Wait(ctx, timeout))
 }
 
+// result is that of the one entry that was appended. Another number of results is a fault of ours,
+// which must not look like success.
 func result(rs []replica.AppendResult) shard.Result {
 	if len(rs) != 1 {
 		return shard.Result{BaseOffset: -1, Err: kerr.UnknownServerError}

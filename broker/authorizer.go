@@ -99,10 +99,13 @@ func (b *Broker) startAuthorizer(ctx context.Context, p *parts) error {
 		return fmt.Errorf("authorizer: %w", err)
 	}
 	p.onStop(func() {
+		// It is a session of its own, as Kafka's authorizer has: if it is lost, the broker is still
+		// registered.
 		if err := client.Close(); err != nil {
 			b.log.WithError(err).Warn("the authorizer's ZooKeeper session was not closed in an orderly way")
 		}
 	})
+	b.metrics.ExportSession("kafka_security_aclauthorizer_", client.Events())
 	audit, err := b.auditLog(p)
 	if err != nil {
 		return err
@@ -114,6 +117,7 @@ func (b *Broker) startAuthorizer(ctx context.Context, p *parts) error {
 	if err := b.authorizer.Start(ctx); err != nil {
 		return fmt.Errorf("authorizer: %w", err)
 	}
+	// Start has read all ACLs: no listener is open before they are known.
 	p.run("authorizer", b.authorizer.Run)
 	return nil
 }
@@ -127,6 +131,8 @@ func (b *Broker) auditLog(p *parts) (*logrus.Entry, error) {
 	if name == "" {
 		return b.logFor(auditLogger), nil
 	}
+	// Stdout is not closed at the stop; a file is, after everything that may still write to it,
+	// since parts stop in reverse.
 	out := os.Stdout
 	if name != "stdout" {
 		// Lines are appended, so that a tool may move the file away by copying and truncating it.

@@ -40,9 +40,12 @@ type Broker struct {
 	config  *configs.Config
 	loggers *loggers
 	log     *logrus.Entry
-	ready   chan struct{}
-	state   atomic.Int32
+	// ready is closed once, when the broker serves.
+	ready chan struct{}
+	state atomic.Int32
 
+	// What follows is set by start, in its order, and not changed while the broker runs; before
+	// ready is closed only start touches it.
 	id        int32
 	versions  interbroker.Versions
 	zk        *zk.Client
@@ -125,13 +128,21 @@ func (b *Broker) Run(ctx context.Context) error {
 			b.log.Info("stopping")
 		case <-b.opts.Abandon:
 			b.log.Info("stopping without leave")
+		// A broker with a part missing does more harm than one that is gone: its leaderships are
+		// not handed over either, since nobody knows what still works.
 		case err = <-p.failed:
-			b.log.WithError(err).Error("stopping, because a part of the broker failed")
+			reason := err
+			if errors.Is(err, logdir.ErrNoLiveDir) {
+				reason = logdir.ErrNoLiveDir // what has failed was logged when it did
+			}
+			b.log.WithError(reason).Error("stopping, because a part of the broker failed")
 		}
 		b.noteStop(err)
 		b.handOver(err == nil && !b.abandoned())
 	}
 	b.state.Store(int32(ShuttingDown))
+	// The parts stop in reverse: network, coordinators, replicas, logs, and the ZooKeeper session
+	// last.
 	p.stop()
 	b.state.Store(int32(NotRunning))
 	if err == nil {
@@ -143,6 +154,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	return err
 }
 
+// abandoned reports whether Abandon has been closed, also when ctx has ended at the same time.
 func (b *Broker) abandoned() bool {
 	select {
 	case <-b.opts.Abandon:
@@ -163,6 +175,8 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	if err != nil {
 		return err
 	}
+	// Dynamic configs come before everything that is built from the configuration, as in Kafka:
+	// listeners may be among them.
 	b.dynamic = newDynamic(b.config, b.zk, b.id, b.logFor("kafka.server.DynamicConfigManager"))
 	b.dynamic.history.journal = b.journal
 	if err := b.dynamic.loadBroker(ctx); err != nil {
@@ -178,19 +192,25 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	if err := b.secure(); err != nil {
 		return err
 	}
+	// After the topics' configs, with which each log is opened: its recovery depends on them.
 	if err := b.openLogs(ctx, p, identity); err != nil {
 		return err
 	}
 
 	b.metadata = metadata.NewCache(clusterID)
 	b.metrics = metrics.New(handler.RequestNames(), b.opts.Now)
+	round, err := network.NewRound()
+	if err != nil {
+		return err
+	}
+	p.onStop(func() { _ = round.Close() })
 	b.replicas = replica.New(replica.Options{
-		BrokerID: b.id, Config: b.config.Broker, TopicConfig: b.dynamic.Topic, LearnTopics: b.dynamic.Learn, Logs: b.logs, Metadata: b.metadata,
-		ISR: isrStore{b.zk, b.id}, Endpoint: b.leaderEndpoint, OnLeadership: b.onLeadership, OnDeleted: b.onDeleted,
+		BrokerID: b.id, Settings: b.replicaSettings, TopicConfig: b.dynamic.Topic, LearnTopics: b.dynamic.Learn, Logs: b.logs, Metadata: b.metadata,
+		ISR: isrStore{b.zk, b.id}, Endpoint: b.leaderEndpoint, OnLeadership: b.onLeadership, OnDeleted: b.onDeleted, Meet: round.Wait,
 		Logger: b.logFor("kafka.server.ReplicaManager"), Now: b.opts.Now, Journal: b.journal,
 	})
 	b.groups = group.New(group.Options{
-		Config: b.config.Broker, Log: coordinatorLog{b.replicas}, Logger: b.logFor("kafka.coordinator.group.GroupCoordinator"), Now: b.opts.Now,
+		Settings: func() group.Settings { return group.SettingsOf(b.config.Broker()) }, Log: coordinatorLog{b.replicas}, Logger: b.logFor("kafka.coordinator.group.GroupCoordinator"), Now: b.opts.Now,
 		ZooKeeper: groupOffsets{b.zk}, Journal: b.journal, OnLoaded: b.onLoaded(model.OffsetsTopic),
 	})
 	b.producers = txn.NewProducerIDs(producerIDBlocks{b.zk, b.id})
@@ -209,6 +229,8 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	if err := b.startAuthorizer(ctx, p); err != nil {
 		return err
 	}
+	// The sockets are bound before the broker registers, so that the registration names ports that
+	// are ours; nothing is read from them before the end of start.
 	if err := b.listen(handler.New(b.handlerEnv())); err != nil {
 		return err
 	}
@@ -220,27 +242,41 @@ func (b *Broker) start(ctx context.Context, p *parts) error {
 	if err := b.control.Register(ctx); err != nil {
 		return err
 	}
+	// After the registration, as in Kafka: an id that another broker holds must not end up in
+	// meta.properties.
 	b.logs.WriteMeta(b.id, clusterID)
+	// From here on this broker may become controller and be sent LeaderAndIsr; those requests wait
+	// in the sockets until the network runs.
 	p.run("controller", b.control.Run)
 
 	if err := b.startCoordinators(ctx); err != nil {
 		return err
 	}
+	if err := b.followConfigs(ctx, p); err != nil {
+		return err
+	}
+	p.run("network", b.server.Run)
+	p.run("pauses", b.watchPauses)
+	return b.serveHTTP(ctx, p)
+}
+
+// followConfigs reads config change notifications as they come. A change between the first reading
+// of the configs and this is among the notifications that are there already, or was seen by it.
+func (b *Broker) followConfigs(ctx context.Context, p *parts) error {
 	reader := b.zk.NewConfigChangeReader(b.opts.Now, b.dynamic.apply)
 	if err := reader.Start(ctx); err != nil {
 		return fmt.Errorf("config change notifications: %w", err)
 	}
 	p.run("config change notifications", reader.Run)
 	p.run("configs of new topics", b.dynamic.readAgain)
-	b.zk.OnSession(zk.SessionHandler{Renewed: func(ctx context.Context) {
+	// Notifications are deleted after 15 minutes; a session that was away for longer may have missed
+	// some.
+	p.onStop(b.zk.OnSession(zk.SessionHandler{Renewed: func(ctx context.Context) {
 		if err := b.dynamic.applyAll(ctx); err != nil {
 			b.log.WithError(err).Error("could not read the configs again after the ZooKeeper session was lost")
 		}
-	}})
-
-	p.run("network", b.server.Run)
-	p.run("pauses", b.watchPauses)
-	return b.serveHTTP(ctx, p)
+	}}))
+	return nil
 }
 
 // serveHTTP opens the HTTP port, if it is wanted, with everything that it answers.
@@ -258,7 +294,16 @@ func (b *Broker) serveHTTP(ctx context.Context, p *parts) error {
 		// A cluster with access control does not tell strangers what happens in it.
 		LocalReaders: b.authorizer != nil,
 	}}
+	if access.Listener != "" {
+		endpoint := b.security.Listener(access.Listener)
+		if endpoint == nil || endpoint.TLS == nil {
+			return fmt.Errorf("%s=%s: there is no listener of that name with TLS", configs.ConsoleTLSKey, access.Listener)
+		}
+		options.TLS, options.Access.Certificate = console.TLS(endpoint.TLS.Server()), endpoint.TLS.Settings().ClientAuth == "required"
+	}
 	server, err := http.Listen(ctx, options)
+	// A taken port is the usual mistake on a machine with several brokers; other errors come again
+	// with the second try and are returned.
 	if err != nil && b.opts.HTTPOptional {
 		taken := err
 		host, _, splitErr := net.SplitHostPort(b.opts.HTTPAddr)
@@ -278,6 +323,7 @@ func (b *Broker) serveHTTP(ctx context.Context, p *parts) error {
 		b.config.SetHTTPPort(a.Port)
 	}
 	b.metrics.Export(b.view)
+	b.metrics.ExportSession("kafka_server_sessionexpirelistener_", b.zk.Events())
 	server.Open("/metrics", b.metrics.Handler())
 	server.Open("/healthz", http.Healthz(b.healthy))
 	console.ServeJournal(server, b.journal)
@@ -292,7 +338,11 @@ func (b *Broker) serveHTTP(ctx context.Context, p *parts) error {
 
 // member is what a page may show of this broker.
 func (b *Broker) member() *console.Member {
-	return &console.Member{View: b.view, Journal: b.journal, Config: b.config, ZooKeeper: b.zk, Overrides: b.dynamic.Overrides}
+	m := &console.Member{View: b.view, Journal: b.journal, Config: b.config, ZooKeeper: b.zk, Overrides: b.dynamic.Overrides}
+	if b.authorizer != nil {
+		m.Rights = b.authorizer
+	}
+	return m
 }
 
 // newView is what others may see of this broker.
@@ -303,6 +353,7 @@ func (b *Broker) newView() *view.View {
 	})
 }
 
+// connectZooKeeper opens the session, and makes the nodes that every broker expects to be there.
 func (b *Broker) connectZooKeeper(ctx context.Context, p *parts, c *configs.Broker) (err error) {
 	o := zooKeeperOptions(c)
 	o.Logger, o.Journal = b.logFor("kafka.zookeeper.ZooKeeperClient"), b.journal
@@ -366,10 +417,15 @@ func (b *Broker) identify(ctx context.Context, c *configs.Broker) (clusterID str
 	return clusterID, identity, nil
 }
 
+// replicaSettings are those of the replicas as they are now.
+func (b *Broker) replicaSettings() replica.Settings { return replica.SettingsOf(b.config.Broker()) }
+
+// openLogs recovers what has to be and starts what cares for the logs: flushing, retention,
+// deletion and the cleaner. It returns when all logs are usable.
 func (b *Broker) openLogs(ctx context.Context, p *parts, identity logdir.Identity) (err error) {
 	c := b.config.Broker()
 	b.logs, err = logdir.Open(ctx, logdir.Options{
-		FS: b.opts.FS, Dirs: c.LogDirectories(), Config: b.config.Broker, TopicConfig: b.dynamic.Topic, Offline: identity.Offline,
+		FS: b.opts.FS, Dirs: c.LogDirectories(), Settings: func() logdir.Settings { return logdir.SettingsOf(b.config.Broker()) }, TopicConfig: b.dynamic.Topic, Offline: identity.Offline,
 		Logger: b.logFor("kafka.log.LogManager"), Now: b.opts.Now, Journal: b.journal,
 	})
 	if err != nil {
@@ -381,9 +437,10 @@ func (b *Broker) openLogs(ctx context.Context, p *parts, identity logdir.Identit
 			b.log.WithError(err).Error("the logs were not closed cleanly; the next start recovers them")
 		}
 	})
+	// It ends with an error when no directory is left, which stops the broker, as Kafka halts.
 	p.run("log directories", b.logs.Run)
 	if c.LogCleanerEnable {
-		b.cleaner = cleaner.New(cleaner.Options{Logs: b.logs, Config: b.config.Broker, Logger: b.logFor("kafka.log.LogCleaner"), Now: b.opts.Now, Journal: b.journal})
+		b.cleaner = cleaner.New(cleaner.Options{Logs: b.logs, Settings: func() cleaner.Settings { return cleaner.SettingsOf(b.config.Broker()) }, Logger: b.logFor("kafka.log.LogCleaner"), Now: b.opts.Now, Journal: b.journal})
 		b.logs.SetCleaner(b.cleaner)
 		p.run("log cleaner", b.cleaner.Run)
 	}
@@ -411,6 +468,9 @@ func (b *Broker) startCoordinators(ctx context.Context) error {
 
 // partitionsOf is how many partitions an internal topic has, or will have when it is created.
 func (b *Broker) partitionsOf(ctx context.Context, topic string, configured int32) (int32, error) {
+	// The number is fixed for the life of the broker, as in Kafka: a key's partition must not
+	// depend on when somebody has asked, and adding partitions to an internal topic is not
+	// supported.
 	a, ok, err := b.zk.Assignment(ctx, topic)
 	if err != nil {
 		return 0, fmt.Errorf("read the partitions of %s: %w", topic, err)
@@ -421,6 +481,8 @@ func (b *Broker) partitionsOf(ctx context.Context, topic string, configured int3
 	return configured, nil
 }
 
+// controllerOptions says how a controller on this broker works. The channels to brokers use the
+// control plane's listener if there is one, so that data do not hold up orders.
 func (b *Broker) controllerOptions() controller.Options {
 	c := b.config.Broker()
 	listener := b.config.Listeners().InterBroker
@@ -446,6 +508,8 @@ func (b *Broker) controllerOptions() controller.Options {
 	}
 }
 
+// registration is what /brokers/ids shows of this broker: version 4 of its JSON, or 2 for a cluster
+// with brokers before 0.10.0, which know neither listener names nor racks.
 func (b *Broker) registration() *zk.Registration {
 	c := b.config.Broker()
 	version := 4
@@ -466,7 +530,7 @@ func (b *Broker) leaderEndpoint(leader int32, fetcherID int) replica.LeaderEndpo
 		Dialer:         b.security.Dialer(),
 		ConnectTimeout: ms(c.ReplicaSocketTimeoutMs), RequestTimeout: ms(c.ReplicaSocketTimeoutMs), ReuseBuffer: true,
 	})
-	return replica.NewRemote(replica.RemoteOptions{BrokerID: b.id, Client: client, Versions: b.versions, Config: b.config.Broker})
+	return replica.NewRemote(replica.RemoteOptions{BrokerID: b.id, Client: client, Versions: b.versions, Settings: b.replicaSettings})
 }
 
 // onLeadership loads and unloads the coordinators of internal topics.
@@ -494,79 +558,23 @@ func (b *Broker) resign(tp model.TopicPartition) {
 	}
 }
 
+// onDeleted forgets what belongs to partitions that are no longer on this broker. A topic's configs
+// and figures go with its last one: a reassignment takes single partitions away, and the logs of
+// the others would fall back to the broker's defaults, that of the retention time among them.
 func (b *Broker) onDeleted(deleted []model.TopicPartition) {
+	here := map[string]bool{}
+	b.replicas.EachPartition(func(p *replica.Partition) { here[p.TopicPartition().Topic] = true })
 	for _, tp := range deleted {
 		b.resign(tp)
-		b.dynamic.forget(tp.Topic)
-	}
-}
-
-// handOver asks the controller to move this broker's leaderships before a stop.
-func (b *Broker) handOver(orderly bool) {
-	c := b.config.Broker()
-	if !orderly || !c.ControlledShutdownEnable {
-		return
-	}
-	b.state.Store(int32(PendingControlledShutdown))
-	b.replicas.BeginShutdown()
-	ctx, cancel := context.WithTimeout(context.Background(), ms(c.RequestTimeoutMs)*time.Duration(max(1, c.ControlledShutdownMaxRetries)))
-	defer cancel()
-	go b.watchCoordination(ctx, cancel)
-	err := interbroker.ControlledShutdown(ctx, interbroker.ControlledShutdownOptions{
-		BrokerID: b.id, BrokerEpoch: b.control.BrokerEpoch, Controller: b.findController,
-		MaxRetries: int(c.ControlledShutdownMaxRetries), Backoff: time.Duration(c.ControlledShutdownRetryBackoffMs) * time.Millisecond,
-		Versions: b.versions, ConnectTimeout: ms(c.ControllerSocketTimeoutMs), RequestTimeout: ms(c.RequestTimeoutMs),
-		Dialer: b.security.Dialer(), Live: b.zk.BrokerIDs, Logger: b.log,
-	})
-	switch {
-	case errors.Is(err, interbroker.ErrNobodyLeft):
-		b.log.Info("no other broker is left to take the leaderships over: stopping at once")
-	case err != nil:
-		b.log.WithError(err).Warn("leaderships were not handed over; partitions without another in-sync replica are offline until this broker is back")
-	}
-}
-
-// maxCoordinationGap is how long a broker that stops waits for a ZooKeeper that it has lost.
-const maxCoordinationGap = 2 * time.Second
-
-// watchCoordination ends a controlled shutdown once ZooKeeper has been out of reach for a while:
-// without it nobody can take the leaderships over. It returns when ctx ends.
-func (b *Broker) watchCoordination(ctx context.Context, giveUp func()) {
-	tick := time.NewTicker(maxCoordinationGap / 8)
-	defer tick.Stop()
-	for gap := time.Duration(0); gap < maxCoordinationGap; {
-		select {
-		case <-tick.C:
-			if gap += maxCoordinationGap / 8; b.zk.Connected() {
-				gap = 0
-			}
-		case <-ctx.Done():
-			return
+		if !here[tp.Topic] {
+			b.dynamic.forget(tp.Topic)
+			b.metrics.RemoveTopic(tp.Topic)
 		}
 	}
-	giveUp()
 }
 
-func (b *Broker) findController(ctx context.Context) (int32, model.Endpoint, error) {
-	id, err := b.zk.ControllerID(ctx)
-	if err != nil {
-		return -1, model.Endpoint{}, err
-	}
-	if id < 0 {
-		return -1, model.Endpoint{}, errors.New("no broker is controller at the moment")
-	}
-	other, ok, err := b.zk.Broker(ctx, id)
-	if err != nil {
-		return -1, model.Endpoint{}, err
-	}
-	if ok {
-		if e, has := other.Endpoint(b.config.Listeners().InterBroker); has {
-			return id, e, nil
-		}
-	}
-	return -1, model.Endpoint{}, fmt.Errorf("the controller, broker %d, has no endpoint on listener %s", id, b.config.Listeners().InterBroker)
-}
-
+// healthy is what /healthz says: an error is "not now", not "restart me". A broker without
+// ZooKeeper still serves clients.
 func (b *Broker) healthy() error {
 	if s := b.State(); s != RunningAsBroker {
 		return fmt.Errorf("the broker is in state %s", s)
@@ -580,4 +588,5 @@ func (b *Broker) healthy() error {
 // logFor is a logger that carries the name that Kafka gives the component.
 func (b *Broker) logFor(name string) *logrus.Entry { return b.loggers.entry(name) }
 
+// ms is a number of milliseconds of the configuration.
 func ms(n int32) time.Duration { return time.Duration(n) * time.Millisecond }

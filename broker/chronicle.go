@@ -60,6 +60,7 @@ func (b *Broker) watchPauses(ctx context.Context) error {
 		case <-tick.C:
 		}
 		// The wall clock goes on while a machine sleeps, the monotonic clock does not.
+		// Not the broker's clock, which a test may hold.
 		now := time.Now()
 		gap := max(now.Sub(last), now.Round(0).Sub(last.Round(0))) - pauseTick
 		if last = now; gap >= pauseLeast {
@@ -72,6 +73,7 @@ func (b *Broker) watchPauses(ctx context.Context) error {
 type configHistory struct {
 	journal *journal.Journal
 
+	// mu guards known; it is not held while the journal is written.
 	mu    sync.Mutex
 	known map[string]map[string]string // by kind and entity
 }
@@ -102,6 +104,7 @@ func (h *configHistory) saw(entity string, settings map[string]string, public fu
 			keys = append(keys, key)
 		}
 	}
+	slices.Sort(keys[len(settings):]) // those that are gone come last, in an order too
 	for _, key := range keys {
 		old, had := before[key]
 		now, has := settings[key]
@@ -112,6 +115,7 @@ func (h *configHistory) saw(entity string, settings map[string]string, public fu
 	}
 }
 
+// shown is a value as the journal has it: quoted, so that an empty one can be seen.
 func shown(key, value string, is bool, public func(string) bool) string {
 	switch {
 	case !is:
@@ -125,7 +129,7 @@ func shown(key, value string, is bool, public func(string) bool) string {
 // publicBrokerKey reports whether the value of a broker config may be shown.
 func publicBrokerKey(key string) bool {
 	k, known := configs.BrokerKey(key)
-	return known && !k.Sensitive() && !k.DynamicOnly
+	return known && !k.Sensitive()
 }
 
 // publicTopicKey reports whether the value of a topic config may be shown.
@@ -159,6 +163,8 @@ func (r *repeats) first(what string, now time.Time) bool {
 	if last, ok := r.last[what]; ok && now.Sub(last) < repeatAfter {
 		return false
 	}
+	// All are forgotten at once, and told once more: strangers choose the names, which must not
+	// fill the memory.
 	if r.last == nil || len(r.last) >= maxRepeats {
 		r.last = map[string]time.Time{}
 	}

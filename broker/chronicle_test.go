@@ -16,7 +16,7 @@ func TestConfigChangesAreToldWithoutSecrets(t *testing.T) {
 	broker(map[string]string{"log.retention.ms": "1"}) // the first look is no change
 	broker(map[string]string{"log.retention.ms": "1", "ssl.key.password": "s3cret"})
 	broker(map[string]string{"log.retention.ms": "2", "ssl.key.password": "s3cret2", "listener.name.x.ssl.keystore.password": "s3cret"})
-	broker(map[string]string{"listener.name.x.ssl.keystore.password": "s3cret"})
+	broker(map[string]string{"listener.name.x.ssl.keystore.password": "s3cret", "leader.replication.throttled.rate": "1000"})
 	h.saw("users u", nil, publicQuotaKey)
 	h.saw("users u", map[string]string{"SCRAM-SHA-256": "salt=s3cret", "producer_byte_rate": "1024"}, publicQuotaKey)
 	h.was("topic t", map[string]string{"retention.ms": "5"})
@@ -29,7 +29,7 @@ func TestConfigChangesAreToldWithoutSecrets(t *testing.T) {
 	want := []string{
 		"broker 1 ssl.key.password (default)→(hidden)",
 		"broker 1 listener.name.x.ssl.keystore.password (default)→(hidden)", `broker 1 log.retention.ms "1"→"2"`, "broker 1 ssl.key.password (hidden)→(hidden)",
-		`broker 1 log.retention.ms "2"→(default)`, "broker 1 ssl.key.password (hidden)→(default)",
+		`broker 1 leader.replication.throttled.rate (default)→"1000"`, `broker 1 log.retention.ms "2"→(default)`, "broker 1 ssl.key.password (hidden)→(default)",
 		"users u SCRAM-SHA-256 (default)→(hidden)", `users u producer_byte_rate (default)→"1024"`,
 		"topic t unknown (default)→(hidden)", `topic t retention.ms "5"→(default)`,
 	}

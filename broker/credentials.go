@@ -40,6 +40,7 @@ func (u *scramUsers) set(user string, settings map[string]string) error {
 		c, failed := sasl.ParseCredential(text)
 		if failed != nil {
 			err = fmt.Errorf("credential of %s for %s: %w", user, mechanism, failed)
+			// A damaged node must not lock out a user who could log in until now.
 			if c, ok = before[mechanism]; !ok {
 				continue
 			}

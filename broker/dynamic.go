@@ -35,6 +35,7 @@ type dynamic struct {
 	// onBroker is told that the dynamic configs of this broker have been read again.
 	onBroker func(ctx context.Context) error
 
+	// mu guards what follows; it is never held across ZooKeeper, nor while logs are told.
 	mu        sync.RWMutex
 	overrides map[string]map[string]string // by topic, of all topics that were read, those without overrides too
 	effective map[string]*configs.Topic    // the same, with the broker's defaults
@@ -60,6 +61,7 @@ func (d *dynamic) loadBroker(ctx context.Context) error {
 	if err := d.reencodePasswords(ctx); err != nil {
 		return err
 	}
+	// The order does not matter for the result: a broker's own setting wins over that of all.
 	for _, entity := range []string{defaultEntity, strconv.Itoa(int(d.id))} {
 		if err := d.applyBroker(ctx, entity); err != nil {
 			return err
@@ -87,6 +89,8 @@ func (d *dynamic) reencodePasswords(ctx context.Context) error {
 	if err := d.zk.SetConfig(ctx, zk.EntityBrokers, entity, settings); err != nil {
 		return fmt.Errorf("write the dynamic configs of broker %s: %w", entity, err)
 	}
+	// A crash before it loses nothing: the passwords are written, and a start reads them with the
+	// new secret.
 	if err := d.zk.NotifyConfigChange(ctx, zk.ConfigChange{Type: zk.EntityBrokers, Entity: entity}); err != nil {
 		return fmt.Errorf("notify of the dynamic configs of broker %s: %w", entity, err)
 	}
@@ -151,17 +155,30 @@ func (d *dynamic) warnOfTopic(topic string, overrides map[string]string, text st
 
 // rebase recomputes all topics after the broker's own settings have changed.
 func (d *dynamic) rebase() {
-	d.mu.Lock()
-	d.defaults = d.config.Topic(nil)
-	for t, o := range d.overrides {
-		d.effective[t] = d.config.Topic(o)
-	}
-	d.mu.Unlock()
+	d.recompute()
 	if d.logs != nil {
 		if err := d.logs.UpdateDefaults(); err != nil {
 			d.logger.WithError(err).Error("could not apply the changed defaults to all logs")
 		}
 	}
+}
+
+// recompute makes the effective configs anew. A panic over what ZooKeeper holds leaves the lock free, as
+// in takeOver: handlers ask for configs.
+func (d *dynamic) recompute() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.defaults = d.config.Topic(nil)
+	for t, o := range d.overrides {
+		d.effective[t] = d.config.Topic(o)
+	}
+}
+
+// takeOver makes overrides a topic's.
+func (d *dynamic) takeOver(topic string, overrides map[string]string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.setTopicLocked(topic, overrides)
 }
 
 // apply carries out one config change notification.
@@ -170,6 +187,7 @@ func (d *dynamic) apply(ctx context.Context, ch zk.ConfigChange) error {
 	case zk.EntityTopics:
 		return d.applyTopic(ctx, ch.Entity)
 	case zk.EntityBrokers:
+		// Every broker hears of every change; those of other brokers are theirs.
 		if ch.Entity != defaultEntity && ch.Entity != strconv.Itoa(int(d.id)) {
 			return nil
 		}
@@ -218,6 +236,8 @@ func (d *dynamic) applyTopic(ctx context.Context, topic string) error {
 // stay when a value does not fit its key.
 func (d *dynamic) changeTopic(topic string, overrides map[string]string) error {
 	d.mu.RLock()
+	// For a topic that goes by the defaults for want of its configs, anything that can be used is
+	// better.
 	known := d.effective[topic] != nil && !d.unread[topic]
 	d.mu.RUnlock()
 	if known && d.warnOfTopic(topic, overrides, "a topic's config in ZooKeeper has values that are not valid; the configs before the change stay in use") {
@@ -225,11 +245,10 @@ func (d *dynamic) changeTopic(topic string, overrides map[string]string) error {
 	}
 	d.history.was("topic "+topic, d.Overrides(topic))
 	d.history.saw("topic "+topic, overrides, publicTopicKey)
-	d.mu.Lock()
-	d.setTopicLocked(topic, overrides)
-	d.mu.Unlock()
+	d.takeOver(topic, overrides)
 	d.logger.WithFields(logrus.Fields{"topic": topic, "overrides": len(overrides)}).Debug("topic configs changed")
 	var err error
+	// Outside of the lock: each log takes its own.
 	if d.logs != nil {
 		err = d.logs.UpdateTopicConfig(topic, d.Topic(topic))
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/broker/replica"
 	"momus/configs"
 	"momus/coordinator/zk"
 	"momus/coordinator/zkserver"
@@ -54,7 +55,7 @@ func newRig(t *testing.T, settings map[string]string) *rig {
 	all := map[string]string{
 		"broker.id": "1", "listeners": "PLAINTEXT://127.0.0.1:0", "zookeeper.connect": server.Addr().String(), "log.dirs": t.TempDir(),
 		"offsets.topic.num.partitions": "1", "offsets.topic.replication.factor": "1", "password.encoder.secret": "secret",
-		"log.cleaner.dedupe.buffer.size": "8388608", "controlled.shutdown.enable": "false",
+		"log.cleaner.dedupe.buffer.size": "8388608", "log.cleaner.backoff.ms": "20", "controlled.shutdown.enable": "false",
 	}
 	for k, v := range settings {
 		all[k] = v
@@ -177,6 +178,27 @@ func (r *rig) used(f func(c *configs.Broker) any) func() string {
 	return func() string { return fmt.Sprint(f(r.b.config.Broker())) }
 }
 
+// cleanerLooks measures how often the cleaner looks for logs that are due.
+func (r *rig) cleanerLooks() string {
+	next := func(after time.Time) (look time.Time) {
+		r.eventually("the cleaner looks for logs", func() bool {
+			look = r.b.cleaner.Stats().LastRun
+			return look.After(after)
+		})
+		return look
+	}
+	first := next(time.Now())
+	if next(first).Sub(first) < 350*time.Millisecond {
+		return "often"
+	}
+	return "seldom"
+}
+
+// replicates probes settings that the replicas are given whenever they ask.
+func (r *rig) replicates(f func(s replica.Settings) any) func() string {
+	return func() string { return fmt.Sprint(f(r.b.replicaSettings())) }
+}
+
 // answered reports whether a connection to an address gets an answer to ApiVersions within half a
 // second.
 func answered(addr string) bool {
@@ -265,19 +287,20 @@ func (r *rig) keys() []dynamicKey {
 		{key: "message.max.bytes", value: "777", probe: r.topic(func(c *configs.Topic) any { return c.MaxMessageBytes }), want: "777"},
 		{key: "min.insync.replicas", value: "2", probe: r.topic(func(c *configs.Topic) any { return c.MinInsyncReplicas }), want: "2"},
 		{key: "unclean.leader.election.enable", value: "true", probe: r.topic(func(c *configs.Topic) any { return c.UncleanLeaderElectionEnable }), want: "true"},
+		// The cleaner reads all of its settings in one place.
+		{key: "log.cleaner.backoff.ms", value: "700", probe: r.cleanerLooks, want: "seldom"},
 		// The parts that use these ask for them each time; storage/cleaner and broker/replica have
 		// tests of what they then do.
-		{key: "log.cleaner.backoff.ms", value: "7", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerBackoffMs }), want: "7"},
 		{key: "log.cleaner.dedupe.buffer.size", value: "4194304", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerDedupeBufferSize }), want: "4194304"},
 		{key: "log.cleaner.io.buffer.load.factor", value: "0.7", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerIOBufferLoadFactor }), want: "0.7"},
 		{key: "log.cleaner.io.buffer.size", value: "7777", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerIOBufferSize }), want: "7777"},
 		{key: "log.cleaner.io.max.bytes.per.second", value: "7777", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerIOMaxBytesPerSecond }), want: "7777"},
 		{key: "log.cleaner.threads", value: "2", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerThreads }), want: "2"},
 		{key: "num.recovery.threads.per.data.dir", value: "2", probe: r.used(func(c *configs.Broker) any { return c.NumRecoveryThreadsPerDataDir }), want: "2"},
-		{key: "num.replica.fetchers", value: "2", probe: r.used(func(c *configs.Broker) any { return c.NumReplicaFetchers }), want: "2"},
-		{key: "leader.replication.throttled.rate", value: "7", probe: r.used(func(c *configs.Broker) any { return c.LeaderReplicationThrottledRate }), want: "7"},
-		{key: "follower.replication.throttled.rate", value: "7", probe: r.used(func(c *configs.Broker) any { return c.FollowerReplicationThrottledRate }), want: "7"},
-		{key: "replica.alter.log.dirs.io.max.bytes.per.second", value: "7", probe: r.used(func(c *configs.Broker) any { return c.ReplicaAlterLogDirsIOMaxBytesPerSecond }), want: "7"},
+		{key: "num.replica.fetchers", value: "2", probe: r.replicates(func(s replica.Settings) any { return s.Fetchers }), want: "2"},
+		{key: "leader.replication.throttled.rate", value: "7", probe: r.replicates(func(s replica.Settings) any { return s.LeaderRate }), want: "7"},
+		{key: "follower.replication.throttled.rate", value: "7", probe: r.replicates(func(s replica.Settings) any { return s.FollowerRate }), want: "7"},
+		{key: "replica.alter.log.dirs.io.max.bytes.per.second", value: "7", probe: r.replicates(func(s replica.Settings) any { return s.MoveRate }), want: "7"},
 	}
 }
 

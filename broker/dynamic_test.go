@@ -15,6 +15,7 @@ import (
 	"momus/configs"
 	"momus/coordinator/zk"
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 )
 
 // A broker that starts with password.encoder.old.secret rewrites its own passwords, once, and tells
@@ -107,20 +108,9 @@ func TestPasswordsAreEncryptedWithTheNewSecretAtStart(t *testing.T) {
 // coordination is a client of a coordination server that has the top-level nodes.
 func coordination(t *testing.T) (ctx context.Context, client *zk.Client, address string) {
 	t.Helper()
-	server, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	})
-	client, err = zk.Dial(ctx, zk.Options{Connect: server.Addr().String(), SessionTimeout: 10 * time.Second, ConnectTimeout: 5 * time.Second})
+	server, _ := zkservertest.Run(t, zkserver.Options{NoSync: true})
+	ctx = context.Background()
+	client, err := zk.Dial(ctx, zk.Options{Connect: server.Addr().String(), SessionTimeout: 10 * time.Second, ConnectTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,11 +162,10 @@ func TestChangedConfigsOfTheBrokerAreFollowed(t *testing.T) {
 	}
 }
 
-// A topic's znode that somebody wrote by hand with values that are none: said once in the log; a
-// change is not taken over at all, as in Kafka, and at the start, where 2.5.0 dies of it, the rest
-// is.
-func TestWrongValuesOfTopicsAreLoggedAndLeftOut(t *testing.T) {
-	ctx, client, _ := coordination(t)
+// dynamicThatLogs follows the configs of broker 1, which has log.retention.ms=777, and writes its log
+// to a text.
+func dynamicThatLogs(t *testing.T, client *zk.Client) (*dynamic, *strings.Builder) {
+	t.Helper()
 	c, err := configs.New(map[string]string{"zookeeper.connect": "x", "broker.id": "1", "log.retention.ms": "777"})
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +173,15 @@ func TestWrongValuesOfTopicsAreLoggedAndLeftOut(t *testing.T) {
 	var logged strings.Builder
 	log := logrus.New()
 	log.SetOutput(&logged)
-	d := newDynamic(c, client, 1, logrus.NewEntry(log))
+	return newDynamic(c, client, 1, logrus.NewEntry(log)), &logged
+}
+
+// A topic's znode that somebody wrote by hand with values that are none: said once in the log; a
+// change is not taken over at all, as in Kafka, and at the start, where 2.5.0 dies of it, the rest
+// is.
+func TestWrongValuesOfTopicsAreLoggedAndLeftOut(t *testing.T) {
+	ctx, client, _ := coordination(t)
+	d, logged := dynamicThatLogs(t, client)
 	told := 0
 	d.onTopic = func(string, map[string]string) { told++ }
 	write := func(topic string, settings map[string]string) {

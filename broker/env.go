@@ -1,13 +1,8 @@
 package broker
 
 import (
-	"strconv"
-	"sync/atomic"
-	"time"
-
 	"momus/broker/handler"
 	"momus/broker/network"
-	"momus/configs"
 	"momus/coordinator/admin"
 	"momus/internal/model"
 )
@@ -32,38 +27,6 @@ func (b *Broker) handlerEnv() *handler.Env {
 	e.Loggers = b.loggers
 	e.OnPartitionsDeleted = b.onGone
 	return e
-}
-
-// limits are the limits of connections, computed anew only when the configuration has changed.
-func (b *Broker) limits() func() *network.Limits {
-	type cached struct {
-		of     *configs.Broker
-		limits *network.Limits
-	}
-	var last atomic.Pointer[cached]
-	return func() *network.Limits {
-		c := b.config.Broker()
-		if l := last.Load(); l != nil && l.of == c {
-			return l.limits
-		}
-		l := &network.Limits{
-			MaxRequestBytes: c.SocketRequestMaxBytes, MaxIdle: time.Duration(c.ConnectionsMaxIdleMs) * time.Millisecond,
-			MaxConnections: c.MaxConnections, MaxConnectionsListener: map[string]int32{}, MaxConnectionsPerIP: c.MaxConnectionsPerIP,
-			InterBrokerListener: b.config.Listeners().InterBroker, SendBuffer: c.SocketSendBufferBytes, RecvBuffer: c.SocketReceiveBufferBytes,
-			QueuedBytes: c.QueuedMaxRequestBytes, FailedAuthenticationDelay: ms(c.ConnectionFailedAuthenticationDelayMs),
-		}
-		var err error
-		if l.MaxConnectionsPerIPHost, err = configs.ParseOverridesPerIP(c.MaxConnectionsPerIPOverrides); err != nil {
-			b.log.WithError(err).Warn("max.connections.per.ip.overrides is not used")
-		}
-		for _, e := range b.config.Listeners().Bind {
-			if n, err := strconv.ParseInt(b.config.ListenerValue(e.Listener, "max.connections"), 10, 32); err == nil {
-				l.MaxConnectionsListener[e.Listener] = int32(n)
-			}
-		}
-		last.Store(&cached{c, l})
-		return l
-	}
 }
 
 // networkHooks count connections.

@@ -25,6 +25,7 @@ func (d *dynamic) Learn(ctx context.Context, topics []string) {
 	d.mu.RLock()
 	unknown := slices.DeleteFunc(slices.Clone(topics), func(t string) bool { return d.effective[t] != nil })
 	d.mu.RUnlock()
+	// The usual case, which must not touch ZooKeeper: every LeaderAndIsr comes here.
 	if len(unknown) == 0 {
 		return
 	}
@@ -39,6 +40,8 @@ func (d *dynamic) Learn(ctx context.Context, topics []string) {
 		if d.effective[t] != nil {
 			continue // somebody else was faster
 		}
+		// After an error all is nil, and the topic gets an entry with no overrides: that is what
+		// keeps Learn from asking again.
 		d.setTopicLocked(t, all[t])
 		if err != nil {
 			d.unread[t] = true
@@ -46,6 +49,7 @@ func (d *dynamic) Learn(ctx context.Context, topics []string) {
 	}
 	if err != nil {
 		select {
+		// readAgain looks at all of unread, so that one token is enough for any number.
 		case d.retry <- struct{}{}:
 		default:
 		}

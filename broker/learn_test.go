@@ -6,9 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
-	"momus/configs"
 	"momus/coordinator/zk"
 	"momus/coordinator/zkserver"
 )
@@ -53,14 +50,7 @@ func TestConfigsOfNewTopicsWhileZooKeeperIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := configs.New(map[string]string{"zookeeper.connect": "x", "broker.id": "1", "log.retention.ms": "777"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var logged strings.Builder
-	log := logrus.New()
-	log.SetOutput(&logged)
-	d := newDynamic(c, client, 1, logrus.NewEntry(log))
+	d, logged := dynamicThatLogs(t, client)
 	told := make(chan string, 3)
 	d.onTopic = func(topic string, _ map[string]string) { told <- topic }
 

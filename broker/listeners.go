@@ -38,7 +38,7 @@ func (b *Broker) listen(h network.Handler) error {
 	}
 	o := network.Options{Listeners: ls, Handler: h, Limits: b.limits(), Logger: b.logFor("kafka.network.SocketServer"), Now: b.opts.Now, Hooks: b.networkHooks()}
 	if b.opts.Net != nil {
-		o.Wrap = b.opts.Net.Wrap
+		o.Wrap, o.Hold = b.opts.Net.Wrap, b.opts.Net.Hold
 	}
 	b.server = network.New(o)
 	if err := b.server.Listen(); err != nil {
@@ -48,6 +48,7 @@ func (b *Broker) listen(h network.Handler) error {
 	return nil
 }
 
+// listener is what the network needs to know of an endpoint; TLS is nil where there is none.
 func (b *Broker) listener(e model.Endpoint) network.Listener {
 	return network.Listener{Name: e.Listener, Protocol: e.Protocol, Addr: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))), TLS: b.security.ServerTLS(e.Listener)}
 }
@@ -63,6 +64,8 @@ func (b *Broker) followListeners(ctx context.Context) error {
 	removed := maps.Clone(b.listeners.bound)
 	for _, e := range b.config.Listeners().Bind {
 		delete(removed, e.Listener)
+		// A listener whose security could not be read has no settings to be opened with; its error
+		// is in errs, from Reload.
 		if open, ok := b.listeners.bound[e.Listener]; ok && open == e || b.security.Listener(e.Listener) == nil {
 			continue
 		}
@@ -74,6 +77,7 @@ func (b *Broker) followListeners(ctx context.Context) error {
 		b.log.WithFields(logrus.Fields{"listener": e.Listener, "address": b.server.Addr(e.Listener)}).Info("opened a listener")
 	}
 	if now := b.advertised(); !slices.Equal(now, b.listeners.advertised) {
+		// The znode is rewritten in place: its czxid, which is the broker's epoch, must stay.
 		if err := b.control.UpdateRegistration(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("register the changed listeners: %w", err))
 		} else {

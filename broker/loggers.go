@@ -13,9 +13,11 @@ import (
 // nearest named parent (kafka.log for kafka.log.LogManager), at last that of root. kafka-configs
 // --entity-type broker-loggers shows and changes them.
 type loggers struct {
+	// base gives output, form and hooks to all others; its level is that of root at the start.
 	base *logrus.Logger
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	// mu guards both maps; named are the loggers that were asked for by name.
 	named  map[string]*logrus.Logger
 	levels map[string]logrus.Level // those set, "root" always
 }
@@ -58,6 +60,8 @@ func (l *loggers) redirect(name string, out io.Writer, form logrus.Formatter) {
 	l.named[name] = n
 }
 
+// levelLocked is the level of the nearest name above that has one: of kafka.log.LogManager those of
+// itself, kafka.log, kafka, root.
 func (l *loggers) levelLocked(name string) logrus.Level {
 	for {
 		if level, ok := l.levels[name]; ok {
@@ -105,12 +109,15 @@ func (l *loggers) SetLevel(name, level string) (ok bool) {
 		}
 		l.levels[name] = v
 	}
+	// Every logger has its own level set, so that logging itself needs no lock.
 	for n, logger := range maps.All(l.named) {
 		logger.SetLevel(l.levelLocked(n))
 	}
 	return true
 }
 
+// isParentLocked reports whether a logger below this name exists: a level may be given to kafka.log
+// although nothing logs under just that name.
 func (l *loggers) isParentLocked(name string) bool {
 	for n := range l.named {
 		if strings.HasPrefix(n, name+".") {

@@ -43,12 +43,15 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Net is a network between the brokers of one process, which can be cut and held up.
+// Net is a network between the brokers of one process, which can be cut and held up. Package
+// sabotage makes one.
 type Net struct {
 	// Dial opens the connections to ZooKeeper and to other brokers.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
 	// Wrap stands between a listener and the broker.
 	Wrap func(net.Listener) net.Listener
+	// Hold, if not nil, holds up requests and answers, see network.Options.
+	Hold func() <-chan struct{}
 }
 
 // dialZooKeeper is Dial in the form of the ZooKeeper client.

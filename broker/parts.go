@@ -17,11 +17,14 @@ func newParts() *parts { return &parts{failed: make(chan error, 1)} }
 
 // run starts a part: its Run in a goroutine that stop ends. A failure of a part is the broker's.
 func (p *parts) run(name string, run func(ctx context.Context) error) {
+	// Not the context of start: that one ends first, and the parts must then stop in order, not all
+	// at once.
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 			select {
+			// Later failures are most likely consequences of the first.
 			case p.failed <- fmt.Errorf("%s: %w", name, err):
 			default:
 			}

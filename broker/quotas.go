@@ -45,6 +45,8 @@ func quotaEntity(t zk.EntityType, entity string) (quota.Entity, error) {
 func (d *dynamic) loadQuotas(ctx context.Context) error {
 	gone, users := map[quota.Entity]struct{}{}, map[string]struct{}{}
 	for _, e := range d.quotas.Entities() {
+		// Entities whose node was deleted have no notification to read: they are found by what is
+		// missing.
 		gone[e] = struct{}{}
 	}
 	for _, t := range []zk.EntityType{zk.EntityUsers, zk.EntityClients} {

@@ -25,6 +25,8 @@ func (b *Broker) secure() (err error) {
 		return err
 	}
 	b.failures = security.NewFailures(b.logFor("org.apache.kafka.common.network.Selector"), b.opts.Now)
+	// AlterConfigs refuses settings of listeners with which none could be opened, before they are
+	// stored.
 	b.config.AddCheck(b.security.Check)
 	return nil
 }

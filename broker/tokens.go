@@ -17,7 +17,9 @@ func (b *Broker) newTokens() *token.Manager {
 	long := func(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 	return token.New(token.Options{
 		BrokerID: b.id, ZK: b.zk, MasterKey: c.DelegationTokenMasterKey,
-		Limits:        token.Limits{MaxLifetime: long(c.DelegationTokenMaxLifetimeMs), Expiry: long(c.DelegationTokenExpiryTimeMs)},
+		Limits: token.Limits{MaxLifetime: long(c.DelegationTokenMaxLifetimeMs), Expiry: long(c.DelegationTokenExpiryTimeMs)},
+		// Only the controller's broker removes expired tokens; the others hear of it by the
+		// notification.
 		SweepInterval: long(c.DelegationTokenExpiryCheckIntervalMs), Active: func() bool { return b.control != nil && b.control.IsActive() },
 		Logger: b.logFor("kafka.server.DelegationTokenManager"), Now: b.opts.Now,
 	})

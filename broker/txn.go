@@ -20,11 +20,13 @@ func (b *Broker) newTransactions(p *parts) *txn.Coordinator {
 	sender := &markerSender{b: b, clients: map[int32]*interbroker.Client{}}
 	p.onStop(sender.close)
 	c := txn.New(txn.Options{
-		Config: b.config.Broker, Log: coordinatorLog{b.replicas}, ProducerIDs: b.producers,
+		Settings: func() txn.Settings { return txn.SettingsOf(b.config.Broker()) }, Log: coordinatorLog{b.replicas}, ProducerIDs: b.producers,
 		Cluster: markerCluster{b.metadata, b.config.Listeners().InterBroker}, Sender: sender,
 		Logger: b.logFor("kafka.coordinator.transaction.TransactionCoordinator"), Now: b.opts.Now,
 		Journal: b.journal, OnLoaded: b.onLoaded(model.TransactionTopic),
 	})
+	// The logs ask the coordinator, under their own lock, before a batch opens a transaction: see
+	// docs/differences.md.
 	b.logs.AdmitTransactions(c.Admit)
 	return c
 }
@@ -72,7 +74,9 @@ func (s *markerSender) client(broker int32) (*interbroker.Client, error) {
 		listener := s.b.config.Listeners().InterBroker
 		c = interbroker.NewClient(interbroker.ClientOptions{
 			ClientID: fmt.Sprintf("broker-%d-txn-marker-sender", s.b.id), Dialer: s.b.security.Dialer(),
-			Endpoint:       func() (model.Endpoint, bool) { return s.b.metadata.Snapshot().Endpoint(broker, listener) },
+			Endpoint: func() (model.Endpoint, bool) { return s.b.metadata.Snapshot().Endpoint(broker, listener) },
+			// The answer's buffer is used again; markerOutcome copies the codes out of it before
+			// the next request.
 			ConnectTimeout: ms(config.RequestTimeoutMs), RequestTimeout: ms(config.RequestTimeoutMs), ReuseBuffer: true,
 		})
 		s.clients[broker] = c
@@ -80,6 +84,8 @@ func (s *markerSender) client(broker int32) (*interbroker.Client, error) {
 	return c, nil
 }
 
+// close makes requests that are under way fail, so that the coordinator's loops, which wait for
+// them, can end.
 func (s *markerSender) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

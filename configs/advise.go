@@ -21,6 +21,7 @@ type surroundings struct {
 
 // advise warns about settings that are valid and yet rarely meant.
 func (x *build) advise(l *Listeners, at surroundings) {
+	// On the machine's own network localhost is where the clients may be, too.
 	if at.container && !at.hostNetwork {
 		x.adviseReachable(l)
 	}
@@ -31,6 +32,7 @@ func (x *build) advise(l *Listeners, at surroundings) {
 	}
 	for _, e := range l.Advertised {
 		for _, f := range l.Advertised {
+			// Each pair once; a listener is compared with itself never.
 			if e.Listener < f.Listener && e.Port == f.Port && e.Port != 0 && e.Host != f.Host {
 				x.warn(x.advertisedKey(), fmt.Sprintf("%s and %s are advertised with the same port; Kafka 2.5 refuses that. It works when the two hosts are different doors to different listeners", e, f))
 			}
@@ -38,6 +40,7 @@ func (x *build) advise(l *Listeners, at surroundings) {
 	}
 	servers, _, _ := ParseZooKeeperConnect(x.broker.ZookeeperConnect)
 	for _, s := range servers {
+		// An address of IPv6 has colons of its own, up to its bracket.
 		host, port, _ := strings.Cut(s[strings.LastIndexByte(s, ']')+1:], ":")
 		switch {
 		case ownAddress(l, host, port):
@@ -128,6 +131,7 @@ func tmpFate(root string) string {
 	}
 	data, _ := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))
 	for _, line := range strings.Split(string(data), "\n") {
+		// The optional fields before " - " differ in number, so only the words behind it are safe.
 		if f := strings.Fields(line); len(f) > 5 && f[4] == "/tmp" && strings.Contains(line, " - tmpfs ") {
 			return "is memory on this machine and empty after its next boot"
 		}
@@ -142,6 +146,8 @@ func tmpFate(root string) string {
 			f := strings.Fields(line)
 			switch {
 			case len(f) < 2 || f[1] != "/tmp":
+			// D empties the directory at boot; the sixth field of d, q or v is the age at which
+			// files are removed.
 			case strings.HasPrefix(f[0], "D"):
 				return "this machine empties at boot"
 			case len(f) > 5 && f[5] != "-":

@@ -32,6 +32,7 @@ func (x *build) warn(key, text string) {
 // run fills the broker and resolves the families; it returns the listeners, nil with errors.
 func (x *build) run() *Listeners {
 	x.broker = &Broker{}
+	// The table goes through every key, so that all mistakes are told at once.
 	for i := range brokerKeys {
 		k := &brokerKeys[i]
 		field := k.broker(x.broker)
@@ -55,6 +56,7 @@ func (x *build) run() *Listeners {
 				storeNull(field)
 				continue
 			}
+			// Only to go on with: the error stands.
 			v, _ = convert(k.Type, k.Default)
 		}
 		store(field, v)
@@ -77,6 +79,8 @@ func requiredHint(key string) string {
 func (x *build) families() {
 	b := x.broker
 	const minute, hour = int64(60_000), int64(3_600_000)
+	// KafkaConfig.getLogRetentionTimeMillis: ms wins over minutes, these over hours; below 0 is for
+	// ever.
 	if !x.given("log.retention.ms") {
 		b.LogRetentionMs = int64(b.LogRetentionHours) * hour
 		if x.given("log.retention.minutes") {
@@ -92,6 +96,7 @@ func (x *build) families() {
 	if !x.given("log.roll.jitter.ms") {
 		b.LogRollJitterMs = int64(b.LogRollJitterHours) * hour
 	}
+	// A flush interval that is not given is that of the scheduler, which is never by default.
 	if !x.given("log.flush.interval.ms") {
 		b.LogFlushIntervalMs = b.LogFlushSchedulerIntervalMs
 	}
@@ -121,6 +126,7 @@ func (b *Broker) LogDirectories() []string {
 func (b *Broker) InterBrokerVersion() release.Version {
 	v, err := release.Parse(b.InterBrokerProtocolVersion)
 	if err != nil {
+		// The key has been checked; a value that cannot be read has its error already.
 		return release.Latest
 	}
 	return v
@@ -147,12 +153,14 @@ func (x *build) constraints() {
 	require(b.LogRollJitterMs >= 0, "log.roll.jitter.ms", "must be at least 0")
 	require(b.LogRetentionMs != 0, "log.retention.ms", "must be -1 (unlimited) or at least 1")
 	require(len(b.LogDirectories()) > 0, "log.dirs", "at least one log directory must be given by log.dirs or log.dir")
+	// Kafka's LogCleaner gives each thread an equal part of the buffer.
 	require(b.LogCleanerThreads == 0 || b.LogCleanerDedupeBufferSize/int64(max(b.LogCleanerThreads, 1)) > 1<<20, "log.cleaner.dedupe.buffer.size",
 		"must be more than 1 MiB for each of the "+n(b.LogCleanerThreads)+" cleaner threads")
 	require(b.ReplicaFetchWaitMaxMs <= b.ReplicaSocketTimeoutMs, "replica.fetch.wait.max.ms",
 		n(b.ReplicaFetchWaitMaxMs)+" is above replica.socket.timeout.ms="+n(b.ReplicaSocketTimeoutMs)+": fetches would time out")
 	require(int64(b.ReplicaFetchWaitMaxMs) <= b.ReplicaLagTimeMaxMs, "replica.fetch.wait.max.ms",
 		n(b.ReplicaFetchWaitMaxMs)+" is above replica.lag.time.max.ms="+strconv.FormatInt(b.ReplicaLagTimeMaxMs, 10)+": followers would leave the ISR while they wait")
+	// Below a group's replication factor: the acks are those of the commit's append.
 	require(b.OffsetsCommitRequiredAcks >= -1 && b.OffsetsCommitRequiredAcks <= b.OffsetsTopicReplicationFactor, "offsets.commit.required.acks",
 		"must be from -1 to offsets.topic.replication.factor")
 	require(b.QueuedMaxRequestBytes <= 0 || b.QueuedMaxRequestBytes >= int64(b.SocketRequestMaxBytes), "queued.max.request.bytes",
@@ -199,6 +207,7 @@ func ParseOverridesPerIP(s string) (map[string]int32, error) {
 		if item == "" {
 			continue
 		}
+		// Addresses of IPv6 have colons; the count is behind the last one.
 		i := strings.LastIndexByte(item, ':')
 		if i <= 0 {
 			return nil, errors.New(strconv.Quote(item) + " is not of the form host:count")

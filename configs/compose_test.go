@@ -62,7 +62,7 @@ func (c *composeCase) load(t *testing.T, root string, extra ...string) (*Config,
 		env = append(env, k+"="+v)
 	}
 	yes := true
-	return Load(Sources{Env: env, Hostname: c.Hostname, Container: &yes, root: root, secrets: secrets, mounted: []string{},
+	return Load(Sources{Env: env, Hostname: c.Hostname, Container: &yes, root: root, secrets: secrets,
 		Run: func(command string) (string, error) {
 			switch {
 			case strings.HasPrefix(command, "docker inspect"):
@@ -224,6 +224,54 @@ func TestFilesOfABrokerTellTheImage(t *testing.T) {
 		}
 		if err != nil || got.Environment().Dialect != want || !strings.Contains(got.Environment().DialectReason, "meta.properties") {
 			t.Errorf("%s: %v, %+v", dir, err, got)
+		}
+	}
+}
+
+// TestMixedEnvironments has what people made by mixing examples of several images: which image
+// they are taken for, where the data goes, and what is said where nothing can start.
+func TestMixedEnvironments(t *testing.T) {
+	for _, c := range []struct {
+		env, volume string // variables, one a word
+		image       Dialect
+		data        string
+		err         string // part of the error; then nothing else counts
+	}{
+		{env: "KAFKA_BROKER_ID=1 KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://10.1.1.1:9092 KAFKA_ADVERTISED_HOST_NAME=10.1.1.1 KAFKA_ADVERTISED_PORT=9092 KAFKA_LISTENERS=PLAINTEXT://0.0.0.0:9092 ALLOW_PLAINTEXT_LISTENER=true",
+			volume: "/kafka", image: Wurstmeister, data: "/kafka/kafka-logs-broker"},
+		{env: "KAFKA_LISTENERS=PLAINTEXT://0.0.0.0:9092 KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://broker:9092 ALLOW_PLAINTEXT_LISTENER=yes", volume: "/var/lib/kafka/data",
+			image: Confluent, data: "/var/lib/kafka/data"},
+		{env: "KAFKA_LISTENERS=PLAINTEXT://0.0.0.0:9092 KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://broker:9092 ALLOW_PLAINTEXT_LISTENER=yes", image: Bitnami, data: "/bitnami/kafka/data"},
+		{env: "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://broker:9092 KAFKA_ADVERTISED_HOST_NAME=broker ALLOW_PLAINTEXT_LISTENER=yes KAFKA_CFG_NUM_PARTITIONS=3", volume: "/kafka",
+			image: Bitnami, data: "/kafka/kafka-logs"},
+		{env: "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://127.0.0.1:9092 KAFKA_ADVERTISED_HOST_NAME=127.0.0.1 KAFKA_CREATE_TOPICS=a:1:1 DOCKER_API_VERSION=1.22", volume: "/var/run/docker.sock",
+			image: Confluent, data: "/var/lib/kafka/data"},
+		{env: "KAFKA_LISTENERS=PLAINTEXT://0.0.0.0:29092,PLAINTEXT_HOST://0.0.0.0:9092 KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://broker:29092,PLAINTEXT_HOST://localhost:9092 " +
+			"KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=PLAINTEXT:PLAINTEXT,PLAINTEXT_HOST:PLAINTEXT", volume: "/var/run/docker.sock", image: Wurstmeister, data: "/kafka/kafka-logs-broker"},
+		{env: "KAFKA_ADVERTISED_LISTENERS=127.0.0.1", err: `"127.0.0.1" is not a listener; the form is NAME://host:port, for example PLAINTEXT://0.0.0.0:9092 (KAFKA_ADVERTISED_LISTENERS)`},
+		{env: "KAFKA_BROKER_ID=1 KAFKA_ADVERTISED_PORT=9092", err: "KAFKA_ADVERTISED_LISTENERS: missing"},
+	} {
+		root := t.TempDir()
+		if c.volume != "" {
+			root = rootWithMounts(t, c.volume)
+		}
+		x := composeCase{Hostname: "broker", Env: map[string]string{"KAFKA_ZOOKEEPER_CONNECT": "zookeeper:2181"}}
+		for _, kv := range strings.Fields(c.env) {
+			k, v, _ := strings.Cut(kv, "=")
+			x.Env[k] = v
+		}
+		got, _, err := x.load(t, root)
+		if c.err != "" || err != nil {
+			if err == nil || c.err == "" || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: %v, want %q", c.env, err, c.err)
+			}
+			continue
+		}
+		if e := got.Environment(); e.Dialect != c.image {
+			t.Errorf("%s with %q: taken for %s (%s)", c.env, c.volume, e.Dialect, e.DialectReason)
+		}
+		if dir, _ := got.Get("log.dirs"); dir.Value != c.data {
+			t.Errorf("%s with %q: the data goes to %s", c.env, c.volume, dir.Value)
 		}
 	}
 }

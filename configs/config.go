@@ -37,10 +37,8 @@ type Sources struct {
 	// Dialect is the image whose start script was called; NoDialect leaves it to the variables.
 	Dialect Dialect
 
-	root        string   // where /proc and the images' directories are looked for; "" is /
-	secrets     string   // replaces confluentSecrets in tests
-	mounted     []string // replaces bitnamiFiles in tests
-	mountedJAAS []string // comes before bitnamiJAAS in tests
+	root    string // where /proc and the images' directories and files are looked for; "" is /
+	secrets string // replaces confluentSecrets in tests
 }
 
 // OriginKind is the kind of place where a value was set.
@@ -115,6 +113,7 @@ type Config struct {
 	noEffect    []string
 	hostname    string // advertised where a listener names no host
 
+	// Where listeners have an empty host.
 	current  atomic.Pointer[snapshot]
 	httpPort atomic.Int32 // see SetHTTPPort
 
@@ -171,6 +170,7 @@ type Values map[string]Setting
 
 // ForListener is the value of a key for a listener, see Config.ListenerValue.
 func (v Values) ForListener(listener, key string) string {
+	// Listeners' names are in upper case, and their prefix in lower (KIP-103).
 	if s, ok := v["listener.name."+strings.ToLower(listener)+"."+key]; ok {
 		return s.Value
 	}

@@ -43,6 +43,7 @@ func (r *envReader) createTopics() []TopicSpec {
 // so a field may be followed by options: name:3:1:compact --config=segment.ms=1000. Entries that
 // cannot be read are named by the error and left out.
 func ParseCreateTopics(list, separator string) ([]TopicSpec, error) {
+	// $'…' is bash's quotation with escapes.
 	if s, ok := strings.CutPrefix(separator, "$'"); ok {
 		separator = strings.TrimSuffix(s, "'")
 	}
@@ -67,6 +68,8 @@ func ParseCreateTopics(list, separator string) ([]TopicSpec, error) {
 	return out, errors.Join(errs...)
 }
 
+// parseTopicSpec reads an entry of KAFKA_CREATE_TOPICS, name:partitions:replicas[:cleanup.policy],
+// as the image's script does: what follows a blank in a field is options for kafka-topics.
 func parseTopicSpec(entry string) (TopicSpec, error) {
 	// The script reads no further than the fourth field; an option's value may have a colon, so
 	// nothing is dropped here.
@@ -74,6 +77,7 @@ func parseTopicSpec(entry string) (TopicSpec, error) {
 	if len(f) < 3 || strings.TrimSpace(f[0]) == "" {
 		return TopicSpec{}, fmt.Errorf("%d fields", len(f))
 	}
+	// A blank in a field ends the value: the rest are options of the command that the script makes.
 	words, err := commandWords(f[0])
 	if err != nil {
 		return TopicSpec{}, err
@@ -97,11 +101,13 @@ func parseTopicSpec(entry string) (TopicSpec, error) {
 	if err != nil {
 		return TopicSpec{}, err
 	}
+	// eval gives the script's command line to the shell, which reads quotation marks in the value.
 	if len(f) == 4 && strings.TrimSpace(f[3]) != "" {
 		words, err := commandWords("--config=cleanup.policy=" + strings.TrimSpace(f[3]))
 		if err != nil {
 			return TopicSpec{}, err
 		}
+		// Before the options, so that an explicit cleanup.policy wins.
 		options = append(words, options...)
 	}
 	spec.Configs, err = topicOptions(options)
@@ -146,6 +152,7 @@ func commandWords(text string) ([]string, error) {
 		case escaped:
 			word.WriteRune(c)
 			escaped = false
+		// Within single quotation marks a backslash is one.
 		case c == '\\' && quote != '\'':
 			escaped, begun = true, true
 		case quote != 0 && c == quote:

@@ -13,6 +13,7 @@ type Source int8
 
 // The sources.
 const (
+	// The numbers of ConfigSource in DescribeConfigs (KIP-226); 6 is KIP-412.
 	SourceTopic          Source = 1
 	SourceDynamicBroker  Source = 2
 	SourceDynamicDefault Source = 3
@@ -72,6 +73,8 @@ func (c *Config) synonymsOf(s *snapshot, name string, sensitive bool) []Synonym 
 		}
 		out = append(out, y)
 	}
+	// Each level is searched for all names: a key of the family that is set nearer wins over a
+	// stronger name farther off.
 	all := synonyms(name)
 	for _, level := range []struct {
 		source Source
@@ -93,6 +96,7 @@ func (c *Config) synonymsOf(s *snapshot, name string, sensitive bool) []Synonym 
 			add(n, k.Default, SourceDefault)
 		}
 	}
+	// A stronger name of the family that is set stands before it in Kafka's list, and is cut off.
 	for i := range out {
 		if out[i].Name == name {
 			return out[i:]
@@ -115,6 +119,7 @@ func (c *Config) brokerEntry(s *snapshot, name string) (Entry, bool) {
 	base, _ := baseKey(name)
 	k, known := BrokerKey(base)
 	set, given := s.values[name]
+	// What was set is shown although nobody knows it, since plugins have keys of their own.
 	if !given && (!known || base != name || k.DynamicOnly) {
 		return Entry{}, false
 	}
@@ -131,7 +136,7 @@ func (c *Config) brokerEntry(s *snapshot, name string) (Entry, bool) {
 	return e, true
 }
 
-// effective prints a value as Kafka does after parsing it.
+// effective prints a value as Kafka does after parsing it: +5 and TRUE are 5 and true to clients.
 func effective(k *Key, value string) *string {
 	if v, err := k.parse(value); err == nil {
 		value = format(v)
@@ -159,6 +164,7 @@ func (c *Config) DescribeBroker(names []string) []Entry {
 	}
 	out := own
 	for _, n := range inJavaOrder(sortedUnique(names)) {
+		// A key that no source has and the table does not know is left out, as in Kafka.
 		if e, ok := c.brokerEntry(s, n); ok {
 			out = append(out, e)
 		}
@@ -220,6 +226,7 @@ func (c *Config) DescribeTopic(overrides map[string]string, names []string) []En
 		value := override
 		e := Entry{Name: n}
 		if known {
+			// The value in force, which can differ from an override that cannot be read.
 			value = format(fieldValue(k.topic(t)))
 		}
 		e.Value = &value
@@ -274,10 +281,13 @@ var brokerTies = [...]string{
 // inJavaOrder puts sorted names of broker configs into the order of Java's hash table.
 func inJavaOrder(names []string) []string {
 	size := int32(16)
+	// java.util.HashMap grows at three quarters of its size, and a Scala map converted to it keeps
+	// that.
 	for 4*len(names) > int(3*size) {
 		size *= 2
 	}
 	bucket := func(n string) int32 {
+		// HashMap folds the upper half of a hash into the lower.
 		h := uint32(model.JavaHash(n))
 		return int32(h^h>>16) & (size - 1)
 	}

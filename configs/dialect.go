@@ -90,6 +90,7 @@ func (s site) onMount(dir string) bool {
 
 // has is a file below the root that matches pattern, "" without one.
 func (s site) has(pattern string) string {
+	// The pattern is a constant, so that Glob has no error.
 	found, _ := filepath.Glob(filepath.Join(s.root, pattern))
 	if len(found) == 0 {
 		return ""
@@ -114,6 +115,7 @@ var dataRoots = [...]struct {
 // dataVolume is the directory for data on a volume at one of the images' places, and the mount
 // point; "" without one. A directory in which a broker has left its files goes first.
 func (s site) dataVolume() (dir, volume string) {
+	// Files of a broker say more than a mount: somebody has been running there.
 	for _, r := range dataRoots {
 		if f := s.has(r.meta); f != "" && s.onMount(filepath.Dir(f)) {
 			return filepath.Dir(f), s.mountedBelow(r.root)
@@ -147,6 +149,7 @@ const (
 	sure    = 100
 	files   = 60 // a broker's files lie in this image's directory
 	mount   = 40
+	own     = 30 // nobody else's, but harmless elsewhere, so that it is copied along
 	strong  = 6
 	likely  = 4
 	slight  = 2
@@ -162,6 +165,7 @@ type evidence struct {
 
 func (e *evidence) add(d Dialect, weight int, reason string) {
 	e.score[d] += weight
+	// Of equal weights the first sign is named.
 	if weight > e.best[d] {
 		e.best[d], e.reason[d] = weight, reason
 	}
@@ -185,7 +189,8 @@ func (e *evidence) winner() (Dialect, string) {
 func detectDialect(vars map[string]string, s site) (Dialect, string) {
 	var e evidence
 	e.bitnamiSigns(vars)
-	keyed := e.score[Bitnami] >= sure
+	// ALLOW_PLAINTEXT_LISTENER alone is enough: with it the image starts without any key.
+	keyed := e.score[Bitnami] >= own
 	for n := range vars {
 		keyed = keyed || isKeyVariable(n) || slices.Contains(wurstmeisterCommands[:], n) || n == "KAFKA_CREATE_TOPICS"
 	}
@@ -198,6 +203,8 @@ func detectDialect(vars map[string]string, s site) (Dialect, string) {
 	return e.winner()
 }
 
+// containerSigns looks at the container itself: where its volumes are, and what earlier starts left
+// in them.
 func (e *evidence) containerSigns(s site) {
 	for _, r := range dataRoots {
 		if m := s.mountedBelow(r.root); m != "" {
@@ -244,7 +251,8 @@ func (e *evidence) prefixed(vars map[string]string, d Dialect, weight int, prefi
 
 func (e *evidence) bitnamiSigns(vars map[string]string) {
 	e.prefixed(vars, Bitnami, sure, "KAFKA_CFG_")
-	e.each(vars, Bitnami, sure, "ALLOW_PLAINTEXT_LISTENER", "BITNAMI_APP_NAME")
+	e.each(vars, Bitnami, sure, "BITNAMI_APP_NAME")
+	e.each(vars, Bitnami, own, "ALLOW_PLAINTEXT_LISTENER")
 	e.each(vars, Bitnami, strong, "KAFKA_EXTRA_FLAGS")
 	e.each(vars, Bitnami, strong, "KAFKA_CLIENT_USERS", "KAFKA_CLIENT_USER", "KAFKA_INTER_BROKER_USER", "KAFKA_CERTIFICATE_PASSWORD", "KAFKA_ZOOKEEPER_PROTOCOL")
 }
@@ -253,6 +261,8 @@ func (e *evidence) bitnamiSigns(vars map[string]string) {
 // image.
 const testcontainersFlush = "9223372036854775807"
 
+// confluentSigns weighs what only Confluent's image has or needs: without
+// KAFKA_ADVERTISED_LISTENERS it does not start, so that it is not the one.
 func (e *evidence) confluentSigns(vars map[string]string) {
 	_, advertised := vars["KAFKA_ADVERTISED_LISTENERS"]
 	switch {
@@ -268,6 +278,7 @@ func (e *evidence) confluentSigns(vars map[string]string) {
 			break
 		}
 	}
+	// In the order of a list, so that the same reason is given each time.
 	for _, p := range []string{"CONFLUENT_", "KAFKA_CONFLUENT_"} {
 		e.prefixed(vars, Confluent, strong, p)
 	}
@@ -300,6 +311,7 @@ func (e *evidence) confluentSigns(vars map[string]string) {
 // wurstmeisterCommands are the variables whose values that image runs in a shell.
 var wurstmeisterCommands = [...]string{"HOSTNAME_COMMAND", "PORT_COMMAND", "BROKER_ID_COMMAND", "RACK_COMMAND"}
 
+// wurstmeisterSigns weighs what only wurstmeister's image has or needs.
 func (e *evidence) wurstmeisterSigns(vars map[string]string) {
 	listeners := vars["KAFKA_LISTENERS"]
 	if listeners == "" && vars["KAFKA_ADVERTISED_LISTENERS"] != "" {
@@ -351,6 +363,7 @@ func (r *envReader) foreign() {
 // chooseDialect finds the dialect and why: by the variable that decides, by the script that was
 // called, else by the signs.
 func (r *envReader) chooseDialect() {
+	// An empty variable is none, as in compose files with ${MOMUS_DIALECT:-}.
 	if word, ok := r.vars[DialectVariable]; ok && word != "" {
 		d, err := ParseDialect(word)
 		if err != nil {
@@ -375,6 +388,7 @@ func (r *envReader) presetData(dir string) {
 		return
 	}
 	if set, ok := r.settings["log.dirs"]; ok {
+		// Given by the user: it stays where it is, with a warning.
 		if !slices.ContainsFunc(splitList(set.Value), r.site.onMount) {
 			r.warn(set.Origin.Name, fmt.Sprintf("%s is not on a volume, and %s is one: the records would be gone with this container", set.Value, at))
 		}

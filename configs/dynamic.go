@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 )
 
@@ -24,12 +25,14 @@ var storeKeys = [...]string{"ssl.keystore.type", "ssl.keystore.location", "ssl.k
 var threadKeys = [...]string{"background.threads", "num.io.threads", "num.network.threads", "num.recovery.threads.per.data.dir", "num.replica.fetchers"}
 
 // baseKey strips listener.name.<listener>. and the mechanism from a name; ok tells that it had such
-// a prefix.
+// a prefix. SASL keys may carry both: listener.name.NAME.scram-sha-256.sasl.jaas.config.
 func baseKey(name string) (base string, ok bool) {
 	m := listenerPrefix.FindStringSubmatch(name)
 	if m == nil {
 		return name, false
 	}
+	// The mechanism stands between listener and key, and keys have dots themselves: only the end
+	// tells them apart.
 	for _, k := range mechanismKeys {
 		if strings.HasSuffix(m[1], k) {
 			return k, true
@@ -44,6 +47,8 @@ func baseKey(name string) (base string, ok bool) {
 func (c *Config) SetDynamicDefault(settings map[string]string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// Passwords come encrypted from ZooKeeper; what the secret does not open is left out like a
+	// value that does not fit.
 	clear, unread := c.decodePasswords(settings)
 	kept, left := usable(clear, false)
 	return errors.Join(unread, left, c.applyLocked(kept, c.mu.dynamicBroker))
@@ -85,14 +90,18 @@ func (c *Config) applyLocked(dynamicDefault, dynamicBroker map[string]string) er
 	if err != nil {
 		return err
 	}
+	// A generated id belongs to no source; every new snapshot gets it.
 	if c.mu.brokerID != noBrokerID {
 		next.broker.BrokerID = c.mu.brokerID
 	}
 	old := c.current.Swap(next)
 	c.mu.dynamicDefault, c.mu.dynamicBroker = dynamicDefault, dynamicBroker
+	// The znode was written without a change of ours, for example by a second notification.
 	if maps.Equal(old.dynamicDefault, dynamicDefault) && maps.Equal(old.dynamicBroker, dynamicBroker) {
 		return nil
 	}
+	// Under the lock, so that changes are seen in order: fn may read the configuration and not
+	// change it.
 	for _, fn := range c.mu.subscribers {
 		fn(old.broker, next.broker)
 	}
@@ -133,6 +142,7 @@ func usable(settings map[string]string, perBroker bool) (map[string]string, erro
 
 // validateDynamic checks names, levels and values, in Kafka's order and words.
 func validateDynamic(settings map[string]string, perBroker bool) error {
+	// Collected first: an error names all of a kind, as Kafka's does.
 	var fixed, unprefixed, brokerOnly []string
 	for name := range settings {
 		if k, ok := BrokerKey(name); ok && k.Update == ReadOnly {
@@ -143,6 +153,8 @@ func validateDynamic(settings map[string]string, perBroker bool) error {
 		}
 		base, prefixed := baseKey(name)
 		if k, ok := BrokerKey(base); prefixed && base != "max.connections" || !prefixed && ok && k.Update == PerBroker {
+			// max.connections of a listener is the one prefixed key that all brokers may share
+			// (KIP-402).
 			brokerOnly = append(brokerOnly, name)
 		}
 	}
@@ -152,6 +164,7 @@ func validateDynamic(settings map[string]string, perBroker bool) error {
 	if len(unprefixed) > 0 {
 		return conflict("These security configs can be dynamically updated only per-listener using the listener prefix: ", unprefixed)
 	}
+	// In order, so that of several wrong values it is always the same one that is reported.
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		base, _ := baseKey(name)
 		if k, ok := BrokerKey(base); ok {
@@ -186,6 +199,7 @@ func (c *Config) ValidateBrokerUpdate(settings map[string]string, perBroker bool
 			return &ConflictError{Text: errNoSecret.Error()}
 		}
 	}
+	// The lock is not held over the checks, which may ask other parts of the broker.
 	c.mu.Lock()
 	dynamicDefault, dynamicBroker := c.mu.dynamicDefault, c.mu.dynamicBroker
 	c.mu.Unlock()
@@ -199,17 +213,22 @@ func (c *Config) ValidateBrokerUpdate(settings map[string]string, perBroker bool
 		return err
 	}
 	if err := validateChange(c.current.Load(), next); err != nil {
-		return err
+		return invalidChange(err)
 	}
 	c.mu.Lock()
 	checks := slices.Clone(c.mu.checks)
 	c.mu.Unlock()
 	for _, check := range checks {
 		if err := check(next.values); err != nil {
-			return &ConflictError{Text: err.Error()}
+			return invalidChange(err)
 		}
 	}
 	return nil
+}
+
+// invalidChange is how Kafka says what its parts have found wrong with new values of theirs.
+func invalidChange(err error) error {
+	return &ConflictError{Text: "Invalid value org.apache.kafka.common.config.ConfigException: " + err.Error() + " for configuration Invalid dynamic configuration"}
 }
 
 // AddCheck lets a part of the broker refuse dynamic settings before they are stored. check gets all
@@ -222,6 +241,9 @@ func (c *Config) AddCheck(check func(next Values) error) {
 
 // validateChange checks what depends on the value before.
 func validateChange(old, next *snapshot) error {
+	// DynamicThreadPool: half or double, compared with what runs now.
+	// Kafka resizes its pools in steps. The limits stay also where a size has no effect here:
+	// scripts go by the errors.
 	for _, name := range threadKeys {
 		k, _ := BrokerKey(name)
 		was, is := *k.broker(old.broker).(*int32), *k.broker(next.broker).(*int32)
@@ -247,19 +269,45 @@ func validateChange(old, next *snapshot) error {
 	case is > was*2:
 		return &ConflictError{Text: fmt.Sprintf("Log cleaner threads cannot be increased to more than double the current value %d", was)}
 	}
+	if err := validateListenerLimits(old, next); err != nil {
+		return err
+	}
 	return validateListenerChange(old.listeners, next.listeners)
 }
 
+// validateListenerLimits wants a new limit of a listener to let a connection in, be it the
+// listener's own or that of all.
+func validateListenerLimits(old, next *snapshot) error {
+	limit := func(s *snapshot, listener string) string {
+		own, ok := s.values["listener.name."+strings.ToLower(listener)+".max.connections"]
+		if !ok {
+			own = s.values["max.connections"]
+		}
+		return own.Value
+	}
+	for _, e := range next.listeners.Bind {
+		// A limit that stays is not judged again: it was there when the broker started.
+		if is := limit(next, e.Listener); is != "" && is != limit(old, e.Listener) {
+			if n, err := strconv.ParseInt(is, 10, 32); err != nil || n < 1 {
+				return &ConflictError{Text: fmt.Sprintf("Invalid max.connections %s: listener %s would take no connection", is, e.Listener)}
+			}
+		}
+	}
+	return nil
+}
+
+// validateListenerChange refuses what a broker that runs cannot do: another protocol for a listener
+// that is there, and no way for its peers to reach it.
 func validateListenerChange(old, next *Listeners) error {
 	for _, e := range next.Bind {
 		for _, f := range old.Bind {
 			if e.Listener == f.Listener && e.Protocol != f.Protocol {
-				return &ConflictError{Text: "Security protocol cannot be updated for existing listener " + e.Listener}
+				return &ConflictError{Text: "Security protocol cannot be updated for existing listener ListenerName(" + e.Listener + ")"}
 			}
 		}
 	}
 	if !slices.Contains(names(next.Advertised), next.InterBroker) {
-		return &ConflictError{Text: "Advertised listener must be specified for inter-broker listener " + next.InterBroker}
+		return &ConflictError{Text: "Advertised listener must be specified for inter-broker listener ListenerName(" + next.InterBroker + ")"}
 	}
 	return nil
 }
@@ -272,6 +320,7 @@ func (c *Config) SetBrokerID(id int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.brokerID = id
+	// A copy of the snapshot, since readers hold the old one.
 	s := *c.current.Load()
 	b := *s.broker
 	b.BrokerID = id

@@ -68,6 +68,10 @@ func TestStoredSettingsThatDoNotFitAreLeftOut(t *testing.T) {
 }
 
 func TestBrokerUpdatesAreRefusedAsByKafka(t *testing.T) {
+	// part is what a part of the broker has found.
+	part := func(text string) string {
+		return "Invalid value org.apache.kafka.common.config.ConfigException: " + text + " for configuration Invalid dynamic configuration"
+	}
 	c := mustNew(t, map[string]string{"num.io.threads": "8", "log.cleaner.threads": "2", "listeners": "PLAINTEXT://:9092,OTHER://:9093",
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,OTHER:PLAINTEXT"})
 	for _, tt := range []struct {
@@ -83,16 +87,19 @@ func TestBrokerUpdatesAreRefusedAsByKafka(t *testing.T) {
 			"Cannot update these configs at default cluster level, broker id must be specified: Set(listener.name.plaintext.ssl.keystore.location)"},
 		{"advertised.listeners", "PLAINTEXT://b:9092", false, "Cannot update these configs at default cluster level, broker id must be specified: Set(advertised.listeners)"},
 		{"advertised.listeners", "PLAINTEXT://b:9092", true, ""},
-		{"listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,OTHER:SSL", true, "Security protocol cannot be updated for existing listener OTHER"},
+		{"listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,OTHER:SSL", true, part("Security protocol cannot be updated for existing listener ListenerName(OTHER)")},
 		{"listener.name.other.max.connections", "5", false, ""},
+		{"listener.name.other.max.connections", "0", false, part("Invalid max.connections 0: listener OTHER would take no connection")},
 		{"max.connections", "5", false, ""},
+		{"max.connections", "0", false, part("Invalid max.connections 0: listener PLAINTEXT would take no connection")},
+		{"max.connections", "0", true, part("Invalid max.connections 0: listener PLAINTEXT would take no connection")},
 		{"num.io.threads", "4", false, ""},
 		{"num.io.threads", "16", true, ""},
-		{"num.io.threads", "17", true, "Dynamic thread count update validation failed for num.io.threads=17, value should not be greater than double the current value 8"},
-		{"num.io.threads", "3", true, "Dynamic thread count update validation failed for num.io.threads=3, value should be at least half the current value 8"},
-		{"num.replica.fetchers", "0", true, "Dynamic thread count update validation failed for num.replica.fetchers=0, value should be at least 1"},
-		{"log.cleaner.threads", "5", true, "Log cleaner threads cannot be increased to more than double the current value 2"},
-		{"log.cleaner.threads", "0", true, "Log cleaner threads should be at least 1"},
+		{"num.io.threads", "17", true, part("Dynamic thread count update validation failed for num.io.threads=17, value should not be greater than double the current value 8")},
+		{"num.io.threads", "3", true, part("Dynamic thread count update validation failed for num.io.threads=3, value should be at least half the current value 8")},
+		{"num.replica.fetchers", "0", true, part("Dynamic thread count update validation failed for num.replica.fetchers=0, value should be at least 1")},
+		{"log.cleaner.threads", "5", true, part("Log cleaner threads cannot be increased to more than double the current value 2")},
+		{"log.cleaner.threads", "0", true, part("Log cleaner threads should be at least 1")},
 		{"leader.replication.throttled.rate", "1000", true, ""},
 		{"leader.replication.throttled.rate", "-1", true, "Invalid value -1 for configuration leader.replication.throttled.rate: Value must be at least 0"},
 		{"any.plugin.key", "x", true, ""},

@@ -36,6 +36,8 @@ func (c *Config) Effective() []Effective {
 	return out
 }
 
+// effectiveKey is a key with its value and where that was set; a secret has no value here.
+// Later ones win: a key of Kafka's, one of our own, what was set.
 func (c *Config) effectiveKey(name string) Effective {
 	e := Effective{Key: name, Sensitive: secretKey(name)}
 	k, known := BrokerKey(name)

@@ -23,8 +23,11 @@ type envReader struct {
 	errs        []error
 }
 
+// readEnvironment reads the variables as the image does that they were written for, which is found
+// out first.
 func readEnvironment(s Sources, at site, hasFile bool) *envReader {
 	r := &envReader{vars: map[string]string{}, sources: s, site: at, hasFile: hasFile, settings: map[string]Setting{}}
+	// An entry without a name or without = is no variable; Windows has such ones.
 	for _, e := range s.Env {
 		if k, v, ok := strings.Cut(e, "="); ok && k != "" {
 			r.vars[k] = v
@@ -43,6 +46,7 @@ func readEnvironment(s Sources, at site, hasFile bool) *envReader {
 		r.confluent()
 	}
 	r.environment.CreateTopics = r.createTopics()
+	// Whatever image the variables are for, those of this program are read.
 	r.foreign()
 	for name, value := range r.vars {
 		if rest, ok := strings.CutPrefix(name, "MOMUS_"); ok && isOwnKey("momus."+plainKey(rest)) {
@@ -87,6 +91,7 @@ func (r *envReader) unquote() {
 // set records a value that a variable gives; keys that differ from a known one only by case are
 // that one.
 func (r *envReader) set(key, value, variable string) {
+	// A variable is in capitals, but a few keys are not all in small letters.
 	if _, ok := BrokerKey(key); !ok {
 		for i := range brokerKeys {
 			if strings.EqualFold(brokerKeys[i].Name, key) {
@@ -129,6 +134,7 @@ var stock = [...][2]string{
 	{"log.dirs", "/tmp/kafka-logs"},
 	{"num.partitions", "1"},
 	{"num.recovery.threads.per.data.dir", "1"},
+	// One broker by itself: built-in defaults of 3 would leave it without offsets and transactions.
 	{"offsets.topic.replication.factor", "1"},
 	{"transaction.state.log.replication.factor", "1"},
 	{"transaction.state.log.min.isr", "1"},
@@ -155,6 +161,7 @@ var (
 func (r *envReader) dropServiceLinks() {
 	dropped := false
 	for name, value := range r.vars {
+		// A link of Docker gives NAME_PORT the address of the service, which is no number.
 		linked := strings.HasPrefix(name, "KAFKA_") && strings.HasSuffix(name, "_PORT") && strings.HasPrefix(value, "tcp://")
 		if linked || serviceLink.MatchString(name) || portLink.MatchString(name) {
 			delete(r.vars, name)
@@ -183,6 +190,7 @@ func dashedKey(rest string) string {
 	var b strings.Builder
 	for i := 0; i < len(rest); {
 		n := 0
+		// At most three: a fourth underscore begins again.
 		for i+n < len(rest) && rest[i+n] == '_' && n < 3 {
 			n++
 		}
@@ -214,6 +222,7 @@ func (r *envReader) maxHeap() int64 {
 
 // ParseMaxHeap is the last -Xmx of a JVM command line in bytes, 0 without one.
 func ParseMaxHeap(opts string) (int64, error) {
+	// The last one counts, as for a JVM.
 	var last []string
 	for _, word := range strings.Fields(opts) {
 		if m := maxHeapFlag.FindStringSubmatch(word); m != nil {
@@ -226,6 +235,7 @@ func ParseMaxHeap(opts string) (int64, error) {
 		return 0, nil
 	}
 	n, err := strconv.ParseInt(last[1], 10, 64)
+	// Units are powers of 1024, as for a JVM.
 	shift := map[string]uint{"": 0, "k": 10, "m": 20, "g": 30, "t": 40}[strings.ToLower(last[2])]
 	if err != nil || n > (1<<62)>>shift {
 		return 0, fmt.Errorf("-Xmx%s%s is too large", last[1], last[2])

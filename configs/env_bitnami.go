@@ -32,6 +32,7 @@ var bitnamiFiles = [...]string{"/bitnami/kafka/config/server.properties", "/bitn
 // bitnami reads the variables as bitnami/kafka does.
 func (r *envReader) bitnami() {
 	v := r.vars
+	// In order, so that of two names of one key it is always the same one that wins.
 	for _, name := range r.sortedVars() {
 		if rest, ok := strings.CutPrefix(name, "KAFKA_CFG_"); ok && rest != "" {
 			r.set(plainKey(rest), v[name], name)
@@ -46,6 +47,7 @@ func (r *envReader) bitnami() {
 	if command := v["BROKER_ID_COMMAND"]; command != "" {
 		r.setOutput("broker.id", "BROKER_ID_COMMAND", command)
 	}
+	// Without listeners of the user's the image advertises what it opens.
 	_, own := r.settings["listeners"]
 	r.preset("listeners", "PLAINTEXT://:9092")
 	if !own {
@@ -107,6 +109,7 @@ func (r *envReader) bitnamiSecurity() {
 		r.fail("ALLOW_PLAINTEXT_LISTENER", fmt.Sprintf("not set to yes, and no listener in %q is secured; like bitnami/kafka this refuses to start. "+
 			"Set ALLOW_PLAINTEXT_LISTENER=yes for development, or use SASL_SSL listeners", listeners))
 	}
+	// Kafka refuses both together.
 	if _, ok := r.settings["inter.broker.listener.name"]; ok {
 		delete(r.settings, "security.inter.broker.protocol")
 	}
@@ -131,6 +134,7 @@ func (r *envReader) bitnamiSecurity() {
 	if ssl {
 		r.preset("ssl.keystore.location", "/opt/bitnami/kafka/config/certs/kafka.keystore.jks")
 		r.preset("ssl.truststore.location", "/opt/bitnami/kafka/config/certs/kafka.truststore.jks")
+		// One password for both stores and the key.
 		for _, k := range []string{"ssl.keystore.password", "ssl.truststore.password", "ssl.key.password"} {
 			if p, ok := v["KAFKA_CERTIFICATE_PASSWORD"]; ok {
 				r.preset(k, p)
@@ -152,6 +156,7 @@ func (r *envReader) plainLogin() string {
 	passwords := splitList(value("KAFKA_CLIENT_PASSWORDS", value("KAFKA_CLIENT_PASSWORD", "bitnami")))
 	inter := value("KAFKA_INTER_BROKER_USER", "admin")
 	interPassword := value("KAFKA_INTER_BROKER_PASSWORD", "bitnami")
+	// The user of the brokers must be among those whom the listener lets in.
 	if !slices.Contains(users, inter) {
 		users, passwords = append(users, inter), append(slices.Clip(passwords[:min(len(passwords), len(users))]), interPassword)
 	}

@@ -31,7 +31,9 @@ func (r *envReader) confluent() {
 	switch {
 	case ok && v["KAFKA_LISTENERS"] == "":
 		delete(r.settings, "listeners")
-		r.preset("listeners", wildcardHosts(advertised))
+		if !r.hasFile {
+			r.set("listeners", wildcardHosts(advertised), "KAFKA_ADVERTISED_LISTENERS") // what is wrong with it is wrong there
+		}
 	case !ok && !r.hasFile && !r.given("listeners") && !r.given("advertised.listeners"):
 		r.fail("KAFKA_ADVERTISED_LISTENERS", "missing; give the address that clients use, for example PLAINTEXT://"+r.sources.Hostname+":9092")
 	}
@@ -71,6 +73,7 @@ func (r *envReader) confluentSSL(advertised string) {
 func (r *envReader) confluentSecret(rest, value string) bool {
 	for _, store := range []string{"KEYSTORE", "TRUSTSTORE"} {
 		key := "ssl." + strings.ToLower(store)
+		// Names of files in the directory of secrets, not paths.
 		switch rest {
 		case "SSL_" + store + "_FILENAME":
 			r.set(key+".location", path.Join(r.secrets(), value), "KAFKA_"+rest)

@@ -15,6 +15,7 @@ func (r *envReader) wurstmeister() {
 		r.preset("port", "9092")
 	}
 	if v["KAFKA_BROKER_ID"] == "" {
+		// An empty variable is as good as none, and would become an empty key.
 		delete(v, "KAFKA_BROKER_ID")
 		if command := v["BROKER_ID_COMMAND"]; command != "" {
 			r.setOutput("broker.id", "BROKER_ID_COMMAND", command)
@@ -46,6 +47,7 @@ func (r *envReader) wurstmeister() {
 		}
 		r.set(plainKey(strings.TrimPrefix(name, "KAFKA_")), v[name], name)
 	}
+	// Empty is as good as none: the image then has a directory of its own.
 	if v["KAFKA_LOG_DIRS"] == "" {
 		delete(r.settings, "log.dirs")
 	}
@@ -87,6 +89,7 @@ func (r *envReader) substitute(name string) string {
 		return ""
 	}
 	out := r.evaluate(name, command)
+	// The words that only these two commands have: _{HOSTNAME_COMMAND} and _{PORT_COMMAND}.
 	for k, v := range r.vars {
 		if strings.HasPrefix(k, "KAFKA_") {
 			r.vars[k] = strings.ReplaceAll(v, "_{"+name+"}", out)
@@ -161,6 +164,7 @@ func wildcardHosts(list string) string {
 	items := splitList(list)
 	for i, s := range items {
 		name, address, ok := strings.Cut(s, "://")
+		// From the last colon on, since an IPv6 address has others.
 		if j := strings.LastIndexByte(address, ':'); ok && j >= 0 {
 			items[i] = name + "://0.0.0.0" + address[j:]
 		}

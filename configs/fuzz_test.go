@@ -53,7 +53,7 @@ func FuzzEnvironment(f *testing.F) {
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, vars, output string) {
 		no := false
-		c, _, err := Load(Sources{Env: strings.Split(vars, "\n"), Hostname: "h", Container: &no, secrets: dir, mounted: []string{},
+		c, _, err := Load(Sources{Env: strings.Split(vars, "\n"), Hostname: "h", Container: &no, secrets: dir, root: dir,
 			Run: func(string) (string, error) { return output, nil }})
 		if err == nil && (c.Broker() == nil || c.Listeners() == nil || len(c.Listeners().Advertised) == 0) {
 			t.Fatal("neither an error nor a configuration")

@@ -82,6 +82,7 @@ type keyIndex struct {
 }
 
 // index is built once on first use and never changed.
+// Maps to the elements of the tables, which stay where they are.
 var index = sync.OnceValue(func() keyIndex {
 	x := keyIndex{broker: make(map[string]*Key, len(brokerKeys)), topic: make(map[string]*Key, len(topicKeys))}
 	for i := range brokerKeys {

@@ -10,6 +10,7 @@ import (
 	"momus/internal/model"
 )
 
+// Utils.getHost and EndPoint.uriParseExp: a host may be empty, and brackets belong to IPv6.
 var listenerForm = regexp.MustCompile(`^(.*)://\[?([0-9a-zA-Z\-%._:]*)\]?:(-?[0-9]+)$`)
 
 // parseEndpoints reads NAME://host:port,… with the protocols of names. Names are upper-cased; an
@@ -49,6 +50,7 @@ func parseProtocolMap(s string) (map[string]model.SecurityProtocol, error) {
 		if item == "" {
 			continue
 		}
+		// A name may not have a colon, but nothing forbids it before this.
 		i := strings.LastIndexByte(item, ':')
 		if i <= 0 {
 			return nil, fmt.Errorf("%q is not of the form NAME:PROTOCOL", item)
@@ -89,6 +91,7 @@ func (x *build) resolveListeners() *Listeners {
 	}
 	l := &Listeners{}
 
+	// The keys of 0.9, port and host.name, make one PLAINTEXT listener.
 	key, list := "listeners", b.Listeners
 	if !x.given("listeners") {
 		key = "port"
@@ -127,6 +130,7 @@ func (x *build) resolveListeners() *Listeners {
 		return nil
 	}
 	x.checkAdvertised(advertisedKey, l)
+	// Clients are told a name, never an empty one: Kafka takes InetAddress.getCanonicalHostName.
 	for i := range l.Advertised {
 		if l.Advertised[i].Host == "" {
 			l.Advertised[i].Host = x.hostname
@@ -144,12 +148,15 @@ func bracket(host string) string {
 	return host
 }
 
+// checkBind refuses listeners of the same name or port; port 0 is a free one, and may be there more
+// than once.
 func (x *build) checkBind(key string, list []model.Endpoint) {
 	for i, e := range list {
 		for _, f := range list[:i] {
 			if e.Listener == f.Listener {
 				x.fail(key, fmt.Sprintf("two listeners are called %s; each listener must have a different name", e.Listener))
 			}
+			// 2.5 compares ports alone: two hosts of one machine do not help.
 			if e.Port == f.Port && e.Port != 0 {
 				x.fail(key, fmt.Sprintf("%s and %s both use port %d; each listener must have a different port", f.Listener, e.Listener, e.Port))
 			}
@@ -157,6 +164,7 @@ func (x *build) checkBind(key string, list []model.Endpoint) {
 	}
 }
 
+// checkAdvertised refuses what clients could not connect to, and says what to set instead.
 func (x *build) checkAdvertised(key string, l *Listeners) {
 	if len(l.Advertised) == 0 {
 		x.fail(key, "no advertised listener; give at least one of "+strings.Join(names(l.Bind), ","))
@@ -188,9 +196,12 @@ func (x *build) checkAdvertised(key string, l *Listeners) {
 	}
 }
 
+// interBroker finds the listener that brokers use among themselves, by its name or by its protocol;
+// both together are a mistake, as in Kafka.
 func (x *build) interBroker(l *Listeners) {
 	b := x.broker
 	advertised := names(l.Advertised)
+	// An empty value is as good as none.
 	if x.given("inter.broker.listener.name") && b.InterBrokerListenerName != "" {
 		if x.given("security.inter.broker.protocol") {
 			x.fail("inter.broker.listener.name", "only one of inter.broker.listener.name and security.inter.broker.protocol may be set")
@@ -202,6 +213,7 @@ func (x *build) interBroker(l *Listeners) {
 		}
 		return
 	}
+	// The protocol names the listener: SSL is the listener called SSL.
 	p, err := model.ParseSecurityProtocol(b.SecurityInterBrokerProtocol)
 	if err != nil {
 		x.fail("security.inter.broker.protocol", err.Error())
@@ -214,6 +226,8 @@ func (x *build) interBroker(l *Listeners) {
 	}
 }
 
+// controlPlane finds the listener for the controller's requests (KIP-291); it is advertised, and
+// another than the one for data.
 func (x *build) controlPlane(l *Listeners) {
 	if !x.given("control.plane.listener.name") || x.broker.ControlPlaneListenerName == "" {
 		return

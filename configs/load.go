@@ -41,8 +41,10 @@ func load(s Sources) (*Config, []Warning, error) {
 	if inContainer {
 		at = readSite(root)
 	}
+	// Before the variables are cut: KAFKA_OPTS counts whatever the image does with the others.
 	properties := systemProperties(s, at)
 	if s.File == "" {
+		// The image never reads keys from variables beside a mounted file.
 		if s.File, s.Env = mountedFile(s, at); s.File != "" {
 			s.Dialect = Bitnami
 		}
@@ -55,6 +57,7 @@ func load(s Sources) (*Config, []Warning, error) {
 		for _, set := range settings {
 			origin := Origin{Kind: FromFile, Name: s.File, Line: set.line}
 			if old, ok := c.static[set.key]; ok && old.Value != set.value {
+				// The same value twice is no mistake worth a line.
 				warnings = append(warnings, Warning{Key: set.key, Origin: origin, Text: fmt.Sprintf("set before in line %d; the last one counts", old.Origin.Line)})
 			}
 			c.static[set.key] = Setting{Value: set.value, Origin: origin}
@@ -79,7 +82,9 @@ func load(s Sources) (*Config, []Warning, error) {
 		}
 		c.static[k] = Setting{Value: v, Origin: origin}
 	}
+	// After all sources: a placeholder may stand in any, and its provider in another.
 	errs = append(errs, resolveProviders(c.static)...)
+	// Java's Properties keep blanks at the end, and ConfigDef trims them when it parses.
 	for k, set := range c.static {
 		c.static[k] = Setting{Value: strings.TrimSpace(set.Value), Origin: set.Origin}
 	}
@@ -99,6 +104,7 @@ func load(s Sources) (*Config, []Warning, error) {
 	}
 	x.advise(listeners, surroundings{container: inContainer, hostNetwork: s.Container == nil && hostNetwork(), root: root, site: at})
 	warnings = append(warnings, x.warnings...)
+	// Stored only when everything is right: there is no Config with errors.
 	c.current.Store(&snapshot{broker: x.broker, listeners: listeners, topicDefaults: topicDefaults(x.broker), values: x.values})
 	return c, warnings, nil
 }
@@ -107,6 +113,7 @@ func load(s Sources) (*Config, []Warning, error) {
 func dialectOf(s Sources, at site) Dialect {
 	r := &envReader{vars: map[string]string{}, sources: s, site: at}
 	for _, e := range s.Env {
+		// Of a variable twice in the environment the last counts, as for exec.
 		k, v, _ := strings.Cut(e, "=")
 		r.vars[k] = v
 	}
@@ -120,12 +127,11 @@ func mountedFile(s Sources, at site) (file string, env []string) {
 	if dialectOf(s, at) != Bitnami {
 		return "", s.Env
 	}
-	candidates := s.mounted
-	if candidates == nil {
-		candidates = bitnamiFiles[:]
-	}
-	for _, f := range candidates {
+	for _, f := range bitnamiFiles {
+		f = filepath.Join("/", s.root, f)
 		if _, err := os.Stat(f); err == nil {
+			// The image's own variables stay: memory and flags. The wish for plain text is not asked for
+			// beside a file.
 			return f, slices.DeleteFunc(slices.Clone(s.Env), func(e string) bool {
 				return strings.HasPrefix(e, "KAFKA_") && !strings.HasPrefix(e, "KAFKA_HEAP_OPTS=") && !strings.HasPrefix(e, "KAFKA_EXTRA_FLAGS=") || strings.HasPrefix(e, "ALLOW_PLAINTEXT_LISTENER=") ||
 					strings.HasPrefix(e, "BROKER_ID_COMMAND=")
@@ -148,7 +154,8 @@ func systemProperties(s Sources, at site) jvm.Properties {
 	}
 	p := jvm.FromEnvironment(func(name string) string { return vars[name] })
 	if _, ok := p.Get(jvm.LoginConfig); !ok && dialectOf(s, at) == Bitnami {
-		for _, f := range append(slices.Clone(s.mountedJAAS), bitnamiJAAS[:]...) {
+		for _, f := range bitnamiJAAS {
+			f = filepath.Join("/", s.root, f)
 			if _, err := os.Stat(f); err == nil {
 				p[jvm.LoginConfig] = f
 				break
@@ -184,6 +191,8 @@ func runShell(command string) (string, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	text := strings.TrimRight(string(out), "\r\n")
+	// The images take what a command printed, whatever its status; silence with words on standard
+	// error is a mistake.
 	if said := strings.TrimSpace(stderr.String()); !errors.Is(err, exec.ErrNotFound) && (err != nil || text == "" && said != "") {
 		err = &CommandError{Err: err, Stderr: said}
 	}
@@ -194,6 +203,7 @@ func runShell(command string) (string, error) {
 // containers are used as machines, and so is what was made of a container's files but has a disk of
 // its own.
 func detectContainer(root string) bool {
+	// A virtual machine made of a container's files has these marks too.
 	if ownDisk(root) {
 		return false
 	}
@@ -219,6 +229,7 @@ func detectContainer(root string) bool {
 func ownDisk(root string) bool {
 	data, _ := os.ReadFile(filepath.Join(root, "proc/self/mountinfo"))
 	for _, line := range strings.Split(string(data), "\n") {
+		// mountinfo: ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [FIELDS…] - TYPE SOURCE OPTIONS.
 		left, right, ok := strings.Cut(line, " - ")
 		f := strings.Fields(left)
 		if !ok || len(f) < 6 || f[3] != "/" || f[4] != "/" {
@@ -267,6 +278,7 @@ func unknownKeys(settings map[string]Setting) []Warning {
 		if slices.Contains(otherKeys[:], k) || strings.Contains(k, "sasl.oauthbearer.") || isOwnKey(k) || strings.HasPrefix(k, "config.providers.") || strings.HasPrefix(k, "confluent.") {
 			continue
 		}
+		// Keys of a plugin's listener may be any; those of TLS and SASL are known.
 		if base, ok := baseKey(k); ok {
 			if _, known := BrokerKey(base); known || !strings.Contains(base, "ssl.") && !strings.HasPrefix(base, "sasl.") {
 				continue
@@ -291,6 +303,7 @@ func Nearest(key string) string {
 			return k.ServerKey
 		}
 	}
+	// A quarter of the letters may differ, and two in short names.
 	best, distance := "", max(2, len(key)/4)+1
 	for i := range brokerKeys {
 		name := brokerKeys[i].Name

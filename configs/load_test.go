@@ -16,7 +16,8 @@ import (
 // TestLoad runs the transcripts in testdata/load. A command takes lines of one source and prints
 // what they make:
 //
-//	file name=server.properties    writes a file for the load commands that follow
+//	file name=server.properties    writes a file for the load commands that follow, below their root
+//	remove name=server.properties    removes it
 //	load [file=…] [env] [overrides] [container]    lines are variables or overrides
 //
 // Commands of the images are answered by commands below.
@@ -53,13 +54,21 @@ func TestLoad(t *testing.T) {
 			case "file":
 				var name string
 				d.ScanArgs(t, "name", &name)
-				if err := os.WriteFile(filepath.Join(dir, name), []byte(d.Input+"\n"), 0o600); err != nil {
+				file := filepath.Join(dir, name)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(d.Input+"\n"), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+				return ""
+			case "remove":
+				var name string
+				d.ScanArgs(t, "name", &name)
+				if err := os.Remove(filepath.Join(dir, name)); err != nil {
 					t.Fatal(err)
 				}
 				return ""
 			case "load":
 				container := d.HasArg("container")
-				s := Sources{Run: run, Hostname: "kafka-7f9c", Container: &container, root: dir, secrets: dir, mounted: []string{filepath.Join(dir, "mounted.properties")}}
+				s := Sources{Run: run, Hostname: "kafka-7f9c", Container: &container, root: dir, secrets: dir}
 				if d.HasArg("file") {
 					var name string
 					d.ScanArgs(t, "file", &name)
@@ -98,6 +107,9 @@ func describeLoad(s Sources, dir string) string {
 	}
 	if d := c.Environment().Dialect; d != NoDialect {
 		fmt.Fprintf(&b, "dialect: %s (%s)\n", d, c.Environment().DialectReason)
+	}
+	if w := c.Environment().ZooKeeperWait; w != 0 {
+		fmt.Fprintf(&b, "wait for ZooKeeper: %v\n", w)
 	}
 	if h := c.Environment().MaxHeap; h != 0 {
 		fmt.Fprintf(&b, "max heap: %d\n", h)

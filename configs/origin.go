@@ -18,6 +18,7 @@ func (o Origin) String() string {
 		return o.Name
 	case FromImage:
 		return "preset of " + o.Name
+	// The option alone: there is only one place like that.
 	case FromOverride:
 		return "--override"
 	case FromDynamicDefault:
@@ -36,6 +37,7 @@ type SettingError struct {
 	Text   string
 }
 
+// Error names the key and where the person has set it.
 func (e *SettingError) Error() string {
 	s := e.Text
 	if e.Key != "" {
@@ -55,6 +57,7 @@ func (w Warning) String() string {
 // explain turns Kafka's text about a value into one for the person at the terminal.
 func explain(k *Key, set Setting, err *ValueError) *SettingError {
 	value := strconv.Quote(err.Value)
+	// The value of a secret is not repeated, wrong or not.
 	if k.Sensitive() {
 		value = "(hidden)"
 	}

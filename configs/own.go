@@ -17,6 +17,7 @@ const (
 	ConsoleKey         = "momus.console"
 	ConsoleUserKey     = "momus.console.user"
 	ConsolePasswordKey = "momus.console.password"
+	ConsoleTLSKey      = "momus.console.tls"
 )
 
 // DefaultHTTPPort is where /metrics and /healthz are served unless momus.http.port says otherwise;
@@ -37,6 +38,8 @@ var ownKeys = [...]OwnKey{
 		check: oneWord("true", "false")},
 	{Name: ConsoleUserKey, Valid: "a name", Doc: "User that the page and the journal ask for; everybody may read unless it is set.", check: func(string) bool { return true }},
 	{Name: ConsolePasswordKey, Valid: "a password", Doc: "Password of that user.", check: func(string) bool { return true }},
+	{Name: ConsoleTLSKey, Valid: "the name of a listener with TLS",
+		Doc: "Listener whose key store makes the HTTP port one of HTTPS; with ssl.client.auth=required there, page and journal ask for a client certificate.", check: func(string) bool { return true }},
 	{Name: LogLevelKey, Default: "info", Valid: "error, warn, info, debug, trace", Doc: "How much is logged, to the standard error.",
 		check: oneWord("error", "warn", "info", "debug", "trace")},
 	{Name: AuditLogKey, Valid: "the name of a file, or stdout", Doc: "Where the authorizer's decisions are logged, in Kafka's form; without it they are with the other lines.",
@@ -44,6 +47,7 @@ var ownKeys = [...]OwnKey{
 	{Name: LogFormatKey, Default: "text", Valid: "text, json", Doc: "Form of the log lines.", check: oneWord("text", "json")},
 }
 
+// oneWord checks that a value is one of a few words, in any case.
 func oneWord(words ...string) func(string) bool {
 	return func(s string) bool {
 		for _, w := range words {
@@ -67,6 +71,8 @@ func isOwnKey(name string) bool {
 	return false
 }
 
+// checkOwnKeys checks the values of momus.* keys; a user of the console without a password is
+// refused, too.
 func checkOwnKeys(settings map[string]Setting) []error {
 	var errs []error
 	for i := range ownKeys {
@@ -83,6 +89,7 @@ func checkOwnKeys(settings map[string]Setting) []error {
 
 // own is the value of one of this program's keys.
 func (c *Config) own(name string) (value string, given bool) {
+	// Words are compared in small letters; names and paths are read elsewhere.
 	if set, ok := c.static[name]; ok {
 		return strings.ToLower(set.Value), true
 	}
@@ -98,6 +105,7 @@ func (c *Config) own(name string) (value string, given bool) {
 // it.
 func (c *Config) HTTPPort() (port int, given bool) {
 	s, given := c.own(HTTPPortKey)
+	// checkOwnKeys has refused what is no number.
 	port, _ = strconv.Atoi(s)
 	return port, given
 }
@@ -116,14 +124,15 @@ func (c *Config) httpPortEntry() Entry {
 	return e
 }
 
-// ConsoleAccess says who may see the page and the journal; User "" is everybody.
-type ConsoleAccess struct{ User, Password string }
+// ConsoleAccess says who may see the page and the journal; User "" is everybody. Listener is the one
+// whose TLS the port has, "" for none.
+type ConsoleAccess struct{ User, Password, Listener string }
 
 // Console reports whether the page is wanted, and who may see it.
 func (c *Config) Console() (wanted bool, access ConsoleAccess) {
 	value, _ := c.own(ConsoleKey)
 	// Not through own, which lowers the case.
-	return value == "true", ConsoleAccess{User: c.static[ConsoleUserKey].Value, Password: c.static[ConsolePasswordKey].Value}
+	return value == "true", ConsoleAccess{User: c.static[ConsoleUserKey].Value, Password: c.static[ConsolePasswordKey].Value, Listener: strings.TrimSpace(c.static[ConsoleTLSKey].Value)}
 }
 
 // LogLevel is error, warn, info, debug or trace.

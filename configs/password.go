@@ -28,6 +28,7 @@ func isDynamicPassword(name string) bool {
 func (c *Config) EncodePasswords(settings map[string]string) (map[string]string, error) {
 	out := maps.Clone(settings)
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		// kafka-configs may have encrypted it itself (KIP-226).
 		if !isDynamicPassword(name) || strings.HasPrefix(settings[name], encryptedPrefix) {
 			continue
 		}
@@ -50,12 +51,14 @@ func (c *Config) decodePasswords(settings map[string]string) (map[string]string,
 		if !isDynamicPassword(name) || !strings.HasPrefix(settings[name], encryptedPrefix) {
 			continue
 		}
+		// Without the secret the broker starts all the same, without the password.
 		if b.PasswordEncoderSecret == "" {
 			delete(out, name)
 			errs = append(errs, fmt.Errorf("dynamic config left out: %s is encrypted: %w", name, errNoSecret))
 			continue
 		}
 		clear, err := decodePassword(b.PasswordEncoderSecret, settings[name])
+		// While the secret changes, values of both are in ZooKeeper (password.encoder.old.secret).
 		if err != nil && b.PasswordEncoderOldSecret != "" {
 			clear, err = decodePassword(b.PasswordEncoderOldSecret, settings[name])
 		}
@@ -81,6 +84,7 @@ func (c *Config) ReencodePasswords(settings map[string]string) (out map[string]s
 		if !isDynamicPassword(name) || !strings.HasPrefix(settings[name], encryptedPrefix) {
 			continue
 		}
+		// What the new secret opens needs no second time.
 		if _, err := decodePassword(b.PasswordEncoderSecret, settings[name]); err == nil {
 			continue
 		}

@@ -28,7 +28,8 @@ const (
 	defaultKeyFactory = "PBKDF2WithHmacSHA512"
 	saltBytes         = 256
 	gcmTagBits        = 128
-	maxIterations     = 10_000_000 // what is stored is not trusted with more of our time
+	// An attacker who can write the znode could otherwise make every start last for hours.
+	maxIterations = 10_000_000 // what is stored is not trusted with more of our time
 )
 
 var (
@@ -48,6 +49,7 @@ func passwordKey(factory, secret string, salt []byte, iterations, bits int) ([]b
 	if !ok {
 		return nil, fmt.Errorf("password encoder: key factory %q is not supported; valid are %s", factory, strings.Join(slices.Sorted(maps.Keys(keyFactories)), ", "))
 	}
+	// Lengths of keys are given in bits, as in Java.
 	if iterations < 1 || iterations > maxIterations || bits < 8 || bits > 4096 {
 		return nil, errors.New("password encoder: iterations or key length out of range")
 	}
@@ -66,6 +68,7 @@ var passwordCiphers = [...]passwordCipher{
 	{"DESede/CBC/PKCS5Padding", des.NewTripleDESCipher, "CBC"}, {"DES/CBC/PKCS5Padding", des.NewCipher, "CBC"},
 }
 
+// findPasswordCipher finds a cipher by Java's name.
 func findPasswordCipher(name string) (*passwordCipher, error) {
 	names := make([]string, len(passwordCiphers))
 	for i := range passwordCiphers {
@@ -90,6 +93,7 @@ func (c *passwordCipher) seal(key, clear []byte) (data, iv []byte, err error) {
 			return nil, nil, err
 		}
 		iv = make([]byte, aead.NonceSize())
+		// rand.Read of crypto/rand never fails.
 		rand.Read(iv)
 		return aead.Seal(nil, iv, clear, nil), iv, nil
 	}
@@ -98,6 +102,7 @@ func (c *passwordCipher) seal(key, clear []byte) (data, iv []byte, err error) {
 	if c.mode == "CFB" {
 		return feedback(b, iv, clear, false), iv, nil
 	}
+	// PKCS5 padding: the number of added bytes, that many times; a whole block when it fits.
 	data = slices.Clone(clear)
 	padding := b.BlockSize() - len(data)%b.BlockSize()
 	for range padding {
@@ -135,6 +140,7 @@ func (c *passwordCipher) open(key, iv, data []byte) ([]byte, error) {
 	}
 	clear := make([]byte, len(data))
 	cipher.NewCBCDecrypter(b, iv).CryptBlocks(clear, data)
+	// The padding is no proof of the right secret; the length of the text is compared below.
 	padding := int(clear[len(clear)-1])
 	if padding < 1 || padding > b.BlockSize() {
 		return nil, errOtherSecret
@@ -157,6 +163,8 @@ func feedback(b cipher.Block, iv, in []byte, decrypt bool) []byte {
 	return out
 }
 
+// encodePassword makes the text that ZooKeeper keeps of a secret config: names and values with
+// commas, as Kafka's PasswordEncoder.
 func encodePassword(b *Broker, clear string) (string, error) {
 	if b.PasswordEncoderSecret == "" {
 		return "", errNoSecret
@@ -182,6 +190,7 @@ func encodePassword(b *Broker, clear string) (string, error) {
 	text := base64.StdEncoding.EncodeToString
 	fields := []string{encryptedPrefix + text(data), "keyLength:" + strconv.Itoa(int(b.PasswordEncoderKeyLength)), "cipherAlgorithm:" + c.name,
 		"initializationVector:" + text(iv), "keyFactoryAlgorithm:" + factory, "salt:" + text(salt), "iterations:" + strconv.Itoa(int(b.PasswordEncoderIterations)),
+		// Java counts UTF-16 units.
 		"passwordLength:" + strconv.Itoa(len(utf16.Encode([]rune(clear))))}
 	if c.mode == "GCM" {
 		fields = append(fields, "authenticationTagLength:"+strconv.Itoa(gcmTagBits))
@@ -189,9 +198,12 @@ func encodePassword(b *Broker, clear string) (string, error) {
 	return strings.Join(fields, ","), nil
 }
 
+// decodePassword reads such a text. A wrong password.encoder.secret and a damaged text cannot be
+// told apart.
 func decodePassword(secret, encoded string) (string, error) {
 	parts := map[string]string{}
 	for _, item := range strings.Split(encoded, ",") {
+		// The values are Base64 and have no colon, but a cipher's name has slashes.
 		name, value, _ := strings.Cut(strings.TrimSpace(item), ":")
 		parts[name] = value
 	}

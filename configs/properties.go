@@ -52,12 +52,14 @@ func joinSurrogates(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {
 		if high, ok := unit(text[i:]); ok {
+			// The first escape has its six characters, so that i+6 is within the text.
 			if low, ok := unit(text[i+6:]); ok && utf16.DecodeRune(high, low) != utf8.RuneError {
 				b.WriteRune(utf16.DecodeRune(high, low))
 				i += 12
 				continue
 			}
 		}
+		// An escaped backslash must not begin an escape with what follows.
 		n := 1
 		if text[i] == '\\' && i+1 < len(text) {
 			n = 2
@@ -77,6 +79,7 @@ func ParseProperties(data []byte) (map[string]string, error) {
 	}
 	out := make(map[string]string, len(list))
 	for _, s := range list {
+		// ConfigDef trims each value; the tools see them like that.
 		out[s.key] = strings.TrimSpace(s.value)
 	}
 	return out, nil
@@ -115,6 +118,7 @@ func logicalLines(s string) []logicalLine {
 				break
 			}
 			i++
+			// A comment sign at the beginning of a continued line is no comment.
 			text += strings.TrimLeft(lines[i], " \t\f")
 		}
 		if text != "" {
@@ -149,6 +153,7 @@ func FormatProperties(settings map[string]Setting) []byte {
 func escapeProperty(b *bytes.Buffer, text string, key bool) {
 	for i, c := range text {
 		switch {
+		// Outside of a value's first character a blank is safe.
 		case c == '\\', c == '#' || c == '!', key && (c == '=' || c == ':' || c == ' '), c == ' ' && i == 0:
 			b.WriteByte('\\')
 			b.WriteRune(c)

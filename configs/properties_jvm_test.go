@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,8 +10,9 @@ import (
 )
 
 func TestTheJAASFileIsFoundAsTheImagesFindIt(t *testing.T) {
-	mounted := filepath.Join(t.TempDir(), "kafka_jaas.conf")
-	if err := os.WriteFile(mounted, nil, 0o600); err != nil {
+	root := t.TempDir()
+	mounted := filepath.Join(root, "opt/bitnami/kafka/config/kafka_jaas.conf")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(mounted), 0o755), os.WriteFile(mounted, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	bitnami := []string{"KAFKA_CFG_ZOOKEEPER_CONNECT=z", "ALLOW_PLAINTEXT_LISTENER=yes"}
@@ -25,7 +27,7 @@ func TestTheJAASFileIsFoundAsTheImagesFindIt(t *testing.T) {
 		{append(confluent, "MOMUS_JAAS_CONFIG=/b"), "/b"},
 		{confluent, ""},
 	} {
-		config, _, err := Load(Sources{Env: c.env, mountedJAAS: []string{mounted}, mounted: []string{}, Container: new(bool)})
+		config, _, err := Load(Sources{Env: c.env, root: root, Container: new(bool)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,11 +31,13 @@ func resolveProviders(settings map[string]Setting) []error {
 	}
 	files := map[string]map[string]string{}
 	for k, set := range settings {
+		// Providers are not configured by themselves.
 		if strings.HasPrefix(k, "config.providers") {
 			continue
 		}
 		value := placeholder.ReplaceAllStringFunc(set.Value, func(s string) string {
 			m := placeholder.FindStringSubmatch(s)
+			// Somebody else's ${…}, as in a JAAS text, stays.
 			if !known[m[1]] {
 				return s
 			}
@@ -47,6 +49,7 @@ func resolveProviders(settings map[string]Setting) []error {
 			if v, ok := content[m[4]]; ok {
 				return v
 			}
+			// An unknown key stays as it is written, as in ConfigTransformer.
 			return s
 		})
 		settings[k] = Setting{Value: value, Origin: set.Origin}
@@ -54,6 +57,7 @@ func resolveProviders(settings map[string]Setting) []error {
 	return errs
 }
 
+// providerFile reads a file that ${file:…} names, once for all of its keys.
 func providerFile(files map[string]map[string]string, path string) (map[string]string, error) {
 	if content, ok := files[path]; ok {
 		return content, nil

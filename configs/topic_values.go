@@ -12,6 +12,8 @@ import (
 
 // topicDefaults is the configuration of a topic without overrides.
 func topicDefaults(b *Broker) *Topic {
+	// LogConfig.extractLogConfigMap: each key of a topic has its server key, except the two lists
+	// of throttled replicas.
 	t := &Topic{
 		CleanupPolicy:                        b.LogCleanupPolicy,
 		CompressionType:                      b.CompressionType,
@@ -48,6 +50,7 @@ func (t *Topic) derive() {
 	t.Compact = slices.Contains(t.CleanupPolicy, "compact")
 	t.Delete = slices.Contains(t.CleanupPolicy, "delete")
 	t.LogAppendTime = t.MessageTimestampType == "LogAppendTime"
+	// Version 2 for what cannot be read: that has been said as an error already.
 	t.RecordVersion = 2
 	if v, err := release.Parse(t.MessageFormatVersion); err == nil {
 		t.RecordVersion = v.RecordVersion()
@@ -60,7 +63,10 @@ func TopicOfBroker(b *Broker, overrides map[string]string) *Topic {
 	return overlay(topicDefaults(b), b, overrides)
 }
 
+// overlay is a topic's configuration: the defaults with its overrides. An override that cannot be
+// read is left out, as Kafka does with what somebody wrote by hand.
 func overlay(defaults *Topic, b *Broker, overrides map[string]string) *Topic {
+	// The snapshot itself, which nobody changes: most topics have none.
 	if len(overrides) == 0 {
 		return defaults
 	}
@@ -86,6 +92,7 @@ func overlay(defaults *Topic, b *Broker, overrides map[string]string) *Topic {
 // newerThanBroker tells whether a topic's message.format.version is ignored because brokers of the
 // inter-broker version in use would not understand it.
 func newerThanBroker(b *Broker, version string) bool {
+	// Versions compare as numbers in the order of their releases.
 	v, err := release.Parse(version)
 	return err == nil && v > b.InterBrokerVersion()
 }
@@ -123,6 +130,13 @@ func InvalidTopicValues(overrides map[string]string) (errs []error) {
 // and is an *UnknownKeyError, a *ValueError or a *ConflictError.
 func (c *Config) ValidateTopic(overrides map[string]string) error { return ValidateTopic(overrides) }
 
+// checkOrder is the order in which Kafka looks at a topic's values, that of its LogConfig: of several
+// bad values the error names the first.
+var checkOrder = [len(topicKeys)]string{"segment.bytes", "segment.ms", "segment.jitter.ms", "segment.index.bytes", "flush.messages", "flush.ms", "retention.bytes", "retention.ms",
+	"max.message.bytes", "index.interval.bytes", "delete.retention.ms", "min.compaction.lag.ms", "max.compaction.lag.ms", "file.delete.delay.ms", "min.cleanable.dirty.ratio",
+	"cleanup.policy", "unclean.leader.election.enable", "min.insync.replicas", "compression.type", "preallocate", "message.format.version", "message.timestamp.type",
+	"message.timestamp.difference.max.ms", "leader.replication.throttled.replicas", "follower.replication.throttled.replicas", "message.downconversion.enable"}
+
 // ValidateTopic is Config.ValidateTopic; the answer depends on no broker.
 func ValidateTopic(overrides map[string]string) error {
 	names := make([]string, 0, len(overrides))
@@ -131,13 +145,15 @@ func ValidateTopic(overrides map[string]string) error {
 	}
 	sort.Strings(names)
 	for _, name := range names {
+		// Unknown names come first in Kafka, before any value is looked at.
 		if _, ok := TopicKey(name); !ok {
 			return &UnknownKeyError{Key: name}
 		}
 	}
 	var t Topic
-	for i := range topicKeys {
-		k := &topicKeys[i]
+	// With the defaults of the table, not the broker's: LogConfig.validateValues is static.
+	for _, name := range checkOrder {
+		k, _ := TopicKey(name)
 		value, ok := overrides[k.Name]
 		if !ok {
 			value = k.Default

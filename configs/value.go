@@ -1,12 +1,14 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"momus/internal/release"
 )
@@ -27,6 +29,7 @@ func (a atLeast) Check(_ string, v any) (string, string) {
 	if v == nil {
 		return "Value must be non-null", ""
 	}
+	// A comparison of doubles is exact for all 32-bit numbers, and the limits of longs are small.
 	if number(v) < float64(a) {
 		return "Value must be at least " + strconv.FormatFloat(float64(a), 'f', -1, 64), ""
 	}
@@ -90,6 +93,7 @@ const throttledForm = "[partitionId]:[brokerId],[partitionId]:[brokerId],..."
 
 func (throttledReplicas) Check(name string, v any) (string, string) {
 	list, _ := v.([]string)
+	// Only as the first element: a star later on is a format error.
 	if len(list) > 0 && strings.TrimSpace(list[0]) == "*" {
 		return "", ""
 	}
@@ -159,8 +163,11 @@ func (k *Key) parse(value string) (any, error) {
 	}
 	if k.Valid != nil {
 		if problem, part := k.Valid.Check(k.Name, v); problem != "" {
+			// Java's validator gets the parsed number and prints that.
 			if f, ok := v.(float64); ok {
 				part = javaDouble(f)
+			} else if !math.IsNaN(number(v)) { // +5 is named as 5
+				part = fmt.Sprint(v)
 			} else if list, ok := v.([]string); part == "" && !(ok && slices.Contains(list, "")) { // an empty element is named as it is
 				part = strings.TrimSpace(value)
 			}
@@ -196,7 +203,7 @@ func (k *Key) validText() string {
 }
 
 func convert(t Type, value string) (any, string) {
-	trimmed := strings.TrimSpace(value)
+	trimmed := javaTrim(value)
 	switch t {
 	case Boolean:
 		switch {
@@ -207,40 +214,53 @@ func convert(t Type, value string) (any, string) {
 		}
 		return nil, "Expected value to be either true or false"
 	case Int:
-		if n, err := strconv.ParseInt(trimmed, 10, 32); err == nil {
+		if n, err := strconv.ParseInt(asciiDigits(trimmed), 10, 32); err == nil {
 			return int32(n), ""
 		}
 	case Short:
-		if n, err := strconv.ParseInt(trimmed, 10, 16); err == nil {
+		if n, err := strconv.ParseInt(asciiDigits(trimmed), 10, 16); err == nil {
 			return int16(n), ""
 		}
 	case Long:
-		if n, err := strconv.ParseInt(trimmed, 10, 64); err == nil {
+		if n, err := strconv.ParseInt(asciiDigits(trimmed), 10, 64); err == nil {
 			return n, ""
 		}
 	case Double:
-		if n, err := strconv.ParseFloat(trimmed, 64); err == nil {
+		if n, ok := parseDouble(trimmed); ok {
 			return n, ""
 		}
 	case List:
 		return splitList(trimmed), ""
-	case Password:
-		return value, ""
-	default:
+	default: // passwords too: Kafka cuts off the blanks round them
 		return trimmed, ""
 	}
 	return nil, "Not a number of type " + t.String()
 }
 
+// javaTrim cuts off what Java's String.trim does: everything up to the space, and no other blanks.
+func javaTrim(s string) string { return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' }) }
+
+// asciiDigits writes the decimal digits of other scripts as ours: Java's numbers may have them.
+func asciiDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		for _, digits := range unicode.Nd.R16 { // Java looks at 16 bits at a time
+			if rune(digits.Lo) <= r && r <= rune(digits.Hi) {
+				return '0' + (r-rune(digits.Lo))%10
+			}
+		}
+		return r
+	}, s)
+}
+
 // splitList splits at commas with the blanks round them; the empty string is the empty list.
 func splitList(s string) []string {
-	s = strings.TrimSpace(s)
+	s = javaTrim(s)
 	if s == "" {
 		return []string{}
 	}
 	parts := strings.Split(s, ",")
 	for i := range parts {
-		parts[i] = strings.TrimSpace(parts[i])
+		parts[i] = strings.Trim(parts[i], " \t\n\v\f\r")
 	}
 	return parts
 }
@@ -270,6 +290,7 @@ func storeNull(field any) {
 	switch f := field.(type) {
 	case *int16:
 		*f = -1
+	// int16 and int32 have no nil; keys without a default are ids and rates, for which -1 is none.
 	case *int32:
 		*f = -1
 	case *int64:
@@ -296,6 +317,24 @@ func format(v any) string {
 		return x
 	}
 	return ""
+}
+
+// javaNumber is what Java's Double.parseDouble reads; its first group is without the letter that may
+// end it.
+var javaNumber = regexp.MustCompile(`^([+-]?(?:NaN|Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|0[xX](?:[0-9a-fA-F]+\.?|[0-9a-fA-F]*\.[0-9a-fA-F]+)[pP][+-]?[0-9]+))[fFdD]?$`)
+
+// parseDouble reads a number as Java does; what is too large is infinite.
+func parseDouble(s string) (x float64, ok bool) {
+	m := javaNumber.FindStringSubmatch(s)
+	if m == nil {
+		return 0, false
+	}
+	if strings.HasSuffix(m[1], "NaN") {
+		return math.NaN(), true
+	}
+	// ErrRange comes with infinity, which Java's parser gives too.
+	x, err := strconv.ParseFloat(m[1], 64)
+	return x, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // javaDouble prints as Java's Double.toString: at least one digit after the point, scientific from

@@ -1,8 +1,11 @@
 package configs
 
 import (
+	"errors"
 	"math"
+	"slices"
 	"testing"
+	"unicode"
 )
 
 func TestInvalidValuesHaveKafkasText(t *testing.T) {
@@ -23,6 +26,10 @@ func TestInvalidValuesHaveKafkasText(t *testing.T) {
 		{"message.format.version", "9.9", "Invalid value 9.9 for configuration message.format.version: Version `9.9` is not a valid version"},
 		{"leader.replication.throttled.replicas", "1-2", "Invalid value [1-2] for configuration leader.replication.throttled.replicas: " +
 			"leader.replication.throttled.replicas must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],..."},
+		{"segment.bytes", "+5", "Invalid value 5 for configuration segment.bytes: Value must be at least 14"},
+		{"min.cleanable.dirty.ratio", "1_0", "Invalid value 1_0 for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE"},
+		{"min.cleanable.dirty.ratio", "inf", "Invalid value inf for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE"},
+		{"min.cleanable.dirty.ratio", "1e999", "Invalid value Infinity for configuration min.cleanable.dirty.ratio: Value must be no more than 1"},
 		{"nonsense", "1", "Unknown topic config name: nonsense"},
 	} {
 		err := ValidateTopic(map[string]string{tt.key: tt.value})
@@ -30,9 +37,54 @@ func TestInvalidValuesHaveKafkasText(t *testing.T) {
 			t.Errorf("%s=%s: got %v, want %s", tt.key, tt.value, err, tt.want)
 		}
 	}
+	// Of several bad values the error names the one that Kafka looks at first.
+	bad := map[string]string{}
+	for i := range topicKeys {
+		bad[topicKeys[i].Name] = "zz"
+	}
+	for _, name := range checkOrder {
+		var e *ValueError
+		if err := ValidateTopic(bad); !errors.As(err, &e) || e.Key != name {
+			t.Errorf("got %v, want the error of %s", err, name)
+		}
+		delete(bad, name)
+	}
+	if len(bad) > 0 {
+		t.Errorf("checkOrder lacks %v", bad)
+	}
 	err := ValidateTopic(map[string]string{"min.compaction.lag.ms": "10", "max.compaction.lag.ms": "5"})
 	if want := "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// Java's numbers may be written in the digits of any script, its trim knows nothing of blanks above
+// the space, and its lists are split at commas with plain white space round them.
+func TestValuesAreReadAsByJava(t *testing.T) {
+	for _, tt := range []struct {
+		t     Type
+		value string
+		want  any // nil: not valid
+	}{
+		{Long, "٣", int64(3)}, {Long, "-१२३", int64(-123)}, {Long, "５0", int64(50)}, {Long, "+9", int64(9)}, {Long, "𝟑", nil}, {Long, "²", nil}, {Long, "1_0", nil}, {Long, "--1", nil},
+		{Int, "２１４７４８３６４７", int32(math.MaxInt32)}, {Int, "２１４７４８３６４８", nil}, {Short, "٧", int16(7)}, {Double, "٣", nil},
+		{Long, "\x00 5\x1f", int64(5)}, {Long, "\u00a05", nil}, {Long, "5\u2003", nil}, {Boolean, "\x01TRUE\n", true}, {Boolean, "true\u00a0", nil},
+		{String, "\x02 a\u00a0", "a\u00a0"}, {Password, " secret\t", "secret"},
+	} {
+		got, problem := convert(tt.t, tt.value)
+		if (problem == "") != (tt.want != nil) || problem == "" && got != tt.want {
+			t.Errorf("%v %q: got %v %q, want %v", tt.t, tt.value, got, problem, tt.want)
+		}
+	}
+	got, _ := convert(List, "\x00 a \t,\u00a0b\v, ,c")
+	if list, ok := got.([]string); !ok || !slices.Equal(list, []string{"a", "\u00a0b", "", "c"}) {
+		t.Errorf("list is %q", got)
+	}
+	// Each script has its ten digits side by side.
+	for _, r := range unicode.Nd.R16 {
+		if r.Stride != 1 || (r.Hi-r.Lo+1)%10 != 0 {
+			t.Errorf("digits from %x to %x by %d", r.Lo, r.Hi, r.Stride)
+		}
 	}
 }
 
@@ -43,7 +95,7 @@ func TestValidTopicOverrides(t *testing.T) {
 		"preallocate":                             {"TRUE", "false"},
 		"message.format.version":                  {"0.9.0", "0.9.0.1", "0.10.2", "1.1", "2.5", "2.5.0", "2.1-IV1"},
 		"leader.replication.throttled.replicas":   {"*", "0:1,1:2", ""},
-		"min.cleanable.dirty.ratio":               {"0", "1", "0.25"},
+		"min.cleanable.dirty.ratio":               {"0", "1", "0.25", "0.5f", ".5D", "0x1p-1"},
 		"message.timestamp.difference.max.ms":     {"0"},
 		"follower.replication.throttled.replicas": {"1:1 , 2:2"},
 	} {

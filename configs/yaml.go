@@ -49,6 +49,7 @@ func (r *yamlReader) walk(path string, n *yaml.Node, depth int) error {
 			return fmt.Errorf("line %d: a list where key: value lines belong", n.Line)
 		}
 		items := make([]string, 0, len(n.Content))
+		// Lists have no lists in them: the value of a key is one line in the end.
 		for _, item := range n.Content {
 			if item.Kind != yaml.ScalarNode {
 				return fmt.Errorf("line %d: %s: an element of a list must be a plain value", item.Line, path)
@@ -57,6 +58,7 @@ func (r *yamlReader) walk(path string, n *yaml.Node, depth int) error {
 		}
 		r.add(path, strings.Join(items, ","), n.Line)
 	case yaml.ScalarNode:
+		// key: with nothing behind it.
 		if n.Tag == "!!null" {
 			return nil
 		}
@@ -64,6 +66,7 @@ func (r *yamlReader) walk(path string, n *yaml.Node, depth int) error {
 			return fmt.Errorf("line %d: a value where key: value lines belong", n.Line)
 		}
 		r.add(path, n.Value, n.Line)
+	// Aliases could make a small file very large.
 	case yaml.AliasNode:
 		return fmt.Errorf("line %d: %s: YAML aliases are not supported", n.Line, path)
 	}
@@ -78,6 +81,7 @@ func (r *yamlReader) mapping(path string, n *yaml.Node, depth int) error {
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := n.Content[i]
+		// Numbers as keys are text here.
 		if k.Kind != yaml.ScalarNode || k.Value == "" {
 			return fmt.Errorf("line %d: a key must be a name", k.Line)
 		}

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Brings the real peers of the interop tests into a directory (default build/peers): Apache Kafka 2.5.0, ZooKeeper 3.4, 3.5 and 3.8, Java clients
+# Brings the real peers of the interop tests into a directory (default build/peers): Apache Kafka 2.5.0 and, for momus doctor,
+# 0.10.2.2, 1.1.1 and 3.9.0; ZooKeeper 3.4, 3.5 and 3.8, Java clients
 # of several versions, Python and Node clients. All come by package name from the ordinary registries; what is there already is kept.
-# Needs a JDK (java, javac), Maven, Python 3 and npm.
+# Needs a JDK (java, javac), Maven, Python 3 and npm; the tests with Kerberos also Debian's krb5-kdc, krb5-admin-server, krb5-user, libkrb5-dev, kcat and
+# libsasl2-modules-gssapi-mit.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here/../build/peers}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 
-for profile in kafka zookeeper zookeeper-3.5 zookeeper-3.8 clients-0.10.2.2 clients-1.1.1 clients-2.5.0 clients-3.9.0 streams-2.5.0; do
+for profile in kafka kafka-0.10.2.2 kafka-1.1.1 kafka-3.9.0 zookeeper zookeeper-3.5 zookeeper-3.8 clients-0.10.2.2 clients-1.1.1 clients-2.5.0 clients-3.9.0 streams-2.5.0; do
   [ -e "$out/$profile/.done" ] && continue
   echo "fetching $profile"
   mvn -q -B -f "$here/java/pom.xml" -P "$profile" dependency:copy-dependencies -DoutputDirectory="$out/$profile"
@@ -20,6 +22,9 @@ if [ ! -e "$out/java-client/Client.class" ] || [ "$here/java/src/Client.java" -n
   mkdir -p "$out/java-client"
   javac --release 8 -nowarn -Xlint:-options -cp "$out/clients-0.10.2.2/*" -d "$out/java-client" "$here/java/src/Client.java"
 fi
+if [ ! -e "$out/java-client/TokenLogin.class" ] || [ "$here/java/src/TokenLogin.java" -nt "$out/java-client/TokenLogin.class" ]; then
+  javac --release 8 -nowarn -Xlint:-options -cp "$out/clients-2.5.0/*" -d "$out/java-client" "$here/java/src/TokenLogin.java"
+fi
 
 if [ ! -e "$out/python/.done" ] || [ "$here/python/requirements.txt" -nt "$out/python/.done" ]; then
   echo "fetching python clients"
@@ -27,6 +32,10 @@ if [ ! -e "$out/python/.done" ] || [ "$here/python/requirements.txt" -nt "$out/p
   "$out/python/bin/pip" install -q --disable-pip-version-check -r "$here/python/requirements.txt"
   # An old library beside the new one: it speaks the protocols of 0.8.2 to 2.5.
   "$out/python/bin/pip" install -q --disable-pip-version-check --target "$out/python/kafka-python-2.0" --no-deps kafka-python==2.0.2
+  # Kerberos for kafka-python: a library that is built against MIT's headers (Debian's libkrb5-dev).
+  if command -v krb5-config > /dev/null; then
+    "$out/python/bin/pip" install -q --disable-pip-version-check gssapi==1.12.0
+  fi
   touch "$out/python/.done"
 fi
 

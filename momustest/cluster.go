@@ -30,8 +30,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/embed"
+	"momus/broker/sabotage"
 	"momus/coordinator/zk"
 	"momus/coordinator/zkserver"
+	"momus/internal/journal"
 	"momus/internal/model"
 	"momus/storage/vfs"
 )
@@ -47,6 +49,7 @@ type Cluster struct {
 	root         string
 	files        vfs.FS // under all brokers and the coordination server
 	coordination *embed.Coordination
+	security     *security
 
 	mu    sync.Mutex
 	nodes []*node // guarded by mu; broker id - 1
@@ -55,10 +58,10 @@ type Cluster struct {
 // node is a broker of a cluster, through its lives.
 type node struct {
 	id      int32
-	address string // for clients and other brokers, the same in all lives
-	network *network
-	files   *vfs.Fault
-	broker  *embed.Broker // nil while it does not run
+	address string           // for clients and other brokers, the same in all lives
+	tools   *sabotage.Tools  // of the present life
+	broker  *embed.Broker    // nil while it does not run
+	journal *journal.Journal // of all lives
 }
 
 // Start makes a cluster and returns when all of its brokers serve and know each other. It ends with
@@ -86,6 +89,9 @@ func Start(t testing.TB, opts ...Option) *Cluster {
 		})
 	}
 	var err error
+	if c.security, err = newSecurity(&c.options, t.TempDir); err != nil {
+		t.Fatalf("momustest: %v", err)
+	}
 	c.coordination, err = embed.StartCoordination(context.Background(), zkserver.Options{
 		FS: c.files, Dir: filepath.Join(c.root, "zookeeper"), NoSync: true, MaxClientCnxns: -1, TickTime: max(c.options.session/20, 10*time.Millisecond),
 	}, c.options.logger)
@@ -93,8 +99,11 @@ func Start(t testing.TB, opts ...Option) *Cluster {
 		t.Fatalf("momustest: %v", err)
 	}
 	t.Cleanup(c.close)
+	if err := c.security.provision(context.Background(), c.ZooKeeper()); err != nil {
+		t.Fatalf("momustest: %v", err)
+	}
 	for i := range c.options.brokers {
-		c.nodes = append(c.nodes, &node{id: int32(i + 1)})
+		c.nodes = append(c.nodes, &node{id: int32(i + 1), journal: journal.New(time.Now)})
 	}
 	for _, n := range c.nodes {
 		c.run(n)
@@ -115,7 +124,7 @@ func (c *Cluster) settings(n *node) map[string]string {
 	}
 	s := map[string]string{
 		"broker.id":                                strconv.Itoa(int(n.id)),
-		"listeners":                                "PLAINTEXT://" + listen,
+		"listeners":                                protocolOf(&c.options) + "://" + listen,
 		"log.dirs":                                 filepath.Join(c.root, "broker-"+strconv.Itoa(int(n.id))),
 		"zookeeper.connect":                        c.coordination.Addr(),
 		"zookeeper.session.timeout.ms":             strconv.FormatInt(c.options.session.Milliseconds(), 10),
@@ -130,6 +139,7 @@ func (c *Cluster) settings(n *node) map[string]string {
 		"replica.lag.time.max.ms":                  "2000",
 		"replica.fetch.wait.max.ms":                "500",
 	}
+	maps.Copy(s, c.security.properties)
 	maps.Copy(s, c.options.properties)
 	return s
 }
@@ -137,8 +147,8 @@ func (c *Cluster) settings(n *node) map[string]string {
 // run begins a life of a broker, without waiting for it.
 func (c *Cluster) run(n *node) {
 	c.t.Helper()
-	n.network, n.files = newNetwork(), vfs.NewFault(c.files)
-	b, err := embed.Start(context.Background(), embed.Options{Settings: c.settings(n), FS: n.files, Net: n.network.forBroker(), Logger: c.options.logger})
+	n.tools = sabotage.New(c.files)
+	b, err := embed.Start(context.Background(), embed.Options{Settings: c.settings(n), FS: n.tools.Files, Net: n.tools.Network.Broker(), Logger: c.options.logger, Journal: n.journal})
 	if err != nil {
 		c.t.Fatalf("momustest: broker %d: %v", n.id, err)
 	}
@@ -162,7 +172,7 @@ func (c *Cluster) close() {
 	var wait sync.WaitGroup
 	for _, n := range c.nodes {
 		if n.broker != nil {
-			n.network.resume()
+			n.tools.Network.Resume()
 			wait.Go(func() { n.broker.Abandon() })
 		}
 	}
@@ -213,14 +223,10 @@ func (c *Cluster) ZooKeeper() string { return c.coordination.Addr() }
 func (c *Cluster) Kill(id int) {
 	c.t.Helper()
 	n := c.running(id)
-	n.network.resume()
-	n.network.sever()
-	n.files.Inject(vfs.Rule{Err: errKilled})
+	n.tools.Die()
 	n.broker.Abandon() // its error tells how it died
 	n.broker = nil
 }
-
-var errKilled = errors.New("momustest: the broker was killed")
 
 // Stop ends a broker in an orderly way: it hands its leaderships over first.
 func (c *Cluster) Stop(id int) {
@@ -246,26 +252,26 @@ func (c *Cluster) Restart(id int) {
 
 // Pause holds up everything that a broker sends and receives, as a stopped process would. Resume
 // lets it go on.
-func (c *Cluster) Pause(id int) { c.t.Helper(); c.running(id).network.pause() }
+func (c *Cluster) Pause(id int) { c.t.Helper(); c.running(id).tools.Network.Pause() }
 
 // Resume ends a Pause.
-func (c *Cluster) Resume(id int) { c.t.Helper(); c.running(id).network.resume() }
+func (c *Cluster) Resume(id int) { c.t.Helper(); c.running(id).tools.Network.Resume() }
 
 // Partition cuts the network between two brokers, in both directions. Both still reach the
 // coordination server and the clients.
 func (c *Cluster) Partition(a, b int) {
 	c.t.Helper()
 	x, y := c.running(a), c.running(b)
-	x.network.refuse(y.address)
-	y.network.refuse(x.address)
+	x.tools.Network.Refuse(y.address)
+	y.tools.Network.Refuse(x.address)
 }
 
 // Heal ends a Partition.
 func (c *Cluster) Heal(a, b int) {
 	c.t.Helper()
 	x, y := c.running(a), c.running(b)
-	x.network.allow(y.address)
-	y.network.allow(x.address)
+	x.tools.Network.Allow(y.address)
+	y.tools.Network.Allow(x.address)
 }
 
 // WaitISR waits until the in-sync replicas of a partition are just these brokers, as ZooKeeper has
@@ -345,7 +351,7 @@ func (c *Cluster) awaitMetadata(topics []string, what string, good func(*kmsg.Me
 		if n.broker == nil {
 			continue
 		}
-		if err := awaitMetadata(ctx, n.address, topics, good); err != nil {
+		if err := awaitMetadata(ctx, n.address, c.security.options(), topics, good); err != nil {
 			c.t.Fatalf("momustest: broker %d did not hear of %s: %v", n.id, what, err)
 		}
 	}
@@ -354,8 +360,8 @@ func (c *Cluster) awaitMetadata(topics []string, what string, good func(*kmsg.Me
 // interval is the time between two looks at something.
 const interval = 2 * time.Millisecond
 
-func awaitMetadata(ctx context.Context, address string, topics []string, good func(*kmsg.MetadataResponse) bool) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(address))
+func awaitMetadata(ctx context.Context, address string, opts []kgo.Opt, topics []string, good func(*kmsg.MetadataResponse) bool) error {
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(address))...)
 	if err != nil {
 		return err
 	}

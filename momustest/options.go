@@ -14,6 +14,8 @@ type options struct {
 	properties map[string]string
 	session    time.Duration
 	logger     slog.Handler
+	tls        bool
+	mechanism  string
 }
 
 // Brokers is the number of brokers, 1 if nothing is said. Their ids are 1, 2, 3 ….
@@ -37,3 +39,12 @@ func SessionTimeout(d time.Duration) Option { return func(o *options) { o.sessio
 // Logger receives what the brokers have to say. If nothing is said it is kept, and printed when the
 // test fails.
 func Logger(h slog.Handler) Option { return func(o *options) { o.logger = h } }
+
+// TLS has clients and brokers speak TLS: see Cluster.TLSConfig. Brokers ask clients for a
+// certificate and take those without one as well, unless Property says that ssl.client.auth is
+// required.
+func TLS() Option { return func(o *options) { o.tls = true } }
+
+// SASL has clients and brokers log in with a mechanism, Plain, ScramSHA256 or ScramSHA512: see
+// Cluster.Credentials.
+func SASL(mechanism string) Option { return func(o *options) { o.mechanism = mechanism } }

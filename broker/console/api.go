@@ -23,10 +23,13 @@ const lookTimeout = 5 * time.Second
 
 // Mount puts the page at / and what it asks for under /api.
 func (s *Site) Mount(server *http.Server) {
+	// What changes nothing is mounted with Read, which asks http.Access for the right to look;
+	// Change asks for the right to change besides, and is mounted only if there is a Player.
 	s.pages(server)
 	server.Stream("/api/stream", s.stream)
 	get := func(path string, answer func(ctx context.Context, r *nethttp.Request) (any, error)) {
 		server.Read(path, nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
+			// A browser that goes away ends its question, too.
 			ctx, cancel := context.WithTimeout(r.Context(), lookTimeout)
 			defer cancel()
 			v, err := answer(ctx, r)
@@ -35,6 +38,7 @@ func (s *Site) Mount(server *http.Server) {
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")
+			// An error here is a reader that has gone: there is nobody to tell.
 			json.NewEncoder(w).Encode(v)
 		}))
 	}
@@ -51,14 +55,18 @@ func (s *Site) Mount(server *http.Server) {
 	get("/api/transactions", s.transactions)
 	get("/api/configs", s.configs)
 	get("/api/znode", s.znode)
+	get("/api/sessions", s.sessions)
 	get("/api/quotas", s.quotas)
+	get("/api/rights", s.rights)
 	get("/api/health", s.health)
+	get("/api/doctor", s.examine)
 	if s.opts.Player != nil {
 		server.Change("/api/play", nethttp.HandlerFunc(s.play))
 	}
 }
 
 // problem is an error for the person who looks, with an HTTP status.
+// The text is shown as it is: it must not hold what the reader may not know.
 type problem struct {
 	status int
 	text   string
@@ -66,6 +74,7 @@ type problem struct {
 
 func (p *problem) Error() string { return p.text }
 
+// fail answers with the status of a problem; what went wrong behind this port is a bad gateway.
 func fail(w nethttp.ResponseWriter, err error) {
 	var p *problem
 	switch {
@@ -82,16 +91,15 @@ var errNobody = &problem{nethttp.StatusServiceUnavailable, "no broker of this pr
 
 // one is a broker that can be asked, the controller if it is here.
 func (s *Site) one() (*Member, error) {
-	members := s.members()
-	if i := slices.IndexFunc(members, func(m *Member) bool { return m.View.IsController() }); i >= 0 {
-		return members[i], nil
-	}
+	members := s.Members()
 	if len(members) == 0 {
 		return nil, errNobody
 	}
-	return members[0], nil
+	// The controller's metadata are the newest; brokers that are not controller have epoch 0.
+	return slices.MaxFunc(members, func(a, b *Member) int { return cmp.Compare(a.View.ControllerEpoch(), b.View.ControllerEpoch()) }), nil
 }
 
+// topicPartition reads the two parameters that name a partition.
 func topicPartition(r *nethttp.Request) (tp model.TopicPartition, err error) {
 	tp.Topic = r.URL.Query().Get("topic")
 	n, err := strconv.ParseInt(r.URL.Query().Get("partition"), 10, 32)
@@ -114,7 +122,7 @@ func (s *Site) partition(ctx context.Context, r *nethttp.Request) (any, error) {
 			return nil, err
 		}
 	}
-	for _, m := range s.members() {
+	for _, m := range s.Members() {
 		if x, ok := m.View.Replica(tp); ok {
 			replicas = append(replicas, x)
 		}
@@ -136,17 +144,27 @@ func (s *Site) records(_ context.Context, r *nethttp.Request) (any, error) {
 		return nil, &problem{nethttp.StatusBadRequest, "offset must be a number"}
 	}
 	err = &problem{nethttp.StatusNotFound, "no replica of this partition is in this process"}
-	for _, m := range s.members() {
+	for _, m := range s.Members() {
 		x, ok := m.View.Replica(tp)
 		if !ok {
 			continue
 		}
+		// Another replica may still have the records.
+		if x.Dir == "" { // it is being created, or its disk has failed
+			err = nil
+			continue
+		}
 		var batches []view.Batch
+		// An offset outside of the log is brought to its nearest end: a reader pages by numbers
+		// that may have been deleted.
 		if batches, err = m.View.Batches(tp, max(x.Start, min(offset, x.End))); err == nil {
 			return map[string]any{"batches": batches, "start": x.Start, "end": x.End, "broker": x.Broker}, nil
 		}
 	}
-	return nil, err
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"batches": []view.Batch{}}, nil
 }
 
 // groups shows all groups with what their members lag behind.
@@ -154,10 +172,15 @@ func (s *Site) groups(ctx context.Context, _ *nethttp.Request) (any, error) {
 	if s.opts.Outside != nil {
 		return s.opts.Outside.Groups(ctx)
 	}
-	members := s.members()
+	members := s.Members()
 	all := []view.Group{}
+	coordinators := s.coordinators(model.OffsetsTopic)
 	for _, m := range members {
-		all = append(all, m.View.Groups(ctx)...)
+		for _, g := range m.View.Groups(ctx) {
+			if coordinators.is(m, g.Name) {
+				all = append(all, g)
+			}
+		}
 	}
 	slices.SortFunc(all, func(a, b view.Group) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range all {
@@ -165,12 +188,47 @@ func (s *Site) groups(ctx context.Context, _ *nethttp.Request) (any, error) {
 			o := &all[i].Offsets[k]
 			for _, m := range members {
 				if x, ok := m.View.Replica(model.TopicPartition{Topic: o.Topic, Partition: o.Partition}); ok && x.Leading {
+					// Consumers read up to the high watermark, not to the leader's end. A leader in
+					// another process leaves it at -1.
 					o.End = x.Committed
 				}
 			}
 		}
 	}
 	return all, nil
+}
+
+// coordinators tells the coordinator of a group or transactional id from a broker that has not heard
+// yet that it is so no more: the one with the larger epoch of the partition is.
+// leader has no entry for a partition whose leader is not in this process, and partitions is 0
+// while the topic is not there: then nobody is told to be wrong.
+type coordinators struct {
+	partitions int32
+	leader     map[int32]int32 // by partition
+}
+
+func (s *Site) coordinators(topic string) coordinators {
+	c, epochs := coordinators{leader: map[int32]int32{}}, map[int32]int32{}
+	for _, m := range s.Members() {
+		known := m.View.Metadata().Topic(topic)
+		c.partitions = max(c.partitions, int32(len(known)))
+		for _, p := range known {
+			x, ok := m.View.Replica(model.TopicPartition{Topic: topic, Partition: p.ID})
+			// During a failover two brokers believe for a while to lead the same partition.
+			if epoch, seen := epochs[p.ID]; ok && x.Leading && (!seen || x.Epoch > epoch) {
+				epochs[p.ID], c.leader[p.ID] = x.Epoch, m.View.BrokerID()
+			}
+		}
+	}
+	return c
+}
+
+func (c *coordinators) is(m *Member, name string) bool {
+	if c.partitions == 0 {
+		return true
+	}
+	leader, ok := c.leader[model.PartitionForKey(name, c.partitions)]
+	return !ok || leader == m.View.BrokerID()
 }
 
 // transactions shows all transactional ids.
@@ -186,10 +244,16 @@ func (s *Site) transactions(ctx context.Context, _ *nethttp.Request) (any, error
 		Partitions  []string `json:"partitions"`
 	}
 	out := []row{}
-	for _, m := range s.members() {
+	coordinators := s.coordinators(model.TransactionTopic)
+	for _, m := range s.Members() {
 		for _, t := range m.View.Transactions(ctx) {
+			if !coordinators.is(m, t.TransactionalID) {
+				continue
+			}
 			x := row{ID: t.TransactionalID, ProducerID: t.ProducerID, Epoch: t.Epoch, State: t.State.String(), TimeoutMs: t.Timeout.Milliseconds(),
 				Coordinator: m.View.BrokerID(), Partitions: []string{}}
+			// A transaction that is being completed keeps its start, but nobody waits for its
+			// producer.
 			if !t.Started.IsZero() && x.State == "Ongoing" {
 				x.OpenMs = m.View.Now().Sub(t.Started).Milliseconds()
 			}
@@ -202,59 +266,39 @@ func (s *Site) transactions(ctx context.Context, _ *nethttp.Request) (any, error
 	return out, nil
 }
 
-// quotas shows who uses how much of which quota.
-func (s *Site) quotas(context.Context, *nethttp.Request) (any, error) {
-	type row struct {
-		Broker     int32   `json:"broker"`
-		Resource   string  `json:"resource"`
-		User       string  `json:"user"`
-		Client     string  `json:"client"`
-		PerSecond  float64 `json:"perSecond"`
-		ThrottleMs float64 `json:"throttleMs"`
-	}
-	out := []row{}
-	for _, m := range s.members() {
-		uses, _ := m.View.QuotaUse()
-		for _, u := range uses {
-			for _, c := range u.Clients {
-				x := row{m.View.BrokerID(), u.Resource, c.User, c.Client, c.PerSecond, c.ThrottleMs}
-				if x.ThrottleMs != x.ThrottleMs { // NaN: never throttled
-					x.ThrottleMs = 0
-				}
-				out = append(out, x)
-			}
-		}
-	}
-	return out, nil
-}
-
 // maxPlay bounds the body of a change.
-const maxPlay = 4096
+const maxPlay = 32 << 10
 
 // play carries out what the page asks for.
 func (s *Site) play(w nethttp.ResponseWriter, r *nethttp.Request) {
-	var order struct {
-		Action string `json:"action"`
-		Broker int32  `json:"broker"`
-	}
+	var order Order
+	// Fields that are not known are refused, so that a misspelt one does not play with the default.
 	dec := json.NewDecoder(io.LimitReader(r.Body, maxPlay))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&order); err != nil {
-		nethttp.Error(w, "an order is {\"action\": …, \"broker\": …}", nethttp.StatusBadRequest)
+		nethttp.Error(w, "an order is an object with an action, of at most 32 KiB", nethttp.StatusBadRequest)
 		return
 	}
 	if !slices.Contains(s.opts.Player.Actions(), order.Action) {
 		nethttp.Error(w, "there is no such action", nethttp.StatusBadRequest)
 		return
 	}
-	if err := s.opts.Player.Do(r.Context(), order.Action, order.Broker); err != nil {
+	// Conflict: the order was understood, and the cluster is not in a state for it. The text is
+	// Player's, for people.
+	answer, err := s.opts.Player.Do(r.Context(), &order)
+	if err != nil {
 		nethttp.Error(w, err.Error(), nethttp.StatusConflict)
 		return
 	}
+	if answer == nil {
+		answer = struct{}{}
+	}
 	w.Header().Set("Content-Type", "application/json")
-	io.WriteString(w, "{}\n")
+	json.NewEncoder(w).Encode(answer)
 }
 
+// cleanPath refuses what is no path of ZooKeeper, before it is asked.
+// ZooKeeper's own rules (PathUtils.validatePath), as far as a path of the page can break them.
 func cleanPath(path string) (string, error) {
 	if path == "" {
 		path = "/"

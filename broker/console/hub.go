@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	nethttp "net/http"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"momus/broker/http"
 	"momus/broker/view"
+	"momus/internal/fan"
 	"momus/internal/journal"
 )
 
@@ -25,25 +27,35 @@ const outsideTick = time.Second
 // hub looks at the cluster for all open pages together, and only while there are any. Each page
 // gets the whole once and then what has changed.
 type hub struct {
+	// site is set once, by init.
 	site *Site
 
 	mu struct {
 		sync.Mutex
+		// pages is how many streams are open; the last one's end stops the looking.
 		pages   int
 		stop    context.CancelFunc // of the looking goroutine; nil while nobody looks
 		frame   *frame             // the latest; nil before the first
 		changed chan struct{}      // closed and replaced with each new frame
+		// panicked is what ended the looking before its time, until all pages that waited for it
+		// have gone.
+		panicked *fan.Panic
 	}
 }
 
 // frame is one look at the cluster. It does not change.
 type frame struct {
-	number  uint64
-	base    []byte // brokers and controller, as JSON
+	// number is one more than that of the frame before, if there is something to tell.
+	number uint64
+	base   []byte // brokers and controller, as JSON
+	// topics are JSON by name. Frames share the bytes of topics that have not changed, so that
+	// looks at thousands of quiet topics keep one copy.
 	topics  map[string][]byte
 	figures []byte // rates, once a second
+	play    []byte // what there is to play with; nil without a Player
 	entries uint64 // of all journals together
 	at      time.Time
+	// at and cluster are what figures are measured from, not always those of this look: see next.
 	cluster *view.Cluster
 }
 
@@ -58,13 +70,16 @@ func (h *hub) open() (done func()) {
 	defer h.mu.Unlock()
 	if h.mu.pages++; h.mu.pages == 1 {
 		ctx, cancel := context.WithCancel(context.Background())
-		h.mu.stop = cancel
+		h.mu.stop, h.mu.panicked = cancel, nil
 		go h.look(ctx) // ended by the last page
 	}
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if h.mu.pages--; h.mu.pages == 0 {
+			// The frame goes too: a page that opens later must not be shown what was true long ago.
+			// A look that is still under way sees that its context has ended and keeps its frame to
+			// itself.
 			h.mu.stop()
 			h.mu.frame = nil
 		}
@@ -72,6 +87,11 @@ func (h *hub) open() (done func()) {
 }
 
 func (h *hub) look(ctx context.Context) {
+	defer func() {
+		if r := recover(); r != nil {
+			h.failed(ctx, &fan.Panic{Value: r, Stack: debug.Stack()})
+		}
+	}()
 	every := lookTick
 	if h.site.opts.Outside != nil {
 		every = outsideTick
@@ -82,6 +102,7 @@ func (h *hub) look(ctx context.Context) {
 		h.mu.Lock()
 		before := h.mu.frame
 		h.mu.Unlock()
+		// Without the lock: a look may wait for brokers, and pages must be able to come and go.
 		next := h.next(ctx, before)
 		h.mu.Lock()
 		if ctx.Err() == nil && next != before {
@@ -98,10 +119,23 @@ func (h *hub) look(ctx context.Context) {
 	}
 }
 
+// failed hands a panic of the looking to the pages, each of which it costs its stream: they come
+// back, and the first of them starts the looking again.
+func (h *hub) failed(ctx context.Context, p *fan.Panic) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ctx.Err() == nil {
+		h.mu.panicked = p
+		close(h.mu.changed)
+		h.mu.changed = make(chan struct{})
+	}
+}
+
 // next makes the frame after before; it is before itself if nothing has changed.
 func (h *hub) next(ctx context.Context, before *frame) *frame {
-	c := h.site.cluster(ctx)
+	c := h.site.Cluster(ctx)
 	f := &frame{number: 1, topics: make(map[string][]byte, len(c.Topics)), at: time.Now(), cluster: c}
+	// Bytes and messages grow all the time and would make each frame a new one.
 	brokers := slices.Clone(c.Brokers)
 	for i := range brokers { // figures go with the rates
 		brokers[i].BytesIn, brokers[i].MessagesIn = 0, 0
@@ -110,7 +144,10 @@ func (h *hub) next(ctx context.Context, before *frame) *frame {
 		f.entries += j.Last()
 	}
 	f.base = mustJSON(map[string]any{"id": c.ID, "controller": c.Controller, "brokers": brokers, "topicCount": len(c.Topics)})
-	same := before != nil && before.entries == f.entries && bytes.Equal(before.base, f.base) && len(before.topics) == len(c.Topics)
+	if p := h.site.opts.Player; p != nil {
+		f.play = mustJSON(p.State())
+	}
+	same := before != nil && before.entries == f.entries && bytes.Equal(before.play, f.play) && bytes.Equal(before.base, f.base) && len(before.topics) == len(c.Topics)
 	for i := range c.Topics {
 		t := &c.Topics[i]
 		b := mustJSON(t)
@@ -133,6 +170,8 @@ func (h *hub) next(ctx context.Context, before *frame) *frame {
 			f.figures = rates(before.cluster, c, d.Seconds())
 			same = same && bytes.Equal(f.figures, before.figures)
 		} else {
+			// Rates are measured over a second at least, so that a look in between, for something
+			// else that has changed, must not begin a new measurement.
 			f.at, f.cluster = before.at, before.cluster
 		}
 	}
@@ -162,6 +201,8 @@ func rates(before, now *view.Cluster, seconds float64) []byte {
 	}
 	for _, b := range now.Brokers {
 		o := old[b.ID]
+		// A broker that has begun again counts from 0: its rate is shown as 0 once, not as
+		// negative.
 		out.Brokers = append(out.Brokers, rate{b.ID, max(0, float64(b.BytesIn-o.BytesIn)/seconds), max(0, float64(b.MessagesIn-o.MessagesIn)/seconds)})
 	}
 	ends := map[string]int64{}
@@ -174,6 +215,8 @@ func rates(before, now *view.Cluster, seconds float64) []byte {
 			}
 		}
 	}
+	// By the ends of partitions, not by the counter of messages: that one is of a broker, and does
+	// not tell topics apart.
 	sum(now, 1)
 	sum(before, -1)
 	for name, n := range ends {
@@ -184,6 +227,8 @@ func rates(before, now *view.Cluster, seconds float64) []byte {
 	return mustJSON(out)
 }
 
+// mustJSON encodes types of this package and of view, which have nothing in them that JSON cannot
+// say: rates are divided by a number of seconds that is never 0.
 func mustJSON(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -192,10 +237,14 @@ func mustJSON(v any) []byte {
 	return b
 }
 
-// latest is the frame after the one with that number, once there is one, and what to wait for.
+// latest is the newest frame, nil before the first, and a channel that is closed when there is
+// another. It panics if the looking has.
 func (h *hub) latest() (*frame, <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.mu.panicked != nil {
+		panic(h.mu.panicked)
+	}
 	return h.mu.frame, h.mu.changed
 }
 
@@ -216,6 +265,7 @@ func (s *Site) stream(ctx context.Context, r *nethttp.Request, out *http.Stream)
 		if sendEntries(out, s.journals(), told, lang) != nil {
 			return
 		}
+		// An entry of a journal makes a new frame, too: see entries in next.
 		if !out.Wait(ctx, changed) {
 			return
 		}
@@ -259,6 +309,11 @@ func sendFrame(out *http.Stream, seen, f *frame) error {
 			return err
 		}
 	}
+	if f.play != nil && (seen == nil || !bytes.Equal(seen.play, f.play)) {
+		if err := out.Send("play", "", f.play); err != nil {
+			return err
+		}
+	}
 	if seen == nil || !bytes.Equal(seen.figures, f.figures) {
 		return out.Send("rates", "", f.figures)
 	}
@@ -273,6 +328,8 @@ func sendEntries(out *http.Stream, journals []*journal.Journal, told map[int32]u
 	var all []journal.Entry
 	for _, j := range journals {
 		id := j.Broker()
+		// What was overwritten before it could be sent is lost without a word here; the journal's
+		// own stream tells of it.
 		entries, _ := j.Since(told[id])
 		if len(entries) == 0 {
 			continue
@@ -293,7 +350,8 @@ func sendEntries(out *http.Stream, journals []*journal.Journal, told map[int32]u
 	return nil
 }
 
-func sortedKeys(m map[string][]byte) []string {
+// sortedKeys makes the order of a map the same each time, so that equal things are equal as JSON.
+func sortedKeys[T any](m map[string]T) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

@@ -22,14 +22,37 @@ func (s *Site) znode(ctx context.Context, r *nethttp.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Of a node with very many children a page could show nothing sensible, and the answer would be
+	// megabytes.
 	const most = 2000
 	children := n.Children[:min(len(n.Children), most)]
 	value, hidden := string(n.Data[:min(len(n.Data), 64<<10)]), false
+	// The length is still told, by stat.
 	if secret(path) && len(value) > 0 {
 		value, hidden = "", true
 	}
 	st := &n.Stat
+	type watch struct {
+		Session string `json:"session"`
+		Broker  *int32 `json:"broker"` // whose session it is, if that is known
+		What    string `json:"what"`   // data or children
+	}
+	var watches []watch
+	if s.opts.Watchers != nil {
+		watches = []watch{}
+		data, list := s.opts.Watchers(path)
+		for _, w := range []struct {
+			what string
+			// ids are those of sessions, which the embedded server tells; an ensemble does not.
+			ids []int64
+		}{{"data", data}, {"children", list}} {
+			for _, id := range w.ids {
+				watches = append(watches, watch{owner(id), s.brokerOf(id), w.what})
+			}
+		}
+	}
 	return map[string]any{
+		"watches": watches, "ownerBroker": s.brokerOf(st.EphemeralOwner),
 		"path": path, "value": value, "hidden": hidden, "children": append([]string{}, children...), "more": len(n.Children) - len(children),
 		"stat": map[string]any{
 			"czxid": fmt.Sprintf("0x%x", st.Czxid), "mzxid": fmt.Sprintf("0x%x", st.Mzxid), "pzxid": fmt.Sprintf("0x%x", st.Pzxid), "ctime": st.Ctime, "mtime": st.Mtime, "version": st.Version, "cversion": st.Cversion,
@@ -37,6 +60,34 @@ func (s *Site) znode(ctx context.Context, r *nethttp.Request) (any, error) {
 		},
 		"session": fmt.Sprintf("0x%x", session),
 	}, nil
+}
+
+// brokerOf is the broker whose session it is; nil if it is none of this process.
+func (s *Site) brokerOf(session int64) *int32 {
+	for _, m := range s.Members() {
+		// 0 is the owner of nodes that are not ephemeral.
+		if session != 0 && m.ZooKeeper.SessionID() == session {
+			id := m.View.BrokerID()
+			return &id
+		}
+	}
+	return nil
+}
+
+// sessions shows the brokers' sessions with ZooKeeper.
+func (s *Site) sessions(context.Context, *nethttp.Request) (any, error) {
+	type session struct {
+		Broker    int32  `json:"broker"`
+		ID        string `json:"id"`
+		State     string `json:"state"`
+		TimeoutMs int64  `json:"timeoutMs"`
+	}
+	out := []session{}
+	for _, m := range s.Members() {
+		z := m.ZooKeeper
+		out = append(out, session{m.View.BrokerID(), owner(z.SessionID()), z.SessionState(), z.SessionTimeout().Milliseconds()})
+	}
+	return out, nil
 }
 
 // node reads a node with one of the sessions that there are.
@@ -52,6 +103,7 @@ func (s *Site) node(ctx context.Context, path string) (n *zk.Node, session int64
 	return n, m.ZooKeeper.SessionID(), err
 }
 
+// owner is a session id as ZooKeeper's own tools write it; "" for none.
 func owner(session int64) string {
 	if session == 0 {
 		return ""
@@ -59,10 +111,13 @@ func owner(session int64) string {
 	return fmt.Sprintf("0x%x", session)
 }
 
-// secret reports whether a node's value may hold credentials or passwords.
+// secret reports whether a node's value may hold credentials or passwords. That of another cluster
+// may, too: momus console may be looking from above several chroots.
 func secret(path string) bool {
-	for _, p := range []string{"/config/users", "/config/brokers", "/delegation_token"} {
-		if path == p || strings.HasPrefix(path, p+"/") {
+	// SCRAM credentials lie in the first, encoded passwords of brokers in the second, delegation
+	// tokens in the third.
+	for _, p := range []string{"/config/users/", "/config/brokers/", "/delegation_token/"} {
+		if strings.Contains(path+"/", p) {
 			return true
 		}
 	}
@@ -78,7 +133,7 @@ func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 		Source    string  `json:"source"`
 		Default   string  `json:"default"`
 		Type      string  `json:"type"`
-		Change    string  `json:"change"` // what a change needs
+		Change    string  `json:"change"` // what a change needs: restart, broker, cluster or topic
 		Doc       string  `json:"doc"`
 		Sensitive bool    `json:"sensitive,omitempty"`
 	}
@@ -90,8 +145,9 @@ func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 			if k, ok := find(e.Name); ok {
 				x.Default, x.Type, x.Doc = k.Default, k.Type.String(), k.Doc
 				if !e.ReadOnly {
-					x.Change = "dynamic"
+					x.Change = changeOf(k)
 				}
+				// A default password would be no secret, but looks like the value.
 				if k.Sensitive() {
 					x.Default = ""
 				}
@@ -102,6 +158,7 @@ func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 	}
 	if topic := q.Get("topic"); topic != "" {
 		if s.opts.Outside != nil {
+			// With an error rows stays empty, and the error is the answer.
 			entries, err := s.opts.Outside.Configs(ctx, topic, -1)
 			add(entries, configs.TopicKey)
 			return rows, err
@@ -122,7 +179,7 @@ func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 		add(entries, configs.BrokerKey)
 		return rows, err
 	}
-	for _, m := range s.members() {
+	for _, m := range s.Members() {
 		if m.View.BrokerID() == int32(id) {
 			add(m.Config.DescribeBroker(nil), configs.BrokerKey)
 			return rows, nil
@@ -131,6 +188,18 @@ func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 	return nil, &problem{nethttp.StatusNotFound, "this broker is not in this process"}
 }
 
+// changeOf says how a key is changed while the broker runs: for one broker, for all, or for a topic.
+func changeOf(k *configs.Key) string {
+	switch k.Update {
+	case configs.PerBroker:
+		return "broker"
+	case configs.ClusterWide:
+		return "cluster"
+	}
+	return "topic"
+}
+
+// sourceName says where a value was set, in words of the page.
 func sourceName(s configs.Source) string {
 	switch s {
 	case configs.SourceDefault:
@@ -157,11 +226,13 @@ type Finding struct {
 func (s *Site) health(ctx context.Context, _ *nethttp.Request) (any, error) {
 	out := []Finding{}
 	add := func(severity, subject, what, detail string) {
+		// A cluster of thousands of partitions without leader is shown by its first ones: what
+		// matters stands above.
 		if len(out) < 500 {
 			out = append(out, Finding{severity, subject, what, detail})
 		}
 	}
-	c := s.cluster(ctx)
+	c := s.Cluster(ctx)
 	if c.Controller < 0 {
 		add("error", "cluster", "noController", "")
 	}
@@ -181,6 +252,7 @@ func (s *Site) health(ctx context.Context, _ *nethttp.Request) (any, error) {
 			switch {
 			case p.Leader < 0:
 				add("error", name, "noLeader", "")
+			// One finding a partition, the worst: without a leader it is under-replicated as well.
 			case len(p.ISR) < len(p.Replicas):
 				add("warning", name, "underReplicated", fmt.Sprintf("%v / %v", p.ISR, p.Replicas))
 			case len(p.Replicas) > 0 && p.Leader != p.Replicas[0]:
@@ -191,7 +263,7 @@ func (s *Site) health(ctx context.Context, _ *nethttp.Request) (any, error) {
 			}
 		}
 	}
-	for _, m := range s.members() {
+	for _, m := range s.Members() {
 		for _, t := range m.View.Transactions(ctx) {
 			if t.State.String() == "Ongoing" && m.View.Now().Sub(t.Started) > t.Timeout/2 && !t.Started.IsZero() {
 				add("warning", t.TransactionalID, "longTransaction", m.View.Now().Sub(t.Started).Round(1e9).String())

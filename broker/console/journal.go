@@ -27,6 +27,7 @@ func ServeJournal(s *http.Server, j *journal.Journal) {
 			return
 		}
 		if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+			// The stream ends with the request's context, or with the server.
 			s.Events(w, r, func(ctx context.Context, _ *nethttp.Request, out *http.Stream) { q.stream(ctx, j, out) })
 			return
 		}
@@ -43,10 +44,13 @@ type query struct {
 	lang    journal.Lang
 }
 
+// It is always the reader's mistake, answered with 400.
 type queryError string
 
 func (e queryError) Error() string { return string(e) }
 
+// parseQuery reads the parameters; Last-Event-ID, which a browser sends when it connects again,
+// wins over since.
 func parseQuery(r *nethttp.Request) (q query, err error) {
 	values := r.URL.Query()
 	q.limit, q.lang = maxAnswer, language(r)
@@ -76,6 +80,7 @@ func parseQuery(r *nethttp.Request) (q query, err error) {
 	return q, q.parseSubject(values.Get)
 }
 
+// parseSubject reads what the entries are to be about; one thing at most.
 func (q *query) parseSubject(get func(string) string) error {
 	number := func(name string) (int32, error) {
 		n, err := strconv.ParseInt(get(name), 10, 32)
@@ -103,6 +108,8 @@ func (q *query) parseSubject(get func(string) string) error {
 	return nil
 }
 
+// wants is asked for every entry that a reader has not seen: the journal is not searched by
+// subject, it is short.
 func (q *query) wants(e *journal.Entry) bool {
 	return (len(q.kinds) == 0 || slices.Contains(q.kinds, e.Kind)) && q.subject.Concerns(e)
 }
@@ -115,6 +122,7 @@ func (q *query) answer(w nethttp.ResponseWriter, j *journal.Journal) {
 		last = entries[len(entries)-1].ID
 	}
 	entries = slices.DeleteFunc(entries, func(e journal.Entry) bool { return !q.wants(&e) })
+	// The latest ones count; lost tells that there were others.
 	if len(entries) > q.limit {
 		entries, lost = entries[len(entries)-q.limit:], true
 	}
@@ -137,6 +145,7 @@ func (q *query) answer(w nethttp.ResponseWriter, j *journal.Journal) {
 func (q *query) stream(ctx context.Context, j *journal.Journal, out *http.Stream) {
 	for {
 		entries, lost := j.Since(q.since)
+		// A reader from the beginning (since 0) has lost nothing that was promised.
 		if lost && q.since > 0 {
 			if out.Send("lost", "", []byte("{}")) != nil {
 				return
@@ -144,6 +153,7 @@ func (q *query) stream(ctx context.Context, j *journal.Journal, out *http.Stream
 		}
 		for i := range entries {
 			e := &entries[i]
+			// Also of entries that are not wanted, so that they are looked at once only.
 			q.since = e.ID
 			if !q.wants(e) {
 				continue

@@ -33,6 +33,9 @@ func (s *Site) pages(server *http.Server) {
 				nethttp.NotFound(w, r)
 				return
 			}
+			// No time of the files is known, since they are part of the program; the browser asks
+			// each time and gets "not modified" by the sum. A new version of the program thus shows
+			// at once.
 			sum := sha256.Sum256(b)
 			w.Header().Set("Content-Type", contentType(f))
 			w.Header().Set("Cache-Control", "no-cache")
@@ -44,6 +47,7 @@ func (s *Site) pages(server *http.Server) {
 	server.Read("/page/{file...}", serve(""))
 }
 
+// contentType is the type of a file of the page.
 func contentType(name string) string {
 	switch path.Ext(name) { // not left to the tables of the system
 	case ".js":

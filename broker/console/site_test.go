@@ -15,6 +15,8 @@ import (
 
 	"momus/broker/http"
 	"momus/broker/view"
+	"momus/internal/doctor"
+	"momus/internal/fan"
 )
 
 func TestNobodyLooksUnlessAPageIsOpen(t *testing.T) {
@@ -44,6 +46,38 @@ func TestNobodyLooksUnlessAPageIsOpen(t *testing.T) {
 			t.Error("a frame is kept although nobody looks")
 		}
 		_ = changed
+	})
+}
+
+// rude is a Player whose state cannot be told.
+type rude struct{ Player }
+
+func (rude) State() any { panic("injected") }
+
+// A panic of the looking ends the streams of the pages that wait for it, and no more: a page that
+// comes back later is served again.
+func TestAPanicOfTheLookingCostsStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSite(Options{Player: rude{}})
+		latest := func() (panicked any) {
+			defer func() { panicked = recover() }()
+			s.hub.latest()
+			return nil
+		}
+		_, changed := s.hub.latest()
+		done := s.hub.open()
+		<-changed
+		if p, ok := latest().(*fan.Panic); !ok || p.Value != "injected" || !strings.Contains(string(p.Stack), "rude.State") {
+			t.Errorf("the pages are told %v", p)
+		}
+		done()
+		s.opts.Player = nil
+		done = s.hub.open()
+		synctest.Wait()
+		if p := latest(); p != nil {
+			t.Errorf("a page that comes later is told %v", p)
+		}
+		done()
 	})
 }
 
@@ -127,9 +161,9 @@ func TestThePageAsksForNothingElsewhere(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]int{
-		"/page/../site.go": 404, "/page/": 404, "/nonsense": 404, "/api/znode?path=/a": 503, "/api/znode?path=a/..": 400, "/api/znode?path=/a//b": 400,
+		"/page/../site.go": 404, "/page/..%2fsite.go": 404, "/page/%2e%2e/site.go": 404, "/page/..%2f..%2f..%2fetc%2fpasswd": 404, "/page/%00": 404, "/api/znode?path=%00": 400, "/api/znode?path=/%2e%2e/a": 400, "/page/": 404, "/nonsense": 404, "/api/znode?path=/a": 503, "/api/znode?path=a/..": 400, "/api/znode?path=/a//b": 400,
 		"/api/records?topic=__consumer_offsets&partition=0&offset=0": 403, "/api/records?topic=t&partition=x&offset=0": 400,
-		"/api/records?topic=t&partition=0&offset=0": 404, "/api/configs?broker=1": 404, "/api/configs": 400, "/api/groups": 200, "/api/health": 200,
+		"/api/records?topic=t&partition=0&offset=0": 404, "/api/configs?broker=1": 404, "/api/configs": 400, "/api/groups": 200, "/api/health": 200, "/api/doctor": 200, "/api/sessions": 200, "/api/quotas": 200, "/api/rights": 503,
 	} {
 		resp, err := nethttp.Get(base + path)
 		if err != nil {
@@ -145,8 +179,30 @@ func TestThePageAsksForNothingElsewhere(t *testing.T) {
 	}
 }
 
+// Each rule of the doctor has a headline and a cure in Korean.
+func TestTheDoctorsRulesAreInKoreanToo(t *testing.T) {
+	text, err := files.ReadFile("page/doctor-ko.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^  '([a-z.-]+)': \['[^']*[가-힣][^']*\.', '[^']*[가-힣][^']*\.'\],$`).FindAllStringSubmatch(string(text), -1) {
+		found[m[1]] = true
+	}
+	for _, r := range doctor.Rules() {
+		if !found[r.Name] {
+			t.Errorf("%s has no Korean text", r.Name)
+		}
+		delete(found, r.Name)
+	}
+	for name := range found {
+		t.Errorf("%s is no rule", name)
+	}
+}
+
 func TestNodesThatMayHoldCredentialsAreSecret(t *testing.T) {
 	for path, want := range map[string]bool{
+		"/prod/config/users/u": true, "/a/b/config/brokers/1": true, "/prod/delegation_token/tokens/x": true,
 		"/config/users": true, "/config/users/u": true, "/config/brokers/1": true, "/delegation_token/tokens/x": true,
 		"/config/usersx": false, "/config/topics/t": false, "/controller": false, "/": false,
 	} {

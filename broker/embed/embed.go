@@ -15,6 +15,7 @@ import (
 	"momus/broker"
 	"momus/configs"
 	"momus/coordinator/zkserver"
+	"momus/internal/journal"
 	"momus/storage/vfs"
 )
 
@@ -31,6 +32,8 @@ type Options struct {
 	FS vfs.FS
 	// Net replaces the system's network; nil is the system's.
 	Net *broker.Net
+	// Journal is where the broker records what it does, through several lives; nil is a new one.
+	Journal *journal.Journal
 }
 
 // life is something that runs until it is closed.
@@ -95,7 +98,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 		logger.WithField("logger", "kafka.server.KafkaConfig").Warn(w.String())
 	}
 	abandon := make(chan struct{})
-	b, err := broker.New(broker.Options{Config: config, Logger: logger, HTTPAddr: o.HTTPAddr, FS: o.FS, Net: o.Net, Abandon: abandon})
+	b, err := broker.New(broker.Options{Config: config, Logger: logger, HTTPAddr: o.HTTPAddr, FS: o.FS, Net: o.Net, Journal: o.Journal, Abandon: abandon})
 	if err != nil {
 		return nil, err
 	}

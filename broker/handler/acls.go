@@ -15,6 +15,8 @@ import (
 // noAuthorizer is what the ACL requests are told where no authorizer.class.name is set.
 const noAuthorizer = "No Authorizer is configured on the broker"
 
+// securityDisabled is the answer where there is no authorizer. Kafka's text ends in a full stop for
+// Create and Delete, and without one for Describe.
 func securityDisabled(message string) (int16, *string) { return kerr.SecurityDisabled.Code, &message }
 
 // describeACLs answers DescribeAcls, v0-v2 (KIP-140): the ACLs that a filter selects, by resource.
@@ -34,6 +36,8 @@ func describeACLs(_ context.Context, e *Env, r *Request) Reply {
 		Principal: req.Principal, Host: req.Host, Operation: knownOperation(req.Operation), Permission: knownPermission(req.PermissionType),
 	}
 	e.Authorizer.Each(f, func(of acl.Resource, entries []acl.Entry) {
+		// v0 has no field for the pattern: a prefixed ACL would read as one for a resource of just
+		// that name.
 		if r.Version == 0 && of.Pattern != acl.Literal {
 			return
 		}
@@ -82,6 +86,8 @@ func createACLs(ctx context.Context, e *Env, r *Request) Reply {
 				bindings, slots = append(bindings, binding(c)), append(slots, i)
 			}
 		}
+		// All go to the authorizer in one call, so that the ACLs of one resource are one write to
+		// ZooKeeper, not one each.
 		for j, err := range e.Authorizer.Create(ctx, bindings) {
 			errs[slots[j]] = err
 		}
@@ -143,6 +149,8 @@ func checkResourceName(c *kmsg.CreateACLsRequestCreation) error {
 	return nil
 }
 
+// binding is an entry of the request as the authorizer keeps it. Numbers that 2.5 does not know
+// become UNKNOWN, which the authorizer refuses; names are not checked here.
 func binding(c *kmsg.CreateACLsRequestCreation) acl.Binding {
 	return acl.Binding{
 		Resource: acl.Resource{Type: knownResource(c.ResourceType), Name: c.ResourceName, Pattern: knownPattern(c.ResourcePatternType)},
@@ -182,6 +190,8 @@ func deleteACLs(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
+// matchingACL is an ACL that was deleted, or that a filter found and that could not be deleted,
+// with the error.
 func matchingACL(d *acl.Deleted) kmsg.DeleteACLsResponseResultMatchingACL {
 	m := kmsg.NewDeleteACLsResponseResultMatchingACL()
 	if d.Err != nil {

@@ -28,6 +28,8 @@ func addOffsetsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 	default:
 		err = e.Transactions.AddPartitions(ctx, &txn.AddRequest{
 			TransactionalID: req.TransactionalID, ProducerID: req.ProducerID, Epoch: req.ProducerEpoch,
+			// That the partition exists is not checked: the group's coordinator has it, or the
+			// client could not have found the coordinator.
 			Partitions: []model.TopicPartition{{Topic: model.OffsetsTopic, Partition: e.Groups.PartitionFor(req.Group)}},
 		})
 	}

@@ -19,6 +19,8 @@ import (
 // OPERATION_NOT_ATTEMPTED; or what the coordinator says of the whole.
 func addPartitionsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AddPartitionsToTxnRequest)
+	req.Topics = merged(req.Topics, func(t *kmsg.AddPartitionsToTxnRequestTopic) string { return t.Topic },
+		func(t *kmsg.AddPartitionsToTxnRequestTopic) *[]int32 { return &t.Partitions }, func(p *int32) int32 { return *p })
 	resp := kmsg.NewPtrAddPartitionsToTxnResponse()
 	var whole *kerr.Error
 	switch {
@@ -54,6 +56,8 @@ func addPartitionsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 				err = kerr.TopicAuthorizationFailed
 			}
 			out.Partitions[j].ErrorCode = kerr.Code(err)
+			// One refused partition refuses all, so that a transaction never has half of what its
+			// producer named; a producer that goes on without some of them has to ask again.
 			refused = refused || err != nil
 			tps = append(tps, tp)
 		}
@@ -70,6 +74,7 @@ func addPartitionsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 	if whole != nil {
 		for i := range resp.Topics {
 			for j := range resp.Topics[i].Partitions {
+				// Errors of their own stay.
 				if out := &resp.Topics[i].Partitions[j]; out.ErrorCode == 0 {
 					out.ErrorCode = whole.Code
 				}

@@ -20,6 +20,8 @@ import (
 	"momus/coordinator/controller"
 	"momus/coordinator/zk"
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
+	"momus/internal/fan"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -64,10 +66,7 @@ func (l *loopback) Send(_ int32, r controller.Request) {
 
 func newAdminBroker(t *testing.T) *adminBroker {
 	t.Helper()
-	server, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	server, _ := zkservertest.Run(t, zkserver.Options{NoSync: true})
 	run := func(fn func(context.Context) error) {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
@@ -79,7 +78,6 @@ func newAdminBroker(t *testing.T) *adminBroker {
 			}
 		})
 	}
-	run(server.Run)
 	client, err := zk.Dial(t.Context(), zk.Options{Connect: server.Addr().String()})
 	if err != nil {
 		t.Fatal(err)
@@ -405,6 +403,25 @@ func TestConfigsAreDescribedAndAltered(t *testing.T) {
 
 // A node that somebody wrote by hand may hold anything: the answer is the reason, as in 2.5.0, and
 // not a value that nobody has set.
+// The number of resources is the sender's choice and looked at before his rights: comparing each
+// with each would keep a processor busy for as long as he likes.
+func TestManyResourcesAreCheap(t *testing.T) {
+	b := newAdminBroker(t)
+	const n = 200_000
+	alter, change := kmsg.NewPtrAlterConfigsRequest(), kmsg.NewPtrIncrementalAlterConfigsRequest()
+	for i := range n {
+		name := strconv.Itoa(i / 2) // each twice
+		alter.Resources = append(alter.Resources, kmsg.AlterConfigsRequestResource{ResourceType: kmsg.ConfigResourceTypeBroker, ResourceName: name})
+		change.Resources = append(change.Resources, kmsg.IncrementalAlterConfigsRequestResource{ResourceType: kmsg.ConfigResourceTypeBroker, ResourceName: "b" + name})
+	}
+	if resp := b.serve(alterConfigs, alter).(*kmsg.AlterConfigsResponse); len(resp.Resources) != n/2 {
+		t.Errorf("%d answers", len(resp.Resources))
+	}
+	if resp := b.serve(incrementalAlterConfigs, change).(*kmsg.IncrementalAlterConfigsResponse); len(resp.Resources) != n/2 {
+		t.Errorf("%d answers", len(resp.Resources))
+	}
+}
+
 func TestWrongValuesOfATopicAreNotDescribed(t *testing.T) {
 	b := newAdminBroker(t)
 	b.create(5, 10000, false, newTopic("t", 1, 1))
@@ -518,4 +535,44 @@ func TestTopicsAreCreatedOnDemand(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.env.Metadata.WaitFor(t.Context(), func(s *metadata.Snapshot) bool { return hasLeaders(s.Topic("auto"), 2) })
+}
+
+// Lists are split as Java splits strings: what is empty at the end is no element.
+func TestListsOfConfigsChangeAsInJava(t *testing.T) {
+	const add, remove = kmsg.IncrementalAlterConfigOpAppend, kmsg.IncrementalAlterConfigOpSubtract
+	for _, c := range []struct {
+		stored string
+		op     kmsg.IncrementalAlterConfigOp
+		value  string
+		want   string
+	}{
+		{"delete", add, ",", "delete"}, {"delete", add, "compact,,", "delete,compact"}, {"delete", add, ",compact", "delete,,compact"}, {"delete", add, "", "delete,"},
+		{"", add, "compact", ",compact"}, {",", add, "compact", "compact"}, {"delete,", add, "compact", "delete,compact"},
+		{"delete,compact", remove, "delete,", "compact"}, {"delete", remove, "delete", ""}, {"delete,delete", remove, "delete", "delete"}, {"delete", remove, " delete", "delete"}, {"delete,", remove, "", "delete"},
+	} {
+		got, err := changeConfigs(kmsg.ConfigResourceTypeTopic, map[string]string{"cleanup.policy": c.stored},
+			[]kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "cleanup.policy", Op: c.op, Value: &c.value}})
+		if err != nil || got["cleanup.policy"] != c.want {
+			t.Errorf("%q operation %d %q: %q %v, want %q", c.stored, c.op, c.value, got["cleanup.policy"], err, c.want)
+		}
+	}
+}
+
+// Topics are created side by side. A panic over one of them is the request's, and costs its
+// connection and not the process.
+func TestAPanicOverOneOfManyTopicsIsTheRequests(t *testing.T) {
+	e := &Env{Config: func() *configs.Broker { panic("injected") }}
+	e.Metadata = metadata.NewCache("c")
+	creations := make([]creation, 3)
+	for i := range creations {
+		r := kmsg.NewCreateTopicsRequestTopic()
+		r.Topic, r.NumPartitions, r.ReplicationFactor = "t"+strconv.Itoa(i), 1, 1
+		creations[i].request = &r
+	}
+	defer func() {
+		if p, ok := recover().(*fan.Panic); !ok || p.Value != "injected" {
+			t.Errorf("panicked with %v", p)
+		}
+	}()
+	e.createAll(t.Context(), creations, true)
 }

@@ -37,16 +37,18 @@ func alterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	for _, res := range req.Resources {
 		for _, c := range res.Configs {
+			// v0 and v1 have a nullable value, but AlterConfigs of 2.5.0 fails on null while it
+			// decodes, before anything is authorized; the connection is closed.
 			if c.Value == nil { // Kafka fails to build the request
 				return refuse(e, r, fmt.Errorf("config %s of %s has no value", c.Name, res.ResourceName))
 			}
 		}
 	}
+	last := lastNamed(req.Resources, func(res *kmsg.AlterConfigsRequestResource) configResource {
+		return configResource{res.ResourceType, res.ResourceName}
+	})
 	for i, res := range req.Resources {
-		again := func(o kmsg.AlterConfigsRequestResource) bool {
-			return o.ResourceType == res.ResourceType && o.ResourceName == res.ResourceName
-		}
-		if slices.ContainsFunc(req.Resources[i+1:], again) {
+		if last[configResource{res.ResourceType, res.ResourceName}] != i {
 			continue // of a resource that is named twice the last counts
 		}
 		err := refused
@@ -68,6 +70,22 @@ func alterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 		resp.Resources = append(resp.Resources, out)
 	}
 	return Respond(resp)
+}
+
+// configResource is what a request about configs names a resource by.
+type configResource struct {
+	kind kmsg.ConfigResourceType
+	name string
+}
+
+// lastNamed is where each resource of a request stands for the last time. It is a map because a
+// request may name millions of resources, before anybody has looked at the sender's rights.
+func lastNamed[T any](list []T, of func(*T) configResource) map[configResource]int {
+	last := make(map[configResource]int, len(list))
+	for i := range list {
+		last[of(&list[i])] = i
+	}
+	return last
 }
 
 // unexpectedType is the error with which 2.5.0 refuses a whole request for a resource of a type
@@ -107,9 +125,6 @@ func (e *Env) setConfigs(ctx context.Context, t kmsg.ConfigResourceType, name st
 		return err
 	}
 	err = e.Configs.ValidateBrokerUpdate(settings, perBroker)
-	if err != nil && strings.HasPrefix(err.Error(), "Dynamic thread count") { // what Kafka's reconfiguration checks find is wrapped twice
-		err = fmt.Errorf("Invalid value org.apache.kafka.common.config.ConfigException: %w for configuration Invalid dynamic configuration", err)
-	}
 	if err != nil {
 		return &admin.Error{Kind: kerr.InvalidRequest,
 			Message: fmt.Sprintf("Invalid config value for resource ConfigResource(type=BROKER, name='%s'): %s", name, err)}
@@ -117,6 +132,8 @@ func (e *Env) setConfigs(ctx context.Context, t kmsg.ConfigResourceType, name st
 	if validateOnly {
 		return nil
 	}
+	// After validation, which needs the plain text, and before the write: a password is never in
+	// ZooKeeper in the clear. Without password.encoder.secret this is an error.
 	if settings, err = e.Configs.EncodePasswords(settings); err != nil {
 		return &admin.Error{Kind: kerr.InvalidRequest, Message: err.Error()}
 	}
@@ -196,7 +213,7 @@ func changeList(t kmsg.ConfigResourceType, op kmsg.IncrementalAlterConfigsReques
 	if !ok {
 		return "", fmt.Errorf("config value %s: %s has no override to start from", verb, op.Name)
 	}
-	list, change := strings.Split(old, ","), strings.Split(value, ",")
+	list, change := javaSplit(old), javaSplit(value)
 	if verb == "append" {
 		return strings.Join(append(list, change...), ","), nil
 	}
@@ -208,6 +225,18 @@ func changeList(t kmsg.ConfigResourceType, op kmsg.IncrementalAlterConfigsReques
 	return strings.Join(list, ","), nil
 }
 
+// javaSplit splits at commas as Java's String.split does, which drops what is empty at the end: ","
+// has no elements, and "" one.
+func javaSplit(s string) []string {
+	list := strings.Split(s, ",")
+	for len(list) > 0 && list[len(list)-1] == "" && s != "" {
+		list = list[:len(list)-1]
+	}
+	return list
+}
+
+// isListKey looks a key up among those of its kind of resource; known is false for keys that Kafka
+// does not have, which may be stored for plugins but have no type.
 func isListKey(t kmsg.ConfigResourceType, name string) (isList, known bool) {
 	find := configs.BrokerKey
 	if t == kmsg.ConfigResourceTypeTopic {

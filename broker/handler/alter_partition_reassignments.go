@@ -38,6 +38,7 @@ func alterPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply 
 	if err != nil {
 		return refuse(err)
 	}
+	// A partition that the request names twice has one outcome, which stands in both places.
 	errs := make(map[model.TopicPartition]error, len(results))
 	for _, res := range results {
 		errs[res.TopicPartition] = res.Err
@@ -74,6 +75,8 @@ func (e *Env) explainReassignment(topic string, partition int32, replicas []int3
 	}
 	var alive, dead []int32
 	for _, b := range snapshot.AliveBrokers() {
+		// The text may name brokers that the controller saw otherwise: it is made from this
+		// broker's metadata, after the decision. The code is the controller's.
 		alive = append(alive, b.ID)
 	}
 	slices.Sort(alive)

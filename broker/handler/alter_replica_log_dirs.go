@@ -17,7 +17,10 @@ func alterReplicaLogDirs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AlterReplicaLogDirsRequest)
 	resp := kmsg.NewPtrAlterReplicaLogDirsResponse()
 	resp.Topics = []kmsg.AlterReplicaLogDirsResponseTopic{}
+	// The request is grouped by directory, the answer by topic; a topic that comes in several
+	// directories is one entry of the answer, and of a partition the last directory counts.
 	index := map[string]int{}
+	dirs := map[model.TopicPartition]string{}
 	for _, d := range req.Dirs {
 		for _, t := range d.Topics {
 			i, ok := index[t.Topic]
@@ -29,11 +32,21 @@ func alterReplicaLogDirs(ctx context.Context, e *Env, r *Request) Reply {
 				resp.Topics = append(resp.Topics, topic)
 			}
 			for _, p := range t.Partitions {
-				out := kmsg.NewAlterReplicaLogDirsResponseTopicPartition()
-				out.Partition = p
-				out.ErrorCode = kerr.Code(e.Replicas.AlterReplicaLogDirs(model.TopicPartition{Topic: t.Topic, Partition: p}, d.Dir))
-				resp.Topics[i].Partitions = append(resp.Topics[i].Partitions, out)
+				tp := model.TopicPartition{Topic: t.Topic, Partition: p}
+				if _, again := dirs[tp]; !again {
+					out := kmsg.NewAlterReplicaLogDirsResponseTopicPartition()
+					out.Partition = p
+					resp.Topics[i].Partitions = append(resp.Topics[i].Partitions, out)
+				}
+				dirs[tp] = d.Dir
 			}
+		}
+	}
+	for i := range resp.Topics {
+		t := &resp.Topics[i]
+		for j := range t.Partitions {
+			tp := model.TopicPartition{Topic: t.Topic, Partition: t.Partitions[j].Partition}
+			t.Partitions[j].ErrorCode = kerr.Code(e.Replicas.AlterReplicaLogDirs(tp, dirs[tp]))
 		}
 	}
 	return Respond(resp)

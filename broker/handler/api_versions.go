@@ -14,11 +14,13 @@ import (
 // response header. No rights are asked. Errors, at the top: INVALID_REQUEST for an unfit software
 // name or version.
 func apiVersions(_ context.Context, e *Env, r *Request) Reply {
-	return Respond(e.versions(r.Body.(*kmsg.ApiVersionsRequest), r.session))
+	return Respond(e.versions(r.Body.(*kmsg.ApiVersionsRequest), r.session, e.transactionsRefused()))
 }
 
-// versions is the answer to a valid request, also before the client is authenticated.
-func (e *Env) versions(req *kmsg.ApiVersionsRequest, s *session) *kmsg.ApiVersionsResponse {
+// versions is the answer to a valid request, also before the client is authenticated. old leaves
+// out what an inter.broker.protocol.version before 0.11 does not allow: Kafka's authenticator, which
+// answers strangers, does not look at that key and shows everything.
+func (e *Env) versions(req *kmsg.ApiVersionsRequest, s *session, old bool) *kmsg.ApiVersionsResponse {
 	resp := kmsg.NewPtrApiVersionsResponse()
 	resp.Version = req.Version
 	if req.Version >= 3 {
@@ -29,7 +31,6 @@ func (e *Env) versions(req *kmsg.ApiVersionsRequest, s *session) *kmsg.ApiVersio
 		s.software = [2]string{req.ClientSoftwareName, req.ClientSoftwareVersion}
 	}
 	resp.ApiKeys = make([]kmsg.ApiVersionsResponseApiKey, 0, len(e.apis))
-	old := e.transactionsRefused()
 	for _, a := range e.apis {
 		if old && a.Key >= protocol.AddPartitionsToTxn && a.Key <= protocol.TxnOffsetCommit {
 			continue // transactions need the record format of 0.11
@@ -50,6 +51,7 @@ func unsupportedAPIVersions() *kmsg.ApiVersionsResponse {
 	return resp
 }
 
+// apiKey is a row of the answer; the lowest version is 0 for every API of 2.5.
 func apiKey(a protocol.API) kmsg.ApiVersionsResponseApiKey {
 	k := kmsg.NewApiVersionsResponseApiKey()
 	k.ApiKey, k.MaxVersion = a.Key, a.Max

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -75,6 +76,12 @@ func TestOldProtocolHidesTransactions(t *testing.T) {
 			t.Errorf("%+v is listed", k)
 		}
 	}
+	// Kafka's authenticator answers before it knows who asks, and does not look at the key.
+	h := protocol.Header{Key: protocol.ApiVersions}
+	before, ok := b.env.strangerVersions(&session{}, h, nil)
+	if n := len(before.(*kmsg.ApiVersionsResponse).ApiKeys); !ok || n != len(resp.ApiKeys)+6 { // 24 to 28, and EndTxn again
+		t.Errorf("before the login %d APIs are listed, after it %d", n, len(resp.ApiKeys))
+	}
 }
 
 // What Kafka does not know or cannot parse closes the connection, and no other.
@@ -104,6 +111,30 @@ func TestBadRequestsCloseTheConnection(t *testing.T) {
 		})
 	}
 	call[*kmsg.ApiVersionsResponse](other, kmsg.NewPtrApiVersionsRequest())
+}
+
+// Whoever asks for topics that do not exist must not fill the broker's metrics with them.
+func TestTopicsOfStrangersHaveNoMetrics(t *testing.T) {
+	b := newDataBroker(t)
+	c := b.dial()
+	fetch := kmsg.NewPtrFetchRequest()
+	fetch.Version, fetch.MaxBytes, fetch.SessionEpoch = 11, 1<<20, -1
+	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: "nobody", Partitions: []kmsg.FetchRequestTopicPartition{kmsg.NewFetchRequestTopicPartition()}}}
+	if resp := call[*kmsg.FetchResponse](c, fetch); resp.Topics[0].Partitions[0].ErrorCode != kerr.UnknownTopicOrPartition.Code {
+		t.Fatalf("%+v", resp)
+	}
+	if resp := call[*kmsg.ProduceResponse](c, produceRequest(7, 1, "nobody", batch(nil, "v"))); resp.Topics[0].Partitions[0].ErrorCode != kerr.UnknownTopicOrPartition.Code {
+		t.Fatalf("%+v", resp)
+	}
+	families, err := b.env.Metrics.Registry().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if strings.Contains(f.String(), "nobody") {
+			t.Errorf("%s has a series for a topic that does not exist", f.GetName())
+		}
+	}
 }
 
 func TestBytesBehindTheBodyAreIgnored(t *testing.T) {

@@ -50,6 +50,8 @@ func (d *Dispatcher) newSession(c *network.Conn, now time.Time) *session {
 	}
 	switch {
 	case s.server != nil:
+		// A copy for this connection, since the answer to ApiVersions is remembered in its session;
+		// the server of the listener is shared by all of its connections.
 		own := *s.server
 		own.APIVersions = func(h protocol.Header, body []byte) (kmsg.Response, bool) { return d.env.strangerVersions(s, h, body) }
 		s.server = &own
@@ -62,6 +64,8 @@ func (d *Dispatcher) newSession(c *network.Conn, now time.Time) *session {
 
 // strangerVersions answers ApiVersions before the client is authenticated.
 func (e *Env) strangerVersions(s *session, h protocol.Header, body []byte) (kmsg.Response, bool) {
+	// false leaves the exchange where it was, so that a client with too new a version may ask
+	// again; a valid question may come once only.
 	if info, _ := protocol.Lookup(h.Key); !info.Supported(h.Version) {
 		return unsupportedAPIVersions(), false
 	}
@@ -69,7 +73,7 @@ func (e *Env) strangerVersions(s *session, h protocol.Header, body []byte) (kmsg
 	if err != nil {
 		return nil, false
 	}
-	resp := e.versions(req.(*kmsg.ApiVersionsRequest), s)
+	resp := e.versions(req.(*kmsg.ApiVersionsRequest), s, false)
 	return resp, resp.ErrorCode == 0
 }
 
@@ -81,11 +85,15 @@ func (d *Dispatcher) authenticate(r *Request, frame []byte, out *network.Output)
 		if s.auth.Ends.IsZero() {
 			return 0, false
 		}
+		// A frame of another API goes on as an ordinary request while the session is valid. It is
+		// looked at by its first two bytes alone, since most frames are no handshakes.
 		handshake := len(frame) >= 2 && int16(binary.BigEndian.Uint16(frame)) == protocol.SaslHandshake
 		switch {
 		case handshake && (s.reauthBegan.IsZero() || now.Sub(s.reauthBegan) >= reauthGap):
 			s.reauthBegan = now
 			s.exchange = sasl.NewReauthentication(s.server, s.auth, now)
+		// 2.5.0 gives no answer and no error: the client sees a closed connection, and the metric
+		// counts it.
 		case now.After(s.auth.Ends):
 			s.figures.ExpiredKilled.Inc()
 			return network.CloseConn, true
@@ -95,6 +103,7 @@ func (d *Dispatcher) authenticate(r *Request, frame []byte, out *network.Output)
 	}
 	x := s.exchange
 	o := x.Step(now, frame)
+	// Received stays zero: frames of an authentication are in no metric of requests, see Sent.
 	out.Meta = network.Meta{}
 	out.B = append(out.B, o.Answer...)
 	switch o.Action {
@@ -107,6 +116,7 @@ func (d *Dispatcher) authenticate(r *Request, frame []byte, out *network.Output)
 		v = network.HoldThenClose
 	case sasl.CloseLate:
 		v = network.CloseLate
+		// Nothing to send before the late close; the first four bytes are the room for the length.
 		if o.Answer == nil {
 			out.B = out.B[:4]
 		}
@@ -135,6 +145,7 @@ func (d *Dispatcher) authenticated(r *Request, now *sasl.Session, at time.Time) 
 		}
 		r.Conn.Authenticated()
 	}
+	// From here on frames are requests. A new authentication may bring another end of the session.
 	s.exchange, s.auth = nil, now
 	s.principal, s.refusal = now.Principal, now.PrincipalErr
 	if now.Note != "" {
@@ -155,6 +166,8 @@ func (d *Dispatcher) loginFailed(r *Request, x *sasl.Exchange, o sasl.Outcome) {
 		d.env.Logger.WithFields(logrus.Fields{"connection": r.Conn.ID, "listener": r.Conn.Listener}).WithError(o.Err).Debug("closed a connection during its authentication")
 		return
 	}
+	// What is counted are credentials that were refused, and is told to LoginFailed; o.Err shows no
+	// secrets.
 	what := "authentication"
 	if again {
 		what = "re-authentication"

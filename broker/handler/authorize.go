@@ -24,6 +24,8 @@ type Authorizer interface {
 // Bit fields of authorized operations (KIP-430) when nothing is denied, and when they were not
 // asked for.
 const (
+	// The bit of an operation is its code in ACLs: READ 3, WRITE 4 and so on. These are all that
+	// make sense for the kind of resource, as 2.5.0 answers without an authorizer.
 	topicOperations     int32 = 3576
 	groupOperations     int32 = 328
 	clusterOperations   int32 = 8096
@@ -38,6 +40,7 @@ func (e *Env) allowed(r *Request, op acl.Operation, resource acl.ResourceType, n
 
 // allowedOften is allowed for a resource that the request names several times.
 func (e *Env) allowedOften(r *Request, op acl.Operation, resource acl.ResourceType, name string, references int) bool {
+	// Without an authorizer everything is allowed and nothing is logged, as in Kafka.
 	return e.Authorizer == nil || e.Authorizer.Authorize(question(r, op, resource, name, references))
 }
 
@@ -54,6 +57,7 @@ func (e *Env) quietlyAllowed(r *Request, op acl.Operation, resource acl.Resource
 // question is what the authorizer is asked about the sender of r.
 func question(r *Request, op acl.Operation, resource acl.ResourceType, name string, references int) acl.Question {
 	return acl.Question{
+		// ACLs have addresses without Java's leading slash.
 		Principal: r.session.principal, Host: strings.TrimPrefix(r.Conn.ClientHost, "/"), Operation: op, Type: resource, Name: name,
 		API: protocol.Name(r.Key), References: references,
 	}

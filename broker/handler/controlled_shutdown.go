@@ -17,6 +17,7 @@ import (
 func controlledShutdown(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.ControlledShutdownRequest)
 	epoch := int64(-1)
+	// -1 is "does not know its epoch", with which an unregistered broker gets another code.
 	if r.Version >= 2 {
 		epoch = req.BrokerEpoch
 	}

@@ -33,6 +33,7 @@ func createPartitions(ctx context.Context, e *Env, r *Request) Reply {
 			return *name, 1
 		}))
 	}
+	// By topic, the number of partitions to wait for.
 	extended := map[string]int{}
 	answered := map[string]bool{}
 	for i := range req.Topics {
@@ -72,6 +73,8 @@ func createPartitions(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
+// createPartitionsOf adds partitions to one topic, or only checks that it could. An assignment that
+// is null lets the broker choose; one that is empty is a mistake of its own.
 func (e *Env) createPartitionsOf(ctx context.Context, t *kmsg.CreatePartitionsRequestTopic, validateOnly bool) error {
 	if t.Topic == "" { // Kafka's is the complaint of its ZooKeeper client
 		return &admin.Error{Kind: kerr.UnknownServerError, Message: "Path must not end with / character"}

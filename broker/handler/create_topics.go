@@ -3,17 +3,19 @@ package handler
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"golang.org/x/sync/errgroup"
 
 	"momus/broker/metadata"
 	"momus/coordinator/acl"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
+	"momus/internal/fan"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -40,6 +42,8 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 	active := e.Controller.IsActive()
 	var creatable, describable rights
 	if active {
+		// The zero value of creatable allows everything: who may create in the cluster is not asked
+		// about topics.
 		if !e.quietlyAllowed(r, acl.Create, acl.Cluster, acl.ClusterName) {
 			creatable = e.rightsTo(r, acl.Create, acl.Topic, loudly, eachOnce(names))
 		}
@@ -61,6 +65,7 @@ func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 			c.err = &admin.Error{Kind: kerr.TopicAuthorizationFailed, Message: "Authorization failed."}
 		}
 	}
+	// Everything is created before anything is waited for: the timeout is for the whole request.
 	e.createAll(ctx, creations, req.ValidateOnly)
 	for i := range creations {
 		t, topic, err := creations[i].request, creations[i].topic, creations[i].err
@@ -114,26 +119,18 @@ func (e *Env) createAll(ctx context.Context, creations []creation, validateOnly 
 	colliding := map[string][]*creation{}
 	for i := range creations {
 		if c := &creations[i]; c.err == nil {
+			// The two are the same in the names of metrics, which is why Kafka refuses topics that
+			// differ in nothing else.
 			name := strings.ReplaceAll(c.request.Topic, ".", "_")
 			colliding[name] = append(colliding[name], c)
 		}
 	}
-	var g errgroup.Group
-	g.SetLimit(creators)
-	for _, list := range colliding {
-		create := func() error {
-			for _, c := range list {
-				c.topic, c.err = e.createOneTopic(ctx, c.request, validateOnly)
-			}
-			return nil
+	lists := slices.Collect(maps.Values(colliding))
+	fan.Each(len(lists), creators, func(i int) {
+		for _, c := range lists[i] {
+			c.topic, c.err = e.createOneTopic(ctx, c.request, validateOnly)
 		}
-		if len(colliding) == 1 {
-			create()
-			continue
-		}
-		g.Go(create)
-	}
-	g.Wait()
+	})
 }
 
 // createOneTopic checks in Kafka's order, of which clients see the first failure, and creates.
@@ -151,6 +148,7 @@ func (e *Env) createOneTopic(ctx context.Context, t *kmsg.CreateTopicsRequestTop
 			topic.Overrides[c.Name] = *c.Value
 		}
 	}
+	// A value that does not fit comes before a missing one, whatever their order.
 	if err := admin.ValidateNewConfig(topic.Overrides); err != nil {
 		return nil, err
 	}
@@ -193,6 +191,8 @@ func (e *Env) describeCreated(version int16, may rights, out *kmsg.CreateTopicsR
 		return
 	}
 	out.NumPartitions = int32(len(t.Assignments))
+	// Partition 0 is always there, and all have as many replicas: the placement makes it so, and
+	// ValidateNewTopic refuses assignments in which it is otherwise.
 	out.ReplicationFactor = int16(len(t.Assignments[0].Replicas))
 	out.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
 	if !may.allow(t.Name) {

@@ -40,6 +40,8 @@ func createDelegationToken(ctx context.Context, e *Env, r *Request) Reply {
 	resp.HMAC = []byte{}
 	refused := e.tokensRefused(r)
 	var renewers []model.Principal
+	// A sender who may have nothing to do with tokens hears that first; a renewer of another type
+	// hides a missing master key, as in Kafka.
 	for _, p := range req.Renewers {
 		if p.PrincipalType != model.UserType && refused != kerr.DelegationTokenRequestNotAllowed {
 			refused = kerr.InvalidPrincipalType
@@ -121,6 +123,8 @@ func describeDelegationToken(_ context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
+// tokenDetail is a token as DescribeDelegationToken shows it to those who may see it, its HMAC
+// included.
 func tokenDetail(t *token.Token) kmsg.DescribeDelegationTokenResponseTokenDetail {
 	d := kmsg.NewDescribeDelegationTokenResponseTokenDetail()
 	d.PrincipalType, d.PrincipalName, d.TokenID, d.HMAC = t.Owner.Type, t.Owner.Name, t.ID, slices.Clone(t.HMAC)
@@ -133,6 +137,8 @@ func tokenDetail(t *token.Token) kmsg.DescribeDelegationTokenResponseTokenDetail
 
 // milliseconds is a number of milliseconds as a duration; what is too long for one is the longest.
 func milliseconds(n int64) time.Duration {
+	// A Duration has nanoseconds, so that 292 years are its most; the wire allows a million times
+	// that.
 	if n > math.MaxInt64/int64(time.Millisecond) {
 		return math.MaxInt64
 	}

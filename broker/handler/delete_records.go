@@ -19,6 +19,11 @@ import (
 // REQUEST_TIMED_OUT (with the low watermark at the start) and what the look-up says.
 func deleteRecords(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DeleteRecordsRequest)
+	req.Topics = merged(req.Topics, func(t *kmsg.DeleteRecordsRequestTopic) string { return t.Topic },
+		func(t *kmsg.DeleteRecordsRequestTopic) *[]kmsg.DeleteRecordsRequestTopicPartition {
+			return &t.Partitions
+		},
+		func(p *kmsg.DeleteRecordsRequestTopicPartition) int32 { return p.Partition })
 	resp := kmsg.NewPtrDeleteRecordsResponse()
 	snapshot := e.Metadata.Snapshot()
 	deletable := e.rightsTo(r, acl.Delete, acl.Topic, loudly, each(req.Topics, func(t *kmsg.DeleteRecordsRequestTopic) (string, int) { return t.Topic, len(t.Partitions) }))

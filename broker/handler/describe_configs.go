@@ -25,17 +25,13 @@ import (
 func describeConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.DescribeConfigsRequest)
 	resp := kmsg.NewPtrDescribeConfigsResponse()
-	type resource struct {
-		kind kmsg.ConfigResourceType
-		name string
-	}
-	answered := map[resource]bool{}
+	answered := map[configResource]bool{}
 	unknown := slices.IndexFunc(req.Resources, func(res kmsg.DescribeConfigsRequestResource) bool {
 		return javaResourceType(res.ResourceType) == unknownResourceType
 	})
 	for i := range req.Resources {
 		res := &req.Resources[i]
-		if key := (resource{res.ResourceType, res.ResourceName}); answered[key] {
+		if key := (configResource{res.ResourceType, res.ResourceName}); answered[key] {
 			continue
 		} else {
 			answered[key] = true
@@ -61,6 +57,8 @@ func describeConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
+// configEntry is an entry of the answer; the value of a sensitive one is null already. IsDefault is
+// for v0, which has no source.
 func configEntry(entry configs.Entry, withSynonyms bool) kmsg.DescribeConfigsResponseResourceConfig {
 	c := kmsg.NewDescribeConfigsResponseResourceConfig()
 	c.Name, c.Value, c.ReadOnly, c.IsSensitive = entry.Name, entry.Value, entry.ReadOnly, entry.Sensitive
@@ -76,6 +74,8 @@ func configEntry(entry configs.Entry, withSynonyms bool) kmsg.DescribeConfigsRes
 	return c
 }
 
+// describeResource gives the configs of one resource. For topics they are read from ZooKeeper, not
+// from what this broker has learned, so that whoever has just changed one sees it.
 func (e *Env) describeResource(ctx context.Context, r *Request, res *kmsg.DescribeConfigsRequestResource) ([]configs.Entry, error) {
 	name := res.ResourceName
 	switch res.ResourceType {
@@ -134,6 +134,7 @@ func (e *Env) checkOwnResource(name, alternative string) error {
 	return &admin.Error{Kind: kerr.InvalidRequest, Message: "Unexpected broker id, expected " + expected + alternative + " but received " + name}
 }
 
+// describeLoggers gives the levels of the loggers that are named, all when none are (KIP-412).
 func (e *Env) describeLoggers(names []string) (entries []configs.Entry) {
 	if e.Loggers == nil {
 		return nil
@@ -153,6 +154,7 @@ func (e *Env) describeLoggers(names []string) (entries []configs.Entry) {
 	return entries
 }
 
+// javaResourceType is the name of Java's enum, for texts of errors.
 func javaResourceType(t kmsg.ConfigResourceType) string {
 	switch t {
 	case kmsg.ConfigResourceTypeTopic:

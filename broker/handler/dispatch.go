@@ -15,6 +15,7 @@ import (
 	"momus/broker/protocol"
 	"momus/coordinator/acl"
 	"momus/internal/kerr"
+	"momus/internal/loglimit"
 	"momus/internal/model"
 )
 
@@ -22,6 +23,8 @@ import (
 type Dispatcher struct {
 	env   *Env
 	table [protocol.Count]*api
+	// refusals bounds the lines about requests that make no sense, which strangers send.
+	refusals loglimit.Limit
 }
 
 // Kinds of Fetch requests, which have metrics of their own behind those of the APIs.
@@ -97,12 +100,16 @@ func (d *Dispatcher) Pipelined(frame []byte) bool {
 // does not have, closes the connection without an answer, as Kafka does; the one exception is
 // ApiVersions.
 func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, received time.Time, out *network.Output) (v network.Verdict, p network.Pending) {
+	// The session belongs to the connection's reader, which calls Serve for one frame after the
+	// other.
 	s, _ := c.User.(*session)
 	if s == nil {
 		s = d.newSession(c, received)
 		c.User = s
 	}
 	r := &s.request
+	// The request is a field of the session and used again for the next frame: a handler that
+	// answers later must have copied what it needs, see produceCall.header.
 	*r = Request{Conn: c, Received: received, Size: len(frame), session: s}
 	defer func() {
 		if x := recover(); x != nil {
@@ -115,9 +122,11 @@ func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, r
 			return v, nil
 		}
 	}
+	// The rules that map a client's name to a principal have failed for one that is authenticated.
+	// Kafka finds out at the first request, with this text, and closes.
 	if s.refusal != nil {
-		d.env.Logger.WithFields(logrus.Fields{"connection": c.ID, "listener": c.Listener}).WithError(s.refusal).
-			Error("Exception while processing request from " + c.ID)
+		log := d.env.Logger.WithFields(logrus.Fields{"connection": c.ID, "listener": c.Listener}).WithError(s.refusal)
+		d.refusals.Log(received, log, logrus.ErrorLevel, "Exception while processing request from "+c.ID)
 		return network.CloseConn, nil
 	}
 	var err error
@@ -130,44 +139,18 @@ func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, r
 		d.refused(r, kerr.UnsupportedVersion)
 		return network.CloseConn, nil
 	}
+	// An answer from here on counts in the metrics of requests.
 	out.Meta = network.Meta{API: r.Key, Version: r.Version, Size: r.Size, Received: received}
-	var reply Reply
-	charged := row.throttle
-	if info, _ := protocol.Lookup(r.Key); !info.Supported(r.Version) {
-		if r.Key != protocol.ApiVersions {
-			d.refused(r, kerr.UnsupportedVersion)
-			return network.CloseConn, nil
-		}
-		reply = Respond(unsupportedAPIVersions())
-	} else {
-		if !row.raw {
-			if r.Body, err = protocol.DecodeRequest(r.Key, r.Version, r.Raw); err != nil {
-				d.refused(r, err)
-				return network.CloseConn, nil
-			}
-			if row.well != nil {
-				if err := row.well(r.Body); err != nil {
-					d.refused(r, err)
-					return network.CloseConn, nil
-				}
-			}
-		}
-		if row.needs != (right{}) && !d.env.allowed(r, row.needs.op, row.needs.on, acl.ClusterName) {
-			reply = Respond(refusal(r))
-			charged = byRequest
-		} else {
-			if row.waits && d.env.timed() {
-				began := d.env.Now()
-				reply = row.serve(ctx, d.env, r)
-				r.wait(d.env, began)
-			} else {
-				reply = row.serve(ctx, d.env, r)
-			}
-		}
+	reply, charged, err := d.execute(ctx, row, r)
+	if err != nil {
+		d.refused(r, err)
+		return network.CloseConn, nil
 	}
 	if d.env.timed() && reply.verdict == network.Answered {
 		d.charge(charged, r, &reply)
 	}
+	// The body aliases the frame, which the network takes back; a pending answer must not keep it
+	// alive.
 	r.Body = nil
 	out.Meta.Served = d.env.Now()
 	out.Meta.Completed = out.Meta.Served // unless it is later
@@ -185,6 +168,36 @@ func (d *Dispatcher) Serve(ctx context.Context, c *network.Conn, frame []byte, r
 		out.B = reply.response.AppendTo(out.B)
 	}
 	return network.Answered, nil
+}
+
+// execute decodes a request and runs its handler; charged is the quota that its answer counts
+// against. An error is what makes no sense, and closes the connection.
+func (d *Dispatcher) execute(ctx context.Context, row *api, r *Request) (reply Reply, charged throttle, err error) {
+	if info, _ := protocol.Lookup(r.Key); !info.Supported(r.Version) {
+		if r.Key != protocol.ApiVersions {
+			return reply, charged, kerr.UnsupportedVersion
+		}
+		return Respond(unsupportedAPIVersions()), row.throttle, nil
+	}
+	if !row.raw {
+		if r.Body, err = protocol.DecodeRequest(r.Key, r.Version, r.Raw); err != nil {
+			return reply, charged, err
+		}
+		if row.well != nil {
+			if err := row.well(r.Body); err != nil {
+				return reply, charged, err
+			}
+		}
+	}
+	// The refusal is charged against the request quota even where the API itself is exempt: the
+	// exemption is for brokers, and whoever lacks the right is none.
+	if row.needs != (right{}) && !d.env.allowed(r, row.needs.op, row.needs.on, acl.ClusterName) {
+		return Respond(refusal(r)), byRequest, nil
+	}
+	if row.waits && d.env.timed() {
+		defer r.wait(d.env, d.env.Now())
+	}
+	return row.serve(ctx, d.env, r), row.throttle, nil
 }
 
 // Sent implements network.Handler.
@@ -206,10 +219,11 @@ func (d *Dispatcher) Closed(*network.Conn) {}
 
 // refused logs a request that closes its connection.
 func (d *Dispatcher) refused(r *Request, err error) {
-	d.env.Logger.WithFields(requestFields(r)).WithError(err).Warn("closed a connection for its request")
+	d.refusals.Log(r.Received, d.env.Logger.WithFields(requestFields(r)).WithError(err), logrus.WarnLevel, "closed a connection for its request")
 }
 
 func (d *Dispatcher) panicked(r *Request, x any) {
+	// The stack is needed: what panicked is gone with the connection, and nothing else will tell.
 	d.env.Metrics.Panics.Inc()
 	d.env.Logger.WithFields(requestFields(r)).WithField("panic", x).WithField("stack", string(debug.Stack())).Error("a request panicked")
 }

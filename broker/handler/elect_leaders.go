@@ -24,17 +24,11 @@ import (
 func electLeaders(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.ElectLeadersRequest)
 	resp := kmsg.NewPtrElectLeadersResponse()
-	var tps []model.TopicPartition // nil: all
-	if req.Topics != nil {
-		tps = []model.TopicPartition{}
-	}
-	for _, t := range req.Topics {
-		for _, p := range t.Partitions {
-			tps = append(tps, model.TopicPartition{Topic: t.Topic, Partition: p})
-		}
-	}
+	tps := namedPartitions(req.Topics, func(t *kmsg.ElectLeadersRequestTopic) (string, []int32) { return t.Topic, t.Partitions })
 	var results []controller.ElectionResult
 	switch {
+	// Kafka throws while it translates the type, before it asks the controller; null topics then
+	// give no partitions to answer for.
 	case r.Version >= 1 && req.ElectionType != int8(controller.PreferredElection) && req.ElectionType != int8(controller.UncleanElection):
 		resp.ErrorCode = kerr.UnknownServerError.Code
 		results = failedElections(tps, &admin.Error{Kind: kerr.UnknownServerError, Message: fmt.Sprintf("Value %d must be one of [PREFERRED, UNCLEAN]", req.ElectionType)})
@@ -62,6 +56,7 @@ func electLeaders(ctx context.Context, e *Env, r *Request) Reply {
 		}
 		p := kmsg.NewElectLeadersResponseTopicPartition()
 		p.Partition, p.ErrorCode = res.Partition, kerr.Code(res.Err)
+		// Kafka sends no text with these two.
 		if res.Err != nil && !errors.Is(res.Err, kerr.RequestTimedOut) && !errors.Is(res.Err, kerr.NotController) {
 			p.ErrorMessage = message(res.Err)
 		}
@@ -70,6 +65,8 @@ func electLeaders(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
+// failedElections gives every partition that was named the same error; of all (nil) there is none
+// to name.
 func failedElections(tps []model.TopicPartition, err error) []controller.ElectionResult {
 	results := make([]controller.ElectionResult, len(tps))
 	for i, tp := range tps {

@@ -59,6 +59,7 @@ func fetch(ctx context.Context, e *Env, r *Request) Reply {
 		c.release()
 		return refuse(e, r, err)
 	}
+	// Java's decoder fails on a level that it does not know, which closes the connection.
 	if c.req.Isolation != readUncommitted && c.req.Isolation != readCommitted {
 		isolation := c.req.Isolation
 		c.release()
@@ -75,8 +76,12 @@ func fetch(ctx context.Context, e *Env, r *Request) Reply {
 		c.code = kerr.Code(err)
 		return RespondBody(c)
 	}
+	// The order must stay: admit makes answers, one per partition of the session; read fills in the
+	// results of those admitted; charge may throw all away; finish tells the session. Whatever way
+	// it goes, AppendBody or release takes care of each result's range of the log.
 	c.admit(r)
 	c.read(ctx, r)
+	// A throttled consumer's session must not learn that anything was sent; see empty.
 	if c.charge(r) {
 		c.code = kerr.Code(c.empty())
 	} else {
@@ -104,7 +109,11 @@ func (c *fetchCall) name(r *Request) {
 
 // admit sorts the partitions into those to read and those that fail at once.
 func (c *fetchCall) admit(r *Request) {
+	// One snapshot for the whole request: the partitions of one answer are of one state of the
+	// cluster.
 	snapshot := c.e.Metadata.Snapshot()
+	// A follower's right is asked for once, but lacking it is told as TOPIC_AUTHORIZATION_FAILED of
+	// each partition, as in Kafka.
 	allowed := c.follower && c.e.allowed(r, acl.ClusterAction, acl.Cluster, acl.ClusterName)
 	parts := c.session.Partitions()
 	topic, none := "", true
@@ -149,6 +158,8 @@ func (c *fetchCall) read(ctx context.Context, r *Request) {
 		if len(c.req.RackID) > 0 {
 			params.ClientRack = string(c.req.RackID)
 		}
+		// Before MinBytes is bounded by it: a consumer that waits for more than its quota lets
+		// through would always wait for all of max_wait.
 		params.MaxBytes = c.mostBytes(r, params.MaxBytes)
 		params.MinBytes = min(params.MinBytes, params.MaxBytes)
 		// Partitions that failed above do not end the wait, as in Kafka: else a consumer of a
@@ -179,9 +190,11 @@ func (c *fetchCall) finish() {
 	parts := c.session.Partitions()
 	for i := range c.answers {
 		a := &c.answers[i]
-		t := m.Topic(parts[i].TP.Topic)
+		// -1 makes the session send the partition again once the error is over, since any later
+		// high watermark differs from it.
 		outcome := fetchsession.Result{HighWatermark: -1, LogStartOffset: -1, Failed: a.code != 0}
 		if res := a.result; res != nil {
+			t := m.Topic(parts[i].TP.Topic) // only of what exists: strangers ask for any name
 			t.TotalFetchRequests.Inc()
 			m.All.TotalFetchRequests.Inc()
 			outcome.HighWatermark, outcome.LogStartOffset = res.HighWatermark, res.LogStartOffset
@@ -219,6 +232,8 @@ func (c *fetchCall) AppendBody(out *network.Output) {
 		errors.Error(c.code)
 		kind.Error(c.code)
 	}
+	// How many topics and partitions are sent is known only at the end: room is left for the
+	// numbers.
 	topics, topicsAt := 0, len(out.B)
 	out.B = protocol.AppendArrayLen(out.B, 0)
 	parts := c.session.Partitions()
@@ -254,6 +269,8 @@ func (c *fetchCall) appendPartition(out *network.Output, p *fetchsession.Partiti
 	answer := protocol.FetchPartitionResponse{Index: p.TP.Partition, ErrorCode: a.code, HighWatermark: -1, LastStableOffset: -1,
 		LogStartOffset: -1, PreferredReadReplica: -1}
 	res := a.result
+	// 2.5.0 looks at the topic's compression.type, not at the batches, and before it looks at what
+	// reading said.
 	if res != nil && a.code != kerr.UnsupportedCompressionType.Code && c.version < 10 && c.zstdTopic(p.TP.Topic) { // whatever reading said
 		a.code = kerr.UnsupportedCompressionType.Code
 		answer.ErrorCode = a.code
@@ -266,6 +283,8 @@ func (c *fetchCall) appendPartition(out *network.Output, p *fetchsession.Partiti
 		return a.code
 	}
 	records, converted, err := c.convert(p, res)
+	// The session has moved on since: this is a duplicate of a request. The answer is the error
+	// alone, and nothing that was read is sent.
 	if err != nil {
 		res.Records.Release()
 		answer.ErrorCode = kerr.Code(err)
@@ -274,6 +293,7 @@ func (c *fetchCall) appendPartition(out *network.Output, p *fetchsession.Partiti
 	}
 	answer.HighWatermark, answer.LastStableOffset, answer.LogStartOffset = res.HighWatermark, res.LastStableOffset, res.LogStartOffset
 	answer.PreferredReadReplica = res.PreferredReadReplica
+	// nil is null on the wire, for read_uncommitted; read_committed has a list, which may be empty.
 	if res.Aborted != nil {
 		answer.Committed = true
 		for _, txn := range res.Aborted {
@@ -289,12 +309,16 @@ func (c *fetchCall) appendPartition(out *network.Output, p *fetchsession.Partiti
 	}
 	answer.RecordsSize = res.Records.Len()
 	out.B = protocol.AppendFetchPartition(out.B, c.version, &answer)
+	// The network owns the range from here on: it sends it from the file, and releases it when that
+	// is done or the connection ends.
 	out.AppendRange(&res.Records)
 	return 0
 }
 
 // release ends the use of the call. Ranges were handed over or released.
 func (c *fetchCall) release() {
+	// c goes back to the pool. What it points to (frame, session, ranges) must not be kept alive by
+	// it.
 	c.req.Release()
 	clear(c.asked)
 	clear(c.forget)

@@ -184,6 +184,34 @@ func TestOldFetchVersionsGetOldFormats(t *testing.T) {
 	}
 }
 
+// Where only a transaction's markers are left, which old clients do not know, Kafka announces its
+// smallest filler, however many bytes the log had.
+func TestOldFetchOfMarkersAloneIsFiller(t *testing.T) {
+	b := newDataBroker(t)
+	b.fill()
+	tp := model.TopicPartition{Topic: "t"}
+	l := b.data.logs[tp]
+	for range 2 {
+		if _, err := l.AppendAsLeader(record.ControlBatch(7, 0, 0, true, 1000), 0, record.OriginCoordinator); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.UpdateHighWatermark(l.LogEndOffset())
+	c := b.dial()
+	for v := range int16(4) {
+		for offset := int64(6); offset < 8; offset++ {
+			p := call[*kmsg.FetchResponse](c, fetchRequest(v, fetchPart{topic: "t", offset: offset})).Topics[0].Partitions[0]
+			want := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, record.BatchOverhead}
+			if p.ErrorCode != 0 || p.HighWatermark != 8 || !bytes.Equal(p.RecordBatches, want) {
+				t.Errorf("v%d from %d: error %d, % x", v, offset, p.ErrorCode, p.RecordBatches)
+			}
+		}
+	}
+	if p := call[*kmsg.FetchResponse](c, fetchRequest(4, fetchPart{topic: "t", offset: 6})).Topics[0].Partitions[0]; len(p.RecordBatches) != 2*78 {
+		t.Errorf("v4: %d bytes", len(p.RecordBatches))
+	}
+}
+
 func TestConversionRefused(t *testing.T) {
 	b := newDataBroker(t)
 	b.fill()

@@ -54,6 +54,8 @@ func findCoordinator(ctx context.Context, e *Env, r *Request) Reply {
 // there is none.
 func (e *Env) leaderOfInternal(ctx context.Context, r *Request, topic string, partition func() int32) (int32, model.Endpoint, *kerr.Error) {
 	snapshot := e.Metadata.Snapshot()
+	// Kafka creates the topic at the first look for a coordinator, whatever
+	// auto.create.topics.enable says. The client tries again until there is a leader.
 	if len(snapshot.Topic(topic)) == 0 {
 		if err := e.createInternalTopic(ctx, topic); err != nil {
 			e.Logger.WithError(err).WithField("topic", topic).Debug("internal topic not created")
@@ -64,6 +66,7 @@ func (e *Env) leaderOfInternal(ctx context.Context, r *Request, topic string, pa
 	if !ok {
 		return -1, model.Endpoint{}, kerr.CoordinatorNotAvailable
 	}
+	// On the listener that the client uses: an address of another it may be unable to reach.
 	endpoint, ok := snapshot.Endpoint(p.Leader, r.Listener())
 	if !ok {
 		return -1, model.Endpoint{}, kerr.CoordinatorNotAvailable

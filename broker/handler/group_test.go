@@ -74,7 +74,7 @@ func newGroupBroker(t *testing.T) *groupBroker {
 	logger.SetOutput(io.Discard)
 	b := &groupBroker{t: t, zk: &zkOffsets{}, ids: &idBlocks{next: 1000}, loaded: make(chan int32, 2)}
 	groups := group.New(group.Options{
-		Config: func() *configs.Broker { return cfg }, Log: shardtest.New(), Logger: logrus.NewEntry(logger), ZooKeeper: b.zk,
+		Settings: func() group.Settings { return group.SettingsOf(cfg) }, Log: shardtest.New(), Logger: logrus.NewEntry(logger), ZooKeeper: b.zk,
 		OnLoaded: func(partition int32, _ time.Duration, _ int) { b.loaded <- partition },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -84,7 +84,7 @@ func newGroupBroker(t *testing.T) *groupBroker {
 	groups.Start(2)
 	b.env = &Env{Config: func() *configs.Broker { return cfg }, Logger: logrus.NewEntry(logger), Now: time.Now}
 	b.env.Groups, b.env.ProducerIDs, b.env.Metadata = groups, txn.NewProducerIDs(b.ids), metadata.NewCache("cluster")
-	b.env.Transactions = txn.New(txn.Options{Config: b.env.Config, Log: shardtest.New(), ProducerIDs: b.env.ProducerIDs, Logger: b.env.Logger})
+	b.env.Transactions = txn.New(txn.Options{Settings: func() txn.Settings { return txn.SettingsOf(b.env.Config()) }, Log: shardtest.New(), ProducerIDs: b.env.ProducerIDs, Logger: b.env.Logger})
 	b.r = &Request{
 		Header: protocol.Header{ClientID: []byte("client")}, Conn: &network.Conn{Listener: "L", ClientHost: "/10.0.0.1"},
 		Received: time.Now(), session: &session{principal: model.Anonymous()},

@@ -26,12 +26,12 @@ func incrementalAlterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 			refused = unexpectedType(res.ResourceType)
 		}
 	}
+	last := lastNamed(req.Resources, func(res *kmsg.IncrementalAlterConfigsRequestResource) configResource {
+		return configResource{res.ResourceType, res.ResourceName}
+	})
 	for i := range req.Resources {
 		res := &req.Resources[i]
-		again := func(o kmsg.IncrementalAlterConfigsRequestResource) bool {
-			return o.ResourceType == res.ResourceType && o.ResourceName == res.ResourceName
-		}
-		if refused == nil && slices.ContainsFunc(req.Resources[i+1:], again) {
+		if refused == nil && last[configResource{res.ResourceType, res.ResourceName}] != i {
 			continue // of a resource that is named twice the last counts
 		}
 		err := refused
@@ -51,6 +51,8 @@ func incrementalAlterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
+// alterIncrementally applies operations to what is stored, in their order. A key may be named once,
+// and only deletion goes without a value.
 func (e *Env) alterIncrementally(ctx context.Context, res *kmsg.IncrementalAlterConfigsRequestResource, validateOnly bool) error {
 	names := make([]string, len(res.Configs))
 	var nulls []string
@@ -61,6 +63,7 @@ func (e *Env) alterIncrementally(ctx context.Context, res *kmsg.IncrementalAlter
 		}
 	}
 	var twice []string
+	// Sorted, so that the text does not depend on the order of a map.
 	for name := range namedTwice(names) {
 		twice = append(twice, name)
 	}
@@ -103,6 +106,7 @@ func (e *Env) alterLoggers(res *kmsg.IncrementalAlterConfigsRequestResource, val
 		levels = e.Loggers.Levels()
 	}
 	for _, c := range res.Configs {
+		// All are checked before any is changed: a request that fails has changed nothing.
 		if _, ok := levels[c.Name]; !ok {
 			return refuse("Logger " + c.Name + " does not exist!")
 		}

@@ -48,10 +48,14 @@ func (e *Env) admitInitProducerID(r *Request, req *kmsg.InitProducerIDRequest) *
 		return kerr.TransactionalIDAuthorizationFailed
 	case id == nil && !e.allowed(r, acl.IdempotentWrite, acl.Cluster, acl.ClusterName):
 		return kerr.ClusterAuthorizationFailed
+	// Before v3 both have the default -1.
 	case (req.ProducerID == -1) != (req.ProducerEpoch == -1):
 		return kerr.InvalidRequest
+	// Without a transactional id nothing else of the request counts, not even a given id and epoch.
 	case id == nil:
 		return nil
+	// An empty id would share one state between all who send it by mistake; Kafka refuses it since
+	// 0.11.
 	case *id == "":
 		return kerr.InvalidRequest
 	case req.TransactionTimeoutMillis <= 0 || req.TransactionTimeoutMillis > e.Config().TransactionMaxTimeoutMs:

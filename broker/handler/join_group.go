@@ -29,6 +29,7 @@ func joinGroup(ctx context.Context, e *Env, r *Request) Reply {
 	resp.Generation = result.Generation
 	resp.ProtocolType = result.ProtocolType
 	resp.Protocol = result.Protocol
+	// Before v7 the protocol is not nullable, and an error has "" there.
 	if req.Version < 7 {
 		protocol := orEmpty(result.Protocol)
 		resp.Protocol = &protocol
@@ -41,6 +42,8 @@ func joinGroup(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
+// joinRequest translates the request: v0 has one time-out for both purposes, and from v4 on a
+// member without instance id must know its id before it is let in (KIP-394).
 func joinRequest(req *kmsg.JoinGroupRequest, r *Request) *group.JoinRequest {
 	j := &group.JoinRequest{
 		Group: req.Group, MemberID: req.MemberID, InstanceID: req.InstanceID,

@@ -26,6 +26,7 @@ func leaderAndISR(ctx context.Context, e *Env, r *Request) Reply {
 			Replicas: p.Replicas, Adding: p.AddingReplicas, Removing: p.RemovingReplicas, IsNew: p.IsNew,
 		})
 	}
+	// kmsg has both forms in one type, of which only that of the version is filled.
 	for i := range req.PartitionStates { // v0-v1
 		add(req.PartitionStates[i].Topic, &req.PartitionStates[i])
 	}

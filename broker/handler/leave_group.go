@@ -28,6 +28,8 @@ func leaveGroup(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	resp := kmsg.NewPtrLeaveGroupResponse()
 	resp.ErrorCode = kerr.Code(result.Err)
+	// Up to v2 there is one member, whose error is that of the whole; an error of the whole comes
+	// without members.
 	for _, m := range result.Members {
 		if req.Version < 3 {
 			resp.ErrorCode = kerr.Code(m.Err)

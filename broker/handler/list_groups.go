@@ -16,6 +16,8 @@ func listGroups(ctx context.Context, e *Env, r *Request) Reply {
 	result := e.Groups.List(ctx)
 	resp := kmsg.NewPtrListGroupsResponse()
 	resp.ErrorCode = kerr.Code(result.Err)
+	// Without the right to the cluster a group that may not be seen is left out, without an error:
+	// nobody learns that it exists.
 	all := e.allowed(r, acl.Describe, acl.Cluster, acl.ClusterName)
 	for _, g := range result.Groups {
 		if all || e.allowed(r, acl.Describe, acl.Group, g.Group) {

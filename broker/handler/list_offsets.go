@@ -37,6 +37,7 @@ func listOffsets(_ context.Context, e *Env, r *Request) Reply {
 			answer := kmsg.NewListOffsetsResponseTopicPartition()
 			answer.Partition = p.Partition
 			answer.Timestamp, answer.Offset, answer.LeaderEpoch = -1, -1, -1
+			// Not nil, which v0 would send as null; other versions do not send it.
 			answer.OldStyleOffsets = []int64{}
 			var err error
 			switch {
@@ -47,6 +48,8 @@ func listOffsets(_ context.Context, e *Env, r *Request) Reply {
 				if offsets, err = e.Data.LegacyListOffset(tp, p.Timestamp, int(p.MaxNumOffsets), req.ReplicaID); err == nil && offsets != nil {
 					answer.OldStyleOffsets = offsets
 				}
+			// Partitions that come once are answered as always; one that comes again is answered
+			// once, with the error, wherever it came first.
 			case twice != nil:
 				if pending, ok := twice[tp]; ok && !pending {
 					continue
@@ -88,6 +91,8 @@ func duplicates(req *kmsg.ListOffsetsRequest) (twice map[model.TopicPartition]bo
 	return twice
 }
 
+// listOffset answers one partition; when nothing is found the answer keeps its unknown values,
+// which is not an error.
 func listOffset(e *Env, req *kmsg.ListOffsetsRequest, tp model.TopicPartition, p *kmsg.ListOffsetsRequestTopicPartition, answer *kmsg.ListOffsetsResponseTopicPartition) error {
 	q := replica.ListOffsetQuery{TP: tp, Timestamp: p.Timestamp, ReplicaID: req.ReplicaID, ReadCommitted: req.IsolationLevel == readCommitted,
 		CurrentLeaderEpoch: p.CurrentLeaderEpoch}

@@ -22,15 +22,7 @@ func listPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply {
 		resp.ErrorCode, resp.ErrorMessage = kerr.Code(err), message(err)
 		return Respond(resp)
 	}
-	var tps []model.TopicPartition // nil: all
-	if req.Topics != nil {
-		tps = []model.TopicPartition{}
-	}
-	for _, t := range req.Topics {
-		for _, p := range t.Partitions {
-			tps = append(tps, model.TopicPartition{Topic: t.Topic, Partition: p})
-		}
-	}
+	tps := namedPartitions(req.Topics, func(t *kmsg.ListPartitionReassignmentsRequestTopic) (string, []int32) { return t.Topic, t.Partitions })
 	running, err := e.Controller.ListReassignments(ctx, tps)
 	if err != nil {
 		return refuse(err)

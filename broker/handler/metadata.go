@@ -28,6 +28,8 @@ func metadataAPI(ctx context.Context, e *Env, r *Request) Reply {
 
 	all := req.Topics == nil || r.Version == 0 && len(req.Topics) == 0
 	if all {
+		// Nobody has asked for these topics by name, so that a denied one is no event for the audit
+		// log.
 		visible := e.rightsTo(r, acl.Describe, acl.Topic, quietly, eachOnce(snapshot.Topics()))
 		for _, name := range snapshot.Topics() {
 			if visible.allow(name) {
@@ -38,6 +40,8 @@ func metadataAPI(ctx context.Context, e *Env, r *Request) Reply {
 		resp.Topics = m.named(ctx)
 	}
 	for _, b := range snapshot.AliveBrokers() {
+		// By name of the listener, not by protocol: two listeners of one protocol may lead to
+		// different networks.
 		if ep, ok := b.Endpoint(r.Listener()); ok {
 			rb := kmsg.NewMetadataResponseBroker()
 			rb.NodeID, rb.Host, rb.Port = b.ID, ep.Host, ep.Port
@@ -61,7 +65,7 @@ func metadataAPI(ctx context.Context, e *Env, r *Request) Reply {
 	return Respond(resp)
 }
 
-// clusterWait is how long a Metadata request waits for the first brokers.
+// clusterWait is how long a Metadata or Produce request waits for the first brokers.
 const clusterWait = 5 * time.Second
 
 // cluster is the state of the cluster, once the controller has told of any broker, which happens
@@ -103,6 +107,7 @@ func (m *metadataAnswer) named(ctx context.Context) []kmsg.MetadataResponseTopic
 	creatable := m.creatable(names, visible)
 	for _, name := range names {
 		switch parts := m.snapshot.Topic(name); {
+		// Before existence is looked at: a topic that is there and one that is not look the same.
 		case !visible.allow(name):
 			denied := m.failed(name, kerr.TopicAuthorizationFailed)
 			denied.IsInternal = false // not even that is told
@@ -142,6 +147,7 @@ func (m *metadataAnswer) missing(ctx context.Context, name string) error {
 	c := m.e.Config()
 	var err error
 	switch {
+	// Internal topics are created even with auto.create.topics.enable=false, as in 2.5.0.
 	case model.IsInternalTopic(name):
 		err = m.e.createInternalTopic(ctx, name)
 	case !m.mayCreate():
@@ -155,6 +161,7 @@ func (m *metadataAnswer) missing(ctx context.Context, name string) error {
 	return kerr.LeaderNotAvailable
 }
 
+// failed is a topic with an error. Its operations are not told to whom the topic itself is refused.
 func (m *metadataAnswer) failed(name string, err error) kmsg.MetadataResponseTopic {
 	t := kmsg.NewMetadataResponseTopic()
 	t.Topic = &name
@@ -167,6 +174,7 @@ func (m *metadataAnswer) failed(name string, err error) kmsg.MetadataResponseTop
 	return t
 }
 
+// topic is a topic with its partitions, in the order of their ids.
 func (m *metadataAnswer) topic(name string, parts []metadata.Partition) kmsg.MetadataResponseTopic {
 	t := kmsg.NewMetadataResponseTopic()
 	t.Topic = &name
@@ -182,6 +190,7 @@ func (m *metadataAnswer) topic(name string, parts []metadata.Partition) kmsg.Met
 	return t
 }
 
+// partition fills in a partition; slices of the snapshot are shared with it, which nobody changes.
 func (m *metadataAnswer) partition(out *kmsg.MetadataResponseTopicPartition, p *metadata.Partition) {
 	out.Default()
 	out.Partition = p.ID
@@ -205,6 +214,7 @@ func (m *metadataAnswer) partition(out *kmsg.MetadataResponseTopicPartition, p *
 	}
 }
 
+// reachable leaves out brokers that do not have the listener on which the client asks.
 func (m *metadataAnswer) reachable(ids []int32) []int32 {
 	out := make([]int32, 0, len(ids))
 	for _, id := range ids {

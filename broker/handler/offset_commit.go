@@ -21,7 +21,7 @@ import (
 func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.OffsetCommitRequest)
 	resp := kmsg.NewPtrOffsetCommitResponse()
-	resp.Topics = make([]kmsg.OffsetCommitResponseTopic, len(req.Topics))
+	resp.Topics = make([]kmsg.OffsetCommitResponseTopic, 0, len(req.Topics))
 	c := &group.CommitRequest{
 		Group: req.Group, Generation: req.Generation, MemberID: req.MemberID, InstanceID: req.InstanceID,
 		ProducerID: -1, ProducerEpoch: -1,
@@ -42,31 +42,30 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	given := givenOffsets{}
 	for i := range req.Topics {
 		t := &req.Topics[i]
-		resp.Topics[i].Topic = t.Topic
-		resp.Topics[i].Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, 0, len(t.Partitions)) // slots point into it
+		out := kmsg.OffsetCommitResponseTopic{Topic: t.Topic, Partitions: make([]kmsg.OffsetCommitResponseTopicPartition, 0, len(t.Partitions))} // slots point into it
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
-			last, again := given.find(c.Offsets, tp) // one that is named twice is answered once, and its last offset counts
-			if !again {
-				resp.Topics[i].Partitions = append(resp.Topics[i].Partitions, kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition})
-			}
+			// One that is named twice is answered once, where it came first, and its last offset counts.
+			last, again := given.find(c.Offsets, tp)
 			err := refused
 			if err == nil {
 				err = e.topicPartitionError(readable, tp)
 			}
-			out := &resp.Topics[i].Partitions[len(resp.Topics[i].Partitions)-1]
 			if err != nil {
-				out.ErrorCode = err.Code
+				out.Partitions = append(out.Partitions, kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: err.Code})
 				continue
 			}
 			o := group.Offset{
 				TP: tp, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Metadata: orEmpty(p.Metadata),
 				CommitTimestamp: -1, ExpireTimestamp: -1,
 			}
+			// -1 means now. Only v1 brings a time, with which the offset's retention begins.
 			if req.Version == 1 {
 				o.CommitTimestamp = p.Timestamp
 			}
+			// KIP-211 took the retention time out of v5: without it offsets live as long as their
+			// group, and offsets.retention.minutes after it.
 			if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis != -1 {
 				o.ExpireTimestamp = nowMs + req.RetentionTimeMillis
 			}
@@ -76,7 +75,11 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 			}
 			c.Offsets = append(c.Offsets, o)
 			given.add(c.Offsets)
-			slots = append(slots, &out.ErrorCode)
+			out.Partitions = append(out.Partitions, kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition})
+			slots = append(slots, &out.Partitions[len(out.Partitions)-1].ErrorCode)
+		}
+		if len(out.Partitions) > 0 || len(t.Partitions) == 0 { // else all of it stands under an earlier entry
+			resp.Topics = append(resp.Topics, out)
 		}
 	}
 	if len(c.Offsets) == 0 {
@@ -103,6 +106,7 @@ type givenOffsets struct{ at map[model.TopicPartition]int }
 // fewOffsets is how many are looked at one by one.
 const fewOffsets = 16
 
+// find is where the offset of a partition stands; short lists are searched, long ones have a map.
 func (g *givenOffsets) find(offsets []group.Offset, tp model.TopicPartition) (at int, ok bool) {
 	if g.at != nil {
 		at, ok = g.at[tp]

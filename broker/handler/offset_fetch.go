@@ -55,6 +55,7 @@ func offsetFetch(ctx context.Context, e *Env, r *Request) Reply {
 			if !visible.allow(t.Topic) {
 				f.Err = kerr.TopicAuthorizationFailed
 			} else {
+				// The coordinator answers what was asked in its order, each once.
 				f, offsets = offsets[0], offsets[1:]
 			}
 			resp.Topics[i].Partitions[j] = fetchedOffset(&f)
@@ -95,6 +96,8 @@ func offsetFetchAll(ctx context.Context, e *Env, r *Request, req *kmsg.OffsetFet
 		return Respond(offsetFetchError(req, result.Err))
 	}
 	resp := kmsg.NewPtrOffsetFetchResponse()
+	// Partitions of topics that may not be seen are left out: the caller asked for all, not for
+	// them.
 	visible := e.rightsTo(r, acl.Describe, acl.Topic, loudly, each(result.Offsets, func(f *group.FetchedOffset) (string, int) { return f.TP.Topic, 1 }))
 	for i := range result.Offsets { // sorted by topic
 		f := &result.Offsets[i]

@@ -18,6 +18,11 @@ import (
 // -1 then.
 func offsetForLeaderEpoch(_ context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.OffsetForLeaderEpochRequest)
+	req.Topics = merged(req.Topics, func(t *kmsg.OffsetForLeaderEpochRequestTopic) string { return t.Topic },
+		func(t *kmsg.OffsetForLeaderEpochRequestTopic) *[]kmsg.OffsetForLeaderEpochRequestTopicPartition {
+			return &t.Partitions
+		},
+		func(p *kmsg.OffsetForLeaderEpochRequestTopicPartition) int32 { return p.Partition })
 	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
 	visible := rights{}
 	if !e.quietlyAllowed(r, acl.ClusterAction, acl.Cluster, acl.ClusterName) {

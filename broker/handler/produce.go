@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"momus/broker/metrics"
 	"momus/broker/network"
 	"momus/broker/protocol"
 	"momus/broker/replica"
@@ -55,7 +56,7 @@ type producePart struct {
 // partition TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, INVALID_RECORD,
 // UNSUPPORTED_COMPRESSION_TYPE, INVALID_REQUIRED_ACKS, INVALID_TOPIC_EXCEPTION and what the append
 // says. With acks=0 there is no answer, and an error closes the connection.
-func produce(_ context.Context, e *Env, r *Request) Reply {
+func produce(ctx context.Context, e *Env, r *Request) Reply {
 	c, _ := e.produceCalls.Get().(*produceCall)
 	if c == nil {
 		c = &produceCall{}
@@ -71,7 +72,7 @@ func produce(_ context.Context, e *Env, r *Request) Reply {
 		return refuse(e, r, err)
 	}
 	c.acks, c.timeout = c.req.Acks, time.Duration(c.req.TimeoutMs)*time.Millisecond
-	c.check(r, whole)
+	c.check(ctx, r, whole)
 	if len(c.entries) > 0 {
 		c.appended = e.Data.Append(c.entries, c.acks, record.OriginClient)
 		c.noteGaps(r)
@@ -81,6 +82,8 @@ func produce(_ context.Context, e *Env, r *Request) Reply {
 	clear(c.entries)
 	c.req.Release()
 	switch {
+	// A producer that waits for no answer can learn of a failure only from a closed connection, and
+	// then asks for metadata again.
 	case c.acks == 0:
 		failed := c.count()
 		c.release()
@@ -113,12 +116,16 @@ func (c *produceCall) admit(r *Request) (whole *kerr.Error, err error) {
 		if b == nil {
 			return nil, kerr.InvalidRecord
 		}
+		// Only the first batch of each partition is looked at, as in Kafka; from v3 on there is
+		// one.
 		transactional = transactional || b.IsTransactional()
 		idempotent = idempotent || b.HasProducerID()
 	}
 	switch {
 	case transactional:
-		if !c.req.HasTransactionalID || !c.e.allowed(r, acl.Write, acl.TransactionalID, string(c.req.TransactionalID)) {
+		// A batch that says of itself that it is transactional needs an id in the request; before
+		// v3 there is none, so that it is refused.
+		if !c.req.HasTransactionalID || !c.e.allowed(r, acl.Write, acl.TransactionalID, r.session.intern(c.req.TransactionalID)) {
 			return kerr.TransactionalIDAuthorizationFailed, nil
 		}
 	case idempotent:
@@ -129,9 +136,11 @@ func (c *produceCall) admit(r *Request) (whole *kerr.Error, err error) {
 	return nil, nil
 }
 
-// check sorts the partitions into those to append and those that fail at once.
-func (c *produceCall) check(r *Request, whole *kerr.Error) {
-	snapshot := c.e.Metadata.Snapshot()
+// check sorts the partitions into those to append and those that fail at once. Right after the
+// start, while no partition is known, it waits: a producer with retries=0 would lose what it has
+// kept for a broker that restarts.
+func (c *produceCall) check(ctx context.Context, r *Request, whole *kerr.Error) {
+	snapshot := c.e.cluster(ctx)
 	validAcks := c.acks >= -1 && c.acks <= 1
 	gaps := r.session.gaps
 	next := 0
@@ -142,6 +151,9 @@ func (c *produceCall) check(r *Request, whole *kerr.Error) {
 		if denied == nil && !c.e.allowedOften(r, acl.Write, acl.Topic, topic, t.Count) {
 			denied = kerr.TopicAuthorizationFailed
 		}
+		// Only for who calls itself __admin_client the coordinators' own topics are open: 2.5.0
+		// trusts the name, and the right to write is needed besides.
+		// With wrong acks INVALID_REQUIRED_ACKS wins, which the append finds: Kafka looks at acks first.
 		internal := model.IsInternalTopic(topic) && string(r.ClientID) != adminClientID
 		for range t.Count {
 			p := &c.req.Partitions[next]
@@ -190,6 +202,7 @@ func fitsVersion(version int16, records []byte) *kerr.Error {
 	if version < 3 {
 		return nil
 	}
+	// admit has looked at it: there is a first batch, and it parses.
 	b, rest, _ := record.Next(records)
 	if b.Magic() != record.Magic2 {
 		return kerr.InvalidRecord
@@ -217,16 +230,21 @@ func (c *produceCall) count() (failed bool) {
 	}
 	next := 0
 	for _, topic := range c.topics {
-		t := m.Topic(topic.name)
+		var t *metrics.Topic // only of what exists: strangers name any topic
 		for range topic.count {
 			p := &c.parts[next]
 			next++
 			code := p.code
 			if p.entry >= 0 {
+				if t == nil {
+					t = m.Topic(topic.name)
+				}
 				t.TotalProduceRequests.Inc()
 				m.All.TotalProduceRequests.Inc()
 				res := &results[p.entry]
 				if res.Err == nil {
+					// Offsets, not records: a duplicate counts again, as in Kafka's
+					// MessagesInPerSec.
 					n := res.LastOffset - res.BaseOffset + 1
 					t.MessagesIn.Add(n)
 					m.All.MessagesIn.Add(n)
@@ -307,6 +325,8 @@ func (c *produceCall) AppendBody(out *network.Output) {
 	c.release()
 }
 
+// answer fills in the partition's answer. An error that Kafka has no code for is ours, and is
+// logged.
 func (c *produceCall) answer(a *protocol.ProducePartitionResponse, r *replica.AppendResult) {
 	a.BaseOffset, a.LogAppendTime, a.LogStartOffset = r.BaseOffset, r.LogAppendTime, r.LogStartOffset
 	if r.Err == nil {

@@ -49,6 +49,8 @@ func (g gaps) refuse(tp model.TopicPartition, b record.Batch) *kerr.Error {
 	if !found {
 		return nil
 	}
+	// How far behind the gap, modulo 2^31: sequence numbers wrap from 2147483647 to 0. The upper
+	// half stands for numbers before it.
 	later := (int64(b.BaseSequence()) - int64(open.sequence) + 1<<31) % (1 << 31)
 	switch {
 	case b.ProducerEpoch() != open.epoch || later == 0 || open.left == 0:

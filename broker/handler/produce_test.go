@@ -2,9 +2,11 @@ package handler
 
 import (
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/broker/metadata"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/record"
@@ -31,6 +33,33 @@ func TestProduceEveryVersion(t *testing.T) {
 	}
 	if n := b.env.Metrics.Topic("t").MessagesIn.Value(); n != 54 {
 		t.Errorf("%d messages counted", n)
+	}
+}
+
+// A producer that was there before a restart keeps records and sends them at once; they are not
+// refused because the controller has not told of their partitions yet.
+func TestProduceWaitsForTheFirstBroker(t *testing.T) {
+	b := newDataBroker(t)
+	told := b.env.Metadata.Snapshot()
+	b.env.Metadata = metadata.NewCache("cluster")
+	c := b.dial()
+	c.send(produceRequest(8, 1, "t", batch(nil, "a")))
+	answered := make(chan struct{})
+	resp := kmsg.NewPtrProduceResponse()
+	resp.Version = 8
+	go func() {
+		defer close(answered)
+		c.receive(c.nextID, resp)
+	}()
+	select {
+	case <-answered:
+		t.Errorf("answered before anything was known: %+v", resp.Topics)
+	case <-time.After(50 * time.Millisecond):
+	}
+	p, _ := told.Partition(model.TopicPartition{Topic: "t"})
+	b.env.Metadata.Apply(metadata.Update{ControllerID: 1, Brokers: told.AliveBrokers(), Partitions: []metadata.PartitionUpdate{{Topic: "t", Partition: *p}}})
+	if <-answered; resp.Topics[0].Partitions[0].ErrorCode != 0 {
+		t.Errorf("%+v", resp.Topics[0])
 	}
 }
 

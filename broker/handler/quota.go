@@ -36,6 +36,7 @@ func (r *Request) worked(now time.Time) time.Duration { return max(0, now.Sub(r.
 // throttle holds up the connection of a request for the longer of two times, and returns what the
 // answer says of it, in ms. Its quota notes it.
 func (e *Env) throttle(r *Request, now time.Time, bandwidth *quota.Clients, forBytes, forTime time.Duration) int32 {
+	// With both alike the time is what is told, as in Kafka, where bandwidth must be larger to win.
 	d, by := forTime, e.Quotas.Request
 	if forBytes > forTime {
 		d, by = forBytes, bandwidth
@@ -47,6 +48,8 @@ func (e *Env) throttle(r *Request, now time.Time, bandwidth *quota.Clients, forB
 	if e.OnThrottled != nil {
 		e.OnThrottled(r.user(), r.ClientIDString(), by == e.Quotas.Request, d)
 	}
+	// The answer goes out at once with the time in it (KIP-219); what is held up is the reading of
+	// the next request. Clients that obey the number notice nothing.
 	if r.Conn != nil {
 		r.Conn.Mute(now.Add(d))
 	}
@@ -119,6 +122,8 @@ func (c *fetchCall) mostBytes(r *Request, bytes int) int {
 
 // size is about how many bytes the answer has.
 func (c *fetchCall) size() float64 {
+	// perPartition is what AppendFetchPartition writes for v11 without aborted transactions:
+	// 4+2+8+8+8+4+4 and 4 for the size of the records. It is the quota's measure, not what is sent.
 	const head, perPartition = 22, 42 // of version 11, with the response header
 	size := head
 	topic := ""
@@ -149,6 +154,8 @@ func (c *fetchCall) empty() error {
 	}
 	clear(c.answers)
 	c.answers = c.answers[:0]
+	// The session's epoch goes on, else the consumer's next request would be refused as a
+	// duplicate.
 	id, err := c.session.Skip()
 	c.sessionID = id
 	return err

@@ -64,6 +64,7 @@ func refusalText(r *Request) string {
 	return "Request " + protocol.Name(r.Key) + " of " + r.Principal().String() + " from " + r.ClientHost() + " is not authorized."
 }
 
+// refuseLeaderAndISR answers each partition with the same code, in the form of its version.
 func refuseLeaderAndISR(req *kmsg.LeaderAndISRRequest, code int16) kmsg.Response {
 	resp := kmsg.NewPtrLeaderAndISRResponse()
 	resp.ErrorCode = code
@@ -83,6 +84,7 @@ func refuseLeaderAndISR(req *kmsg.LeaderAndISRRequest, code int16) kmsg.Response
 	return resp
 }
 
+// refuseStopReplica answers each partition with the same code.
 func refuseStopReplica(req *kmsg.StopReplicaRequest, code int16) kmsg.Response {
 	resp := kmsg.NewPtrStopReplicaResponse()
 	resp.ErrorCode = code
@@ -94,6 +96,8 @@ func refuseStopReplica(req *kmsg.StopReplicaRequest, code int16) kmsg.Response {
 	return resp
 }
 
+// refuseWriteTxnMarkers answers each marker's partitions with the same code; the answer has none
+// for the whole.
 func refuseWriteTxnMarkers(req *kmsg.WriteTxnMarkersRequest, code int16) kmsg.Response {
 	resp := kmsg.NewPtrWriteTxnMarkersResponse()
 	for _, m := range req.Markers {
@@ -110,6 +114,7 @@ func refuseWriteTxnMarkers(req *kmsg.WriteTxnMarkersRequest, code int16) kmsg.Re
 	return resp
 }
 
+// refuseAlterReplicaLogDirs groups the answer by topic, while the request is grouped by directory.
 func refuseAlterReplicaLogDirs(req *kmsg.AlterReplicaLogDirsRequest, code int16) kmsg.Response {
 	resp := kmsg.NewPtrAlterReplicaLogDirsResponse()
 	index := map[string]int{}
@@ -146,6 +151,7 @@ func refuseElectLeaders(req *kmsg.ElectLeadersRequest, code int16) kmsg.Response
 	return resp
 }
 
+// refuseReassignments answers the whole and each partition with the same code and text.
 func refuseReassignments(req *kmsg.AlterPartitionAssignmentsRequest, code int16, text *string) kmsg.Response {
 	resp := kmsg.NewPtrAlterPartitionAssignmentsResponse()
 	resp.ErrorCode, resp.ErrorMessage = code, text

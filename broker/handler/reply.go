@@ -12,7 +12,8 @@ type Reply struct {
 	response kmsg.Response
 	body     Body
 	pending  network.Pending
-	verdict  network.Verdict
+	// What becomes of the connection; Answered goes with response or body, Later with pending.
+	verdict network.Verdict
 }
 
 // Body is a response body that encodes itself, possibly with ranges of files in it.

@@ -50,12 +50,14 @@ type session struct {
 	request   Request // the one being served
 	principal model.Principal
 	client    string            // the last client id, as clients hardly ever change it
-	names     map[string]string // interned topic names
+	names     map[string]string // interned names of topics and transactions
 	gaps      gaps
 	software  [2]string // client software name and version (KIP-511), "unknown" before ApiVersions v3
 	login
 }
 
+// clientID is b as a string, the same one as before while the client does not change its id: a
+// conversion per request would be an allocation per request.
 func (s *session) clientID(b []byte) string {
 	if string(b) != s.client {
 		s.client = string(b)
@@ -63,14 +65,22 @@ func (s *session) clientID(b []byte) string {
 	return s.client
 }
 
-// maxInterned bounds the topic names that are remembered for a connection.
-const maxInterned = 4096
+// maxInterned bounds the names that are remembered for a connection, and maxInternedLength each of
+// them: no topic has a longer one.
+const (
+	maxInterned       = 4096
+	maxInternedLength = 249
+)
 
 // intern returns b as a string, without allocating when the connection has sent the name before.
 func (s *session) intern(b []byte) string {
 	if v, ok := s.names[string(b)]; ok {
 		return v
 	}
+	if len(b) > maxInternedLength {
+		return string(b)
+	}
+	// All are forgotten at once: to find the oldest would cost more than to learn them again.
 	if s.names == nil || len(s.names) >= maxInterned {
 		s.names = make(map[string]string)
 	}

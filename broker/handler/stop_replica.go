@@ -16,6 +16,8 @@ func stopReplica(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.StopReplicaRequest)
 	resp := kmsg.NewPtrStopReplicaResponse()
 	refused := e.checkBrokerEpoch(ctx, req.BrokerEpoch)
+	// An order for the broker before its restart: the controller that sent it needs no word of each
+	// partition.
 	if refused != nil && kerr.Of(refused) == kerr.StaleBrokerEpoch {
 		resp.ErrorCode = kerr.Code(refused)
 		return Respond(resp)
@@ -44,6 +46,8 @@ func stopReplica(ctx context.Context, e *Env, r *Request) Reply {
 // stoppedReplicas are the partitions that a request names, in all of its forms.
 func stoppedReplicas(req *kmsg.StopReplicaRequest) (tps []model.TopicPartition) {
 	for _, t := range req.Topics {
+		// v0 has one partition an entry, v1 and later a list; kmsg fills the field of the version
+		// alone.
 		if req.Version == 0 {
 			tps = append(tps, model.TopicPartition{Topic: t.Topic, Partition: t.Partition})
 		}

@@ -21,6 +21,8 @@ type TopicCreator interface {
 }
 
 // internalTopic are the settings with which an internal topic is created.
+// "segment.bytes" is small (100 MB) so that compaction, which leaves the active segment alone,
+// keeps what a coordinator must load short.
 func internalTopic(name string, c *configs.Broker) (partitions int32, replicationFactor int16, config map[string]string) {
 	if name == model.OffsetsTopic {
 		return c.OffsetsTopicNumPartitions, c.OffsetsTopicReplicationFactor, map[string]string{
@@ -43,6 +45,8 @@ func internalTopic(name string, c *configs.Broker) (partitions int32, replicatio
 // alive.
 func (e *Env) createInternalTopic(ctx context.Context, name string) error {
 	partitions, factor, config := internalTopic(name, e.Config())
+	// Kafka does not go below the replication factor here: a group's offsets on one disk would look
+	// safe and not be.
 	if alive := len(e.Metadata.Snapshot().AliveBrokers()); alive < int(factor) {
 		e.Logger.WithField("topic", name).WithField("alive_brokers", alive).WithField("replication_factor", factor).
 			Error("could not create an internal topic: too few brokers are alive")
@@ -61,4 +65,20 @@ func (e *Env) createTopic(ctx context.Context, name string, partitions int32, fa
 		return nil
 	}
 	return err
+}
+
+// namedPartitions are the partitions that a request names by topic; nil topics are all partitions,
+// which are nil here too.
+func namedPartitions[T any](topics []T, of func(t *T) (topic string, partitions []int32)) []model.TopicPartition {
+	if topics == nil {
+		return nil
+	}
+	tps := []model.TopicPartition{}
+	for i := range topics {
+		topic, partitions := of(&topics[i])
+		for _, p := range partitions {
+			tps = append(tps, model.TopicPartition{Topic: topic, Partition: p})
+		}
+	}
+	return tps
 }

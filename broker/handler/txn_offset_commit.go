@@ -18,6 +18,11 @@ import (
 // partitions without an error of their own are committed.
 func txnOffsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.TxnOffsetCommitRequest)
+	req.Topics = merged(req.Topics, func(t *kmsg.TxnOffsetCommitRequestTopic) string { return t.Topic },
+		func(t *kmsg.TxnOffsetCommitRequestTopic) *[]kmsg.TxnOffsetCommitRequestTopicPartition {
+			return &t.Partitions
+		},
+		func(p *kmsg.TxnOffsetCommitRequestTopicPartition) int32 { return p.Partition })
 	resp := kmsg.NewPtrTxnOffsetCommitResponse()
 	c := &group.CommitRequest{
 		Group: req.Group, Generation: req.Generation, MemberID: req.MemberID, InstanceID: req.InstanceID,
@@ -63,6 +68,8 @@ func txnOffsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 		}
 	}
 	if len(c.Offsets) > 0 {
+		// The offsets are durable with this answer, but pending: WriteTxnMarkers makes them count
+		// or drops them.
 		for i, err := range e.Groups.CommitOffsets(ctx, c).Errs {
 			*slots[i] = kerr.Code(err)
 		}

@@ -56,7 +56,7 @@ func inTxnBroker(t *testing.T, run func(b *groupBroker)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newGroupBroker(t)
 		b.env.Transactions = txn.New(txn.Options{
-			Config: b.env.Config, Log: shardtest.New(), ProducerIDs: b.env.ProducerIDs, Logger: b.env.Logger, Cluster: noMarkers{}, Sender: noMarkers{},
+			Settings: func() txn.Settings { return txn.SettingsOf(b.env.Config()) }, Log: shardtest.New(), ProducerIDs: b.env.ProducerIDs, Logger: b.env.Logger, Cluster: noMarkers{}, Sender: noMarkers{},
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})

@@ -25,7 +25,11 @@ func updateMetadata(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	update := metadataUpdate(req)
 	var deleted []model.TopicPartition
+	// Under the lock that orders the controller's requests: an old controller's metadata cannot
+	// overwrite a new one's.
 	err := e.Replicas.WithController(req.ControllerEpoch, func() { deleted = e.Metadata.Apply(update) })
+	// Outside of that lock: the group coordinator appends tombstones for the offsets of what is
+	// gone.
 	if len(deleted) > 0 && e.OnPartitionsDeleted != nil {
 		e.OnPartitionsDeleted(deleted)
 	}

@@ -38,6 +38,8 @@ func writeTxnMarkers(ctx context.Context, e *Env, r *Request) Reply {
 				slot := &outTopic.Partitions[k]
 				slot.Partition = p
 				tp := model.TopicPartition{Topic: t.Topic, Partition: p}
+				// The leader epoch is not in the request: a coordinator with old metadata reaches a
+				// follower, whose append says NOT_LEADER_FOR_PARTITION, and tries again.
 				magic, hosted := e.HostedFormat(tp)
 				switch {
 				case refused:
@@ -71,6 +73,8 @@ type markerSlot struct {
 	commit     bool
 }
 
+// write appends the markers of all partitions with acks=all and waits. A marker in the offsets
+// topic makes the offsets of its transaction count, once it is durable.
 func (w *markerWriter) write(ctx context.Context, e *Env) {
 	if len(w.entries) == 0 {
 		return
@@ -79,6 +83,8 @@ func (w *markerWriter) write(ctx context.Context, e *Env) {
 	for i, res := range appended.Wait(ctx, time.Duration(e.Config().RequestTimeoutMs)*time.Millisecond) {
 		s := &w.slots[i]
 		*s.code = kerr.Code(res.Err)
+		// After a time-out the marker may still become durable. The coordinator sends it again, and
+		// the second one, which ends no transaction, makes the offsets count.
 		if res.Err == nil && res.TP.Topic == model.OffsetsTopic {
 			e.Groups.OnTransactionCompleted(res.TP.Partition, s.producerID, s.commit)
 		}

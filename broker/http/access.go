@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net"
 	nethttp "net/http"
+	"strconv"
 )
 
 // Access says who may do what.
@@ -14,8 +15,11 @@ type Access struct {
 	// address. That also keeps out pages of other sites that point a name of theirs at this machine
 	// (DNS rebinding).
 	LocalOnly bool
-	// LocalReaders lets only this machine read, unless User is set; open paths stay open.
+	// LocalReaders lets only this machine read, unless User or Certificate is set; open paths stay
+	// open.
 	LocalReaders bool
+	// Certificate asks readers for a client certificate, which TLS has verified.
+	Certificate bool
 	// User and Password, if User is set, are asked of readers.
 	User, Password string
 	// Token is what a change must bring along; "" forbids every change.
@@ -47,6 +51,16 @@ func (a *Access) admitHost(w nethttp.ResponseWriter, r *nethttp.Request) bool {
 }
 
 func (a *Access) admitReader(w nethttp.ResponseWriter, r *nethttp.Request) bool {
+	// A page of another site cannot read an answer, but it could keep streams and questions running
+	// in the browser of somebody who may. A link from elsewhere is followed.
+	if site := r.Header.Get("Sec-Fetch-Site"); (site == "cross-site" || site == "same-site") && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+		nethttp.Error(w, "only the page itself may ask", nethttp.StatusForbidden)
+		return false
+	}
+	if a.Certificate && (r.TLS == nil || len(r.TLS.PeerCertificates) == 0) {
+		nethttp.Error(w, "a client certificate is needed", nethttp.StatusForbidden)
+		return false
+	}
 	if a.User != "" {
 		user, password, ok := r.BasicAuth()
 		if ok && same(user, a.User) && same(password, a.Password) {
@@ -56,7 +70,7 @@ func (a *Access) admitReader(w nethttp.ResponseWriter, r *nethttp.Request) bool 
 		nethttp.Error(w, "user and password are needed", nethttp.StatusUnauthorized)
 		return false
 	}
-	if a.LocalReaders && !(fromLoopback(r) && namesLoopback(r.Host)) {
+	if a.LocalReaders && !a.Certificate && !(fromLoopback(r) && namesLoopback(r.Host)) {
 		nethttp.Error(w, "only from this machine, unless momus.console.user and momus.console.password are set", nethttp.StatusForbidden)
 		return false
 	}
@@ -101,7 +115,10 @@ func fromLoopback(r *nethttp.Request) bool {
 
 // namesLoopback reports whether a Host header names this machine, with or without a port.
 func namesLoopback(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
+	if h, port, err := net.SplitHostPort(host); err == nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil && port != "" {
+			return false
+		}
 		host = h
 	} else if n := len(host); n > 2 && host[0] == '[' && host[n-1] == ']' {
 		host = host[1 : n-1]

@@ -12,6 +12,7 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -144,12 +145,17 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// libraryLog passes the library's lines on at debug level: they are about clients that misbehave.
+// libraryLog passes the library's lines on at debug level: they are about clients that misbehave,
+// but for those about requests that panicked.
 type libraryLog struct{ logger *logrus.Entry }
 
 func (l libraryLog) Write(p []byte) (int, error) {
 	if l.logger != nil {
-		l.logger.Debug("http: " + string(p))
+		level := logrus.DebugLevel
+		if bytes.Contains(p, []byte("http: panic serving")) {
+			level = logrus.ErrorLevel
+		}
+		l.logger.Log(level, "http: "+string(p))
 	}
 	return len(p), nil
 }

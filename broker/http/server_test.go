@@ -2,7 +2,10 @@ package http
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
 	"go.uber.org/goleak"
 )
 
@@ -65,11 +70,36 @@ func TestReaders(t *testing.T) {
 		change func(*nethttp.Request)
 		code   int
 	}{
-		"everybody":             {Access{}, from("192.0.2.7:1", "broker.example:9404"), 200},
-		"local":                 {Access{LocalOnly: true}, nil, 200},
-		"local by address":      {Access{LocalOnly: true}, from("[::1]:1", "[::1]:9404"), 200},
-		"local without port":    {Access{LocalOnly: true}, from("[::1]:1", "[::1]"), 200},
-		"another name":          {Access{LocalOnly: true}, from("127.0.0.1:1", "evil.example:9404"), 403},
+		"everybody":            {Access{}, from("192.0.2.7:1", "broker.example:9404"), 200},
+		"local":                {Access{LocalOnly: true}, nil, 200},
+		"local by address":     {Access{LocalOnly: true}, from("[::1]:1", "[::1]:9404"), 200},
+		"local without port":   {Access{LocalOnly: true}, from("[::1]:1", "[::1]"), 200},
+		"another name":         {Access{LocalOnly: true}, from("127.0.0.1:1", "evil.example:9404"), 403},
+		"a name behind a name": {Access{LocalOnly: true}, from("127.0.0.1:1", "localhost:80@evil.example"), 403},
+		"a longer name":        {Access{LocalOnly: true}, from("127.0.0.1:1", "localhost.evil.example:9404"), 403},
+		"all addresses":        {Access{LocalOnly: true}, from("127.0.0.1:1", "0.0.0.0:9404"), 403},
+		"no name":              {Access{LocalOnly: true}, from("127.0.0.1:1", ""), 403},
+		"forwarded": {Access{LocalOnly: true}, func(r *nethttp.Request) {
+			r.RemoteAddr = "192.0.2.7:1"
+			r.Header.Set("X-Forwarded-For", "127.0.0.1")
+			r.Header.Set("Forwarded", "for=127.0.0.1")
+		}, 403},
+		"a script of another site": {Access{}, func(r *nethttp.Request) {
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			r.Header.Set("Sec-Fetch-Mode", "no-cors")
+		}, 403},
+		"a script of another port": {Access{}, func(r *nethttp.Request) {
+			r.Header.Set("Sec-Fetch-Site", "same-site")
+			r.Header.Set("Sec-Fetch-Mode", "cors")
+		}, 403},
+		"a link of another site": {Access{}, func(r *nethttp.Request) {
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			r.Header.Set("Sec-Fetch-Mode", "navigate")
+		}, 200},
+		"the page itself": {Access{}, func(r *nethttp.Request) {
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			r.Header.Set("Sec-Fetch-Mode", "cors")
+		}, 200},
 		"from elsewhere":        {Access{LocalOnly: true}, from("192.0.2.7:1", "localhost:9404"), 403},
 		"readers elsewhere":     {Access{LocalReaders: true}, from("192.0.2.7:1", "localhost:9404"), 403},
 		"readers, another name": {Access{LocalReaders: true}, from("127.0.0.1:1", "evil.example"), 403},
@@ -77,7 +107,11 @@ func TestReaders(t *testing.T) {
 		"wrong password":        {closed, login("u", "q"), 401},
 		"wrong user":            {closed, login("v", "p"), 401},
 		"no password":           {closed, nil, 401},
-		"password from afar":    {Access{User: "u", Password: "p", LocalReaders: true}, func(r *nethttp.Request) { r.RemoteAddr = "192.0.2.7:1"; r.SetBasicAuth("u", "p") }, 200},
+		"no certificate":        {Access{Certificate: true}, nil, 403},
+		"a certificate": {Access{Certificate: true, LocalReaders: true}, func(r *nethttp.Request) {
+			r.RemoteAddr, r.TLS = "192.0.2.7:1", &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{}}}
+		}, 200},
+		"password from afar": {Access{User: "u", Password: "p", LocalReaders: true}, func(r *nethttp.Request) { r.RemoteAddr = "192.0.2.7:1"; r.SetBasicAuth("u", "p") }, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var calls atomic.Int32
@@ -231,6 +265,50 @@ func TestAStreamRefusesLinesThatWouldForgeEvents(t *testing.T) {
 	}
 }
 
+// A client that never ends its request, and one that never reads a stream, are let go.
+func TestSlowClientsAreLetGo(t *testing.T) {
+	t.Parallel()
+	s, err := Listen(t.Context(), Options{Addr: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan error, 1)
+	s.Stream("/events", func(_ context.Context, _ *nethttp.Request, out *Stream) {
+		line := bytes.Repeat([]byte("x"), 64<<10)
+		for {
+			if err := out.Send("much", "", line); err != nil {
+				over <- err
+				return
+			}
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go s.Run(ctx)
+	for what, request := range map[string]string{"headers": "GET /events HTTP/1.1\r\nHost: x\r\nX: ", "stream": "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"} {
+		conn, err := net.Dial("tcp", s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, request); err != nil {
+			t.Fatal(err)
+		}
+		if what == "headers" {
+			conn.SetReadDeadline(time.Now().Add(2 * headerTimeout))
+			// 408, or the end without a word.
+			if answer, err := io.ReadAll(conn); err != nil || len(answer) > 0 && !bytes.Contains(answer, []byte(" 408 ")) {
+				t.Errorf("headers without end: %q, %v", answer, err)
+			}
+		}
+	}
+	select {
+	case <-over:
+	case <-time.After(2 * sendTimeout):
+		t.Error("a stream that nobody reads goes on")
+	}
+}
+
 func TestHeadersWithoutEndAreRefused(t *testing.T) {
 	s, err := Listen(t.Context(), Options{Addr: "127.0.0.1:0"})
 	if err != nil {
@@ -250,5 +328,29 @@ func TestHeadersWithoutEndAreRefused(t *testing.T) {
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil || !strings.Contains(line, "431") {
 		t.Errorf("a header without end was answered %q, %v", line, err)
+	}
+}
+
+// A request that panics costs its connection, and the operator is told at the level of errors.
+func TestARequestThatPanicsIsLogged(t *testing.T) {
+	logger, hook := logtest.NewNullLogger()
+	s, err := Listen(t.Context(), Options{Addr: "127.0.0.1:0", Logger: logrus.NewEntry(logger)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Open("/rude", nethttp.HandlerFunc(func(nethttp.ResponseWriter, *nethttp.Request) { panic("injected") }))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	if r, err := nethttp.Get("http://" + s.Addr().String() + "/rude"); err == nil {
+		r.Body.Close()
+		t.Errorf("answered %s", r.Status)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if e := hook.LastEntry(); e == nil || e.Level != logrus.ErrorLevel || !strings.Contains(e.Message, "injected") {
+		t.Errorf("logged %+v", e)
 	}
 }

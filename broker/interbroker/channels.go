@@ -78,6 +78,7 @@ func (c *Channels) AddBroker(b *model.Broker) {
 	ch := &channel{owner: c, cancel: cancel, broker: b, wake: make(chan struct{}, 1)}
 	ch.client = NewClient(ClientOptions{
 		ClientID: strconv.Itoa(int(c.opts.ControllerID)),
+		// Asked at each connect, so that a broker that came back on another port is found.
 		Endpoint: func() (model.Endpoint, bool) { return ch.current().Endpoint(c.opts.Listener) },
 		Dialer:   c.opts.Dialer, ConnectTimeout: c.opts.ConnectTimeout, RequestTimeout: c.opts.RequestTimeout,
 	})
@@ -126,6 +127,7 @@ func (c *Channels) QueueSizes() map[int32]int {
 	sizes := make(map[int32]int, len(c.brokers))
 	for id, ch := range c.brokers {
 		ch.mu.Lock()
+		// The lock of one channel within that of all: never the other way round.
 		sizes[id] = len(ch.queue)
 		ch.mu.Unlock()
 	}
@@ -171,6 +173,8 @@ func (ch *channel) run(ctx context.Context, id int32) {
 		}
 		req := ch.owner.encode(r)
 		var resp kmsg.Response
+		// Kafka, too, repeats until the broker answers or is removed: a request that is left out
+		// would leave the broker with an old view for ever.
 		for attempt := 0; ; attempt++ {
 			var err error
 			if resp, err = ch.client.Do(ctx, req); err == nil {
@@ -202,6 +206,7 @@ func (ch *channel) next(ctx context.Context) controller.Request {
 		if len(ch.queue) > 0 {
 			r := ch.queue[0]
 			ch.queue[0] = nil
+			// An empty queue lets its array go: a burst of thousands of requests must not stay.
 			if ch.queue = ch.queue[1:]; len(ch.queue) == 0 {
 				ch.queue = nil
 			}
@@ -227,6 +232,8 @@ func (c *Channels) answer(log *logrus.Entry, id int32, r controller.Request, res
 	case *kmsg.LeaderAndISRResponse:
 		ev := &controller.LeaderAndISRReply{Broker: id, Code: resp.ErrorCode, Errors: map[model.TopicPartition]int16{}}
 		for _, p := range resp.Partitions {
+			// Versions up to 4, the newest that is sent, have partitions in one list; later ones
+			// have topics.
 			ev.Errors[model.TopicPartition{Topic: p.Topic, Partition: p.Partition}] = p.ErrorCode
 		}
 		c.opts.Reply(ev)
@@ -241,6 +248,8 @@ func (c *Channels) answer(log *logrus.Entry, id int32, r controller.Request, res
 		}
 		if resp.ErrorCode != 0 {
 			log.WithField("code", resp.ErrorCode).Warn("broker refused StopReplica")
+			// The error of the whole answer is that of each partition; such an answer has none of
+			// its own.
 			for _, tp := range sent.Partitions {
 				ev.Errors[tp] = resp.ErrorCode
 			}

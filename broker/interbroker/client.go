@@ -144,6 +144,8 @@ func (c *Client) Close() error {
 	return nil
 }
 
+// do writes one request and reads its answer. A deadline or the end of ctx breaks the connection:
+// it is not known then whether the request was carried out.
 func (c *Client) do(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
 	if err := c.connectLocked(ctx); err != nil {
 		return nil, err
@@ -157,6 +159,7 @@ func (c *Client) do(ctx context.Context, req kmsg.Request) (kmsg.Response, error
 	}
 	// A cancelled context breaks the connection, which ends the read below.
 	conn := c.conn
+	// A time in the past: reads and writes on the way end at once.
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if err := conn.renewIfDue(time.Now()); err != nil {
@@ -165,6 +168,8 @@ func (c *Client) do(ctx context.Context, req kmsg.Request) (kmsg.Response, error
 
 	id := c.correlationID
 	c.correlationID++
+	// The head of a request in one write and the shared rest in another: copying the rest would
+	// cost more than a second write.
 	if shared, ok := req.(*sharedRequest); ok {
 		c.out = appendSharedRequest(c.out[:0], shared, id, c.opts.ClientID)
 		if _, err := c.conn.Write(c.out); err != nil {
@@ -179,6 +184,7 @@ func (c *Client) do(ctx context.Context, req kmsg.Request) (kmsg.Response, error
 			return nil, err
 		}
 	}
+	// One large request must not keep its buffer as long as the connection lives.
 	if cap(c.out) > 1<<20 {
 		c.out = nil
 	}
@@ -189,6 +195,8 @@ func (c *Client) do(ctx context.Context, req kmsg.Request) (kmsg.Response, error
 	return DecodeResponse(frame, req, id)
 }
 
+// connectLocked connects and logs in, unless there is a connection. The lock of state is not held
+// meanwhile, so that Close can break it.
 func (c *Client) connectLocked(ctx context.Context) error {
 	c.state.Lock()
 	closed := c.state.closed
@@ -237,6 +245,7 @@ func (c *Client) readFrame() ([]byte, error) {
 		c.in = make([]byte, readAhead)
 	}
 	n, err := io.ReadAtLeast(c.conn, c.in, 4)
+	// The size is read with as much as comes with it, mostly all: one system call in place of two.
 	if err != nil {
 		return nil, fmt.Errorf("read response size: %w", err)
 	}
@@ -248,6 +257,7 @@ func (c *Client) readFrame() ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes behind a response of %d", n-size, size)
 	}
 	frame := c.in[4:]
+	// A response that fits stays in the buffer it was read into.
 	if c.opts.ReuseBuffer && len(frame) >= size {
 		frame = frame[:size]
 	} else {

@@ -35,6 +35,7 @@ func EncodeLeaderAndISR(controllerID int32, listener string, version int16, r *c
 		s.Replicas, s.AddingReplicas, s.RemovingReplicas, s.IsNew = notNil(p.Replicas), notNil(p.Adding), notNil(p.Removing), p.IsNew
 		states = append(states, s)
 	}
+	// From version 2 partitions come by topic (KIP-380).
 	if version < 2 {
 		req.PartitionStates = states
 	} else {
@@ -44,6 +45,7 @@ func EncodeLeaderAndISR(controllerID int32, listener string, version int16, r *c
 			req.TopicStates = append(req.TopicStates, t)
 		}
 	}
+	// Nobody can follow a leader without the listener.
 	for _, b := range r.LiveLeaders {
 		e, ok := b.Endpoint(listener)
 		if !ok {
@@ -70,6 +72,7 @@ func EncodeUpdateMetadata(controllerID int32, listener string, version int16, r 
 		s.Replicas, s.OfflineReplicas = notNil(p.Replicas), notNil(p.OfflineReplicas)
 		states = append(states, s)
 	}
+	// From version 5 partitions come by topic (KIP-380).
 	if version < 5 {
 		req.PartitionStates = states
 	} else {
@@ -85,6 +88,7 @@ func EncodeUpdateMetadata(controllerID int32, listener string, version int16, r 
 		if b.Rack != "" {
 			l.Rack = &b.Rack
 		}
+		// Versions above 0 have all endpoints; the pair is for those below 1.
 		if e, ok := b.Endpoint(listener); ok {
 			l.Host, l.Port = e.Host, e.Port
 		}
@@ -103,6 +107,7 @@ func EncodeStopReplica(controllerID int32, version int16, r *controller.StopRepl
 	req := kmsg.NewPtrStopReplicaRequest()
 	req.Version, req.ControllerID, req.ControllerEpoch, req.BrokerEpoch = version, controllerID, r.ControllerEpoch, r.BrokerEpoch
 	req.DeletePartitions = r.Delete
+	// Version 0 has a list of pairs, later ones a list by topic.
 	if version < 1 {
 		for _, tp := range r.Partitions {
 			t := kmsg.NewStopReplicaRequestTopic()

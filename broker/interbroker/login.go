@@ -51,6 +51,8 @@ func (l *Login) Authenticate(c *Connection) error {
 	if err != nil {
 		return err
 	}
+	// Nothing is known of the peer but what it says: brokers before 1.0 have no SaslAuthenticate
+	// and take tokens in frames without a header.
 	l.handshake, l.authenticate = 0, -1
 	for _, k := range versions.ApiKeys {
 		switch k.ApiKey {
@@ -60,6 +62,7 @@ func (l *Login) Authenticate(c *Connection) error {
 			l.authenticate = min(2, k.MaxVersion)
 		}
 	}
+	// Version 0 of the handshake announces raw tokens, version 1 those within requests.
 	if l.authenticate < 0 {
 		l.handshake = 0
 	}
@@ -117,6 +120,8 @@ func (l *Login) exchange(c *Connection, x sasl.Client) (lifetime time.Duration, 
 			return lifetime, nil
 		}
 		if l.authenticate < 0 {
+			// Raw tokens after the last of which such a server says nothing: waiting for an answer
+			// would never end.
 			if x.Silent() && step > 0 {
 				return 0, writeToken(c, reply)
 			}
@@ -192,6 +197,7 @@ func (l *Login) read(c *Connection) ([]byte, error) {
 	_, err := io.ReadFull(c, size[:])
 	var frame []byte
 	if err == nil {
+		// The size is of a stranger, so it is bounded before memory is taken.
 		n := binary.BigEndian.Uint32(size[:])
 		if n > maxLoginAnswer {
 			return nil, fmt.Errorf("answer of %d bytes during authentication: is it a listener with another protocol?", n)

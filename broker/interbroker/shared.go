@@ -60,11 +60,14 @@ func (s *sharing) updateMetadata(controllerID int32, listener string, version in
 	partitions, brokers := weak.Make(&r.Partitions[0]), weak.Make(&r.LiveBrokers[0])
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// Weak pointers are equal as long as they come from the same object, also when it is gone: an
+	// address that is used again does not deceive them.
 	if s.partitions == partitions && s.brokers == brokers {
 		req.rest = s.rest.Value()
 	}
 	if req.rest == nil {
 		whole := EncodeUpdateMetadata(controllerID, listener, version, r).AppendTo(nil)
+		// The head's length depends on the version alone, so that what is behind it can be cut off.
 		req.rest = &sharedBytes{whole[len(req.appendHead(nil)):]}
 		s.partitions, s.brokers, s.rest = partitions, brokers, weak.Make(req.rest)
 	}

@@ -56,6 +56,7 @@ func ControlledShutdown(ctx context.Context, o ControlledShutdownOptions) error 
 	for attempt := 1; attempt <= o.MaxRetries; attempt++ {
 		var now model.Endpoint
 		if _, now, err = o.Controller(ctx); err == nil {
+			// The controller may have moved, and a broker that became it has another address.
 			if client == nil || now != at {
 				if client != nil {
 					client.Close()
@@ -117,6 +118,8 @@ func (o *ControlledShutdownOptions) awaitAttempt(ctx context.Context) error {
 	}
 }
 
+// askForShutdown asks the controller once to move leaderships away; partitions that are left are an
+// error, with which the broker asks again.
 func askForShutdown(ctx context.Context, client *Client, o *ControlledShutdownOptions) error {
 	req := kmsg.NewPtrControlledShutdownRequest()
 	req.Version, req.BrokerID, req.BrokerEpoch = o.Versions.ControlledShutdown, o.BrokerID, o.BrokerEpoch()

@@ -9,7 +9,9 @@ import (
 // Authentication are the socket-server-metrics of a listener that tell of logins (KIP-188,
 // KIP-368).
 type Authentication struct {
-	Successful, Failed                 Counter
+	Successful, Failed Counter
+	// Clients of versions that know no re-authentication (KIP-368) and whose session would end
+	// anyway show up here: they will be closed in the middle of their work.
 	SuccessfulNoReauth                 Counter // of clients that cannot authenticate again
 	SuccessfulReauth, FailedReauth     Counter
 	ExpiredKilled                      Counter // closed because the session had ended
@@ -17,6 +19,7 @@ type Authentication struct {
 }
 
 // authentications are by listener.
+// The map only grows: a listener that was removed keeps its figures, as counters must not go back.
 type authentications struct{ byListener sync.Map }
 
 // Authentication are the figures of a listener, made on first use.
@@ -38,6 +41,7 @@ func (a *authentications) expired() (n int64) {
 	return n
 }
 
+// collect gives the counters of each listener; names are those of Kafka's beans.
 func (a *authentications) collect(counter func(name, help string, v int64, labels prometheus.Labels)) {
 	const server = "kafka_server_socketservermetrics_"
 	a.byListener.Range(func(name, value any) bool {

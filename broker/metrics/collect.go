@@ -15,7 +15,8 @@ const window = time.Minute
 
 // collectState serialises collections, which rotate the windows.
 type collectState struct {
-	mu      sync.Mutex
+	mu sync.Mutex
+	// mu guards it, and with it each histogram's last.
 	rotated time.Time
 }
 
@@ -66,6 +67,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.collecting.mu.Lock()
 	defer m.collecting.mu.Unlock()
 	counter := func(name, help string, v int64, labels []string, values ...string) {
+		// Descriptions are made anew for each scrape: that costs less than keeping one for each
+		// topic.
 		ch <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, labels, nil), prometheus.CounterValue, float64(v), values...)
 	}
 	for _, tm := range topicMetrics() {
@@ -80,6 +83,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 			return true
 		})
 	}
+	// Only a scrape rotates. A broker that nobody scrapes keeps all values since the last time in
+	// one window, which the first scrape then shows.
 	rotate := m.now().Sub(m.collecting.rotated) >= window
 	if rotate {
 		m.collecting.rotated = m.now()
@@ -98,6 +103,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	counter("momus_request_panics_total", "requests that panicked: each is a bug", m.Panics.Value(), nil)
 }
 
+// collect gives what was counted for one API. Versions and errors that never came have no series,
+// so that a broker at rest does not show hundreds.
 func (r *Request) collect(ch chan<- prometheus.Metric, rotate bool) {
 	d := r.detail.Load()
 	if d == nil {

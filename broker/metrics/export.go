@@ -19,6 +19,8 @@ func (m *Metrics) Export(v *view.View) {
 	counter := func(name, help string, read func() int64, labels ...string) {
 		m.CounterFunc(name, help, func() float64 { return float64(read()) }, labels...)
 	}
+	// The replica manager counts its partitions once for all of these: it keeps the result for half
+	// a second, which a scrape takes less than.
 	of := func(pick func(replica.Gauges) int64) func() int64 {
 		return func() int64 { return pick(v.Gauges()) }
 	}
@@ -74,6 +76,7 @@ func (m *Metrics) Export(v *view.View) {
 	m.registry.MustRegister(partitionCollector{v}, groupCollector(v.GroupStats), transactionCollector(v.TransactionStats), quotaCollector{v.QuotaUse})
 }
 
+// exportDirectories adds the gauges of log directories and, if it is on, of the cleaner.
 func exportDirectories(v *view.View, gauge func(name, help string, read func() int64, labels ...string)) {
 	gauge("kafka_log_logmanager_offlinelogdirectorycount", "Log directories that have failed.", func() (n int64) {
 		for _, d := range v.Dirs() {
@@ -100,6 +103,8 @@ func exportDirectories(v *view.View, gauge func(name, help string, read func() i
 		s := stats()
 		return percent(s.RecopyRatio())
 	})
+	// The directories of log.dirs never change while a broker runs, so their gauges are declared
+	// once.
 	for _, d := range v.Dirs() {
 		gauge("kafka_log_logcleanermanager_uncleanable_partitions_count", "Partitions that could not be cleaned.", func() int64 { return int64(stats().Uncleanable[d.Path]) }, "logDirectory", d.Path)
 		gauge("kafka_log_logcleanermanager_uncleanable_bytes", "Their bytes.", func() int64 { return stats().UncleanableBytes[d.Path] }, "logDirectory", d.Path)
@@ -133,6 +138,7 @@ func (c partitionCollector) Collect(ch chan<- prometheus.Metric) {
 		send := func(d *prometheus.Desc, v int64) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), tp.Topic, number)
 		}
+		// A failed directory's log has figures that nobody keeps any more.
 		if l != nil && !state.Offline {
 			send(logSize, l.Size())
 			send(logStart, l.LogStartOffset())
@@ -147,6 +153,7 @@ func (c partitionCollector) Collect(ch chan<- prometheus.Metric) {
 				under = 1
 			}
 		}
+		// Kafka has these of followers too, always 0.
 		send(underReplicated, under)
 		send(inSync, isr)
 		send(replicas, all)

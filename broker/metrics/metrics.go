@@ -15,9 +15,12 @@ type Metrics struct {
 	now      func() time.Time
 
 	// All are the figures of all topics together.
-	All    Topic
+	All Topic
+	// Entries are made for topics that the broker has partitions of; whoever adds names that
+	// clients send must make sure that they exist.
 	topics sync.Map // topic name → *Topic
 
+	// An array, so that the hot path finds its counters by index without a lock.
 	requests [maxRequests]Request
 	named    int // how many of requests have a name
 
@@ -64,6 +67,7 @@ func New(requests []string, now func() time.Time) *Metrics {
 	for i, name := range requests {
 		m.requests[i].name = name
 	}
+	// The registry is the broker's own: several brokers in one process do not share figures.
 	m.registry.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -94,6 +98,7 @@ func (m *Metrics) CounterFunc(name, help string, read func() float64, labels ...
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: pairs(labels)}, read))
 }
 
+// pairs makes name, value, name, value a map; a name without a value is left out.
 func pairs(labels []string) prometheus.Labels {
 	l := prometheus.Labels{}
 	for i := 0; i+1 < len(labels); i += 2 {

@@ -37,6 +37,8 @@ func (c quotaCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		send(quotaQueue, float64(q.Muted), q.Resource)
 		for _, u := range q.Clients {
+			// As in Kafka's metric tags, where a user's name is encoded as in ZooKeeper and the
+			// client's is not.
 			user := zk.SanitizeEntity(u.User)
 			send(rate, u.PerSecond, q.Resource, user, u.Client)
 			send(quotaThrottle, u.ThrottleMs, q.Resource, user, u.Client)

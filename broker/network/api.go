@@ -96,6 +96,10 @@ type Options struct {
 	Now       func() time.Time // nil: time.Now
 	// Wrap, if not nil, stands between each listener of the system and the server.
 	Wrap func(net.Listener) net.Listener
+	// Hold, if not nil, is asked before a request is executed and before an answer is written: both
+	// wait until the channel that it returns is closed, and do not while that is nil. It must be
+	// cheap.
+	Hold func() <-chan struct{}
 }
 
 // Hooks count what happens; any may be nil. They must not block.

@@ -10,6 +10,7 @@ import (
 // while it is exhausted waits; a charge may overshoot the limit by itself, as in Kafka's memory
 // pool, so that a request larger than the limit passes.
 type budget struct {
+	// used may be above limit by what one waiter has taken; see tryCharge.
 	used  atomic.Int64
 	limit func() int64
 
@@ -25,6 +26,8 @@ type budgetWaiter struct {
 // tryCharge charges n bytes unless the budget is exhausted by others than the caller, who holds
 // some bytes already.
 func (m *budget) tryCharge(n, held int64) bool {
+	// What the caller holds itself does not count against him: who has begun to receive a frame
+	// could else wait for himself.
 	if m.used.Add(n)-n-held >= m.limit() {
 		m.used.Add(-n)
 		return false
@@ -39,6 +42,7 @@ func (m *budget) charge(n, held int64, now time.Time, done <-chan struct{}) bool
 	}
 	w := &budgetWaiter{since: now}
 	for {
+		// A new channel for each round, since the last one is closed.
 		w.ready = make(chan struct{})
 		m.mu.Lock()
 		m.waiters = append(m.waiters, w)
@@ -77,8 +81,8 @@ func (m *budget) release(n int64) {
 		return
 	}
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.wakeLocked()
-	m.mu.Unlock()
 }
 
 func (m *budget) wakeLocked() {

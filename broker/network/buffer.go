@@ -67,6 +67,8 @@ func (p *bufferPool) put(b *buffer) {
 	b.b = b.b[:n]
 	class := classFor(n)
 	if class < numClasses && classSize(class) > n {
+		// Into a class whose buffers are not larger than this one: who gets it must find all the
+		// bytes of the class.
 		class--
 	}
 	if class < 0 || class >= numClasses {

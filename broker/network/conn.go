@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/sirupsen/logrus"
 )
 
 // errClosed ends a connection that the server closed.
@@ -22,13 +24,18 @@ const defaultMaxPending = 256
 
 // conn is the connection's own part of a Conn.
 type conn struct {
-	srv  *Server
-	nc   net.Conn
+	srv *Server
+	// base is the connection of the system, which close uses when a farewell of TLS would block.
+	base net.Conn
+	nc   net.Conn        // base, or the TLS over it: only others' when handshaken is set
+	tls  *tls.Config     // nil for a listener without
 	raw  syscall.RawConn // nil unless nc is plain TCP
 	done chan struct{}   // closed when the connection is to end
 
 	closeOnce  sync.Once
 	lastActive atomic.Int64 // Unix nanoseconds of the last byte read or written
+	frameBegan atomic.Int64 // Unix nanoseconds of the first byte of the frame that is being received
+	heldUp     atomic.Int64 // nanoseconds that a handshake has waited for its turn
 	serving    atomic.Bool  // the handler runs
 	receiving  atomic.Bool  // part of a frame has arrived
 	starved    atomic.Bool  // it waits for memory
@@ -37,9 +44,10 @@ type conn struct {
 	retired    atomic.Bool // it ends without being asked why
 	stranger   atomic.Bool // the client is not authenticated yet
 	handshaken atomic.Bool // TLS is set up, or has failed
+	busy       atomic.Bool // a handshake computes, or waits for its turn
 
-	ip      string // of the client
-	counted bool   // the gate knows of it; only touched by the reader
+	ip             string // of the client
+	counted, guest bool   // the gate knows of it, it is in the lobby; only touched by the reader
 
 	reader frameReader
 	out    Output // of answers that the reader writes itself
@@ -69,14 +77,15 @@ func (c *Conn) close() {
 	c.closeOnce.Do(func() {
 		c.broken.Store(true)
 		close(c.done)
-		if t, ok := c.nc.(*tls.Conn); ok && c.writing.Load() {
-			t.NetConn().Close() // a farewell would wait for a client that does not read
+		if c.tls != nil && (!c.handshaken.Load() || c.writing.Load()) {
+			c.base.Close() // a farewell would wait for a client that does not read
 			return
 		}
 		c.nc.Close()
 	})
 }
 
+// touch notes that the client is alive, for the limit of idle connections.
 func (c *Conn) touch() { c.lastActive.Store(c.srv.o.Now().UnixNano()) }
 
 // run reads and executes requests until the connection ends.
@@ -87,8 +96,10 @@ func (c *Conn) run(ctx context.Context) {
 			c.panicked(r)
 		}
 		c.close()
+		// Before anything is given back: the writer may still use what the connection owns.
 		c.writers.Wait()
 		c.dropReader()
+		c.leaveLobby()
 		if c.counted {
 			c.srv.gate.know(c.ip, -1)
 		}
@@ -96,7 +107,9 @@ func (c *Conn) run(ctx context.Context) {
 			c.srv.o.Handler.Closed(c)
 		}
 	}()
-	if err := c.handshake(); err != nil {
+	// Nobody is told: strangers who leave during a handshake are many, and those who failed were
+	// told to the hooks.
+	if err := c.meet(); err != nil {
 		return
 	}
 	for {
@@ -110,11 +123,31 @@ func (c *Conn) run(ctx context.Context) {
 			return
 		}
 		served = true
+		c.held()
 		if !c.execute(ctx, buf, n) {
 			return
 		}
 		if !c.waitMuted(ctx) || ctx.Err() != nil {
 			c.waitQueue(0)
+			return
+		}
+	}
+}
+
+// held waits while the server is held up, or until the connection ends.
+func (c *Conn) held() {
+	hold := c.srv.o.Hold
+	if hold == nil {
+		return
+	}
+	for {
+		held := hold()
+		if held == nil {
+			return
+		}
+		select {
+		case <-held:
+		case <-c.done:
 			return
 		}
 	}
@@ -126,7 +159,7 @@ func (c *Conn) retire() {
 	c.mu.Lock()
 	busy := len(c.mu.queue) > 0 || c.serving.Load()
 	c.mu.Unlock()
-	if !busy || c.nc.SetReadDeadline(time.Unix(1, 0)) != nil { // it ends the read in which the reader waits
+	if !busy || c.base.SetReadDeadline(time.Unix(1, 0)) != nil { // it ends the read in which the reader waits
 		c.close()
 	}
 }
@@ -141,6 +174,8 @@ func (c *Conn) execute(ctx context.Context, buf *buffer, n int) (more bool) {
 			c.freeFrame(buf)
 		}
 	}
+	// The frame goes back now, as Serve has promised not to need it: the wait may be long, and the
+	// memory is others'.
 	defer free()
 	frame := buf.b[4 : 4+n]
 	room := 0
@@ -162,6 +197,7 @@ func (c *Conn) execute(ctx context.Context, buf *buffer, n int) (more bool) {
 	}
 	out.begin(store.b)
 
+	// Only while the handler runs: idleSince must not take a long request for an idle connection.
 	c.serving.Store(true)
 	verdict, pending := c.srv.o.Handler.Serve(ctx, c, frame, c.srv.o.Now(), out)
 	c.serving.Store(false)
@@ -173,6 +209,8 @@ func (c *Conn) execute(ctx context.Context, buf *buffer, n int) (more bool) {
 		}
 	}
 	if queueing || pending != nil {
+		// What Serve has put into the connection's own Output is moved, since the next request
+		// needs that one.
 		if q == nil { // the answer turned out to be pending
 			q = c.srv.newQueued()
 			out.moveTo(&q.out)
@@ -203,6 +241,8 @@ func (c *Conn) waitQueue(room int) (queueing, ok bool) {
 	for {
 		c.mu.Lock()
 		n := len(c.mu.queue)
+		// With room 0 (not pipelined) every earlier answer must be out; the request may depend on
+		// them.
 		if n == 0 || n < room {
 			c.mu.Unlock()
 			return n > 0, !c.broken.Load()
@@ -244,6 +284,8 @@ func (c *Conn) drain(ctx context.Context) {
 			c.mu.Unlock()
 			return
 		}
+		// The head stays in the queue until it is written, so that waitQueue and idleSince count
+		// it.
 		q := c.mu.queue[0]
 		c.mu.Unlock()
 
@@ -274,6 +316,7 @@ func (c *Conn) writeQueued(ctx context.Context, q *queued) {
 		p := q.pending
 		q.pending = nil
 		if c.broken.Load() {
+			// The client is gone. What was appended stays; only the wait for its replicas ends.
 			p.Abandon()
 			q.verdict = CloseConn
 		} else {
@@ -295,9 +338,11 @@ func (c *Conn) writeQueued(ctx context.Context, q *queued) {
 
 // finish writes an answer and releases what it holds.
 func (c *Conn) finish(out *Output, verdict Verdict) (err error) {
+	c.held()
 	switch verdict {
 	case Silent:
 		c.srv.o.Handler.Sent(c, out, 0)
+	// The refused login costs its time before the answer: who guesses passwords waits for each.
 	case HoldThenClose:
 		if !c.delay() {
 			break
@@ -339,9 +384,10 @@ func (c *Conn) ended(err error) {
 		log.Debug("closed a connection")
 		return
 	}
-	log.Warn("closed a connection")
+	c.srv.bad.Log(c.srv.o.Now(), log, logrus.WarnLevel, "closed a connection")
 }
 
+// panicked tells of a fault of ours that has cost this connection.
 func (c *Conn) panicked(r any) {
 	c.srv.o.Logger.WithField("connection", c.ID).WithField("panic", r).WithField("stack", string(debug.Stack())).
 		Error("a connection panicked")

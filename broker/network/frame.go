@@ -12,6 +12,14 @@ import (
 // must not cost us much.
 const firstGrant = 64 << 10
 
+// strangerGrant is firstGrant before the client is authenticated: there may be many of these, and
+// their frames are small.
+const strangerGrant = 4 << 10
+
+// strangerFrame is what a frame of a stranger may take without asking: whoever holds the memory of
+// strangers must not keep others from logging in. The lobby bounds how many there are.
+const strangerFrame = 16 << 10
+
 // errFrameSize is wrapped when a length prefix is out of bounds.
 var errFrameSize = errors.New("invalid request size")
 
@@ -40,6 +48,7 @@ func (c *Conn) readFrame() (buf *buffer, n int, err error) {
 			if err != nil {
 				return nil, 0, err
 			}
+			// Bytes behind the frame stay where they are, for the next call.
 			want = min(4+n, have)
 		}
 		if buf, err = c.newFrame(max(want, min(r.expect, firstGrant)), 0); err != nil {
@@ -56,8 +65,11 @@ func (c *Conn) readFrame() (buf *buffer, n int, err error) {
 			return nil, 0, err
 		}
 	}
-	c.receiving.Store(true)
+	// From the first byte on the connection holds memory, and may be closed when others wait for
+	// it.
 	c.touch()
+	c.frameBegan.Store(c.lastActive.Load())
+	c.receiving.Store(true)
 	defer func() {
 		c.receiving.Store(false)
 		if err != nil && buf != nil {
@@ -77,14 +89,20 @@ func (c *Conn) readFrame() (buf *buffer, n int, err error) {
 	}
 	total := 4 + n
 	if got > total {
+		// The client has sent its next request behind this one, in the same read.
 		if err := c.keep(buf.b[total:got]); err != nil {
 			return buf, 0, err
 		}
 		got = total
 	}
+	grant := firstGrant
+	if c.stranger.Load() {
+		grant = strangerGrant
+	}
 	for got < total {
-		if got == len(buf.b) || (len(buf.b) < total && got < firstGrant) {
-			grown, err := c.newFrame(min(total, max(firstGrant, 2*got, min(r.expect, maxPooled))), buf.charged)
+		// The buffer doubles as bytes arrive: who announces 100 MB and sends 1 KB has cost little.
+		if got == len(buf.b) || (len(buf.b) < total && got < grant) {
+			grown, err := c.newFrame(min(total, max(grant, 2*got, min(r.expect, maxPooled))), buf.charged)
 			if err != nil {
 				return buf, 0, err
 			}
@@ -106,6 +124,8 @@ func (c *Conn) readFrame() (buf *buffer, n int, err error) {
 	if total >= r.expect {
 		r.expect = total
 	} else {
+		// One small request among large ones must not make the next large one be copied; many small
+		// ones make the buffer shrink.
 		r.expect -= (r.expect - total + 7) / 8
 	}
 	return buf, n, nil
@@ -116,6 +136,7 @@ func (c *Conn) frameSize(b []byte) (int, error) {
 	n := int32(binary.BigEndian.Uint32(b))
 	limit := c.srv.o.Limits().MaxRequestBytes
 	if c.stranger.Load() {
+		// Before the login, as in Kafka's SaslServerAuthenticator.
 		limit = maxStrangerFrame
 	}
 	if n < 0 || n > limit {
@@ -141,12 +162,17 @@ func (c *Conn) newFrame(n int, held int64) (*buffer, error) {
 	b := c.srv.pool.get(n)
 	b.charged, b.stranger = int64(len(b.b)), c.stranger.Load()
 	budget := c.budget(b)
+	if b.stranger && b.charged <= strangerFrame {
+		budget.used.Add(b.charged)
+		return b, nil
+	}
 	if budget.tryCharge(b.charged, held) {
 		return b, nil
 	}
 	c.starved.Store(true)
 	defer c.starved.Store(false)
 	if !budget.charge(b.charged, held, c.srv.o.Now(), c.done) {
+		// The buffer was not charged, and freeFrame must not give back what was not taken.
 		b.charged = 0
 		c.srv.pool.put(b)
 		return nil, errClosed
@@ -179,6 +205,7 @@ func (c *Conn) dropReader() {
 	}
 }
 
+// eof makes the end of a stream inside of a frame an error that says so.
 func eof(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

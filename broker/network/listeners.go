@@ -39,9 +39,12 @@ func (s *Server) Listen() error {
 	return nil
 }
 
+// bind opens a listening socket. Its receive buffer is set before, since the window that TCP may
+// use is agreed on when a connection is made.
 func (s *Server) bind(l Listener) (*listener, error) {
 	limits := s.o.Limits()
 	config := net.ListenConfig{
+		// -1 leaves the times to the system, as Java does.
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: -1, Interval: -1, Count: -1},
 		Control: func(_, _ string, rc syscall.RawConn) error {
 			if limits.RecvBuffer <= 0 {
@@ -70,11 +73,13 @@ func (s *Server) AddListener(l Listener) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// A change of settings may come while the broker stops.
 	if s.mu.stopped {
 		b.ln.Close()
 		return fmt.Errorf("listener %s: %w", l.Name, errStopped)
 	}
 	if i := s.findLocked(l.Name); i >= 0 {
+		// Its accept loop ends with an error that it knows; connections that it has accepted go on.
 		s.mu.listeners[i].ln.Close()
 		s.mu.listeners[i] = b
 	} else {
@@ -98,6 +103,7 @@ func (s *Server) RemoveListener(name string) {
 				conns = append(conns, c)
 			}
 		}
+		// Those of the removed listener that wait for room see that nobody wants them.
 		s.wakeWaitingLocked()
 	}
 	s.mu.Unlock()
@@ -119,6 +125,7 @@ func (s *Server) wakeWaitingLocked() {
 	s.mu.freed = make(chan struct{})
 }
 
+// findLocked is the position of a listener by name, -1 for none.
 func (s *Server) findLocked(name string) int {
 	return slices.IndexFunc(s.mu.listeners, func(l *listener) bool { return l.Name == name })
 }

@@ -75,6 +75,7 @@ func (o *Output) reset() {
 	}
 	o.pieces, o.extra = o.pieces[:0], 0
 	o.B = o.B[:0]
+	// One answer with thousands of partitions must not make a connection hold that memory for ever.
 	if cap(o.pieces) > maxKeptPieces {
 		o.pieces = nil
 	}

@@ -71,6 +71,7 @@ func (c *quickConn) read(fd uintptr) bool {
 			s.n = n
 		case syscall.EINTR:
 			continue
+		// The poller calls again when there is something; the goroutine sleeps until then.
 		case syscall.EAGAIN:
 			return false
 		default:

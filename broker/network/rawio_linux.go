@@ -35,6 +35,7 @@ func readSocket(fd uintptr, p []byte) (int, error) {
 // writeSocket is one write of a slice, or of several, to a socket that does not block; more says
 // that the answer goes on.
 func writeSocket(fd uintptr, v *vectors, segments [][]byte, more bool) (int, error) {
+	// A connection that the peer has closed must be an error, not a signal.
 	flags := uintptr(syscall.MSG_NOSIGNAL)
 	if more {
 		flags |= msgMore

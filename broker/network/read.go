@@ -1,13 +1,20 @@
 package network
 
-// readSome reads at least one byte into p.
-func (c *Conn) readSome(p []byte) (int, error) { return c.nc.Read(p) }
+// readSome reads at least one byte into p. TLS gives the last bytes together with the end of the
+// connection, which comes again with the next call.
+func (c *Conn) readSome(p []byte) (int, error) {
+	n, err := c.nc.Read(p)
+	if n > 0 {
+		return n, nil
+	}
+	return n, err
+}
 
 // readFirstPlain waits for the first bytes of a frame on a connection that is not plain TCP, whose
 // own layer buffers.
 func (c *Conn) readFirstPlain(want int) (*buffer, int, error) {
 	var first [4]byte
-	n, err := c.nc.Read(first[:])
+	n, err := c.readSome(first[:])
 	if err != nil {
 		return nil, 0, err
 	}

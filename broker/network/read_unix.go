@@ -26,6 +26,8 @@ func (c *Conn) readFirst(want int) (*buffer, int, error) {
 	r.readBuffer, r.readBuf = nil, nil
 	r.readN = min(max(want, smallRead), maxPooled)
 	if c.srv.memory.used.Load() >= c.srv.memory.limit() || c.stranger.Load() {
+		// With memory short, and for strangers, no more is read than what is needed to see what is
+		// coming.
 		r.readN = minPooled
 	}
 	if err := c.raw.Read(r.readFn); err != nil {
@@ -64,6 +66,7 @@ func (c *Conn) readOnce(fd uintptr) bool {
 				b, r.readBuffer = small, small
 			}
 			b.charged, b.stranger = int64(len(b.b)), c.stranger.Load()
+			// Without asking: the bytes are here already, and there are few of them.
 			c.budget(b).used.Add(b.charged)
 			r.readN = n
 			return true

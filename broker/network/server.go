@@ -2,8 +2,8 @@ package network
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
+	"fmt"
 	"math"
 	"net"
 	"runtime/debug"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/internal/loglimit"
 	"momus/internal/model"
 )
 
@@ -24,8 +25,12 @@ type Server struct {
 	memory    budget
 	strangers budget // of connections that are not authenticated
 	gate      *gate
+	lobby     *lobby
 	ownLimit  int64     // of memory, when the configuration has none
 	queuedSet sync.Pool // of *queued
+	// refused and bad bound the lines about connections that are refused, and that are closed for
+	// what they sent.
+	refused, bad loglimit.Limit
 
 	index atomic.Int64 // of the next connection, part of its ID
 	wg    sync.WaitGroup
@@ -35,10 +40,12 @@ type Server struct {
 		listeners []*listener
 		serving   context.Context // the life of Run; nil before
 		stopped   bool            // by Close: nobody listens any more
-		conns     map[*Conn]struct{}
-		perIP     map[string]int
-		perList   map[string]int
-		freed     chan struct{} // closed and replaced when a connection has gone
+		// conns and the counts change together; perIP and perList have no entries of 0 but for
+		// listeners.
+		conns   map[*Conn]struct{}
+		perIP   map[string]int
+		perList map[string]int
+		freed   chan struct{} // closed and replaced when a connection has gone
 	}
 }
 
@@ -51,7 +58,7 @@ func New(o Options) *Server {
 		l := logrus.New()
 		o.Logger = logrus.NewEntry(l)
 	}
-	s := &Server{o: o, ownLimit: defaultMemory(), gate: newGate()}
+	s := &Server{o: o, ownLimit: defaultMemory(), gate: newGate(), lobby: newLobby(lobbySize, o.Now)}
 	s.memory.limit = s.memoryLimit
 	s.strangers.limit = func() int64 { return strangerMemory }
 	s.mu.conns = make(map[*Conn]struct{})
@@ -72,6 +79,7 @@ func (s *Server) memoryLimit() int64 {
 
 func defaultMemory() int64 {
 	const most, least = 512 << 20, 16 << 20
+	// -1 only asks. The limit is GOMEMLIMIT, or what the command has set from the container's.
 	limit := debug.SetMemoryLimit(-1)
 	if limit == math.MaxInt64 {
 		return most
@@ -112,6 +120,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.sweep(ctx)
 	s.Close()
 	for _, c := range s.all() {
+		// Each ends by itself once it has answered what it has begun.
 		c.retire()
 	}
 	ended := make(chan struct{})
@@ -131,6 +140,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
+// all is a copy, so that closing, which calls back, happens outside of the lock.
 func (s *Server) all() []*Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,6 +184,7 @@ func (s *Server) admit(ctx context.Context, l *listener, nc net.Conn) bool {
 			s.mu.Unlock()
 			return false
 		}
+		// As in Kafka: with a single listener clients and brokers cannot be told apart.
 		protected := l.Name == limits.InterBrokerListener && len(s.mu.listeners) > 1
 		full := false
 		if n, ok := limits.MaxConnectionsListener[l.Name]; ok && s.mu.perList[l.Name] >= int(n) {
@@ -183,12 +194,15 @@ func (s *Server) admit(ctx context.Context, l *listener, nc net.Conn) bool {
 		}
 		freed := s.mu.freed
 		if !full {
+			// After the limits that make it wait, as in Kafka: a refused connection must not take a
+			// place.
 			if s.mu.perIP[ip] >= perIP(limits, ip) {
 				s.mu.Unlock()
 				if s.o.Hooks.Refused != nil {
 					s.o.Hooks.Refused(l.Name, "per-ip")
 				}
-				s.o.Logger.WithField("listener", l.Name).WithField("remote", ip).Info("refused a connection: too many from this address")
+				s.refused.Log(s.o.Now(), s.o.Logger.WithField("listener", l.Name), logrus.InfoLevel, fmt.Sprintf(
+					"Rejected connection from %s, address already has the configured maximum of %d connections.", javaHost(nc.RemoteAddr()), perIP(limits, ip)))
 				return false
 			}
 			c := s.newConn(l, nc)
@@ -210,7 +224,7 @@ func (s *Server) admit(ctx context.Context, l *listener, nc net.Conn) bool {
 		s.mu.Unlock()
 		if !blocked {
 			blocked = true
-			s.o.Logger.WithField("listener", l.Name).Warn("connections wait: the limit of connections is reached")
+			s.refused.Log(s.o.Now(), s.o.Logger.WithField("listener", l.Name), logrus.WarnLevel, "connections wait: the limit of connections is reached")
 		}
 		select {
 		case <-freed:
@@ -220,6 +234,7 @@ func (s *Server) admit(ctx context.Context, l *listener, nc net.Conn) bool {
 	}
 }
 
+// perIP is how many connections an address may have.
 func perIP(l *Limits, ip string) int {
 	if n, ok := l.MaxConnectionsPerIPHost[ip]; ok {
 		return int(n)
@@ -227,6 +242,8 @@ func perIP(l *Limits, ip string) int {
 	return int(l.MaxConnectionsPerIP)
 }
 
+// hostOf is the numeric address, which limits are by; of other networks, as in tests, the whole
+// name.
 func hostOf(a net.Addr) string {
 	if t, ok := a.(*net.TCPAddr); ok {
 		return t.IP.String()
@@ -236,6 +253,16 @@ func hostOf(a net.Addr) string {
 		return a.String()
 	}
 	return host
+}
+
+// neighbourhood is what strangers take turns by: an address, and of IPv6 the network of 64 bits, as
+// nobody has fewer addresses there than those of one.
+func neighbourhood(a net.Addr) string {
+	t, ok := a.(*net.TCPAddr)
+	if !ok || t.IP.To4() != nil || len(t.IP) != net.IPv6len {
+		return hostOf(a)
+	}
+	return t.IP.Mask(net.CIDRMask(64, 128)).String()
 }
 
 // javaHost is an address as Java's InetAddress prints it: a slash, and IPv6 in eight groups without
@@ -260,8 +287,9 @@ func javaHost(a net.Addr) string {
 
 func (s *Server) newConn(l *listener, nc net.Conn) *Conn {
 	c := &Conn{Listener: l.Name, Protocol: l.Protocol, Remote: nc.RemoteAddr(), Local: nc.LocalAddr(), ClientHost: javaHost(nc.RemoteAddr())}
+	// Kafka's logs name a connection so.
 	c.ID = c.Local.String() + "-" + c.Remote.String() + "-" + strconv.FormatInt(s.index.Add(1)-1, 10)
-	c.srv, c.nc, c.done, c.ip = s, nc, make(chan struct{}), hostOf(nc.RemoteAddr())
+	c.srv, c.base, c.nc, c.tls, c.done, c.ip = s, nc, nc, l.TLS, make(chan struct{}), neighbourhood(nc.RemoteAddr())
 	c.stranger.Store(l.Protocol == model.SASLPlaintext || l.Protocol == model.SASLSSL)
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		if n := s.o.Limits().SendBuffer; n > 0 {
@@ -272,9 +300,6 @@ func (s *Server) newConn(l *listener, nc net.Conn) *Conn {
 				c.raw = raw
 			}
 		}
-	}
-	if l.TLS != nil {
-		c.nc = tls.Server(&gatedConn{Conn: Quick(nc), c: c}, l.TLS)
 	}
 	c.touch()
 	return c
@@ -336,6 +361,7 @@ func (s *Server) sweep(ctx context.Context) {
 	}
 }
 
+// sweepOnce looks at every connection once. It never waits for one.
 func (s *Server) sweepOnce(now time.Time) {
 	if idle := s.o.Limits().MaxIdle; idle > 0 {
 		for _, c := range s.all() {
@@ -350,6 +376,9 @@ func (s *Server) sweepOnce(now time.Time) {
 	if s.memory.starving(now.Add(-starvation)) {
 		s.closeStalled(now, false)
 	}
+	for _, c := range s.lobby.stalled() {
+		c.close()
+	}
 	if s.strangers.starving(now.Add(-starvation)) {
 		s.closeStalled(now, true)
 	}
@@ -357,7 +386,11 @@ func (s *Server) sweepOnce(now time.Time) {
 
 // closeStalled closes the connection that has been receiving one frame longest without progress, if
 // that is long: it holds memory that others wait for. One that waits for memory itself is not to
-// blame, unless all do. Strangers share memory of their own.
+// blame, unless all do.
+//
+// Strangers share memory of their own. For them the whole frame must come in that time, or a byte
+// now and then would hold it for ever, and all who are too slow have to go: there may be as many as
+// hold the memory.
 func (s *Server) closeStalled(now time.Time, strangers bool) {
 	var stalled *Conn
 	since := now.Add(-starvation)
@@ -366,8 +399,14 @@ func (s *Server) closeStalled(now time.Time, strangers bool) {
 			continue
 		}
 		t := time.Unix(0, c.lastActive.Load())
+		if strangers {
+			t = time.Unix(0, c.frameBegan.Load())
+		}
 		if !t.Before(now.Add(-starvation)) {
 			continue
+		}
+		if strangers && !c.starved.Load() {
+			c.close()
 		}
 		if stalled == nil || stalled.starved.Load() && !c.starved.Load() || t.Before(since) && stalled.starved.Load() == c.starved.Load() {
 			stalled, since = c, t

@@ -37,6 +37,8 @@ func (c *Conn) write(out *Output) error {
 	if !ok {
 		return c.writePieces(out)
 	}
+	// One write to the socket per answer, or per 128 KB of it: TLS would else write 16 KB at a
+	// time.
 	g := t.NetConn().(*gatedConn)
 	g.cork()
 	err := c.writePieces(out)
@@ -106,6 +108,7 @@ func (c *Conn) writePieces(out *Output) error {
 			}
 		}
 		p.r.Release()
+		// It is given back as soon as it is sent; reset does it for what an error has left.
 		p.r = nil
 	}
 	if from < len(out.B) {
@@ -136,6 +139,8 @@ func (c *Conn) writeBuffers(segments [][]byte) error {
 	return err
 }
 
+// noEOF makes the end of a file an error where the range said that there is more: the file was cut
+// under the reader.
 func noEOF(err error) error {
 	if err == nil || err == io.EOF {
 		return io.ErrUnexpectedEOF

@@ -25,6 +25,7 @@ type sendState struct {
 	segmentsFn func(uintptr) bool
 }
 
+// canSendFiles reports whether the kernel may copy from file to socket; TLS has to see the bytes.
 func (c *Conn) canSendFiles() bool { return c.raw != nil }
 
 // sendFile sends n bytes of f from pos on, from the page cache to the socket.
@@ -36,6 +37,7 @@ func (c *Conn) sendFile(f *os.File, pos, n int64) error {
 	s.fd, s.offset, s.left, s.err = int(f.Fd()), pos, n, nil
 	s.cachedTo = 0
 	err := c.raw.Write(s.fileFn)
+	// The number of the file must not be closed, and used for another, while the kernel sends.
 	runtime.KeepAlive(f)
 	if err == nil {
 		err = s.err

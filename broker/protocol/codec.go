@@ -15,6 +15,7 @@ func DecodeRequest(key Key, version int16, body []byte) (kmsg.Request, error) {
 	if !ok || !api.Supported(version) {
 		return nil, fmt.Errorf("%w: %s v%d is not supported", ErrMalformed, Name(key), version)
 	}
+	// Before kmsg, which believes what it reads.
 	if err := skim(key, version, body); err != nil {
 		return nil, err
 	}

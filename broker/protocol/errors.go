@@ -25,12 +25,15 @@ func ErrorResponse(req kmsg.Request, err *kerr.Error) kmsg.Response {
 		d.Default()
 	}
 	resp.SetVersion(req.GetVersion())
+	// Most answers have a code at the top, under this name; those that have one per thing asked
+	// about are an empty list. It is no hot path: only requests that are refused whole come here.
 	if f := reflect.ValueOf(resp).Elem().FieldByName("ErrorCode"); f.IsValid() && f.CanSet() {
 		f.SetInt(int64(err.Code))
 	}
 	return resp
 }
 
+// metadataError answers each topic with the same error, since the answer has none for the whole.
 func metadataError(r *kmsg.MetadataRequest, err *kerr.Error) kmsg.Response {
 	resp := kmsg.NewPtrMetadataResponse()
 	resp.SetVersion(r.Version)

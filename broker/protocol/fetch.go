@@ -58,6 +58,8 @@ func (f *FetchRequest) Decode(version int16, body []byte) error {
 		f.SessionID = r.i32()
 		f.SessionEpoch = r.i32()
 	}
+	// The least that a partition takes: index 4, fetch offset 8, max bytes 4. A number of
+	// partitions that cannot fit into what is left is refused before anything is allocated.
 	size := 16
 	if version >= 5 {
 		size += 8
@@ -65,6 +67,7 @@ func (f *FetchRequest) Decode(version int16, body []byte) error {
 	if version >= 9 {
 		size += 4
 	}
+	// A topic takes 6 bytes at least: the length of its name, and the number of its partitions.
 	for topics := r.count(6); topics > 0; topics-- {
 		name := r.str()
 		n := r.count(size)
@@ -101,6 +104,8 @@ func (f *FetchRequest) Decode(version int16, body []byte) error {
 
 // Release drops what aliases the request's frame.
 func (f *FetchRequest) Release() {
+	// Names alias the frame, which the network uses again; the partitions are plain numbers and may
+	// stay.
 	clear(f.Topics)
 	clear(f.Forgotten)
 	f.RackID = nil
@@ -158,6 +163,7 @@ func AppendFetchPartition(dst []byte, version int16, p *FetchPartitionResponse) 
 				dst = be.AppendUint64(dst, uint64(a.FirstOffset))
 			}
 		} else {
+			// null, which is not the same as none: see FetchPartitionResponse.Committed.
 			dst = be.AppendUint32(dst, 0xffffffff)
 		}
 		if version >= 11 {

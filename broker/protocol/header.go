@@ -41,12 +41,14 @@ func ParseHeader(frame []byte) (h Header, body []byte, err error) {
 	if len(body) < 2 {
 		return h, nil, fmt.Errorf("%w: header ends before the client id", ErrMalformed)
 	}
+	// The client id has a 16-bit length in every version of the header, also in the flexible one.
 	n := int(int16(binary.BigEndian.Uint16(body)))
 	body = body[2:]
 	switch {
 	case n > len(body):
 		return h, nil, fmt.Errorf("%w: client id of %d bytes, %d left", ErrMalformed, n, len(body))
 	case n >= 0:
+		// With its capacity cut, so that nobody appends into the body.
 		h.ClientID = body[:n:n]
 		body = body[n:]
 	case n < -1:
@@ -63,6 +65,7 @@ func ParseHeader(frame []byte) (h Header, body []byte, err error) {
 // skipTags skips a section of tagged fields.
 func skipTags(b []byte) ([]byte, error) {
 	count, n := binary.Uvarint(b)
+	// A tagged field takes two bytes at least, so that a larger number cannot be true.
 	if n <= 0 || count > uint64(len(b)) {
 		return nil, fmt.Errorf("%w: tagged fields", ErrMalformed)
 	}
@@ -91,6 +94,8 @@ func AppendResponseHeader(dst []byte, key Key, version int16, correlationID int3
 	return dst
 }
 
+// responseTags reports whether the response header has tagged fields. ApiVersions never has: a
+// client that does not know yet what the broker speaks must be able to read it (KIP-511).
 func responseTags(key Key, version int16) bool {
 	api, ok := Lookup(key)
 	return ok && key != ApiVersions && api.IsFlexible(version)

@@ -37,6 +37,7 @@ func (p *ProduceRequest) Decode(version int16, body []byte) error {
 	p.TimeoutMs = r.i32()
 	for topics := r.count(6); topics > 0; topics-- {
 		name := r.str()
+		// 8 bytes at least: index, and the length of the records.
 		n := r.count(8)
 		if r.bad {
 			break
@@ -111,6 +112,7 @@ func AppendString(dst []byte, s string) []byte {
 
 // appendNullable appends a string, null for "".
 func appendNullable(dst []byte, s string) []byte {
+	// Kafka has no text with most errors, and null then.
 	if s == "" {
 		return append(dst, 0xff, 0xff)
 	}

@@ -8,15 +8,19 @@ import (
 // reader decodes the old (not compact) encoding. After the first error all reads return zero
 // values.
 type reader struct {
-	b   []byte
+	b []byte
+	// bad stays set, so that decoders test it once, at their end.
 	bad bool
 }
 
+// take gives the next n bytes, without copying them; too few mark the reader bad, and everything
+// after it is empty.
 func (r *reader) take(n int) []byte {
 	if n < 0 || n > len(r.b) {
 		r.bad, r.b = true, nil
 		return nil
 	}
+	// The capacity is cut: appending to a field must not write into the one behind it.
 	v := r.b[:n:n]
 	r.b = r.b[n:]
 	return v
@@ -82,6 +86,8 @@ func (r *reader) count(size int) int {
 	return n
 }
 
+// err is what the decoder of what gives back; where in the body it was is not told, since the body
+// is a stranger's.
 func (r *reader) err(what string, version int16) error {
 	if r.bad {
 		return fmt.Errorf("%w: %s v%d", ErrMalformed, what, version)

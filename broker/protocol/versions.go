@@ -69,6 +69,8 @@ type API struct {
 // Count is the number of APIs: keys run from 0 to Count-1.
 const Count = 48
 
+// The columns are name, highest version and first flexible version. Clients choose the highest that
+// a broker offers: a row that says more than 2.5.0 does changes what they do.
 var apis = [Count]API{
 	{Produce, "Produce", 8, -1},
 	{Fetch, "Fetch", 11, -1},

@@ -80,6 +80,14 @@ func (c *Clients) SetLimit(e Entity, limit float64) {
 	c.active.Store(true)
 }
 
+// limit is the quota that an entity has itself.
+func (c *Clients) limit(e Entity) (limit float64, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	limit, ok = c.limits[e]
+	return limit, ok
+}
+
 // RemoveLimit takes the quota of an entity away.
 func (c *Clients) RemoveLimit(e Entity) {
 	c.mu.Lock()

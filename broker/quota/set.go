@@ -103,6 +103,17 @@ func (s *Set) Entities() []Entity {
 	return slices.Collect(maps.Keys(s.entities))
 }
 
+// Limits are the quotas that an entity has, per second: by the keys of ZooKeeper.
+func (s *Set) Limits(e Entity) map[string]float64 {
+	out := map[string]float64{}
+	for key, clients := range map[string]*Clients{ProducerByteRate: s.Produce, ConsumerByteRate: s.Fetch, RequestPercentage: s.Request} {
+		if limit, ok := clients.limit(e); ok {
+			out[key] = limit
+		}
+	}
+	return out
+}
+
 // AddExempt counts the time of a request that no quota holds for.
 func (s *Set) AddExempt(now time.Time, d time.Duration) {
 	if !s.Request.Active() {

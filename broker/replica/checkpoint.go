@@ -15,7 +15,7 @@ func (m *Manager) checkpointLoop(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	for sleep(ctx, time.Duration(m.opts.Config().ReplicaHighWatermarkCheckpointIntervalMs)*time.Millisecond) {
+	for sleep(ctx, time.Duration(m.opts.Settings().HighWatermarkCheckpointMs)*time.Millisecond) {
 		m.checkpointHighWatermarks()
 	}
 	return nil

@@ -82,7 +82,7 @@ func (m *Manager) Fetch(ctx context.Context, params FetchParams, parts []FetchPa
 	// Only where consumers read from followers (KIP-392) it matters when these learn of it.
 	// Elsewhere it comes with the next records, or when the wait ends: answering for it alone would
 	// double the fetches.
-	op.tellHighWatermark = params.fromFollower() && m.opts.Config().ReplicaSelectorClass != ""
+	op.tellHighWatermark = params.fromFollower() && m.opts.Settings().Selector
 	op.read()
 	if params.fromFollower() {
 		op.recordFollower()
@@ -199,6 +199,8 @@ func sameLeadership(a, b *role) bool {
 	return a.log == b.log && a.leaderEpoch == b.leaderEpoch && a.leading == b.leading
 }
 
+// readRole reads one partition under the role that it has now. Followers and moves between
+// directories read to the end of the log, consumers to what is replicated or decided.
 func (op *fetchOp) readRole(p *Partition, r *role, part *FetchPartition, result *FetchResult, state *fetchState, left int, leaderOnly bool) (bool, error) {
 	l, err := r.logFor(part.CurrentLeaderEpoch, leaderOnly)
 	if err != nil {
@@ -255,6 +257,7 @@ func (op *fetchOp) readRole(p *Partition, r *role, part *FetchPartition, result 
 // noAborted says "none" where nil would say "not asked".
 var noAborted = []log.AbortedTxn{}
 
+// boundOf is the offset that a reader of this isolation may not pass.
 func boundOf(l *log.Log, isolation log.Isolation) int64 {
 	switch isolation {
 	case log.UpToLastStable:
@@ -375,7 +378,7 @@ func (op *fetchOp) recordSent() {
 
 // preferredReplica finds another replica that a consumer had better read from (KIP-392).
 func (m *Manager) preferredReplica(p *Partition, r *role, rack string, offset int64) (int32, bool) {
-	if rack == "" || m.opts.Config().ReplicaSelectorClass == "" {
+	if rack == "" || !m.opts.Settings().Selector {
 		return 0, false
 	}
 	snapshot := m.opts.Metadata.Snapshot()

@@ -63,8 +63,21 @@ func newFetcher(fm *fetcherManager, key fetcherKey) *fetcher {
 	return f
 }
 
+// add lets the fetcher fetch more partitions. One that it has already, in the same epoch, goes on
+// where it is.
 func (f *fetcher) add(list []*fetching) {
+	f.insert(list)
+	f.polls.added(f.m.now())
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// insert puts partitions behind those that are fetched already.
+func (f *fetcher) insert(list []*fetching) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	replaced := false
 	for _, s := range list {
 		old := f.mu.partitions[s.p.tp]
@@ -77,12 +90,6 @@ func (f *fetcher) add(list []*fetching) {
 	}
 	if replaced {
 		f.orderLocked()
-	}
-	f.mu.Unlock()
-	f.polls.added(f.m.now())
-	select {
-	case f.wake <- struct{}{}:
-	default:
 	}
 }
 
@@ -105,15 +112,22 @@ func (f *fetcher) removeLocked(s *fetching) {
 	f.mu.order = slices.DeleteFunc(f.mu.order, func(o *fetching) bool { return o == s })
 }
 
-// fail gives up a partition until the next LeaderAndIsr.
-func (f *fetcher) fail(s *fetching, err error) {
+// giveUp takes a partition away; false when it is not the one that is fetched now.
+func (f *fetcher) giveUp(s *fetching) bool {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.mu.partitions[s.p.tp] != s {
-		f.mu.Unlock()
-		return
+		return false
 	}
 	f.removeLocked(s)
-	f.mu.Unlock()
+	return true
+}
+
+// fail gives up a partition until the next LeaderAndIsr.
+func (f *fetcher) fail(s *fetching, err error) {
+	if !f.giveUp(s) {
+		return
+	}
 	f.fm.fail(f, s.p.tp)
 	if kerr.Of(err) == kerr.FencedLeaderEpoch {
 		f.entry(s).Debug("leader has a newer epoch; waiting for LeaderAndIsr") // which is on its way
@@ -133,6 +147,7 @@ func (f *fetcher) size() int {
 	return len(f.mu.partitions)
 }
 
+// maxLag is how far the partition that is furthest behind its leader is behind, in records.
 func (f *fetcher) maxLag() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -154,7 +169,7 @@ func (f *fetcher) asked(tp model.TopicPartition) *fetching {
 }
 
 func (f *fetcher) backoff() time.Duration {
-	return time.Duration(f.m.opts.Config().ReplicaFetchBackoffMs) * time.Millisecond
+	return time.Duration(f.m.opts.Settings().FetchBackoffMs) * time.Millisecond
 }
 
 // run copies until ctx ends: truncation of those partitions that need it, then one fetch for all.
@@ -353,7 +368,7 @@ func (f *fetcher) fetch(ctx context.Context, ready []*fetching) error {
 	if len(request) == 0 {
 		return nil
 	}
-	pollCtx, maxWait := f.polls.begin(ctx, f.m.now(), time.Duration(f.m.opts.Config().ReplicaFetchWaitMaxMs)*time.Millisecond)
+	pollCtx, maxWait := f.polls.begin(ctx, f.m.now(), time.Duration(f.m.opts.Settings().FetchWaitMaxMs)*time.Millisecond)
 	answer, err := f.endpoint.Fetch(pollCtx, request, maxWait)
 	if cut := f.polls.end(); err != nil {
 		if cut && ctx.Err() == nil {
@@ -383,7 +398,7 @@ func (f *fetcher) fetch(ctx context.Context, ready []*fetching) error {
 	if truncated {
 		f.m.logs.CheckpointDue()
 	}
-	if bytes >= int(f.m.opts.Config().ReplicaFetchResponseMaxBytes)/2 { // there may have been no place for others
+	if bytes >= int(f.m.opts.Settings().FetchResponseMaxBytes)/2 { // there may have been no place for others
 		f.rotate(answer)
 	}
 	return nil

@@ -44,11 +44,7 @@ func (fm *fetcherManager) init(m *Manager) {
 func (fm *fetcherManager) run(ctx context.Context) error {
 	var g errgroup.Group
 	for {
-		fm.mu.Lock()
-		starting := fm.mu.starting
-		fm.mu.starting = nil
-		fm.mu.Unlock()
-		for _, f := range starting {
+		for _, f := range fm.started() {
 			fctx, cancel := context.WithCancel(ctx)
 			g.Go(func() error {
 				defer cancel()
@@ -64,6 +60,15 @@ func (fm *fetcherManager) run(ctx context.Context) error {
 			return g.Wait()
 		}
 	}
+}
+
+// started takes the fetchers that have not begun yet.
+func (fm *fetcherManager) started() []*fetcher {
+	fm.mu.Lock()
+	defer fm.mu.Unlock()
+	list := fm.mu.starting
+	fm.mu.starting = nil
+	return list
 }
 
 // fetcherID is Kafka's assignment of partitions to the fetchers of one leader.
@@ -83,9 +88,21 @@ func (fm *fetcherManager) add(list []assigned) {
 	if fm.m.opts.Endpoint == nil {
 		return
 	}
-	fetchers := fm.m.opts.Config().NumReplicaFetchers
+	for f, states := range fm.assign(list) {
+		f.add(states)
+	}
+	select {
+	case fm.wake <- struct{}{}:
+	default:
+	}
+}
+
+// assign chooses the fetcher of each partition, new ones where there are none, and remembers it.
+func (fm *fetcherManager) assign(list []assigned) map[*fetcher][]*fetching {
+	fetchers := fm.m.opts.Settings().Fetchers
 	byFetcher := map[*fetcher][]*fetching{}
 	fm.mu.Lock()
+	defer fm.mu.Unlock()
 	for _, a := range list {
 		r := a.p.role.Load()
 		if r.leading || r.log == nil {
@@ -102,21 +119,22 @@ func (fm *fetcherManager) add(list []assigned) {
 		delete(fm.mu.failed, a.p.tp)
 		byFetcher[f] = append(byFetcher[f], &fetching{p: a.p, epoch: r.leaderEpoch, offset: r.log.HighWatermark(), truncating: true})
 	}
-	fm.mu.Unlock()
-	for f, states := range byFetcher {
-		f.add(states)
-	}
-	select {
-	case fm.wake <- struct{}{}:
-	default:
-	}
+	return byFetcher
 }
 
 // remove ends fetching of partitions. An append that is going on ends by itself: it checks the
 // role.
 func (fm *fetcherManager) remove(tps []model.TopicPartition) {
+	for f, tps := range fm.disown(tps) {
+		f.remove(tps)
+	}
+}
+
+// disown forgets who fetches the partitions, and gives those by whom they were fetched.
+func (fm *fetcherManager) disown(tps []model.TopicPartition) map[*fetcher][]model.TopicPartition {
 	byFetcher := map[*fetcher][]model.TopicPartition{}
 	fm.mu.Lock()
+	defer fm.mu.Unlock()
 	for _, tp := range tps {
 		if f := fm.mu.owner[tp]; f != nil {
 			byFetcher[f] = append(byFetcher[f], tp)
@@ -124,10 +142,7 @@ func (fm *fetcherManager) remove(tps []model.TopicPartition) {
 		}
 		delete(fm.mu.failed, tp)
 	}
-	fm.mu.Unlock()
-	for f, tps := range byFetcher {
-		f.remove(tps)
-	}
+	return byFetcher
 }
 
 // stopIdle ends the fetchers that have no partition left.

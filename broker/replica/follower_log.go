@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"momus/internal/kerr"
 	"momus/storage/log"
@@ -10,6 +11,14 @@ import (
 
 // errNotFollowing means that the role has changed since the fetcher got the partition.
 var errNotFollowing = errors.New("the replica does not follow this leader epoch any more")
+
+// errorOfPanic lets what a fetcher does to one partition fail where it panics. As in Kafka, which
+// catches every Throwable there, the fetcher gives that partition up and goes on with the others.
+func errorOfPanic(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+	}
+}
 
 // followedLog is the log to change on behalf of a fetcher. mu is held.
 func (p *Partition) followedLog(epoch int32) (*role, error) {
@@ -26,6 +35,7 @@ func (p *Partition) followedLog(epoch int32) (*role, error) {
 // appendFollower appends what the leader of an epoch sent for offset, and takes over its high
 // watermark and log start. It returns the next offset to fetch.
 func (p *Partition) appendFollower(epoch int32, offset int64, d *ReplicaData) (next int64, err error) {
+	defer errorOfPanic(&err)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	r, err := p.followedLog(epoch)
@@ -57,7 +67,8 @@ func (p *Partition) appendFollower(epoch int32, offset int64, d *ReplicaData) (n
 
 // truncateFollower cuts the log at offset, or empties it and begins again there (restart). It
 // returns the log end offset then.
-func (p *Partition) truncateFollower(epoch int32, offset int64, restart bool) (int64, error) {
+func (p *Partition) truncateFollower(epoch int32, offset int64, restart bool) (end int64, err error) {
+	defer errorOfPanic(&err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r, err := p.followedLog(epoch)

@@ -156,11 +156,11 @@ func (b *testBroker) start() {
 		overrides, _ := o.(map[string]string)
 		return b.config.Topic(overrides)
 	}
-	b.logs, err = logdir.Open(context.Background(), logdir.Options{FS: b.fs, Dirs: b.cluster.dirs, Config: b.config.Broker, TopicConfig: topicConfig, Logger: quiet()})
+	b.logs, err = logdir.Open(context.Background(), logdir.Options{FS: b.fs, Dirs: b.cluster.dirs, Settings: func() logdir.Settings { return logdir.SettingsOf(b.config.Broker()) }, TopicConfig: topicConfig, Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.m = New(Options{BrokerID: b.id, Config: b.config.Broker, TopicConfig: topicConfig, Logs: b.logs, Metadata: b.cluster.cache, ISR: b.cluster.zk,
+	b.m = New(Options{BrokerID: b.id, Settings: func() Settings { return SettingsOf(b.config.Broker()) }, TopicConfig: topicConfig, Logs: b.logs, Metadata: b.cluster.cache, ISR: b.cluster.zk,
 		Endpoint: func(leader int32, fetcherID int) LeaderEndpoint {
 			return &localEndpoint{me: b, leader: b.cluster.brokers[leader]}
 		},
@@ -281,6 +281,20 @@ func values(t *testing.T, r *FetchResult, from int64) []string {
 		t.Fatal(err)
 	}
 	var out []string
+	for _, entry := range batches(t, raw) {
+		entry.ForEach(nil, func(r *record.Record) error {
+			if r.Offset >= from {
+				out = append(out, string(r.Value))
+			}
+			return nil
+		})
+	}
+	return out
+}
+
+// batches are the whole batches in what was read of a log.
+func batches(t *testing.T, raw []byte) (list []record.Batch) {
+	t.Helper()
 	for len(raw) > 0 {
 		entry, rest, err := record.Next(raw)
 		if err != nil {
@@ -289,15 +303,9 @@ func values(t *testing.T, r *FetchResult, from int64) []string {
 		if entry == nil {
 			break
 		}
-		entry.ForEach(nil, func(r *record.Record) error {
-			if r.Offset >= from {
-				out = append(out, string(r.Value))
-			}
-			return nil
-		})
-		raw = rest
+		list, raw = append(list, entry), rest
 	}
-	return out
+	return list
 }
 
 // content is the whole log as bytes.
@@ -317,17 +325,9 @@ func content(t *testing.T, l *log.Log) []byte {
 			t.Fatal(err)
 		}
 		read.Records.Release()
-		for len(raw) > 0 {
-			entry, rest, err := record.Next(raw)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if entry == nil {
-				break
-			}
+		for _, entry := range batches(t, raw) {
 			out.Write(entry)
 			offset = entry.NextOffset()
-			raw = rest
 		}
 	}
 	return out.Bytes()

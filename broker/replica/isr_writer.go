@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -171,35 +172,48 @@ func (c *isrChange) written(version int32, err error) {
 // finishISR ends a change. If the znode was written (a new version, no error) and the leadership
 // goes on, the new ISR is in force.
 func (p *Partition) finishISR(c *isrChange, err error, version int32) {
+	before, applied := p.applyISR(c, err, version)
+	if !applied {
+		return
+	}
+	// Requests with acks=all look again: they may now have enough, or too few, replicas.
+	p.highWatermark.WakeAll()
+	p.m.isrWriter.changed(p.tp)
+	c.sawISR(before)
+}
+
+// applyISR puts the new ISR in force and gives the one before; applied is false when the change came
+// to nothing. The high watermark may rise at once: who was waited for may be out of the ISR.
+func (p *Partition) applyISR(c *isrChange, err error, version int32) (before []int32, applied bool) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	r := p.role.Load()
-	applied := false
+	p.endPending(c, err)
+	if err != nil || version <= c.role.zkVersion || !r.leading || r.leaderEpoch != c.role.leaderEpoch || r.zkVersion != c.role.zkVersion {
+		return nil, false
+	}
+	next := *r
+	next.isr, next.zkVersion = c.isr, version
+	p.role.Store(&next)
+	if len(c.isr) < len(r.isr) {
+		p.m.metrics.isrShrinks.Add(1)
+	} else {
+		p.m.metrics.isrExpands.Add(1)
+	}
+	p.raiseHighWatermark(&next)
+	return r.isr, true
+}
+
+// endPending lets the next change be proposed, after a pause when this one failed.
+func (p *Partition) endPending(c *isrChange, err error) {
 	p.progress.Lock()
-	if p.progress.pending == c {
-		p.progress.pending = nil
-		if err != nil {
-			p.progress.retryISRAt = p.m.now().Add(isrRetryBackoff)
-		}
+	defer p.progress.Unlock()
+	if p.progress.pending != c {
+		return
 	}
-	p.progress.Unlock()
-	if err == nil && version > c.role.zkVersion && r.leading && r.leaderEpoch == c.role.leaderEpoch && r.zkVersion == c.role.zkVersion {
-		next := *r
-		next.isr, next.zkVersion = c.isr, version
-		p.role.Store(&next)
-		applied = true
-		if len(c.isr) < len(r.isr) {
-			p.m.metrics.isrShrinks.Add(1)
-		} else {
-			p.m.metrics.isrExpands.Add(1)
-		}
-		p.raiseHighWatermark(&next)
-	}
-	p.mu.Unlock()
-	if applied {
-		// Requests with acks=all look again: they may now have enough, or too few, replicas.
-		p.highWatermark.WakeAll()
-		p.m.isrWriter.changed(p.tp)
-		c.sawISR(r.isr)
+	p.progress.pending = nil
+	if err != nil {
+		p.progress.retryISRAt = p.m.now().Add(isrRetryBackoff)
 	}
 }
 
@@ -213,29 +227,35 @@ func (w *isrWriter) changed(tp model.TopicPartition) {
 // propagate tells the controller about changed ISRs: when the changes have been quiet for 5 s, or
 // after a minute at the latest.
 func (w *isrWriter) propagate(ctx context.Context) {
-	w.mu.Lock()
-	now := w.m.now()
-	due := len(w.mu.changed) > 0 && (now.Sub(w.mu.lastChange) > isrPropagationQuiet || now.Sub(w.mu.lastAnnounce) > isrPropagationMax)
-	if !due {
-		w.mu.Unlock()
+	tps := w.due()
+	if len(tps) == 0 {
 		return
 	}
-	tps := make([]model.TopicPartition, 0, len(w.mu.changed))
-	for tp := range w.mu.changed {
-		tps = append(tps, tp)
-	}
-	clear(w.mu.changed)
-	w.mu.lastAnnounce = now
-	w.mu.Unlock()
-	slices.SortFunc(tps, model.TopicPartition.Compare)
 	if err := w.m.opts.ISR.NotifyISRChange(ctx, tps); err != nil {
 		w.m.logger.WithError(err).Warn("controller was not told about changed in-sync replicas; trying again")
 		w.mu.Lock()
+		defer w.mu.Unlock()
 		for _, tp := range tps {
 			w.mu.changed[tp] = struct{}{}
 		}
-		w.mu.Unlock()
 	}
+}
+
+// due takes the partitions that the controller is to be told about now, in order; none when their
+// time has not come.
+func (w *isrWriter) due() []model.TopicPartition {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.m.now()
+	if now.Sub(w.mu.lastChange) <= isrPropagationQuiet && now.Sub(w.mu.lastAnnounce) <= isrPropagationMax {
+		return nil
+	}
+	tps := slices.SortedFunc(maps.Keys(w.mu.changed), model.TopicPartition.Compare)
+	if len(tps) > 0 {
+		clear(w.mu.changed)
+		w.mu.lastAnnounce = now
+	}
+	return tps
 }
 
 // shrinkLoop looks every half replica.lag.time.max.ms for followers that have fallen behind.
@@ -263,18 +283,25 @@ func (p *Partition) maybeShrinkISR() {
 	if r = p.role.Load(); !r.leading || r.log == nil {
 		return
 	}
-	p.progress.Lock()
-	var change *isrChange
-	if p.progress.pending == nil && !now.Before(p.progress.retryISRAt) {
-		if out := outOfSync(r.log.LogEndOffset(), p.progress.followers, r.isr, now, p.m.maxLag()); len(out) > 0 {
-			change = p.proposeLocked(r, without(r.isr, out))
-			change.stragglers = p.stragglersLocked(out, r.log.LogEndOffset(), now)
-		}
-	}
-	p.progress.Unlock()
-	if change != nil {
+	if change := p.proposeShrink(r, now); change != nil {
 		p.m.isrWriter.submit(change)
 	}
+}
+
+// proposeShrink makes the change pending; nil when all are in sync, or a change is on its way.
+func (p *Partition) proposeShrink(r *role, now time.Time) *isrChange {
+	p.progress.Lock()
+	defer p.progress.Unlock()
+	if p.progress.pending != nil || now.Before(p.progress.retryISRAt) {
+		return nil
+	}
+	out := outOfSync(r.log.LogEndOffset(), p.progress.followers, r.isr, now, p.m.maxLag())
+	if len(out) == 0 {
+		return nil
+	}
+	change := p.proposeLocked(r, without(r.isr, out))
+	change.stragglers = p.stragglersLocked(out, r.log.LogEndOffset(), now)
+	return change
 }
 
 // dirFailed asks run to tell the controller that a log directory has failed.

@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sync/errgroup"
 
+	"momus/internal/fan"
 	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -89,6 +89,7 @@ func (m *Manager) LeaderAndISR(ctx context.Context, req LeaderAndISRRequest) ([]
 	return results, nil
 }
 
+// changed are the partitions of the list that took the change, for those who follow leaderships.
 func changed(list []assigned, results []PartitionError) []Leadership {
 	var out []Leadership
 	for _, a := range list {
@@ -157,6 +158,8 @@ func (m *Manager) learnTopics(ctx context.Context, states []PartitionState) {
 	}
 }
 
+// makeLeaders takes partitions off their fetchers and lets them lead. One that cannot keeps its
+// error, and the others go on; who waits is woken, since leadership decides what they wait for.
 func (m *Manager) makeLeaders(list []assigned, results []PartitionError) {
 	if len(list) == 0 {
 		return
@@ -182,16 +185,7 @@ const diskQueue = 16
 // eachAssigned calls fn for all partitions of the list, many at a time, and returns when all calls
 // have.
 func eachAssigned(list []assigned, fn func(i int, a assigned)) {
-	var g errgroup.Group
-	g.SetLimit(diskQueue)
-	for i, a := range list {
-		if len(list) == 1 {
-			fn(i, a)
-			continue
-		}
-		g.Go(func() error { fn(i, a); return nil })
-	}
-	g.Wait()
+	fan.Each(len(list), diskQueue, func(i int) { fn(i, list[i]) })
 }
 
 // makeLeader makes this replica the leader, or begins a new epoch of its leadership.

@@ -62,13 +62,13 @@ type Leadership struct {
 	LeaderEpoch int32
 }
 
-// Options configure a Manager. Everything but LearnTopics, OnLeadership, OnDeleted, Endpoint and
-// Now is required.
+// Options configure a Manager. Everything but LearnTopics, OnLeadership, OnDeleted, Endpoint, Meet
+// and Now is required.
 type Options struct {
 	BrokerID int32
-	// Config is the current configuration of the broker, TopicConfig that of a topic. They are
-	// asked under locks, and answer from memory.
-	Config      func() *configs.Broker
+	// Settings are the broker's as they are now, TopicConfig is the configuration of a topic. They
+	// are asked under locks, and answer from memory.
+	Settings    func() Settings
 	TopicConfig func(topic string) *configs.Topic
 	// LearnTopics makes TopicConfig know topics of which this broker gets its first partitions. It
 	// is called without any lock, may read from elsewhere, and returns after a bounded time,
@@ -85,8 +85,11 @@ type Options struct {
 	OnLeadership func(leaders, followers []Leadership)
 	// OnDeleted is called after StopReplica has removed partitions.
 	OnDeleted func(deleted []model.TopicPartition)
-	Logger    *logrus.Entry
-	Now       func() time.Time
+	// Meet returns when requests that had arrived have been read, so that they can be appended with
+	// the caller's; at once when something can be received from enough.
+	Meet   func(enough <-chan struct{})
+	Logger *logrus.Entry
+	Now    func() time.Time
 	// Journal is told what happens to partitions; may be nil.
 	Journal *journal.Journal
 }
@@ -115,6 +118,7 @@ type Manager struct {
 	movers    moverManager
 	throttles throttles
 	metrics   Metrics
+	meeting   meeting
 	counted   struct {
 		sync.Mutex
 		gauges Gauges
@@ -136,7 +140,7 @@ func New(opts Options) *Manager {
 	m.isrWriter.init(m)
 	m.fetchers.init(m)
 	m.movers.init(m)
-	m.throttles = newThrottles(opts.Config())
+	m.throttles = newThrottles(opts.Settings())
 	m.logs.OnFailure(m.handleDirFailure)
 	return m
 }
@@ -210,7 +214,7 @@ func (m *Manager) WithController(epoch int32, fn func()) error {
 
 // maxLag is replica.lag.time.max.ms.
 func (m *Manager) maxLag() time.Duration {
-	return time.Duration(m.opts.Config().ReplicaLagTimeMaxMs) * time.Millisecond
+	return time.Duration(m.opts.Settings().LagTimeMaxMs) * time.Millisecond
 }
 
 // sleep waits for d, or returns false when ctx ends.

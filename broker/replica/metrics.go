@@ -58,6 +58,7 @@ func (m *Manager) Gauges() Gauges {
 	return m.counted.gauges
 }
 
+// countGauges counts what the metrics of the replica manager show, in one pass over the partitions.
 func (m *Manager) countGauges() Gauges {
 	g := Gauges{
 		ISRShrinks: m.metrics.isrShrinks.Load(), ISRExpands: m.metrics.isrExpands.Load(), FailedISRUpdates: m.metrics.failedISRUpdates.Load(),

@@ -106,6 +106,8 @@ func (mm *moverManager) resume(states []PartitionState) {
 	}
 }
 
+// run gives each move that has nobody a goroutine, and returns when ctx has ended and all of them
+// have.
 func (mm *moverManager) run(ctx context.Context) error {
 	var g errgroup.Group
 	for {
@@ -192,7 +194,7 @@ func (mm *moverManager) copy(ctx context.Context, tp model.TopicPartition, dir s
 			return err
 		}
 		// Bytes are paid for before they are copied, so that the throttle is never exceeded.
-		rate := mm.m.opts.Config().ReplicaAlterLogDirsIOMaxBytesPerSecond
+		rate := mm.m.opts.Settings().MoveRate
 		n := p.nextToMove(rate)
 		if !mm.pay(ctx, tp, dir, n, rate) {
 			continue
@@ -217,7 +219,7 @@ func (mm *moverManager) pay(ctx context.Context, tp model.TopicPartition, dir st
 		return true
 	}
 	for left := time.Duration(float64(n) / float64(rate) * float64(time.Second)); left > 0; left -= payInterval {
-		if !sleep(ctx, min(left, payInterval)) || !mm.queued(tp, dir) || mm.m.opts.Config().ReplicaAlterLogDirsIOMaxBytesPerSecond != rate {
+		if !sleep(ctx, min(left, payInterval)) || !mm.queued(tp, dir) || mm.m.opts.Settings().MoveRate != rate {
 			return false
 		}
 	}
@@ -419,6 +421,8 @@ func (m *Manager) DescribeLogDirs(wanted func(tp model.TopicPartition) bool) []L
 	return dirs
 }
 
+// offsetLag is how far a replica is behind, as DescribeLogDirs defines it: a move behind the log
+// that it replaces, another behind the high watermark; -1 when that is not known.
 func (m *Manager) offsetLag(l *log.Log, isFuture bool) int64 {
 	if isFuture {
 		if c := m.logs.Get(l.TopicPartition()); c != nil {

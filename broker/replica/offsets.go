@@ -75,6 +75,7 @@ func (m *Manager) LegacyListOffset(tp model.TopicPartition, timestamp int64, max
 	return offsets, nil
 }
 
+// logForOffsets is the log to look in; only a client for debugging may ask a follower.
 func (m *Manager) logForOffsets(tp model.TopicPartition, epoch, replicaID int32) (*log.Log, *role, error) {
 	leaderOnly := replicaID != DebuggingID
 	p, err := m.partition(tp, leaderOnly)
@@ -86,6 +87,7 @@ func (m *Manager) logForOffsets(tp model.TopicPartition, epoch, replicaID int32)
 	return l, r, err
 }
 
+// lastFetchable is the latest offset for whoever asks.
 func lastFetchable(l *log.Log, consumer, committed bool) int64 {
 	switch {
 	case !consumer:
@@ -212,6 +214,8 @@ func (p *Partition) deleteRecords(offset int64) (target, low int64, err error) {
 	return offset, low, nil
 }
 
+// leaderLowWatermark is the lowest log start offset of the living replicas, which only the leader
+// knows; DeleteRecords waits for it.
 func (p *Partition) leaderLowWatermark() (int64, error) {
 	if p.offline.Load() {
 		return 0, kerr.KafkaStorageError

@@ -28,6 +28,9 @@ type Partition struct {
 	// the middle of it, and write-held to replace the role.
 	mu rank.RWMutex[rank.Partition]
 
+	// queue is what waits to be appended while this broker leads.
+	queue appendQueue
+
 	// progress guards what a leader knows about its followers.
 	progress struct {
 		rank.Mutex[rank.PartitionProgress]
@@ -245,6 +248,8 @@ func (p *Partition) lastSentHighWatermark(id int32) int64 {
 	return math.MaxInt64 - 1
 }
 
+// sentHighWatermark remembers the high watermark that a follower was told, so that a follower
+// without news gets it when it moves.
 func (p *Partition) sentHighWatermark(id int32, hw int64) {
 	p.progress.Lock()
 	defer p.progress.Unlock()

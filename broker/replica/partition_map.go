@@ -21,6 +21,7 @@ type topicPartitions struct {
 	partitions atomic.Pointer[map[int32]*Partition]
 }
 
+// get takes no lock: both maps are replaced, never changed.
 func (m *partitionMap) get(tp model.TopicPartition) *Partition {
 	topics := m.topics.Load()
 	if topics == nil {

@@ -7,7 +7,6 @@ import (
 
 	"momus/internal/kerr"
 	"momus/internal/model"
-	"momus/storage/log"
 	"momus/storage/record"
 )
 
@@ -65,19 +64,29 @@ func (m *Manager) Append(entries []AppendEntry, acks int16, origin record.Origin
 		}
 		return a
 	}
-	var fresh [wakeTogether]freshEnd
-	n := 0
+	c := m.meeting.call(len(entries))
 	for i := range entries {
-		tp := entries[i].TP
-		p, err := m.partition(tp, true)
+		item := &c.items[i]
+		p, err := m.partition(entries[i].TP, true)
 		if err != nil {
-			a.results[i] = failedAppend(tp, err, -1)
+			item.Err = err
 			continue
 		}
-		info, since, committed, err := p.append(entries[i].Records, acks, origin)
-		if err != nil {
-			a.results[i] = failedAppend(tp, err, p.logStartAfter(err))
-			m.metrics.produceFailed(err)
+		item.p, item.acks, item.Records, item.Origin = p, acks, entries[i].Records, origin
+	}
+	m.appendAll(c, origin)
+	var fresh [wakeTogether]freshEnd
+	n := 0
+	for i := range c.items {
+		item, tp := &c.items[i], entries[i].TP
+		p, info := item.p, &item.Info
+		switch {
+		case p == nil:
+			a.results[i] = failedAppend(tp, item.Err, -1)
+			continue
+		case item.Err != nil:
+			a.results[i] = failedAppend(tp, item.Err, p.logStartAfter(item.Err))
+			m.metrics.produceFailed(item.Err)
 			continue
 		}
 		if n == len(fresh) {
@@ -88,14 +97,15 @@ func (m *Manager) Append(entries []AppendEntry, acks int16, origin record.Origin
 		n++
 		a.results[i] = AppendResult{TP: tp, BaseOffset: info.FirstOffset, LastOffset: info.LastOffset,
 			LogAppendTime: info.LogAppendTime, LogStartOffset: info.LogStartOffset}
-		if acks == -1 && !committed {
+		if acks == -1 && !item.committed {
 			if a.waits == nil {
 				a.waits = make([]appendWait, 0, len(entries)-i)
 			}
-			a.waits = append(a.waits, appendWait{p: p, index: i, offset: info.LastOffset + 1, ledSince: since})
+			a.waits = append(a.waits, appendWait{p: p, index: i, offset: info.LastOffset + 1, ledSince: item.ledSince})
 		}
 	}
 	wakeFollowers(fresh[:n])
+	m.meeting.release(c)
 	return a
 }
 
@@ -161,29 +171,6 @@ func (a *Appended) fail(w appendWait, err error) {
 
 func failedAppend(tp model.TopicPartition, err error, logStart int64) AppendResult {
 	return AppendResult{TP: tp, BaseOffset: -1, LastOffset: -1, LogAppendTime: -1, LogStartOffset: logStart, Err: err}
-}
-
-// append appends to the local log if this broker leads; the caller wakes who waits for the log end.
-// ledSince is that of the role, for committed; done says that the in-sync replicas have the records
-// already.
-func (p *Partition) append(records []byte, acks int16, origin record.Origin) (info log.AppendInfo, ledSince int32, done bool, err error) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	r := p.role.Load()
-	if !r.leading || r.log == nil {
-		return info, 0, false, kerr.NotLeaderForPartition
-	}
-	if acks == -1 && len(r.isr) < int(r.log.Config().MinInsyncReplicas) {
-		return info, 0, false, kerr.NotEnoughReplicas
-	}
-	if info, err = r.log.AppendAsLeader(records, r.leaderEpoch, origin); err != nil {
-		return info, 0, false, err
-	}
-	p.m.metrics.appended(&info)
-	p.raiseHighWatermark(r)
-	// With one replica in sync it is committed by now; min.insync.replicas was checked under the
-	// same lock.
-	return info, r.ledSince, len(r.isr) == 1 && r.log.HighWatermark() > info.LastOffset, nil
 }
 
 // committed tells whether a produce request that needs the high watermark to reach offset is

@@ -8,7 +8,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/interbroker"
-	"momus/configs"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -24,7 +23,7 @@ type RemoteOptions struct {
 	BrokerID int32 // our own, the replica id of the requests
 	Client   Requester
 	Versions interbroker.Versions
-	Config   func() *configs.Broker
+	Settings func() Settings
 }
 
 // Remote is a leader on another broker, reached over the wire, with an incremental fetch session
@@ -84,11 +83,11 @@ func (r *Remote) Fetch(ctx context.Context, partitions []ReplicaFetch, maxWait t
 // fetchRequest builds the request: everything in a new or no session, else what has changed. next
 // is what the session will have.
 func (r *Remote) fetchRequest(partitions []ReplicaFetch, maxWait time.Duration) (*kmsg.FetchRequest, map[model.TopicPartition]ReplicaFetch) {
-	c := r.opts.Config()
+	c := r.opts.Settings()
 	req := kmsg.NewPtrFetchRequest()
 	req.SetVersion(r.opts.Versions.Fetch)
 	req.ReplicaID = r.opts.BrokerID
-	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(maxWait.Milliseconds()), c.ReplicaFetchMinBytes, c.ReplicaFetchResponseMaxBytes
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(maxWait.Milliseconds()), c.FetchMinBytes, c.FetchResponseMaxBytes
 	req.SessionID, req.SessionEpoch = r.session.id, r.session.epoch
 	incremental := req.Version >= firstVersionWithSessions && r.session.epoch > 0
 	next := r.session.sent
@@ -113,7 +112,7 @@ func (r *Remote) fetchRequest(partitions []ReplicaFetch, maxWait time.Duration) 
 		}
 		part := kmsg.NewFetchRequestTopicPartition()
 		part.Partition, part.FetchOffset, part.LogStartOffset = p.TP.Partition, p.Offset, p.LogStartOffset
-		part.CurrentLeaderEpoch, part.PartitionMaxBytes = p.CurrentLeaderEpoch, c.ReplicaFetchMaxBytes
+		part.CurrentLeaderEpoch, part.PartitionMaxBytes = p.CurrentLeaderEpoch, c.FetchMaxBytes
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, part)
 	}
 	if incremental && len(next) > wanted {

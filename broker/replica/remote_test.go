@@ -48,7 +48,7 @@ func newRemote(t *testing.T, version string, s *script) *Remote {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewRemote(RemoteOptions{BrokerID: 7, Client: s, Versions: interbroker.VersionsFor(v), Config: c.Broker})
+	return NewRemote(RemoteOptions{BrokerID: 7, Client: s, Versions: interbroker.VersionsFor(v), Settings: func() Settings { return SettingsOf(c.Broker()) }})
 }
 
 func fetchAnswer(code int16, session int32) *kmsg.FetchResponse {

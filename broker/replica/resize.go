@@ -7,7 +7,7 @@ import "momus/internal/model"
 // that was fetched for them is waiting to be appended; they go on at their high watermarks. A
 // partition whose role changes meanwhile is left to LeaderAndIsr.
 func (f *fetcher) handOver() {
-	fetchers := f.m.opts.Config().NumReplicaFetchers
+	fetchers := f.m.opts.Settings().Fetchers
 	if fetchers == f.among {
 		return
 	}

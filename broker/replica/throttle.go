@@ -16,13 +16,14 @@ type throttles struct {
 	leader, follower, moves *quota.Replication
 }
 
-func newThrottles(c *configs.Broker) throttles {
-	window := time.Duration(c.ReplicationQuotaWindowSizeSeconds) * time.Second
+// newThrottles makes the three quotas; their windows do not change while the broker runs, as in
+// Kafka.
+func newThrottles(s Settings) throttles {
+	window := time.Duration(s.RateWindowSeconds) * time.Second
 	return throttles{
-		leader:   quota.NewReplication(int(c.ReplicationQuotaWindowNum), window),
-		follower: quota.NewReplication(int(c.ReplicationQuotaWindowNum), window),
-		moves: quota.NewReplication(int(c.AlterLogDirsReplicationQuotaWindowNum),
-			time.Duration(c.AlterLogDirsReplicationQuotaWindowSizeSeconds)*time.Second),
+		leader:   quota.NewReplication(int(s.RateWindows), window),
+		follower: quota.NewReplication(int(s.RateWindows), window),
+		moves:    quota.NewReplication(int(s.MoveWindows), time.Duration(s.MoveWindowSeconds)*time.Second),
 	}
 }
 
@@ -64,7 +65,7 @@ func (p *Partition) leaderThrottled(r *role, follower int32) bool {
 	if !p.throttled(r.log).leader || slices.Contains(r.isr, follower) {
 		return false
 	}
-	return p.m.throttles.leader.Exceeded(p.m.now(), p.m.opts.Config().LeaderReplicationThrottledRate)
+	return p.m.throttles.leader.Exceeded(p.m.now(), p.m.opts.Settings().LeaderRate)
 }
 
 // followerThrottled tells whether a partition that lags behind is not fetched for now.
@@ -73,5 +74,5 @@ func (f *fetcher) followerThrottled(s *fetching, now time.Time) bool {
 		return false
 	}
 	l := s.p.Log()
-	return l != nil && s.p.throttled(l).follower && f.m.throttles.follower.Exceeded(now, f.m.opts.Config().FollowerReplicationThrottledRate)
+	return l != nil && s.p.throttled(l).follower && f.m.throttles.follower.Exceeded(now, f.m.opts.Settings().FollowerRate)
 }

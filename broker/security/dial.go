@@ -182,6 +182,8 @@ type kerberosInitiator struct {
 
 func (k *kerberosInitiator) Silent() bool { return true }
 
+// Next gives the ticket first and then what the mechanism wants; a token after that is a mistake of
+// the server.
 func (k *kerberosInitiator) Next(token []byte) ([]byte, error) {
 	k.step++
 	switch k.step {

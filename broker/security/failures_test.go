@@ -9,6 +9,7 @@ import (
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
 	"momus/broker/network"
+	"momus/internal/loglimit"
 )
 
 func TestFailedLoginsAreLoggedButNotWithoutEnd(t *testing.T) {
@@ -23,12 +24,12 @@ func TestFailedLoginsAreLoggedButNotWithoutEnd(t *testing.T) {
 	for range 1000 {
 		f.Failed(c, "re-authentication", "x\ny", nil)
 	}
-	if n := len(hook.AllEntries()); n != failureLines {
+	if n := len(hook.AllEntries()); n != loglimit.PerSecond {
 		t.Errorf("%d lines in one second", n)
 	}
 	at = at.Add(time.Second)
 	f.Failed(c, "re-authentication", "x\ny", nil)
-	if e := hook.LastEntry(); e.Message != "Failed re-authentication with /127.0.0.1 (x y)" || e.Data["not_logged_before"] != 1001-failureLines {
+	if e := hook.LastEntry(); e.Message != "Failed re-authentication with /127.0.0.1 (x y)" || e.Data["not_logged_before"] != 1001-loglimit.PerSecond {
 		t.Errorf("%+v", e)
 	}
 }

@@ -16,6 +16,8 @@ type loginFile struct {
 	sections jaas.Sections
 }
 
+// readLoginFile reads the JAAS file that java.security.auth.login.config names; without one it is
+// empty.
 func readLoginFile(properties jvm.Properties) (*loginFile, error) {
 	f := &loginFile{path: properties[jvm.LoginConfig]}
 	if f.path == "" {

@@ -79,6 +79,8 @@ func New(o Options) (*Security, error) {
 	return s, s.checkInterBroker()
 }
 
+// listener reads all that a listener needs, its own keys before the general ones. An error names
+// the key that is wrong.
 func (s *Security) listener(name string, protocol model.SecurityProtocol) (*Listener, error) {
 	l := &Listener{Name: name, Protocol: protocol, contexts: map[string]loginContext{}}
 	get := func(key string) string { return s.o.Config.ListenerValue(name, key) }
@@ -146,6 +148,8 @@ func (s *Security) authenticate(l *Listener) error {
 	return nil
 }
 
+// maxReauth is how long a session may last before it must be renewed; the mechanism's key wins over
+// the listener's, and 0 is for ever.
 func (s *Security) maxReauth(listener, mechanism string) (time.Duration, error) {
 	const key = "connections.max.reauth.ms"
 	v := s.mechanismValue(listener, mechanism, key)

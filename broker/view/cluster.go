@@ -50,26 +50,37 @@ type Partition struct {
 	End      int64   `json:"-"`
 }
 
-// Merge is the cluster as several of its brokers know it together; known are all brokers that were
+// Merge is the cluster as several of its brokers know it together; ever are all brokers that were
 // ever seen, so that one that is gone keeps its place. The active controller's metadata count, else
 // those of the first that has any.
-func Merge(views []*View, known []Broker) *Cluster {
+func Merge(views []*View, ever []Broker) *Cluster {
 	c := &Cluster{Controller: -1, Brokers: []Broker{}, Topics: []Topic{}}
+	// Whose metadata count: the active controller's, which knows first. -1 with no broker at all.
 	best := -1
 	for i, v := range views {
-		if v.IsController() || best < 0 {
+		if best < 0 || v.ControllerEpoch() > views[best].ControllerEpoch() {
 			best = i
 		}
 	}
 	byID := map[int32]Broker{}
-	for _, b := range known {
+	for _, b := range ever {
+		// Address and rack stay, so that the page can still say which broker it was.
 		b.Alive, b.Told, b.Leaders, b.Replicas = false, false, 0, 0
 		byID[b.ID] = b
 	}
 	if best >= 0 {
 		views[best].fill(c, byID)
 	}
-	ends := map[model.TopicPartition]int64{}
+	type leader struct {
+		model.TopicPartition
+		broker int32
+	}
+	type known struct {
+		end int64
+		isr []int32
+	}
+	// By broker too: of two that both believe to lead only the one whom the metadata name is asked.
+	told := map[leader]known{} // also by brokers that have not heard yet that another leads
 	for _, v := range views {
 		b := byID[v.BrokerID()]
 		g := v.Gauges()
@@ -77,8 +88,12 @@ func Merge(views []*View, known []Broker) *Cluster {
 		b.OfflineDir = slices.ContainsFunc(v.Dirs(), func(d DirStatus) bool { return d.Err != nil })
 		byID[b.ID] = b
 		v.EachPartition(func(p *replica.Partition) {
-			if l := p.Log(); l != nil && p.State().Leading {
-				ends[p.TopicPartition()] = l.LogEndOffset()
+			if s := p.State(); s.Leading {
+				x := known{end: -1, isr: s.ISR}
+				if l := p.Log(); l != nil {
+					x.end = l.LogEndOffset()
+				}
+				told[leader{p.TopicPartition(), v.BrokerID()}] = x
 			}
 		})
 	}
@@ -86,8 +101,10 @@ func Merge(views []*View, known []Broker) *Cluster {
 		t := &c.Topics[i]
 		for k := range t.Partitions {
 			p := &t.Partitions[k]
-			if end, ok := ends[model.TopicPartition{Topic: t.Name, Partition: p.ID}]; ok {
-				p.End = end
+			// The leader knows who is in sync before the controller hears of it, which Kafka lets take
+			// seconds.
+			if x, ok := told[leader{model.TopicPartition{Topic: t.Name, Partition: p.ID}, p.Leader}]; ok {
+				p.End, p.ISR = x.end, x.isr
 			}
 			for _, id := range p.Replicas {
 				if b, ok := byID[id]; ok {
@@ -114,6 +131,7 @@ func (v *View) fill(c *Cluster, byID map[int32]Broker) {
 	for _, b := range m.AliveBrokers() {
 		x := byID[b.ID]
 		x.ID, x.Rack, x.Alive = b.ID, b.Rack, true
+		// The first listener that it has; which one a reader could reach is not known here.
 		if len(b.Endpoints) > 0 {
 			x.Address = strings.TrimPrefix(b.Endpoints[0].String(), b.Endpoints[0].Listener+"://")
 		}

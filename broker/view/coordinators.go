@@ -50,6 +50,7 @@ func (v *View) Groups(ctx context.Context) []Group {
 	out := []Group{}
 	for _, l := range v.s.Groups.List(ctx).Groups {
 		d := v.s.Groups.Describe(ctx, l.Group)
+		// It has moved to another broker, or is being loaded, since it was listed.
 		if d.Err != nil {
 			continue
 		}
@@ -76,6 +77,7 @@ func assignment(protocolType string, b []byte) []TopicPartitions {
 		return out
 	}
 	var a kmsg.ConsumerMemberAssignment
+	// Members may put anything there, and other versions of assignors do. The page then shows none.
 	if a.ReadFrom(b) != nil {
 		return out
 	}

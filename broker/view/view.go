@@ -63,6 +63,7 @@ func (v *View) ThrottleRates() replica.ThrottleRates { return v.s.Replicas.Throt
 
 // EachPartition calls fn for every partition on this broker, in no particular order. fn must only
 // read.
+// fn runs without a lock of the replica manager, so that a slow one holds nobody up.
 func (v *View) EachPartition(fn func(p *replica.Partition)) { v.s.Replicas.EachPartition(fn) }
 
 // Dirs are the log directories.
@@ -78,6 +79,11 @@ func (v *View) Cleaner() (s cleaner.Stats, ok bool) {
 
 // IsController reports whether this broker is the active controller.
 func (v *View) IsController() bool { return v.s.Controller.IsActive() }
+
+// ControllerEpoch is the epoch of this broker's controllership, 0 if it is not controller. Of two
+// brokers that believe to be controller the one with the larger epoch is; the other has not heard of
+// it yet.
+func (v *View) ControllerEpoch() int32 { return v.s.Controller.Epoch() }
 
 // ControllerStats are the controller's figures; all 0 on other brokers.
 func (v *View) ControllerStats() controller.Stats { return v.s.Controller.Stats() }
@@ -98,6 +104,21 @@ type QuotaUse struct {
 // QuotaUse are the quotas of clients; exempt is the share of one thread's time of requests that no
 // quota holds for, in percent.
 func (v *View) QuotaUse() (uses []QuotaUse, exempt float64) { return UseOf(v.s.Quotas, v.s.Now()) }
+
+// QuotaLimit is what an entity of clients may use: keys of quotas and their values per second.
+type QuotaLimit struct {
+	Entity quota.Entity
+	Limits map[string]float64
+}
+
+// QuotaLimits are the quotas that were set, in no order.
+func (v *View) QuotaLimits() []QuotaLimit {
+	var out []QuotaLimit
+	for _, e := range v.s.Quotas.Entities() {
+		out = append(out, QuotaLimit{e, v.s.Quotas.Limits(e)})
+	}
+	return out
+}
 
 // UseOf is what clients use of a set of quotas at now.
 func UseOf(s *quota.Set, now time.Time) (uses []QuotaUse, exempt float64) {

@@ -8,8 +8,11 @@ import (
 	"momus/cmd/internal/command"
 )
 
-// version is set by the build.
-var version = "dev"
+// version and commit are set by the build.
+var (
+	version = "dev"
+	commit  string
+)
 
 func main() {
 	os.Exit(command.Main(&command.Env{
@@ -18,5 +21,6 @@ func main() {
 		Stdout:  os.Stdout,
 		Stderr:  os.Stderr,
 		Version: version,
+		Commit:  commit,
 	}))
 }

@@ -69,9 +69,9 @@ func (x *Index) Decide(p *Policy, q *Question) Decision {
 		return Decision{Allowed: true, Reason: BySuperUser}
 	}
 	s := search{asker: who{q.Principal.Type, q.Principal.Name}, host: q.Host, bit: 1 << q.Operation}
-	s.look(x.literal[key{q.Type, q.Name}])
+	s.look(x.literal.get(key{q.Type, q.Name}))
 	if s.denies == nil && q.Name != wildcard {
-		s.look(x.literal[key{q.Type, wildcard}])
+		s.look(x.literal.get(key{q.Type, wildcard}))
 	}
 	if t := x.table(q.Type); t != nil {
 		for i := t.longest(q.Name); i >= 0 && s.denies == nil; i = int(t.shorter[i]) {

@@ -2,6 +2,7 @@ package acl
 
 import (
 	"cmp"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
@@ -13,10 +14,24 @@ import (
 // new ones, which share what stays the same, so that decisions need no lock. The zero value has no
 // ACLs.
 type Index struct {
-	literal map[key]*set
+	literal literals
 	// prefixed are the tables of prefixes by resource type.
 	prefixed [DelegationToken + 1]prefixTable
 }
+
+// literals are the sets of literal patterns, in parts by the hash of their names: a change copies
+// one part and not all of them.
+type literals [256]map[key]*set
+
+// hashSeed spreads names over the parts.
+var hashSeed = maphash.MakeSeed()
+
+func (l *literals) part(k key) *map[key]*set {
+	return &l[maphash.String(hashSeed, k.name)%uint64(len(l))]
+}
+
+// get is the set of a resource, nil when there is none.
+func (l *literals) get(k key) *set { return (*l.part(k))[k] }
 
 // key names the resources of literal patterns.
 type key struct {
@@ -55,7 +70,7 @@ var everyone = who{model.UserType, "*"}
 
 // Build makes an index of the ACLs of resources. A resource that occurs twice has the later ones.
 func Build(resources map[Resource][]Entry) *Index {
-	x := &Index{literal: make(map[key]*set, len(resources))}
+	x := &Index{}
 	for r, entries := range resources {
 		if s := newSet(r, entries); s == nil {
 			continue
@@ -64,7 +79,12 @@ func Build(resources map[Resource][]Entry) *Index {
 				t.sets = append(t.sets, s)
 			}
 		} else {
-			x.literal[key{r.Type, r.Name}] = s
+			k := key{r.Type, r.Name}
+			p := x.literal.part(k)
+			if *p == nil {
+				*p = map[key]*set{}
+			}
+			(*p)[k] = s
 		}
 	}
 	for i := range x.prefixed {
@@ -83,21 +103,20 @@ func (x *Index) With(r Resource, entries []Entry) *Index {
 		}
 		return &next
 	}
-	next.literal = maps.Clone(x.literal)
-	if s == nil {
-		delete(next.literal, key{r.Type, r.Name})
-	} else {
-		if next.literal == nil {
-			next.literal = map[key]*set{}
-		}
-		next.literal[key{r.Type, r.Name}] = s
+	k := key{r.Type, r.Name}
+	p := next.literal.part(k)
+	if *p = maps.Clone(*p); *p == nil {
+		*p = map[key]*set{}
+	}
+	if (*p)[k] = s; s == nil {
+		delete(*p, k)
 	}
 	return &next
 }
 
 // Entries are the ACLs of a resource.
 func (x *Index) Entries(r Resource) []Entry {
-	s := x.literal[key{r.Type, r.Name}]
+	s := x.literal.get(key{r.Type, r.Name})
 	if r.Pattern == Prefixed {
 		if t := x.table(r.Type); t != nil {
 			s = t.exactly(r.Name)
@@ -109,7 +128,10 @@ func (x *Index) Entries(r Resource) []Entry {
 // Each calls fn with each resource and its ACLs, in the order of type, pattern and name, as long as
 // it returns true.
 func (x *Index) Each(fn func(r Resource, entries []Entry) bool) {
-	sets := slices.Collect(maps.Values(x.literal))
+	var sets []*set
+	for _, p := range x.literal {
+		sets = slices.AppendSeq(sets, maps.Values(p))
+	}
 	for i := range x.prefixed {
 		sets = append(sets, x.prefixed[i].sets...)
 	}

@@ -63,19 +63,27 @@ func WithoutRacks(brokers []*model.Broker) []*model.Broker {
 // assignWithoutRacks places without racks. The first replica goes round the brokers; the others
 // follow at a distance that grows with each round, so that the load of a dead broker falls on many.
 func assignWithoutRacks(brokers []*model.Broker, partitions int32, rf int, pl Placement) zk.Assignments {
-	n, shift := len(brokers), pl.Shift
+	n := len(brokers)
+	return pl.each(n, partitions, func(first, shift int) []int32 {
+		replicas := []int32{brokers[first].ID}
+		for j := range rf - 1 {
+			replicas = append(replicas, brokers[follower(first, shift, j, n)].ID)
+		}
+		return replicas
+	})
+}
+
+// each lets place choose the replicas of partition after partition, given the index of the first
+// among n brokers and the shift, which grows by one in each round.
+func (pl Placement) each(n int, partitions int32, place func(first, shift int) []int32) zk.Assignments {
+	shift := pl.Shift
 	as := zk.Assignments{}
 	for i := range int(partitions) {
 		p := int(pl.FirstPartition) + i
 		if p > 0 && p%n == 0 {
 			shift++
 		}
-		first := (p + pl.Start) % n
-		replicas := []int32{brokers[first].ID}
-		for j := range rf - 1 {
-			replicas = append(replicas, brokers[follower(first, shift, j, n)].ID)
-		}
-		as[int32(p)] = model.Assignment{Replicas: replicas}
+		as[int32(p)] = model.Assignment{Replicas: place((p+pl.Start)%n, shift)}
 	}
 	return as
 }
@@ -91,14 +99,8 @@ func assignWithRacks(brokers []*model.Broker, partitions int32, rf int, pl Place
 	for _, b := range brokers {
 		racks[b.Rack] = true
 	}
-	n, shift := len(arranged), pl.Shift
-	as := zk.Assignments{}
-	for i := range int(partitions) {
-		p := int(pl.FirstPartition) + i
-		if p > 0 && p%n == 0 {
-			shift++
-		}
-		first := (p + pl.Start) % n
+	n := len(arranged)
+	return pl.each(n, partitions, func(first, shift int) []int32 {
 		replicas := []int32{arranged[first].ID}
 		usedRacks, used := map[string]bool{arranged[first].Rack: true}, map[int32]bool{arranged[first].ID: true}
 		for k := 0; len(replicas) < rf; k++ {
@@ -108,9 +110,8 @@ func assignWithRacks(brokers []*model.Broker, partitions int32, rf int, pl Place
 				usedRacks[b.Rack], used[b.ID] = true, true
 			}
 		}
-		as[int32(p)] = model.Assignment{Replicas: replicas}
-	}
-	return as
+		return replicas
+	})
 }
 
 // alternateRacks takes one broker from each rack in turn: racks by name, brokers of a rack by id.

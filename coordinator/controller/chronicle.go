@@ -16,7 +16,10 @@ type chronicle struct {
 	// that are gone, by id.
 	cause uint64
 	gone  map[int32]uint64
-	left  int // how many entries about single partitions the event may still make
+	// led are the brokers that led a partition until they were taken out of its in-sync replicas, and
+	// with that out of its leadership: a new controller does so before it elects.
+	led  map[model.TopicPartition]int32
+	left int // how many entries about single partitions the event may still make
 }
 
 // perEvent bounds the entries about single partitions that one event makes: that thousands of
@@ -61,7 +64,7 @@ func (c *core) sawBrokers(fresh []*model.Broker, dead []int32) {
 // sawMissing records the brokers that have replicas but were not there when this controller took
 // over.
 func (c *core) sawMissing() {
-	c.history.gone = map[int32]uint64{}
+	c.history.gone, c.history.led = map[int32]uint64{}, map[model.TopicPartition]int32{}
 	c.each(func(_ *topic, p *partition) {
 		for _, id := range p.assignment.Replicas {
 			if _, seen := c.history.gone[id]; !seen && c.brokers[id] == nil {
@@ -89,7 +92,9 @@ func (c *core) sawElection(p *partition, before *model.LeaderAndISR, s strategy,
 	} else {
 		e.Number, e.From = int64(before.Leader), before.ISR
 		e.Cause = c.history.gone[before.Leader]
-		if before.Leader == model.NoLeader {
+		if led, ok := c.ledBefore(p, before); ok {
+			e.Number, e.Cause = int64(led), c.history.gone[led]
+		} else if before.Leader == model.NoLeader {
 			e.Reason, e.Cause = journal.BrokerBack, 0
 		} else if s == offlineStrategy && c.isLive(before.Leader) && !c.isOnline(before.Leader, p.TopicPartition) {
 			e.Cause = 0 // its disk has failed: the event says so
@@ -117,12 +122,33 @@ func reasonOf(s strategy) journal.Reason {
 
 // sawOffline records that no replica may lead.
 func (c *core) sawOffline(p *partition, state model.LeaderAndISR) {
-	c.tell(p, journal.Entry{Kind: journal.PartitionOffline, About: -1, Number: int64(state.Leader), From: state.ISR, LeaderEpoch: state.LeaderEpoch, Cause: c.history.gone[state.Leader]})
+	leader := state.Leader
+	if led, ok := c.ledBefore(p, &state); ok {
+		leader = led
+	}
+	c.tell(p, journal.Entry{Kind: journal.PartitionOffline, About: -1, Number: int64(leader), From: state.ISR, LeaderEpoch: state.LeaderEpoch, Cause: c.history.gone[leader]})
+}
+
+// ledBefore is who led a partition before this controller took it out of the in-sync replicas. It is
+// told once: a later leader follows nobody.
+func (c *core) ledBefore(p *partition, before *model.LeaderAndISR) (broker int32, ok bool) {
+	if before.Leader != model.NoLeader {
+		return 0, false
+	}
+	broker, ok = c.history.led[p.TopicPartition]
+	delete(c.history.led, p.TopicPartition)
+	return broker, ok
 }
 
 // sawOutOfSync records that the controller took a replica out of the in-sync replicas.
-func (c *core) sawOutOfSync(p *partition, broker int32, before []int32) {
-	c.tell(p, journal.Entry{Kind: journal.ISRShrunk, About: broker, From: before, To: p.leadership.ISR, LeaderEpoch: p.leadership.LeaderEpoch, Cause: c.history.gone[broker]})
+func (c *core) sawOutOfSync(p *partition, broker int32, before model.LeaderAndISR) {
+	if before.Leader == broker && p.leadership.Leader == model.NoLeader {
+		if c.history.led == nil {
+			c.history.led = map[model.TopicPartition]int32{}
+		}
+		c.history.led[p.TopicPartition] = broker
+	}
+	c.tell(p, journal.Entry{Kind: journal.ISRShrunk, About: broker, From: before.ISR, To: p.leadership.ISR, LeaderEpoch: p.leadership.LeaderEpoch, Cause: c.history.gone[broker]})
 }
 
 // sawReassignment records that the replicas of a partition begin to move, or that the wish has

@@ -238,7 +238,8 @@ func (c *Controller) Run(ctx context.Context) error {
 	defer close(c.done)
 	defer c.core.out.Close()
 	defer c.queue.close(errStopped)
-	c.opts.ZK.OnSession(zk.SessionHandler{Lost: c.sessionLost, Renewed: func(context.Context) { c.queue.put(registerAndReelect{}) }})
+	forget := c.opts.ZK.OnSession(zk.SessionHandler{Lost: c.sessionLost, Renewed: func(context.Context) { c.queue.put(registerAndReelect{}) }})
+	defer forget()
 	cancel := c.opts.ZK.OnNode(zk.ControllerPath, func(ev zk.NodeEvent) {
 		if ev == zk.NodeDeleted {
 			c.queue.put(reelect{})
@@ -348,18 +349,25 @@ func (c *Controller) publish() {
 	c.metrics.partitions.Store(s.Partitions)
 }
 
-// maybeResign reads who is controller, which arms the watch again, and resigns if it is no longer
-// this broker.
-func (c *Controller) maybeResign(ctx context.Context) error {
-	// exists arms the watch also when the node is missing
+// look reads who is controller, -1 for nobody, and arms the watch again; exists arms it also when
+// the node is missing.
+func (c *Controller) look(ctx context.Context) (int32, error) {
 	if _, err := c.opts.ZK.Watch(ctx, zk.ControllerPath); err != nil {
-		return err
+		return -1, err
 	}
 	id, err := c.opts.ZK.ControllerID(ctx)
+	if err == nil {
+		c.sawController(id)
+	}
+	return id, err
+}
+
+// maybeResign looks who is controller, and resigns if it is no longer this broker.
+func (c *Controller) maybeResign(ctx context.Context) error {
+	id, err := c.look(ctx)
 	if err != nil {
 		return err
 	}
-	c.sawController(id)
 	if c.core.active && id != c.opts.BrokerID {
 		c.resign()
 	}
@@ -368,14 +376,10 @@ func (c *Controller) maybeResign(ctx context.Context) error {
 
 // elect tries to become controller unless there is one.
 func (c *Controller) elect(ctx context.Context) error {
-	if _, err := c.opts.ZK.Watch(ctx, zk.ControllerPath); err != nil {
-		return err
-	}
-	id, err := c.opts.ZK.ControllerID(ctx)
+	id, err := c.look(ctx)
 	if err != nil {
 		return err
 	}
-	c.sawController(id)
 	if id >= 0 || c.standsAside() {
 		return nil
 	}

@@ -180,15 +180,6 @@ func words(as zk.Assignments) string {
 	return strings.Join(parts, " ")
 }
 
-func (s *modelStore) PartitionsWithNodes(_ context.Context, topic string) (ids []int32, err error) {
-	for _, name := range s.list(zk.PartitionsPath(topic)) {
-		id, _ := strconv.Atoi(name)
-		ids = append(ids, int32(id))
-	}
-	slices.Sort(ids)
-	return ids, nil
-}
-
 func (s *modelStore) Configs(_ context.Context, t zk.EntityType, entities []string) (map[string]map[string]string, error) {
 	all := map[string]map[string]string{}
 	for _, e := range entities {

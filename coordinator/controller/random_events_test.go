@@ -55,9 +55,6 @@ func (h *history) rareStep(id int32, note func(format string, args ...any)) erro
 	case 3: // a reassignment by the znode
 		if tp, ok := h.partition(); ok {
 			r := zk.Reassignment{TopicPartition: tp, Replicas: h.brokers()}
-			if h.losesData(r) {
-				return nil
-			}
 			note("reassign %s to %v by the node", tp, r.Replicas)
 			h.store.put(zk.ReassignPartitionsPath, zk.EncodeReassignments([]zk.Reassignment{r}))
 			if err := h.do(ReassignmentRequested{}); err != nil {

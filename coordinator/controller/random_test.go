@@ -273,9 +273,6 @@ func (h *history) step() error {
 			if h.r.IntN(3) == 0 {
 				r.Replicas = nil
 			}
-			if h.losesData(r) {
-				return nil
-			}
 			note("reassign %s to %v", tp, r.Replicas)
 			return h.do(&AlterReassignments{Partitions: []zk.Reassignment{r}, Reply: func([]ReassignmentResult, error) {}})
 		}
@@ -283,23 +280,6 @@ func (h *history) step() error {
 		return h.rareStep(id, note)
 	}
 	return nil
-}
-
-// losesData reports whether a reassignment or its cancellation drops all replicas in sync, which
-// Kafka allows.
-func (h *history) losesData(r zk.Reassignment) bool {
-	p := h.core.partition(r.TopicPartition)
-	if p == nil || p.leadership == nil {
-		return true
-	}
-	want := r.Replicas
-	if want == nil {
-		want = origin(p.assignment)
-	}
-	next := reassignTo(p.assignment, want).Replicas
-	n := h.store.nodes[zk.StatePath(r.TopicPartition)]
-	st, _ := zk.DecodeState(n.data, n.version)
-	return !slices.ContainsFunc(st.ISR, func(b int32) bool { return slices.Contains(next, b) })
 }
 
 func (h *history) brokers() []int32 {

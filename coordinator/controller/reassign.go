@@ -2,6 +2,7 @@ package controller
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"momus/coordinator/zk"
@@ -82,6 +83,9 @@ func (c *core) alterReassignments(ev *AlterReassignments) error {
 	for i := range results {
 		if a, ok := wanted[results[i].TopicPartition]; ok && err == nil && results[i].Err == nil {
 			err = c.reassign(c.partition(results[i].TopicPartition), a)
+			if refused := (*lossError)(nil); errors.As(err, &refused) {
+				results[i].Err, err = refused.answer(), nil
+			}
 		}
 	}
 	if err != nil {
@@ -132,7 +136,13 @@ func (c *core) reassignmentRequested() (started map[model.TopicPartition]bool, e
 			continue
 		}
 		started[r.TopicPartition] = true
-		if err := c.reassign(p, reassignTo(p.assignment, replicas)); err != nil {
+		err = c.reassign(p, reassignTo(p.assignment, replicas))
+		if refused := (*lossError)(nil); errors.As(err, &refused) {
+			c.failed(r.TopicPartition, "reassignment was refused", refused)
+			failed[r.TopicPartition] = true
+			continue
+		}
+		if err != nil {
 			return started, err
 		}
 	}
@@ -223,16 +233,37 @@ func (c *core) reassign(p *partition, want model.Assignment) error {
 }
 
 // setReassignment writes the wish to the topic's node, before anything else happens, and stops
-// replicas that a former wish had added.
+// replicas that a former wish had added. It is refused with a *lossError, and nothing changes, when
+// all replicas in sync are among those: Kafka 2.5 deletes them, and the records with them.
 func (c *core) setReassignment(p *partition, want model.Assignment) error {
-	if before := p.assignment; !sameAssignment(before, want) {
+	before := p.assignment
+	if !sameAssignment(before, want) {
+		dropped := without(before.Replicas, want.Replicas...)
+		if len(dropped) > 0 {
+			if err := c.readStates([]model.TopicPartition{p.TopicPartition}); err != nil {
+				return err
+			}
+			if p.losesAll(want) {
+				return &lossError{dropped}
+			}
+		}
 		c.sawReassignment(p, before, want)
 		p.assignment = want
 		if err := c.writeTopic(p.Topic); err != nil {
 			p.assignment = before
 			return err
 		}
-		if err := c.dropReplicas(p.TopicPartition, without(before.Replicas, want.Replicas...)); err != nil {
+		if err := c.moveReplicas(replicaIDs(p.TopicPartition, dropped), OfflineReplica); err != nil {
+			return err
+		}
+		if p.losesAll(want) { // meanwhile the leader has taken all others out
+			c.sawReassignment(p, want, before)
+			if err := c.takeBack(p, before, dropped); err != nil {
+				return err
+			}
+			return &lossError{dropped}
+		}
+		if err := c.deleteReplicas(p.TopicPartition, dropped); err != nil {
 			return err
 		}
 		p.assignment = want
@@ -240,6 +271,38 @@ func (c *core) setReassignment(p *partition, want model.Assignment) error {
 	c.reassigning[p.TopicPartition] = true
 	c.world.WatchState(p.TopicPartition)
 	return nil
+}
+
+// losesAll reports whether none of the wanted replicas is in sync.
+func (p *partition) losesAll(want model.Assignment) bool {
+	return p.leadership != nil && !slices.ContainsFunc(p.leadership.ISR, func(b int32) bool { return slices.Contains(want.Replicas, b) })
+}
+
+// takeBack makes replicas that were only stopped serve again, with the assignment as it was.
+func (c *core) takeBack(p *partition, before model.Assignment, stopped []int32) error {
+	p.assignment = before
+	if err := c.writeTopic(p.Topic); err != nil {
+		return err
+	}
+	live := slices.DeleteFunc(stopped, func(b int32) bool { return !c.isOnline(b, p.TopicPartition) })
+	if err := c.moveReplicas(replicaIDs(p.TopicPartition, live), OnlineReplica); err != nil {
+		return err
+	}
+	_, err := c.bringOnline([]model.TopicPartition{p.TopicPartition}, offlineStrategy)
+	return err
+}
+
+// lossError refuses a reassignment that would delete all replicas in sync.
+type lossError struct{ dropped []int32 }
+
+func (e *lossError) Error() string {
+	return fmt.Sprintf("brokers %v, whose replicas would be dropped, are the only ones in sync; "+
+		"wait until another replica is, or name one of them", e.dropped)
+}
+
+// answer is what AlterPartitionReassignments says of it.
+func (e *lossError) answer() error {
+	return &kerr.Error{Code: kerr.InvalidReplicaAssignment.Code, Name: kerr.InvalidReplicaAssignment.Name, Message: e.Error()}
 }
 
 func (c *core) writeTopic(name string) error {
@@ -327,8 +390,16 @@ func (c *core) moveLeader(p *partition) error {
 // dropReplicas stops and deletes replicas that are not wanted any more, without waiting for the
 // outcome.
 func (c *core) dropReplicas(tp model.TopicPartition, brokers []int32) error {
+	if err := c.moveReplicas(replicaIDs(tp, brokers), OfflineReplica); err != nil {
+		return err
+	}
+	return c.deleteReplicas(tp, brokers)
+}
+
+// deleteReplicas deletes replicas that were stopped.
+func (c *core) deleteReplicas(tp model.TopicPartition, brokers []int32) error {
 	ids := replicaIDs(tp, brokers)
-	for _, to := range []ReplicaState{OfflineReplica, ReplicaDeletionStarted, ReplicaDeletionSuccessful, NonExistentReplica} {
+	for _, to := range []ReplicaState{ReplicaDeletionStarted, ReplicaDeletionSuccessful, NonExistentReplica} {
 		if err := c.moveReplicas(ids, to); err != nil {
 			return err
 		}

@@ -186,7 +186,7 @@ func (c *core) removeFromISR(broker int32, ps []*partition, read bool) (again []
 	for i, p := range which {
 		switch {
 		case done[i] == nil:
-			c.sawOutOfSync(p, broker, states[p.TopicPartition].ISR)
+			c.sawOutOfSync(p, broker, states[p.TopicPartition])
 			offline(p)
 		case errors.Is(done[i], zk.ErrBadVersion):
 			again = append(again, p)

@@ -20,7 +20,6 @@ type Store interface {
 	Assignment(ctx context.Context, topic string) (zk.Assignments, bool, error)
 	Assignments(ctx context.Context, topics []string) (map[string]zk.Assignments, error)
 	SetTopicAsController(ctx context.Context, epoch zk.ControllerEpoch, topic string, a zk.Assignments) error
-	PartitionsWithNodes(ctx context.Context, topic string) ([]int32, error)
 	Configs(ctx context.Context, t zk.EntityType, entities []string) (map[string]map[string]string, error)
 
 	States(ctx context.Context, tps []model.TopicPartition) (map[model.TopicPartition]model.LeaderAndISR, error)
@@ -126,10 +125,6 @@ func (o readAssignments) on(ctx context.Context, s Store) (any, error) {
 
 func (o writeTopic) on(ctx context.Context, s Store) (any, error) {
 	return nil, s.SetTopicAsController(ctx, o.epoch, o.topic, o.a)
-}
-
-func (o readPartitionsWithNodes) on(ctx context.Context, s Store) (any, error) {
-	return s.PartitionsWithNodes(ctx, o.topic)
 }
 
 func (o readConfigs) on(ctx context.Context, s Store) (any, error) {

@@ -111,21 +111,9 @@ func (c *core) partitionModification(name string) error {
 	if !added {
 		return nil
 	}
-	// The topic is being deleted: undo the addition, for the partitions that exist.
-	ids, err := c.world.PartitionsWithNodes(name)
-	if err != nil {
-		return err
-	}
-	keep := zk.Assignments{}
-	for _, id := range ids {
-		if p := t.partitions[id]; p != nil {
-			keep[id] = p.assignment
-		}
-	}
-	if len(keep) == 0 { // Kafka fails here; an assignment without partitions would be no topic
-		return nil
-	}
-	return c.world.SetTopicAsController(c.epoch, name, keep)
+	// The topic is being deleted: undo the addition. Kafka takes out partitions without a node too,
+	// but one whose replicas were all dead when it was made is no addition.
+	return c.writeTopic(name)
 }
 
 // isrChange takes over what leaders have written and tells everybody.

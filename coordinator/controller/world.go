@@ -36,8 +36,7 @@ type (
 		topic string
 		a     zk.Assignments
 	}
-	readPartitionsWithNodes struct{ topic string }
-	readConfigs             struct {
+	readConfigs struct {
 		t        zk.EntityType
 		entities []string
 	}
@@ -106,10 +105,6 @@ func (w world) Assignments(topics []string) (map[string]zk.Assignments, error) {
 func (w world) SetTopicAsController(epoch zk.ControllerEpoch, topic string, a zk.Assignments) error {
 	_, err := await[any](w.c, writeTopic{epoch, topic, a})
 	return err
-}
-
-func (w world) PartitionsWithNodes(topic string) ([]int32, error) {
-	return await[[]int32](w.c, readPartitionsWithNodes{topic})
 }
 
 func (w world) Configs(t zk.EntityType, entities []string) (map[string]map[string]string, error) {

@@ -3,6 +3,8 @@ package group
 // describe is the event of DescribeGroups for one group.
 type describe struct{ group string }
 
+// describe shows protocol, metadata and assignments of a Stable group only: while it rebalances
+// they are those of nobody. As in Kafka an unknown group is Dead.
 func (p *Partition) describe(id string) Description {
 	g := p.groups[id]
 	if g == nil {
@@ -25,6 +27,7 @@ func (p *Partition) describe(id string) Description {
 // list is the event of ListGroups.
 type list struct{}
 
+// list is in the order of a map; the Coordinator sorts what comes from all partitions.
 func (p *Partition) list() []Listing {
 	groups := make([]Listing, 0, len(p.groups))
 	for id, g := range p.groups {
@@ -43,6 +46,7 @@ type Stats struct {
 	Counters
 }
 
+// stats looks at every group, which a scrape may ask for; nothing is counted along the way.
 func (p *Partition) stats() Stats {
 	s := Stats{Counters: p.counters}
 	for _, g := range p.groups {
@@ -52,6 +56,7 @@ func (p *Partition) stats() Stats {
 	return s
 }
 
+// add sums up another partition.
 func (s *Stats) add(o *Stats) {
 	for i := range s.Groups {
 		s.Groups[i] += o.Groups[i]

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"momus/configs"
+	"momus/coordinator/shard/shardtest"
 	"momus/internal/model"
 	"momus/storage/record"
 )
@@ -15,7 +15,7 @@ import (
 func BenchmarkReplay(b *testing.B) {
 	const each = 100
 	cfg := testConfig()
-	p := NewPartition(func() *configs.Broker { return cfg }, quiet())
+	p := NewPartition(func() Settings { return *cfg }, shardtest.Quiet())
 	at := time.UnixMilli(1_600_000_000_000)
 	p.begin(at)
 	groups := 0

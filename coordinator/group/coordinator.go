@@ -11,7 +11,6 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"momus/configs"
 	"momus/coordinator/shard"
 	"momus/internal/journal"
 	"momus/internal/kerr"
@@ -20,10 +19,10 @@ import (
 
 // Options are what a Coordinator needs.
 type Options struct {
-	Config func() *configs.Broker // the current snapshot
-	Log    shard.Log
-	Logger *logrus.Entry
-	Now    func() time.Time // nil: time.Now
+	Settings func() Settings // as they are now
+	Log      shard.Log
+	Logger   *logrus.Entry
+	Now      func() time.Time // nil: time.Now
 	// Journal is told of members and rebalances; may be nil.
 	Journal *journal.Journal
 	NewID   func() string // a random UUID; nil: crypto/rand
@@ -63,11 +62,11 @@ func New(o Options) *Coordinator {
 		Topic: model.OffsetsTopic,
 		Log:   o.Log,
 		NewMachine: func(int32) shard.Machine {
-			p := NewPartition(o.Config, o.Logger)
+			p := NewPartition(o.Settings, o.Logger)
 			p.journal = o.Journal
 			return p
 		},
-		LoadBufferSize: func() int { return int(o.Config().OffsetsLoadBufferSize) },
+		LoadBufferSize: func() int { return int(o.Settings().LoadBufferBytes) },
 		Logger:         o.Logger,
 		Now:            o.Now,
 		OnLoaded:       o.OnLoaded,
@@ -123,6 +122,7 @@ func (c *Coordinator) OnTransactionCompleted(partition int32, producerID int64, 
 // Kafka's GroupCoordinator.
 func call[T any](ctx context.Context, c *Coordinator, group string, emptyID bool, ev any) (T, *kerr.Error) {
 	var none T
+	// Before anything else, as in Kafka: also a broker that is not the coordinator says so.
 	if group == "" && !emptyID {
 		return none, kerr.InvalidGroupID
 	}
@@ -137,14 +137,19 @@ func call[T any](ctx context.Context, c *Coordinator, group string, emptyID bool
 // Join answers when the round is complete.
 func (c *Coordinator) Join(ctx context.Context, r *JoinRequest) JoinResult {
 	for i := range r.Protocols {
+		// The bytes alias the request's frame, and the group keeps them for as long as the member
+		// is there.
 		r.Protocols[i].Metadata = bytes.Clone(r.Protocols[i].Metadata)
 	}
 	if r.MemberID == "" {
+		// Drawn here, outside of the core, which has no random source; it is used only if the
+		// member turns out to be new.
 		r.newMemberID = r.ClientID + "-" + c.o.NewID()
 		if r.InstanceID != nil {
 			r.newMemberID = *r.InstanceID + "-" + c.o.NewID()
 		}
 	}
+	// The request belongs to the coordinator from the call on.
 	memberID := r.MemberID
 	result, err := call[JoinResult](ctx, c, r.Group, false, r)
 	if err != nil {
@@ -172,6 +177,7 @@ func (c *Coordinator) Sync(ctx context.Context, r *SyncRequest) SyncResult {
 // Heartbeat keeps a member alive; nil means all is well.
 func (c *Coordinator) Heartbeat(ctx context.Context, r *HeartbeatRequest) *kerr.Error {
 	_, err := call[any](ctx, c, r.Group, false, r)
+	// As in Kafka: a member must not leave its group because its coordinator has just moved.
 	if err == kerr.CoordinatorLoadInProgress {
 		return nil
 	}

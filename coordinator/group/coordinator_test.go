@@ -9,18 +9,17 @@ import (
 	"testing/synctest"
 	"time"
 
-	"momus/configs"
 	"momus/coordinator/shard/shardtest"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
 
 // startCoordinator runs a coordinator on log that leads all of n partitions; stop ends it.
-func startCoordinator(t testing.TB, log *shardtest.Log, cfg *configs.Broker, n int32) (c *Coordinator, stop func()) {
+func startCoordinator(t testing.TB, log *shardtest.Log, cfg *Settings, n int32) (c *Coordinator, stop func()) {
 	t.Helper()
 	loaded := make(chan struct{}, n)
 	c = New(Options{
-		Config: func() *configs.Broker { return cfg }, Log: log, Logger: quiet(),
+		Settings: func() Settings { return *cfg }, Log: log, Logger: shardtest.Quiet(),
 		OnLoaded: func(int32, time.Duration, int) { loaded <- struct{}{} },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -47,7 +46,7 @@ func TestCoordinatorChecksComeInOrder(t *testing.T) {
 		ctx := t.Context()
 		cfg := testConfig()
 		log := shardtest.New()
-		c := New(Options{Config: func() *configs.Broker { return cfg }, Log: log, Logger: quiet()})
+		c := New(Options{Settings: func() Settings { return *cfg }, Log: log, Logger: shardtest.Quiet()})
 		if got := c.Join(ctx, &JoinRequest{}).Err; got != kerr.InvalidGroupID {
 			t.Errorf("join of the empty group: %v", got)
 		}
@@ -209,7 +208,7 @@ func BenchmarkCommit(b *testing.B) {
 // BenchmarkHeartbeat sends heartbeats of a stable member.
 func BenchmarkHeartbeat(b *testing.B) {
 	cfg := testConfig()
-	cfg.GroupInitialRebalanceDelayMs = 0
+	cfg.InitialRebalanceDelayMs = 0
 	c, stop := startCoordinator(b, shardtest.New(), cfg, 1)
 	defer stop()
 	j := c.Join(context.Background(), &JoinRequest{

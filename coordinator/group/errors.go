@@ -6,6 +6,8 @@ import "momus/internal/kerr"
 func commitError(err error) *kerr.Error {
 	switch e := kerr.Of(err); e {
 	case kerr.UnknownTopicOrPartition, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend:
+		// The client looks for the coordinator again, and tries again. The codes of Produce itself
+		// would mean nothing to it.
 		return kerr.CoordinatorNotAvailable
 	case kerr.NotLeaderForPartition, kerr.KafkaStorageError:
 		return kerr.NotCoordinator
@@ -23,6 +25,8 @@ func groupError(err error) *kerr.Error {
 		return kerr.CoordinatorNotAvailable
 	case kerr.NotLeaderForPartition, kerr.KafkaStorageError:
 		return kerr.NotCoordinator
+	// The members join again, which is what a client does with this code; a timeout it would take
+	// for its own.
 	case kerr.RequestTimedOut:
 		return kerr.RebalanceInProgress
 	case kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidFetchSize:

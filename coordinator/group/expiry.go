@@ -18,7 +18,7 @@ import (
 func (p *Partition) expireOffsets() {
 	for _, id := range shard.SortedKeys(p.groups) {
 		g := p.groups[id]
-		expired := g.expired(p.nowMs, int64(p.cfg.OffsetsRetentionMinutes)*60_000)
+		expired := g.expired(p.nowMs, int64(p.cfg.RetentionMinutes)*60_000)
 		p.counters.OffsetExpirations += int64(len(expired))
 		p.removeOffsets(g, expired)
 	}
@@ -29,8 +29,12 @@ func (g *Group) expired(nowMs, retentionMs int64) []model.TopicPartition {
 	var since func(c *committed) int64
 	var keep func(topic string) bool
 	switch {
+	// A group that was never joined, of a client that assigns partitions itself: each offset ages
+	// from its commit.
 	case g.protocolType == "":
 		since = func(c *committed) int64 { return c.commitTime }
+	// All offsets age together from the moment at which the last member left, so that a group that
+	// committed rarely is not half forgotten.
 	case g.state == Empty:
 		since = func(c *committed) int64 {
 			if g.stateTime != noTimestamp {
@@ -38,6 +42,7 @@ func (g *Group) expired(nowMs, retentionMs int64) []model.TopicPartition {
 			}
 			return c.commitTime
 		}
+	// A live group keeps what it subscribes to, however old.
 	case g.protocolType == consumerProtocol && g.subscribed != nil:
 		since = func(c *committed) int64 { return c.commitTime }
 		keep = g.subscribes
@@ -49,6 +54,7 @@ func (g *Group) expired(nowMs, retentionMs int64) []model.TopicPartition {
 		if keep != nil && keep(tp.Topic) {
 			continue
 		}
+		// What is being committed would come back behind its own tombstone.
 		if _, pending := g.pendingCommits[tp]; pending {
 			continue
 		}
@@ -96,6 +102,7 @@ func (p *Partition) groupTombstone(b *record.Builder, g *Group) {
 	}
 }
 
+// appendTombstones writes them with acks=0: nobody waits for them.
 func (p *Partition) appendTombstones(b *record.Builder) {
 	if b.Count() > 0 {
 		p.append(b.Bytes(), 0, nil)
@@ -154,6 +161,8 @@ func (p *Partition) deleteOffsets(r *DeleteOffsetsRequest) DeleteOffsetsResult {
 // partitionsDeleted is the event that partitions were deleted from the cluster.
 type partitionsDeleted []model.TopicPartition
 
+// partitionsDeleted drops the offsets at once: a topic of the same name that is created later must
+// not be read from there.
 func (p *Partition) partitionsDeleted(partitions []model.TopicPartition) {
 	for _, id := range shard.SortedKeys(p.groups) {
 		p.removeOffsets(p.groups[id], partitions)

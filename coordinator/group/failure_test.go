@@ -10,7 +10,6 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
 
-	"momus/configs"
 	"momus/coordinator/shard/shardtest"
 	"momus/internal/kerr"
 )
@@ -22,11 +21,11 @@ func TestAPanicCostsOnlyWhatWasNotDurable(t *testing.T) {
 		ctx, cfg := t.Context(), testConfig()
 		var bomb atomic.Bool
 		logger, hook := test.NewNullLogger()
-		c := New(Options{Log: shardtest.New(), Logger: logrus.NewEntry(logger), Config: func() *configs.Broker {
+		c := New(Options{Log: shardtest.New(), Logger: logrus.NewEntry(logger), Settings: func() Settings {
 			if bomb.CompareAndSwap(true, false) {
 				panic("injected")
 			}
-			return cfg
+			return *cfg
 		}})
 		ended := make(chan struct{})
 		runCtx, stop := context.WithCancel(ctx)

@@ -7,41 +7,25 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
-	"momus/configs"
 	"momus/coordinator/shard"
+	"momus/coordinator/shard/shardtest"
 	"momus/storage/record"
 )
-
-// goldenBatches cuts a log file recorded from Apache Kafka 2.5.0 (cases groups and transactions,
-// partitions 2 and 3).
-func goldenBatches(t *testing.T, name string) []record.Batch {
-	t.Helper()
-	var batches []record.Batch
-	rest := readGolden(t, name)
-	for len(rest) > 0 {
-		b, r, err := record.Next(rest)
-		if err != nil || b == nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		batches, rest = append(batches, b), r
-	}
-	return batches
-}
 
 // TestLoadsWhatKafkaWrote replays the recorded logs; the expected states follow from the records
 // that the real broker served.
 func TestLoadsWhatKafkaWrote(t *testing.T) {
 	datadriven.RunTest(t, "testdata/golden/loads", func(t *testing.T, d *datadriven.TestData) string {
 		w := newWorld(t)
-		batches := goldenBatches(t, d.CmdArgs[0].Key)
-		if a := (args{d}); a.has("first") {
-			batches = batches[:a.num(t, "first", 0)]
+		batches := shardtest.Recorded(t, d.CmdArgs[0].Key)
+		if a := (shardtest.Args{T: t, D: d}); a.Has("first") {
+			batches = batches[:a.Num("first", 0)]
 		}
-		w.log = batches
-		w.now = time.UnixMilli(batches[len(batches)-1].MaxTimestamp())
+		w.Batches = batches
+		w.Now = time.UnixMilli(batches[len(batches)-1].MaxTimestamp())
 		w.reload()
 		w.showState()
-		return w.out.String()
+		return w.Out.String()
 	})
 }
 
@@ -50,11 +34,11 @@ func TestLoadsWhatKafkaWrote(t *testing.T) {
 func TestWritesWhatKafkaWrote(t *testing.T) {
 	for _, name := range []string{"groups-2.log", "groups-3.log", "transactions-2.log"} {
 		cfg := testConfig()
-		for _, golden := range goldenBatches(t, name) {
+		for _, golden := range shardtest.Recorded(t, name) {
 			if golden.IsControl() {
 				continue
 			}
-			p := NewPartition(func() *configs.Broker { return cfg }, quiet())
+			p := NewPartition(func() Settings { return *cfg }, shardtest.Quiet())
 			p.Loaded(time.UnixMilli(golden.MaxTimestamp()))
 			p.begin(time.UnixMilli(golden.MaxTimestamp()))
 			written := again(t, p, golden)

@@ -92,6 +92,7 @@ type txnOffset struct {
 	appended bool
 }
 
+// newGroup is an Empty group of generation 0, whose timers are not set.
 func newGroup(id string, nowMs int64) *Group {
 	g := &Group{
 		id: id, state: Empty, stateTime: nowMs, members: map[string]*Member{}, supported: map[string]int{},
@@ -141,8 +142,7 @@ func (m *Member) offers(protocols []Protocol) bool {
 // parked reports whether the member waits for us; then it counts as alive, unless it is new.
 func (m *Member) parked() bool { return m.joining != nil || m.syncing != nil }
 
-// to moves the group to a state. An illegal move is a bug of this package.
-// A move that Kafka's table does not have panics: it is a fault of this package, and the partition
+// to moves the group to a state. A move that Kafka's table does not have panics: it is a fault of this package, and the partition
 // is loaded again (see package shard).
 func (g *Group) to(s State, nowMs int64) {
 	if !slices.Contains(legalMoves[s], g.state) {
@@ -185,6 +185,8 @@ func (g *Group) remove(m *Member) {
 	if g.leader == m.id {
 		g.leader = ""
 		if len(g.order) > 0 {
+			// The one that has been there longest; Kafka takes any. The round that follows tells
+			// the members.
 			g.leader = g.order[0].id
 		}
 	}
@@ -194,6 +196,7 @@ func (g *Group) remove(m *Member) {
 func (g *Group) count(protocols []Protocol, delta int) {
 	for i := range protocols {
 		name := protocols[i].Name
+		// A protocol that a member names twice counts once.
 		if slices.ContainsFunc(protocols[:i], func(p Protocol) bool { return p.Name == name }) {
 			continue
 		}
@@ -207,6 +210,7 @@ func (g *Group) count(protocols []Protocol, delta int) {
 
 // accepts reports whether a member that offers these may join.
 func (g *Group) accepts(protocolType string, protocols []Protocol) bool {
+	// Nobody is there whom it would have to suit.
 	if g.state == Empty {
 		return protocolType != "" && len(protocols) > 0
 	}
@@ -221,6 +225,7 @@ func (g *Group) fenced(memberID string, instanceID *string) bool {
 	return m != nil && m.id != memberID
 }
 
+// staticMember is the member with an instance id, nil for none, also for no id.
 func (g *Group) staticMember(instanceID *string) *Member {
 	if instanceID == nil {
 		return nil
@@ -241,9 +246,7 @@ func (g *Group) rebalanceTimeoutMs() int32 {
 func (g *Group) allJoined() bool { return g.joined == len(g.members) && len(g.pending) == 0 }
 
 // chooseProtocol lets every member vote for the first protocol of its list that all members offer;
-// most votes win, of equals the one that was voted for first.
-// Every member votes for the first of its protocols that all members have; most votes win, and
-// among equals the first name.
+// most votes win, and of equals the one that was voted for first. (Kafka takes any of equals.)
 func (g *Group) chooseProtocol() string {
 	votes := map[string]int{}
 	var best string
@@ -294,6 +297,8 @@ func (g *Group) subscriptions() map[string]struct{} {
 	}
 	for _, m := range g.order {
 		topics, ok := parseSubscription(m.metadataFor(g.protocol))
+		// One member whose metadata is not understood makes the subscriptions of all unknown:
+		// nothing may be taken for unread then.
 		if !ok {
 			return nil
 		}
@@ -334,6 +339,7 @@ func (g *Group) unstable(tp model.TopicPartition) bool {
 
 // apply makes an offset the committed one, unless a newer record is known.
 func (g *Group) apply(tp model.TopicPartition, c committed) {
+	// Appends may end in another order than that in which the log has them.
 	if old, ok := g.offsets[tp]; !ok || old.batchOffset < c.batchOffset {
 		g.offsets[tp] = c
 	}
@@ -357,6 +363,7 @@ func (g *Group) joinResult(m *Member) JoinResult {
 	return r
 }
 
+// typePtr is the protocol type as answers have it: null for none.
 func (g *Group) typePtr() *string {
 	if g.protocolType == "" {
 		return nil

@@ -10,13 +10,15 @@ import (
 	"momus/internal/kerr"
 )
 
+// joinError is a refusal: generation -1, no leader and no members, as old clients expect.
 func joinError(memberID string, err *kerr.Error) JoinResult {
 	return JoinResult{Err: err, Generation: -1, MemberID: memberID}
 }
 
 // join carries out JoinGroup.
 func (p *Partition) join(r *JoinRequest, call *shard.Call) {
-	if r.SessionTimeoutMs < p.cfg.GroupMinSessionTimeoutMs || r.SessionTimeoutMs > p.cfg.GroupMaxSessionTimeoutMs {
+	// First of all, before the group is looked for or made, as in Kafka.
+	if r.SessionTimeoutMs < p.cfg.MinSessionTimeoutMs || r.SessionTimeoutMs > p.cfg.MaxSessionTimeoutMs {
 		p.effects.Reply(call, joinError(r.MemberID, kerr.InvalidSessionTimeout))
 		return
 	}
@@ -28,7 +30,7 @@ func (p *Partition) join(r *JoinRequest, call *shard.Call) {
 		}
 		g = p.create(r.Group)
 	}
-	m, limit := g.members[r.MemberID], int(p.cfg.GroupMaxSize)
+	m, limit := g.members[r.MemberID], int(p.cfg.MaxSize)
 	switch {
 	case m != nil && m.joining == nil && len(g.members) > limit:
 		// The group was loaded with more members than are allowed by now: those who come last do
@@ -44,6 +46,7 @@ func (p *Partition) join(r *JoinRequest, call *shard.Call) {
 	default:
 		p.joinKnown(g, m, r, call)
 	}
+	// Also after a refusal: a member that was taken out may have been the last that was waited for.
 	p.maybeCompleteJoin(g)
 }
 
@@ -66,6 +69,8 @@ func (p *Partition) joinNew(g *Group, r *JoinRequest, call *shard.Call) {
 		if g.pending == nil {
 			g.pending = map[string]*timer{}
 		}
+		// A pending id holds up the end of every round until it is used or its time is over:
+		// KIP-394 as 2.5.0 does it.
 		g.pending[r.newMemberID] = t
 		g.lastCame = p.now
 		p.timers.set(t, p.after(r.SessionTimeoutMs))
@@ -128,6 +133,7 @@ func (p *Partition) addMember(g *Group, id string, r *JoinRequest, call *shard.C
 		id: id, instanceID: r.InstanceID, clientID: r.ClientID, clientHost: r.ClientHost,
 		rebalanceTimeoutMs: r.RebalanceTimeoutMs, sessionTimeoutMs: r.SessionTimeoutMs, protocols: r.Protocols, isNew: true,
 	}
+	// Only the very first round is extended for those who come late.
 	if g.state == PreparingRebalance && g.generation == 0 {
 		g.newMemberAdded = true
 	}
@@ -169,6 +175,8 @@ func (p *Partition) replaceStatic(g *Group, m *Member, r *JoinRequest, call *sha
 	oldID, oldLeader := m.id, g.leader
 	p.answerJoin(g, m, joinError(oldID, kerr.FencedInstanceID))
 	p.answerSync(m, SyncResult{Err: kerr.FencedInstanceID})
+	// The member keeps its place in order, and what it was assigned; only its id changes. 2.5.0
+	// does not write this down: after a failover the old id is known again.
 	delete(g.members, oldID)
 	m.id = r.newMemberID
 	g.members[m.id] = m
@@ -193,10 +201,11 @@ func (p *Partition) replaceStatic(g *Group, m *Member, r *JoinRequest, call *sha
 // prepareRebalance starts a join round, from any state but PreparingRebalance.
 func (p *Partition) prepareRebalance(g *Group, why journal.Reason) {
 	if g.state == CompletingRebalance {
+		// Whoever waits for an assignment of the round that is given up joins again.
 		p.propagate(g, nil, kerr.RebalanceInProgress)
 	}
 	if g.initial = g.state == Empty; g.initial {
-		g.initialDelayMs = p.cfg.GroupInitialRebalanceDelayMs
+		g.initialDelayMs = p.cfg.InitialRebalanceDelayMs
 		g.remainingMs = max(g.rebalanceTimeoutMs()-g.initialDelayMs, 0)
 		p.timers.set(g.join, p.after(g.initialDelayMs))
 		g.firstCame = p.now
@@ -224,7 +233,8 @@ func (p *Partition) joinDeadline(g *Group) {
 	}
 	if g.initial && g.newMemberAdded && g.remainingMs != 0 {
 		g.newMemberAdded = false
-		delay := min(p.cfg.GroupInitialRebalanceDelayMs, g.remainingMs)
+		// The delays together are at most the largest rebalance timeout of the members.
+		delay := min(p.cfg.InitialRebalanceDelayMs, g.remainingMs)
 		g.remainingMs = max(g.remainingMs-g.initialDelayMs, 0)
 		g.initialDelayMs = delay
 		p.timers.set(g.join, p.after(delay))
@@ -252,7 +262,7 @@ const (
 func (p *Partition) settled(g *Group) time.Duration {
 	latest := g.firstCame + maxSettleTimes*p.settle
 	switch {
-	case !g.initial || time.Duration(p.cfg.GroupInitialRebalanceDelayMs)*time.Millisecond >= p.settle:
+	case !g.initial || time.Duration(p.cfg.InitialRebalanceDelayMs)*time.Millisecond >= p.settle:
 		return p.now
 	case len(g.pending) > 0:
 		return min(p.now+p.settle, latest)
@@ -270,6 +280,7 @@ func (p *Partition) completeJoin(g *Group) {
 	p.timers.remove(g.join)
 	var late []*Member
 	for _, m := range g.order {
+		// Static members stay until their session ends, or they leave by instance id (KIP-345).
 		if m.joining == nil && m.instanceID == nil {
 			late = append(late, m)
 		}
@@ -367,6 +378,7 @@ func (p *Partition) pendingExpired(g *Group, id string) {
 	p.maybeCompleteJoin(g)
 }
 
+// log writes a line about a group; the fields are made only if the line is.
 func (p *Partition) log(g *Group, what string) {
 	if p.logger.Logger.IsLevelEnabled(logrus.InfoLevel) {
 		p.logger.WithFields(logrus.Fields{

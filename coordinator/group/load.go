@@ -48,6 +48,8 @@ func (p *Partition) Replay(batch record.Batch) error {
 	return errors.Join(bad, err)
 }
 
+// replayRecord applies one record. batchOffset is the offset of the first record of its batch: it
+// orders commits as it did when they were made.
 func (p *Partition) replayRecord(r *record.Record, producerID, batchOffset int64) error {
 	k, err := decodeKey(r.Key)
 	if err != nil {
@@ -55,6 +57,7 @@ func (p *Partition) replayRecord(r *record.Record, producerID, batchOffset int64
 	}
 	if !k.isOffset {
 		g := p.loading(k.group)
+		// It points to the group that is about to be replaced.
 		p.loadingLast = nil
 		// A group's metadata is replaced as a whole; its offsets are records of their own.
 		fresh := newGroup(g.id, noTimestamp)
@@ -65,6 +68,7 @@ func (p *Partition) replayRecord(r *record.Record, producerID, batchOffset int64
 			}
 		}
 		for id := range g.txns {
+			// Open transactions point to their groups, too.
 			p.producers[id][g.id] = fresh
 		}
 		p.groups[g.id] = fresh
@@ -80,6 +84,7 @@ func (p *Partition) replayRecord(r *record.Record, producerID, batchOffset int64
 	g := p.loading(k.group)
 	k.tp.Topic = p.topicName(k.tp.Topic)
 	switch {
+	// A tombstone.
 	case producerID == record.NoProducerID && r.Value == nil:
 		delete(g.offsets, k.tp)
 	case producerID == record.NoProducerID:
@@ -93,8 +98,7 @@ func (p *Partition) replayRecord(r *record.Record, producerID, batchOffset int64
 }
 
 // loading is the group of a record; it comes to be with its first record. Most records are of the
-// same group as the one before. id is cloned if it is kept.
-// Records of a group follow each other as a rule, so the last group is remembered.
+// same group as the one before, which is remembered. id is cloned if it is kept.
 func (p *Partition) loading(id string) *Group {
 	if g := p.loadingLast; g != nil && g.id == id {
 		return g
@@ -110,7 +114,6 @@ func (p *Partition) loading(id string) *Group {
 
 // topicName is a copy of a topic's name: one for all records that have it, of which there may be
 // millions.
-// A log has the same few names in very many records.
 func (p *Partition) topicName(topic string) string {
 	name, ok := p.loadingTopics[topic]
 	if !ok {
@@ -141,7 +144,8 @@ func (p *Partition) Loaded(now time.Time) []shard.Effect {
 			delete(p.groups, id)
 			continue
 		}
-		if int64(len(g.order)) > int64(p.cfg.GroupMaxSize) {
+		// group.max.size was lowered meanwhile: in the round those who come last are refused.
+		if int64(len(g.order)) > int64(p.cfg.MaxSize) {
 			p.prepareRebalance(g, journal.ByFailure)
 		}
 		for _, m := range g.order {

@@ -15,6 +15,7 @@ func (p *Partition) heartbeat(r *HeartbeatRequest, call *shard.Call) {
 	p.effects.Reply(call, nil)
 }
 
+// beat checks a heartbeat in Kafka's order, of which clients see the first failure.
 func (p *Partition) beat(r *HeartbeatRequest) *kerr.Error {
 	g := p.groups[r.Group]
 	if g == nil {
@@ -36,6 +37,7 @@ func (p *Partition) beat(r *HeartbeatRequest) *kerr.Error {
 	case PreparingRebalance:
 		p.restartSession(m)
 		return kerr.RebalanceInProgress
+	// The session goes on as it was: who heartbeats instead of syncing has no assignment.
 	case CompletingRebalance:
 		return kerr.RebalanceInProgress
 	default:
@@ -56,6 +58,8 @@ func (p *Partition) leave(r *LeaveRequest, call *shard.Call) {
 	p.effects.Reply(call, result)
 }
 
+// leaveOne takes one member out, by either of its ids; an administrator gives the instance id alone
+// (KIP-571).
 func (p *Partition) leaveOne(g *Group, l LeavingMember) *kerr.Error {
 	if l.MemberID != "" && g.fenced(l.MemberID, l.InstanceID) {
 		return kerr.FencedInstanceID

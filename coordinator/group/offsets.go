@@ -20,7 +20,7 @@ func (p *Partition) commit(r *CommitRequest, call *shard.Call) {
 		return
 	}
 	d := &offsetsStored{group: g, request: r, call: call}
-	limit := int(p.cfg.OffsetMetadataMaxBytes)
+	limit := int(p.cfg.MetadataMaxBytes)
 	stored := 0
 	for i := range r.Offsets {
 		if longer(r.Offsets[i].Metadata, limit) {
@@ -52,12 +52,16 @@ func (p *Partition) commit(r *CommitRequest, call *shard.Call) {
 		b.Append(p.nowMs, p.keyBuf, p.valBuf)
 	}
 	d.nowMs = p.nowMs
-	tag := p.append(b.Bytes(), p.cfg.OffsetsCommitRequiredAcks, d)
+	// From here on the order of effects is that of the log: a later step's append comes behind this
+	// one.
+	tag := p.append(b.Bytes(), p.cfg.CommitRequiredAcks, d)
 	p.counters.OffsetCommits += int64(stored)
 	if r.transactional() {
 		t := p.openTransaction(g, r.ProducerID)
 		for i := range r.Offsets {
 			if !d.failed(i) {
+				// The last commit of a transaction for a partition counts; its tag tells the news
+				// of an earlier one's append from its own.
 				t[r.Offsets[i].TP] = txnOffset{committed: p.committed(&r.Offsets[i]), tag: tag}
 			}
 		}
@@ -120,8 +124,10 @@ func (p *Partition) admitCommit(r *CommitRequest) (*Group, *kerr.Error) {
 	return g, nil
 }
 
+// transactional reports whether it is a TxnOffsetCommit.
 func (r *CommitRequest) transactional() bool { return r.ProducerID != record.NoProducerID }
 
+// commitFailed gives every offset the same error; there is no other place for it in the answer.
 func commitFailed(r *CommitRequest, err *kerr.Error) CommitResult {
 	return CommitResult{Errs: slices.Repeat([]*kerr.Error{err}, len(r.Offsets))}
 }
@@ -144,6 +150,7 @@ func committedAt(o *Offset, nowMs int64) committed {
 
 // longer reports whether s has more than limit UTF-16 units, as Java counts.
 func longer(s string, limit int) bool {
+	// UTF-16 never has more units than UTF-8 has bytes.
 	if len(s) <= limit {
 		return false
 	}
@@ -230,6 +237,8 @@ func (d *offsetsStored) finish(p *Partition, err *kerr.Error) {
 	p.effects.Reply(d.call, CommitResult{Errs: errs})
 }
 
+// unload tells the caller to find the new coordinator. The offsets may be in the log all the same;
+// committing them again does no harm.
 func (d *offsetsStored) unload(p *Partition) { d.finish(p, kerr.NotCoordinator) }
 
 // openTransaction is the offsets of a producer's open transaction in a group.

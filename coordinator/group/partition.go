@@ -6,10 +6,10 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"momus/configs"
 	"momus/coordinator/shard"
 	"momus/internal/journal"
 	"momus/internal/kerr"
+	"momus/internal/release"
 	"momus/storage/record"
 )
 
@@ -20,16 +20,17 @@ const newMemberJoinTimeout = 5 * time.Minute
 // Partition is all groups of one partition of __consumer_offsets: the machine that a shard runs. It
 // is pure: what happens depends on the events and their times only.
 type Partition struct {
-	config func() *configs.Broker
-	logger *logrus.Entry
-	settle time.Duration // see settleTime
+	settings func() Settings
+	logger   *logrus.Entry
+	settle   time.Duration // see settleTime
 
 	groups    map[string]*Group
 	producers map[int64]map[string]*Group // groups with offsets in the open transaction of a producer
 	timers    timers
 	sweep     time.Duration // when expired offsets are next looked for
 
-	origin  time.Time // timers count from here, by the monotonic clock
+	origin time.Time // timers count from here, by the monotonic clock
+	// appends are those under way, by tag; tags are never used again.
 	appends map[uint64]appendDone
 	lastTag uint64
 
@@ -38,7 +39,7 @@ type Partition struct {
 	loadingTopics map[string]string // names of topics
 
 	// Of the step that is running.
-	cfg     *configs.Broker
+	cfg     Settings
 	formats formats
 	now     time.Duration // since origin
 	nowMs   int64         // wall clock
@@ -66,10 +67,10 @@ type appendDone interface {
 }
 
 // NewPartition makes the empty state of a partition, to be loaded by Replay.
-func NewPartition(config func() *configs.Broker, logger *logrus.Entry) *Partition {
+func NewPartition(settings func() Settings, logger *logrus.Entry) *Partition {
 	return &Partition{
-		config: config, logger: logger, settle: settleTime, groups: map[string]*Group{}, producers: map[int64]map[string]*Group{},
-		appends: map[uint64]appendDone{},
+		settings: settings, logger: logger, settle: settleTime, groups: map[string]*Group{}, producers: map[int64]map[string]*Group{},
+		appends: map[uint64]appendDone{}, formats: formatsFor(release.Latest),
 	}
 }
 
@@ -78,9 +79,10 @@ func (p *Partition) begin(now time.Time) {
 	if p.origin.IsZero() {
 		p.origin = now
 	}
-	if cfg := p.config(); cfg != p.cfg {
+	// One snapshot for a whole step; a change counts from the next one on.
+	if cfg := p.settings(); cfg != p.cfg {
 		p.cfg = cfg
-		p.formats = formatsFor(cfg.InterBrokerVersion())
+		p.formats = formatsFor(cfg.version())
 	}
 	p.now, p.nowMs = now.Sub(p.origin), now.UnixMilli()
 	p.effects.Reset()
@@ -159,8 +161,9 @@ func (p *Partition) tick() {
 	}
 }
 
+// scheduleSweep counts from the end of the last look, as Kafka's scheduler with a fixed delay does.
 func (p *Partition) scheduleSweep() {
-	p.sweep = p.now + max(time.Millisecond, time.Duration(p.cfg.OffsetsRetentionCheckIntervalMs)*time.Millisecond)
+	p.sweep = p.now + max(time.Millisecond, time.Duration(p.cfg.RetentionSweepMs)*time.Millisecond)
 }
 
 // Unload implements shard.Machine: all groups are Dead, and whoever waits is told to find the new
@@ -190,7 +193,7 @@ func (p *Partition) append(batch []byte, acks int16, done appendDone) (tag uint6
 		p.appends[tag] = done
 	}
 	p.effects.Add(shard.Append{
-		Tag: tag, Batch: batch, Acks: acks, Timeout: time.Duration(p.cfg.OffsetsCommitTimeoutMs) * time.Millisecond,
+		Tag: tag, Batch: batch, Acks: acks, Timeout: time.Duration(p.cfg.CommitTimeoutMs) * time.Millisecond,
 	})
 	return tag
 }
@@ -198,10 +201,11 @@ func (p *Partition) append(batch []byte, acks int16, done appendDone) (tag uint6
 // batchOptions are those of every batch that the coordinator writes, but for offset commits.
 func (p *Partition) batchOptions() record.BuilderOptions {
 	o := record.DefaultOptions()
-	o.Codec = record.Codec(p.cfg.OffsetsTopicCompressionCodec)
+	o.Codec = record.Codec(p.cfg.Codec)
 	return o
 }
 
+// after is the time in so many milliseconds, on the clock of the timers.
 func (p *Partition) after(ms int32) time.Duration {
 	return p.now + time.Duration(ms)*time.Millisecond
 }

@@ -38,8 +38,8 @@ func (m *modelOf) step(ev any, call *shard.Call) {
 	if call != nil {
 		m.calls[call] = ev
 	}
-	m.effects(m.w.p.Step(m.w.now, ev, call))
-	m.w.check()
+	m.effects(m.w.p.Step(m.w.Now, ev, call))
+	m.w.Check()
 	m.invariants()
 }
 
@@ -48,10 +48,10 @@ func (m *modelOf) effects(effects []shard.Effect) {
 		switch e := e.(type) {
 		case shard.Append:
 			b := record.Batch(slices.Clone(e.Batch))
-			b.SetBaseOffset(m.w.next)
-			m.bases[e.Tag] = m.w.next
-			m.w.log = append(m.w.log, b)
-			m.w.next = b.NextOffset()
+			b.SetBaseOffset(m.w.Next)
+			m.bases[e.Tag] = m.w.Next
+			m.w.Batches = append(m.w.Batches, b)
+			m.w.Next = b.NextOffset()
 			if e.Tag != 0 {
 				m.waiting = append(m.waiting, e)
 			}
@@ -137,13 +137,13 @@ func (m *modelOf) acknowledge(i int, err error) {
 // replay compares the state with what a new coordinator would load.
 func (m *modelOf) replay() {
 	live := m.w.p
-	fresh := NewPartition(live.config, live.logger)
-	for _, b := range m.w.log {
+	fresh := NewPartition(live.settings, live.logger)
+	for _, b := range m.w.Batches {
 		if err := fresh.Replay(b); err != nil {
 			m.rt.Fatalf("replay: %v", err)
 		}
 	}
-	fresh.Loaded(m.w.now)
+	fresh.Loaded(m.w.Now)
 	for id, g := range live.groups {
 		if len(g.offsets) > 0 || g.generation > 0 && (g.state == Stable || g.state == Empty) {
 			if fresh.groups[id] == nil {
@@ -177,8 +177,8 @@ func (m *modelOf) replay() {
 func TestRandomEvents(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
-		w.cfg.GroupInitialRebalanceDelayMs = rapid.SampledFrom([]int32{0, 1000}).Draw(rt, "delay")
-		w.cfg.GroupMaxSize = rapid.SampledFrom([]int32{2, 100}).Draw(rt, "size")
+		w.cfg.InitialRebalanceDelayMs = rapid.SampledFrom([]int32{0, 1000}).Draw(rt, "delay")
+		w.cfg.MaxSize = rapid.SampledFrom([]int32{2, 100}).Draw(rt, "size")
 		w.reload()
 		w.p.settle = rapid.SampledFrom([]time.Duration{0, settleTime}).Draw(rt, "settle")
 		m := &modelOf{
@@ -262,10 +262,10 @@ func TestRandomEvents(t *testing.T) {
 				}
 			},
 			"time": func(*rapid.T) {
-				w.now = w.now.Add(time.Duration(rapid.IntRange(1, 8000).Draw(rt, "ms")) * time.Millisecond)
+				w.Now = w.Now.Add(time.Duration(rapid.IntRange(1, 8000).Draw(rt, "ms")) * time.Millisecond)
 				for {
 					at, ok := w.p.NextDeadline()
-					if !ok || at.After(w.now) {
+					if !ok || at.After(w.Now) {
 						break
 					}
 					m.step(shard.Tick{}, nil)
@@ -281,7 +281,7 @@ func TestRandomEvents(t *testing.T) {
 				for len(m.waiting) > 0 {
 					m.acknowledge(0, nil)
 				}
-				m.effects(w.p.Unload(w.now))
+				m.effects(w.p.Unload(w.Now))
 				if len(m.calls) > 0 {
 					rt.Fatalf("%d calls were left without an answer", len(m.calls))
 				}

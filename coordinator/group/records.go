@@ -105,6 +105,7 @@ func decodeOffsetValue(b []byte) (committed, error) {
 	return c, nil
 }
 
+// checkValueVersion refuses versions of later Kafkas, whose fields kmsg knows but 2.5 does not.
 func checkValueVersion(b []byte, what string) error {
 	if len(b) < 2 {
 		return fmt.Errorf("%s value of %d bytes", what, len(b))
@@ -173,10 +174,15 @@ func decodeGroupValue(g *Group, b []byte) error {
 			assignment: append([]byte{}, r.Assignment...),
 		}
 		if v.Version == 0 {
+			// Version 0 is from before KIP-62, when one time was both.
 			m.rebalanceTimeoutMs = m.sessionTimeoutMs
+		}
+		if twice := g.members[m.id]; twice != nil {
+			g.remove(twice) // nobody writes such a thing; Kafka takes the later one
 		}
 		g.add(m)
 	}
+	// Records are written only for groups that are Empty, or about to be Stable.
 	if len(g.order) > 0 {
 		g.state = Stable
 	}
@@ -196,6 +202,7 @@ func parseSubscription(b []byte) (topics []string, ok bool) {
 	}
 	n := int32(binary.BigEndian.Uint32(b[2:]))
 	b = b[6:]
+	// Each topic takes two bytes at least, so that a number that cannot be true makes no slice.
 	if n < 0 || int64(n)*2 > int64(len(b)) {
 		return nil, false
 	}

@@ -25,6 +25,7 @@ func (p *Partition) sync(r *SyncRequest, call *shard.Call) {
 		err = kerr.UnknownMemberID
 	case r.Generation != g.generation:
 		err = kerr.IllegalGeneration
+	// From v5 on (KIP-559) the client says what it believes the group to have agreed on.
 	case r.ProtocolType != nil && (*r.ProtocolType != g.protocolType || g.protocolType == ""):
 		err = kerr.InconsistentGroupProtocol
 	case r.Protocol != nil && (g.protocol == nil || *r.Protocol != *g.protocol):
@@ -56,6 +57,7 @@ func (p *Partition) sync(r *SyncRequest, call *shard.Call) {
 	p.counters.CompletedRebalances++
 }
 
+// syncResult is the answer to a sync of m in a Stable group.
 func (g *Group) syncResult(m *Member) SyncResult {
 	return SyncResult{ProtocolType: g.typePtr(), Protocol: g.protocol, Assignment: m.assignment}
 }
@@ -91,7 +93,7 @@ func (p *Partition) storeGroup(g *Group, assignments map[string][]byte, done app
 	p.valBuf = appendGroupValue(p.valBuf[:0], g, assignments, p.formats.group)
 	b := record.NewBuilder(p.batchOptions())
 	b.Append(p.nowMs, p.keyBuf, p.valBuf)
-	p.append(b.Bytes(), p.cfg.OffsetsCommitRequiredAcks, done)
+	p.append(b.Bytes(), p.cfg.CommitRequiredAcks, done)
 }
 
 // groupStored waits for the append of a group's metadata: after the leader's sync (assigned), or

@@ -52,6 +52,7 @@ func (h *timers) set(t *timer, at time.Duration) {
 	case t.index < 0:
 		t.queued = at
 		heap.Push(h, t)
+	// A later time is left for due to put right.
 	case at < t.queued:
 		t.queued = at
 		heap.Fix(h, t.index)

@@ -2,10 +2,7 @@ package group
 
 import (
 	"fmt"
-	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,124 +10,60 @@ import (
 	"time"
 
 	"github.com/cockroachdb/datadriven"
-	"github.com/sirupsen/logrus"
 
-	"momus/configs"
 	"momus/coordinator/shard"
+	"momus/coordinator/shard/shardtest"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/record"
 )
 
-// quiet is a logger that writes nothing.
-func quiet() *logrus.Entry {
-	l := logrus.New()
-	l.SetOutput(io.Discard)
-	return logrus.NewEntry(l)
-}
-
 // testConfig has Kafka's defaults.
-func testConfig() *configs.Broker {
-	return &configs.Broker{
-		GroupInitialRebalanceDelayMs: 3000, GroupMinSessionTimeoutMs: 6000, GroupMaxSessionTimeoutMs: 1800000, GroupMaxSize: 1 << 30,
-		InterBrokerProtocolVersion: "2.5-IV0", OffsetMetadataMaxBytes: 4096, OffsetsCommitRequiredAcks: -1, OffsetsCommitTimeoutMs: 5000,
-		OffsetsLoadBufferSize: 5242880, OffsetsRetentionCheckIntervalMs: 600000, OffsetsRetentionMinutes: 10080,
-		OffsetsTopicNumPartitions: 50,
+func testConfig() *Settings {
+	return &Settings{
+		InitialRebalanceDelayMs: 3000, MinSessionTimeoutMs: 6000, MaxSessionTimeoutMs: 1800000, MaxSize: 1 << 30,
+		Protocol: "2.5-IV0", MetadataMaxBytes: 4096, CommitRequiredAcks: -1, CommitTimeoutMs: 5000,
+		LoadBufferBytes: 5242880, RetentionSweepMs: 600000, RetentionMinutes: 10080,
 	}
 }
 
 // world is a Partition with a clock, a log, and names for its calls.
 type world struct {
-	t     *testing.T
-	cfg   *configs.Broker
+	shardtest.World
+	cfg   *Settings
 	p     *Partition
-	start time.Time
-	now   time.Time
-	log   []record.Batch
-	next  int64
-	held  bool
-	tags  []shard.Appended // appends that wait, with the result they will have
-	fail  *kerr.Error
 	names map[*shard.Call]string
 	ids   int
-	out   strings.Builder
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{t: t, cfg: testConfig(), start: time.UnixMilli(1_600_000_000_000).UTC(), names: map[*shard.Call]string{}}
-	w.now = w.start
+func newWorld(t testing.TB) *world {
+	w := &world{cfg: testConfig(), names: map[*shard.Call]string{}}
+	w.T, w.Now, w.Record, w.Check = t, time.UnixMilli(shardtest.EpochMs).UTC(), showRecord, w.check
+	w.Appended = func(e shard.Append, b record.Batch) string { return fmt.Sprintf(" acks=%d%s", e.Acks, batchMarks(b)) }
+	w.Reply = func(e shard.Reply) func() {
+		w.Printf("%s: %s\n", w.names[e.Call], show(e.Value, e.Err))
+		delete(w.names, e.Call)
+		return nil
+	}
 	w.reload()
 	return w
 }
 
 // reload replays the log into a new partition.
 func (w *world) reload() {
-	w.p = NewPartition(func() *configs.Broker { return w.cfg }, quiet())
+	w.p = NewPartition(func() Settings { return *w.cfg }, shardtest.Quiet())
 	w.p.settle = 0
-	for _, b := range w.log {
-		if err := w.p.Replay(b); err != nil {
-			fmt.Fprintf(&w.out, "replay: %v\n", err)
-		}
-	}
-	w.effects(w.p.Loaded(w.now))
+	w.Load(w.p)
 }
 
+// step gives the partition an event; the answer, if any, is written under name.
 func (w *world) step(ev any, name string) {
 	var call *shard.Call
 	if name != "" {
 		call = shard.NewCall()
 		w.names[call] = name
 	}
-	w.effects(w.p.Step(w.now, ev, call))
-	w.check()
-}
-
-func (w *world) effects(effects []shard.Effect) {
-	var ended []shard.Appended
-	for _, e := range effects {
-		switch e := e.(type) {
-		case shard.Reply:
-			fmt.Fprintf(&w.out, "%s: %s\n", w.names[e.Call], show(e.Value, e.Err))
-			delete(w.names, e.Call)
-		case shard.Append:
-			if a, ok := w.append(e); ok {
-				ended = append(ended, a)
-			}
-		}
-	}
-	for _, a := range ended {
-		w.effects(w.p.Step(w.now, a, nil))
-	}
-}
-
-func (w *world) append(e shard.Append) (shard.Appended, bool) {
-	if w.fail != nil {
-		fmt.Fprintf(&w.out, "append refused: %s\n", w.fail.Name)
-		return shard.Appended{Tag: e.Tag, Result: shard.Result{BaseOffset: -1, Err: w.fail}}, e.Tag != 0
-	}
-	b := record.Batch(slices.Clone(e.Batch))
-	b.SetBaseOffset(w.next)
-	if err := b.Verify(); err != nil {
-		w.t.Fatalf("batch written: %v", err)
-	}
-	fmt.Fprintf(&w.out, "append at %d acks=%d%s\n", w.next, e.Acks, batchMarks(b))
-	if err := b.ForEach(nil, func(r *record.Record) error {
-		fmt.Fprintf(&w.out, "  %s\n", showRecord(r))
-		return nil
-	}); err != nil {
-		w.t.Fatal(err)
-	}
-	a := shard.Appended{Tag: e.Tag, Result: shard.Result{BaseOffset: w.next}}
-	w.log = append(w.log, b)
-	w.next = b.NextOffset()
-	if e.Tag == 0 {
-		return a, false
-	}
-	if w.held {
-		w.tags = append(w.tags, a)
-		return a, false
-	}
-	return a, true
+	w.Step(ev, call)
 }
 
 func batchMarks(b record.Batch) string {
@@ -171,16 +104,6 @@ func showRecord(r *record.Record) string {
 	return fmt.Sprintf("%s v%d: %s", name, version, showGroup(g))
 }
 
-// epochMs is when worlds begin; times are shown relative to it.
-const epochMs = 1_600_000_000_000
-
-func showMs(ms int64) string {
-	if ms == noTimestamp {
-		return "none"
-	}
-	return (time.Duration(ms-epochMs) * time.Millisecond).String()
-}
-
 func showCommitted(c committed) string {
 	s := strconv.FormatInt(c.offset, 10)
 	if c.leaderEpoch != -1 {
@@ -189,15 +112,15 @@ func showCommitted(c committed) string {
 	if c.metadata != "" {
 		s += fmt.Sprintf(" metadata=%.20q", c.metadata)
 	}
-	s += " committed=" + showMs(c.commitTime)
+	s += " committed=" + shardtest.ShowMs(c.commitTime)
 	if c.expireTime != noTimestamp {
-		s += " expires=" + showMs(c.expireTime)
+		s += " expires=" + shardtest.ShowMs(c.expireTime)
 	}
 	return s
 }
 
 func showGroup(g *Group) string {
-	s := fmt.Sprintf("%s generation=%d since=%s", g.state, g.generation, showMs(g.stateTime))
+	s := fmt.Sprintf("%s generation=%d since=%s", g.state, g.generation, shardtest.ShowMs(g.stateTime))
 	if g.protocolType != "" {
 		s += " type=" + g.protocolType
 	}
@@ -232,16 +155,16 @@ func showMetadata(b []byte) string {
 func (w *world) showState() {
 	for _, id := range shard.SortedKeys(w.p.groups) {
 		g := w.p.groups[id]
-		fmt.Fprintf(&w.out, "group %s: %s\n", id, showGroup(g))
+		w.Printf("group %s: %s\n", id, showGroup(g))
 		for _, id := range shard.SortedKeys(g.pending) {
-			fmt.Fprintf(&w.out, "    pending %s\n", id)
+			w.Printf("    pending %s\n", id)
 		}
 		for _, tp := range g.sortedOffsets() {
-			fmt.Fprintf(&w.out, "    offset %s: %s\n", tp, showCommitted(g.offsets[tp]))
+			w.Printf("    offset %s: %s\n", tp, showCommitted(g.offsets[tp]))
 		}
 		for _, pid := range shard.SortedKeys(g.txns) {
 			for _, tp := range slices.SortedFunc(maps.Keys(g.txns[pid]), func(a, b model.TopicPartition) int { return strings.Compare(a.String(), b.String()) }) {
-				fmt.Fprintf(&w.out, "    producer %d offset %s: %s\n", pid, tp, showCommitted(g.txns[pid][tp].committed))
+				w.Printf("    producer %d offset %s: %s\n", pid, tp, showCommitted(g.txns[pid][tp].committed))
 			}
 		}
 	}
@@ -339,118 +262,32 @@ func (w *world) check() {
 		joined := 0
 		for _, m := range g.order {
 			if g.members[m.id] != m {
-				w.t.Fatalf("group %s: member %s is not found by its id", id, m.id)
+				w.T.Fatalf("group %s: member %s is not found by its id", id, m.id)
 			}
 			if m.joining != nil {
 				joined++
 			}
 			if m.instanceID != nil && g.static[*m.instanceID] != m {
-				w.t.Fatalf("group %s: instance %s is not that of %s", id, *m.instanceID, m.id)
+				w.T.Fatalf("group %s: instance %s is not that of %s", id, *m.instanceID, m.id)
 			}
 		}
 		switch {
 		case len(g.order) != len(g.members):
-			w.t.Fatalf("group %s: %d members in order, %d by id", id, len(g.order), len(g.members))
+			w.T.Fatalf("group %s: %d members in order, %d by id", id, len(g.order), len(g.members))
 		case joined != g.joined:
-			w.t.Fatalf("group %s: %d parked joins, counted %d", id, joined, g.joined)
+			w.T.Fatalf("group %s: %d parked joins, counted %d", id, joined, g.joined)
 		case joined > 0 && g.state != PreparingRebalance:
-			w.t.Fatalf("group %s: %d parked joins in state %s", id, joined, g.state)
+			w.T.Fatalf("group %s: %d parked joins in state %s", id, joined, g.state)
 		case (g.state == Stable || g.state == CompletingRebalance) && len(g.order) == 0:
-			w.t.Fatalf("group %s: %s without members", id, g.state)
+			w.T.Fatalf("group %s: %s without members", id, g.state)
 		case (g.state == Empty || g.state == Dead) && len(g.order) > 0:
-			w.t.Fatalf("group %s: %s with members", id, g.state)
+			w.T.Fatalf("group %s: %s with members", id, g.state)
 		case len(g.order) > 0 && g.members[g.leader] == nil:
-			w.t.Fatalf("group %s: leader %q is no member", id, g.leader)
+			w.T.Fatalf("group %s: leader %q is no member", id, g.leader)
 		case g.state == PreparingRebalance && g.join.at == never:
-			w.t.Fatalf("group %s: prepares a rebalance without a deadline", id)
+			w.T.Fatalf("group %s: prepares a rebalance without a deadline", id)
 		}
 	}
-}
-
-// advance lets time pass, with a tick at each deadline.
-func (w *world) advance(d time.Duration) {
-	until := w.now.Add(d)
-	for {
-		at, ok := w.p.NextDeadline()
-		if !ok || at.After(until) {
-			break
-		}
-		if at.After(w.now) {
-			w.now = at
-		}
-		before := w.out.Len()
-		w.effects(w.p.Step(w.now, shard.Tick{}, nil))
-		w.check()
-		if w.out.Len() > before {
-			rest := w.out.String()
-			w.out.Reset()
-			w.out.WriteString(rest[:before] + fmt.Sprintf("at %s:\n", w.now.Sub(w.start)) + rest[before:])
-		}
-	}
-	w.now = until
-}
-
-// args reads the arguments of a command.
-type args struct{ d *datadriven.TestData }
-
-func (a args) find(key string) (datadriven.CmdArg, bool) {
-	for _, c := range a.d.CmdArgs {
-		if c.Key == key {
-			return c, true
-		}
-	}
-	return datadriven.CmdArg{}, false
-}
-
-func (a args) list(key string) []string {
-	c, _ := a.find(key)
-	return c.Vals
-}
-
-func (a args) str(key, otherwise string) string {
-	c, ok := a.find(key)
-	if !ok || len(c.Vals) == 0 {
-		return otherwise
-	}
-	return c.Vals[0]
-}
-
-func (a args) ptr(key string) *string {
-	c, ok := a.find(key)
-	if !ok || len(c.Vals) == 0 {
-		return nil
-	}
-	return &c.Vals[0]
-}
-
-func (a args) num(t *testing.T, key string, otherwise int64) int64 {
-	s := a.str(key, "")
-	if s == "" {
-		return otherwise
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		t.Fatalf("%s: %v", a.d.Pos, err)
-	}
-	return n
-}
-
-func (a args) has(key string) bool {
-	_, ok := a.find(key)
-	return ok
-}
-
-// partitions reads values like t-0.
-func partitions(t *testing.T, vals []string) []model.TopicPartition {
-	var tps []model.TopicPartition
-	for _, v := range vals {
-		tp, err := model.ParseTopicPartition(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tps = append(tps, tp)
-	}
-	return tps
 }
 
 // subscription is consumer metadata, version 0, for topics separated by +.
@@ -465,41 +302,41 @@ func subscription(topics string) []byte {
 }
 
 func (w *world) run(d *datadriven.TestData) string {
-	w.out.Reset()
-	a := args{d}
-	name, group := a.str("as", d.Cmd), a.str("group", "g")
-	member := a.str("member", "")
+	w.Out.Reset()
+	a := shardtest.Args{T: w.T, D: d}
+	name, group := a.Str("as", d.Cmd), a.Str("group", "g")
+	member := a.Str("member", "")
 	switch d.Cmd {
 	case "join":
 		w.ids++
-		client := a.str("client", "c")
+		client := a.Str("client", "c")
 		r := &JoinRequest{
-			Group: group, MemberID: member, InstanceID: a.ptr("instance"), ClientID: client, ClientHost: "/127.0.0.1",
-			RequireKnownMember: !a.has("old") && !a.has("instance"), RebalanceTimeoutMs: int32(a.num(w.t, "rebalance", 60000)),
-			SessionTimeoutMs: int32(a.num(w.t, "session", 10000)), ProtocolType: a.str("type", "consumer"),
-			newMemberID: fmt.Sprintf("%s-%d", a.str("instance", client), w.ids),
+			Group: group, MemberID: member, InstanceID: a.Ptr("instance"), ClientID: client, ClientHost: "/127.0.0.1",
+			RequireKnownMember: !a.Has("old") && !a.Has("instance"), RebalanceTimeoutMs: int32(a.Num("rebalance", 60000)),
+			SessionTimeoutMs: int32(a.Num("session", 10000)), ProtocolType: a.Str("type", "consumer"),
+			newMemberID: fmt.Sprintf("%s-%d", a.Str("instance", client), w.ids),
 		}
-		if !a.has("no-protocols") {
-			for _, p := range strings.Split(a.str("protocols", "range"), "/") {
-				r.Protocols = append(r.Protocols, Protocol{Name: p, Metadata: subscription(a.str("topics", "t"))})
+		if !a.Has("no-protocols") {
+			for _, p := range strings.Split(a.Str("protocols", "range"), "/") {
+				r.Protocols = append(r.Protocols, Protocol{Name: p, Metadata: subscription(a.Str("topics", "t"))})
 			}
 		}
 		w.step(r, name)
 	case "sync":
 		r := &SyncRequest{
-			Group: group, Generation: int32(a.num(w.t, "generation", 1)), MemberID: member, InstanceID: a.ptr("instance"),
-			ProtocolType: a.ptr("type"), Protocol: a.ptr("protocol"),
+			Group: group, Generation: int32(a.Num("generation", 1)), MemberID: member, InstanceID: a.Ptr("instance"),
+			ProtocolType: a.Ptr("type"), Protocol: a.Ptr("protocol"),
 		}
-		for _, v := range a.list("assign") {
+		for _, v := range a.List("assign") {
 			id, value, _ := strings.Cut(v, ":")
 			r.Assignments = append(r.Assignments, MemberAssignment{MemberID: id, Assignment: []byte(value)})
 		}
 		w.step(r, name)
 	case "heartbeat":
-		w.step(&HeartbeatRequest{Group: group, Generation: int32(a.num(w.t, "generation", 1)), MemberID: member, InstanceID: a.ptr("instance")}, name)
+		w.step(&HeartbeatRequest{Group: group, Generation: int32(a.Num("generation", 1)), MemberID: member, InstanceID: a.Ptr("instance")}, name)
 	case "leave":
 		r := &LeaveRequest{Group: group}
-		for _, m := range a.list("members") {
+		for _, m := range a.List("members") {
 			id, instance, ok := strings.Cut(m, "/")
 			l := LeavingMember{MemberID: id}
 			if ok {
@@ -510,33 +347,33 @@ func (w *world) run(d *datadriven.TestData) string {
 		w.step(r, name)
 	case "commit":
 		r := &CommitRequest{
-			Group: group, Generation: int32(a.num(w.t, "generation", -1)), MemberID: member, InstanceID: a.ptr("instance"),
-			ProducerID: a.num(w.t, "producer", -1), ProducerEpoch: int16(a.num(w.t, "epoch", -1)),
+			Group: group, Generation: int32(a.Num("generation", -1)), MemberID: member, InstanceID: a.Ptr("instance"),
+			ProducerID: a.Num("producer", -1), ProducerEpoch: int16(a.Num("epoch", -1)),
 		}
-		for _, v := range a.list("offsets") {
+		for _, v := range a.List("offsets") {
 			tp, offset, _ := strings.Cut(v, ":")
 			n, err := strconv.ParseInt(offset, 10, 64)
 			if err != nil {
-				w.t.Fatalf("%s: %v", d.Pos, err)
+				w.T.Fatalf("%s: %v", d.Pos, err)
 			}
 			o := Offset{
-				TP: partitions(w.t, []string{tp})[0], Offset: n, LeaderEpoch: int32(a.num(w.t, "leader-epoch", -1)),
-				Metadata: a.str("metadata", ""), CommitTimestamp: -1, ExpireTimestamp: -1,
+				TP: a.Partitions([]string{tp})[0], Offset: n, LeaderEpoch: int32(a.Num("leader-epoch", -1)),
+				Metadata: a.Str("metadata", ""), CommitTimestamp: -1, ExpireTimestamp: -1,
 			}
-			if long := a.num(w.t, "metadata-length", 0); long > 0 && len(r.Offsets) == 0 {
+			if long := a.Num("metadata-length", 0); long > 0 && len(r.Offsets) == 0 {
 				o.Metadata = strings.Repeat("\U0001F600", int(long/2)) // two UTF-16 units, four bytes
 			}
-			if a.has("retention") {
-				o.ExpireTimestamp = w.now.UnixMilli() + a.num(w.t, "retention", 0)
+			if a.Has("retention") {
+				o.ExpireTimestamp = w.Now.UnixMilli() + a.Num("retention", 0)
 			}
-			if a.has("timestamp") {
-				o.CommitTimestamp = epochMs + a.num(w.t, "timestamp", 0)
+			if a.Has("timestamp") {
+				o.CommitTimestamp = shardtest.EpochMs + a.Num("timestamp", 0)
 			}
 			r.Offsets = append(r.Offsets, o)
 		}
 		w.step(r, name)
 	case "fetch":
-		w.step(&FetchOffsetsRequest{Group: group, All: !a.has("partitions"), Partitions: partitions(w.t, a.list("partitions")), RequireStable: a.has("stable")}, name)
+		w.step(&FetchOffsetsRequest{Group: group, All: !a.Has("partitions"), Partitions: a.Partitions(a.List("partitions")), RequireStable: a.Has("stable")}, name)
 	case "describe":
 		w.step(describe{group}, name)
 	case "list":
@@ -546,37 +383,24 @@ func (w *world) run(d *datadriven.TestData) string {
 	case "delete":
 		w.step(deleteGroup{group}, name)
 	case "delete-offsets":
-		w.step(&DeleteOffsetsRequest{Group: group, Partitions: partitions(w.t, a.list("partitions"))}, name)
+		w.step(&DeleteOffsetsRequest{Group: group, Partitions: a.Partitions(a.List("partitions"))}, name)
 	case "partitions-deleted":
-		w.step(partitionsDeleted(partitions(w.t, a.list("partitions"))), "")
+		w.step(partitionsDeleted(a.Partitions(a.List("partitions"))), "")
 	case "marker":
-		w.control(a.num(w.t, "producer", 0), a.has("commit"))
-		if !a.has("log-only") {
-			w.step(transactionCompleted{producerID: a.num(w.t, "producer", 0), commit: a.has("commit")}, "")
+		w.control(a.Num("producer", 0), a.Has("commit"))
+		if !a.Has("log-only") {
+			w.step(transactionCompleted{producerID: a.Num("producer", 0), commit: a.Has("commit")}, "")
 		}
 	case "advance":
-		dur, err := time.ParseDuration(d.CmdArgs[0].Key)
-		if err != nil {
-			w.t.Fatalf("%s: %v", d.Pos, err)
-		}
-		w.advance(dur)
+		w.Advance(a.First())
 	case "hold":
-		w.held = true
+		w.Held = true
 	case "release":
-		w.held = false
-		tags := w.tags
-		w.tags = nil
-		for _, t := range tags {
-			if e := a.str("error", ""); e != "" {
-				t.Result = shard.Result{BaseOffset: -1, Err: errByName(w.t, e)}
-			}
-			w.effects(w.p.Step(w.now, t, nil))
-		}
-		w.check()
+		w.Release(a.Err(a.Str("error", "")))
 	case "fail":
-		w.fail = nil
+		w.Refuse = nil
 		if len(d.CmdArgs) > 0 {
-			w.fail = errByName(w.t, d.CmdArgs[0].Key)
+			w.Refuse = a.Err(d.CmdArgs[0].Key)
 		}
 	case "config":
 		cfg := *w.cfg
@@ -584,74 +408,48 @@ func (w *world) run(d *datadriven.TestData) string {
 			n, _ := strconv.ParseInt(c.Vals[0], 10, 64)
 			switch c.Key {
 			case "group.max.size":
-				cfg.GroupMaxSize = int32(n)
+				cfg.MaxSize = int32(n)
 			case "group.initial.rebalance.delay.ms":
-				cfg.GroupInitialRebalanceDelayMs = int32(n)
+				cfg.InitialRebalanceDelayMs = int32(n)
 			case "settle.ms":
 				w.p.settle = time.Duration(n) * time.Millisecond
 			case "inter.broker.protocol.version":
-				cfg.InterBrokerProtocolVersion = c.Vals[0]
+				cfg.Protocol = c.Vals[0]
 			default:
-				w.t.Fatalf("%s: key %s", d.Pos, c.Key)
+				w.T.Fatalf("%s: key %s", d.Pos, c.Key)
 			}
 		}
 		w.cfg = &cfg
 	case "unload":
-		w.effects(w.p.Unload(w.now))
-		w.p = NewPartition(func() *configs.Broker { return w.cfg }, quiet())
+		w.Carry(w.p.Unload(w.Now))
+		w.p = NewPartition(func() Settings { return *w.cfg }, shardtest.Quiet())
 	case "reload":
 		w.reload()
 	case "state":
 		w.showState()
 	default:
-		w.t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
+		w.T.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
 	}
-	if w.out.Len() == 0 {
+	if w.Out.Len() == 0 {
 		return "ok\n"
 	}
-	return w.out.String()
-}
-
-func errByName(t *testing.T, name string) *kerr.Error {
-	for code := int16(-1); code <= 88; code++ {
-		if e := kerr.ForCode(code); e != nil && e.Name == name {
-			return e
-		}
-	}
-	t.Fatalf("no error %s", name)
-	return nil
+	return w.Out.String()
 }
 
 // control puts a marker into the log.
 func (w *world) control(producerID int64, commit bool) {
-	b := record.Batch(record.ControlBatch(producerID, 0, 0, commit, w.now.UnixMilli()))
-	b.SetBaseOffset(w.next)
-	w.log = append(w.log, b)
-	w.next++
+	b := record.Batch(record.ControlBatch(producerID, 0, 0, commit, w.Now.UnixMilli()))
+	b.SetBaseOffset(w.Next)
+	w.Batches = append(w.Batches, b)
+	w.Next++
 }
 
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/transcripts/*")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no transcripts: %v", err)
-	}
-	for _, f := range files {
-		t.Run(filepath.Base(f), func(t *testing.T) {
-			w := newWorld(t)
-			datadriven.RunTest(t, f, func(t *testing.T, d *datadriven.TestData) string {
-				w.t = t
-				return w.run(d)
-			})
-		})
-	}
-}
-
-// readGolden reads a recorded log file.
-func readGolden(t *testing.T, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "golden", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	shardtest.Transcripts(t, func(t *testing.T) func(t *testing.T, d *datadriven.TestData) string {
+		w := newWorld(t)
+		return func(t *testing.T, d *datadriven.TestData) string {
+			w.T = t
+			return w.run(d)
+		}
+	})
 }

@@ -1,13 +1,10 @@
 package group
 
-import (
-	"momus/configs"
-	"momus/internal/release"
-)
+import "momus/internal/release"
 
 // StaticMembersAllowed reports whether requests may carry a group.instance.id (KIP-345): under an
 // inter.broker.protocol.version of 2.3-IV0 or later.
-func StaticMembersAllowed(c *configs.Broker) bool { return c.InterBrokerVersion() >= release.V2_3_IV0 }
+func StaticMembersAllowed(v release.Version) bool { return v >= release.V2_3_IV0 }
 
 // formats are the versions of the values to write.
 type formats struct {
@@ -15,6 +12,8 @@ type formats struct {
 	group  int16
 }
 
+// formatsFor is what brokers of the oldest version in the cluster can read: one of them may be the
+// next coordinator.
 func formatsFor(v release.Version) formats {
 	var f formats
 	switch {

@@ -9,7 +9,6 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
-	"momus/configs"
 	"momus/coordinator/shard"
 	"momus/internal/journal"
 	"momus/internal/kerr"
@@ -18,7 +17,7 @@ import (
 
 // Options are what a Coordinator needs.
 type Options struct {
-	Config      func() *configs.Broker // the current snapshot
+	Settings    func() Settings // asked at each event: they may change
 	Log         shard.Log
 	ProducerIDs *ProducerIDs
 	Cluster     Cluster
@@ -58,11 +57,11 @@ func New(o Options) *Coordinator {
 		Topic: model.TransactionTopic,
 		Log:   o.Log,
 		NewMachine: func(p int32) shard.Machine {
-			machine := NewPartition(o.Config, o.Logger, c.epochOf(p))
+			machine := NewPartition(o.Settings, o.Logger, c.epochOf(p))
 			machine.journal = o.Journal
 			return machine
 		},
-		LoadBufferSize: func() int { return int(o.Config().TransactionStateLogLoadBufferSize) },
+		LoadBufferSize: func() int { return int(o.Settings().LoadBufferBytes) },
 		Logger:         o.Logger,
 		Now:            o.Now,
 		OnLoaded:       o.OnLoaded,

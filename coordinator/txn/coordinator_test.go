@@ -28,7 +28,7 @@ func inCoordinator(t *testing.T, run func(w *coordinatorTest)) {
 		w := &coordinatorTest{t: t, b: &brokers{answers: map[string][]*kerr.Error{}, down: map[int32]bool{}}, log: shardtest.New(), ids: &blocks{}}
 		cfg := testConfig()
 		w.c = New(Options{
-			Config: w.config(cfg), Log: w.log, ProducerIDs: NewProducerIDs(w.ids), Logger: quiet(),
+			Settings: w.config(cfg), Log: w.log, ProducerIDs: NewProducerIDs(w.ids), Logger: shardtest.Quiet(),
 			Cluster: newCluster(map[string]int32{"t-0": 1, "t-1": 2}), Sender: w.b,
 		})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -40,6 +40,15 @@ func inCoordinator(t *testing.T, run func(w *coordinatorTest)) {
 			t.Error(err)
 		}
 	})
+}
+
+// lead makes the coordinator lead partition 0 in epoch 3, and a producer of id "id".
+func (w *coordinatorTest) lead() InitResult {
+	w.t.Helper()
+	w.c.Start(1)
+	w.c.OnBecomeLeader(0, 3)
+	synctest.Wait()
+	return w.init("id", nil)
 }
 
 func (w *coordinatorTest) init(id string, want *kerr.Error) InitResult {
@@ -103,10 +112,7 @@ func TestCoordinatorServesWhatItLeads(t *testing.T) {
 
 func TestNextTransactionWaitsForTheMarkers(t *testing.T) {
 	inCoordinator(t, func(w *coordinatorTest) {
-		w.c.Start(1)
-		w.c.OnBecomeLeader(0, 3)
-		synctest.Wait()
-		p := w.init("id", nil)
+		p := w.lead()
 		w.add(p, nil)
 		w.b.hold = make(chan struct{})
 		w.end(p, true, nil) // answered before the markers are
@@ -131,10 +137,7 @@ func TestNextTransactionWaitsForTheMarkers(t *testing.T) {
 
 func TestNextCoordinatorEndsDecidedTransactions(t *testing.T) {
 	inCoordinator(t, func(w *coordinatorTest) {
-		w.c.Start(1)
-		w.c.OnBecomeLeader(0, 3)
-		synctest.Wait()
-		p := w.init("id", nil)
+		p := w.lead()
 		w.add(p, nil)
 		w.b.down[1], w.b.down[2] = true, true
 		w.end(p, false, nil)
@@ -169,10 +172,7 @@ func TestNextCoordinatorEndsDecidedTransactions(t *testing.T) {
 
 func TestCallsEndWithTheCoordinator(t *testing.T) {
 	inCoordinator(t, func(w *coordinatorTest) {
-		w.c.Start(1)
-		w.c.OnBecomeLeader(0, 3)
-		synctest.Wait()
-		p := w.init("id", nil)
+		p := w.lead()
 		w.log.Hold()
 		go func() { time.Sleep(time.Second); w.c.OnResign(0) }()
 		w.add(p, kerr.NotCoordinator)

@@ -24,7 +24,7 @@ const maxTombstones = 500
 // transactional.id.expiration.ms.
 func (p *Partition) expire() {
 	expired := p.those(func(t *transaction) bool {
-		return t.State.ended() && t.pending == noState && t.UpdateMs <= p.nowMs-int64(p.cfg.TransactionalIDExpirationMs)
+		return t.State.ended() && t.pending == noState && t.UpdateMs <= p.nowMs-int64(p.cfg.ExpirationMs)
 	})
 	for len(expired) > 0 {
 		n := min(len(expired), maxTombstones)
@@ -35,7 +35,7 @@ func (p *Partition) expire() {
 			p.keyBuf = appendKey(p.keyBuf[:0], t.id)
 			b.Append(p.nowMs, p.keyBuf, nil)
 		}
-		p.append(b.Bytes(), p.cfg.RequestTimeoutMs, &appendDone{kind: removed, ids: expired[:n:n]})
+		p.append(b.Bytes(), p.cfg.TimeoutMs, &appendDone{kind: removed, ids: expired[:n:n]})
 		expired = expired[n:]
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"momus/configs"
 	"momus/internal/kerr"
 )
 
@@ -13,10 +12,7 @@ import (
 // goes on under the same epoch.
 func TestAPanicCostsOnlyWhatWasNotDurable(t *testing.T) {
 	inCoordinator(t, func(w *coordinatorTest) {
-		w.c.Start(1)
-		w.c.OnBecomeLeader(0, 3)
-		synctest.Wait()
-		p := w.init("id", nil)
+		p := w.lead()
 		w.add(p, nil)
 		w.bomb.Store(true)
 		w.end(p, true, kerr.NotCoordinator)
@@ -29,8 +25,8 @@ func TestAPanicCostsOnlyWhatWasNotDurable(t *testing.T) {
 }
 
 // config is what the coordinator asks for; it panics once when the bomb is set.
-func (w *coordinatorTest) config(cfg *configs.Broker) func() *configs.Broker {
-	return func() *configs.Broker {
+func (w *coordinatorTest) config(cfg Settings) func() Settings {
+	return func() Settings {
 		if w.bomb.CompareAndSwap(true, false) {
 			panic("injected")
 		}

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"momus/configs"
 	"momus/coordinator/shard"
+	"momus/coordinator/shard/shardtest"
 	"momus/storage/record"
 )
 
@@ -20,8 +20,8 @@ func TestWritesWhatKafkaWrote(t *testing.T) {
 	}
 	compared := 0
 	for _, f := range files {
-		for _, golden := range readGolden(t, f.Name()) {
-			p := NewPartition(func() *configs.Broker { return testConfig() }, quiet(), 0)
+		for _, golden := range shardtest.Recorded(t, f.Name()) {
+			p := NewPartition(testConfig, shardtest.Quiet(), 0)
 			p.begin(time.UnixMilli(golden.MaxTimestamp()))
 			err := golden.ForEach(nil, func(r *record.Record) error {
 				id, err := decodeKey(r.Key)

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"momus/coordinator/shard/shardtest"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -114,7 +115,7 @@ func inMarkerQueue(t *testing.T, leaders map[string]int32, run func(m *markerTes
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.written = append(m.written, s.TransactionalID)
-		}, quiet())
+		}, shardtest.Quiet())
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); m.q.run(ctx) }()

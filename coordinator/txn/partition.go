@@ -9,7 +9,6 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"momus/configs"
 	"momus/coordinator/shard"
 	"momus/internal/journal"
 	"momus/internal/kerr"
@@ -30,7 +29,7 @@ const (
 // Partition is all transactional ids of one partition of __transaction_state: the machine that a
 // shard runs. It is pure: what happens depends on the events and their times only.
 type Partition struct {
-	config  func() *configs.Broker
+	config  func() Settings
 	logger  *logrus.Entry
 	epoch   int32            // the coordinator epoch: leader epoch of the state partition
 	journal *journal.Journal // may be nil
@@ -44,7 +43,7 @@ type Partition struct {
 	expirySweep  time.Time     // when ids that nobody uses are next looked for
 
 	// Of the step that is running.
-	cfg     *configs.Broker
+	cfg     Settings
 	now     time.Time
 	nowMs   int64
 	effects shard.Effects
@@ -108,7 +107,7 @@ const (
 
 // NewPartition makes the empty state of a partition, to be loaded by Replay. epoch is the leader
 // epoch with which it is led.
-func NewPartition(config func() *configs.Broker, logger *logrus.Entry, epoch int32) *Partition {
+func NewPartition(config func() Settings, logger *logrus.Entry, epoch int32) *Partition {
 	return &Partition{config: config, logger: logger, epoch: epoch, transactions: map[string]*transaction{}, appends: map[uint64]*appendDone{}}
 }
 
@@ -390,11 +389,11 @@ func (p *Partition) tick() {
 	}
 	if !p.abortSweep.After(p.now) {
 		p.abortTimedOut()
-		p.abortSweep = p.now.Add(interval(p.cfg.TransactionAbortTimedOutTransactionCleanupIntervalMs))
+		p.abortSweep = p.now.Add(interval(p.cfg.AbortSweepMs))
 	}
 	if !p.expirySweep.After(p.now) {
 		p.expire()
-		p.expirySweep = p.now.Add(interval(p.cfg.TransactionRemoveExpiredTransactionCleanupIntervalMs))
+		p.expirySweep = p.now.Add(interval(p.cfg.ExpirySweepMs))
 	}
 }
 
@@ -462,8 +461,8 @@ func (p *Partition) replay(r *record.Record) error {
 // perhaps.
 func (p *Partition) Loaded(now time.Time) []shard.Effect {
 	p.begin(now)
-	p.abortSweep = now.Add(interval(p.cfg.TransactionAbortTimedOutTransactionCleanupIntervalMs))
-	p.expirySweep = now.Add(interval(p.cfg.TransactionRemoveExpiredTransactionCleanupIntervalMs))
+	p.abortSweep = now.Add(interval(p.cfg.AbortSweepMs))
+	p.expirySweep = now.Add(interval(p.cfg.ExpirySweepMs))
 	for _, id := range shard.SortedKeys(p.transactions) {
 		p.stand(p.transactions[id], nil)
 	}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"momus/coordinator/shard"
+	"momus/coordinator/shard/shardtest"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/record"
@@ -125,28 +126,28 @@ func TestRandomRequestsKeepThePromises(t *testing.T) {
 				}
 				w.written(j.TransactionalID)
 			},
-			"hold":    func(*rapid.T) { w.held = true },
-			"release": func(*rapid.T) { w.release(nil) },
+			"hold":    func(*rapid.T) { w.Held = true },
+			"release": func(*rapid.T) { w.Release(nil) },
 			"lose":    func(*rapid.T) { w.lose() },
 			"refuse": func(rt *rapid.T) {
-				w.fail = rapid.SampledFrom([]*kerr.Error{nil, nil, kerr.NotEnoughReplicas}).Draw(rt, "error")
+				w.Refuse = rapid.SampledFrom([]*kerr.Error{nil, nil, kerr.NotEnoughReplicas}).Draw(rt, "error")
 			},
 			"wait": func(rt *rapid.T) {
-				w.advance(rapid.SampledFrom([]time.Duration{time.Millisecond, concurrentWait, 20 * time.Second, time.Minute}).Draw(rt, "time"))
+				w.Advance(rapid.SampledFrom([]time.Duration{time.Millisecond, concurrentWait, 20 * time.Second, time.Minute}).Draw(rt, "time"))
 			},
 			"failover": func(*rapid.T) {
-				w.fail = nil
+				w.Refuse = nil
 				w.run(command(t, "failover"))
 			},
 			"": func(rt *rapid.T) { w.sameAfterReplay(rt) },
 		})
 		// Whatever happened, in the end every decided transaction ends and nobody waits.
-		w.fail = nil
-		w.release(nil)
-		w.advance(time.Minute)
+		w.Refuse = nil
+		w.Release(nil)
+		w.Advance(time.Minute)
 		for len(w.jobs) > 0 {
 			w.written(shard.SortedKeys(w.jobs)[0])
-			w.advance(time.Minute)
+			w.Advance(time.Minute)
 		}
 		if len(w.calls) > 0 {
 			rt.Fatalf("%d calls are not answered", len(w.calls))
@@ -162,31 +163,31 @@ func TestRandomRequestsKeepThePromises(t *testing.T) {
 // lose fails the appends that wait as a leader does that is cut off: their records are gone from
 // the log.
 func (w *world) lose() {
-	if len(w.tags) == 0 {
+	if len(w.Waiting) == 0 {
 		return
 	}
-	first := w.tags[0].BaseOffset
-	w.log = slices.DeleteFunc(w.log, func(b record.Batch) bool { return b.BaseOffset() >= first })
-	w.next = first
-	tags := w.tags
-	w.tags, w.held = nil, false
+	first := w.Waiting[0].BaseOffset
+	w.Batches = slices.DeleteFunc(w.Batches, func(b record.Batch) bool { return b.BaseOffset() >= first })
+	w.Next = first
+	tags := w.Waiting
+	w.Waiting, w.Held = nil, false
 	// The leadership is lost with it.
 	for _, a := range tags {
 		a.Err, a.BaseOffset = kerr.NotLeaderForPartition, -1
 	}
 	w.epoch++
-	w.effects(w.p.Unload(w.now))
+	w.Carry(w.p.Unload(w.Now))
 	w.reload()
 }
 
 // sameAfterReplay compares the core with one that is loaded from the log now. What differs rightly:
 // what is pending or was not acknowledged, and what is not in the records.
 func (w *world) sameAfterReplay(rt *rapid.T) {
-	if len(w.tags) > 0 {
+	if len(w.Waiting) > 0 {
 		return
 	}
-	fresh := NewPartition(w.p.config, quiet(), 0)
-	for _, b := range w.log {
+	fresh := NewPartition(w.p.config, shardtest.Quiet(), 0)
+	for _, b := range w.Batches {
 		if err := fresh.Replay(b); err != nil {
 			rt.Fatal(err)
 		}

@@ -68,7 +68,7 @@ type Metadata struct {
 	ProducerID     int64
 	LastProducerID int64 // the id before the last change by InitProducerId, -1 none
 	Epoch          int16 // -1 until the first InitProducerId is done
-	LastEpoch      int16 // the epoch before the last bump that its owner asked for (KIP-360), -1 none
+	LastEpoch      int16 // the epoch before the last bump by its owner (KIP-360) or by an abort, -1 none
 	TimeoutMs      int32
 	State          State
 	Partitions     []model.TopicPartition // of the transaction, sorted, without duplicates; not changed but replaced

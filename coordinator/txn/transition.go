@@ -50,7 +50,7 @@ func (m *Metadata) prepareInit(r *InitRequest, fresh, nowMs int64) (next Metadat
 		next.Epoch, next.LastEpoch = m.Epoch+1, record.NoProducerEpoch
 	case m.Epoch == record.NoProducerEpoch || r.Epoch == m.Epoch:
 		next.Epoch, next.LastEpoch = m.Epoch+1, m.Epoch
-	case r.Epoch == m.LastEpoch: // the answer to the bump was lost
+	case r.Epoch == m.LastEpoch && m.Epoch < math.MaxInt16: // the answer to the bump was lost, or an abort has raised it
 		next.LastProducerID = m.LastProducerID // Kafka 2.5 forgets it, so that asking a third time fails
 	default:
 		return next, false, kerr.InvalidProducerEpoch
@@ -72,8 +72,11 @@ func (m *Metadata) admitInit(r *InitRequest) *kerr.Error {
 func (t *transaction) prepareFence(nowMs int64) Metadata {
 	legal(t.State, PrepareEpochFence, "fencing")
 	next := t.Metadata
-	next.State, next.UpdateMs, next.LastEpoch = PrepareAbort, nowMs, record.NoProducerEpoch
+	next.State, next.UpdateMs = PrepareAbort, nowMs
 	if !t.fenced && next.Epoch < math.MaxInt16 { // owners get 32766 at most, so there is one more
+		// As in Kafka the owner may ask for the new epoch with the one it had (KIP-360), as long as
+		// nobody else has come for it.
+		next.LastEpoch = next.Epoch
 		next.Epoch++
 	}
 	return next

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	gozk "github.com/go-zookeeper/zk"
+
 	"momus/coordinator/acl"
 	"momus/internal/model"
 )
@@ -29,6 +31,8 @@ const (
 type ResourceACLs struct {
 	Resource acl.Resource
 	Entries  []acl.Entry
+	// Err is why they could not be read.
+	Err error
 }
 
 type aclNodeJSON struct {
@@ -135,6 +139,7 @@ func DecodeACLChange(p acl.PatternType, data []byte) (acl.Resource, error) {
 		}
 	} else {
 		dec := json.NewDecoder(bytes.NewReader(data))
+		// As Kafka's reader, which fails on fields that it does not know.
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&j); err != nil {
 			return acl.Resource{}, fmt.Errorf("acl change %.100q: %w", data, err)
@@ -200,7 +205,8 @@ func (c *Client) CreateACLPaths(ctx context.Context) error {
 	return nil
 }
 
-// ACLs reads all ACLs. Resources of unknown types are left out with a warning.
+// ACLs reads all ACLs. Resources of unknown types are left out with a warning. With the first error
+// of those whose node could not be read come all resources, nil when they are not even known.
 func (c *Client) ACLs(ctx context.Context) ([]ResourceACLs, error) {
 	var out []ResourceACLs
 	for _, p := range []acl.PatternType{acl.Literal, acl.Prefixed} {
@@ -224,11 +230,17 @@ func (c *Client) ACLs(ctx context.Context) ([]ResourceACLs, error) {
 			}
 		}
 	}
-	err := c.each(ctx, len(out), func(ctx context.Context, i int) (err error) {
-		out[i].Entries, _, err = c.resourceACLs(ctx, out[i].Resource)
-		return err
+	_ = c.each(ctx, len(out), func(ctx context.Context, i int) error {
+		out[i].Entries, _, out[i].Err = c.resourceACLs(ctx, out[i].Resource)
+		return nil // the others are read nevertheless
 	})
-	return slices.DeleteFunc(out, func(r ResourceACLs) bool { return len(r.Entries) == 0 }), err
+	out = slices.DeleteFunc(out, func(r ResourceACLs) bool { return len(r.Entries) == 0 && r.Err == nil })
+	for _, r := range out {
+		if r.Err != nil {
+			return out, r.Err
+		}
+	}
+	return out, nil
 }
 
 // ResourceACLs reads the ACLs of one resource; there are none without its node.
@@ -240,11 +252,8 @@ func (c *Client) ResourceACLs(ctx context.Context, r acl.Resource) ([]acl.Entry,
 // resourceACLs reads one resource's node and its version, -1 when there is none.
 func (c *Client) resourceACLs(ctx context.Context, r acl.Resource) ([]acl.Entry, int32, error) {
 	path := ACLResourcePath(r)
-	data, stat, err := c.get(ctx, path)
-	if errors.Is(err, ErrNoNode) {
-		return nil, -1, nil
-	}
-	if err != nil {
+	data, stat, ok, err := c.find(ctx, path)
+	if err != nil || !ok {
 		return nil, -1, err
 	}
 	entries, err := DecodeACLs(data)
@@ -259,7 +268,7 @@ func (c *Client) resourceACLs(ctx context.Context, r acl.Resource) ([]acl.Entry,
 const aclRetries = 10
 
 // ChangeACLs replaces the ACLs of a resource by what change makes of them, and notifies authorizers
-// if they differ. change may be called several times.
+// if they differ. change may be called several times; its last result is what was written.
 func (c *Client) ChangeACLs(ctx context.Context, r acl.Resource, change func([]acl.Entry) []acl.Entry) error {
 	for range aclRetries + 1 {
 		old, version, err := c.resourceACLs(ctx, r)
@@ -267,51 +276,59 @@ func (c *Client) ChangeACLs(ctx context.Context, r acl.Resource, change func([]a
 			return err
 		}
 		next := change(slices.Clone(old))
-		err = c.writeACLs(ctx, r, next, version)
-		if errors.Is(err, ErrBadVersion) || errors.Is(err, ErrNoNode) || errors.Is(err, ErrNodeExists) {
-			select {
-			case <-time.After(100*time.Millisecond + rand.N(50*time.Millisecond)):
-				continue
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		if err != nil || sameACLs(old, next) {
+		conflict, repeated, err := c.writeACLs(ctx, r, next, version, !sameACLs(old, next))
+		if !conflict {
 			return err
 		}
-		_, changes := aclStore(r.Pattern)
-		_, err = c.createSequential(ctx, changes+aclChangePrefix, EncodeACLChange(r))
-		return err
+		if repeated { // it may have been written when the connection was lost
+			if now, _, err := c.resourceACLs(ctx, r); err == nil && sameACLs(now, next) {
+				return nil
+			}
+		}
+		// Kafka's pause between attempts, with its jitter: two brokers that change one resource do
+		// not meet again and again.
+		select {
+		case <-time.After(100*time.Millisecond + rand.N(50*time.Millisecond)):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 	return fmt.Errorf("Failed to update ACLs for %s after trying a maximum of %d times", r, aclRetries)
 }
 
-// writeACLs writes a resource's node that had a version, -1 for none. A node is not made with
-// parents: names with slashes have none.
-func (c *Client) writeACLs(ctx context.Context, r acl.Resource, entries []acl.Entry, version int32) error {
+// writeACLs writes a resource's node that had a version, -1 for none. conflict says that it has
+// another one by now. A node is not made with parents: names with slashes have none.
+//
+// Authorizers are notified in the same transaction, unlike by Kafka: else a broker that dies after
+// the write leaves others with rights that were taken away. Nobody is told when nothing changes,
+// since each notification makes all brokers read the node.
+func (c *Client) writeACLs(ctx context.Context, r acl.Resource, entries []acl.Entry, version int32, notify bool) (conflict, repeated bool, err error) {
 	path := ACLResourcePath(r)
+	var ops []any
 	switch {
 	case len(entries) > 0 && version >= 0:
-		_, err := c.set(ctx, path, EncodeACLs(entries), version)
-		return err
+		ops = append(ops, &gozk.SetDataRequest{Path: c.abs(path), Data: EncodeACLs(entries), Version: version})
 	case len(entries) > 0:
-		return c.createACLNode(ctx, path, EncodeACLs(entries))
+		ops = append(ops, &gozk.CreateRequest{Path: c.abs(path), Data: EncodeACLs(entries), Acl: c.acl(path), Flags: gozk.FlagPersistent})
 	case version >= 0:
-		if err := c.remove(ctx, path, version); !errors.Is(err, ErrNoNode) {
-			return err
-		}
+		ops = append(ops, &gozk.DeleteRequest{Path: c.abs(path), Version: version})
+	default:
+		return false, false, nil
 	}
-	return nil
-}
-
-// createACLNode makes a resource's node. That it cannot be made, because its parent is missing, is
-// no conflict with another writer.
-func (c *Client) createACLNode(ctx context.Context, path string, data []byte) error {
-	err := c.create(ctx, path, data)
-	if errors.Is(err, ErrNoNode) {
-		return &NoParentError{path}
+	if notify {
+		_, changes := aclStore(r.Pattern)
+		prefix := changes + aclChangePrefix
+		ops = append(ops, &gozk.CreateRequest{Path: c.abs(prefix), Data: EncodeACLChange(r), Acl: c.acl(prefix), Flags: gozk.FlagSequence})
 	}
-	return err
+	_, failed, repeated, err := c.multi(ctx, "write", path, ops...)
+	switch {
+	case err == nil, failed > 0:
+		return false, repeated, err
+	case errors.Is(err, ErrNoNode) && version < 0:
+		// That it cannot be made, because its parent is missing, is no conflict with another writer.
+		return false, repeated, &NoParentError{path}
+	}
+	return errors.Is(err, ErrBadVersion) || errors.Is(err, ErrNoNode) || errors.Is(err, ErrNodeExists), repeated, err
 }
 
 // NoParentError says that a node has no parent to be made under.
@@ -322,6 +339,7 @@ func (e *NoParentError) Error() string {
 	return "org.apache.zookeeper.KeeperException$NoNodeException: KeeperErrorCode = NoNode for " + e.Path
 }
 
+// sameACLs compares sets: the order in a node means nothing.
 func sameACLs(a, b []acl.Entry) bool {
 	return len(a) == len(b) && !slices.ContainsFunc(a, func(e acl.Entry) bool { return !slices.Contains(b, e) })
 }

@@ -1,9 +1,17 @@
 package zk_test
 
 import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	gozk "github.com/go-zookeeper/zk"
 
 	"momus/coordinator/acl"
 	"momus/coordinator/zk"
@@ -57,6 +65,103 @@ func TestACLNodesAndNotifications(t *testing.T) {
 	}
 	if names, _, err := see.Children("/kafka-acl-changes"); err != nil || len(names) != 2 {
 		t.Errorf("notifications: %v %v", names, err)
+	}
+}
+
+// TestACLChangesAndTheirNotificationsAreOne holds that no change is without its notification,
+// whenever its writer may die: both are of the same transaction.
+func TestACLChangesAndTheirNotificationsAreOne(t *testing.T) {
+	addr := startServer(t)
+	c, see := dial(t, addr), raw(t, addr)
+	if err := c.CreateACLPaths(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for n, r := range []acl.Resource{{Type: acl.Topic, Name: "t", Pattern: acl.Literal}, {Type: acl.Topic, Name: "t", Pattern: acl.Prefixed}} {
+		bob := acl.Entry{Principal: "User:bob", Host: "*", Operation: acl.Read, Permission: acl.Allow}
+		changes := []string{"/kafka-acl-changes", "/kafka-acl-extended-changes"}[n]
+		for i, next := range [][]acl.Entry{{bob}, {bob, {Principal: "User:eve", Host: "*", Operation: acl.Read, Permission: acl.Deny}}, nil} {
+			if err := c.ChangeACLs(t.Context(), r, func([]acl.Entry) []acl.Entry { return next }); err != nil {
+				t.Fatal(err)
+			}
+			_, told, err := see.Exists(fmt.Sprintf("%s/acl_changes_%010d", changes, i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// What is removed has changed its parent.
+			path, of := zk.ACLResourcePath(r), func(s *gozk.Stat) int64 { return s.Mzxid }
+			if next == nil {
+				path, of = path[:strings.LastIndexByte(path, '/')], func(s *gozk.Stat) int64 { return s.Pzxid }
+			}
+			_, changed, err := see.Exists(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if of(changed) != told.Czxid {
+				t.Errorf("%s, change %d: transaction %d, notification %d", r, i, of(changed), told.Czxid)
+			}
+		}
+	}
+}
+
+// deaf loses the answer to the next transaction, and the connection with it.
+type deaf struct {
+	net.Conn
+	armed *atomic.Bool
+	lose  atomic.Bool
+}
+
+// Write implements net.Conn: a request is length, number, kind and more.
+func (d *deaf) Write(p []byte) (int, error) {
+	const multi = 14
+	if len(p) >= 12 && binary.BigEndian.Uint32(p[8:]) == multi && d.armed.CompareAndSwap(true, false) {
+		d.lose.Store(true)
+	}
+	return d.Conn.Write(p)
+}
+
+// Read implements net.Conn.
+func (d *deaf) Read(p []byte) (int, error) {
+	n, err := d.Conn.Read(p)
+	if d.lose.Load() {
+		d.Close()
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+// TestACLChangesWhoseAnswerIsLostAreMadeOnce loses the answers to a change and to its undoing.
+func TestACLChangesWhoseAnswerIsLostAreMadeOnce(t *testing.T) {
+	addr := startServer(t)
+	var armed atomic.Bool
+	c := dial(t, addr, func(o *zk.Options) {
+		o.Dial = func(network, address string, timeout time.Duration) (net.Conn, error) {
+			conn, err := net.DialTimeout(network, address, timeout)
+			return &deaf{Conn: conn, armed: &armed}, err
+		}
+	})
+	see := raw(t, addr)
+	if err := c.CreateACLPaths(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := acl.Resource{Type: acl.Topic, Name: "t", Pattern: acl.Literal}
+	bob := acl.Entry{Principal: "User:bob", Host: "*", Operation: acl.Read, Permission: acl.Allow}
+	eve := acl.Entry{Principal: "User:eve", Host: "*", Operation: acl.Read, Permission: acl.Allow}
+	for i, next := range [][]acl.Entry{{bob}, {bob, eve}, {eve}, nil} {
+		var before []acl.Entry // as the change saw it last
+		armed.Store(true)
+		err := c.ChangeACLs(t.Context(), r, func(old []acl.Entry) []acl.Entry { before = old; return next })
+		if err != nil || armed.Load() {
+			t.Fatalf("change %d: %v; an answer was lost: %v", i, err, !armed.Load())
+		}
+		if slices.Equal(before, next) {
+			t.Errorf("change %d: it was told that everything is as wanted already", i)
+		}
+		if got, err := c.ResourceACLs(t.Context(), r); err != nil || !slices.Equal(got, next) {
+			t.Errorf("change %d: %v, %v", i, got, err)
+		}
+		if names, _, err := see.Children("/kafka-acl-changes"); err != nil || len(names) != i+1 {
+			t.Errorf("change %d: notifications %v, %v", i, names, err)
+		}
 	}
 }
 

@@ -34,6 +34,8 @@ func (c *Client) ReadISRChanges(ctx context.Context, names []string) ([]model.To
 		if err == nil {
 			lists[i], _ = DecodePartitions(data)
 		}
+		// A notification that is gone was another's to handle; only an error of the session ends
+		// the reading.
 		return fatal(err)
 	})
 	var all []model.TopicPartition
@@ -92,15 +94,8 @@ func below(parent string, names []string) []string {
 // PreferredElection reads /admin/preferred_replica_election and arms its watch; ok is false when
 // there is none. A malformed one counts as empty.
 func (c *Client) PreferredElection(ctx context.Context) (tps []model.TopicPartition, ok bool, err error) {
-	exists, _, err := c.exists(ctx, PreferredElectionPath)
-	if err != nil || !exists {
-		return nil, false, err
-	}
-	data, _, err := c.get(ctx, PreferredElectionPath)
-	if errors.Is(err, ErrNoNode) {
-		return nil, false, nil
-	}
-	if err != nil {
+	data, ok, err := c.findOrAwait(ctx, PreferredElectionPath)
+	if err != nil || !ok {
 		return nil, false, err
 	}
 	if tps, err = DecodePartitions(data); err != nil {
@@ -121,15 +116,8 @@ func (c *Client) DeletePreferredElection(ctx context.Context, epoch ControllerEp
 // Reassignments reads /admin/reassign_partitions and arms its watch; ok is false when there is
 // none. A malformed one counts as empty and stays where it is.
 func (c *Client) Reassignments(ctx context.Context) (rs []Reassignment, ok bool, err error) {
-	exists, _, err := c.exists(ctx, ReassignPartitionsPath)
-	if err != nil || !exists {
-		return nil, false, err
-	}
-	data, _, err := c.get(ctx, ReassignPartitionsPath)
-	if errors.Is(err, ErrNoNode) {
-		return nil, false, nil
-	}
-	if err != nil {
+	data, ok, err := c.findOrAwait(ctx, ReassignPartitionsPath)
+	if err != nil || !ok {
 		return nil, false, err
 	}
 	if rs, err = DecodeReassignments(data); err != nil {
@@ -146,6 +134,8 @@ func (c *Client) SetReassignments(ctx context.Context, epoch ControllerEpoch, rs
 	if len(rs) == 0 {
 		err = c.checkedDelete(ctx, epoch, ReassignPartitionsPath)
 	} else {
+		// Without a version, as Kafka: what a tool writes meanwhile is lost. It waits for the node
+		// to be gone before it writes another.
 		_, err = c.checkedSet(ctx, epoch, ReassignPartitionsPath, EncodeReassignments(rs), -1)
 	}
 	if errors.Is(err, ErrNoNode) {

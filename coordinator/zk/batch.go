@@ -54,6 +54,7 @@ func (b *batch) spans() (list []span) {
 
 // opBytes is about what an operation takes in a packet.
 func opBytes(op any) int {
+	// An operation's type, flags and lengths, and an ACL of one or two entries: rather too much.
 	const header = 64
 	switch op := op.(type) {
 	case *gozk.CreateRequest:
@@ -101,6 +102,7 @@ func (c *Client) batch(ctx context.Context, b *batch, guard func() []any, refuse
 	spans := b.spans()
 	err := c.each(ctx, len(spans), func(ctx context.Context, k int) error {
 		s := spans[k]
+		// A transaction of one is the same as writing it alone, which explains its errors better.
 		if s.to-s.from == 1 {
 			later(s, false)
 			return nil
@@ -121,6 +123,7 @@ func (c *Client) batch(ctx context.Context, b *batch, guard func() []any, refuse
 			return nil
 		case failed >= 0 && failed < first:
 			return refused(err)
+		// Which item failed is known, but not whether those behind it would: each is tried alone.
 		case failed >= first:
 			later(s, repeated)
 			return nil
@@ -132,6 +135,7 @@ func (c *Client) batch(ctx context.Context, b *batch, guard func() []any, refuse
 	if err != nil {
 		return err
 	}
+	// After all transactions, so that an item that stands in the way does not hold up the others.
 	return c.each(ctx, len(single), func(ctx context.Context, k int) error {
 		return b.single(ctx, single[k].i, single[k].repeated)
 	})

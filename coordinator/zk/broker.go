@@ -42,6 +42,7 @@ func (c *Client) ClusterID(ctx context.Context) (string, error) {
 		id := base64.RawURLEncoding.EncodeToString(uuid[:])
 		if err := c.createRecursive(ctx, ClusterIDPath, EncodeClusterID(id)); err == nil {
 			return id, nil
+			// Another broker of a new cluster was faster: its id is the cluster's.
 		} else if !errors.Is(err, ErrNodeExists) {
 			return "", err
 		}
@@ -53,6 +54,8 @@ func (c *Client) GenerateBrokerID(ctx context.Context, reserved int32) (int32, e
 	for {
 		stat, err := c.set(ctx, SequencePath, []byte{}, -1)
 		if err == nil {
+			// The data version of the node is the sequence: ZooKeeper counts it up with each write,
+			// whoever writes.
 			return reserved + stat.Version, nil
 		}
 		if !errors.Is(err, ErrNoNode) {
@@ -102,6 +105,7 @@ func (c *Client) RegisterBroker(ctx context.Context, id int32, r *Registration, 
 			c.log.WithField("broker", id).WithField("session", fmt.Sprintf("0x%x", stat.EphemeralOwner)).
 				Warnf("broker id is still registered, probably by the previous process; waiting up to %v for its session to end", wait)
 		}
+		// At most a second at a time: the watch may be lost with a connection.
 		if err := c.awaitGone(ctx, path, min(wait-time.Since(started), time.Second)); err != nil {
 			return 0, fmt.Errorf("register broker %d: %w", id, err)
 		}
@@ -118,6 +122,7 @@ func (c *Client) awaitGone(ctx context.Context, path string, atMost time.Duratio
 		}
 	})
 	defer cancel()
+	// After the handler is registered, so that no deletion falls between.
 	if exists, err := c.Watch(ctx, path); err != nil || !exists {
 		return err
 	}
@@ -177,12 +182,7 @@ func (c *Client) Brokers(ctx context.Context) ([]*model.Broker, error) {
 	found := make([]*model.Broker, len(ids))
 	err = c.each(ctx, len(ids), func(ctx context.Context, i int) (err error) {
 		found[i], _, err = c.Broker(ctx, ids[i])
-		var bad *badNodeError
-		if errors.As(err, &bad) {
-			c.log.WithError(err).Warn("ignored a broker registration")
-			return nil
-		}
-		return err
+		return unlessBad(err, func() { c.log.WithError(err).Warn("ignored a broker registration") })
 	})
 	if err != nil {
 		return nil, err
@@ -198,11 +198,8 @@ func (c *Client) Brokers(ctx context.Context) ([]*model.Broker, error) {
 
 // Broker reads one registration; ok is false when there is none.
 func (c *Client) Broker(ctx context.Context, id int32) (b *model.Broker, ok bool, err error) {
-	data, stat, err := c.get(ctx, BrokerPath(id))
-	if errors.Is(err, ErrNoNode) {
-		return nil, false, nil
-	}
-	if err != nil {
+	data, stat, ok, err := c.find(ctx, BrokerPath(id))
+	if err != nil || !ok {
 		return nil, false, err
 	}
 	if b, err = DecodeBroker(id, data); err != nil {
@@ -218,6 +215,17 @@ type badNodeError struct{ err error }
 
 func (e *badNodeError) Error() string { return e.err.Error() }
 func (e *badNodeError) Unwrap() error { return e.err }
+
+// unlessBad is err, but nil when it is about a bad node: one of many that are read is left out, and
+// ignored told of it.
+func unlessBad(err error, ignored func()) error {
+	var bad *badNodeError
+	if errors.As(err, &bad) {
+		ignored()
+		return nil
+	}
+	return err
+}
 
 // ClaimProducerIDs claims the next block of 1000 producer ids for a broker.
 func (c *Client) ClaimProducerIDs(ctx context.Context, brokerID int32) (ProducerIDBlock, error) {
@@ -236,6 +244,8 @@ func (c *Client) ClaimProducerIDs(ctx context.Context, brokerID int32) (Producer
 			if last.Last > (1<<63-1)-size {
 				return ProducerIDBlock{}, fmt.Errorf("producer ids are exhausted: %s ends at %d", ProducerIDBlockPath, last.Last)
 			}
+			// A block that was claimed and not used up, as before a crash, is lost; there are
+			// enough.
 			next.First, next.Last = last.Last+1, last.Last+size
 		}
 		encoded := EncodeProducerIDBlock(next)

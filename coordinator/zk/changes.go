@@ -3,10 +3,18 @@ package zk
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
+)
+
+// What could not be read is read again after a pause that gets longer each time.
+const (
+	firstRetry   = 250 * time.Millisecond
+	longestRetry = 30 * time.Second
 )
 
 // changeExpiry is how old a change notification must be before any broker may delete it.
@@ -16,18 +24,20 @@ const changeExpiry = 15 * time.Minute
 // changes; Kafka's ZkNodeChangeNotificationListener). Notifications never say what has changed,
 // only where: readers re-read the whole.
 type ChangeReader struct {
-	client  *Client
-	parent  string
-	prefix  string
-	handle  func(ctx context.Context, data []byte) error
-	now     func() time.Time
+	client *Client
+	parent string
+	prefix string
+	handle func(ctx context.Context, data []byte) error
+	now    func() time.Time
+	// wake has capacity 1: any number of events are one look. last is the highest number handled,
+	// -1 at first, so that what was there before the start is handled, too, as in Kafka.
 	wake    chan struct{}
 	last    int64
 	cleanup []func()
 }
 
 // NewChangeReader makes a reader of the children of parent whose names start with prefix. handle
-// gets each notification's data once, in order; its errors are logged.
+// gets each notification's data once, in order; its errors, and panics, are logged.
 func (c *Client) NewChangeReader(parent, prefix string, now func() time.Time, handle func(ctx context.Context, data []byte) error) *ChangeReader {
 	if now == nil {
 		now = time.Now
@@ -55,7 +65,8 @@ func (r *ChangeReader) Start(ctx context.Context) error {
 		}
 	}
 	r.cleanup = append(r.cleanup, r.client.OnChildren(r.parent, wake))
-	r.client.OnSession(SessionHandler{Renewed: func(context.Context) { wake() }})
+	// The watch has died with the session; the next look sets it again.
+	r.cleanup = append(r.cleanup, r.client.OnSession(SessionHandler{Renewed: func(context.Context) { wake() }}))
 	if err := r.client.makeSure(ctx, r.parent); err != nil {
 		return err
 	}
@@ -69,15 +80,28 @@ func (r *ChangeReader) Run(ctx context.Context) error {
 			fn()
 		}
 	}()
+	var again <-chan time.Time
+	pause := firstRetry
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-r.wake:
+		case <-again:
 		}
-		if err := r.pass(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ErrClosed) {
-			// A new session wakes us again.
-			r.client.log.WithError(err).WithField("path", r.parent).Warn("could not read change notifications")
+		again = nil
+		err := r.pass(ctx)
+		if err == nil {
+			pause = firstRetry
+			continue
+		}
+		if ctx.Err() != nil || errors.Is(err, ErrClosed) {
+			continue
+		}
+		r.client.log.WithError(err).WithField("path", r.parent).Warn("could not read change notifications")
+		// A new session wakes us; after other errors nobody would until the next change.
+		if !errors.Is(err, ErrSessionExpired) {
+			again, pause = time.After(pause), min(2*pause, longestRetry)
 		}
 	}
 }
@@ -99,6 +123,7 @@ func (r *ChangeReader) pass(ctx context.Context) error {
 			all = append(all, notification{r.parent + "/" + name, number})
 		}
 	}
+	// By number, not by name.
 	sort.Slice(all, func(i, j int) bool { return all[i].number < all[j].number })
 	for _, n := range all {
 		if n.number <= r.last {
@@ -109,13 +134,16 @@ func (r *ChangeReader) pass(ctx context.Context) error {
 			return err
 		}
 		if err == nil {
-			if err := r.handle(ctx, data); err != nil {
+			if err := r.handleOne(ctx, data); err != nil {
 				r.client.log.WithError(err).WithField("path", n.path).Error("skipped a change notification")
 			}
 		}
+		// Also after an error: a notification that cannot be handled must not hold up those behind
+		// it.
 		r.last = n.number
 	}
 	return r.client.each(ctx, len(all), func(ctx context.Context, i int) error {
+		// Every broker deletes what is old, whoever is first; that the node is gone is no error.
 		found, stat, err := r.client.exists(ctx, all[i].path)
 		if err != nil || !found || r.now().Sub(time.UnixMilli(stat.Ctime)) <= changeExpiry {
 			return err
@@ -125,4 +153,16 @@ func (r *ChangeReader) pass(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// handleOne handles a notification. One over which a broker panicked is skipped like any that cannot
+// be handled: it would meet the same notification again after every restart, and all other brokers
+// meet it too.
+func (r *ChangeReader) handleOne(ctx context.Context, data []byte) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return r.handle(ctx, data)
 }

@@ -8,7 +8,8 @@ import (
 
 // chronicle is what the journal is told about one session. It belongs to session.mu.
 type chronicle struct {
-	j      *journal.Journal
+	j *journal.Journal
+	// opened tells the first connection, which opens the session, from those that restore it.
 	opened bool
 	lost   time.Time // when the connection was lost; zero while there is one
 	cause  uint64    // the entry about that

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,8 +63,10 @@ type Client struct {
 
 	mu struct {
 		sync.Mutex
-		handlers []SessionHandler
+		handlers []*SessionHandler // in the order in which they were added
 	}
+
+	events Events
 
 	cancel context.CancelFunc
 	done   chan struct{} // closed when run has returned
@@ -113,6 +116,7 @@ func Dial(ctx context.Context, opts Options) (*Client, error) {
 		s.close()
 		return nil, fmt.Errorf("zookeeper.connect=%s: create chroot %s: %w", opts.Connect, chroot, err)
 	}
+	// The client outlives the context of its opening, which is a start's; Close ends it.
 	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
 	go c.run(runCtx)
@@ -165,17 +169,25 @@ func (c *Client) SessionState() string {
 	}
 }
 
-// OnSession adds a handler for the loss of sessions.
-func (c *Client) OnSession(h SessionHandler) {
+// OnSession adds a handler for the loss of sessions. One that is called just now may still be after
+// cancel.
+func (c *Client) OnSession(h SessionHandler) (cancel func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.mu.handlers = append(c.mu.handlers, h)
+	added := &h
+	c.mu.handlers = append(c.mu.handlers, added)
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.mu.handlers = slices.DeleteFunc(c.mu.handlers, func(h *SessionHandler) bool { return h == added })
+	}
 }
 
-func (c *Client) handlers() []SessionHandler {
+// handlers is a copy: handlers run without the lock, and may register others.
+func (c *Client) handlers() []*SessionHandler {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return append([]SessionHandler(nil), c.mu.handlers...)
+	return slices.Clone(c.mu.handlers)
 }
 
 // run replaces sessions that expire, until Close.
@@ -189,6 +201,7 @@ func (c *Client) run(ctx context.Context) {
 		case <-old.expired:
 		}
 		c.log.WithField("session", fmt.Sprintf("0x%x", old.id.Load())).Warn("session expired; a new one will be opened")
+		// First of all: nothing of the old session may run on beside the new one.
 		old.close()
 		for _, h := range c.handlers() {
 			if h.Lost != nil {
@@ -212,6 +225,8 @@ func (c *Client) run(ctx context.Context) {
 // reopen tries to get a session each second for ever; nil when ctx ended.
 func (c *Client) reopen(ctx context.Context) *session {
 	for attempt := 0; ; attempt++ {
+		// Before the session is there, not after: a read of the new session must find every watch
+		// unset.
 		c.hub.disarmAll()
 		s, err := c.openSession()
 		if err == nil {

@@ -263,6 +263,9 @@ func TestExpiredSessionIsFencedAndReplaced(t *testing.T) {
 	if _, stat, err := r.Get("/brokers/ids/1"); err != nil || stat.EphemeralOwner != c.SessionID() {
 		t.Fatalf("%+v, %v", stat, err)
 	}
+	if e := c.Events(); e.SyncConnects.Load() < 2 || e.Expires.Load() != 1 || e.Disconnects.Load() < 1 {
+		t.Errorf("counted %d connects, %d expiries, %d disconnects", e.SyncConnects.Load(), e.Expires.Load(), e.Disconnects.Load())
+	}
 }
 
 func TestWatchesAreArmedByReads(t *testing.T) {
@@ -482,5 +485,32 @@ func TestConfigChangesAreReadInOrderAndPurgedAfter15Minutes(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A notification over which its reader panics is skipped, like one that cannot be handled.
+func TestAPanicOverANotificationSkipsIt(t *testing.T) {
+	c := dial(t, startServer(t))
+	if err := c.CreateTopLevelPaths(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range []string{"bad", "good"} {
+		if err := c.NotifyConfigChange(t.Context(), zk.ConfigChange{Type: zk.EntityTopics, Entity: topic}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var told []string
+	r := c.NewConfigChangeReader(nil, func(_ context.Context, ch zk.ConfigChange) error {
+		if ch.Entity == "bad" {
+			panic("injected")
+		}
+		told = append(told, ch.Entity)
+		return nil
+	})
+	if err := r.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(told, []string{"good"}) {
+		t.Errorf("told of %v", told)
 	}
 }

@@ -32,6 +32,8 @@ func (c *Client) ConfigEntities(ctx context.Context, t EntityType) ([]string, er
 			return nil, err
 		}
 		for _, client := range clients {
+			// A quota of a user's client lies below the user's node, in the form that change
+			// notifications have, too.
 			all = append(all, user+"/clients/"+client)
 		}
 	}

@@ -19,16 +19,15 @@ type ControllerEpoch struct {
 
 // ControllerID reads who is controller, -1 for nobody, and arms the watch of /controller.
 func (c *Client) ControllerID(ctx context.Context) (int32, error) {
-	data, _, err := c.get(ctx, ControllerPath)
-	if errors.Is(err, ErrNoNode) {
-		return -1, nil
-	}
-	if err != nil {
+	data, _, ok, err := c.find(ctx, ControllerPath)
+	if err != nil || !ok {
 		return -1, err
 	}
 	return DecodeController(data)
 }
 
+// readControllerEpoch gives the epoch and the version of its node, on which the writes of a
+// controller are conditional.
 func (c *Client) readControllerEpoch(ctx context.Context) (epoch ControllerEpoch, err error) {
 	data, stat, err := c.get(ctx, ControllerEpochPath)
 	if err != nil {
@@ -46,6 +45,7 @@ func (c *Client) readControllerEpoch(ctx context.Context) (epoch ControllerEpoch
 func (c *Client) ElectController(ctx context.Context, brokerID int32, nowMs int64) (epoch ControllerEpoch, won bool, err error) {
 	before, err := c.readControllerEpoch(ctx)
 	if errors.Is(err, ErrNoNode) {
+		// The first controller ever. Kafka's brokers write 0 there, so that the first epoch is 1.
 		err = c.create(ctx, ControllerEpochPath, []byte("0"))
 		if errors.Is(err, ErrNodeExists) {
 			err = nil
@@ -75,6 +75,7 @@ func (c *Client) ElectController(ctx context.Context, brokerID int32, nowMs int6
 		return ControllerEpoch{}, false, err
 	}
 	now, err := c.readControllerEpoch(ctx)
+	// Another's epoch: this session's node is of an earlier election.
 	if err != nil || now.Epoch != next {
 		return ControllerEpoch{}, false, err
 	}
@@ -99,25 +100,32 @@ func (c *Client) checked(ctx context.Context, epoch ControllerEpoch, what, path 
 	if err == nil {
 		return results[1], repeated, nil
 	}
+	// The check itself failed: somebody else was elected since.
 	if failed == 0 && (errors.Is(err, ErrBadVersion) || errors.Is(err, ErrNoNode)) {
 		return result, repeated, fmt.Errorf("%s %s with controller epoch %d: %w", what, path, epoch.Epoch, ErrControllerMoved)
 	}
 	return result, repeated, err
 }
 
+// checkedCreate makes a node on condition of the controller's epoch. repeated says that
+// ErrNodeExists may mean our own earlier attempt.
 func (c *Client) checkedCreate(ctx context.Context, epoch ControllerEpoch, path string, data []byte) (repeated bool, err error) {
 	_, repeated, err = c.checked(ctx, epoch, "create", path,
 		&gozk.CreateRequest{Path: c.abs(path), Data: data, Acl: c.acl(path), Flags: gozk.FlagPersistent})
 	return repeated, err
 }
 
+// checkedSet writes a node on condition of the controller's epoch, and of a version unless that is
+// -1.
 func (c *Client) checkedSet(ctx context.Context, epoch ControllerEpoch, path string, data []byte, version int32) (*Stat, error) {
 	r, _, err := c.checked(ctx, epoch, "write", path, &gozk.SetDataRequest{Path: c.abs(path), Data: data, Version: version})
 	return r.Stat, err
 }
 
+// checkedDelete removes a node on condition of the controller's epoch.
 func (c *Client) checkedDelete(ctx context.Context, epoch ControllerEpoch, path string) error {
 	_, repeated, err := c.checked(ctx, epoch, "delete", path, &gozk.DeleteRequest{Path: c.abs(path), Version: -1})
+	// The attempt before, whose answer was lost, has done it.
 	if repeated && errors.Is(err, ErrNoNode) {
 		return nil
 	}

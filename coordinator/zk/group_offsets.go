@@ -2,7 +2,6 @@ package zk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,11 +22,8 @@ func (c *Client) SetGroupOffset(ctx context.Context, group string, tp model.Topi
 // GroupOffset reads such an offset; ok is false if there is none.
 func (c *Client) GroupOffset(ctx context.Context, group string, tp model.TopicPartition) (offset int64, ok bool, err error) {
 	path := groupOffsetPath(group, tp)
-	data, _, err := c.get(ctx, path)
-	if errors.Is(err, ErrNoNode) {
-		return 0, false, nil
-	}
-	if err != nil {
+	data, _, ok, err := c.find(ctx, path)
+	if err != nil || !ok {
 		return 0, false, err
 	}
 	offset, err = strconv.ParseInt(strings.TrimSpace(string(data)), 10, 64)

@@ -22,12 +22,18 @@ func (c *Client) login(s *session) Dialer {
 	}
 	return zksasl.Dialer(c.opts.Dial, zksasl.Options{
 		Mechanism: c.opts.SASL,
-		Timeout:   c.opts.SessionTimeout / 3,
+		// That leaves time for other servers within the session.
+		Timeout: c.opts.SessionTimeout / 3,
 		Result: func(address string, err error) {
 			switch {
 			case errors.Is(err, zksasl.ErrUnsupported):
 				c.log.WithError(err).WithField("server", address).Warn("not logged in at ZooKeeper; goes on without a login")
-			case err != nil:
+			case err == nil:
+				c.events.SaslAuthentications.Add(1)
+			default:
+				if errors.Is(err, zksasl.ErrRefused) {
+					c.events.AuthFailures.Add(1)
+				}
 				c.failed(s, &refusal{c.opts.Who, err})
 			}
 		},
@@ -79,6 +85,7 @@ func (c *Client) failed(s *session, err error) {
 	}
 	if s.mu.refusals >= max(2, len(c.servers)) && s.mu.refused == nil {
 		s.mu.refused = &RefusedError{err}
+		// Who waits for the connection looks again, and finds refused.
 		close(s.mu.change)
 		s.mu.change = make(chan struct{})
 	}

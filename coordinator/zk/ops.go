@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	gozk "github.com/go-zookeeper/zk"
+
+	"momus/internal/fan"
 )
 
+// abs is the path at the server, below the chroot.
 func (c *Client) abs(path string) string {
 	if c.chroot == "" {
 		return path
@@ -20,6 +23,7 @@ func (c *Client) abs(path string) string {
 	return c.chroot + path
 }
 
+// rel is a path of the server as this client's users know it.
 func (c *Client) rel(path string) string {
 	if c.chroot == "" {
 		return path
@@ -33,6 +37,8 @@ func (c *Client) rel(path string) string {
 // do runs one operation in the current session, bounded by MaxInFlight.
 func (c *Client) do(ctx context.Context, what, path string, op func(conn *gozk.Conn, repeated bool) error) error {
 	select {
+	// The place is held also while the operation waits for a lost connection: others would wait for
+	// the same.
 	case c.inFlight <- struct{}{}:
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -42,6 +48,25 @@ func (c *Client) do(ctx context.Context, what, path string, op func(conn *gozk.C
 		return fmt.Errorf("%s %s: %w", what, path, err)
 	}
 	return nil
+}
+
+// find is get for a node that may not be there, which is no error: ok is false then.
+func (c *Client) find(ctx context.Context, path string) (data []byte, stat *Stat, ok bool, err error) {
+	data, stat, err = c.get(ctx, path)
+	if errors.Is(err, ErrNoNode) {
+		return nil, nil, false, nil
+	}
+	return data, stat, err == nil, err
+}
+
+// findOrAwait is find that arms the watch of a node that is not there, too: reading the node would
+// not, asking whether it is there does.
+func (c *Client) findOrAwait(ctx context.Context, path string) (data []byte, ok bool, err error) {
+	if there, _, err := c.exists(ctx, path); err != nil || !there {
+		return nil, false, err
+	}
+	data, _, ok, err = c.find(ctx, path)
+	return data, ok, err
 }
 
 // get reads a node and arms its watch if somebody is interested.
@@ -127,6 +152,7 @@ func (c *Client) createRecursive(ctx context.Context, path string, data []byte) 
 	return c.create(ctx, path, data)
 }
 
+// createParents creates what is missing above a path, from the deepest that is there.
 func (c *Client) createParents(ctx context.Context, path string) error {
 	i := strings.LastIndexByte(path, '/')
 	if i <= 0 {
@@ -208,47 +234,26 @@ func (c *Client) multi(ctx context.Context, what, path string, ops ...any) (resu
 // each calls fn for 0..n-1 from at most MaxInFlight goroutines and returns the first error; after
 // it no further call begins.
 func (c *Client) each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
-	if n == 0 {
-		return nil
-	}
-	if n == 1 {
-		return fn(ctx, 0)
-	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var (
-		wg   sync.WaitGroup
-		mu   sync.Mutex
-		next int
-		fail error
-	)
-	take := func() int {
-		mu.Lock()
-		defer mu.Unlock()
-		if fail != nil || next == n {
-			return -1
+	var failed atomic.Pointer[error]
+	fan.Each(n, c.opts.MaxInFlight, func(i int) {
+		if failed.Load() != nil {
+			return
 		}
-		next++
-		return next - 1
+		// The first error counts; the others are most likely its consequence.
+		if err := fn(ctx, i); err != nil && failed.CompareAndSwap(nil, &err) {
+			cancel(err)
+		}
+	})
+	if err := failed.Load(); err != nil {
+		return *err
 	}
-	for range min(n, c.opts.MaxInFlight) {
-		wg.Go(func() {
-			for i := take(); i >= 0; i = take() {
-				if err := fn(ctx, i); err != nil {
-					mu.Lock()
-					if fail == nil {
-						fail = err
-						cancel(err)
-					}
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return fail
+	return nil
 }
 
+// createChroot creates the nodes of the chroot, which are outside of every path that this client
+// otherwise knows.
 func (c *Client) createChroot(ctx context.Context) error {
 	if c.chroot == "" {
 		return nil
@@ -274,6 +279,8 @@ func (c *Client) acl(path string) []gozk.ACL {
 		return open
 	}
 	creator := gozk.AuthACL(gozk.PermAll)
+	// Who may read these could log in as others: Kafka's sensitiveRootPaths. Everything else may be
+	// read by anybody.
 	for _, secret := range []string{"/config/users", "/config/brokers", "/delegation_token/tokens"} {
 		if strings.HasPrefix(path, secret) {
 			return creator

@@ -70,6 +70,7 @@ func ConfigPath(t EntityType, entity string) string { return "/config/" + string
 // SanitizeEntity encodes a user or client name for a path: Java's URL encoding with * and +
 // replaced.
 func SanitizeEntity(name string) string {
+	// The default entity is no name of a user: it stands in the path as it is.
 	if name == DefaultEntity {
 		return name
 	}

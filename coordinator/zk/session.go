@@ -46,6 +46,8 @@ type session struct {
 
 	mu struct {
 		sync.Mutex
+		// connected is what the library has told last, and false for good once the session is
+		// expired or closed.
 		connected bool
 		change    chan struct{} // closed and replaced when connected changes
 		expired   bool
@@ -75,6 +77,8 @@ func (h *hostList) Init(servers []string) error {
 
 func (h *hostList) Len() int { return len(h.servers) }
 
+// Next goes round the servers; retryStart says that all of them were tried since the last
+// connection.
 func (h *hostList) Next() (server string, retryStart bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -111,11 +115,13 @@ func (c cappedConn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
+// openSession begins a session with a connection of the library. A session that has expired never
+// connects again: what was begun under it must not go on under another.
 func (c *Client) openSession() (*session, error) {
 	s := &session{expired: make(chan struct{}), closed: make(chan struct{})}
 	s.mu.change = make(chan struct{})
 	s.mu.history.j = c.opts.Journal
-	open := c.login(s)
+	open, watches := c.login(s), new(rearming)
 	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
 		if s.isExpired() || s.isClosed() {
 			return nil, ErrSessionExpired // this connection must never open a second session
@@ -125,10 +131,12 @@ func (c *Client) openSession() (*session, error) {
 			c.failed(s, err)
 			return nil, err
 		}
+		conn = &rearmConn{Conn: conn, r: watches}
 		return cappedConn{conn, c.opts.SessionTimeout * 2 / 3, bufio.NewReaderSize(conn, 16<<10)}, nil
 	}
 	onEvent := func(ev gozk.Event) {
 		if ev.Type == gozk.EventSession {
+			c.events.count(ev.State)
 			s.onState(ev.State, func() int64 { return s.conn.SessionID() })
 			return
 		}
@@ -156,6 +164,8 @@ func (c *Client) openSession() (*session, error) {
 // raised by operators.
 const maxPacketBytes = 4 << 20
 
+// onState follows the library's states. Expiry is final; a connection that comes and goes only
+// wakes those who wait for it.
 func (s *session) onState(state gozk.State, id func() int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,6 +173,7 @@ func (s *session) onState(state gozk.State, id func() int64) {
 	switch state {
 	case gozk.StateHasSession:
 		s.id.Store(id())
+		// A connection that succeeded makes earlier refusals void.
 		s.mu.attempts = attempts{}
 		connected = !s.mu.expired && !s.mu.closed
 	case gozk.StateExpired:
@@ -189,16 +200,23 @@ func (s *session) isConnected() bool { s.mu.Lock(); defer s.mu.Unlock(); return 
 func (s *session) isExpired() bool   { s.mu.Lock(); defer s.mu.Unlock(); return s.mu.expired }
 func (s *session) isClosed() bool    { s.mu.Lock(); defer s.mu.Unlock(); return s.mu.closed }
 
+// close ends the session at the server, too, so that its ephemeral nodes go at once.
 func (s *session) close() {
+	if s.markClosed() {
+		s.conn.Close() // without the lock: the library tells of it before it returns
+	}
+}
+
+// markClosed makes the session closed for all who use it; false if it was already.
+func (s *session) markClosed() bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.mu.closed {
-		s.mu.Unlock()
-		return
+		return false
 	}
 	s.mu.closed, s.mu.connected = true, false
 	close(s.closed)
-	s.mu.Unlock()
-	s.conn.Close()
+	return true
 }
 
 // waitConnected waits until the session is established; timeout 0 waits for ever.
@@ -247,6 +265,8 @@ func (s *session) do(ctx context.Context, op func(conn *gozk.Conn, repeated bool
 		switch {
 		case err == nil:
 			return nil
+		// Also if the error says something else: what was tried under an expired session is not
+		// repeated.
 		case errors.Is(err, gozk.ErrSessionExpired), s.isExpired():
 			return ErrSessionExpired
 		case s.isClosed():
@@ -281,6 +301,8 @@ func (s *session) nextChange() <-chan struct{} {
 	return s.mu.change
 }
 
+// connectionLost reports whether an error says that the connection broke, so that nobody knows
+// whether the operation was applied. ErrNoServer is the library's word for none being left to try.
 func connectionLost(err error) bool {
 	var netErr net.Error
 	return errors.Is(err, gozk.ErrConnectionClosed) || errors.Is(err, gozk.ErrNoServer) || errors.Is(err, gozk.ErrClosing) ||

@@ -159,6 +159,8 @@ func (c *Client) DeleteToken(ctx context.Context, id string) error {
 	return c.notifyToken(ctx, id)
 }
 
+// notifyToken comes after the change: brokers read the token anew. Without it, after a crash, they
+// learn of the change at their next start.
 func (c *Client) notifyToken(ctx context.Context, id string) error {
 	_, err := c.createSequential(ctx, TokenChangesPath+"/"+tokenChangePrefix, []byte(id))
 	return err

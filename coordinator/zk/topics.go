@@ -12,6 +12,8 @@ import (
 	"momus/internal/model"
 )
 
+// sortedChildren lists children by name, so that what follows from them has the same order each
+// time; without the node there are none.
 func (c *Client) sortedChildren(ctx context.Context, path string) ([]string, error) {
 	names, err := c.children(ctx, path)
 	if errors.Is(err, ErrNoNode) {
@@ -36,11 +38,8 @@ func (c *Client) TopicExists(ctx context.Context, topic string) (bool, error) {
 
 // Assignment reads one topic and arms the watch of its node; ok is false when it does not exist.
 func (c *Client) Assignment(ctx context.Context, topic string) (a Assignments, ok bool, err error) {
-	data, _, err := c.get(ctx, TopicPath(topic))
-	if errors.Is(err, ErrNoNode) {
-		return nil, false, nil
-	}
-	if err != nil {
+	data, _, ok, err := c.find(ctx, TopicPath(topic))
+	if err != nil || !ok {
 		return nil, false, err
 	}
 	if a, err = DecodeTopic(topic, data); err != nil {
@@ -55,12 +54,7 @@ func (c *Client) Assignments(ctx context.Context, topics []string) (map[string]A
 	found := make([]Assignments, len(topics))
 	err := c.each(ctx, len(topics), func(ctx context.Context, i int) (err error) {
 		found[i], _, err = c.Assignment(ctx, topics[i])
-		var bad *badNodeError
-		if errors.As(err, &bad) {
-			c.log.WithError(err).WithField("topic", topics[i]).Error("ignored a topic")
-			return nil
-		}
-		return err
+		return unlessBad(err, func() { c.log.WithError(err).WithField("topic", topics[i]).Error("ignored a topic") })
 	})
 	if err != nil {
 		return nil, err
@@ -101,12 +95,7 @@ func (c *Client) States(ctx context.Context, tps []model.TopicPartition) (map[mo
 	found := make([]read, len(tps))
 	err := c.each(ctx, len(tps), func(ctx context.Context, i int) (err error) {
 		found[i].state, found[i].found, err = c.State(ctx, tps[i])
-		var bad *badNodeError
-		if errors.As(err, &bad) {
-			c.log.WithError(err).Error("ignored a partition state")
-			return nil
-		}
-		return err
+		return unlessBad(err, func() { c.log.WithError(err).Error("ignored a partition state") })
 	})
 	if err != nil {
 		return nil, err
@@ -122,11 +111,8 @@ func (c *Client) States(ctx context.Context, tps []model.TopicPartition) (map[mo
 
 // State reads one leadership record; ok is false when there is none.
 func (c *Client) State(ctx context.Context, tp model.TopicPartition) (s model.LeaderAndISR, ok bool, err error) {
-	data, stat, err := c.get(ctx, StatePath(tp))
-	if errors.Is(err, ErrNoNode) {
-		return s, false, nil
-	}
-	if err != nil {
+	data, stat, ok, err := c.find(ctx, StatePath(tp))
+	if err != nil || !ok {
 		return s, false, err
 	}
 	if s, err = DecodeState(data, stat.Version); err != nil {
@@ -198,6 +184,8 @@ func (c *Client) createState(ctx context.Context, epoch ControllerEpoch, s *Part
 	}
 	path, data := StatePath(s.TopicPartition), EncodeState(s.State)
 	repeated, err := c.checkedCreate(ctx, epoch, path, data)
+	// Version 0 and the same bytes: it is what our own attempt has written, and nobody has changed
+	// it since.
 	if (before || repeated) && errors.Is(err, ErrNodeExists) {
 		if now, stat, err2 := c.get(ctx, path); err2 == nil && stat.Version == 0 && string(now) == string(data) {
 			return nil
@@ -282,6 +270,7 @@ func (c *Client) UpdateISRs(ctx context.Context, next []PartitionState) []StateR
 		},
 	}, func() []any { return nil }, func(err error) error { return err })
 	for i := range results {
+		// 0 is "not written": a write makes the version 1 at least.
 		if r := &results[i]; err != nil && r.Version == 0 && r.Err == nil {
 			r.Err = err
 		}
@@ -295,28 +284,13 @@ func (c *Client) DeleteTopicNodes(ctx context.Context, epoch ControllerEpoch, to
 	if err := c.checkedDeleteTree(ctx, epoch, TopicPath(topic)); err != nil {
 		return err
 	}
+	// The wish goes last: a controller that crashes before it finds the wish, and begins again.
 	for _, path := range []string{ConfigPath(EntityTopics, topic), DeleteTopicPath(topic)} {
 		if err := c.checkedDelete(ctx, epoch, path); err != nil && !errors.Is(err, ErrNoNode) {
 			return err
 		}
 	}
 	return nil
-}
-
-// PartitionsWithNodes lists the partitions of a topic that have a node below partitions.
-func (c *Client) PartitionsWithNodes(ctx context.Context, topic string) ([]int32, error) {
-	names, err := c.sortedChildren(ctx, PartitionsPath(topic))
-	if err != nil {
-		return nil, err
-	}
-	var ids []int32
-	for _, name := range names {
-		if tp, err := model.ParseTopicPartition("t-" + name); err == nil {
-			ids = append(ids, tp.Partition)
-		}
-	}
-	sortIDs(ids)
-	return ids, nil
 }
 
 // RequestTopicDeletion creates the wish to delete a topic; ErrNodeExists when there is one already.

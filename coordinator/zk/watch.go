@@ -103,6 +103,8 @@ func (c *Client) OnChildren(path string, fn func()) (cancel func()) {
 func (h *hub) armNode(path string) bool  { return h.arm(h.node, path) }
 func (h *hub) armChild(path string) bool { return h.arm(h.child, path) }
 
+// arm reports whether the watch has to be set at the server: someone is interested, and it is not
+// set yet.
 func (h *hub) arm(in map[string]*interest, path string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -117,6 +119,8 @@ func (h *hub) arm(in map[string]*interest, path string) bool {
 func (h *hub) disarmNode(path string)  { h.disarm(h.node, path) }
 func (h *hub) disarmChild(path string) { h.disarm(h.child, path) }
 
+// disarm notes that a watch has fired or could not be set; without anybody interested it is
+// forgotten.
 func (h *hub) disarm(in map[string]*interest, path string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -142,6 +146,8 @@ func (h *hub) disarmAll() {
 	}
 }
 
+// dispatch tells those who are interested of an event. ZooKeeper's watches fire once: whoever wants
+// the next event reads again.
 func (h *hub) dispatch(ev gozk.Event) {
 	var kind NodeEvent
 	switch ev.Type {
@@ -172,6 +178,7 @@ func (h *hub) dispatch(ev gozk.Event) {
 	}
 }
 
+// nodeHandlers copies the handlers, which are called without the lock.
 func (h *hub) nodeHandlers(path string) (fns []func(NodeEvent)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -183,6 +190,7 @@ func (h *hub) nodeHandlers(path string) (fns []func(NodeEvent)) {
 	return fns
 }
 
+// childHandlers copies the handlers of a node's children.
 func (h *hub) childHandlers(path string) (fns []func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -32,6 +32,7 @@ type Registration struct {
 	Version   int    // 4, or 2 below inter.broker.protocol.version 0.10.0-IV1
 }
 
+// brokerJSON is /brokers/ids/N in all its versions; what a version lacks is null or missing.
 type brokerJSON struct {
 	ProtocolMap map[string]string `json:"listener_security_protocol_map,omitempty"`
 	Endpoints   []string          `json:"endpoints"`

@@ -47,6 +47,7 @@ func openACL() []ACL { return []ACL{{permAll, anyone}} }
 
 // allowed says whether one of ids holds one of perms in acl. An empty ACL allows everything.
 func allowed(acl []ACL, perms int32, ids []ID) bool {
+	// ZooKeeper skips the check of nodes with an empty list, which its own have.
 	if len(acl) == 0 || slices.Contains(ids, superUser) {
 		return true
 	}
@@ -88,6 +89,7 @@ func (s schemes) fixupACL(acl []ACL, ids []ID) ([]ACL, bool) {
 	}
 	var fixed, added []ACL
 	for i, a := range acl {
+		// PrepRequestProcessor.fixupACL removes what is there twice.
 		if slices.Contains(acl[:i], a) {
 			continue
 		}
@@ -98,6 +100,7 @@ func (s schemes) fixupACL(acl []ACL, ids []ID) ([]ACL, bool) {
 			for _, id := range ids {
 				if s.authenticated(id.Scheme) {
 					valid = true
+					// Behind the others, as there: getAcl shows them in this order.
 					added = append(added, ACL{a.Perms, id})
 				}
 			}
@@ -132,6 +135,7 @@ func (s schemes) fixupACL(acl []ACL, ids []ID) ([]ACL, bool) {
 
 // digestID is the ID of "user:password": the user and base64(sha1("user:password")).
 func digestID(auth []byte) ID {
+	// The password may have colons; a credential without one is a user with an empty hash of it.
 	user, _, _ := strings.Cut(string(auth), ":")
 	sum := sha1.Sum(auth)
 	return ID{"digest", user + ":" + base64.StdEncoding.EncodeToString(sum[:])}
@@ -183,6 +187,8 @@ func parseIPv4(s string) (a [4]byte, ok bool) {
 	return a, true
 }
 
+// ipMatches reports whether an address falls under an id of the scheme ip: an IPv4 address, with
+// the bits that count behind a slash.
 func ipMatches(id, expr string) bool {
 	network, length, masked := strings.Cut(expr, "/")
 	want, ok := parseIPv4(network)
@@ -201,6 +207,7 @@ func ipMatches(id, expr string) bool {
 		return false
 	}
 	for i := range want {
+		// The bits of this byte that count: none behind the network's length.
 		keep := min(max(bits-8*i, 0), 8)
 		mask := byte(0xff << (8 - keep))
 		if want[i]&mask != have[i]&mask {

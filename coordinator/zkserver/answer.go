@@ -11,6 +11,8 @@ func (c *core) answerWrite(now instant, p *pending, results []result) {
 	}
 	e := newFrame(96)
 	switch {
+	// A multi that failed is a transaction of its own kind in the log, and is answered like one
+	// that did not.
 	case p.op == opMulti && (x.op == opMulti || p.codes != nil):
 		e.replyHeader(p.xid, x.zxid, codeOK)
 		for i := range results {
@@ -19,6 +21,7 @@ func (c *core) answerWrite(now instant, p *pending, results []result) {
 		for _, code := range p.codes {
 			e.multiResult(&result{op: opError, code: code})
 		}
+		// The end of a multi is a header of its own: type -1, done, no error.
 		e.multiHeader(-1, true, -1)
 	case x.op == opError:
 		e.replyHeader(p.xid, x.zxid, x.code)
@@ -46,6 +49,7 @@ func (e *encoder) multiResult(r *result) {
 	e.writeResult(r)
 }
 
+// writeResult writes what the answer to a write has behind its header; deletion has nothing.
 func (e *encoder) writeResult(r *result) {
 	switch r.op {
 	case opCreate:
@@ -99,6 +103,7 @@ func (c *core) readInto(e *encoder, cl *client, op opcode, d *decoder) Code {
 		return c.checkWatches(cl, op, d)
 	case opExists, opGetData, opGetACL, opGetChildren, opGetChildren2, opSync:
 	default:
+		// ZooKeeper closes the connection on what it does not know, after the answer.
 		return codeUnimplemented
 	}
 	path, ok := d.string()
@@ -123,6 +128,8 @@ func (c *core) readInto(e *encoder, cl *client, op opcode, d *decoder) Code {
 	return c.readNode(e, cl, op, path, watch)
 }
 
+// readNode answers the reads of one node and sets the watch that was asked for. The watch of exists
+// is also set on a node that is not there; the others only with a successful answer.
 func (c *core) readNode(e *encoder, cl *client, op opcode, path string, watch bool) Code {
 	n := c.tree.get(path)
 	if op == opExists {
@@ -144,6 +151,8 @@ func (c *core) readNode(e *encoder, cl *client, op opcode, path string, watch bo
 	case opExists: // needs no permission
 		e.stat(&stat)
 		return codeOK
+	// 3.4.14's own: whoever may read or administer sees the ACL, with digests hidden from the
+	// first.
 	case opGetACL:
 		perms = permRead | permAdmin
 	}
@@ -186,6 +195,7 @@ func (c *core) setWatches(cl *client, d *decoder) Code {
 	if d.err != nil || !dataOK || !existOK || !childOK {
 		return codeMarshallingError
 	}
+	// Each list says what the client knew: a node that is gone, changed, or still as it was.
 	for _, path := range data {
 		switch n := c.tree.get(path); {
 		case n == nil:
@@ -231,6 +241,7 @@ func (c *core) checkWatches(cl *client, op opcode, d *decoder) Code {
 		return codeMarshallingError
 	}
 	found := false
+	// In any order, since both kinds are looked at.
 	for k, t := range map[watchKind]int32{kindChild: watcherChildren, kindData: watcherData} {
 		if typ != t && typ != watcherAny {
 			continue
@@ -250,6 +261,7 @@ func (c *core) checkWatches(cl *client, op opcode, d *decoder) Code {
 // authenticate handles an auth packet, which is answered at once and outside the order of requests,
 // as in ZooKeeper.
 func (c *core) authenticate(cl *client, xid int32, d *decoder) bool {
+	// The type is a leftover of an earlier protocol.
 	d.int32() // type: unused
 	scheme, _ := d.string()
 	auth := d.bytes()

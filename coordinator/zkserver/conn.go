@@ -32,6 +32,7 @@ type conn struct {
 
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{server: s, net: nc, raw: nc, host: nc.RemoteAddr().String()}
+	// The address as the scheme ip has it: without the zone, and IPv4 as such on a socket for both.
 	if address, err := netip.ParseAddrPort(c.host); err == nil {
 		c.host = address.Addr().Unmap().String()
 	}
@@ -95,12 +96,14 @@ func (c *conn) write() {
 			c.mu.Unlock()
 			return
 		}
+		// The two buffers take turns: what was written is filled next.
 		buf, c.mu.out = c.mu.out, buf[:0]
 		c.mu.changed.Broadcast()
 		c.mu.Unlock()
 		if _, err := c.net.Write(buf); err != nil {
 			return
 		}
+		// A large answer's buffer is not kept for each connection.
 		if cap(buf) > 64<<10 {
 			buf = nil
 		}
@@ -114,6 +117,7 @@ const connectTimeout = 30 * time.Second
 func (c *conn) read() {
 	defer c.server.unregister(c)
 	defer c.finish()
+	defer c.server.boundPanic(c)
 	r := bufio.NewReaderSize(c.net, 4<<10)
 	c.net.SetReadDeadline(time.Now().Add(connectTimeout))
 	if !c.handshake() {
@@ -123,6 +127,7 @@ func (c *conn) read() {
 	if _, err := io.ReadFull(r, length[:]); err != nil {
 		return
 	}
+	// A length of four letters would be above 1.6 GB: there is no confusion.
 	if answer, ok := c.server.fourLetterWord(string(length[:])); ok {
 		c.send([]byte(answer), true)
 		return
@@ -139,6 +144,7 @@ func (c *conn) read() {
 	if err != nil || !c.server.connect(c, connect) {
 		return
 	}
+	// The first deadline covers handshake and connect request together.
 	c.net.SetReadDeadline(time.Time{}) // from here on its session's timeout counts
 	for {
 		if _, err := io.ReadFull(r, length[:]); err != nil {
@@ -147,6 +153,7 @@ func (c *conn) read() {
 		if frame, err = c.readFrame(r, length, frame); err != nil {
 			return
 		}
+		// Before the request and not after: its answer has to find room.
 		c.roomToAnswer()
 		if c.ended() || !c.server.request(c, frame) {
 			return
@@ -164,6 +171,7 @@ func kafkaRequest(frame []byte) bool {
 	if len(frame) < 10 {
 		return false
 	}
+	// Version 0 of Produce, API 0, would look like ZooKeeper; no client begins with that.
 	api, version := binary.BigEndian.Uint16(frame), binary.BigEndian.Uint16(frame[2:])
 	return (api != 0 || version != 0) && api < 100 && version < 32
 }
@@ -199,6 +207,7 @@ func (c *conn) handshake() bool {
 // readFrame reads a frame of the given length into buf, which it may replace. A hostile length
 // costs no memory before its bytes have come.
 func (c *conn) readFrame(r *bufio.Reader, length [4]byte, buf []byte) ([]byte, error) {
+	// Signed, so that a hostile length is negative.
 	n := int64(int32(binary.BigEndian.Uint32(length[:])))
 	if n < 0 || n > int64(c.server.options.MaxBuffer) {
 		c.server.logger.WithField("client", c.host).WithField("length", n).Warn("closed a connection: not a request, or one above jute.maxbuffer")
@@ -212,6 +221,7 @@ func (c *conn) readFrame(r *bufio.Reader, length [4]byte, buf []byte) ([]byte, e
 		_, err := io.ReadFull(r, buf)
 		return buf, err
 	}
+	// ReadAll grows as bytes come.
 	buf, err := io.ReadAll(io.LimitReader(r, n))
 	if err == nil && int64(len(buf)) < n {
 		err = io.ErrUnexpectedEOF

@@ -66,8 +66,13 @@ type core struct {
 	effects  []effect
 	unlogged []*txn
 	stats    serverStats
+	// changing says that sessions and queue are neither what they were nor what they will be: see
+	// boundPanic.
+	changing bool
 }
 
+// newCore is an empty tree without sessions; what was stored is put into it before the first
+// connection.
 func newCore(o *Options) *core {
 	c := &core{
 		tree:         newTree(),
@@ -88,9 +93,11 @@ func (c *core) serve(now instant, endSessions bool, silent map[int64]int64) {
 	c.tree.watches.emit = func(cl *client, event int32, path string) { c.send(cl, watchEvent(event, path)) }
 	for _, s := range c.sessions.byID {
 		if endSessions {
+			// Recovered sessions are in the bucket of time 0 before this.
 			c.sessions.overdue(s)
 		} else {
 			c.sessions.touch(s, now)
+			// Not heard in this run: silence goes on where it was.
 			s.heard = false
 			if left, ok := silent[s.id]; ok {
 				c.sessions.shorten(s, left, now)
@@ -134,6 +141,7 @@ func (c *core) closeClient(cl *client) {
 func (c *core) connected(now instant, cl *client, r connectRequest, secret [16]byte) {
 	cl.connect = r
 	c.countReceived(cl)
+	// The client would otherwise see its own past undone.
 	if r.lastZxidSeen > c.tree.lastZxid {
 		c.closeClient(cl) // it knows a later state: its data is elsewhere, or ours was lost
 		return
@@ -153,6 +161,7 @@ func (c *core) connected(now instant, cl *client, r connectRequest, secret [16]b
 		return
 	}
 	if old := s.client; old != nil {
+		// Answers that the old connection waits for are none of this one's, but their order is.
 		cl.lastPending = old.lastPending
 		c.detach(old)
 		c.closeClient(old)
@@ -203,12 +212,14 @@ func (c *core) request(now instant, cl *client, frame []byte) bool {
 		c.endSession(now, cl.session, cl, xid)
 	case opSync:
 		if len(c.queue) > 0 {
+			// A sync waits for all that is under way, not only for what is its client's own.
 			cl.lastPending = c.queue[len(c.queue)-1]
 		}
 		c.read(request{client: cl, xid: xid, op: op, body: d.b, received: now})
 	default:
 		c.read(request{client: cl, xid: xid, op: op, body: d.b, received: now})
 	}
+	// One or none: each request makes at most one transaction.
 	for _, p := range c.queue[before:] {
 		p.size = len(frame)
 		c.queued += p.size
@@ -221,6 +232,7 @@ func (c *core) read(r request) {
 	r.client.waiting++
 	if p := r.client.lastPending; p != nil && !p.done {
 		r.client.deferred++
+		// The frame's buffer is used again.
 		r.body = bytes.Clone(r.body)
 		p.after = append(p.after, r)
 		return
@@ -228,9 +240,12 @@ func (c *core) read(r request) {
 	c.answerRead(r.received, r)
 }
 
+// write decides about a write and puts it behind those that are not on disk yet; it is answered
+// when it is. One that fails goes the same way, so that answers keep the order of requests.
 func (c *core) write(now instant, cl *client, xid int32, op opcode, d *decoder) {
 	o, err := decodeOperation(d, op)
 	if err != nil {
+		// The operation is kept for the answer, whose form it decides.
 		c.enqueue(now, cl, xid, &txn{op: opError, code: codeMarshallingError}, nil).op = op
 		return
 	}
@@ -243,6 +258,7 @@ func (c *core) write(now instant, cl *client, xid int32, op opcode, d *decoder) 
 	c.enqueue(now, cl, xid, &txn{op: op, change: ch}, stage)
 }
 
+// multi decides about several writes that happen together or not at all.
 func (c *core) multi(now instant, cl *client, xid int32, d *decoder) {
 	ops, err := decodeMulti(d)
 	if err != nil {
@@ -272,6 +288,7 @@ func (c *core) multi(now instant, cl *client, xid int32, d *decoder) {
 
 // endSession puts the end of s on its way; cl is to be answered, or nil when s has expired.
 func (c *core) endSession(now instant, s *session, cl *client, xid int32) {
+	c.changing = true // until the end of enqueue
 	s.closing = true
 	stage := c.overlay.stage()
 	stage.prepareClose(s.id)
@@ -281,6 +298,8 @@ func (c *core) endSession(now instant, s *session, cl *client, xid int32) {
 
 // enqueue gives x its zxid and puts it on its way to the log.
 func (c *core) enqueue(now instant, cl *client, xid int32, x *txn, stage *staged) *pending {
+	c.changing = true
+	// The order of zxids is that of the queue, of the log and of the answers.
 	c.lastZxid++
 	x.zxid, x.timeMs = c.lastZxid, now.wallMs
 	p := &pending{txn: x, client: cl, xid: xid, op: x.op, received: now}
@@ -294,6 +313,7 @@ func (c *core) enqueue(now instant, cl *client, xid int32, x *txn, stage *staged
 	}
 	c.queue = append(c.queue, p)
 	c.unlogged = append(c.unlogged, x)
+	c.changing = false
 	return p
 }
 
@@ -319,11 +339,13 @@ func (c *core) logged(now instant, n int) {
 			c.sessionEnded(p.txn.session)
 		}
 		p.done = true
+		// Reads that waited see the state right behind their own client's write.
 		for _, r := range p.after {
 			r.client.deferred--
 			c.answerRead(now, r)
 		}
 		c.queued -= p.size
+		// Through lastPending: a client keeps its last transaction until the next.
 		p.txn, p.records, p.after = nil, nil, nil // a client may still point to p
 	}
 	c.queue = slices.Delete(c.queue, 0, n)

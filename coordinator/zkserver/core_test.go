@@ -404,3 +404,17 @@ func TestFloodIsHeldBack(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A panic in the midst of a change goes on: what is half done must be neither answered nor logged.
+func TestAPanicInTheMidstOfAChangeGoesOn(t *testing.T) {
+	b := newBench(time.Second)
+	s := &Server{}
+	s.mu.core = b.core
+	defer func() {
+		if r := recover(); r == nil || !b.core.changing {
+			t.Errorf("panicked with %v, changing is %v", r, b.core.changing)
+		}
+	}()
+	defer s.boundPanic(&conn{})
+	b.core.enqueue(b.now, &client{}, 1, &txn{}, nil) // without a session, which never happens
+}

@@ -20,7 +20,6 @@
 //   - A check outside a multi is answered; there it gets no answer unless it fails. A null path in a multi is a
 //     MARSHALLINGERROR like any other; there it leaves a gap in the zxids.
 //   - An ACL of more than 1000 entries is INVALIDACL, and a connection has at most 1000 identities.
-//   - Children are listed in the order of their names, there in none.
 //   - Quotas are kept as the nodes they are; usage is not counted.
 //   - SASL is DIGEST-MD5 with users given at the start; Kerberos needs a real ensemble. TLS has a port of its own, as in 3.5.
 //   - Connections that wait 30 s before their connect request are closed.

@@ -27,6 +27,7 @@ func (s *Server) fourLetterWord(word string) (answer string, ok bool) {
 		return "rw", true
 	case "envi":
 		return environment(), true
+	// wchs, the summary, costs nothing.
 	case "wchp", "wchc": // too costly on a busy server: off in ZooKeeper, too, unless configured
 		return word + " is not executed because it is not in the whitelist.\n", true
 	}
@@ -106,6 +107,7 @@ func (s *Server) writeStats(b *strings.Builder) {
 		len(core.queue), uint64(core.tree.lastZxid), core.tree.nodeCount())
 }
 
+// writeMonitor is the answer to mntr, with the keys of ZooKeeper 3.5.
 func (s *Server) writeMonitor(b *strings.Builder) {
 	core := s.mu.core
 	st := &core.stats
@@ -134,10 +136,11 @@ func (s *Server) writeMonitor(b *strings.Builder) {
 	}
 }
 
+// writeConf is the answer to conf.
 func (s *Server) writeConf(b *strings.Builder) {
 	o := &s.options
 	port := 0
-	if a, ok := s.listener.Addr().(*net.TCPAddr); ok {
+	if a, ok := s.Addr().(*net.TCPAddr); ok {
 		port = a.Port
 	}
 	dir, err := filepath.Abs(o.Dir)
@@ -155,6 +158,7 @@ func (c *core) dump(b *strings.Builder, now instant) {
 	fmt.Fprintf(b, "SessionTracker dump:\nSession Sets (%d):\n", len(c.sessions.buckets))
 	for _, expires := range slices.Sorted(maps.Keys(c.sessions.buckets)) {
 		bucket := c.sessions.buckets[expires]
+		// Buckets are on the monotonic clock, and people want the wall.
 		at := time.UnixMilli(now.wallMs + expires - now.elapsedMs)
 		fmt.Fprintf(b, "%d expire at %s:\n", len(bucket), at.Format("Mon Jan 02 15:04:05 MST 2006"))
 		var ids []int64

@@ -24,6 +24,7 @@ type decoder struct {
 }
 
 func (d *decoder) take(n int) []byte {
+	// Also after an error: everything behind it reads as zeros.
 	if d.err != nil || n < 0 || n > len(d.b) {
 		d.err = errMarshalling
 		return nil
@@ -58,6 +59,7 @@ func (d *decoder) bytes() []byte {
 	if d.err != nil || n == -1 {
 		return nil
 	}
+	// Within the frame anyway; the bound is there for its error code.
 	if n < 0 || (d.max > 0 && int(n) > d.max+vectorSlack) {
 		d.err = errMarshalling
 		return nil
@@ -82,6 +84,7 @@ func (d *decoder) strings() (v []string, ok bool) {
 		return nil, false
 	}
 	ok = true
+	// A false count ends with the input.
 	for i := int32(0); i < n && d.err == nil; i++ {
 		s, notNull := d.string()
 		ok = ok && notNull
@@ -155,6 +158,7 @@ func (e *encoder) acl(v []ACL) {
 	}
 }
 
+// stat writes a Stat: 68 bytes, in ZooKeeper's order.
 func (e *encoder) stat(s *Stat) {
 	e.int64(s.Czxid)
 	e.int64(s.Mzxid)

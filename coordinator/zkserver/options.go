@@ -59,6 +59,9 @@ type Options struct {
 	// SecureListen is the address for TLS (secureClientPort). Empty means a free port of 127.0.0.1
 	// (see Server.SecureAddr).
 	SecureListen string
+	// SecureOnly leaves out the port without TLS, as a zoo.cfg with secureClientPort and without
+	// clientPort does. It needs TLS.
+	SecureOnly bool
 	// Subject prints the subject of a client's certificate, which is its ID of scheme x509 then;
 	// nil takes no certificate for a login.
 	Subject func(*x509.Certificate) string

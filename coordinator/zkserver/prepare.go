@@ -41,6 +41,8 @@ func (s *staged) get(path string) *record {
 		path = "/"
 	}
 	r := s.records[path]
+	// What the transaction itself has changed comes first, then what waits for the log, then the
+	// tree.
 	if r == nil {
 		r = s.below.records[path]
 	}
@@ -76,6 +78,7 @@ func (s *staged) publish() map[string]*record {
 // retire takes the records of an applied transaction away, unless a later one has replaced them.
 func (o *overlay) retire(records map[string]*record) {
 	for path, r := range records {
+		// The very same record: a later transaction has put its own in the place otherwise.
 		if o.records[path] == r {
 			delete(o.records, path)
 		}
@@ -96,6 +99,7 @@ func (s *staged) prepare(session int64, ids []ID, o *operation) (change, Code) {
 	}
 	var acl []ACL
 	if o.op == opSetACL {
+		// The ACL is judged before the node is looked for.
 		var ok bool
 		if acl, ok = s.below.schemes.fixupACL(o.acl, ids); !ok {
 			return change{}, codeInvalidACL
@@ -115,6 +119,7 @@ func (s *staged) prepare(session int64, ids []ID, o *operation) (change, Code) {
 	if !allowed(r.acl, perm, ids) {
 		return change{}, codeNoAuth
 	}
+	// -1 is any version.
 	if o.version != -1 && o.version != current {
 		return change{}, codeBadVersion
 	}
@@ -137,6 +142,8 @@ const (
 	flagSequential = 2
 )
 
+// prepareCreate checks a creation against the state as it will be when those before it are applied.
+// A sequential name takes the parent's child version.
 func (s *staged) prepareCreate(session int64, ids []ID, o *operation) (change, Code) {
 	path := o.path
 	if !strings.Contains(path, "/") || strings.Contains(path, "\x00") {
@@ -154,10 +161,13 @@ func (s *staged) prepareCreate(session int64, ids []ID, o *operation) (change, C
 	if !allowed(parent.acl, permCreate, ids) {
 		return change{}, codeNoAuth
 	}
+	// Flags are looked at only behind the rights, as in PrepRequestProcessor.
 	if o.flags&^(flagEphemeral|flagSequential) != 0 {
 		return change{}, codeBadArguments
 	}
 	if o.flags&flagSequential != 0 {
+		// Ten digits with zeros before them; the number is the parent's and counts all children
+		// ever made.
 		path = fmt.Sprintf("%s%010d", path, parent.cversion)
 	}
 	if !validPath(path) {
@@ -181,6 +191,7 @@ func (s *staged) prepareCreate(session int64, ids []ID, o *operation) (change, C
 	return c, codeOK
 }
 
+// prepareDelete checks a deletion: the right is the parent's, and a node with children stays.
 func (s *staged) prepareDelete(ids []ID, o *operation) (change, Code) {
 	path := o.path
 	if !strings.Contains(path, "/") || strings.Contains(path, "\x00") || permanent(path) {
@@ -212,6 +223,7 @@ func (s *staged) remove(parent *record, path string) {
 // prepareClose stages the end of a session: its ephemeral nodes, including those still on their way
 // to the log, go.
 func (s *staged) prepareClose(session int64) {
+	// Nodes that are decided and not applied yet.
 	paths := slices.Collect(maps.Keys(s.below.tree.ephemerals[session]))
 	for path, r := range s.below.records {
 		if r.exists && r.ephemeralOwner == session {

@@ -34,6 +34,7 @@ func (c *core) sasl(cl *client, xid int32, d *decoder) bool {
 		return true
 	}
 	switch {
+	// The first token has to be empty: it only asks for the challenge.
 	case cl.login.over, cl.login.exchange == nil && len(token) > 0:
 		return false
 	case cl.login.exchange == nil:
@@ -44,6 +45,7 @@ func (c *core) sasl(cl *client, xid int32, d *decoder) bool {
 		c.answerSASL(cl, xid, cl.login.exchange.Challenge())
 		return true
 	}
+	// Right or wrong, there is one attempt on a connection.
 	cl.login.over = true
 	user, last, err := cl.login.exchange.Verify(token)
 	if err != nil {

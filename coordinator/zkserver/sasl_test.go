@@ -223,3 +223,32 @@ func TestATokenBeforeTheChallengeClosesTheConnection(t *testing.T) {
 		t.Errorf("%d bytes", n)
 	}
 }
+
+// A panic over what a client sends costs its connection; the others, and the server, go on.
+func TestAPanicCostsOneConnection(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	addr, _ := startServer(t, zkserver.Options{Users: users, Nonce: func() string { panic("injected") }, NoSync: true})
+	other, _ := connect(t, addr, 30*time.Second)
+	defer other.Close()
+	steps := saslRecording(t, "zk-digest-md5")
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	for _, s := range steps {
+		if s.Send == "" {
+			continue
+		}
+		if _, err := conn.Write(unhex(t, s.Send)); err != nil {
+			break // closed by what came before
+		}
+	}
+	if _, err := io.Copy(io.Discard, conn); err != nil {
+		t.Errorf("the connection was not closed: %v", err)
+	}
+	if _, _, err := other.Children("/"); err != nil {
+		t.Errorf("another client: %v", err)
+	}
+}

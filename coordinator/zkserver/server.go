@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -49,6 +50,9 @@ func New(o Options) (*Server, error) {
 	if o.Dir == "" {
 		return nil, errors.New("zkserver: no directory given")
 	}
+	if o.SecureOnly && o.TLS == nil {
+		return nil, errors.New("zkserver: a server for TLS alone needs a certificate")
+	}
 	s := &Server{options: o, logger: o.Logger, start: o.Now()}
 	c := newCore(&o)
 	began := time.Now()
@@ -56,12 +60,14 @@ func New(o Options) (*Server, error) {
 	if s.store, err = openStore(o.FS, o.Dir, o.NoSync, c, o.Logger); err != nil {
 		return nil, fmt.Errorf("open the coordination server's data: %w", err)
 	}
-	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
-		return nil, errors.Join(fmt.Errorf("coordination server: %w", err), s.store.close())
+	if !o.SecureOnly {
+		if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
+			return nil, errors.Join(fmt.Errorf("coordination server: %w", err), s.store.close())
+		}
 	}
 	if o.TLS != nil {
 		if s.secure, err = net.Listen("tcp", o.SecureListen); err != nil {
-			return nil, errors.Join(fmt.Errorf("coordination server, port for TLS: %w", err), s.listener.Close(), s.store.close())
+			return nil, errors.Join(fmt.Errorf("coordination server, port for TLS: %w", err), s.Close())
 		}
 	}
 	c.serve(s.now(), o.EndOldSessions, s.store.loadSilence())
@@ -71,12 +77,13 @@ func New(o Options) (*Server, error) {
 	s.mu.unlogged = sync.NewCond(&s.mu)
 	s.mu.progress = sync.NewCond(&s.mu)
 	s.logger.WithFields(logrus.Fields{
-		"address": s.listener.Addr().String(), "dir": o.Dir, "nodes": len(c.tree.nodes), "sessions": len(c.sessions.byID),
+		"address": s.Addr().String(), "dir": o.Dir, "nodes": len(c.tree.nodes), "sessions": len(c.sessions.byID),
 		"zxid": fmt.Sprintf("%#x", c.lastZxid), "took": time.Since(began).Round(time.Microsecond).String(),
 	}).Info("coordination server opened")
 	return s, nil
 }
 
+// setDefaults fills in what was left out, with ZooKeeper's defaults.
 func (o *Options) setDefaults() {
 	if o.FS == nil {
 		o.FS = vfs.OS{}
@@ -116,8 +123,14 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// Addr is the address the server listens on, for clients in the same machine or container.
-func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+// Addr is the address the server listens on, for clients in the same machine or container: that
+// for TLS when it has no other.
+func (s *Server) Addr() net.Addr {
+	if s.listener == nil {
+		return s.secure.Addr()
+	}
+	return s.listener.Addr()
+}
 
 // SecureAddr is the address for TLS, nil when there is none.
 func (s *Server) SecureAddr() net.Addr {
@@ -131,10 +144,13 @@ func (s *Server) SecureAddr() net.Addr {
 func (s *Server) Close() error { return errors.Join(s.closeListeners(), s.store.close()) }
 
 func (s *Server) closeListeners() error {
-	if s.secure == nil {
-		return s.listener.Close()
+	var errs []error
+	for _, l := range []net.Listener{s.listener, s.secure} {
+		if l != nil {
+			errs = append(errs, l.Close())
+		}
 	}
-	return errors.Join(s.listener.Close(), s.secure.Close())
+	return errors.Join(errs...)
 }
 
 // now is the time of an event.
@@ -155,7 +171,9 @@ func (s *Server) Run(ctx context.Context) error {
 		logged <- s.writeLog()
 		cancel()
 	}()
-	s.workers.Go(func() { s.accept(s.listener, nil) }) // ended by stop, which closes the listener
+	if s.listener != nil {
+		s.workers.Go(func() { s.accept(s.listener, nil) }) // ended by stop, which closes the listener
+	}
 	if s.secure != nil {
 		s.workers.Go(func() { s.accept(s.secure, s.options.TLS) }) // likewise
 	}
@@ -226,6 +244,7 @@ func (s *Server) register(c *conn) bool {
 	return true
 }
 
+// unregister forgets a connection; its session lives on until its time-out.
 func (s *Server) unregister(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -242,6 +261,7 @@ func (s *Server) deliverLocked() {
 	core := s.mu.core
 	for i := range core.effects {
 		e := &core.effects[i]
+		// A connection that has ended meanwhile gets nothing.
 		if c := s.mu.conns[e.client]; c != nil {
 			c.send(e.frame, e.close)
 		}
@@ -308,6 +328,22 @@ func (s *Server) request(c *conn, frame []byte) bool {
 	return ok
 }
 
+// boundPanic lets a panic over what a client sent cost no more than its connection: a request is
+// decoded and decided before anything but its client's own state changes. In the midst of a change
+// the process ends, before what is neither the old state nor the new is answered or logged.
+func (s *Server) boundPanic(c *conn) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.core.changing {
+		panic(r)
+	}
+	s.logger.WithFields(logrus.Fields{"client": c.host, "panic": fmt.Sprint(r), "stack": string(debug.Stack())}).Error("a request panicked")
+}
+
 // saveSilence notes how long sessions have been silent, in case the server is started again soon.
 func (s *Server) saveSilence(remaining map[int64]int64) {
 	if err := s.store.saveSilence(remaining); err != nil {
@@ -356,6 +392,7 @@ func (s *Server) writeLog() error {
 	var snapshots sync.WaitGroup
 	defer snapshots.Wait()
 	snapshotDone := make(chan int64, 1) // its size; there is one at a time
+	// The token in the channel says that no snapshot is under way.
 	snapshotDone <- 0
 	threshold := s.options.SnapshotBytes
 	var spare []*txn
@@ -369,6 +406,7 @@ func (s *Server) writeLog() error {
 			s.mu.Unlock()
 			return nil
 		}
+		// Two slices take turns as well.
 		s.mu.core.unlogged = spare[:0]
 		s.mu.Unlock()
 
@@ -426,6 +464,7 @@ func (s *Server) writeSnapshot(img *image) int64 {
 // finalSnapshotBytes is how much log a stopping server leaves to be replayed at the next start.
 const finalSnapshotBytes = 512 << 10
 
+// finalSnapshot saves the next start from reading a long log; a short one is read quickly enough.
 func (s *Server) finalSnapshot() error {
 	if s.store.size < finalSnapshotBytes {
 		return nil

@@ -21,33 +21,13 @@ import (
 	"go.uber.org/goleak"
 
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 )
 
 // startServer runs a server until the test ends, or until the returned function is called.
 func startServer(t *testing.T, o zkserver.Options) (addr string, stop func()) {
 	t.Helper()
-	if o.Dir == "" {
-		o.Dir = t.TempDir()
-	}
-	s, err := zkserver.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	}
-	t.Cleanup(stop)
+	s, stop := zkservertest.Run(t, o)
 	return s.Addr().String(), stop
 }
 
@@ -502,13 +482,7 @@ func BenchmarkCreate(b *testing.B) {
 		for _, clients := range []int{1, 64} {
 			b.Run(fmt.Sprintf("nosync=%v/clients=%d", o.NoSync, clients), func(b *testing.B) {
 				o.Dir = b.TempDir()
-				s, err := zkserver.New(o)
-				if err != nil {
-					b.Fatal(err)
-				}
-				ctx, cancel := context.WithCancel(context.Background())
-				done := make(chan error, 1)
-				go func() { done <- s.Run(ctx) }()
+				s, stop := zkservertest.Run(b, o)
 				c, _, err := zk.Connect([]string{s.Addr().String()}, 10*time.Second, zk.WithLogger(quiet{}))
 				if err != nil {
 					b.Fatal(err)
@@ -527,10 +501,7 @@ func BenchmarkCreate(b *testing.B) {
 				wg.Wait()
 				b.StopTimer()
 				c.Close()
-				cancel()
-				if err := <-done; err != nil {
-					b.Error(err)
-				}
+				stop()
 			})
 		}
 	}
@@ -544,13 +515,7 @@ func BenchmarkOpen(b *testing.B) {
 			b.Run(fmt.Sprintf("nodes=%d/clean=%v", nodes, clean), func(b *testing.B) {
 				o := zkserver.Options{Dir: b.TempDir(), NoSync: true}
 				serve := func(work func(c *zk.Conn)) {
-					s, err := zkserver.New(o)
-					if err != nil {
-						b.Fatal(err)
-					}
-					ctx, cancel := context.WithCancel(context.Background())
-					done := make(chan error, 1)
-					go func() { done <- s.Run(ctx) }()
+					s, stop := zkservertest.Run(b, o)
 					c, _, err := zk.Connect([]string{s.Addr().String()}, 10*time.Second, zk.WithLogger(quiet{}))
 					if err != nil {
 						b.Fatal(err)
@@ -574,10 +539,7 @@ func BenchmarkOpen(b *testing.B) {
 						}
 						o.Dir = copied
 					}
-					cancel()
-					if err := <-done; err != nil {
-						b.Fatal(err)
-					}
+					stop()
 				}
 				serve(func(c *zk.Conn) {
 					var wg sync.WaitGroup

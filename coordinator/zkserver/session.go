@@ -59,6 +59,7 @@ func (t *sessionTable) touch(s *session, now instant) bool {
 		return false
 	}
 	s.heard = true
+	// The next multiple of the tick behind the end.
 	expires := ((now.elapsedMs+int64(s.timeoutMs))/t.tickMs + 1) * t.tickMs
 	if s.expiresMs >= expires {
 		return true

@@ -71,6 +71,8 @@ func formatSilence(remaining map[int64]int64) []byte {
 
 var errSilence = errors.New("not a list of silent sessions")
 
+// parseSilence reads how long each session had been silent: a session's id and milliseconds a line,
+// and the checksum of all lines last.
 func parseSilence(data []byte) (map[int64]int64, error) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	out := map[int64]int64{}
@@ -130,5 +132,6 @@ func (s *store) saveSilence(remaining map[int64]int64) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
+	// Without a sync: a lost file costs a session's early end, not its life.
 	return s.fs.Rename(path+".tmp", path)
 }

@@ -43,12 +43,15 @@ func (c *core) image() *image {
 
 // pendingIn says whether the creation of s is still on its way to the log.
 func (s *session) pendingIn(c *core) bool {
+	// Its zxid is behind the image's: the log that follows creates it.
 	return slices.ContainsFunc(c.queue, func(p *pending) bool {
 		return p.txn.op == opCreateSession && p.txn.session == s.id
 	})
 }
 
+// write writes sessions and nodes, parents before children, and the checksum of all at the end.
 func (img *image) write(w io.Writer) error {
+	// In the order of paths a parent is before its children.
 	slices.SortFunc(img.nodes, func(a, b nodeImage) int { return strings.Compare(a.path, b.path) })
 	crc := crc32.New(castagnoli)
 	out := bufio.NewWriterSize(io.MultiWriter(w, crc), 64<<10)
@@ -98,12 +101,14 @@ func decodeSnapshot(b []byte, path string, c *core) error {
 	if len(b) < len(snapshotHeader)+4 || string(b[:len(snapshotHeader)]) != snapshotHeader {
 		return corrupt(0, "not the header of a snapshot, or one of a later version")
 	}
+	// The checksum is looked at before anything is believed.
 	body := b[:len(b)-4]
 	if crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(b[len(body):]) {
 		return corrupt(len(body), "a bad checksum")
 	}
 	d := decoder{b: body[len(snapshotHeader):]}
 	t := newTree()
+	// The nodes that every tree has are in the snapshot too.
 	t.nodes, t.dataBytes = make(map[string]*node), 0
 	t.lastZxid = d.int64()
 	sessions := newSessionTable(c.sessions.tickMs)
@@ -115,6 +120,7 @@ func decodeSnapshot(b []byte, path string, c *core) error {
 	for n := d.int32(); n > 0 && d.err == nil; n-- {
 		path, _ := d.string()
 		nd := &node{}
+		// null and empty data are different for clients.
 		if data := d.bytes(); data != nil {
 			nd.data = append([]byte{}, data...)
 		}
@@ -134,7 +140,8 @@ func decodeSnapshot(b []byte, path string, c *core) error {
 		return corrupt(len(b)-len(d.b), "it ends early")
 	}
 	c.tree, c.sessions = t, sessions
-	c.overlay = overlay{tree: t, records: make(map[string]*record)}
+	// What ACLs may say is the options' and not the snapshot's.
+	c.overlay = overlay{tree: t, records: make(map[string]*record), schemes: c.overlay.schemes}
 	return nil
 }
 

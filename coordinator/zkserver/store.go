@@ -93,6 +93,7 @@ func (s *store) load(c *core) error {
 		return err
 	}
 	for i, base := range logs {
+		// A log is needed unless the next one begins within the snapshot.
 		if i+1 < len(logs) && logs[i+1] <= c.tree.lastZxid {
 			continue // the snapshot has it all
 		}
@@ -115,6 +116,7 @@ func (s *store) list() (logs, snapshots []int64, err error) {
 	}
 	for _, e := range entries {
 		name := e.Name()
+		// Left by a crash while it was written.
 		if strings.HasSuffix(name, ".tmp") {
 			if err := s.fs.Remove(filepath.Join(s.dir, name)); err != nil {
 				return nil, nil, err
@@ -153,6 +155,7 @@ func (s *store) loadSnapshot(snapshots, logs []int64, c *core) error {
 		damage = errors.Join(damage, err)
 		s.logger.WithError(err).Warn("skipped a damaged snapshot")
 	}
+	// Without a snapshot the logs have to begin at the beginning.
 	if len(logs) > 0 && logs[0] != 0 {
 		return errors.Join(damage, fmt.Errorf("%s: no snapshot to begin with, and the oldest log begins after zxid %#x", s.dir, logs[0]))
 	}
@@ -221,6 +224,7 @@ func (s *store) replayLog(base int64, last bool, c *core) error {
 
 // replayFrames applies the whole frames of a log to c and returns where they end.
 func replayFrames(b []byte, path string, c *core) (good int64, err error) {
+	// Zeros are pages that the file system had given out and never filled.
 	if len(b) < len(logHeader) || len(bytes.TrimLeft(b, "\x00")) == 0 {
 		return 0, nil // the machine stopped before the file had content
 	}
@@ -231,6 +235,7 @@ func replayFrames(b []byte, path string, c *core) (good int64, err error) {
 	for at < len(b) {
 		payload := nextFrame(b[at:])
 		if payload == nil {
+			// A torn end has nothing whole behind it.
 			if frameFollows(b[at+1:], c.tree.lastZxid) {
 				return 0, &CorruptError{path, int64(at), "a bad checksum, and whole frames follow"}
 			}
@@ -285,6 +290,7 @@ func wholeLength(b []byte) bool {
 // frameFollows says whether a whole frame with zxids shortly after last begins anywhere in b. Then
 // what precedes it was durable once, and is not the torn end of a log.
 func frameFollows(b []byte, last int64) bool {
+	// Behind length and checksum, and the count of transactions.
 	const first = frameHeader + 4 // of the frame's first transaction, its zxid
 	for ; len(b) >= first+8; b = b[1:] {
 		zxid := int64(binary.BigEndian.Uint64(b[first:]))
@@ -303,6 +309,7 @@ func (s *store) append(txns []*txn) error {
 		x.append(&s.buf)
 	}
 	b := s.buf.b
+	// The queue's bound in bytes is far below this.
 	if len(b)-frameHeader > maxFrame {
 		return fmt.Errorf("append to %s: a frame of %d bytes", s.file.Name(), len(b))
 	}
@@ -339,6 +346,7 @@ func (s *store) roll(zxid int64) error {
 	if old == nil {
 		return nil
 	}
+	// The old log is whole before anything is written to the new one that depends on it.
 	return errors.Join(old.Sync(), old.Close())
 }
 
@@ -384,6 +392,7 @@ func (s *store) purge() error {
 	for _, zxid := range snapshots[:len(snapshots)-len(kept)] {
 		errs = append(errs, s.fs.Remove(s.path(snapshotPrefix, zxid)))
 	}
+	// The first snapshot has nothing else to fall back on.
 	if len(snapshots) < keptSnapshots {
 		return errors.Join(errs...) // the logs from the beginning are the fall-back
 	}

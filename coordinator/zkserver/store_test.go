@@ -1,6 +1,7 @@
 package zkserver
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ func describe(c *core) string {
 	}
 	for _, path := range slices.Sorted(maps.Keys(c.tree.nodes)) {
 		n := c.tree.nodes[path]
-		fmt.Fprintf(&b, "%s %v %q %v %+v %v\n", path, n.data == nil, n.data, n.acl, n.stat(), c.tree.childNames(path, n))
+		fmt.Fprintf(&b, "%s %v %q %v %+v %v\n", path, n.data == nil, n.data, n.acl, n.stat(), slices.Sorted(slices.Values(c.tree.childNames(path, n))))
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.tree.ephemerals)) {
 		fmt.Fprintf(&b, "ephemeral %d %v\n", id, slices.Sorted(maps.Keys(c.tree.ephemerals[id])))
@@ -338,6 +339,23 @@ func FuzzLogFile(f *testing.F) {
 	})
 }
 
+// A server with SASL takes ACLs of its users after a restart from a snapshot, too.
+func TestASnapshotKeepsTheSchemesOfACLs(t *testing.T) {
+	o := Options{TickTime: time.Second, Users: map[string]string{"kafka": "secret"}}
+	o.setDefaults()
+	var b strings.Builder
+	if err := newCore(&o).image().write(&b); err != nil {
+		t.Fatal(err)
+	}
+	c := newCore(&o)
+	if err := decodeSnapshot([]byte(b.String()), "snapshot", c); err != nil {
+		t.Fatal(err)
+	}
+	if acl, ok := c.overlay.schemes.fixupACL([]ACL{{31, ID{"sasl", "kafka"}}}, nil); !ok || len(acl) != 1 {
+		t.Errorf("%v, %v", acl, ok)
+	}
+}
+
 func FuzzSnapshot(f *testing.F) {
 	c := testCore()
 	for _, batch := range batches() {
@@ -362,4 +380,47 @@ func FuzzSnapshot(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What is cut off at the end of the log is said to be lost where it may have been acknowledged, and
+// only there.
+func TestWhatIsCutOffIsToldTruly(t *testing.T) {
+	source := t.TempDir()
+	_, ends := writeBatches(t, source)
+	whole, err := os.ReadFile(filepath.Join(source, "log.0000000000000000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := slices.Clone(whole)
+	damaged[len(damaged)-1] ^= 1
+	const never, lost = "nothing of it had been acknowledged", "had been acknowledged and is lost"
+	for name, c := range map[string]struct {
+		content []byte
+		noSync  bool
+		want    string
+	}{
+		"half of the last frame":                           {whole[:len(whole)-1], false, never},
+		"a changed byte in the last frame":                 {damaged, false, lost},
+		"half of the last frame, acknowledged unseen":      {whole[:len(whole)-1], true, lost},
+		"a few zeros, where the file had grown meanwhile":  {append(slices.Clone(whole), 0, 0, 0), false, never},
+		"whole, and the frames before the last are no end": {whole[:ends[len(ends)-2]], false, ""},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "log.0000000000000000"), c.content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		log := logrus.New()
+		log.SetOutput(&out)
+		s, err := openStore(vfs.OS{}, dir, c.noSync, testCore(), logrus.NewEntry(log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
+		if text := out.String(); strings.Contains(text, never) != (c.want == never) || strings.Contains(text, lost) != (c.want == lost) {
+			t.Errorf("%s: %q", name, text)
+		}
+	}
 }

@@ -29,7 +29,8 @@ type node struct {
 	version, cversion, aversion int32
 	ephemeralOwner              int64
 	children                    map[string]struct{} // names; nil when there are none
-	mostChildren                int                 // at any one time in this process; see childNames
+	// Java's set keeps the table of its largest size.
+	mostChildren int // at any one time in this process; see childNames
 }
 
 // stat converts to the client's view: for every child ever created that is gone, there was a second
@@ -55,6 +56,7 @@ type tree struct {
 	open       []ACL // see intern
 }
 
+// newTree has the three nodes that every ZooKeeper has.
 func newTree() *tree {
 	t := &tree{
 		nodes:      make(map[string]*node),
@@ -66,6 +68,7 @@ func newTree() *tree {
 		t.nodes[path] = &node{data: []byte{}, acl: t.open}
 		t.dataBytes += int64(len(path))
 	}
+	// Their cversion stays 0: nobody has created these.
 	t.nodes["/"].children = map[string]struct{}{"zookeeper": {}}
 	t.nodes["/zookeeper"].children = map[string]struct{}{"quota": {}}
 	return t
@@ -119,7 +122,7 @@ func (t *tree) childNames(path string, n *node) []string {
 		names = append(names, name)
 	}
 	size := uint32(8)
-	for 4*len(names) > int(3*size) {
+	for 4*n.mostChildren > int(3*size) {
 		size *= 2
 	}
 	prefix := strings.TrimSuffix(path, "/") + "/"
@@ -166,6 +169,8 @@ func (t *tree) apply(x *txn) []result {
 	return results
 }
 
+// applyChange applies what was decided before, and tells the watches. A change that no longer fits
+// is a damaged log.
 func (t *tree) applyChange(x *txn, c *change) result {
 	r := result{op: c.op, path: c.path}
 	if !t.fits(c) {
@@ -182,6 +187,7 @@ func (t *tree) applyChange(x *txn, c *change) result {
 		t.dataBytes += int64(len(c.data) - len(n.data))
 		n.data, n.version, n.mzxid, n.mtime = c.data, c.version, x.zxid, x.timeMs
 		r.stat = n.stat()
+		// The watch is used up even if the data are the same.
 		t.watches.fire(kindData, c.path, eventNodeDataChanged, nil)
 	case opSetACL:
 		n := t.nodes[c.path]
@@ -207,11 +213,13 @@ func (t *tree) fits(c *change) bool {
 	return t.nodes[c.path] != nil
 }
 
+// create adds a node; its parent's child version was counted when it was decided.
 func (t *tree) create(x *txn, c *change) Stat {
 	parentPath, name := parentOf(c.path)
 	parent := t.nodes[parentPath]
 	n := &node{
 		data: c.data, acl: t.intern(c.acl),
+		// pzxid begins as the node's own.
 		czxid: x.zxid, mzxid: x.zxid, pzxid: x.zxid, ctime: x.timeMs, mtime: x.timeMs,
 	}
 	if c.ephemeral {
@@ -227,6 +235,7 @@ func (t *tree) create(x *txn, c *change) Stat {
 	return n.stat()
 }
 
+// delete removes a node. Who watches both its data and its children is told once.
 func (t *tree) delete(path string, zxid int64) {
 	parentPath, name := parentOf(path)
 	n, parent := t.nodes[path], t.nodes[parentPath]
@@ -250,6 +259,7 @@ func (t *tree) delete(path string, zxid int64) {
 
 // removeSession deletes the ephemeral nodes of a session that has ended.
 func (t *tree) removeSession(session, zxid int64) {
+	// In order, so that watches fire in the same order each time.
 	for _, path := range slices.Sorted(maps.Keys(t.ephemerals[session])) {
 		t.delete(path, zxid)
 	}

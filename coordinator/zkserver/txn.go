@@ -82,6 +82,7 @@ func decodeTxn(d *decoder) (*txn, error) {
 	case opCloseSession:
 	default:
 		c, err := decodeChange(d)
+		// Each part of the file is read by the kind that the transaction says.
 		if err != nil {
 			return nil, err
 		}
@@ -93,6 +94,8 @@ func decodeTxn(d *decoder) (*txn, error) {
 	return x, d.err
 }
 
+// decodeChange reads a change of the log; its data are copied, since the log's buffer is used
+// again.
 func decodeChange(d *decoder) (change, error) {
 	o := change{op: opcode(d.int32())}
 	var ok bool

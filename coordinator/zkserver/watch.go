@@ -30,6 +30,7 @@ func newWatchTable() *watchTable {
 	return w
 }
 
+// add sets a watch; a second one of the same client on the same path changes nothing.
 func (w *watchTable) add(k watchKind, path string, c *client) {
 	paths := w.byClient[k][c]
 	if paths == nil {
@@ -86,6 +87,7 @@ func (w *watchTable) fire(k watchKind, path string, event int32, told []*client)
 		return nil
 	}
 	delete(w.byPath[k], path)
+	// Also told ones lose their watch.
 	for _, c := range clients {
 		delete(w.byClient[k][c], path)
 		if !slices.Contains(told, c) {

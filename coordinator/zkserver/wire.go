@@ -114,6 +114,8 @@ type connectRequest struct {
 	hasReadOnly  bool // clients before 3.4 do not send the flag, and do not get it
 }
 
+// decodeConnectRequest reads the first frame of a connection; clients before 3.4 have no read-only
+// flag at its end.
 func decodeConnectRequest(b []byte) (connectRequest, error) {
 	d := decoder{b: b}
 	var r connectRequest
@@ -137,6 +139,7 @@ func connectResponse(r *connectRequest, timeoutMs int32, sessionID int64, passwo
 	e.int32(timeoutMs)
 	e.int64(sessionID)
 	e.bytes(password)
+	// The read-only flag of the answer: this server always writes.
 	if r.hasReadOnly {
 		e.bool(false)
 	}

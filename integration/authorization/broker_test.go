@@ -13,6 +13,7 @@ import (
 	momus "momus/broker"
 	"momus/configs"
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 	"momus/integration/testkit"
 )
 
@@ -35,11 +36,7 @@ func startBroker(t testing.TB, more map[string]string) *broker {
 // startBrokerWith also lets something be done at the coordination server before the broker starts.
 func startBrokerWith(t testing.TB, more map[string]string, first func(zookeeper string)) *broker {
 	t.Helper()
-	zk, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), MaxClientCnxns: -1, NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, "coordination server", zk.Run)
+	zk, _ := zkservertest.Run(t, zkserver.Options{MaxClientCnxns: -1, NoSync: true})
 	if first != nil {
 		first(zk.Addr().String())
 	}

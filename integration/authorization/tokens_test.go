@@ -108,6 +108,40 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestAConnectionEndsWithItsToken keeps connections of tokens that expire. Where sessions end, theirs
+// end with the tokens; where they do not, nothing ends, as in Kafka.
+func TestAConnectionEndsWithItsToken(t *testing.T) {
+	for reauth, ends := range map[string]bool{"3600000": true, "0": false} {
+		t.Run("connections.max.reauth.ms="+reauth, func(t *testing.T) {
+			u := startBroker(t, map[string]string{"connections.max.reauth.ms": reauth})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			create := ver(kmsg.NewPtrCreateDelegationTokenRequest(), 2)
+			create.MaxLifetimeMillis = 1500
+			made, err := create.RequestWith(ctx, u.client(plain.Auth{User: "alice", Pass: "alicepw"}.AsMechanism()))
+			if err != nil || made.ErrorCode != 0 {
+				t.Fatalf("%+v %v", made, err)
+			}
+			secret := scram.Auth{User: made.TokenID, Pass: base64.StdEncoding.EncodeToString(made.HMAC), IsToken: true}
+			token := u.client(secret.AsSha256Mechanism()).SeedBrokers()[0] // one connection
+			asks := func() bool {
+				_, err := token.Request(ctx, ver(kmsg.NewPtrMetadataRequest(), 1))
+				return err == nil
+			}
+			if !asks() {
+				t.Fatal("a good token does not log in")
+			}
+			u.eventually("an expired token does not log in", func() bool {
+				_, err := ver(kmsg.NewPtrMetadataRequest(), 1).RequestWith(ctx, u.client(secret.AsSha256Mechanism()))
+				return err != nil
+			})
+			if got := asks(); got == ends {
+				t.Errorf("the connection is answered: %v", got)
+			}
+		})
+	}
+}
+
 // TestNoTokensWithoutAKey asks a broker without delegation.token.master.key.
 func TestNoTokensWithoutAKey(t *testing.T) {
 	u := startBroker(t, map[string]string{"delegation.token.master.key": ""})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -50,11 +51,13 @@ func newLab(dir, momus, peers string) (*lab, error) {
 		}
 		return l, nil
 	}
+	// Only the shape of the commands is wanted here, so the ports do not matter.
 	commands, err := java(filepath.Join(dir, "commands"), 0, 0)
 	if err != nil {
 		return nil, err
 	}
 	kafka := commands[len(commands)-1]
+	// Without its last word, the path of the properties, which start appends for each broker.
 	l.kinds = append(l.kinds, kind{name: "Apache Kafka 2.5.0", broker: kafka[:len(kafka)-1]})
 	l.zookeeper = func(dir string, port int) ([]string, error) {
 		commands, err := java(dir, 0, port)
@@ -70,13 +73,18 @@ func newLab(dir, momus, peers string) (*lab, error) {
 type cluster struct {
 	name    string
 	zk      *process
+	connect string // zookeeper.connect
 	brokers []*process
 	addrs   []string // of the brokers
+	second  []string // of their other listeners
 }
 
-// start starts n brokers with the same properties and waits until all of them know all.
+// start starts n brokers with the same properties and waits until all of them know all. A line may
+// have {port} for the port of the PLAINTEXT listener and {second} for that of another one, whose
+// addresses are c.second.
 func (l *lab) start(k kind, n int, lines ...string) (*cluster, error) {
 	l.clusters++
+	// A directory for each cluster: nothing of one run warms up the next.
 	dir := filepath.Join(l.dir, fmt.Sprintf("cluster-%d", l.clusters))
 	c := &cluster{name: k.name}
 	port, err := freePort()
@@ -91,6 +99,7 @@ func (l *lab) start(k kind, n int, lines ...string) (*cluster, error) {
 		return nil, err
 	}
 	zk := fmt.Sprintf("127.0.0.1:%d", port)
+	c.connect = zk
 	if err := listening(zk); err != nil {
 		return c, err
 	}
@@ -99,11 +108,20 @@ func (l *lab) start(k kind, n int, lines ...string) (*cluster, error) {
 			return c, err
 		}
 		base := filepath.Join(dir, fmt.Sprintf("broker-%d", id))
+		// Later lines win, so that a scenario may change any of these.
 		properties := strings.Join(append([]string{
 			fmt.Sprintf("broker.id=%d", id), fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d", port), "log.dirs=" + filepath.Join(base, "logs"),
 			"zookeeper.connect=" + zk, fmt.Sprintf("offsets.topic.replication.factor=%d", n), fmt.Sprintf("transaction.state.log.replication.factor=%d", n),
 			"transaction.state.log.min.isr=1", "group.initial.rebalance.delay.ms=0", "log.segment.delete.delay.ms=1000",
 		}, slices.Concat(k.lines, lines)...), "\n")
+		if strings.Contains(properties, "{second}") {
+			second, err := freePort()
+			if err != nil {
+				return c, err
+			}
+			properties = strings.NewReplacer("{port}", fmt.Sprint(port), "{second}", fmt.Sprint(second)).Replace(properties)
+			c.second = append(c.second, fmt.Sprintf("127.0.0.1:%d", second))
+		}
 		if err := os.MkdirAll(base, 0o755); err != nil {
 			return c, err
 		}
@@ -132,22 +150,32 @@ func (c *cluster) wait(p *process, addr string, n int) error {
 		return err
 	}
 	defer cl.Close()
+	// Every broker is asked itself: a client would take the first answer of any.
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		m, err := kadm.NewClient(cl).BrokerMetadata(ctx)
+		// Cancelled in the loop, since the client lives on.
 		cancel()
 		if err == nil && len(m.Brokers) == n && m.Controller > 0 {
 			return nil
 		}
-		select {
-		case <-p.done:
-			return fmt.Errorf("%s ended: %s", c.name, p.errors.String())
-		default:
+		if err := p.ended(); err != nil {
+			return err
 		}
 		if time.Now().After(deadline) {
 			return errors.Join(fmt.Errorf("%s at %s does not know %d brokers", c.name, addr, n), err)
 		}
 	}
+}
+
+// ended is an error if a process has ended that should run: its CPU time would be missing from what
+// is measured.
+func (c *cluster) ended() error {
+	var errs []error
+	for _, p := range append(c.brokers[:len(c.brokers):len(c.brokers)], c.zk) {
+		errs = append(errs, p.ended())
+	}
+	return errors.Join(errs...)
 }
 
 // stop ends all processes; c may be nil or half started.
@@ -187,9 +215,13 @@ func (c *cluster) admin(do func(ctx context.Context, adm *kadm.Client) error) er
 func (c *cluster) createTopic(name string, partitions int32) error {
 	return c.admin(func(ctx context.Context, adm *kadm.Client) error {
 		r, err := adm.CreateTopic(ctx, partitions, 1, nil, name)
+		if errors.Is(r.Err, kerr.TopicAlreadyExists) { // by the same request, which the client sent again when the machine was busy
+			err, r.Err = nil, nil
+		}
 		if err = errors.Join(err, r.Err); err != nil {
 			return fmt.Errorf("create topic %s: %w", name, err)
 		}
+		// CreateTopics answers before the leaders are known to all brokers.
 		for ctx.Err() == nil {
 			m, err := adm.Metadata(ctx, name)
 			if err == nil && led(m.Topics[name].Partitions, partitions) {
@@ -235,6 +267,7 @@ func (c *conn) call(req kmsg.Request, resp kmsg.Response) error {
 	if err != nil {
 		return err
 	}
+	// The header of a flexible answer ends in tagged fields, except that of ApiVersions (KIP-482).
 	if resp.IsFlexible() && resp.Key() != int16(kmsg.ApiVersions) {
 		if len(body) == 0 {
 			return io.ErrUnexpectedEOF

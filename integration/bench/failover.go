@@ -16,12 +16,17 @@ const (
 // the moment when the others know the new one until they know a live leader for every partition.
 // Each round has clusters of its own.
 func measureFailover(l *lab, t *table, rounds int) error {
+	return l.inNewClusters(rounds, func(c *cluster) error { return c.failover(t) })
+}
+
+// inNewClusters does something with a new cluster of each kind in every round.
+func (l *lab) inNewClusters(rounds int, do func(c *cluster) error) error {
 	for r := range rounds {
 		for _, k := range l.kinds {
 			fmt.Printf("round %d of %d: %s\n", r+1, rounds, k.name)
 			c, err := l.start(k, clusterSize, sessionTimeout)
 			if err == nil {
-				err = c.failover(t)
+				err = do(c)
 			}
 			c.stop()
 			if err != nil {
@@ -58,6 +63,7 @@ func (c *cluster) failover(t *table) error {
 		defer o.Close()
 		others = append(others, o)
 	}
+	// Without the dead broker's share, which ends here.
 	cpu := c.cpu() - c.brokers[dead].cpu()
 	if err := c.brokers[dead].cmd.Process.Kill(); err != nil {
 		return err
@@ -71,12 +77,15 @@ func (c *cluster) failover(t *table) error {
 				return err
 			}
 			if fresh && elected.IsZero() {
+				// The clock starts at the election and not at the kill: the session's time-out
+				// before it is the same for both.
 				elected = time.Now()
 			}
 			if fresh && led == failoverTopics*manyPartitions {
 				whole++
 			}
 		}
+		// Each of the others has to know every leader, not only the new controller.
 		if whole == len(others) {
 			break
 		}

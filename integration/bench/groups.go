@@ -23,9 +23,24 @@ const (
 	warmLoops       = 3 // such measurements before the first that counts
 )
 
-// inTurn starts a single broker of each kind and measures them in turn: A B A B. What warm does
-// beforehand does not count.
+// inTurn starts a cluster of each kind and measures them in turn: A B A B. What warm does beforehand
+// does not count.
 func inTurn(l *lab, rounds, brokers int, lines []string, warm func(c *cluster) error, measure func(c *cluster, round int) error) error {
+	return sideBySide(l, brokers, lines, warm, func(clusters []*cluster) error {
+		for r := range rounds {
+			for _, c := range clusters {
+				fmt.Printf("round %d of %d: %s\n", r+1, rounds, c.name)
+				if err := errors.Join(measure(c, r), c.ended()); err != nil {
+					return fmt.Errorf("%s: %w", c.name, err)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// sideBySide starts a cluster of each kind, warms each up and measures them.
+func sideBySide(l *lab, brokers int, lines []string, warm func(c *cluster) error, measure func(clusters []*cluster) error) error {
 	var clusters []*cluster
 	defer func() {
 		for _, c := range clusters {
@@ -39,19 +54,11 @@ func inTurn(l *lab, rounds, brokers int, lines []string, warm func(c *cluster) e
 			return fmt.Errorf("%s: %w", k.name, err)
 		}
 		fmt.Printf("%s: warming up\n", c.name)
-		if err := warm(c); err != nil {
+		if err := errors.Join(warm(c), c.ended()); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
-	for r := range rounds {
-		for _, c := range clusters {
-			fmt.Printf("round %d of %d: %s\n", r+1, rounds, c.name)
-			if err := measure(c, r); err != nil {
-				return fmt.Errorf("%s: %w", c.name, err)
-			}
-		}
-	}
-	return nil
+	return measure(clusters)
 }
 
 // measureGroups lets members join one group at once, and clients commit offsets, each in a group of
@@ -132,6 +139,7 @@ func (c *cluster) join(group, topic string) (time.Duration, error) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
+	// The callbacks of a hundred clients come at once.
 	var mu sync.Mutex
 	assigned := map[*kgo.Client]int{}
 	began := time.Now()
@@ -141,6 +149,8 @@ func (c *cluster) join(group, topic string) (time.Duration, error) {
 			kgo.OnPartitionsAssigned(func(_ context.Context, cl *kgo.Client, m map[string][]int32) {
 				mu.Lock()
 				defer mu.Unlock()
+				// An assignment counts when the client has it, and the sum says whether it is of
+				// one generation.
 				assigned[cl] = len(m[topic])
 			}),
 			kgo.OnPartitionsRevoked(func(_ context.Context, cl *kgo.Client, _ map[string][]int32) {
@@ -173,6 +183,8 @@ func (c *cluster) join(group, topic string) (time.Duration, error) {
 			ds, err := adm.DescribeGroups(ctx, group)
 			if g := ds[group]; err == nil && g.State == "Stable" && len(g.Members) == groupMembers {
 				took = time.Since(began)
+				// Both must hold: a broker that calls the group stable may still be waited for by
+				// members.
 				return nil
 			}
 		}
@@ -195,6 +207,7 @@ func (c *cluster) closedLoop(n int, loop func(i int, end time.Time) ([]time.Dura
 		err  error
 	}
 	outcomes := make(chan outcome)
+	// Rates are counted from here: the loops open their connections within the window.
 	cpu, began := c.cpu(), time.Now()
 	end := began.Add(loopSeconds * time.Second)
 	for i := range n {
@@ -213,6 +226,7 @@ func (c *cluster) closedLoop(n int, loop func(i int, end time.Time) ([]time.Dura
 		return loopResult{}, errors.Join(errs, errIf(len(all) == 0, "nothing was done"))
 	}
 	slices.Sort(all)
+	// The nearest rank below: of a few values no number is made up between two.
 	at := func(q float64) float64 { return float64(all[int(q*float64(len(all)-1))].Microseconds()) / 1000 }
 	count := float64(len(all))
 	return loopResult{rate: count / time.Since(began).Seconds(), cpu: (c.cpu() - cpu) * 1000 / count, p50: at(0.5), p99: at(0.99)}, nil
@@ -252,6 +266,7 @@ func (c *cluster) commits(topic string, n int) (loopResult, error) {
 func commitOffsets(cn *conn, group, topic string, n int32, offset int64) error {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.SetVersion(7)
+	// Generation -1 and no member: a simple consumer, whom every coordinator takes.
 	req.Group, req.Generation = group, -1
 	t := kmsg.NewOffsetCommitRequestTopic()
 	t.Topic = topic
@@ -293,6 +308,8 @@ func (c *cluster) coordinator(group string) (*conn, error) {
 		if cn, last = dial(fmt.Sprintf("%s:%d", resp.Host, resp.Port)); last != nil {
 			continue
 		}
+		// FindCoordinator answers while the partition of __consumer_offsets is still loaded; only
+		// an answer about offsets says that it serves.
 		if _, err := fetchOffset(cn, group, "none"); err == nil {
 			return cn, nil
 		} else {
@@ -339,6 +356,7 @@ func (c *cluster) transactions(topic, prefix string, n int) (loopResult, error) 
 			if err := cl.BeginTransaction(); err != nil {
 				return nil, err
 			}
+			// Over all producers, so that two of them seldom meet in a partition.
 			at := int32(serial.Add(1))
 			for k := range int32(records) {
 				cl.Produce(ctx, &kgo.Record{Topic: topic, Partition: (at + k%2) % partitions, Value: value}, nil)

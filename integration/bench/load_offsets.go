@@ -62,6 +62,7 @@ func storedGroup(i int) string { return fmt.Sprintf("stored-%d", i) }
 // storeOffsets commits the offsets of all groups.
 func (c *cluster) storeOffsets(topic string) error {
 	const clients = 4
+	// The first look for a coordinator creates the topic.
 	first, err := c.coordinator(storedGroup(0)) // creates __consumer_offsets
 	if err != nil {
 		return err
@@ -110,6 +111,7 @@ func (c *cluster) storeGroup(byAddr map[string]*conn, group, topic string) error
 // moveOffsets makes broker number to the leader of all partitions of __consumer_offsets, and
 // returns how long it took from the election until it answered for a group of each.
 func (c *cluster) moveOffsets(to int, topic string) (time.Duration, error) {
+	// Ids are one more than the index.
 	first, second := int32(to+1), int32(2-to)
 	var began time.Time
 	err := c.admin(func(ctx context.Context, adm *kadm.Client) error {
@@ -126,6 +128,8 @@ func (c *cluster) moveOffsets(to int, topic string) (time.Duration, error) {
 		if err := preferred(ctx, adm, first); err != nil {
 			return err
 		}
+		// Only the election is timed: the reassignment before it copies nothing and is not what a
+		// failover does.
 		began = time.Now()
 		_, err = adm.ElectLeaders(ctx, kadm.ElectPreferredReplica, set)
 		return err
@@ -138,6 +142,7 @@ func (c *cluster) moveOffsets(to int, topic string) (time.Duration, error) {
 		return 0, err
 	}
 	defer cn.Close()
+	// One group for each partition: all have to be loaded before the last is answered for.
 	for group := range oneEach() {
 		for {
 			offset, err := fetchOffset(cn, group, topic)
@@ -162,6 +167,7 @@ func oneEach() func(yield func(group string) bool) {
 		seen := map[int32]bool{}
 		for i := 0; len(seen) < offsetsPartitions && i < storedGroups; i++ {
 			group := storedGroup(i)
+			// Java's hash of the group's name decides its partition, for both sides.
 			if p := model.PartitionForKey(group, offsetsPartitions); !seen[p] {
 				seen[p] = true
 				if !yield(group) {

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"momus/integration/bench/limit"
 )
 
 // figure is one line of the table; lower or higher is better only in the reader's eyes.
@@ -46,7 +48,12 @@ func main() {
 	markdown := flag.Bool("markdown", false, "print the table for the README")
 	only := flag.String("only", "", "run these scenarios in place of the standard table, comma separated: "+scenarioNames())
 	alone := flag.Bool("alone", false, "with -only: leave Apache Kafka out")
+	serveLimit := flag.String("serve-limit", "", "be the limit program (see package limit): answer Produce at this address; arguments: a directory, and \"together\" for group writes")
 	flag.Parse()
+	if *serveLimit != "" {
+		fmt.Fprintln(os.Stderr, "bench:", limit.Serve(*serveLimit, flag.Arg(0), partitions, flag.Arg(1) == "together"))
+		os.Exit(1)
+	}
 	if *only != "" {
 		if err := runScenarios(*only, *momus, *peers, *rounds, *alone, *markdown); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
@@ -124,6 +131,8 @@ func printTable(sides []*side, markdown bool) {
 	if len(sides) == 2 {
 		head = append(head, "ratio")
 	}
+	// Two spaces before a name show that it belongs to the line above; a Markdown table has no use
+	// for them.
 	row(head...)
 	if markdown {
 		row(strings.Split(strings.Repeat("---,", len(head)-1)+"---", ",")...)
@@ -194,6 +203,8 @@ func apacheArgs(peers string) (start func(dir string, port, zk int) ([][]string,
 			return nil, err
 		}
 		cfg, props, log4j := filepath.Join(dir, "zoo.cfg"), filepath.Join(dir, "server.properties"), filepath.Join(dir, "log4j.properties")
+		// The heap and collector of kafka-server-start.sh, which JVM users have; ZooKeeper's is
+		// small as in zookeeper-server-start.sh.
 		for file, text := range map[string]string{
 			cfg: fmt.Sprintf("tickTime=2000\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\n", filepath.Join(dir, "zookeeper"), zk),
 			props: fmt.Sprintf("broker.id=1\nlisteners=PLAINTEXT://127.0.0.1:%d\nlog.dirs=%s\nzookeeper.connect=127.0.0.1:%d\noffsets.topic.replication.factor=1\n"+

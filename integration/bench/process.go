@@ -16,8 +16,8 @@ import (
 type process struct {
 	cmd     *exec.Cmd
 	started time.Time
-	done    chan struct{}
-	errors  bytes.Buffer
+	done    chan struct{} // closed when it has ended
+	errors  bytes.Buffer  // what it has written to standard error, once it has ended
 }
 
 func startProcess(args []string) (*process, error) {
@@ -33,6 +33,20 @@ func startProcess(args []string) (*process, error) {
 	}()
 	return p, nil
 }
+
+// ended is an error if the process has ended: how, and its last words.
+func (p *process) ended() error {
+	select {
+	case <-p.done:
+		words := p.errors.Bytes()
+		return fmt.Errorf("process %d has ended, %v: %s", p.cmd.Process.Pid, p.cmd.ProcessState, words[max(0, len(words)-lastWords):])
+	default:
+		return nil
+	}
+}
+
+// lastWords is how much is shown of what a process has written, in bytes.
+const lastWords = 4 << 10
 
 func (p *process) stop() {
 	p.cmd.Process.Signal(syscall.SIGTERM)
@@ -50,6 +64,8 @@ func (p *process) cpu() float64 {
 	if err != nil {
 		return 0
 	}
+	// The name of the program, in brackets, may have blanks and brackets itself: fields are counted
+	// from its end.
 	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
 	if len(fields) < 13 {
 		return 0
@@ -67,6 +83,7 @@ func (p *process) rssMB() float64 {
 	for l := range strings.Lines(string(b)) {
 		if kb, ok := strings.CutPrefix(l, "VmRSS:"); ok {
 			v, _ := strconv.ParseFloat(strings.Fields(kb)[0], 64)
+			// As /proc has it: kB are 1,024 bytes, of which a thousand are called a megabyte here.
 			return v / 1000
 		}
 	}

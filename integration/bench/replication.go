@@ -75,6 +75,7 @@ func (c *cluster) leadersOf(names ...string) (map[string]map[string][]int32, err
 		for _, b := range m.Brokers {
 			addr[b.NodeID] = fmt.Sprintf("%s:%d", b.Host, b.Port)
 		}
+		// The address that the leader advertises, since brokers have it by id only.
 		m.Topics.EachPartition(func(p kadm.PartitionDetail) {
 			a, ok := addr[p.Leader]
 			if !ok {
@@ -94,6 +95,7 @@ func (c *cluster) leadersOf(names ...string) (map[string]map[string][]int32, err
 func produceAll(partitions map[string][]int32, batch []byte, timeout time.Duration) *kmsg.ProduceRequest {
 	req := kmsg.NewPtrProduceRequest()
 	req.SetVersion(7)
+	// Version 7 knows zstd; later ones only add to the answer.
 	req.Acks, req.TimeoutMillis = -1, int32(timeout.Milliseconds())
 	for topic, ids := range partitions {
 		t := kmsg.NewProduceRequestTopic()
@@ -122,6 +124,8 @@ func (c *cluster) produceReplicated(topic string, clients int, window time.Durat
 	}
 	var loads []load
 	for addr, by := range leaders {
+		// The same bytes again and again: the brokers' work is measured, and not the making of
+		// batches.
 		loads = append(loads, load{addr, frame(produceAll(by, batch(false), 30*time.Second)), len(by[topic])})
 	}
 	began, cpu0 := time.Now(), c.cpu()
@@ -205,6 +209,7 @@ func measureLatency3(l *lab, t *table, rounds int) error {
 		return err
 	}
 	return inTurn(l, rounds, clusterSize, nil, warm, func(c *cluster, _ int) error {
+		// The window of the CPU time is that of the records, with the wait for the last answer.
 		cpu, began := c.cpu(), time.Now()
 		took, err := c.latency(topic, latencyWindow)
 		if err != nil {
@@ -237,6 +242,8 @@ func (c *cluster) latency(topic string, window time.Duration) ([]time.Duration, 
 	acks := make(chan ack, n)
 	began := time.Now()
 	for i := range n {
+		// From the time at which it was due: a stall counts for every record that should have been
+		// sent in it.
 		due := began.Add(time.Duration(i) * time.Second / latencyRate)
 		time.Sleep(time.Until(due))
 		cl.Produce(context.Background(), &kgo.Record{Value: value}, func(_ *kgo.Record, err error) { acks <- ack{time.Since(due), err} })
@@ -254,6 +261,7 @@ func (c *cluster) latency(topic string, window time.Duration) ([]time.Duration, 
 func (c *cluster) everywhere(names []string) error {
 	done := map[model.TopicPartition]bool{}
 	record := batch(false)
+	// Without a client library, whose own waits would be measured.
 	for deadline := time.Now().Add(partitionsLimit); time.Now().Before(deadline); {
 		leaders, err := c.leadersOf(names...)
 		if err != nil {
@@ -262,6 +270,7 @@ func (c *cluster) everywhere(names []string) error {
 		answers := make(chan *kmsg.ProduceResponse)
 		for addr, by := range leaders {
 			for topic, ids := range by {
+				// Done ones are asked for no more, so that each round is smaller.
 				by[topic] = slices.DeleteFunc(ids, func(id int32) bool { return done[model.TopicPartition{Topic: topic, Partition: id}] })
 			}
 			go func() { answers <- produceOnce(addr, by, record) }()
@@ -326,20 +335,7 @@ func (c *cluster) inSync(names []string) error {
 // measurePartitions creates many partitions at once, stops a broker in an orderly way and starts it
 // again, and kills the controller. Each round has clusters of its own.
 func measurePartitions(l *lab, t *table, rounds int) error {
-	for r := range rounds {
-		for _, k := range l.kinds {
-			fmt.Printf("round %d of %d: %s\n", r+1, rounds, k.name)
-			c, err := l.start(k, clusterSize, sessionTimeout)
-			if err == nil {
-				err = c.livePartitions(t)
-			}
-			c.stop()
-			if err != nil {
-				return fmt.Errorf("%s: %w", k.name, err)
-			}
-		}
-	}
-	return nil
+	return l.inNewClusters(rounds, func(c *cluster) error { return c.livePartitions(t) })
 }
 
 // manyNames are the names of n topics.
@@ -387,6 +383,7 @@ func (c *cluster) livePartitions(t *table) error {
 	c.brokers[other].stop()
 	t.note(c.name, "controlled shutdown of a broker", "s", time.Since(began).Seconds())
 	began = time.Now()
+	// The same command line on the same directory.
 	p, err := startProcess(c.brokers[other].cmd.Args)
 	if err != nil {
 		return err

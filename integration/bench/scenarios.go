@@ -16,6 +16,7 @@ type scenario struct {
 // scenarios are those that -only knows.
 func scenarios() []scenario {
 	return []scenario{
+		{"codecs", measureCodecs},
 		{"replication", measureReplication},
 		{"latency3", measureLatency3},
 		{"partitions", measurePartitions},
@@ -23,6 +24,9 @@ func scenarios() []scenario {
 		{"groups", measureGroups},
 		{"transactions", measureTransactions},
 		{"load-offsets", measureLoadOffsets},
+		{"tls", measureTLS},
+		{"logins", measureLogins},
+		{"acls", measureACLs},
 	}
 }
 
@@ -121,6 +125,7 @@ func (t *table) print(markdown bool) {
 			var ratios []float64
 			a, b := l.values[t.sides[0]], l.values[t.sides[1]]
 			for i := range min(len(a), len(b)) {
+				// Round by round, so that both values are of the same minute.
 				if b[i] != 0 {
 					ratios = append(ratios, a[i]/b[i])
 				}

@@ -54,6 +54,7 @@ func (s *side) startUp(dir string, keep bool) error {
 		return err
 	}
 	for i, c := range commands {
+		// The ZooKeeper of Apache Kafka is up before its broker's clock starts.
 		if i == len(commands)-1 && i > 0 {
 			if err := listening(fmt.Sprintf("127.0.0.1:%d", zk)); err != nil {
 				return err
@@ -77,6 +78,7 @@ func (s *side) startUp(dir string, keep bool) error {
 		return err
 	}
 	s.note("start to first produce", time.Since(s.proc.started).Seconds())
+	// What a JVM needs for its start is given back, or not, within this.
 	time.Sleep(3 * time.Second)
 	s.note("idle memory (RSS)", s.proc.rssMB())
 	if !keep {
@@ -174,6 +176,7 @@ func batch(compressed bool) []byte {
 		o.Codec = record.Zstd
 	}
 	b := record.NewBuilder(o)
+	// The same words each time: both sides compress the same text.
 	rnd := rand.New(rand.NewPCG(1, 2))
 	words := []string{"level=info", "level=warn", "topic=orders", "partition=3", "offset=", "client=checkout", "took=", "status=200", "path=/api/v1/items/"}
 	for i := range recordsPerBatch {
@@ -248,6 +251,8 @@ func (s *side) latency(topic string, d time.Duration) ([]time.Duration, error) {
 	began := time.Now()
 	for i := range n {
 		due := began.Add(time.Duration(i) * time.Millisecond)
+		// On schedule: a late answer does not delay the next record, so that waits are not left out
+		// of the figures.
 		time.Sleep(time.Until(due))
 		cl.Produce(context.Background(), &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
 			if err != nil {

@@ -33,6 +33,7 @@ func produceRequest(topic string, batch []byte) []byte {
 		rp.Partition, rp.Records = p, batch
 		t.Partitions = append(t.Partitions, rp)
 	}
+	// acks=1: throughput of one broker without followers.
 	req.Topics = append(req.Topics, t)
 	return frame(req)
 }
@@ -44,6 +45,11 @@ func produceLoop(addr string, request []byte, stop time.Time) (r result) {
 		return result{err: err}
 	}
 	defer c.Close()
+	return produceOver(c, request, stop)
+}
+
+// produceOver is produceLoop over a connection that is there.
+func produceOver(c net.Conn, request []byte, stop time.Time) (r result) {
 	in := bufio.NewReader(c)
 	flying := 0
 	for {
@@ -99,6 +105,11 @@ func consumeLoop(addr, topic string, stop time.Time) (int64, error) {
 		return 0, err
 	}
 	defer c.Close()
+	return consumeOver(c, topic, stop)
+}
+
+// consumeOver is consumeLoop over a connection that is there.
+func consumeOver(c net.Conn, topic string, stop time.Time) (int64, error) {
 	in := bufio.NewReaderSize(c, 256<<10)
 	var next [partitions]int64
 	var total int64
@@ -106,6 +117,7 @@ func consumeLoop(addr, topic string, stop time.Time) (int64, error) {
 	for time.Now().Before(stop) {
 		req := kmsg.NewPtrFetchRequest()
 		req.SetVersion(10)
+		// The limits of Kafka's consumer; session epoch -1 asks for no fetch session.
 		req.MaxWaitMillis, req.MinBytes, req.MaxBytes, req.SessionEpoch = 500, 1, 50<<20, -1
 		t := kmsg.NewFetchRequestTopic()
 		t.Topic = topic
@@ -138,6 +150,7 @@ func consumeLoop(addr, topic string, stop time.Time) (int64, error) {
 				}
 				total += int64(len(p.RecordBatches))
 				next[p.Partition] = after(p.RecordBatches, next[p.Partition])
+				// At the end it begins anew: the data then come from the page cache, on both sides.
 				if next[p.Partition] >= p.HighWatermark {
 					next[p.Partition] = 0
 				}
@@ -149,6 +162,8 @@ func consumeLoop(addr, topic string, stop time.Time) (int64, error) {
 
 // after is the offset after the last whole batch.
 func after(records []byte, from int64) int64 {
+	// 61 is the size of a batch's header (format v2); 8 is the place of its length, which counts
+	// from behind itself, and 23 that of the last offset's delta.
 	for len(records) >= 61 {
 		size := int(binary.BigEndian.Uint32(records[8:])) + 12
 		if size > len(records) {

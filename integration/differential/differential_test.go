@@ -16,9 +16,9 @@ import (
 )
 
 // lines are the settings of both brokers besides those of testkit.ServerProperties. The scenarios'
-// records are old: nothing may be deleted.
+// records are old: nothing may be deleted, nor empty groups after ten minutes on a busy machine.
 var lines = []string{
-	"log.retention.ms=-1", "log.retention.check.interval.ms=3600000", "group.min.session.timeout.ms=100",
+	"log.retention.ms=-1", "log.retention.check.interval.ms=3600000", "offsets.retention.check.interval.ms=3600000", "group.min.session.timeout.ms=100",
 	"group.max.session.timeout.ms=60000", "group.max.size=4", "log.segment.delete.delay.ms=600000", "fetch.purgatory.purge.interval.requests=10",
 }
 

@@ -29,14 +29,15 @@ type step struct{ label, answer string }
 
 // session runs a scenario against one broker and writes the transcript.
 type session struct {
-	t     *testing.T
-	peer  *peer
-	steps []step
-	conns map[string]*conn
-	on    string // name of the connection in use
-	names *strings.Replacer
-	pairs []string // values of this broker only, and what they are called in the transcript
-	fatal error
+	t         *testing.T
+	peer      *peer
+	steps     []step
+	conns     map[string]*conn
+	on        string // name of the connection in use
+	names     *strings.Replacer
+	pairs     []string      // values of this broker only, and what they are called in the transcript
+	sequences map[int]int32 // the next sequence number of producers that a scenario numbers
+	fatal     error
 }
 
 type conn struct {

@@ -163,7 +163,7 @@ func txnCases(s *session) {
 		s.ask("commit", v, end(id, pid, epoch, true))
 		s.idle("commit again", v, endCode, end(id, pid, epoch, true))
 		s.ask("abort what is committed", v, end(id, pid, epoch, false))
-		s.stable(g)
+		s.settled(g, "x-txn", 0)
 		offs("committed")
 		s.lso("x-txn")
 		read("committed")
@@ -175,7 +175,7 @@ func txnCases(s *session) {
 		s.ask("abort", v, end(id, pid, epoch, false))
 		s.idle("abort again", v, endCode, end(id, pid, epoch, false))
 		s.ask("commit what is aborted", v, end(id, pid, epoch, true))
-		s.stable(g)
+		s.settled(g, "x-txn", 0)
 		offs("aborted")
 		s.lso("x-txn")
 		read("aborted")
@@ -195,7 +195,7 @@ func txnCases(s *session) {
 			fetchOne(label+": pending", false)
 			s.ask(label+": end", v, end(id, pid, epoch, commit))
 			s.idle(label+": end again", v, endCode, end(id, pid, epoch, commit))
-			s.stable(og)
+			s.settled(og, "x-txn", 0)
 			fetchOne(label+": ended", true)
 		}
 		// Epochs.
@@ -244,25 +244,6 @@ func txnCases(s *session) {
 	for p := range int32(4) {
 		s.whole("x-txn", p)
 	}
-}
-
-// stable waits until no offset of a group is pending: markers arrive after the answer.
-func (s *session) stable(group string) {
-	for range 500 {
-		r := s.quiet(7, &kmsg.OffsetFetchRequest{Group: group, RequireStable: true,
-			Topics: []kmsg.OffsetFetchRequestTopic{{Topic: "x-txn", Partitions: []int32{0}}}}).(*kmsg.OffsetFetchResponse)
-		busy := r.ErrorCode != 0
-		for _, t := range r.Topics {
-			for _, p := range t.Partitions {
-				busy = busy || p.ErrorCode == 88
-			}
-		}
-		if !busy {
-			return
-		}
-		pause()
-	}
-	s.fail("%s is not stable", group)
 }
 
 // lso waits until no transaction is open in the first two partitions.

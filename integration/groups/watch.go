@@ -126,6 +126,8 @@ func of(req kmsg.Request) string {
 	return ""
 }
 
+// request looks at what members ask before the broker sees it, and holds back what a test wants
+// held.
 func (w *watch) request(r *testkit.Request) testkit.Verdict {
 	switch kmsg.Key(r.Key) {
 	case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.LeaveGroup, kmsg.OffsetCommit, kmsg.OffsetFetch:
@@ -197,6 +199,7 @@ func stillOwned(req *kmsg.JoinGroupRequest) map[partition]bool {
 	return kept
 }
 
+// giveUp ends the ownership of all partitions of a member but these.
 func (w *watch) giveUp(m *member, but map[partition]bool) {
 	for tp := range m.owned {
 		if !but[tp] {
@@ -206,6 +209,7 @@ func (w *watch) giveUp(m *member, but map[partition]bool) {
 	}
 }
 
+// left forgets a member that left, by its id or its instance id.
 func (w *watch) left(id, instance string) {
 	for _, m := range w.members {
 		if id != "" && m.id == id || instance != "" && m.instance == instance {
@@ -229,6 +233,8 @@ func (w *watch) wrong(format string, args ...any) {
 	w.violations = append(w.violations, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
 }
 
+// answer looks at what the broker says: only now is a member in a generation, a partition assigned,
+// an offset committed.
 func (w *watch) answer(r *testkit.Request, body []byte) testkit.Verdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -255,6 +261,8 @@ func (w *watch) answer(r *testkit.Request, body []byte) testkit.Verdict {
 	return testkit.Forward
 }
 
+// joined takes a member into a generation; a static member that starts again takes the place of the
+// one before.
 func (w *watch) joined(req *kmsg.JoinGroupRequest, resp *kmsg.JoinGroupResponse) {
 	if resp.ErrorCode != 0 {
 		return
@@ -286,6 +294,8 @@ func (w *watch) joined(req *kmsg.JoinGroupRequest, resp *kmsg.JoinGroupResponse)
 	}
 }
 
+// synced begins the ownership of what a member was assigned. Nobody else may own it in the same
+// generation.
 func (w *watch) synced(req *kmsg.SyncGroupRequest, resp *kmsg.SyncGroupResponse) {
 	m := w.members[req.MemberID]
 	if resp.ErrorCode != 0 || m == nil {
@@ -337,6 +347,8 @@ func (m *member) name() string {
 	return m.id
 }
 
+// committed remembers offsets that were acknowledged; one of a generation that is over is a
+// violation.
 func (w *watch) committed(req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, settled int32) {
 	for i, t := range resp.Topics {
 		for j, p := range t.Partitions {
@@ -355,6 +367,7 @@ func (w *watch) committed(req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommit
 	}
 }
 
+// fetched compares: an offset below one that was acknowledged before it was asked for was lost.
 func (w *watch) fetched(acked map[partition]committed, resp *kmsg.OffsetFetchResponse) {
 	if resp.ErrorCode != 0 {
 		return
@@ -378,6 +391,7 @@ type snapshot struct {
 	violations []string
 }
 
+// snapshot copies what is known, for the test to look at.
 func (w *watch) snapshot() snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()

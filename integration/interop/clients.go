@@ -63,6 +63,7 @@ func external(name, codecList string, headers bool, argv func(t testing.TB) test
 	}
 }
 
+// parse reads the lines that clients in other languages print: partition, key, value, headers.
 func parse(t testing.TB, out string) []record {
 	t.Helper()
 	var rs []record
@@ -88,6 +89,7 @@ func java(version, codecList string, headers bool) client {
 	})
 }
 
+// python is a client of a Python library, which env makes speak an older version of the protocol.
 func python(library, codecList string, env ...string) client {
 	name, headers := library, true
 	for _, e := range env {

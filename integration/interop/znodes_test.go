@@ -266,8 +266,3 @@ func produceOne(t *testing.T, bootstrap, topic string) {
 	t.Helper()
 	goClients()[0].produce(t, bootstrap, topic, "none", "x", 1)
 }
-
-// quiet drops the ZooKeeper client's chatter.
-type quiet struct{}
-
-func (quiet) Printf(string, ...any) {}

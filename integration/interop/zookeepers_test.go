@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-zookeeper/zk"
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"momus/integration/testkit"
@@ -31,15 +30,7 @@ func TestZooKeeperVersions(t *testing.T) {
 			cl := goClients()[0]
 			cl.produce(t, c.Bootstrap, "by-znode", "none", "before", 20)
 
-			conn, events, err := zk.Connect([]string{addr}, 10*time.Second, zk.WithLogger(quiet{}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			go func() {
-				for range events {
-				}
-			}()
+			conn := testkit.ZooKeeperConn(t, addr)
 			const id = "/some/chroot/brokers/ids/1"
 			_, before, err := conn.Get(id)
 			if err != nil {

@@ -28,9 +28,9 @@ type secured struct {
 	alice *kgo.Client
 }
 
-func (s *secured) client(t *testing.T, address string, m sasl.Mechanism) *kgo.Client {
+func (s *secured) client(t *testing.T, address string, m sasl.Mechanism, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	opts := []kgo.Opt{kgo.SeedBrokers(address), kgo.RequestRetries(0)}
+	opts = append(opts, kgo.SeedBrokers(address), kgo.RequestRetries(0))
 	if m != nil {
 		opts = append(opts, kgo.SASL(m))
 	}
@@ -119,38 +119,41 @@ func securedPair(t *testing.T) (kafka, momus *secured) {
 // TestChangesOfACLsAreObeyedByBothSides makes changes at either broker and asks the other.
 func TestChangesOfACLsAreObeyedByBothSides(t *testing.T) {
 	kafka, momus := securedPair(t)
+	changeACLs(t, kafka, momus)
+	changeACLs(t, momus, kafka)
+}
+
+// changeACLs makes changes at one broker, which must be obeyed by the other.
+func changeACLs(t *testing.T, at, other *secured) {
+	t.Helper()
 	const literal, prefixed = kmsg.ACLResourcePatternTypeLiteral, kmsg.ACLResourcePatternTypePrefixed
 	const allow, deny = kmsg.ACLPermissionTypeAllow, kmsg.ACLPermissionTypeDeny
 	const describe, read, write = 1 << kmsg.ACLOperationDescribe, 1 << kmsg.ACLOperationRead, 1 << kmsg.ACLOperationWrite
-	for _, pair := range [][2]*secured{{kafka, momus}, {momus, kafka}} {
-		at, other := pair[0], pair[1]
-		t.Run("at "+at.name, func(t *testing.T) {
-			topic := fmt.Sprintf("t%d-x", len(at.name))
-			prefix := topic[:len(topic)-1]
-			ask := func(what string, want int32) {
-				t.Helper()
-				if got := at.operations(t, topic); got != want {
-					t.Errorf("%s: %s itself allows %d, want %d", what, at.name, got, want)
-				}
-				began := time.Now()
-				testkit.Eventually(t, obeyed, what+": "+other.name+" obeys", func() bool { return other.operations(t, topic) == want })
-				t.Logf("%s: obeyed by %s after %v", what, other.name, time.Since(began).Round(time.Millisecond))
-			}
-			ask("nothing", 0)
-			at.create(t, topic, literal, kmsg.ACLOperationRead, allow)
-			ask("a literal ACL", read|describe)
-			at.create(t, prefix, prefixed, kmsg.ACLOperationWrite, allow)
-			ask("a prefixed ACL", read|write|describe)
-			at.create(t, topic, literal, kmsg.ACLOperationRead, deny)
-			ask("a denial", write|describe)
-			other.create(t, topic, literal, kmsg.ACLOperationDescribe, deny)
-			testkit.Eventually(t, obeyed, "a change of the same resource at the other broker", func() bool { return at.operations(t, topic) == 0 })
-			at.delete(t, topic, literal)
-			ask("without the literal ACLs", write|describe)
-			at.delete(t, prefix, prefixed)
-			ask("without any", 0)
-		})
+	topic := fmt.Sprintf("t%d-x", len(at.name))
+	prefix := topic[:len(topic)-1]
+	ask := func(what string, want int32) {
+		t.Helper()
+		what = "at " + at.name + ", " + what
+		if got := at.operations(t, topic); got != want {
+			t.Errorf("%s: it allows %d itself, want %d", what, got, want)
+		}
+		began := time.Now()
+		testkit.Eventually(t, obeyed, what+": "+other.name+" obeys", func() bool { return other.operations(t, topic) == want })
+		t.Logf("%s: obeyed by %s after %v", what, other.name, time.Since(began).Round(time.Millisecond))
 	}
+	ask("nothing", 0)
+	at.create(t, topic, literal, kmsg.ACLOperationRead, allow)
+	ask("a literal ACL", read|describe)
+	at.create(t, prefix, prefixed, kmsg.ACLOperationWrite, allow)
+	ask("a prefixed ACL", read|write|describe)
+	at.create(t, topic, literal, kmsg.ACLOperationRead, deny)
+	ask("a denial", write|describe)
+	other.create(t, topic, literal, kmsg.ACLOperationDescribe, deny)
+	testkit.Eventually(t, obeyed, "a change of the same resource at the other broker", func() bool { return at.operations(t, topic) == 0 })
+	at.delete(t, topic, literal)
+	ask("without the literal ACLs", write|describe)
+	at.delete(t, prefix, prefixed)
+	ask("without any", 0)
 }
 
 // TestTokensAreGoodAtBothSides makes a delegation token at either broker and logs in with it at the

@@ -40,6 +40,9 @@ def settings(**names):
 class Librdkafka:
     def conf(self, bootstrap, **more):
         c = {"bootstrap.servers": bootstrap, **security()}
+        token = c.pop("oauth.token", None)
+        if token:
+            c["oauth_cb"] = lambda _: (token, time.time() + 3600)
         v = os.environ.get("MOMUS_API_VERSION")
         if v:
             c.update({"api.version.request": False, "broker.version.fallback": v})
@@ -97,8 +100,8 @@ class KafkaPython:
         s = security()
         if "sasl_oauth_token_provider" in s:
             token = s["sasl_oauth_token_provider"]
-            from kafka.sasl.oauth import AbstractTokenProvider
-            s["sasl_oauth_token_provider"] = type("Provider", (AbstractTokenProvider,), {"token": lambda self: token, "__init__": lambda self, **kw: None})()
+            from kafka.net.sasl.oauth import AbstractTokenProvider
+            s["sasl_oauth_token_provider"] = type("Provider", (AbstractTokenProvider,), {"token": lambda self: token})()
         return s
 
     def produce(self, bootstrap, topic, codec, count, name, acks="all"):

@@ -19,24 +19,7 @@ import (
 	"momus/integration/testkit"
 )
 
-func jaasFile(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "jaas.conf")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// loginOption is the option by which a JVM, or momus, finds a JAAS file.
-func loginOption(t *testing.T, text string) string {
-	return "-Djava.security.auth.login.config=" + jaasFile(t, text)
-}
-
 const digest = "org.apache.zookeeper.server.auth.DigestLoginModule required"
-
-// provider makes ZooKeeper take the scheme sasl in ACLs.
-var provider = []string{"authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider"}
 
 // nodes gives the ACLs of nodes as nobody sees them: the error's text where nobody may.
 func nodes(t *testing.T, addr string, paths ...string) (out []string) {
@@ -94,16 +77,16 @@ var looked = []string{"/brokers/topics", "/config/users", "/consumers", "/broker
 // A broker whose ZooKeeper wants a password protects its nodes; one with a wrong password ends with
 // the reason, where 2.5.0 tries for ever.
 func TestZooKeeperWithDigest(t *testing.T) {
-	zookeeper := testkit.SecureZooKeeper(t, "zookeeper", provider, []string{loginOption(t, "Server { "+digest+` user_kafka="kafkasecret"; };`)})
+	zookeeper := testkit.SecureZooKeeper(t, "zookeeper", testkit.ZooKeeperSASL, []string{testkit.LoginOption(t, "Server { "+digest+` user_kafka="kafkasecret"; };`)})
 	t.Run("wrong password", func(t *testing.T) {
-		t.Setenv("KAFKA_OPTS", loginOption(t, "Client { "+digest+` username="kafka" password="wrong"; };`))
+		t.Setenv("KAFKA_OPTS", testkit.LoginOption(t, "Client { "+digest+` username="kafka" password="wrong"; };`))
 		file := testkit.ServerProperties(t, t.TempDir(), 1, testkit.FreePort(t), zookeeper)
 		out, err := testkit.TryRun(20*time.Second, testkit.Spec{Args: []string{testkit.Binary(t), "broker", file, "--override", "momus.http.port=-1"}})
 		if err == nil || !strings.Contains(out+err.Error(), `user "kafka" of section Client`) {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
-	t.Setenv("KAFKA_OPTS", loginOption(t, "Client { "+digest+` username="kafka" password="kafkasecret"; };`))
+	t.Setenv("KAFKA_OPTS", testkit.LoginOption(t, "Client { "+digest+` username="kafka" password="kafkasecret"; };`))
 	b := testkit.Broker(t, 1, zookeeper, "zookeeper.set.acl=true")
 	works(t, b)
 	if got, want := nodes(t, zookeeper, looked...), protected("sasl:kafka"); !slices.Equal(got, want) {
@@ -125,36 +108,57 @@ func TestZooKeeperWithDigest(t *testing.T) {
 	works(t, b.AsMomus(t)) // with the protected nodes of before
 }
 
-// ZooKeeper 3.5 over TLS, with the broker's certificate for its login.
+// ZooKeeper 3.5 over TLS, with the broker's certificate for its login: 3.5.7, which Apache Kafka
+// 2.5.0 comes with, and the last one.
 func TestZooKeeperOverTLS(t *testing.T) {
+	for version, peer := range map[string]string{"3.5.7": "kafka", "3.5.10": "zookeeper-3.5"} {
+		t.Run(version, func(t *testing.T) {
+			if _, err := os.Stat(filepath.Join(testkit.Peers(t, peer), "zookeeper-"+version+".jar")); err != nil {
+				t.Fatal(err)
+			}
+			zooKeeperOverTLS(t, peer)
+		})
+	}
+}
+
+func zooKeeperOverTLS(t *testing.T, peer string) {
 	c := testkit.NewCertificates(t)
 	c.Sign("zoo", pkix.Name{CommonName: "zoo"}, time.Now().Add(time.Hour))
 	c.Sign("broker", pkix.Name{CommonName: "broker", Organization: []string{"momus"}}, time.Now().Add(time.Hour))
 	port := testkit.FreePort(t)
-	zookeeper := testkit.SecureZooKeeper(t, "zookeeper-3.5", []string{
+	zookeeper := testkit.SecureZooKeeper(t, peer, []string{
 		fmt.Sprintf("secureClientPort=%d", port), "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
 		"ssl.keyStore.location=" + c.Path("zoo.p12"), "ssl.keyStore.password=" + testkit.StorePassword, "ssl.keyStore.type=PKCS12",
 		"ssl.trustStore.location=" + c.Path("trust.p12"), "ssl.trustStore.password=" + testkit.StorePassword, "ssl.trustStore.type=PKCS12",
 		"authProvider.x509=org.apache.zookeeper.server.auth.X509AuthenticationProvider"}, nil)
-	ssl := []string{"zookeeper.ssl.client.enable=true", "zookeeper.clientCnxnSocket=org.apache.zookeeper.ClientCnxnSocketNetty", "zookeeper.set.acl=true",
+	// The first handshake of a JVM on a busy machine takes longer than a session of six seconds allows.
+	ssl := []string{"zookeeper.connection.timeout.ms=60000", "zookeeper.session.timeout.ms=18000", "zookeeper.ssl.client.enable=true", "zookeeper.clientCnxnSocket=org.apache.zookeeper.ClientCnxnSocketNetty", "zookeeper.set.acl=true",
 		"zookeeper.ssl.keystore.location=" + c.Path("broker.p12"), "zookeeper.ssl.keystore.password=" + testkit.StorePassword,
 		"zookeeper.ssl.truststore.location=" + c.Path("trust.p12"), "zookeeper.ssl.truststore.password=" + testkit.StorePassword}
 	b := testkit.Broker(t, 1, fmt.Sprintf("localhost:%d", port), ssl...)
 	works(t, b)
-	got, want := nodes(t, zookeeper, looked...), protected("x509:CN=broker,O=momus")
-	if !slices.Equal(got, want) {
+	const identity = "x509:CN=broker,O=momus"
+	if got, want := nodes(t, zookeeper, looked...), protected(identity); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	// Apache Kafka beside it, with the same settings, reads what momus protected and protects alike.
+	kafka := testkit.Kafka(t, 2, fmt.Sprintf("localhost:%d", port), ssl...)
+	testkit.WaitBrokers(t, []*testkit.Cluster{b, kafka}, 2)
+	works(t, kafka)
+	ids := nodes(t, zookeeper, "/brokers/ids/1", "/brokers/ids/2")
+	if strings.Replace(ids[0], "ids/1", "ids/2", 1) != ids[1] {
+		t.Errorf("the brokers' own nodes have other rights: %q", ids)
 	}
 }
 
 // Kerberos to ZooKeeper, and the native tools to a broker by Kerberos.
 func TestZooKeeperAndToolsWithKerberos(t *testing.T) {
-	r := startRealm(t, "zookeeper/localhost", "kafka/localhost", "alice")
-	krb5 := "-Djava.security.krb5.conf=" + r.config
-	server := strings.Replace(r.jaas("zookeeper/localhost"), "required", "required isInitiator=false", 1)
-	zookeeper := testkit.SecureZooKeeper(t, "zookeeper", provider, []string{krb5, loginOption(t, "Server { "+server+" };"), "-Dzookeeper.security.auth_to_local=RULE:[2:$1]",
+	r := testkit.StartRealm(t, "zookeeper/localhost", "kafka/localhost", "alice")
+	krb5 := "-Djava.security.krb5.conf=" + r.Config
+	server := strings.Replace(r.JAAS("zookeeper/localhost"), "required", "required isInitiator=false", 1)
+	zookeeper := testkit.SecureZooKeeper(t, "zookeeper", testkit.ZooKeeperSASL, []string{krb5, testkit.LoginOption(t, "Server { "+server+" };"), "-Dzookeeper.security.auth_to_local=RULE:[2:$1]",
 		"-Dzookeeper.kerberos.removeHostFromPrincipal=true", "-Dzookeeper.kerberos.removeRealmFromPrincipal=true"})
-	t.Setenv("KAFKA_OPTS", krb5+" -Dzookeeper.sasl.client.canonicalize.hostname=false "+loginOption(t, "Client { "+r.jaas("kafka/localhost")+" };\nKafkaServer { "+r.jaas("kafka/localhost")+" };"))
+	t.Setenv("KAFKA_OPTS", krb5+" -Dzookeeper.sasl.client.canonicalize.hostname=false "+testkit.LoginOption(t, "Client { "+r.JAAS("kafka/localhost")+" };\nKafkaServer { "+r.JAAS("kafka/localhost")+" };"))
 	plain, port := testkit.FreePort(t), testkit.FreePort(t)
 	b := testkit.BrokerAt(t, 1, plain, strings.Replace(zookeeper, "127.0.0.1", "localhost", 1), "zookeeper.set.acl=true", "sasl.kerberos.service.name=kafka",
 		fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,SASL_PLAINTEXT://localhost:%d", plain, port), "sasl.enabled.mechanisms=GSSAPI")
@@ -162,8 +166,8 @@ func TestZooKeeperAndToolsWithKerberos(t *testing.T) {
 	if got, want := nodes(t, zookeeper, looked...), protected("sasl:kafka"); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	file := filepath.Join(r.dir, "client.properties")
-	text := "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=GSSAPI\nsasl.kerberos.service.name=kafka\nsasl.jaas.config=" + r.jaas("alice") + "\n"
+	file := filepath.Join(r.Dir, "client.properties")
+	text := "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=GSSAPI\nsasl.kerberos.service.name=kafka\nsasl.jaas.config=" + r.JAAS("alice") + "\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,10 @@
 package storage
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"maps"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +14,9 @@ import (
 	"momus/broker"
 	"momus/configs"
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
+	"momus/integration/testkit"
+	"momus/internal/testbase"
 	"momus/storage/vfs"
 )
 
@@ -23,28 +24,8 @@ import (
 // in it.
 func startZooKeeper(t testing.TB, znodes map[string]string) (addr string) {
 	t.Helper()
-	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), MaxClientCnxns: -1, NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("coordination server: %v", err)
-		}
-	})
-	conn, events, err := zk.Connect([]string{s.Addr().String()}, 10*time.Second, zk.WithLogger(quiet{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	go func() {
-		for range events {
-		}
-	}()
+	s, _ := zkservertest.Run(t, zkserver.Options{MaxClientCnxns: -1, NoSync: true})
+	conn := testkit.ZooKeeperConn(t, s.Addr().String())
 	for _, path := range slices.Sorted(maps.Keys(znodes)) { // parents come first
 		if path == "/" || path == "/zookeeper" || path == "/zookeeper/quota" {
 			continue
@@ -56,35 +37,13 @@ func startZooKeeper(t testing.TB, znodes map[string]string) (addr string) {
 	return s.Addr().String()
 }
 
-type quiet struct{}
-
-func (quiet) Printf(string, ...any) {}
-
 // node is a broker in the test's process.
 type node struct {
 	b      *broker.Broker
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // what Run returned; valid after done
-	out    *output
-}
-
-// output collects what the broker logs.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
+	out    *testbase.Buffer
 }
 
 // launch starts a broker without waiting for it.
@@ -100,7 +59,7 @@ func launch(t testing.TB, properties map[string]string, fs vfs.FS, now func() ti
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{done: make(chan struct{}), out: &output{}}
+	n := &node{done: make(chan struct{}), out: &testbase.Buffer{}}
 	logger := logrus.New()
 	logger.SetOutput(n.out)
 	if n.b, err = broker.New(broker.Options{Config: config, Logger: logger, FS: fs, Now: now}); err != nil {

@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// crowd keeps many connections of four kinds open to a listener, until standard input ends. It
+// crowd keeps many connections of five kinds open to a listener, until standard input ends. It
 // prints how many there are.
 func crowd(addr string) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -59,7 +59,7 @@ func crowd(addr string) {
 				c, err := d.DialContext(ctx, "tcp", addr)
 				if err == nil {
 					open.Add(1)
-					behave(ctx, i%4, c)
+					behave(ctx, i%5, c)
 					open.Add(-1)
 					c.Close()
 				}
@@ -81,7 +81,7 @@ func crowd(addr string) {
 	wg.Wait()
 }
 
-// behave is badly: in one of four ways, until the broker closes the connection or ctx ends.
+// behave is badly: in one of five ways, until the broker closes the connection or ctx ends.
 func behave(ctx context.Context, kind int, c net.Conn) {
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
@@ -97,7 +97,12 @@ func behave(ctx context.Context, kind int, c net.Conn) {
 			_, _ = rand.Read(junk)
 			_, _ = t.Write(append([]byte{0, 7, 0xff, 0xff}, junk...)) // a large frame that never comes whole
 		}
-	case 3: // guesses passwords
+	case 3: // stalls in the middle of its handshake, when the broker has computed its part
+		if tls.Client(&mute{Conn: c}, config).Handshake() == nil {
+			panic("a handshake of which nothing was sent but a hello")
+		}
+		return
+	case 4: // guesses passwords
 		cl, err := kgo.NewClient(kgo.SeedBrokers(c.RemoteAddr().String()), kgo.SASL(scram.Auth{User: "sally", Pass: "guess"}.AsSha256Mechanism()),
 			kgo.Dialer(func(context.Context, string, string) (net.Conn, error) { return tls.Client(c, config), nil }), kgo.RequestRetries(0))
 		if err == nil {
@@ -108,6 +113,21 @@ func behave(ctx context.Context, kind int, c net.Conn) {
 	}
 	_, _ = c.Read(make([]byte, 1<<16))
 	_, _ = c.Read(make([]byte, 1<<16))
+}
+
+// mute sends what is written first, and nothing more.
+type mute struct {
+	net.Conn
+	spoken bool
+}
+
+// Write implements net.Conn.
+func (m *mute) Write(p []byte) (int, error) {
+	if m.spoken {
+		return len(p), nil
+	}
+	m.spoken = true
+	return m.Conn.Write(p)
 }
 
 func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
@@ -151,7 +171,7 @@ func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
 	}
 	testkit.Eventually(t, 30*time.Second, "the clients have begun", func() bool { return sent.Load() > 10_000 })
 	rate(*measure / 3)
-	before, memory := rate(*measure), resident(t, b.Process.Pid())
+	before, memory, files := rate(*measure), resident(t, b.Process.Pid()), open(t, b.Process.Pid())
 
 	self, err := os.Executable()
 	if err != nil {
@@ -159,9 +179,12 @@ func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
 	}
 	crowd := testkit.Start(t, "strangers", testkit.Spec{Args: []string{"nice", "-n", "19", self}, Env: []string{fmt.Sprintf("STRANGERS_ADDR=127.0.0.1:%d", secure), "GOMAXPROCS=1"}})
 	testkit.Eventually(t, 3*time.Minute, "most strangers are there", func() bool { return connected(crowd.Output()) > number*6/10 })
+	spent, own := cpu(t, b.Process.Pid()), cpu(t, crowd.Pid())
 	during := rate(2 * *measure)
+	spent, own = cpu(t, b.Process.Pid())-spent, cpu(t, crowd.Pid())-own
 	grown := resident(t, b.Process.Pid()) - memory
-	t.Logf("%.0f records/s without strangers, %.0f with %d: %.0f %%; the broker grew by %d MB; %v failed logins", before, during, connected(crowd.Output()), 100*during/before, grown>>20,
+	t.Logf("%.0f records/s without strangers, %.0f with %d: %.0f %%; the broker had %.2f cores and the strangers themselves %.2f; the broker grew by %d MB; %v failed logins",
+		before, during, connected(crowd.Output()), 100*during/before, spent/(2*measure.Seconds()), own/(2*measure.Seconds()), grown>>20,
 		b.Metric(t, `kafka_server_socketservermetrics_failed_authentication_total{listener="SASL_SSL"}`))
 	if during < least*before {
 		t.Errorf("clients kept %.0f %% of their throughput, at least %.0f %% is wanted", 100*during/before, 100*least)
@@ -173,9 +196,16 @@ func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
 	testkit.Eventually(t, time.Minute, "the strangers are gone", func() bool {
 		return b.Metric(t, "momus_connections_accepted_total")-b.Metric(t, "momus_connections_closed_total") < 20
 	})
-	if after := rate(*measure); after < least*before {
+	after, kept := rate(*measure), resident(t, b.Process.Pid())-memory
+	t.Logf("%.0f records/s after the strangers have gone; the broker has %d MB more than before they came, and %d files and sockets, %d before",
+		after, kept>>20, open(t, b.Process.Pid()), files)
+	if after < least*before {
 		t.Errorf("%.0f records/s after the strangers have gone, %.0f before they came", after, before)
 	}
+	if n := open(t, b.Process.Pid()); n > files+20 {
+		t.Errorf("%d files and sockets are open after the strangers have gone, %d before they came", n, files)
+	}
+	testkit.Eventually(t, 2*time.Minute, "most of the memory is given back", func() bool { return resident(t, b.Process.Pid())-memory < growth/2 })
 }
 
 // connected is the last number that the crowd has printed.
@@ -200,4 +230,27 @@ func resident(t *testing.T, pid int) int64 {
 		t.Fatal(err)
 	}
 	return pages * int64(os.Getpagesize())
+}
+
+// open is the number of files and sockets that a process has open.
+func open(t *testing.T, pid int) int {
+	t.Helper()
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// cpu is the CPU time of a process so far in seconds.
+func cpu(t *testing.T, pid int) float64 {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / 100 // clock ticks
 }

@@ -43,6 +43,7 @@ func NewCertificates(t testing.TB) *Certificates {
 	c.ca, _ = x509.ParseCertificate(der)
 	c.Pool.AddCert(c.ca)
 	c.write("ca.pem", pemBlock("CERTIFICATE", der))
+	// Modern encryption: the Java 17 of the peers reads it.
 	trust, err := pkcs12.Modern.EncodeTrustStore([]*x509.Certificate{c.ca}, StorePassword)
 	c.must(err)
 	c.write("trust.p12", trust)
@@ -56,8 +57,28 @@ func (c *Certificates) Path(name string) string { return filepath.Join(c.Dir, na
 // its files.
 func (c *Certificates) Sign(name string, subject pkix.Name, until time.Time) tls.Certificate {
 	c.t.Helper()
+	return c.issue(name, subject, until, "localhost", "127.0.0.1")
+}
+
+// SignFor is Sign for other hosts.
+func (c *Certificates) SignFor(name string, subject pkix.Name, hosts ...string) tls.Certificate {
+	c.t.Helper()
+	return c.issue(name, subject, time.Time{}, hosts...)
+}
+
+func (c *Certificates) issue(name string, subject pkix.Name, until time.Time, hosts ...string) tls.Certificate {
+	c.t.Helper()
 	key := c.key()
-	der := c.sign(&x509.Certificate{Subject: subject, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: until,
+	var names []string
+	var addresses []net.IP
+	for _, h := range hosts {
+		if ip := net.ParseIP(h); ip != nil {
+			addresses = append(addresses, ip)
+		} else {
+			names = append(names, h)
+		}
+	}
+	der := c.sign(&x509.Certificate{Subject: subject, DNSNames: names, IPAddresses: addresses, NotAfter: until,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}, c.ca, key)
 	leaf, err := x509.ParseCertificate(der)
 	c.must(err)
@@ -74,10 +95,12 @@ func (c *Certificates) Sign(name string, subject pkix.Name, until time.Time) tls
 
 func (c *Certificates) sign(t, parent *x509.Certificate, key *ecdsa.PrivateKey) []byte {
 	c.serial++
+	// A day back, for a clock of another container.
 	t.SerialNumber, t.NotBefore = big.NewInt(c.serial), time.Now().Add(-24*time.Hour)
 	if t.NotAfter.IsZero() {
 		t.NotAfter = time.Now().Add(24 * time.Hour)
 	}
+	// The authority signs itself.
 	if parent == nil {
 		parent = t
 	}

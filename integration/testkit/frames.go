@@ -45,6 +45,7 @@ func (r *Request) Decode() (kmsg.Request, error) {
 	}
 	req.SetVersion(r.Version)
 	body := r.body
+	// A flexible request has tags between the header, whose client id is not compact, and its body.
 	if req.IsFlexible() {
 		rd := kbin.Reader{Src: body}
 		kmsg.SkipTags(&rd)
@@ -61,6 +62,7 @@ func (r *Request) DecodeAnswer(body []byte) (kmsg.Response, error) {
 	}
 	req.SetVersion(r.Version)
 	resp := req.ResponseKind()
+	// ApiVersions answers with the header of version 0 always, so that any client can read it.
 	if req.IsFlexible() && r.Key != int16(kmsg.ApiVersions) {
 		rd := kbin.Reader{Src: body}
 		kmsg.SkipTags(&rd)
@@ -113,15 +115,7 @@ func (p *FrameProxy) serveAll(l net.Listener) {
 	p.mu.Lock()
 	p.l = l
 	p.mu.Unlock()
-	p.wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			p.wg.Go(func() { p.serve(c) })
-		}
-	})
+	acceptAll(&p.wg, l, p.serve)
 }
 
 // Down refuses connections and closes those that are there: with its target dead, a proxy that
@@ -151,11 +145,13 @@ func (p *FrameProxy) Up(t testing.TB) {
 
 // Port is the proxy's port.
 func (p *FrameProxy) Port() int {
+	// The address is the listener's, with a port that is a number.
 	_, port, _ := net.SplitHostPort(p.Addr)
 	n, _ := strconv.Atoi(port)
 	return n
 }
 
+// serve forwards a connection frame by frame, past the hooks, until either side ends.
 func (p *FrameProxy) serve(c net.Conn) {
 	defer c.Close()
 	up, err := net.DialTimeout("tcp", p.target, 5*time.Second)
@@ -167,6 +163,7 @@ func (p *FrameProxy) serve(c net.Conn) {
 	p.next++
 	id := p.next
 	p.conns[c], p.conns[up] = true, true
+	// Down may have come between the accept and here.
 	closed := p.closed
 	p.mu.Unlock()
 	if closed {
@@ -189,6 +186,7 @@ func (p *FrameProxy) serve(c net.Conn) {
 		defer up.Close()
 		p.pump(c, up, func(frame []byte) (Verdict, error) {
 			if len(frame) < 4 {
+				// The correlation id is the whole header that is looked at.
 				return CutInstead, errors.New("answer without header")
 			}
 			correlation := int32(binary.BigEndian.Uint32(frame))
@@ -196,6 +194,7 @@ func (p *FrameProxy) serve(c net.Conn) {
 			r := waiting[correlation]
 			delete(waiting, correlation)
 			mu.Unlock()
+			// An answer nobody waits for, as after a request that was cut, passes.
 			if r == nil || p.hooks.Answer == nil {
 				return Forward, nil
 			}
@@ -228,6 +227,7 @@ func (p *FrameProxy) pump(to, from net.Conn, judge func(frame []byte) (Verdict, 
 			return
 		}
 		n := binary.BigEndian.Uint32(size[:])
+		// No message of Kafka's is larger; a greater number is not a Kafka peer's.
 		if n > 200<<20 {
 			return
 		}
@@ -257,6 +257,7 @@ func parseRequest(conn uint64, frame []byte) (*Request, error) {
 	}
 	r := &Request{Conn: conn, At: time.Now(), Key: int16(binary.BigEndian.Uint16(frame)), Version: int16(binary.BigEndian.Uint16(frame[2:])),
 		correlation: int32(binary.BigEndian.Uint32(frame[4:]))}
+	// -1 is a null client id.
 	n := int(int16(binary.BigEndian.Uint16(frame[8:])))
 	rest := frame[10:]
 	if n > len(rest) {

@@ -37,6 +37,8 @@ type Replication struct {
 	// Pipelined makes the producer keep five small requests in flight to each leader, and stop for
 	// good when the log does not continue what it had sent.
 	Pipelined bool
+	// Rate is how many records a second are sent to each partition; 0 is as many as it takes.
+	Rate int
 }
 
 // StartLoad creates a topic with one replica and starts both.
@@ -53,15 +55,21 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 	seeds := kgo.SeedBrokers(strings.Split(bootstrap, ",")...)
 	underWay := 50 // records of a partition
 	opts := []kgo.Opt{seeds, kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }), kgo.RecordDeliveryTimeout(0), kgo.MetadataMinAge(50 * time.Millisecond)}
+		// Records never expire: a record that was not acknowledged is still under way, so that the
+		// producer's own order is what is checked.
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }), kgo.RecordDeliveryTimeout(0), kgo.MetadataMinAge(50 * time.Millisecond),
+		kgo.AlwaysRetryEOF()} // a broker that stops ends connections before their first answer
 	if r.Pipelined {
 		underWay = 1000
+		// Small batches and no linger keep five requests in flight, which is where an order can be
+		// lost.
 		opts = append(opts, kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(512), kgo.UnknownTopicRetries(-1), kgo.StopProducerOnDataLossDetected())
 	}
 	producer, err := kgo.NewClient(opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Small segments, so that a run rolls some.
 	small, minISR, clean := "65536", fmt.Sprint(r.MinISR), "false"
 	settings := map[string]*string{"segment.bytes": &small, "min.insync.replicas": &minISR, "unclean.leader.election.enable": &clean}
 	if _, err := kadm.NewClient(producer).CreateTopic(ctx, partitions, r.Factor, settings, topic); err != nil {
@@ -71,13 +79,19 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 	for p := range partitions {
 		l.wg.Go(func() {
 			slots := make(chan struct{}, underWay) // the callbacks of one partition come in order
+			began := time.Now()
 			for i := 0; ctx.Err() == nil; i++ {
+				if r.Rate > 0 {
+					pace(ctx, began.Add(time.Duration(i)*time.Second/time.Duration(r.Rate)))
+				}
 				l.passGate()
 				select {
 				case slots <- struct{}{}:
 				case <-ctx.Done():
 					return
 				}
+				// Without ctx: what was begun is waited for, since its fate is what the check is
+				// about.
 				producer.Produce(context.Background(), &kgo.Record{Partition: p, Value: fmt.Appendf(nil, "%d", i)}, func(r *kgo.Record, err error) {
 					l.mu.Lock()
 					defer l.mu.Unlock()
@@ -93,7 +107,7 @@ func StartReplicatedLoad(t testing.TB, bootstrap, topic string, partitions int32
 		})
 	}
 	member, err := kgo.NewClient(seeds, kgo.ConsumeTopics(topic), kgo.ConsumerGroup("group-"+topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.AutoCommitInterval(100*time.Millisecond), kgo.MetadataMinAge(50*time.Millisecond))
+		kgo.AutoCommitInterval(100*time.Millisecond), kgo.MetadataMinAge(50*time.Millisecond), kgo.AlwaysRetryEOF())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +179,7 @@ func (l *Load) WaitAcked(t testing.TB, n int) {
 
 // Pause stops producing and waits for the answers to what is under way; end it with Resume.
 func (l *Load) Pause() {
+	// A writer waits for all readers at the gate and keeps new ones out.
 	l.gate.Lock()
 	l.flush()
 }
@@ -207,6 +222,7 @@ func (l *Load) Stop() {
 	l.flush()
 }
 
+// flush waits until each record is acknowledged or has failed.
 func (l *Load) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -221,13 +237,8 @@ func (l *Load) flush() {
 // once, in order, without gaps; the group's committed offsets lie within the log and are not lost.
 func (l *Load) Check(t testing.TB, bootstrap string) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ConsumeTopics(l.topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cl.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
+	ctx, cl, end := readFromStart(t, bootstrap, l.topic)
+	defer end()
 	adm := kadm.NewClient(cl)
 	ends := endOffsets(ctx, t, cl, l.topic, l.partitions)
 	l.mu.Lock()
@@ -238,16 +249,19 @@ func (l *Load) Check(t testing.TB, bootstrap string) {
 	next := readNumbered(ctx, t, cl, ends, l.topic, l.partitions)
 	for p, offsets := range l.acked {
 		for i, o := range offsets {
+			// Idempotence, one partition, no other producer: the i-th record has offset i.
 			if o != int64(i) {
 				t.Fatalf("partition %d: record %d was acknowledged at offset %d", p, i, o)
 			}
 		}
+		// More may be there than was acknowledged: answers get lost in a crash.
 		if int64(len(offsets)) > next[p] {
 			t.Fatalf("partition %d: %d records acknowledged, %d there", p, len(offsets), next[p])
 		}
 	}
 	var committed kadm.OffsetResponses
 	Eventually(t, 30*time.Second, "the group's coordinator answers", func() bool {
+		var err error
 		committed, err = adm.FetchOffsets(ctx, "group-"+l.topic)
 		return err == nil
 	})
@@ -258,6 +272,16 @@ func (l *Load) Check(t testing.TB, bootstrap string) {
 		}
 	}
 	t.Logf("%d records acknowledged, all there", l.total)
+}
+
+// pace waits for the time of the next record.
+func pace(ctx context.Context, due time.Time) {
+	timer := time.NewTimer(time.Until(due))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // passGate waits while the load is paused.
@@ -271,14 +295,23 @@ func (l *Load) passGate() {
 // partition.
 func CheckNumbered(t testing.TB, bootstrap, topic string, partitions int32) []int64 {
 	t.Helper()
+	ctx, cl, end := readFromStart(t, bootstrap, topic)
+	defer end()
+	return readNumbered(ctx, t, cl, endOffsets(ctx, t, cl, topic, partitions), topic, partitions)
+}
+
+// readFromStart is a client that reads all of a topic, and the time that it has for it.
+func readFromStart(t testing.TB, bootstrap, topic string) (ctx context.Context, cl *kgo.Client, end func()) {
+	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cl.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	return readNumbered(ctx, t, cl, endOffsets(ctx, t, cl, topic, partitions), topic, partitions)
+	return ctx, cl, func() {
+		cancel()
+		cl.Close()
+	}
 }
 
 // endOffsets waits until every partition has a leader: a broker that has just started has none yet.

@@ -82,6 +82,7 @@ func Quickstart(t testing.TB, brokers int, extra ...string) *Cluster {
 // Restart starts the cluster's process again with the same arguments.
 func (c *Cluster) Restart(t testing.TB) {
 	t.Helper()
+	// The log shows which process is meant: kafka's command line begins with java.
 	c.Process = Start(t, fmt.Sprintf("%s %d", filepath.Base(c.args[0]), c.ID), Spec{Args: c.args})
 	WaitServing(t, c.Process, strings.Split(c.Bootstrap, ",")...)
 }
@@ -200,20 +201,37 @@ func (c *Cluster) Metric(t testing.TB, name string) float64 {
 	return 0
 }
 
-// freeRange finds n ports in a row that nobody listens on, below those that the system hands out by
-// itself.
+// given are the ports that freeRange has returned: tests side by side choose theirs before they
+// listen on them.
+var given struct {
+	sync.Mutex
+	ports map[int]bool
+}
+
+// freeRange finds n ports in a row that nobody listens on and no other test of this process was
+// given, below those that the system hands out by itself.
 func freeRange(t testing.TB, n int) int {
 	t.Helper()
+	given.Lock()
+	defer given.Unlock()
 	for range 200 {
+		// Below 32768, where Linux begins to hand out ports for outgoing connections: a broker that
+		// is down for a moment would lose its port to one.
 		first := 12000 + rand.IntN(18000)
 		free := true
 		for p := first; p < first+n && free; p++ {
 			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
-			if free = err == nil; free {
+			if free = err == nil && !given.ports[p]; err == nil {
 				l.Close()
 			}
 		}
 		if free {
+			if given.ports == nil {
+				given.ports = map[int]bool{}
+			}
+			for p := first; p < first+n; p++ {
+				given.ports[p] = true
+			}
 			return first
 		}
 	}

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/go-zookeeper/zk"
 )
 
 // Peers is the directory with the jars and libraries of the real peers, made by `make interop`:
@@ -30,7 +28,8 @@ func Peers(t testing.TB, name string) string {
 	return dir
 }
 
-// Java is the command line that runs a class with the jars of a peer.
+// Java is the command line that runs a class with the jars of a peer. The options of KAFKA_OPTS go
+// to Kafka's classes, as in kafka-run-class.
 func Java(t testing.TB, peer, class string, args ...string) []string {
 	t.Helper()
 	log4j := filepath.Join(t.TempDir(), "log4j.properties")
@@ -39,8 +38,12 @@ func Java(t testing.TB, peer, class string, args ...string) []string {
 	if err := os.WriteFile(log4j, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return append([]string{"java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j.configuration=file:" + log4j,
-		"-Dzookeeper.admin.enableServer=false", "-cp", filepath.Join(Peers(t, peer), "*"), class}, args...)
+	// One collector thread and no second compiler: several JVMs share a machine of two cores.
+	line := []string{"java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j.configuration=file:" + log4j, "-Dzookeeper.admin.enableServer=false"}
+	if peer == "kafka" {
+		line = append(line, strings.Fields(os.Getenv("KAFKA_OPTS"))...)
+	}
+	return append(append(line, "-cp", filepath.Join(Peers(t, peer), "*"), class), args...)
 }
 
 // ZooKeeper starts a real ZooKeeper server of the peer directory (zookeeper, zookeeper-3.5,
@@ -69,6 +72,7 @@ func zooKeeperArgs(t testing.TB, peer string, lines, options []string) (addr str
 		t.Fatal(err)
 	}
 	args = Java(t, peer, "org.apache.zookeeper.server.quorum.QuorumPeerMain", cfg)
+	// Behind the word java.
 	return fmt.Sprintf("127.0.0.1:%d", port), slices.Insert(args, 1, options...)
 }
 
@@ -102,6 +106,7 @@ func startZooKeeper(t testing.TB, peer, addr string, args []string) *Process {
 		c.SetDeadline(time.Now().Add(2 * time.Second))
 		fmt.Fprint(c, "srvr")
 		answer, _ := io.ReadAll(c)
+		// srvr answers before it serves; the mode is there when it does.
 		return bytes.Contains(answer, []byte("Mode: standalone"))
 	})
 	return p
@@ -137,15 +142,7 @@ func (c *Cluster) AsKafka(t testing.TB) *Cluster {
 // SessionGone waits until the znode of a killed broker is gone.
 func SessionGone(t testing.TB, zookeeper string, broker int) {
 	t.Helper()
-	conn, events, err := zk.Connect([]string{zookeeper}, 10*time.Second, zk.WithLogger(quietZK{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	go func() {
-		for range events {
-		}
-	}()
+	conn := ZooKeeperConn(t, zookeeper)
 	Eventually(t, 30*time.Second, "the session of the killed broker ended", func() bool {
 		there, _, err := conn.Exists(fmt.Sprintf("/brokers/ids/%d", broker))
 		return err == nil && !there

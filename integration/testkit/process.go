@@ -44,6 +44,8 @@ func Start(t testing.TB, name string, s Spec) *Process {
 	p.cmd.Env = append(os.Environ(), s.Env...)
 	p.cmd.Dir = s.Dir
 	p.cmd.Stdout, p.cmd.Stderr = p, p
+	// The kernel's signal goes when the thread that started the child ends; Go's threads end only
+	// with their process, unless a locked goroutine returns.
 	p.cmd.SysProcAttr = endWithParent()
 	in, err := p.cmd.StdinPipe()
 	if err != nil {
@@ -83,6 +85,14 @@ func (p *Process) Output() string {
 	return p.out.String()
 }
 
+// Type writes to the process's standard input.
+func (p *Process) Type(t testing.TB, text string) {
+	t.Helper()
+	if _, err := io.WriteString(p.in, text); err != nil {
+		t.Fatalf("type to %s: %v", p.Name, err)
+	}
+}
+
 // CloseInput ends the process's standard input.
 func (p *Process) CloseInput() { p.in.Close() }
 
@@ -116,6 +126,7 @@ func (p *Process) Stop(t testing.TB, limit time.Duration) {
 		p.Kill()
 		t.Fatalf("%s did not end within %s of SIGTERM", p.Name, limit)
 	}
+	// 143 is 128+SIGTERM: a JVM has that status after an orderly shutdown.
 	if c := p.ExitCode(); c != 0 && c != 143 {
 		t.Fatalf("%s ended with status %d", p.Name, c)
 	}
@@ -184,6 +195,7 @@ func TryRun(limit time.Duration, s Spec) (string, error) {
 	}
 	timer := time.AfterFunc(limit, func() { cmd.Process.Kill() })
 	err := cmd.Wait()
+	// Stop says that the timer has fired: the process was killed, and its own error says less.
 	if !timer.Stop() {
 		err = fmt.Errorf("not done after %s", limit)
 	}
@@ -201,6 +213,7 @@ func Eventually(t testing.TB, limit time.Duration, what string, ok func() bool) 
 		if time.Now().After(deadline) {
 			t.Fatalf("not so within %s: %s", limit, what)
 		}
+		// The one place where tests pause between looks.
 		time.Sleep(20 * time.Millisecond)
 	}
 }

@@ -20,6 +20,7 @@ type Proxy struct {
 
 	mu     sync.Mutex
 	healed *sync.Cond
+	// Asked with a client id for each piece of data.
 	cut    func(client string) bool // nil: nothing is cut
 	closed bool
 	conns  map[net.Conn]bool
@@ -34,15 +35,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	}
 	p := &Proxy{Addr: l.Addr().String(), target: target, l: l, conns: map[net.Conn]bool{}}
 	p.healed = sync.NewCond(&p.mu)
-	p.wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			p.wg.Go(func() { p.serve(c) })
-		}
-	})
+	acceptAll(&p.wg, l, p.serve)
 	t.Cleanup(func() {
 		l.Close()
 		p.mu.Lock()
@@ -55,6 +48,20 @@ func NewProxy(t testing.TB, target string) *Proxy {
 		p.wg.Wait()
 	})
 	return p
+}
+
+// acceptAll serves each connection in a goroutine of its own until the listener is closed; all of
+// them are wg's.
+func acceptAll(wg *sync.WaitGroup, l net.Listener, serve func(net.Conn)) {
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { serve(c) })
+		}
+	})
 }
 
 // Port is the proxy's port.
@@ -79,6 +86,8 @@ func (p *Proxy) Heal() {
 	p.mu.Unlock()
 }
 
+// serve forwards a connection both ways. Its first bytes are read before anything is sent, since
+// they tell whose it is.
 func (p *Proxy) serve(c net.Conn) {
 	defer c.Close()
 	up, err := net.DialTimeout("tcp", p.target, 5*time.Second)
@@ -90,6 +99,7 @@ func (p *Proxy) serve(c net.Conn) {
 		return
 	}
 	defer p.remove(c, up)
+	// The first request, or its beginning: a header is never longer.
 	head := make([]byte, 64<<10)
 	n, err := c.Read(head)
 	if err != nil {
@@ -123,6 +133,7 @@ func (p *Proxy) pipe(to, from net.Conn, client string) {
 		}
 		if err != nil {
 			if err == io.EOF {
+				// EOF is data too: in a cut network nobody learns of it.
 				p.pass(client) // the end does not arrive either
 			}
 			to.Close()
@@ -141,6 +152,7 @@ func (p *Proxy) pass(client string) bool {
 	return !p.closed
 }
 
+// add notes connections to be cut; false when the proxy has ended.
 func (p *Proxy) add(cs ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -164,9 +176,11 @@ func clientID(b []byte) string {
 	if len(b) < 14 {
 		return ""
 	}
+	// Behind size, key, version and correlation id.
 	n := int(int16(binary.BigEndian.Uint16(b[12:])))
 	if n < 0 || 14+n > len(b) {
 		return ""
 	}
+	// The buffer is used again.
 	return strings.Clone(string(b[14 : 14+n]))
 }

@@ -45,6 +45,7 @@ func WaitBrokers(t testing.TB, brokers []*Cluster, n int) {
 	for _, b := range brokers {
 		deadline := time.Now().Add(30 * time.Second)
 		for {
+			// By its own listener: another broker's answer would say nothing of this one.
 			m, err := b.metadata(t, false)
 			if err == nil && len(m.Brokers) == n && m.ControllerID >= 0 {
 				break
@@ -153,6 +154,7 @@ func (c *Cluster) notInSync(t testing.TB) string {
 	var bad []string
 	for _, topic := range m.Topics {
 		for _, p := range topic.Partitions {
+			// Kafka lists the in-sync set in the order in which it grew.
 			isr, replicas := slices.Sorted(slices.Values(p.ISR)), slices.Sorted(slices.Values(p.Replicas))
 			if p.Leader < 0 || !slices.Equal(isr, replicas) {
 				bad = append(bad, fmt.Sprintf("%s-%d leader %d replicas %v in sync %v", *topic.Topic, p.Partition, p.Leader, p.Replicas, p.ISR))
@@ -198,6 +200,7 @@ func SameLogs(t testing.TB, brokers []*Cluster, topics ...string) {
 				if at[b.ID] == "" {
 					continue
 				}
+				// Deleted partitions wait for their removal in directories of that ending.
 				batches, end := readLog(t, at[b.ID])
 				if first == nil {
 					first, firstID, firstEnd = batches, b.ID, end
@@ -213,10 +216,12 @@ func SameLogs(t testing.TB, brokers []*Cluster, topics ...string) {
 						compared++
 					}
 					if ok && !bytes.Equal(other, batch) {
+						// The header says enough: offsets, epoch, CRC, producer.
 						t.Errorf("%s at offset %d: broker %d has %x, broker %d has %x", name, offset, firstID, other[:61], b.ID, batch[:61])
 						break
 					}
 				}
+				// Logs may begin at different offsets after retention, but overlap to the end.
 				if compared != min(len(first), len(batches)) {
 					t.Errorf("%s: broker %d has %d batches, broker %d has %d, only %d at the same offsets", name, firstID, len(first), b.ID, len(batches), compared)
 				}

@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/go-zookeeper/zk"
 )
 
 // IsKafka tells whether this is a real Apache Kafka.
@@ -34,6 +32,7 @@ func KillInTurn(t testing.TB, brokers []*Cluster, load *Load, limit time.Duratio
 		b.Process.Kill()
 		load.WaitMore(t, 500)
 		if b.IsKafka() {
+			// A restart before that would meet the old session's znode, and end.
 			SessionGone(t, b.ZooKeeper, b.ID) // Apache Kafka 2.5 does not wait for it
 		}
 		b.Restart(t)
@@ -60,15 +59,7 @@ func Settle(t testing.TB, brokers []*Cluster, load *Load, limit time.Duration) {
 // MakeController takes the controller's znode away until the given broker has it.
 func MakeController(t testing.TB, brokers []*Cluster, id int) {
 	t.Helper()
-	conn, events, err := zk.Connect([]string{brokers[0].ZooKeeper}, 10*time.Second, zk.WithLogger(quietZK{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	go func() {
-		for range events {
-		}
-	}()
+	conn := ZooKeeperConn(t, brokers[0].ZooKeeper)
 	Eventually(t, 60*time.Second, fmt.Sprintf("broker %d is controller", id), func() bool {
 		data, _, err := conn.Get("/controller")
 		if err != nil {
@@ -80,6 +71,8 @@ func MakeController(t testing.TB, brokers []*Cluster, id int) {
 		if json.Unmarshal(data, &is) == nil && is.BrokerID == id {
 			return true
 		}
+		// Whoever has it loses it; the next election may be won by anybody, so it is tried until
+		// the right one has.
 		conn.Delete("/controller", -1)
 		return false
 	})
@@ -176,6 +169,8 @@ func CutFromPeersInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, load
 		victim := find()
 		for i, p := range proxies {
 			p.CutClients(func(client string) bool { // brokers say who they are in their client ids
+				// client.id of a follower's fetcher is broker-ID-fetcher-N; the controller's
+				// channels have the bare id.
 				from := client == fmt.Sprint(victim) || strings.HasPrefix(client, fmt.Sprintf("broker-%d-", victim))
 				return from != (i == victim-1) // it still reaches itself
 			})
@@ -196,5 +191,6 @@ func Outage(t testing.TB, load *Load, length time.Duration) {
 	t.Helper()
 	until := time.Now().Add(length)
 	load.WaitMore(t, 500)
+	// Time itself is the condition here.
 	Eventually(t, length+time.Minute, "the outage is over", func() bool { return time.Now().After(until) })
 }

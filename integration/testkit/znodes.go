@@ -65,6 +65,7 @@ func DumpZnodes(t testing.TB, c *zk.Conn, path string) Znodes {
 	return tree
 }
 
+// dumpZnodes reads a tree with data and ACLs; a node that goes away meanwhile is left out.
 func dumpZnodes(t testing.TB, c *zk.Conn, path string, into Znodes) {
 	t.Helper()
 	data, stat, err := c.Get(path)
@@ -88,6 +89,7 @@ func dumpZnodes(t testing.TB, c *zk.Conn, path string, into Znodes) {
 	}
 	for _, a := range acls {
 		perms := ""
+		// The bits of ZooDefs.Perms are in another order than the letters.
 		for i, p := range "cdrwa" {
 			bit := []int32{zk.PermCreate, zk.PermDelete, zk.PermRead, zk.PermWrite, zk.PermAdmin}[i]
 			if a.Perms&bit != 0 {

@@ -86,12 +86,18 @@ func securedBroker(t *testing.T, zookeeper string, start broker) *cluster {
 }
 
 // replaySecured replays the recordings of a cluster with an authorizer.
-func replaySecured(t *testing.T, c *cluster) {
+func replaySecured(t *testing.T, c *cluster, change ...func(*replay)) {
 	t.Helper()
 	for _, name := range []string{"kafka-delegation-tokens", "security", "kafka-acls"} { // the last one changes what alice may do
 		if !secured()[name] {
 			t.Fatalf("%s is no transcript of a secured cluster", name)
 		}
-		t.Run(name, func(t *testing.T) { newReplay(t, name, c, exceptions()[name]).run(t) })
+		t.Run(name, func(t *testing.T) {
+			r := newReplay(t, name, c, exceptions()[name])
+			for _, f := range change {
+				f(r)
+			}
+			r.run(t)
+		})
 	}
 }

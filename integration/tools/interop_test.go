@@ -3,6 +3,7 @@
 package tools
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +19,42 @@ import (
 // of Apache Kafka 2.5.0.
 func TestSecuredTranscriptsOnApache(t *testing.T) {
 	replaySecured(t, securedBroker(t, testkit.ZooKeeper(t, "zookeeper"), testkit.KafkaAt))
+}
+
+// javaTools are the classes behind the scripts of Kafka that the recordings of a secured cluster use.
+var javaTools = map[string]string{
+	"kafka-acls": "kafka.admin.AclCommand", "kafka-broker-api-versions": "kafka.admin.BrokerApiVersionsCommand", "kafka-configs": "kafka.admin.ConfigCommand",
+	"kafka-console-consumer": "kafka.tools.ConsoleConsumer", "kafka-console-producer": "kafka.tools.ConsoleProducer", "kafka-consumer-groups": "kafka.admin.ConsumerGroupCommand",
+	"kafka-delegation-tokens": "kafka.admin.DelegationTokenCommand", "kafka-topics": "kafka.admin.TopicCommand",
+}
+
+// javaBin is a directory with Java's tools under their names.
+func javaBin(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, class := range javaTools {
+		var line strings.Builder
+		for _, word := range testkit.Java(t, "kafka", class) {
+			line.WriteString("'" + word + "' ")
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".sh"), []byte("#!/bin/sh\nexec "+line.String()+`"$@"`+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestJavasToolsReplayTheSecuredTranscripts has the tools that were recorded do the same work on
+// momus.
+func TestJavasToolsReplayTheSecuredTranscripts(t *testing.T) {
+	c := securedBroker(t, testkit.ZooKeeper(t, "zookeeper"), testkit.BrokerAt)
+	const chance = "lists a set of Java's, whose order changes from run to run"
+	replaySecured(t, c, func(r *replay) {
+		r.bin, r.java = javaBin(t), true
+		if r.name == "kafka-acls" {
+			r.exceptions = map[string]string{"err-operation": chance, "err-operation-name": chance}
+		}
+	})
 }
 
 // walkthrough replays the users' scenario with the native tools.

@@ -148,6 +148,7 @@ func (o *OddCases) Save(path string) error {
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
+// quoted is a word as a shell would want it.
 func quoted(word string) string {
 	if word == "" || strings.ContainsAny(word, ` "`) {
 		return "'" + word + "'"
@@ -250,6 +251,8 @@ func messages(s string) []string {
 	return slices.Compact(slices.DeleteFunc(arranged("sorted", s), func(l string) bool { return l == "" || strings.HasPrefix(l, "hint: ") }))
 }
 
+// sameMessages compares messages and leaves stack traces and tables of options out: of an exception
+// the text counts.
 func sameMessages(want, got string) bool {
 	if at := uncaught.FindStringSubmatchIndex(want); at != nil {
 		text := want[at[1]:]

@@ -140,9 +140,9 @@ func TestSecuritySettings(t *testing.T) {
 		{"an unknown user", secure, sasl(jks, "SCRAM-SHA-256", `scram.ScramLoginModule required username="bob" password="nope";`),
 			"SaslAuthenticationException: Authentication failed", ""},
 		{"no trust", secure, map[string]string{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.jaas.config": modules + "plain.Plain" + user}, "SslAuthenticationException: SSL handshake failed", "ssl.truststore.location"},
-		{"no key of the client", mutual, clientKey(jks, "default.api.timeout.ms=2000"), "Exception: ", "ssl.keystore.location"},
-		{"plain text", secure, map[string]string{"default.api.timeout.ms": "2000"}, "TimeoutException", "speaks TLS"},
-		{"no SASL", secure, clientKey(jks, "default.api.timeout.ms=2000"), "TimeoutException", "wants SASL"},
+		{"no key of the client", mutual, clientKey(jks, "default.api.timeout.ms=4000"), "Exception: ", "ssl.keystore.location"},
+		{"plain text", secure, map[string]string{"default.api.timeout.ms": "4000"}, "TimeoutException", "speaks TLS"},
+		{"no SASL", secure, clientKey(jks, "default.api.timeout.ms=4000"), "TimeoutException", "wants SASL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out, err := testkit.TryRun(time.Minute, native("kafka-topics", "--bootstrap-server", fmt.Sprintf("localhost:%d", c.port), "--command-config", file("client", c.props), "--list"))

@@ -25,9 +25,9 @@ func TestSecuredTranscripts(t *testing.T) {
 	replaySecured(t, securedBroker(t, coordination(t), testkit.BrokerAt))
 }
 
-// TestTranscripts replays the recordings against momus, but for those that need security, which
-// momus does not serve yet: these are replayed against Apache Kafka (interop_test.go). With
-// MOMUS_TEST_APACHE=1 the brokers are Apache Kafka 2.5.0 (after make peers).
+// TestTranscripts replays the recordings against momus, but for those of a secured cluster, which
+// TestSecuredTranscripts replays. With MOMUS_TEST_APACHE=1 the brokers are Apache Kafka 2.5.0 (after
+// make peers).
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil || len(files) == 0 {

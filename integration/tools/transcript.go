@@ -112,6 +112,8 @@ var patterns = map[string]string{
 	"B64": `[\w+/=]+`, "CLUSTERID": `[\w-]{22}`, "TP": `\S+`, "X": `[^\n]*`, "PARTITIONS": `[^\n]*`, "CWD": `[^\n"]*`, "PATH": `\S*`,
 }
 
+// lineMatches compares a line with one that has placeholders such as <PORT>, each of which stands
+// for a pattern.
 func lineMatches(want, got string) bool {
 	var b strings.Builder
 	last := 0
@@ -201,6 +203,7 @@ func sortedDirs(s string) string {
 	})
 }
 
+// allInOrder compares line by line.
 func allInOrder(w, g []string) bool {
 	for i := range w {
 		if !lineMatches(w[i], g[i]) {

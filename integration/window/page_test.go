@@ -103,6 +103,9 @@ func (b *browser) listen(ev any) {
 		}
 	case *runtime.EventExceptionThrown:
 		fault = fmt.Sprintf("exception: %+v", ev.ExceptionDetails)
+		if x := ev.ExceptionDetails.Exception; x != nil {
+			fault += " " + x.Description
+		}
 	case *runtime.EventConsoleAPICalled:
 		if ev.Type == runtime.ConsoleAPICalledTypeError || ev.Type == runtime.ConsoleAPICalledTypeWarning {
 			fault = "console: "
@@ -232,9 +235,13 @@ func page(t *testing.T, c *testkit.Cluster) string {
 	return found
 }
 
-func playground(t *testing.T) *testkit.Cluster {
+func playground(t *testing.T, overrides ...string) *testkit.Cluster {
 	t.Helper()
-	c := testkit.Quickstart(t, 3, "--console-port", "0", "--override", "group.min.session.timeout.ms=500")
+	args := []string{"--console-port", "0", "--override", "group.min.session.timeout.ms=500"}
+	for _, o := range overrides {
+		args = append(args, "--override", o)
+	}
+	c := testkit.Quickstart(t, 3, args...)
 	admin := testkit.Admin(t, c.Bootstrap)
 	if _, err := admin.CreateTopics(t.Context(), 3, 3, nil, "orders", "payments"); err != nil {
 		t.Fatal(err)
@@ -339,7 +346,7 @@ func TestEveryViewIsReadByItsNames(t *testing.T) {
 	eval[bool](b, `(() => { const s = [...document.querySelectorAll('header select')]; s[0].value = 'ko'; s[0].dispatchEvent(new Event('change')); s[1].value = 'dark'; s[1].dispatchEvent(new Event('change')); return true })()`)
 	b.open("클러스터")
 	b.wait(soon, "section.house", "^브로커 1")
-	b.wait(soon, "ol.journal button", "orders-0 의 리더")
+	b.wait(soon, "ol.journal button", "orders-0의 리더")
 	b.look("cluster-ko-dark")
 	if lang := eval[string](b, "document.documentElement.lang"); lang != "ko" {
 		t.Error("the page says that its language is", lang)
@@ -357,14 +364,8 @@ func (b *browser) look(name string) {
 func TestABrokerIsStoppedAndStartedFromThePage(t *testing.T) {
 	c := playground(t)
 	b := newBrowser(t, page(t, c))
-	b.wait(8*time.Second, "section.house", "^Broker 2\\b")
-	b.wait(8*time.Second, "a.chip", "^orders-0, leader$")
-	leader := eval[int](b, `+document.querySelector('a.chip.leader[href="#/partition/orders/0"]').closest('section').getAttribute('aria-labelledby').slice('broker-'.length)`)
-	press := func(label string) {
-		b.wait(8*time.Second, "button", "^"+label+"$")
-		eval[bool](b, `[...document.querySelectorAll('button')].find(x => x.getAttribute('aria-label') === `+quoted(label)+`).click() ?? true`)
-	}
-	press(fmt.Sprintf("Stop broker %d", leader))
+	leader := b.leaderOf()
+	b.press(fmt.Sprintf("Stop broker %d", leader))
 	began := time.Now()
 	b.wait(time.Second, "section.house", fmt.Sprintf("^Broker %d .*gone", leader))
 	b.wait(time.Second, "ol.journal button", fmt.Sprintf("leader of orders-0 %d → ", leader))
@@ -378,13 +379,152 @@ func TestABrokerIsStoppedAndStartedFromThePage(t *testing.T) {
 	}
 	b.wait(time.Second, fmt.Sprintf(`section[aria-labelledby="broker-%d"] a.chip`, leader), "^orders-0, offline$")
 	b.look("cluster-broker-gone")
-	press(fmt.Sprintf("Start broker %d", leader))
+	b.press(fmt.Sprintf("Start broker %d", leader))
 	b.wait(15*time.Second, fmt.Sprintf(`section[aria-labelledby="broker-%d"] a.chip`, leader), "^orders-0, (in sync|leader)$")
 	b.wait(8*time.Second, "ol.journal button", fmt.Sprintf("%d is in sync again in orders-0", leader))
 
 	// The slider goes back to when the broker was there, and to when it was not.
 	eval[bool](b, `(() => { const r = document.getElementById('time'); r.value = r.min; r.dispatchEvent(new Event('input')); return true })()`)
 	b.wait(3*time.Second, "button", "^back to now$")
+}
+
+// press clicks the button of that accessible name.
+func (b *browser) press(label string) {
+	b.t.Helper()
+	b.wait(8*time.Second, "button, summary", "^"+regexp.QuoteMeta(label)+"$")
+	eval[bool](b, `[...document.querySelectorAll('button, summary')].find(x => (x.getAttribute('aria-label') || x.textContent.trim()) === `+quoted(label)+`).click() ?? true`)
+}
+
+// fill gives fields of a form, by the text of their labels, their values.
+func (b *browser) fill(form string, values map[string]string) {
+	b.t.Helper()
+	for label, value := range values {
+		if got := eval[string](b, `(() => {
+			const form = [...document.querySelectorAll('form')].find(f => f.getAttribute('aria-label') === `+quoted(form)+`);
+			const x = [...form.querySelectorAll('label')].find(l => l.firstChild.textContent.trim() === `+quoted(label)+` || l.textContent.trim() === `+quoted(label)+`)?.querySelector('input, select');
+			if (!x) return 'no field';
+			if (x.type === 'checkbox') { if (x.checked !== (`+quoted(value)+` === 'yes')) x.click(); return ''; }
+			x.value = `+quoted(value)+`;
+			x.dispatchEvent(new Event(x.tagName === 'SELECT' ? 'change' : 'input', { bubbles: true }));
+			return '';
+		})()`); got != "" {
+			b.t.Fatalf("%s of %s: %s", label, form, got)
+		}
+		b.run(chromedp.Sleep(50 * time.Millisecond)) // it is drawn anew
+	}
+	eval[bool](b, `[...document.querySelectorAll('form')].find(f => f.getAttribute('aria-label') === `+quoted(form)+`).requestSubmit() ?? true`)
+}
+
+// leaderOf is who leads orders-0, as the page shows it.
+func (b *browser) leaderOf() int {
+	b.t.Helper()
+	b.wait(8*time.Second, "a.chip", "^orders-0, leader$")
+	return eval[int](b, `+document.querySelector('a.chip.leader[href="#/partition/orders/0"]').closest('section').getAttribute('aria-labelledby').slice('broker-'.length)`)
+}
+
+func TestABrokerIsKilledFromThePage(t *testing.T) {
+	c := playground(t, "zookeeper.session.timeout.ms=4000")
+	b := newBrowser(t, page(t, c))
+	leader := b.leaderOf()
+	house := fmt.Sprintf(`section[aria-labelledby="broker-%d"]`, leader)
+	began := time.Now()
+	b.press(fmt.Sprintf("Kill broker %d", leader))
+	b.wait(time.Second, house, "killed")
+	b.wait(time.Second, house+" a.chip", "^orders-0, offline$")
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("the picture was right after %v", took)
+	}
+	b.wait(2*time.Second, house+" p", `its session ends in \d s`)
+	b.look("cluster-killed")
+	// ZooKeeper and the controller find out when the session ends.
+	b.wait(20*time.Second, "ol.journal button", fmt.Sprintf("leader of orders-0 %d → ", leader))
+	b.wait(time.Second, house, "gone")
+	b.press(fmt.Sprintf("Start broker %d", leader))
+	b.wait(20*time.Second, "ol.journal button", fmt.Sprintf("%d is in sync again in orders-0", leader))
+	b.wait(8*time.Second, "ol.journal button", "its last stop was unclean")
+}
+
+func TestWhatIsBrokenOnThePageIsShown(t *testing.T) {
+	c := playground(t, "zookeeper.session.timeout.ms=4000", "replica.lag.time.max.ms=2000")
+	b := newBrowser(t, page(t, c))
+	const soon = 10 * time.Second
+	b.press("Start a producer or a consumer")
+	b.fill("Start a producer or a consumer", map[string]string{"topic": "orders", "records a second": "50"})
+	b.wait(soon, "li.machine-card", "^producer-1$")
+	b.fill("Start a producer or a consumer", map[string]string{"kind": "consumer"})
+	b.fill("Start a producer or a consumer", map[string]string{"topic": "orders", "group": "readers"})
+	b.wait(soon, "li.machine-card", "^consumer-")
+	b.wait(soon, "li.machine-card.consumer p", "orders-0")
+	b.wait(soon, "section.house p", `[1-9]\d* records/s`)
+	f := b.leaderOf()%3 + 1
+	house := fmt.Sprintf(`section[aria-labelledby="broker-%d"]`, f)
+	b.press(fmt.Sprintf("Break it: broker %d", f))
+	b.look("playing")
+	b.press(fmt.Sprintf("Cut off from the other brokers: Broker %d", f))
+	b.wait(soon, house, "cut off from the others")
+	b.wait(soon, house+" a.chip", "^orders-0, out of sync$")
+	b.look("cut-off")
+	b.press(fmt.Sprintf("Reconnect to the other brokers: Broker %d", f))
+	b.wait(20*time.Second, house+" a.chip", "^orders-0, (in sync|leader)$")
+	b.press(fmt.Sprintf("Pause broker %d", f))
+	b.wait(soon, house, "paused")
+	b.press(fmt.Sprintf("Resume broker %d", f))
+	b.press(fmt.Sprintf("Fill its disk: Broker %d", f))
+	b.wait(20*time.Second, house, "failed.*disk full")
+	b.wait(soon, house+" p", "no space left on device|log directories|Shutdown")
+	b.press(fmt.Sprintf("Free its disk: Broker %d", f))
+	b.press(fmt.Sprintf("Start broker %d", f))
+	b.wait(30*time.Second, house+" a.chip", "^orders-0, (in sync|leader)$")
+	b.press("Kill consumer-2")
+	b.press("Stop consumer-3")
+	b.press("Stop producer-1")
+	b.wait(soon, "section", "^Producers and consumers$")
+	b.wait(soon, "main p", "None yet")
+}
+
+func TestARecordIsSentAndFollowedOnThePage(t *testing.T) {
+	c := playground(t)
+	b := newBrowser(t, page(t, c))
+	const soon = 10 * time.Second
+	b.leaderOf()
+	eval[bool](b, `(location.hash = '#/partition/orders/0') !== ''`)
+	b.wait(soon, "h1", "orders-0")
+	b.fill("Send a record", map[string]string{"key": "k-17", "value": `{"hello":"you"}`})
+	for _, stage := range []string{"appended by the leader", "fetched by broker", "the high watermark has passed it", "acknowledged to the producer", "committed by group billing"} {
+		b.wait(soon, "ol.stages li.reached", stage)
+	}
+	b.wait(soon, "td", "k-17")
+	b.look("record")
+	b.fill("Send a record", map[string]string{"acks": "0"})
+	b.wait(soon, "p.facts span", "^acks 0$")
+	eval[bool](b, `(() => { const s = [...document.querySelectorAll('label')].find(l => l.textContent.startsWith('Show bytes as')).querySelector('select'); s.value = 'hex'; s.dispatchEvent(new Event('change')); return true })()`)
+	b.wait(soon, "td code", "^6b 2d 31 37$")
+
+	// Records of internal topics are shown when they are asked for, decoded.
+	eval[bool](b, `(() => { location.hash = '#/partition/__transaction_state/' + [...Array(50).keys()].find(() => true); return true })()`)
+	b.wait(soon, "h1", "__transaction_state")
+	b.wait(soon, "button", "^Show records of this internal topic$")
+
+	// Offsets are reset with a preview, while nobody consumes.
+	b.open("Groups")
+	b.press("Reset offsets of billing")
+	b.fill("Reset offsets of billing", map[string]string{"to": "earliest"})
+	b.wait(soon, "details td", "records are read again")
+	b.wait(soon, "details", "Only while the group has no members; it is Stable")
+	b.look("reset")
+}
+
+func TestRightsAreShownAsAMatrix(t *testing.T) {
+	p := testkit.Start(t, "secured", testkit.Spec{Args: []string{testkit.Binary(t), "quickstart", "--secure", "--dir", t.TempDir(),
+		"--port", "0", "--zookeeper-port", "0", "--http-port", "-1", "--console-port", "0"}})
+	b := newBrowser(t, page(t, &testkit.Cluster{Process: p}))
+	b.open("Quotas")
+	const soon = 10 * time.Second
+	b.wait(soon, "table.matrix th", "topic hello")
+	eval[bool](b, `(() => { const s = [...document.querySelectorAll('label')].find(l => l.textContent.startsWith('User')).querySelector('select'); s.value = 'User:alice'; s.dispatchEvent(new Event('change')); return true })()`)
+	b.wait(soon, "table.matrix td", "allowed$")
+	b.wait(soon, "table.matrix td", "not allowed")
+	b.look("rights")
 }
 
 // scripting is how long the page's scripts, layout and styles have taken in all, in seconds.

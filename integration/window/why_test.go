@@ -140,10 +140,19 @@ func TestWhyNamesTheCauseOfAControllerFailover(t *testing.T) {
 	testkit.Eventually(t, limit, "another controller", func() bool { return testkit.Controller(t, next.Bootstrap) != id })
 	b.Restart(t)
 	word := strconv.Itoa(id)
-	why(t, bs, id, []string{"became the controller, controller epoch 2", "because broker " + word + " started; its last stop was unclean"}, "--broker", strconv.Itoa(testkit.Controller(t, next.Bootstrap)))
+	elected, cause := "became the controller, controller epoch 2", "because broker "+word+" started; its last stop was unclean"
+	words := []string{elected, cause}
+	if leader == id {
+		// The new controller followed the old one's partition: it noticed before the session had
+		// ended, and what is the cause of both is told once, at the first.
+		words = []string{"cannot fetch from broker " + word, cause, elected}
+	}
+	why(t, bs, id, words, "--broker", strconv.Itoa(testkit.Controller(t, next.Bootstrap)))
 	why(t, bs, id, []string{"the controller saw broker " + word + " go", "because broker " + word + " started; its last stop was unclean"}, "--broker", word)
 	if leader == id {
-		why(t, bs, id, []string{"leader of orders-0 " + word + " →", "because the controller saw broker " + word + " go", "without a leader"}, "orders-0")
+		// The same cause stands above one of the two: the loss of a replica in sync, or the election.
+		why(t, bs, id, []string{"because the controller saw broker " + word + " go", "without a leader"}, "orders-0")
+		why(t, bs, id, []string{"leader of orders-0 " + word + " →", "without a leader"}, "orders-0")
 	}
 }
 
@@ -153,6 +162,13 @@ func TestWhyNamesAPausedFollower(t *testing.T) {
 	createTopic(t, bs, "orders")
 	leader := testkit.Leader(t, testkit.Bootstrap(bs), "orders", 0)
 	f := other(bs, leader, testkit.Controller(t, testkit.Bootstrap(bs)))
+	pauseFollower(t, bs, f, "because the process of broker "+strconv.Itoa(f.ID)+" did not run for")
+}
+
+// pauseFollower stops a follower of orders for a while; why names the cause then, if it is not "",
+// and ends with the rest.
+func pauseFollower(t *testing.T, bs []*testkit.Cluster, f *testkit.Cluster, cause string, rest ...string) {
+	t.Helper()
 	cl := client(t, bs, kgo.DefaultProduceTopic("orders"), kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	f.Process.Signal(t, syscall.SIGSTOP)
 	resume := sync.OnceFunc(func() { f.Process.Signal(t, syscall.SIGCONT) })
@@ -169,51 +185,67 @@ func TestWhyNamesAPausedFollower(t *testing.T) {
 	why(t, bs, f.ID, []string{id + " fell out of sync in orders-0"}, "orders-0")
 	resume()
 	testkit.WaitWholeISR(t, bs, limit)
-	why(t, bs, f.ID, []string{id + " fell out of sync in orders-0", "because the process of broker " + id + " did not run for", "broker " + id + " is in sync again"}, "orders-0")
+	words := []string{id + " fell out of sync in orders-0"}
+	if cause != "" {
+		words = append(words, cause)
+	}
+	why(t, bs, f.ID, append(append(words, "broker "+id+" is in sync again"), rest...), "orders-0")
+}
+
+// cable is the network of a client, until it is cut.
+type cable struct {
+	mu    sync.Mutex
+	gone  bool
+	conns []net.Conn
+}
+
+func (c *cable) dial(ctx context.Context, network, host string) (net.Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		return nil, errors.New("the network is gone")
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, host)
+	if err == nil {
+		c.conns = append(c.conns, conn)
+	}
+	return conn, err
+}
+
+func (c *cable) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = true
+	for _, conn := range c.conns {
+		conn.Close()
+	}
+}
+
+// poll has a client read until the test ends.
+func poll(t *testing.T, cl *kgo.Client) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			cl.PollFetches(ctx)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		wg.Wait()
+	})
 }
 
 func TestWhyNamesMissedHeartbeats(t *testing.T) {
 	t.Parallel()
 	bs := cluster(t)
 	createTopic(t, bs, "orders")
-	var mu sync.Mutex
-	silent := false
-	var conns []net.Conn
-	dial := func(ctx context.Context, network, host string) (net.Conn, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if silent {
-			return nil, errors.New("the network is gone")
-		}
-		c, err := (&net.Dialer{}).DialContext(ctx, network, host)
-		if err == nil {
-			conns = append(conns, c)
-		}
-		return c, err
-	}
 	group := []kgo.Opt{kgo.ConsumeTopics("orders"), kgo.ConsumerGroup("g"), kgo.SessionTimeout(time.Second), kgo.HeartbeatInterval(200 * time.Millisecond)}
-	poll := func(cl *kgo.Client) {
-		ctx, cancel := context.WithCancel(t.Context())
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				cl.PollFetches(ctx)
-			}
-		})
-		t.Cleanup(func() {
-			cancel()
-			wg.Wait()
-		})
-	}
-	poll(client(t, bs, append(group, kgo.ClientID("steady"))...))
-	poll(client(t, bs, append(group, kgo.ClientID("lost"), kgo.Dialer(dial))...))
+	var wire cable
+	poll(t, client(t, bs, append(group, kgo.ClientID("steady"))...))
+	poll(t, client(t, bs, append(group, kgo.ClientID("lost"), kgo.Dialer(wire.dial))...))
 	why(t, bs, 0, []string{"lost-", "joined group g", "2 members, after"}, "--group", "g")
-	mu.Lock()
-	silent = true
-	for _, c := range conns {
-		c.Close()
-	}
-	mu.Unlock()
+	wire.cut()
 	why(t, bs, 0, []string{"lost-", "is out of group g: no heartbeat within session.timeout.ms", "group g rebalances, because a member is gone", "group g agreed"}, "--group", "g")
 }
 
@@ -232,22 +264,31 @@ func TestWhyNamesAHungTransaction(t *testing.T) {
 	why(t, bs, 0, []string{"a transaction of payments began", "the transaction of payments is decided: abort, because it was open longer than transaction.timeout.ms", "is over (abort)"}, "--transactional-id", "payments")
 }
 
+// loseDirectory takes from a broker that runs the log directory that has a partition, and returns its
+// path.
+func loseDirectory(t *testing.T, b *testkit.Cluster, partition string) string {
+	t.Helper()
+	for _, d := range []string{"d1", "d2"} {
+		dir := filepath.Join(b.Dir, d)
+		if _, err := os.Stat(filepath.Join(dir, partition)); err != nil {
+			continue
+		}
+		if err := os.Rename(dir, dir+".gone"); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	t.Fatalf("broker %d has no directory with %s", b.ID, partition)
+	return ""
+}
+
 func TestWhyNamesAFailedDirectory(t *testing.T) {
 	t.Parallel()
 	bs := cluster(t)
 	createTopic(t, bs, "orders")
 	id := testkit.Leader(t, testkit.Bootstrap(bs), "orders", 0)
 	b := bs[id-1]
-	var dir string
-	for _, d := range []string{"d1", "d2"} {
-		if _, err := os.Stat(filepath.Join(b.Dir, d, "orders-0")); err == nil {
-			dir = filepath.Join(b.Dir, d)
-		}
-	}
-	// The next checkpoint of the directory fails.
-	if err := os.Rename(dir, dir+".gone"); err != nil {
-		t.Fatal(err)
-	}
+	dir := loseDirectory(t, b, "orders-0") // its next checkpoint fails
 	word := strconv.Itoa(id)
 	why(t, bs, 0, []string{"leader of orders-0 " + word + " →", "because broker " + word + " told the controller that", "because log directory " + dir + " of broker " + word + " failed"}, "orders-0")
 	why(t, bs, 0, []string{"log directory " + dir + " of broker " + word + " failed"}, "--broker", word)

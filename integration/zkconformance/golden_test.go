@@ -1,7 +1,6 @@
 package zkconformance
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 )
 
 // What the real servers answered to the scripts.
@@ -26,29 +26,10 @@ const tick = time.Second
 // startOurs runs the embedded server until the test ends.
 func startOurs(t *testing.T, o zkserver.Options) (addr string, stop func()) {
 	t.Helper()
-	if o.Dir == "" {
-		o.Dir = t.TempDir()
-	}
 	if o.TickTime == 0 {
 		o.TickTime = tick
 	}
-	s, err := zkserver.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := s.Run(ctx); err != nil {
-			t.Errorf("server: %v", err)
-		}
-	}()
-	stop = func() {
-		cancel()
-		<-done
-	}
-	t.Cleanup(stop)
+	s, stop := zkservertest.Run(t, o)
 	return s.Addr().String(), stop
 }
 

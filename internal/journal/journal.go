@@ -20,6 +20,7 @@ type Journal struct {
 	broker  int32
 	last    uint64
 	rings   [numClasses]ring
+	silent  bool
 	changed chan struct{} // closed and replaced by the next entry, once somebody has asked for it; nil before
 }
 
@@ -70,6 +71,9 @@ func (j *Journal) Record(e Entry) uint64 {
 	e.Time = j.now()
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.silent {
+		return 0
+	}
 	j.last++
 	e.ID = j.last
 	class := e.Kind.class()
@@ -79,6 +83,14 @@ func (j *Journal) Record(e Entry) uint64 {
 		j.changed = nil
 	}
 	return e.ID
+}
+
+// Silence makes the journal drop what is recorded, or ends that: a process that was killed says
+// nothing more, although what is left of it in this one still runs for a moment.
+func (j *Journal) Silence(silent bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.silent = silent
 }
 
 func (r *ring) put(e *Entry, capacity int) {

@@ -124,15 +124,46 @@ func TestSentences(t *testing.T) {
 	for want, e := range map[string]Entry{
 		"leader of orders-0 2 → 3 (epoch 7), because the old leader is gone; in sync: 3,1, before: 2,3,1": {
 			Kind: LeaderElected, Name: "orders", About: 3, Number: 2, LeaderEpoch: 7, Reason: LeaderGone, From: []int32{2, 3, 1}, To: []int32{3, 1}},
-		"2 fell out of sync in orders-0: 1,204 records behind, last caught up 10.2 s ago; in sync: 3,1": {
+		"broker 2 fell out of sync in orders-0: 1,204 records behind, last caught up 10.2 s ago; in sync: 3,1": {
 			Kind: ISRShrunk, Name: "orders", About: 2, Count: 1204, Took: 10200 * time.Millisecond, To: []int32{3, 1}},
 		"ZooKeeper session 0x10000 of broker 2 expired, 6.2 s after its connection was lost": {
 			Kind: SessionExpired, Broker: 2, Number: 0x10000, Took: 6200 * time.Millisecond},
 		"consumer-1-x is out of group g: no heartbeat within session.timeout.ms": {Kind: MemberLeft, Name: "g", Who: "consumer-1-x", Reason: HeartbeatMissed},
+		"topic orders got 1 new partition":                                       {Kind: TopicCreated, Name: "orders", Count: 1},
+		"topic orders got 1,200 new partitions":                                  {Kind: TopicCreated, Name: "orders", Count: 1200},
+		"log directory /d of broker 0 failed: EIO":                               {Kind: DirectoryFailed, Name: "/d", New: "EIO"},
 		"kind-250": {Kind: 250},
 	} {
 		if got := e.Sentence(English); got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// A particle goes with the last sound of the word before it.
+func TestKoreanSentences(t *testing.T) {
+	for want, e := range map[string]Entry{
+		"orders-0의 리더 2 → 3 (에포크 7), 이유: 이전 리더가 사라졌다; ISR: 3,1": {
+			Kind: LeaderElected, Name: "orders", About: 3, Number: 2, LeaderEpoch: 7, Reason: LeaderGone, To: []int32{3, 1}},
+		"1번 브로커가 orders-0을 오프셋 3부터 이끈다 (에포크 7); ISR: 1":           {Kind: BecameLeader, Broker: 1, Name: "orders", Offset: 3, LeaderEpoch: 7, To: []int32{1}},
+		"1번 브로커가 orders-2를 오프셋 3부터 이끈다 (에포크 7); ISR: 1":           {Kind: BecameLeader, Broker: 1, Name: "orders", Partition: 2, Offset: 3, LeaderEpoch: 7, To: []int32{1}},
+		"1번 브로커가 orders-1을 /d7로 옮겼다":                              {Kind: PartitionMoved, Broker: 1, Name: "orders", Partition: 1, New: "/d7"},
+		"1번 브로커가 orders-1을 /d3으로 옮겼다":                             {Kind: PartitionMoved, Broker: 1, Name: "orders", Partition: 1, New: "/d3"},
+		"1번 브로커가 orders-1을 /data로 옮겼다":                            {Kind: PartitionMoved, Broker: 1, Name: "orders", Partition: 1, New: "/data"},
+		"서울이 g 그룹에 들어왔다":                                          {Kind: MemberJoined, Name: "g", Who: "서울"},
+		"대구가 g 그룹에 들어왔다":                                          {Kind: MemberJoined, Name: "g", Who: "대구"},
+		"2번 브로커가 orders-0의 ISR에서 빠졌다, 마지막으로 따라잡은 지 10.2초; ISR: 3": {Kind: ISRShrunk, Name: "orders", About: 2, Took: 10200 * time.Millisecond, To: []int32{3}},
+	} {
+		if got := e.Sentence(Korean); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	for k := Kind(1); k < numKinds; k++ {
+		e := Entry{Kind: k, Reason: TimedOut, Name: "a", Who: "w", Old: "o", New: "n", Count: 4, Took: time.Second, To: []int32{1}, From: []int32{1}}
+		for _, l := range []Lang{English, Korean} {
+			if s := e.Sentence(l); strings.ContainsAny(s, "{}[]") || strings.Contains(s, "을/를") || strings.Contains(s, "이/가") || strings.Contains(s, "으로/로") {
+				t.Errorf("%s is not expanded", s)
+			}
 		}
 	}
 }

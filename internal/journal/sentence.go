@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Lang is a language for people: "en" or "ko"; anything else is English.
@@ -16,8 +17,9 @@ const (
 	Korean  Lang = "ko"
 )
 
-// text is a sentence in both languages. {word} stands for a field, and what is in [brackets] is
-// left out when a field in it is empty.
+// text is a sentence in both languages. {word} stands for a field, {n word} and {count word} for so
+// many of a thing, and what is in [brackets] is left out when a field in it is empty. In Korean a
+// particle of two forms stands behind a field as 을/를, and so on.
 type text struct{ en, ko string }
 
 func (t text) in(l Lang) string {
@@ -79,6 +81,9 @@ func (e *Entry) field(word string, l Lang) string {
 		}
 		return group(n)
 	}
+	if word, noun, ok := strings.Cut(word, " "); ok && (word == "n" || word == "count") {
+		return things(e.field(word, l), noun)
+	}
 	switch word {
 	case "broker":
 		return strconv.Itoa(int(e.Broker))
@@ -111,7 +116,7 @@ func (e *Entry) field(word string, l Lang) string {
 	case "session":
 		return fmt.Sprintf("0x%x", uint64(e.Number))
 	case "took":
-		return duration(e.Took)
+		return duration(e.Took, l)
 	case "reason":
 		if e.Reason == 0 || e.Reason >= numReasons {
 			return ""
@@ -123,6 +128,17 @@ func (e *Entry) field(word string, l Lang) string {
 		return strconv.Itoa(int(e.LeaderEpoch))
 	}
 	return ""
+}
+
+// things is a number with its English noun.
+func things(number, noun string) string {
+	switch number {
+	case "":
+		return ""
+	case "1":
+		return "1 " + noun
+	}
+	return number + " " + noun + "s"
 }
 
 func id(n int32, l Lang) string {
@@ -154,7 +170,7 @@ func group(n int64) string {
 }
 
 // duration writes a time as people say it: 412 ms, 6.2 s, 3 min.
-func duration(d time.Duration) string {
+func duration(d time.Duration, l Lang) string {
 	switch {
 	case d <= 0:
 		return ""
@@ -163,9 +179,52 @@ func duration(d time.Duration) string {
 	case d < time.Second:
 		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
 	case d < 2*time.Minute:
-		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + text{" s", "초"}.in(l)
 	}
-	return strconv.FormatInt(int64(d.Minutes()), 10) + " min"
+	return strconv.FormatInt(int64(d.Minutes()), 10) + text{" min", "분"}.in(l)
+}
+
+// particles are those that have one form behind a consonant and another behind a vowel.
+var particles = []string{"을/를", "이/가", "은/는", "으로/로"}
+
+// particle takes a particle from the beginning of a template, in the form that goes with the word
+// before it.
+func particle(word, template string) (form, rest string) {
+	for _, p := range particles {
+		if rest, ok := strings.CutPrefix(template, p); ok {
+			consonant, vowel, _ := strings.Cut(p, "/")
+			if end := lastSound(word); end == noConsonant || end == 'ㄹ' && p == "으로/로" {
+				return vowel, rest
+			}
+			return consonant, rest
+		}
+	}
+	return "", template
+}
+
+// noConsonant is the last sound of a word that ends in a vowel.
+const noConsonant = 0
+
+// lastSound is the consonant that a word ends in when it is read aloud in Korean; of others than ㄹ
+// any.
+func lastSound(word string) rune {
+	word = strings.TrimRight(word, ")]}\"' ")
+	r, _ := utf8.DecodeLastRuneInString(word)
+	switch {
+	case r >= '가' && r <= '힣':
+		switch (r - '가') % 28 {
+		case 0:
+			return noConsonant
+		case 8:
+			return 'ㄹ'
+		}
+		return 'ㅁ'
+	case strings.ContainsRune("178lLrR", r): // 일, 칠, 팔
+		return 'ㄹ'
+	case strings.ContainsRune("036mMnN", r): // 영, 삼, 육
+		return 'ㅁ'
+	}
+	return noConsonant
 }
 
 // expand puts fields into a template.
@@ -190,7 +249,10 @@ func expand(template string, field func(word string) string) string {
 		inner := template[i+1 : i+end]
 		template = template[i+end+1:]
 		if closing == "}" {
-			b.WriteString(field(inner))
+			value := field(inner)
+			form, rest := particle(value, template)
+			b.WriteString(value + form)
+			template = rest
 			continue
 		}
 		complete := true

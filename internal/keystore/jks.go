@@ -45,6 +45,7 @@ func readJKS(data []byte, password string) ([]jksEntry, error) {
 	if len(data) < 12+sha1.Size {
 		return nil, errTruncated
 	}
+	// The digest covers all but itself.
 	body, digest := data[:len(data)-sha1.Size], data[len(data)-sha1.Size:]
 	if password != "" {
 		h := sha1.New()
@@ -55,18 +56,22 @@ func readJKS(data []byte, password string) ([]jksEntry, error) {
 			return nil, errStorePassword
 		}
 	}
+	// Behind the magic number, which read has seen.
 	r := &jksReader{data: body[4:]}
 	version := r.uint32()
 	if r.err == nil && version != 1 && version != 2 {
 		return nil, fmt.Errorf("version %d of the JKS format is not known", version)
 	}
 	var out []jksEntry
+	// Each entry takes bytes, so that a false count ends with the data and not with the memory.
 	for n := r.uint32(); n > 0 && r.err == nil; n-- {
 		tag := r.uint32()
 		e := jksEntry{alias: string(r.bytes(int64(r.uint16())))}
+		// The time at which the entry was made.
 		r.bytes(8)
 		switch count := uint32(1); tag {
 		case jksKey:
+			// The key comes first, then its chain, the leaf at its head.
 			e.key = r.bytes(int64(r.uint32()))
 			count = r.uint32()
 			fallthrough
@@ -102,6 +107,7 @@ func (r *jksReader) bytes(n int64) []byte {
 	if r.err != nil {
 		return nil
 	}
+	// The capacity is cut off: an append to one entry must not write into the next.
 	out := r.data[:n:n]
 	r.data = r.data[n:]
 	return out
@@ -141,6 +147,7 @@ func decryptJKSKey(encrypted []byte, password string) ([]byte, error) {
 		return nil, errTruncated
 	}
 	secret := utf16Bytes(password)
+	// The salt is the first link of the chain.
 	link, check := info.Data[:sha1.Size], info.Data[len(info.Data)-sha1.Size:]
 	key := bytes.Clone(info.Data[sha1.Size : len(info.Data)-sha1.Size])
 	hash := func(parts ...[]byte) []byte {
@@ -154,6 +161,7 @@ func decryptJKSKey(encrypted []byte, password string) ([]byte, error) {
 		link = hash(secret, link)
 		subtle.XORBytes(key[at:], key[at:], link)
 	}
+	// The digest of the plain key is the only proof of the password.
 	if subtle.ConstantTimeCompare(hash(secret, key), check) != 1 {
 		return nil, errors.New("the password of the key (ssl.key.password) is wrong")
 	}

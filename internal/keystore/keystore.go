@@ -13,8 +13,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-
-	"software.sslmate.com/src/go-pkcs12"
 )
 
 // Store is one store as Kafka's settings describe it.
@@ -51,6 +49,7 @@ func (s Store) read() (data []byte, format string, err error) {
 	switch {
 	case strings.EqualFold(s.Type, "PEM"):
 		return data, "PEM", nil
+	// The content tells the format, except PEM, which may have any text before its first block.
 	case bytes.HasPrefix(data, jksMagic):
 		return data, "JKS", nil
 	case bytes.HasPrefix(data, jceksMagic):
@@ -88,7 +87,10 @@ func (s Store) Trusted() (list []*x509.Certificate, err error) {
 	case "JKS":
 		list, err = s.trustedJKS(data)
 	default:
-		list, err = pkcs12.DecodeTrustStore(data, s.Password)
+		var p *p12Store
+		if p, err = readPKCS12(data, s.Password); err == nil {
+			list = p.trusted()
+		}
 	}
 	if err != nil {
 		return nil, s.explain(err)
@@ -108,17 +110,27 @@ func (s Store) Identities() ([]string, error) {
 		return nil, err
 	}
 	var leaves [][]byte
-	if format == "JKS" {
+	switch format {
+	case "JKS":
 		entries, err := readJKS(data, s.Password)
 		if err != nil {
 			return nil, s.explain(err)
 		}
+		// Trusted certificates count as well: they decide who is let in.
 		for _, e := range entries {
 			if len(e.certificates) > 0 {
 				leaves = append(leaves, e.certificates[0])
 			}
 		}
-	} else {
+	case "PKCS12":
+		p, err := readPKCS12(data, s.Password)
+		if err != nil {
+			return nil, s.explain(err)
+		}
+		for _, c := range p.trusted() {
+			leaves = append(leaves, c.Raw)
+		}
+	default:
 		pair, err := s.KeyPair()
 		if err != nil {
 			return nil, err
@@ -139,6 +151,7 @@ func (s Store) Identities() ([]string, error) {
 			names = append(names, u.String())
 		}
 		slices.Sort(names)
+		// The names in order: their order within a certificate means nothing.
 		out = append(out, c.Subject.String()+" "+strings.Join(slices.Compact(names), " "))
 	}
 	return out, nil
@@ -175,12 +188,16 @@ func (s Store) keyPassword() string {
 
 // explain adds the file, and what a wrong password means in the words of the libraries.
 func (s Store) explain(err error) error {
-	if errors.Is(err, pkcs12.ErrIncorrectPassword) || errors.Is(err, errStorePassword) {
+	if errors.Is(err, errPKCS12Password) || errors.Is(err, errStorePassword) {
 		return fmt.Errorf("%s: the password is wrong, or the store was changed: %w", s.Location, err)
 	}
 	return fmt.Errorf("%s: %w", s.Location, err)
 }
 
+// errNoKey is a key store without a key.
+var errNoKey = errors.New("there is no private key in the store")
+
+// trustedJKS are the certificates that the store trusts: as in Java the first one of each key too.
 func (s Store) trustedJKS(data []byte) ([]*x509.Certificate, error) {
 	entries, err := readJKS(data, s.Password)
 	if err != nil {
@@ -188,7 +205,7 @@ func (s Store) trustedJKS(data []byte) ([]*x509.Certificate, error) {
 	}
 	var out []*x509.Certificate
 	for _, e := range entries {
-		if e.key != nil {
+		if len(e.certificates) == 0 {
 			continue
 		}
 		c, err := x509.ParseCertificate(e.certificates[0])
@@ -206,10 +223,12 @@ func (s Store) keyJKS(data []byte) (tls.Certificate, error) {
 	if err != nil {
 		return pair, err
 	}
+	// A key without a chain cannot be shown to anybody.
 	entries = slices.DeleteFunc(entries, func(e jksEntry) bool { return e.key == nil || len(e.certificates) == 0 })
 	if len(entries) == 0 {
-		return pair, errors.New("there is no private key in the store")
+		return pair, errNoKey
 	}
+	// Java's key manager takes the first alias in its own order; by name it is the same each time.
 	e := slices.MinFunc(entries, func(a, b jksEntry) int { return strings.Compare(a.alias, b.alias) })
 	der, err := decryptJKSKey(e.key, s.keyPassword())
 	if err == nil {
@@ -223,15 +242,16 @@ func (s Store) keyJKS(data []byte) (tls.Certificate, error) {
 }
 
 func (s Store) keyPKCS12(data []byte) (tls.Certificate, error) {
-	key, leaf, rest, err := pkcs12.DecodeChain(data, s.Password)
+	p, err := readPKCS12(data, s.Password)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	pair := tls.Certificate{PrivateKey: key, Leaf: leaf, Certificate: [][]byte{leaf.Raw}}
-	for _, c := range rest {
-		pair.Certificate = append(pair.Certificate, c.Raw)
+	pair, err := p.keyPair(s.keyPassword())
+	// Java reads PKCS12 only if both passwords are the same.
+	if errors.Is(err, errPKCS12Password) {
+		err = errors.New("the password of the key is wrong; ssl.key.password has to be that of the store, or be left out")
 	}
-	return pair, nil
+	return pair, err
 }
 
 // parsePEMCertificates reads all certificates of a text.
@@ -270,6 +290,7 @@ func PEMCertificates(data []byte) (*x509.CertPool, error) {
 // or the values of ssl.keystore.certificate.chain and ssl.keystore.key. A key with a password is
 // refused with the way to remove it.
 func PEMKeyPair(certificates, key []byte) (tls.Certificate, error) {
+	// X509KeyPair would only say that it cannot parse the key.
 	for rest := key; ; {
 		var b *pem.Block
 		if b, rest = pem.Decode(rest); b == nil {

@@ -1,13 +1,20 @@
 package keystore_test
 
 import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"software.sslmate.com/src/go-pkcs12"
 
 	"momus/internal/keystore"
 )
@@ -88,7 +95,9 @@ func TestWhatIsWrongWithAStoreIsSaid(t *testing.T) {
 		{key(store("key.jks", "BCFKS", "", "")), "valid are JKS, PKCS12 and PEM"},
 		{key(keystore.Store{Location: broken, Password: "secret1"}), "broken.jks"},
 		{key(keystore.Store{Location: jceks}), "keytool -importkeystore"},
-		{trust(store("key.jks", "JKS", "secret1", "")), "no trusted certificate"},
+		{trust(store("openssl.p12", "PKCS12", "wrong1", "")), "the password is wrong"},
+		{key(store("documented.p12", "PKCS12", "secret1", "secret2")), "the password of the key is wrong"},
+		{key(store("trust.p12", "PKCS12", "secret1", "")), "no private key"},
 		{trust(store("trust.p12", "PKCS12", "", "")), "trust.p12"},
 		{trust(keystore.Store{Location: "keystore_test.go", Type: "PEM"}), "no PEM certificate"},
 	} {
@@ -96,6 +105,144 @@ func TestWhatIsWrongWithAStoreIsSaid(t *testing.T) {
 			t.Errorf("error %v, want %q", c.err, c.want)
 		}
 	}
+}
+
+func names(certificates []*x509.Certificate) (out []string) {
+	for _, c := range certificates {
+		out = append(out, c.Subject.CommonName)
+	}
+	return out
+}
+
+// Stores with keys and trusted certificates, as keytool makes them after Kafka's documentation, and
+// with several keys, are what Java takes them for.
+func TestStoresThatHoldBothKeysAndAuthorities(t *testing.T) {
+	for name, want := range map[string]struct{ chain, trusted, identities string }{
+		"documented.p12":      {"localhost authority", "localhost authority", "localhost authority"},
+		"documented.jks":      {"localhost authority", "localhost authority", "localhost authority"},
+		"java8.p12":           {"localhost authority", "localhost authority", "localhost authority"},
+		"authority-first.p12": {"localhost authority", "localhost authority", "localhost authority"},
+		"two-keys.p12":        {"another", "localhost another authority", "localhost another authority"},
+		"openssl.p12":         {"authority", "authority", "authority"},
+		"openssl-legacy.p12":  {"authority", "authority", "authority"},
+	} {
+		s := store(name, "PKCS12", "secret1", "")
+		pair, err := s.KeyPair()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var chain []*x509.Certificate
+		for _, der := range pair.Certificate {
+			c, err := x509.ParseCertificate(der)
+			if err != nil {
+				t.Fatal(err)
+			}
+			chain = append(chain, c)
+		}
+		if got := strings.Join(names(chain), " "); got != want.chain {
+			t.Errorf("%s: its chain is %s, want %s", name, got, want.chain)
+		}
+		if public, ok := pair.PrivateKey.(crypto.Signer).Public().(*ecdsa.PublicKey); !ok || !public.Equal(chain[0].PublicKey) {
+			t.Errorf("%s: the certificate is not the key's", name)
+		}
+		trusted, err := s.Trusted()
+		// The order in a JKS store is that of a hash.
+		if got := strings.Join(names(trusted), " "); err != nil || sorted(got) != sorted(want.trusted) {
+			t.Errorf("%s: it trusts %s, want %s (%v)", name, got, want.trusted, err)
+		}
+		identities, err := s.Identities()
+		if got := strings.NewReplacer("CN=", "", " localhost", "").Replace(strings.Join(identities, " ")); err != nil || sorted(got) != sorted(want.identities) {
+			t.Errorf("%s: it is for %q, want %q (%v)", name, got, want.identities, err)
+		}
+		if strings.HasPrefix(want.chain, "localhost") {
+			pool, err := s.Certificates()
+			if err == nil {
+				err = handshake(pair, pool)
+			}
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+func sorted(words string) string {
+	return strings.Join(slices.Sorted(slices.Values(strings.Fields(words))), " ")
+}
+
+// Every form of PKCS12 that the library writes is read.
+func TestEveryFormOfPKCS12(t *testing.T) {
+	pair, err := store("key.p12", "PKCS12", "secret1", "").KeyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := store("trust.p12", "PKCS12", "secret1", "").Trusted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, form := range map[string]*pkcs12.Encoder{"LegacyRC2": pkcs12.LegacyRC2, "LegacyDES": pkcs12.LegacyDES, "Modern2023": pkcs12.Modern2023, "Modern2026": pkcs12.Modern2026, "Passwordless": pkcs12.Passwordless} {
+		for _, password := range []string{"secret1", "pässwörd", ""} {
+			if name == "Passwordless" != (password == "") {
+				continue
+			}
+			key, err1 := form.Encode(pair.PrivateKey, pair.Leaf, authority, password)
+			trust, err2 := form.EncodeTrustStore(authority, password)
+			if err := errors.Join(err1, err2); err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			s := keystore.Store{Location: filepath.Join(dir, "key.p12"), Type: "PKCS12", Password: password}
+			if err := errors.Join(os.WriteFile(s.Location, key, 0o600), os.WriteFile(filepath.Join(dir, "trust.p12"), trust, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.KeyPair(); err != nil || !got.PrivateKey.(interface{ Equal(crypto.PrivateKey) bool }).Equal(pair.PrivateKey) || !bytes.Equal(got.Certificate[0], pair.Leaf.Raw) {
+				t.Errorf("%s, password %q: %v", name, password, err)
+			}
+			s.Location = filepath.Join(dir, "trust.p12")
+			if got, err := s.Trusted(); err != nil || len(got) != len(authority) || !got[0].Equal(authority[0]) {
+				t.Errorf("%s, password %q: trusts %v, %v", name, password, got, err)
+			}
+			s.Password += "x"
+			if _, err := s.Trusted(); err == nil && name != "Passwordless" {
+				t.Errorf("%s: a wrong password opens it", name)
+			}
+		}
+	}
+}
+
+func FuzzPKCS12(f *testing.F) {
+	// With one iteration: else almost all of the time goes into the derivation of keys.
+	pair, err1 := store("key.p12", "PKCS12", "secret1", "").KeyPair()
+	authority, err2 := store("trust.p12", "PKCS12", "secret1", "").Trusted()
+	if err := errors.Join(err1, err2); err != nil {
+		f.Fatal(err)
+	}
+	for _, form := range []*pkcs12.Encoder{pkcs12.LegacyRC2, pkcs12.LegacyDES, pkcs12.Modern2023, pkcs12.Modern2026, pkcs12.Passwordless} {
+		password := "secret1"
+		if form == pkcs12.Passwordless {
+			password = ""
+		}
+		key, err1 := form.WithIterations(1).Encode(pair.PrivateKey, pair.Leaf, authority, password)
+		trust, err2 := form.WithIterations(1).EncodeTrustStore(authority, password)
+		if err := errors.Join(err1, err2); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(key)
+		f.Add(trust)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := keystore.Store{Location: filepath.Join(t.TempDir(), "store"), Type: "PKCS12", Password: "secret1"}
+		if err := os.WriteFile(s.Location, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		pair, err := s.KeyPair()
+		if err == nil && (len(pair.Certificate) == 0 || pair.Leaf == nil) {
+			t.Error("a key without a certificate")
+		}
+		s.Certificates()
+		s.Identities()
+	})
 }
 
 func FuzzJKS(f *testing.F) {

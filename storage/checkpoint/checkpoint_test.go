@@ -177,6 +177,27 @@ func TestCleanShutdownMarker(t *testing.T) {
 	}
 }
 
+// A process that is killed right after it has removed the marker leaves it to the next one to make
+// that durable.
+func TestCleanShutdownMarkerStaysAway(t *testing.T) {
+	f := vfs.NewMem()
+	if err := WriteCleanShutdown(f, "/"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.SyncDir("/"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Remove("/" + CleanShutdownFile); err != nil {
+		t.Fatal(err)
+	}
+	if err := RemoveCleanShutdown(f, "/"); err != nil {
+		t.Fatal(err)
+	}
+	if is, err := HasCleanShutdown(f.CrashClone(nil), "/"); is || err != nil {
+		t.Errorf("the marker is back: %v, %v", is, err)
+	}
+}
+
 func write(t *testing.T, f vfs.FS, name, content string) {
 	t.Helper()
 	file, err := vfs.Create(f, name)

@@ -100,10 +100,8 @@ func WriteCleanShutdown(f vfs.FS, dir string) error {
 // comes back after a power failure would suppress a recovery.
 func RemoveCleanShutdown(f vfs.FS, dir string) error {
 	err := f.Remove(filepath.Join(dir, CleanShutdownFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
+	// If it is not there, a process that died may have removed it without making that durable.
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		err = f.SyncDir(dir)
 	}
 	if err != nil {

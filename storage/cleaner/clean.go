@@ -46,18 +46,22 @@ type result struct {
 
 // cleaning is the cleaning of one log by one goroutine.
 type cleaning struct {
-	log      *log.Log
-	limits   limits
+	log    *log.Log
+	limits limits
+	// throttle and decoder belong to the Cleaner and are shared by its workers; everything else is
+	// this cleaning's alone.
 	throttle *throttle
 	decoder  *record.Decoder
 	progress func(done, total int64) // bytes; told now and then
 
 	offsets *offsetMap
 	txns    *transactions
-	buf     []byte
-	result  result
-	total   int64 // bytes to be read
-	done    int64
+	// buf holds the chunk that is read, batches alias it; out holds what is kept of it. Both are
+	// reused from chunk to chunk.
+	buf    []byte
+	result result
+	total  int64 // bytes to be read
+	done   int64
 
 	// Of the group being written:
 	output       *log.Segment
@@ -82,6 +86,7 @@ type lastRecord struct {
 func (c *cleaning) run(ctx context.Context, p plan) (result, error) {
 	c.result = result{end: p.firstDirty}
 	err := c.clean(ctx, p)
+	// The map may have 128 MiB; result is kept longer than the cleaning.
 	c.buf, c.out, c.offsets = nil, nil, nil
 	if err != nil {
 		c.result.end = p.firstDirty
@@ -94,6 +99,7 @@ func (c *cleaning) run(ctx context.Context, p plan) (result, error) {
 
 func (c *cleaning) clean(ctx context.Context, p plan) error {
 	started := time.Now()
+	// The dirty part is read twice, first for its keys.
 	c.total = p.cleanBytes + 2*p.cleanableBytes
 	if err := c.buildMap(ctx, p); err != nil {
 		return err
@@ -112,10 +118,12 @@ func (c *cleaning) clean(ctx context.Context, p plan) error {
 	if err != nil {
 		return c.log.Report("plan cleaning", err)
 	}
+	// The second pass begins again at the start of the log.
 	c.txns = newTransactions()
 	for _, g := range groupSegments(states, c.log.Config(), p.end) {
 		upper := p.end
 		if g.to < len(segments) {
+			// The last segment of a group may end before the next begins; nothing of it lies above.
 			upper = segments[g.to].BaseOffset()
 		}
 		if err := c.cleanGroup(ctx, segments[g.from:g.to], upper, horizon); err != nil {
@@ -213,14 +221,18 @@ func (c *cleaning) buildMap(ctx context.Context, p plan) error {
 	return nil
 }
 
+// enterBatch moves the map on by one batch. latest moves also over what is not entered, so that the
+// next cleaning begins behind it.
 func (c *cleaning) enterBatch(b record.Batch, enter func(r *record.Record) error) error {
 	c.result.mapBytes += int64(len(b))
 	switch {
+	// A marker has no key of the log's; it only moves the state of transactions on.
 	case b.IsControl():
 		if _, err := c.txns.isDone(b); err != nil {
 			return err
 		}
 		c.result.mapRecords++
+	// Aborted records supersede nothing: consumers that read committed never see them.
 	case c.txns.isAborted(b):
 		c.result.mapRecords += int64(b.Count())
 	case b.LastOffset() < c.firstOffset: // before where cleaning goes on
@@ -235,6 +247,8 @@ func (c *cleaning) enterBatch(b record.Batch, enter func(r *record.Record) error
 	return nil
 }
 
+// enter takes the key of one record. The key aliases the decoder's buffer; the map keeps its hash
+// alone.
 func (c *cleaning) enter(r *record.Record) error {
 	c.result.mapRecords++
 	if r.Key != nil && r.Offset >= c.firstOffset && !c.offsets.put(r.Key, r.Offset) {
@@ -255,10 +269,14 @@ func (c *cleaning) cleanGroup(ctx context.Context, group []*log.Segment, upper, 
 	}
 	c.txns.kept = c.output.AppendAborted
 	c.producers = lastRecords(c.log)
+	// FinishCleaned syncs everything before the swap begins: a crash in the swap is finished at the
+	// next start, from files that are whole.
 	if err = c.rewrite(ctx, group, upper, horizon); err == nil {
 		err = c.output.FinishCleaned(mtime)
 	}
 	if err == nil {
+		// Asked again right before the swap: whoever aborts waits for the end of this cleaning, and
+		// then changes the log.
 		err = ctx.Err()
 	}
 	if err != nil {
@@ -268,9 +286,12 @@ func (c *cleaning) cleanGroup(ctx context.Context, group []*log.Segment, upper, 
 		}
 		return c.log.Report("clean segments", err)
 	}
+	// The swap is not interrupted: after the first rename it has to be completed.
 	return c.log.ReplaceSegments([]*log.Segment{c.output}, group)
 }
 
+// lastRecords are read before a group is written, so that a producer that becomes active meanwhile
+// is missing. Its batches are above the part that is cleaned.
 func lastRecords(l *log.Log) map[int64]lastRecord {
 	active := l.ActiveProducers()
 	m := make(map[int64]lastRecord, len(active))
@@ -280,6 +301,7 @@ func lastRecords(l *log.Log) map[int64]lastRecord {
 	return m
 }
 
+// rewrite passes the batches of a group through filter, and writes what is kept chunk by chunk.
 func (c *cleaning) rewrite(ctx context.Context, group []*log.Segment, upper, horizon int64) error {
 	base := group[0].BaseOffset()
 	retain := c.retain // bound once, not for each batch
@@ -297,13 +319,18 @@ func (c *cleaning) rewrite(ctx context.Context, group []*log.Segment, upper, hor
 		if err != nil {
 			return err
 		}
+		// 2.5.0 has no horizon per batch (KIP-534 came later): the segment's modification time
+		// stands for it, which is why the cleaner keeps that of the last source.
 		c.retainOld = mtime.UnixMilli() > horizon
 		err = c.scan(ctx, s, 0, func(b record.Batch) error {
+			// The batch stays in one segment with the group's first, whose index has 32 bits for an
+			// offset.
 			if b.LastOffset()-base > math.MaxInt32 {
 				return errOverflow
 			}
 			return c.filter(b, retain)
 		}, func() error { return c.writeOut(ctx) })
+		// After the split the plan is no longer true. The next round makes a new one.
 		if errors.Is(err, errOverflow) {
 			if err := c.log.SplitSegment(s); err != nil {
 				return err
@@ -359,6 +386,8 @@ func (c *cleaning) filter(b record.Batch, retain func(r *record.Record) bool) er
 			return nil
 		}
 	}
+	// Without this batch a restart would forget the producer's sequence number, and take a
+	// repetition for new.
 	if last {
 		c.out = b.AppendEmpty(c.out)
 		c.kept(0, record.BatchOverhead, b.MaxTimestamp(), b.LastOffset())
@@ -371,10 +400,12 @@ func (c *cleaning) retain(r *record.Record) bool {
 	switch {
 	case r.Offset > c.offsets.latest:
 		return true
+	// Such records are from before the topic was compacted.
 	case r.Key == nil:
 		c.result.invalidRecords++
 		return false
 	}
+	// -1 for a key that is not in the map: it was not written again, and stays.
 	return r.Offset >= c.offsets.get(r.Key) && (r.Value != nil || c.retainOld)
 }
 
@@ -398,6 +429,7 @@ func (c *cleaning) isLastOfProducer(b record.Batch) bool {
 func (c *cleaning) kept(records int64, size int, timestamp, timestampOffset int64) {
 	c.result.keptRecords += records
 	c.result.keptBytes += int64(size)
+	// The batch is the first of this chunk's output.
 	if len(c.out) == size {
 		c.outFirst = record.Batch(c.out).LastOffset()
 	}
@@ -413,6 +445,7 @@ func (c *cleaning) writeOut(ctx context.Context) error {
 	if len(c.out) == 0 {
 		return nil
 	}
+	// Positions in an index have 32 bits.
 	if c.output.Size()+int64(len(c.out)) > math.MaxInt32 {
 		return fmt.Errorf("cleaned segment %d would exceed %d bytes", c.output.BaseOffset(), math.MaxInt32)
 	}
@@ -424,6 +457,7 @@ func (c *cleaning) writeOut(ctx context.Context) error {
 	return c.throttle.wait(ctx, n)
 }
 
+// resetOut makes out empty and keeps its memory.
 func (c *cleaning) resetOut() {
 	c.out, c.outFirst, c.outTimestamp, c.outAt = c.out[:0], -1, record.NoTimestamp, -1
 }
@@ -443,8 +477,9 @@ func (c *cleaning) scan(ctx context.Context, s *log.Segment, pos int64, fn func(
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if len(c.buf) < size {
-			c.buf = make([]byte, size)
+		// What is left of the segment bounds the buffer: size may come from a damaged length field.
+		if need := min(size, max(int(end-pos), c.limits.bufferBytes)); len(c.buf) < need {
+			c.buf = make([]byte, need)
 		}
 		have := c.buf[:min(int64(size), end-pos)]
 		if n, err := file.ReadAt(have, pos); n < len(have) {
@@ -466,6 +501,7 @@ func (c *cleaning) scan(ctx context.Context, s *log.Segment, pos int64, fn func(
 		if w.Err() != nil {
 			return fmt.Errorf("segment %d at byte %d: %w", s.BaseOffset(), pos+int64(used), w.Err())
 		}
+		// No whole batch fits into the buffer: it is made larger and the same bytes are read again.
 		if used == 0 {
 			if int64(len(have)) == end-pos {
 				return fmt.Errorf("segment %d ends with %d bytes that are no whole batch", s.BaseOffset(), len(have))

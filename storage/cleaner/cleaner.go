@@ -23,12 +23,32 @@ import (
 
 // Options configure a Cleaner.
 type Options struct {
-	Logs   *logdir.Manager
-	Config func() *configs.Broker // asked at each round: log.cleaner.* may change
-	Logger *logrus.Entry
+	Logs     *logdir.Manager
+	Settings func() Settings // asked at each round: they may change
+	Logger   *logrus.Entry
 	// Journal is told of each log that was cleaned; may be nil.
 	Journal *journal.Journal
 	Now     func() time.Time // nil: time.Now
+}
+
+// Settings are the keys of a broker that the cleaner reads.
+type Settings struct {
+	Threads         int32   // log.cleaner.threads
+	BackoffMs       int64   // log.cleaner.backoff.ms
+	BytesPerSecond  float64 // log.cleaner.io.max.bytes.per.second, read and written
+	DedupeBytes     int64   // log.cleaner.dedupe.buffer.size, of all threads
+	LoadFactor      float64 // log.cleaner.io.buffer.load.factor
+	BufferBytes     int32   // log.cleaner.io.buffer.size, of all threads
+	MessageMaxBytes int32   // message.max.bytes
+}
+
+// SettingsOf reads them from a configuration.
+func SettingsOf(b *configs.Broker) Settings {
+	return Settings{
+		Threads: b.LogCleanerThreads, BackoffMs: b.LogCleanerBackoffMs, BytesPerSecond: b.LogCleanerIOMaxBytesPerSecond,
+		DedupeBytes: b.LogCleanerDedupeBufferSize, LoadFactor: b.LogCleanerIOBufferLoadFactor, BufferBytes: b.LogCleanerIOBufferSize,
+		MessageMaxBytes: b.MessageMaxBytes,
+	}
 }
 
 // Cleaner compacts the logs of a broker. All methods are safe for concurrent use.
@@ -87,7 +107,7 @@ func New(o Options) *Cleaner {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	c.throttle = &throttle{rate: func() float64 { return o.Config().LogCleanerIOMaxBytesPerSecond }}
+	c.throttle = &throttle{rate: func() float64 { return o.Settings().BytesPerSecond }}
 	c.mu.tasks = map[model.TopicPartition]*task{}
 	c.mu.paused = map[model.TopicPartition]int{}
 	c.mu.uncleanable = map[model.TopicPartition]*fault{}
@@ -112,26 +132,44 @@ func (c *Cleaner) Run(ctx context.Context) error {
 // includes it.
 func (c *Cleaner) work(ctx context.Context, id int, wg *sync.WaitGroup) {
 	for ctx.Err() == nil {
-		want := max(int(c.opts.Config().LogCleanerThreads), 1)
-		c.mu.Lock()
-		for id == 0 && c.mu.workers < want {
-			next := c.mu.workers
-			c.mu.workers++
-			wg.Go(func() { c.work(ctx, next, wg) })
-		}
-		if id > 0 && id >= want && id == c.mu.workers-1 { // the last one first
-			c.mu.workers--
-			delete(c.mu.last, id)
-			c.mu.Unlock()
+		want := max(int(c.opts.Settings().Threads), 1)
+		if id == 0 {
+			c.grow(ctx, want, wg)
+		} else if c.leave(id, want) {
 			return
 		}
-		c.mu.Unlock()
+		// As in Kafka retention follows each round, so that logs with "compact,delete" shrink
+		// although nothing was dirty.
 		cleaned := c.cleanNext(ctx, id)
 		c.applyRetention(ctx)
 		if !cleaned {
-			sleep(ctx, milliseconds(c.opts.Config().LogCleanerBackoffMs))
+			sleep(ctx, milliseconds(c.opts.Settings().BackoffMs))
 		}
 	}
+}
+
+// grow starts workers until there are as many as wanted.
+func (c *Cleaner) grow(ctx context.Context, want int, wg *sync.WaitGroup) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.mu.workers < want {
+		next := c.mu.workers
+		c.mu.workers++
+		wg.Go(func() { c.work(ctx, next, wg) })
+	}
+}
+
+// leave reports whether worker id is one too many and is to end: the last one goes first, so that
+// numbers have no gaps.
+func (c *Cleaner) leave(id, want int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if id < want || id != c.mu.workers-1 {
+		return false
+	}
+	c.mu.workers--
+	delete(c.mu.last, id)
+	return true
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -165,6 +203,7 @@ func (c *Cleaner) cleanNext(ctx context.Context, worker int) bool {
 	done, err := c.cleanLog(ctx, l, p, logger)
 	switch {
 	case err == nil:
+		// After the swap. A crash in between costs only a second cleaning of the same part.
 		if err := c.setCheckpoint(logdir.DirOf(l), tp, done.end); err != nil {
 			logger.WithError(err).Error("the cleaner's checkpoint was not written")
 			return false
@@ -173,6 +212,7 @@ func (c *Cleaner) cleanNext(ctx context.Context, worker int) bool {
 		c.record(worker, p, done, time.Since(started), logger)
 		c.opts.Journal.Record(journal.Entry{Kind: journal.LogCleaned, Name: tp.Topic, Partition: tp.Partition, About: -1, Count: done.readBytes, Number: done.keptBytes, Took: time.Since(started)})
 		return true
+	// Nobody is to blame, and the checkpoint is unchanged.
 	case errors.Is(err, errAborted) || ctx.Err() != nil:
 		logger.WithError(err).Debug("cleaning was aborted")
 		return !log.IsGone(err) // a log that goes is not tried again at once
@@ -207,12 +247,16 @@ func (c *Cleaner) cleanLog(ctx context.Context, l *log.Log, p plan, logger *logr
 	return job.run(ctx, p)
 }
 
+// limits are a worker's share: the memory of log.cleaner.dedupe.buffer.size and of the buffers is
+// for all of them together, as in Kafka.
 func (c *Cleaner) limits() limits {
-	b := c.opts.Config()
-	threads := max(int64(b.LogCleanerThreads), 1)
+	s := c.opts.Settings()
+	threads := max(int64(s.Threads), 1)
 	return limits{
-		mapBytes: b.LogCleanerDedupeBufferSize / threads, loadFactor: b.LogCleanerIOBufferLoadFactor,
-		bufferBytes: max(int(int64(b.LogCleanerIOBufferSize)/threads/2), 1), messageMaxBytes: int(b.MessageMaxBytes),
+		mapBytes: s.DedupeBytes / threads, loadFactor: s.LoadFactor,
+		// Halved, since Kafka has one to read and one to write; ours has the same number of bytes
+		// for a chunk.
+		bufferBytes: max(int(int64(s.BufferBytes)/threads/2), 1), messageMaxBytes: int(s.MessageMaxBytes),
 	}
 }
 
@@ -227,11 +271,13 @@ func (c *Cleaner) choose(ctx context.Context) (*log.Log, plan, context.Context, 
 	checkpoints := map[string]map[model.TopicPartition]int64{}
 	var stats Stats
 	for _, l := range c.opts.Logs.All() {
-		if !l.Config().Compact || len(l.Segments()) < 2 || !c.isFree(l.TopicPartition(), true) {
+		// One segment is the active one, which is never cleaned.
+		if !l.Config().Compact || len(l.Segments()) < 2 || !c.isFree(l.TopicPartition(), true) || c.moving(l.TopicPartition()) {
 			continue
 		}
 		p, err := c.plan(l, checkpoints, now)
 		if err != nil {
+			// A log that goes, or a disk that has failed, is somebody else's business.
 			if !log.IsGone(err) && !errors.Is(err, kerr.KafkaStorageError) {
 				c.blame(l, p, err)
 			}
@@ -256,7 +302,7 @@ func (c *Cleaner) choose(ctx context.Context) (*log.Log, plan, context.Context, 
 	}
 	// What the plan was made for may have been cut before the claim.
 	bestPlan, err := c.plan(best, map[string]map[model.TopicPartition]int64{}, now)
-	if err != nil || !bestPlan.due(best.Config()) || c.opts.Logs.Get(best.TopicPartition()) != best {
+	if err != nil || !bestPlan.due(best.Config()) || c.opts.Logs.Get(best.TopicPartition()) != best || c.moving(best.TopicPartition()) {
 		c.release(best.TopicPartition(), t)
 		return nil, plan{}, nil, nil
 	}
@@ -293,6 +339,7 @@ func planFor(l *log.Log, checkpoint int64, known bool, now int64) (plan, error) 
 		if segments[i+1].BaseOffset() <= first {
 			continue
 		}
+		// Timestamps cost a read of the time index or of the segment, which most topics do without.
 		if conf.MinCompactionLagMs > 0 {
 			if s.segments[i].largestTimestamp, err = segment.LargestTimestamp(); err != nil {
 				return plan{}, l.Report("plan cleaning", err)
@@ -306,6 +353,11 @@ func planFor(l *log.Log, checkpoint int64, known bool, now int64) (plan, error) 
 	}
 	return makePlan(&s, checkpoint, known, conf, now), nil
 }
+
+// moving tells whether a log is being copied to another directory, during which it is not cleaned,
+// as in Kafka: a copy that has got a record and not what superseded it, because a cleaning has taken
+// both meanwhile, would keep the record for ever.
+func (c *Cleaner) moving(tp model.TopicPartition) bool { return c.opts.Logs.Future(tp) != nil }
 
 // isFree tells whether nobody works on a partition or has paused it, and, for cleaning, whether it
 // may be tried.
@@ -333,6 +385,8 @@ func (c *Cleaner) claim(ctx context.Context, tp model.TopicPartition) (context.C
 	return ctx, t
 }
 
+// release gives a partition back and lets those go on who wait for it in AbortAndPause. done is
+// closed last, after the task is out of the map.
 func (c *Cleaner) release(tp model.TopicPartition, t *task) {
 	t.cancel()
 	c.mu.Lock()
@@ -356,6 +410,8 @@ func (c *Cleaner) applyRetention(ctx context.Context) {
 		if t == nil {
 			continue
 		}
+		// The list may be old: a log that was deleted, or that another has taken the place of, is
+		// left alone.
 		if c.opts.Logs.Get(tp) == l {
 			if _, err := l.DeleteOldSegments(); err != nil { // success is logged by the log
 				c.logger.WithFields(logrus.Fields{"topic": tp.Topic, "partition": tp.Partition}).WithError(err).Warn("retention was not applied")
@@ -382,6 +438,7 @@ func (c *Cleaner) AbortAndPause(tp model.TopicPartition) {
 func (c *Cleaner) Resume(tp model.TopicPartition) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// One Resume too many is harmless: there is no count below zero.
 	if c.mu.paused[tp] > 1 {
 		c.mu.paused[tp]--
 	} else {
@@ -442,6 +499,8 @@ func (c *Cleaner) change(dir string, tp model.TopicPartition, fn func(offsets ma
 	}
 }
 
+// setCheckpoint writes where the next cleaning of a partition begins. The lock is held across the
+// file's fsync: checkpoints of a directory are read, changed and written as a whole.
 func (c *Cleaner) setCheckpoint(dir string, tp model.TopicPartition, offset int64) error {
 	c.checkpoints.Lock()
 	defer c.checkpoints.Unlock()
@@ -451,19 +510,25 @@ func (c *Cleaner) setCheckpoint(dir string, tp model.TopicPartition, offset int6
 // blame marks a partition as uncleanable for a while.
 func (c *Cleaner) blame(l *log.Log, p plan, err error) {
 	tp := l.TopicPartition()
+	wait := c.postpone(l, p)
+	c.logger.WithFields(logrus.Fields{"topic": tp.Topic, "partition": tp.Partition, "retry_in": wait.String()}).WithError(err).
+		Error("the log cannot be cleaned and grows; if its data is damaged, have it restored from a replica or recreated")
+}
+
+// postpone notes when the log may be tried again, and how long that is; each failure doubles it.
+func (c *Cleaner) postpone(l *log.Log, p plan) time.Duration {
 	c.mu.Lock()
-	f := c.mu.uncleanable[tp]
+	defer c.mu.Unlock()
+	f := c.mu.uncleanable[l.TopicPartition()]
 	if f == nil {
 		f = &fault{}
-		c.mu.uncleanable[tp] = f
+		c.mu.uncleanable[l.TopicPartition()] = f
 	}
 	f.dir, f.bytes = logdir.DirOf(l), p.cleanableBytes
 	wait := min(firstRetry<<min(f.tries, 10), lastRetry)
 	f.tries++
 	f.retry = c.now().Add(wait)
-	c.mu.Unlock()
-	c.logger.WithFields(logrus.Fields{"topic": tp.Topic, "partition": tp.Partition, "retry_in": wait.String()}).WithError(err).
-		Error("the log cannot be cleaned and grows; if its data is damaged, have it restored from a replica or recreated")
+	return wait
 }
 
 // forgive takes the mark of blame away.

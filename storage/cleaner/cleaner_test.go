@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,12 +52,12 @@ func newRig(t *testing.T, change func(b *configs.Broker)) *rig {
 	r.fault = vfs.NewFault(r.mem)
 	r.config.Store(&b)
 	r.logs, err = logdir.Open(t.Context(), logdir.Options{
-		FS: r.fault, Dirs: []string{"/a", "/b"}, Config: r.config.Load, TopicConfig: r.topic, Logger: quiet(),
+		FS: r.fault, Dirs: []string{"/a", "/b"}, Settings: func() logdir.Settings { return logdir.SettingsOf(r.config.Load()) }, TopicConfig: r.topic, Logger: quiet(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.cleaner = New(Options{Logs: r.logs, Config: r.config.Load, Logger: quiet()})
+	r.cleaner = New(Options{Logs: r.logs, Settings: func() Settings { return SettingsOf(r.config.Load()) }, Logger: quiet()})
 	r.logs.SetCleaner(r.cleaner)
 	return r
 }
@@ -227,6 +228,37 @@ func TestPausedLogsAreNotCleaned(t *testing.T) {
 	})
 }
 
+// While a log is copied to another directory it is not cleaned, and one that is being cleaned is left
+// first: a tombstone and what it deletes must not vanish between two reads of the copier.
+func TestMovedLogsAreNotCleaned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(b *configs.Broker) { b.LogCleanerIOMaxBytesPerSecond = 1 })
+		l := r.create("t", "/a", nil)
+		defer r.run()()
+		time.Sleep(time.Minute) // a cleaning is under way, and will be for hours
+		if _, err := r.logs.CreateFuture(l.TopicPartition(), "/b", l.Config()); err != nil {
+			t.Fatal(err)
+		}
+		if !r.cleaner.isFree(l.TopicPartition(), true) {
+			t.Error("still cleaned while it is copied")
+		}
+		fast := *r.config.Load()
+		fast.LogCleanerIOMaxBytesPerSecond = math.MaxFloat64
+		r.config.Store(&fast)
+		time.Sleep(time.Minute)
+		if r.cleaner.Stats().Cleanings != 0 {
+			t.Error("cleaned while it is copied")
+		}
+		if err := r.logs.DeleteFuture(l.TopicPartition()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if r.cleaner.Stats().Cleanings != 1 || !isClean(t, l) {
+			t.Error("not cleaned after the copy was given up")
+		}
+	})
+}
+
 // TestAbortEndsARunningCleaning aborts one that the rate limit makes last for hours.
 func TestAbortEndsARunningCleaning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -256,7 +288,9 @@ func TestAbortEndsARunningCleaning(t *testing.T) {
 		if !isClean(t, l) {
 			t.Error("not cleaned")
 		}
-		b.LogCleanerIOMaxBytesPerSecond = 1
+		slow := b
+		slow.LogCleanerIOMaxBytesPerSecond = 1
+		r.config.Store(&slow)
 		r.fill(l, 200)
 		time.Sleep(time.Hour)
 		started = time.Now()
@@ -579,6 +613,69 @@ func TestCleaningWhileProducing(t *testing.T) {
 		}
 		if err := r.logs.Close(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestChangedSettingsAreFollowed changes each setting of a cleaner that runs and looks at what it
+// then does.
+func TestChangedSettingsAreFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		l := r.create("t", "/a", nil)
+		defer r.run()()
+		change := func(f func(b *configs.Broker)) {
+			b := *r.config.Load()
+			f(&b)
+			r.config.Store(&b)
+		}
+		// looks counts how often a log to be cleaned is looked for in twenty minutes.
+		looks := func() int {
+			seen := map[time.Time]bool{}
+			for range 1200 {
+				time.Sleep(time.Second)
+				seen[r.cleaner.Stats().LastRun] = true
+			}
+			return len(seen)
+		}
+		if n := looks(); n < 600 {
+			t.Errorf("log.cleaner.backoff.ms=1000: %d looks", n)
+		}
+		change(func(b *configs.Broker) { b.LogCleanerBackoffMs = 600_000 })
+		if n := looks(); n > 4 {
+			t.Errorf("log.cleaner.backoff.ms=600000: %d looks", n)
+		}
+		change(func(b *configs.Broker) { b.LogCleanerBackoffMs = 1000 })
+		time.Sleep(20 * time.Minute)
+
+		// work has a hundred records of ten keys cleaned, and counts the rounds and the reads.
+		reads := r.fault.Inject(vfs.Rule{Op: vfs.OpRead, Base: "*.log"})
+		work := func() (rounds int64, read int) {
+			rounds, read = r.cleaner.Stats().Cleanings, reads()
+			r.fill(l, 100)
+			time.Sleep(10 * time.Minute)
+			return r.cleaner.Stats().Cleanings - rounds, reads() - read
+		}
+		few, plain := work()
+		restored := *r.config.Load()
+		for name, f := range map[string]func(b *configs.Broker){
+			"log.cleaner.dedupe.buffer.size": func(b *configs.Broker) { b.LogCleanerDedupeBufferSize = 3 * slotBytes },
+			"log.cleaner.io.buffer.load.factor": func(b *configs.Broker) {
+				b.LogCleanerDedupeBufferSize, b.LogCleanerIOBufferLoadFactor = 20*slotBytes, 0.1
+			},
+		} {
+			change(f)
+			if rounds, _ := work(); rounds < few+5 {
+				t.Errorf("%s: %d rounds with few keys to one, %d else", name, rounds, few)
+			}
+			r.config.Store(&restored)
+			if rounds, _ := work(); rounds > few+1 {
+				t.Errorf("%s: %d rounds afterwards, %d before", name, rounds, few)
+			}
+		}
+		change(func(b *configs.Broker) { b.LogCleanerIOBufferSize = 200 })
+		if _, n := work(); n < 2*plain {
+			t.Errorf("log.cleaner.io.buffer.size: %d reads with a small buffer, %d else", n, plain)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package cleaner
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -102,12 +101,6 @@ func (g *goldenCase) config(t testing.TB, topic string) *configs.Topic {
 // content is what the log holds, in the form of the golden files.
 func content(t testing.TB, l *log.Log) []string {
 	t.Helper()
-	text := func(b []byte) any {
-		if b == nil {
-			return nil
-		}
-		return base64.StdEncoding.EncodeToString(b)
-	}
 	var all []string
 	for _, s := range l.Segments() {
 		err := s.ForEachBatch(true, func(b record.Batch, _ int) error {
@@ -115,16 +108,7 @@ func content(t testing.TB, l *log.Log) []string {
 				return nil
 			}
 			return b.ForEach(nil, func(r *record.Record) error {
-				var epoch any
-				if e := b.LeaderEpoch(); e >= 0 {
-					epoch = e
-				}
-				headers := [][2]any{}
-				for _, h := range r.Headers() {
-					headers = append(headers, [2]any{h.Key, text(h.Value)})
-				}
-				j, _ := json.Marshal([]any{r.Offset, r.Timestamp, b.TimestampType(), epoch, text(r.Key), text(r.Value), headers})
-				all = append(all, string(j))
+				all = append(all, goldentest.Record(b, r))
 				return nil
 			})
 		})

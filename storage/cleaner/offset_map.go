@@ -24,7 +24,9 @@ const (
 // are equal keys; the hash has a random key where Kafka uses MD5, whose collisions can be made on
 // purpose. It is not safe for concurrent use.
 type offsetMap struct {
-	key    sipKey
+	key sipKey
+	// slots and usable are computed as Kafka does it from the memory, so that as many keys fit into
+	// a cleaning. Our slots take the same 24 bytes.
 	slots  int // the limit
 	usable int // so many keys make it full
 	shards []shard
@@ -40,6 +42,7 @@ type shard struct {
 
 // slot is free while next is 0.
 type slot struct {
+	// hi chooses the shard, lo the place in it: the two halves of a hash are independent.
 	hi, lo uint64
 	next   int64 // offset + 1
 }
@@ -89,11 +92,15 @@ func (m *offsetMap) put(key []byte, offset int64) bool {
 	}
 	hi, lo := m.key.hash(key)
 	s := m.shard(hi)
+	// At three quarters the searches begin to get long. The last growth is to limit, above which it
+	// fills up.
 	if s.used*4 >= len(s.slots)*3 && len(s.slots) < s.limit {
 		s.grow()
 	}
 	e := &s.slots[s.find(hi, lo)]
 	if e.next == 0 {
+		// One slot stays free, or find would not end. A shard may be full a little before the map
+		// is, since keys spread by chance.
 		if s.used+1 >= len(s.slots) {
 			return false
 		}
@@ -121,6 +128,8 @@ func (m *offsetMap) get(key []byte) int64 {
 // passed notes that everything up to offset (inclusive) has been entered.
 func (m *offsetMap) passed(offset int64) { m.latest = max(m.latest, offset) }
 
+// grow doubles a shard and enters its keys anew; the old slots are garbage then, which is why a
+// large map has many shards.
 func (s *shard) grow() {
 	old := s.slots
 	s.slots = make([]slot, min(max(2*len(old), firstSlots), s.limit))

@@ -70,6 +70,7 @@ func firstDirtyOffset(s *logState, checkpoint int64, known bool) (first int64, r
 func makePlan(s *logState, checkpoint int64, known bool, c *configs.Topic, now int64) plan {
 	var p plan
 	p.firstDirty, p.reset = firstDirtyOffset(s, checkpoint, known)
+	// There is always an active segment, so that this is not negative.
 	closed := s.segments[:len(s.segments)-1]
 	active := s.segments[len(closed)]
 	dirty := closed[floorOf(closed, p.firstDirty):]
@@ -86,7 +87,9 @@ func makePlan(s *logState, checkpoint int64, known bool, c *configs.Topic, now i
 			}
 		}
 	}
+	// The last stable offset may lie below what is cleaned already.
 	bound = max(bound, p.firstDirty)
+	// A bound inside of a segment leaves that whole segment for later.
 	p.end = active.base
 	if bound < active.base {
 		if i := floorOf(closed, bound); i < len(closed) {
@@ -108,11 +111,13 @@ func makePlan(s *logState, checkpoint int64, known bool, c *configs.Topic, now i
 	earliest := int64(math.MaxInt64)
 	if c.MaxCompactionLagMs < math.MaxInt64 {
 		for i := range dirty {
+			// 0 and -1 are "none": records without a time do not force a cleaning.
 			if t := dirty[i].firstTimestamp; t > 0 {
 				earliest = min(earliest, t)
 			}
 		}
 	}
+	// earliest is the largest number without any timestamp, so that nothing is due then.
 	if until := now - max(c.MaxCompactionLagMs, 0); earliest < until {
 		p.mustClean, p.delayMs = true, until-earliest
 	}

@@ -16,6 +16,8 @@ func (k sipKey) hash(p []byte) (uint64, uint64) {
 	v1 := k.k1 ^ 0x646f72616e646f6d ^ 0xee
 	v2 := k.k0 ^ 0x6c7967656e657261
 	v3 := k.k1 ^ 0x7465646279746573
+	// The length is in the last block, so that keys which differ in zeros at their ends differ in
+	// hash.
 	last := uint64(len(p)) << 56
 	for ; len(p) >= 8; p = p[8:] {
 		m := binary.LittleEndian.Uint64(p)
@@ -44,6 +46,7 @@ func (k sipKey) hash(p []byte) (uint64, uint64) {
 	return first, v0 ^ v1 ^ v2 ^ v3
 }
 
+// sipRound is one round of the algorithm. It is small enough to be inlined.
 func sipRound(v0, v1, v2, v3 uint64) (uint64, uint64, uint64, uint64) {
 	v0 += v1
 	v1 = bits.RotateLeft64(v1, 13) ^ v0

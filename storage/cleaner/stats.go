@@ -52,6 +52,7 @@ func (s *Stats) RecopyRatio() float64 {
 func (c *Cleaner) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// A copy; its maps and list are made anew below, so that the caller may keep it.
 	s := c.mu.stats
 	s.Last = make([]CleaningStats, 0, len(c.mu.last))
 	for _, l := range c.mu.last {

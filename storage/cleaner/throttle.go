@@ -35,6 +35,7 @@ func (t *throttle) wait(ctx context.Context, n int) error {
 		if nap <= 0 {
 			return ctx.Err()
 		}
+		// The bytes are in the books now; further rounds only wait for the debt to be paid.
 		n = 0
 		timer := time.NewTimer(min(nap, throttleNap))
 		select {
@@ -51,6 +52,7 @@ func (t *throttle) take(n int, now time.Time) time.Duration {
 	rate := t.rate()
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// Whoever turns the limit on later begins without debt.
 	if rate >= unthrottled || rate <= 0 {
 		t.free, t.since = 0, now
 		return 0

@@ -21,6 +21,8 @@ type transactions struct {
 	kept func(index.AbortedTxn) error
 }
 
+// seen decides about the marker: while data of the transaction is in the log, consumers need the
+// marker, and the index entry, to know that it was aborted.
 type abortedTxn struct {
 	index.AbortedTxn
 	seen bool // a batch of it
@@ -53,6 +55,8 @@ func (t *transactions) add(aborted []index.AbortedTxn) {
 	})
 }
 
+// begin makes those transactions the running ones of their producers that have begun by upTo. A
+// producer has one at a time.
 func (t *transactions) begin(upTo int64) {
 	for len(t.pending) > 0 && t.pending[0].FirstOffset <= upTo {
 		t.aborted[t.pending[0].ProducerID] = &abortedTxn{AbortedTxn: t.pending[0]}
@@ -78,6 +82,8 @@ func (t *transactions) isAborted(b record.Batch) bool {
 // not needed any more.
 func (t *transactions) isDone(b record.Batch) (bool, error) {
 	t.begin(b.LastOffset())
+	// A control batch that was emptied says nothing any more, except about its producer: see
+	// isLastOfProducer.
 	if b.Count() == 0 {
 		return true, nil
 	}
@@ -89,6 +95,7 @@ func (t *transactions) isDone(b record.Batch) (bool, error) {
 	switch kind {
 	case record.ControlAbort:
 		a := t.aborted[id]
+		// The marker ends the transaction; what the producer writes afterwards belongs to another.
 		delete(t.aborted, id)
 		if a != nil && a.seen {
 			return false, t.kept(a.AbortedTxn)

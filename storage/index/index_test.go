@@ -448,3 +448,95 @@ func BenchmarkLookup(b *testing.B) {
 		b.ReportMetric(float64(took.Nanoseconds())/float64(n), "ns/lookup")
 	})
 }
+
+// An index that another process has emptied, without the disk knowing it, stays empty.
+func TestResetIsDurable(t *testing.T) {
+	f := vfs.NewMem()
+	for name, x := range map[string]interface {
+		Reset() error
+		Sync() error
+		Len() (int, error)
+	}{"/i": NewOffset(f, "/i", 0), "/t": NewTime(f, "/t", 0), "/missing": NewOffset(f, "/missing", 0)} {
+		if name != "/missing" {
+			put(t, f, name, bytes.Repeat([]byte{0, 0, 0, 1}, 6))
+			must(t, vfs.SyncFile(f, name))
+			file, err := f.OpenFile(name, os.O_RDWR)
+			must(t, err)
+			must(t, file.Truncate(0)) // killed before the sync
+			must(t, file.Close())
+		}
+		must(t, x.Reset())
+		must(t, x.Sync())
+		must(t, f.SyncDir("/"))
+		if left := content(t, f.CrashClone(nil), name); len(left) > 0 {
+			t.Errorf("%s: %d bytes are back", name, len(left))
+		}
+		if n, err := x.Len(); n != 0 || err != nil {
+			t.Errorf("%s: %d entries, %v", name, n, err)
+		}
+	}
+}
+
+// slowSync is a file system whose syncs hang until they are told to go on.
+type slowSync struct {
+	vfs.FS
+	begun, goOn chan struct{}
+}
+
+func (f slowSync) OpenFile(name string, flag int) (vfs.File, error) {
+	file, err := f.FS.OpenFile(name, flag)
+	return slowFile{file, f}, err
+}
+
+type slowFile struct {
+	vfs.File
+	fs slowSync
+}
+
+func (f slowFile) Sync() error {
+	f.fs.begun <- struct{}{}
+	<-f.fs.goOn
+	return f.File.Sync()
+}
+
+// A sync of an index, which may take seconds on a busy disk, holds up nobody, and covers only what
+// was there when it began.
+func TestNobodyWaitsForASync(t *testing.T) {
+	f := slowSync{vfs.NewMem(), make(chan struct{}, 1), make(chan struct{})}
+	x, txns := NewOffset(f, "/i", 0), NewTxn(f, "/x", 0, false)
+	for name, tc := range map[string]struct {
+		sync      func() error
+		add, look func() error
+	}{
+		"/i": {x.Sync, func() error { n, err := x.Len(); return errors.Join(err, x.Add(int64(n)+1, int64(n))) },
+			func() error { _, err := x.Lookup(1); return err }},
+		"/x": {txns.Sync, func() error {
+			n, err := txns.Entries()
+			return errors.Join(err, txns.Add(AbortedTxn{LastOffset: int64(len(n)) + 1}))
+		},
+			func() error { _, _, err := txns.Collect(nil, 0, 1); return err }},
+	} {
+		must(t, tc.add())
+		synced := make(chan error)
+		go func() { synced <- tc.sync() }()
+		<-f.begun
+		added := make(chan error, 1)
+		go func() { added <- errors.Join(tc.look(), tc.add()) }()
+		select {
+		case err := <-added:
+			must(t, err)
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: an entry waits for the sync", name)
+		}
+		f.goOn <- struct{}{}
+		must(t, <-synced)
+		go func() { synced <- tc.sync() }()
+		select {
+		case <-f.begun: // for the second entry
+			f.goOn <- struct{}{}
+			must(t, <-synced)
+		case err := <-synced:
+			t.Errorf("%s: what was added during a sync was not synced: %v", name, err)
+		}
+	}
+}

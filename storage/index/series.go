@@ -85,12 +85,12 @@ func (x *series[E]) TruncateTo(offset int64) error {
 	})
 }
 
-// Reset drops all entries.
+// Reset drops all entries. A file that is missing is made.
 func (x *series[E]) Reset() error {
-	return x.write(func() error {
-		x.have = false
-		return x.keepLocked(0)
-	})
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.have = false
+	return x.resetLocked()
 }
 
 // Discard forgets what is in memory; the file stays as it is and is looked at again when needed.

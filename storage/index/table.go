@@ -262,6 +262,23 @@ func (t *table) keepLocked(n int) error {
 	return t.cutLocked()
 }
 
+// resetLocked makes the file empty. That is to be synced even if it was empty before: a process that
+// is gone may have emptied it, and the disk not know.
+func (t *table) resetLocked() error {
+	if err := t.view.Unmap(); err != nil {
+		return fmt.Errorf("unmap index: %w", err)
+	}
+	f, err := t.fs.OpenFile(t.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("empty index: %w", err)
+	}
+	t.loaded, t.written, t.surplus, t.dirty, t.pending = true, 0, false, true, t.pending[:0]
+	return nil
+}
+
 // Create makes the file if it is missing.
 func (t *table) Create() error {
 	t.mu.Lock()
@@ -312,16 +329,26 @@ func (t *table) Sync() error {
 	if err := t.Trim(); err != nil {
 		return err
 	}
-	return t.write(func() error {
-		if !t.dirty {
-			return nil
-		}
-		if err := vfs.SyncFile(t.fs, t.path); err != nil {
-			return fmt.Errorf("sync index: %w", err)
-		}
-		t.dirty = false
+	return t.SyncWritten()
+}
+
+// SyncWritten makes durable what was written to the file. Nobody waits for it who only looks
+// something up.
+func (t *table) SyncWritten() error {
+	t.mu.Lock()
+	path, dirty := t.path, t.dirty
+	t.dirty = false // first: what is written during the sync is not covered
+	t.mu.Unlock()
+	if !dirty {
 		return nil
-	})
+	}
+	if err := vfs.SyncFile(t.fs, path); err != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.dirty = true
+		return fmt.Errorf("sync index: %w", err)
+	}
+	return nil
 }
 
 // Release gives back the memory of look-ups.

@@ -199,17 +199,21 @@ func (x *Txn) keepLocked(n int) error {
 	return nil
 }
 
-// Sync makes the file durable.
+// Sync makes the file durable. Neither Add nor who looks something up waits for it.
 func (x *Txn) Sync() error {
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	if !x.dirty || x.absent {
+	path, dirty := x.path, x.dirty && !x.absent
+	x.dirty = x.dirty && !dirty // first: what is written during the sync is not covered
+	x.mu.Unlock()
+	if !dirty {
 		return nil
 	}
-	if err := vfs.SyncFile(x.fs, x.path); err != nil {
+	if err := vfs.SyncFile(x.fs, path); err != nil {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.dirty = true
 		return fmt.Errorf("sync transaction index: %w", err)
 	}
-	x.dirty = false
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 // and record.Assign, those of the producer checks, RECORD_LIST_TOO_LARGE and KAFKA_STORAGE_ERROR.
 func (l *Log) AppendAsLeader(records []byte, leaderEpoch int32, origin record.Origin) (AppendInfo, error) {
 	c := l.config.Load()
+	// Outside of the lock: checksums are the expensive part, and need nothing of the log.
 	info, err := record.Analyze(records, origin, int(c.MaxMessageBytes))
 	if err != nil || info.Batches == 0 {
 		return l.nothingAppended(), err
@@ -44,6 +45,8 @@ func (l *Log) appended(done AppendInfo, err error) (AppendInfo, error) {
 	if err != nil {
 		return l.nothingAppended(), l.report("append", err)
 	}
+	// After the lock, so that others append while this one waits for the disk; what they append is
+	// flushed with it.
 	if every := l.config.Load().FlushMessages; every < math.MaxInt64 && l.LogEndOffset()-l.RecoveryPoint() >= every {
 		if err := l.flushAppended(done.LastOffset + 1); err != nil {
 			return done, err
@@ -59,16 +62,21 @@ func (l *Log) appendAsLeader(records []byte, info record.Info, leaderEpoch int32
 		return AppendInfo{}, err
 	}
 	c, now := l.config.Load(), l.nowMs()
+	// The policy is a field, not a new value each time: an append allocates nothing.
 	l.policy.Rules, l.policy.Origin, l.policy.Now, l.policy.LeaderEpoch = rules(c), origin, now, leaderEpoch
-	if records, info, err = record.Assign(records, info, l.logEndOffset.Load(), &l.policy); err != nil {
+	if records, info, err = l.assignLocked(records, info, l.logEndOffset.Load(), c); err != nil {
 		return AppendInfo{}, err
 	}
-	if info.Converted {
-		if err := checkSizes(records, int(c.MaxMessageBytes)); err != nil {
-			return AppendInfo{}, err
-		}
-	}
 	return l.appendLocked(records, info, origin, c, now)
+}
+
+// assignLocked gives records their offsets from next on, by policy.
+func (l *Log) assignLocked(records []byte, info record.Info, next int64, c *configs.Topic) ([]byte, record.Info, error) {
+	records, info, err := record.Assign(records, info, next, &l.policy)
+	if err == nil && info.Converted {
+		err = checkSizes(records, int(c.MaxMessageBytes))
+	}
+	return records, info, err
 }
 
 func checkSizes(records []byte, maxMessageBytes int) error {
@@ -92,9 +100,13 @@ func (l *Log) appendAsFollower(records []byte, info record.Info) (done AppendInf
 	}
 	first, end := info.FirstOffset, l.logEndOffset.Load()
 	if first < 0 {
+		// Legacy entries do not tell where they begin; Kafka then takes the last offset of the
+		// first one.
 		first = info.LastOffsetOfFirstBatch
 	}
 	if first < end {
+		// The one case in which a leader may send what begins below our end: its log start lies
+		// inside of a batch, and we have nothing of it.
 		if l.logStartOffset.Load() != end || info.LastOffset < end {
 			return AppendInfo{}, fmt.Errorf("unexpected append offset %d (to %d), log end is %d", first, info.LastOffset, end)
 		}
@@ -107,6 +119,8 @@ func (l *Log) appendAsFollower(records []byte, info record.Info) (done AppendInf
 
 // appendLocked appends records whose offsets are final.
 func (l *Log) appendLocked(records []byte, info record.Info, origin record.Origin, c *configs.Topic, now int64) (AppendInfo, error) {
+	// As in Kafka the epochs are entered, and the segment is rolled, before the producers are
+	// checked: a batch that is refused then has still rolled it.
 	if err := l.noteEpochsLocked(records); err != nil {
 		return AppendInfo{}, err
 	}
@@ -116,32 +130,28 @@ func (l *Log) appendLocked(records []byte, info record.Info, origin record.Origi
 	if err := l.maybeRollLocked(len(records), info, c, now); err != nil {
 		return AppendInfo{}, err
 	}
-	done := AppendInfo{
-		FirstOffset: info.FirstOffset, LastOffset: info.LastOffset,
-		MaxTimestamp: info.MaxTimestamp, LogAppendTime: info.LogAppendTime,
-		LogStartOffset: l.logStartOffset.Load(), ValidBytes: len(records), Records: info.Records,
-	}
-	if done.FirstOffset < 0 {
-		done.FirstOffset = info.LastOffsetOfFirstBatch
-	}
+	done := l.infoOf(records, info)
 	if info.HasProducerID {
 		known, err := l.checkProducersLocked(records, origin)
 		if err != nil {
 			return AppendInfo{}, err
 		}
 		if known != nil {
-			done.FirstOffset, done.LastOffset, done.LogAppendTime = known.first, known.last, known.timestamp
-			done.MaxTimestamp, done.Duplicate, done.ValidBytes = known.timestamp, true, 0
+			known.putInto(&done)
 			return done, nil
 		}
 	}
 	active := l.list().active()
-	size, err := active.append(records, info.LastOffset, info.MaxTimestamp, info.OffsetOfMaxTimestamp)
+	// From here to the end the order matters: the bytes, then the producers' change, then the log
+	// end, and the size last. Readers load them the other way round.
+	size, err := active.append(records, &info)
 	if err == nil && info.HasProducerID {
 		err = l.commitProducersLocked(active)
 	}
 	if err != nil {
+		// The write has been undone: the producer may send the batch again under the same sequence.
 		l.producers.Rollback()
+		// Undoing has failed too: what is on disk is not known, and only a recovery finds out.
 		if errors.Is(err, errBroken) {
 			l.failed = err
 		}
@@ -152,6 +162,19 @@ func (l *Log) appendLocked(records []byte, info record.Info, origin record.Origi
 	l.logEndOffset.Store(next)
 	active.size.Store(size) // after the log end: see Log.Read
 	return done, nil
+}
+
+// infoOf is what is answered when records are written.
+func (l *Log) infoOf(records []byte, info record.Info) AppendInfo {
+	done := AppendInfo{
+		FirstOffset: info.FirstOffset, LastOffset: info.LastOffset,
+		MaxTimestamp: info.MaxTimestamp, LogAppendTime: info.LogAppendTime,
+		LogStartOffset: l.logStartOffset.Load(), ValidBytes: len(records), Records: info.Records,
+	}
+	if done.FirstOffset < 0 {
+		done.FirstOffset = info.LastOffsetOfFirstBatch
+	}
+	return done
 }
 
 // noteEpochsLocked enters the leader epochs of the batches; the first batch of an older format ends
@@ -176,7 +199,15 @@ func (l *Log) noteEpochsLocked(records []byte) error {
 	return w.Err()
 }
 
+// timestamp is the cached batch's largest; 2.5.0 answers it as log append time, also for CreateTime
+// topics.
 type knownBatch struct{ first, last, timestamp int64 }
+
+// putInto makes done the answer to a repetition of the batch.
+func (k *knownBatch) putInto(done *AppendInfo) {
+	done.FirstOffset, done.LastOffset, done.LogAppendTime = k.first, k.last, k.timestamp
+	done.MaxTimestamp, done.Duplicate, done.ValidBytes = k.timestamp, true, 0
+}
 
 // checkProducersLocked prepares the change of the producer state, to be committed after the write.
 // The result is not nil for a repeated batch.
@@ -215,6 +246,8 @@ func (l *Log) commitProducersLocked(active *Segment) error {
 	return nil
 }
 
+// maybeRollLocked begins a new segment when the active one is full, old enough, or cannot hold the
+// offsets of the records.
 func (l *Log) maybeRollLocked(n int, info record.Info, c *configs.Topic, now int64) error {
 	roll, err := l.list().active().shouldRoll(c, n, info.MaxTimestamp, info.LastOffset, now)
 	if err != nil || !roll {
@@ -222,6 +255,8 @@ func (l *Log) maybeRollLocked(n int, info record.Info, c *configs.Topic, now int
 	}
 	expected := info.FirstOffset
 	if expected < 0 {
+		// Of a legacy set only the last offset is known: the new base is as low as its index can
+		// address.
 		expected = info.LastOffset - math.MaxInt32
 	}
 	return l.rollLocked(max(l.logEndOffset.Load(), expected), c, now)

@@ -105,21 +105,29 @@ func (r *crashRun) step(i int) error {
 	return nil
 }
 
+// append appends a batch, or up to three together.
 func (r *crashRun) append(i int) error {
-	o := record.DefaultOptions()
-	if r.rnd.IntN(2) == 0 {
-		o.ProducerID, o.ProducerEpoch, o.BaseSequence = int64(r.rnd.IntN(3)), int16(i), 0
-	}
-	b := record.NewBuilder(o)
 	added := map[int64]string{}
-	for j := range 1 + r.rnd.IntN(3) {
-		v := fmt.Sprint("step ", i, " record ", j)
-		added[r.end+int64(j)] = v
-		b.Append(1_800_000_000_000+int64(i), nil, []byte(v))
+	var list []*Append
+	for k := range max(1, r.rnd.IntN(5)-1) {
+		o := record.DefaultOptions()
+		if r.rnd.IntN(2) == 0 {
+			o.ProducerID, o.ProducerEpoch, o.BaseSequence = int64(r.rnd.IntN(3)), int16(4*i+k), 0
+		}
+		b := record.NewBuilder(o)
+		for j := range 1 + r.rnd.IntN(3) {
+			v := fmt.Sprint("step ", 10*i+k, " record ", j)
+			added[r.end+int64(len(added))] = v
+			b.Append(1_800_000_000_000+int64(i), nil, []byte(v))
+		}
+		list = append(list, &Append{Records: b.Bytes(), Origin: record.OriginClient})
 	}
 	r.unsure = added
-	if _, err := r.log.AppendAsLeader(b.Bytes(), int32(i), record.OriginClient); err != nil {
-		return err
+	r.log.AppendTogether(int32(i), list)
+	for _, a := range list {
+		if a.Err != nil {
+			return a.Err
+		}
 	}
 	maps.Copy(r.records, added)
 	r.end += int64(len(added))
@@ -192,7 +200,7 @@ func (r *crashRun) check(t *testing.T, name string, f vfs.FS, clean, power bool)
 	}
 	for o, value := range r.records {
 		if o >= max(r.started, l.LogStartOffset()) && o < must && got[o] != value {
-			t.Errorf("%s: %d (%q) is lost; [%d, %d) was there, flushed to %d, recovery point %d, found [%d, %d)", name, o, value, r.started, r.end, r.flushed, r.point, l.LogStartOffset(), l.LogEndOffset())
+			t.Errorf("%s: %d (%q) is lost, there is %q; [%d, %d) was there, flushed to %d, recovery point %d, found [%d, %d)", name, o, value, got[o], r.started, r.end, r.flushed, r.point, l.LogStartOffset(), l.LogEndOffset())
 			break
 		}
 	}
@@ -243,6 +251,68 @@ func TestCrashes(t *testing.T) {
 			}
 			if t.Failed() || err == nil {
 				break
+			}
+		}
+	}
+}
+
+// TestCrashAfterRecovery kills a process, or lets the power fail, and does it again when its
+// successor has recovered the log and appended to it.
+func TestCrashAfterRecovery(t *testing.T) {
+	// Two that found something: an index that was not synced, an entry of the time index that stayed.
+	seeds := []uint64{2533, 4400}
+	for seed := range uint64(400) {
+		seeds = append(seeds, seed)
+	}
+	for _, seed := range seeds {
+		mem := vfs.NewMem()
+		rnd := rand.New(rand.NewPCG(seed, 11))
+		r := &crashRun{rnd: rnd, fs: mem, records: map[int64]string{}}
+		if err := r.run(5 + rnd.IntN(30)); err != nil {
+			t.Fatal(err)
+		}
+		step := 100
+		for range 1 + rnd.IntN(3) {
+			if rnd.IntN(2) == 0 { // else the machine lives, and remembers what is not synced
+				mem = mem.CrashClone(rnd)
+			}
+			r.fs, r.tasks = mem, nil
+			var err error
+			if r.log, err = r.open(mem, false); err != nil {
+				t.Fatal(err)
+			}
+			r.end = r.log.LogEndOffset() // lower if a truncation had left a gap at the end
+			r.flushed, r.kept = min(r.flushed, r.end), r.end
+			r.point = min(r.point, r.end) // the checkpoint after the load
+			found := map[int64]bool{}
+			for _, text := range content(t, r.log) {
+				var o int64
+				fmt.Sscanf(text, "%d:", &o)
+				found[o] = true
+			}
+			for o := range r.records { // what was not flushed may be lost
+				if o >= r.flushed && !found[o] {
+					delete(r.records, o)
+				}
+			}
+			for range 1 + rnd.IntN(5) {
+				step++
+				if err := r.append(step); err != nil {
+					t.Fatal(err)
+				}
+				if rnd.IntN(4) == 0 {
+					for _, fn := range r.tasks {
+						fn()
+					}
+					r.tasks = nil
+				}
+				r.flushed, r.kept = max(r.flushed, r.log.RecoveryPoint()), r.end
+			}
+			r.before, r.unsure = nil, nil
+			r.check(t, fmt.Sprintf("seed %d, power lost after a recovery", seed), mem.CrashClone(rnd), false, true)
+			r.check(t, fmt.Sprintf("seed %d, killed after a recovery", seed), mem.KillClone(), false, false)
+			if t.Failed() {
+				return
 			}
 		}
 	}

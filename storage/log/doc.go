@@ -8,7 +8,8 @@
 // segments atomically and hold a reference on the one file they return a range of.
 //
 // Lock order: Log.flushMu, Log.mu, then the locks of one segment, its indexes, the epoch cache.
-// None is held while calling Options.OnIOError or Options.After.
+// Options.OnIOError is called without any of them, Options.After and OnPanic may be called under
+// Log.mu.
 //
 // I/O errors have kerr.KafkaStorageError in their chain and are reported through Options.OnIOError:
 // as in Kafka the whole log directory is then to be taken offline by its owner.

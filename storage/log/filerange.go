@@ -13,6 +13,7 @@ import (
 // who are reading it.
 type dataFile struct {
 	file vfs.File
+	// refs goes to 0 once and stays there; who finds 0 must open the file anew.
 	refs atomic.Int32
 }
 

@@ -3,7 +3,6 @@ package log
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"os"
@@ -310,7 +309,7 @@ func readAll(t *testing.T, l *Log, isolation Isolation) []string {
 			} else if !(isolation == UpToLastStable && b.IsTransactional() && open[b.ProducerID()]) {
 				err := b.ForEach(nil, func(r *record.Record) error {
 					if r.Offset >= start {
-						all = append(all, goldenRecord(b, r))
+						all = append(all, goldentest.Record(b, r))
 					}
 					return nil
 				})
@@ -324,25 +323,6 @@ func readAll(t *testing.T, l *Log, isolation Isolation) []string {
 			t.Fatalf("%s: no batch at %d", l.tp, offset)
 		}
 	}
-}
-
-func goldenRecord(b record.Batch, r *record.Record) string {
-	text := func(b []byte) any {
-		if b == nil {
-			return nil
-		}
-		return base64.StdEncoding.EncodeToString(b)
-	}
-	var epoch any
-	if e := b.LeaderEpoch(); e >= 0 {
-		epoch = e
-	}
-	headers := [][2]any{}
-	for _, h := range r.Headers() {
-		headers = append(headers, [2]any{h.Key, text(h.Value)})
-	}
-	j, _ := json.Marshal([]any{r.Offset, r.Timestamp, b.TimestampType(), epoch, text(r.Key), text(r.Value), headers})
-	return string(j)
 }
 
 // compareTree compares the files with those of the real broker: bytes of .log, .index, .txnindex,

@@ -10,6 +10,7 @@ import (
 // is that between a producer's unanswered batches and the log end at a crash, with all that others
 // wrote in between: far less than this. The bound is for those who send sequences that never were.
 const (
+	// historyBytes are bytes of the log, read backwards once for a producer after a start.
 	historyBytes = 128 << 20
 	historyStep  = 256 << 10
 )
@@ -20,6 +21,8 @@ func (l *Log) batchesBefore(before int64, visit func(b record.Batch), more func(
 	for i := list.floor(before - 1); i >= 0 && left > 0; i-- {
 		read, again, err := list[i].backwards(before, left, visit, more)
 		var corrupt *CorruptError
+		// The damage is not new, and is not this producer's fault: it is treated as one of whom
+		// nothing older is known.
 		if errors.As(err, &corrupt) {
 			l.logger.WithError(err).Warn("passed over damage in the log while looking for earlier batches of a producer")
 			return nil
@@ -47,6 +50,8 @@ func (s *Segment) backwards(before, limit int64, visit func(b record.Batch), mor
 	} else if found > 0 {
 		end = at
 	}
+	// Longer stretches each time: most producers are found in the first, and those who are not cost
+	// few look-ups in the index.
 	for step := int64(historyStep); end > 0 && read < limit; step *= 2 {
 		start, err := s.boundary(end, step)
 		if err != nil {

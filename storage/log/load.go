@@ -16,7 +16,6 @@ import (
 
 	"momus/storage/checkpoint"
 	"momus/storage/epoch"
-	"momus/storage/index"
 	"momus/storage/producer"
 	"momus/storage/record"
 	"momus/storage/vfs"
@@ -31,6 +30,7 @@ func Open(o Options) (*Log, error) {
 	l := newLog(o)
 	if err := l.load(); err != nil {
 		if list := l.segments.Load(); list != nil {
+			// Nothing is written: the next attempt finds what this one found.
 			for _, s := range *list {
 				s.retire()
 			}
@@ -40,6 +40,7 @@ func Open(o Options) (*Log, error) {
 	return l, nil
 }
 
+// newLog is a log with its settings and nothing loaded.
 func newLog(o Options) *Log {
 	l := &Log{fs: o.FS, tp: o.TopicPartition, now: o.Now, logger: o.Logger}
 	if l.fs == nil {
@@ -79,6 +80,7 @@ type overflowError struct{ segment *Segment }
 func (e *overflowError) Error() string { return errOverflow.Error() }
 func (e *overflowError) Unwrap() error { return errOverflow }
 
+// fits reports whether an index entry, 32 bits relative to the base, can hold the offset.
 func fits(base, offset int64) bool { return offset >= base && offset-base <= math.MaxInt32 }
 
 // loader does what Open needs only once.
@@ -87,13 +89,24 @@ type loader struct {
 	snapshots []int64    // offsets of the snapshot files
 	swaps     []swapFile // finished outputs of a cleaning or split
 	scanned   int64      // bytes
+	// unsynced tells that what was recovered is whole, and is made durable when the log is in use
+	// already. Until then the recovery point is scannedFrom, the base of the first segment that was
+	// scanned: the checkpoint may be above what another process has appended since.
+	unsynced    bool
+	scannedFrom int64
 }
+
+// recoveredSyncDelay is how long what was recovered stays as durable as it was before the crash.
+// All logs of a broker are synced then; at once it would be while clients come back.
+const recoveredSyncDelay = 10 * time.Second
 
 type swapFile struct {
 	base    int64
 	hasTxns bool
 }
 
+// load reads the directory: what a crash left half done (temporary files, splits, swaps) is
+// completed or dropped before segments are recovered.
 func (l *Log) load() error {
 	if err := l.fs.MkdirAll(l.Dir()); err != nil {
 		return err
@@ -102,6 +115,7 @@ func (l *Log) load() error {
 	if err := ld.openEpochs(); err != nil {
 		return err
 	}
+	// Before any segment is opened: an index beside a .swap may belong to the old content.
 	if err := ld.cleanTemporaryFiles(); err != nil {
 		return err
 	}
@@ -112,6 +126,7 @@ func (l *Log) load() error {
 		return err
 	}
 	var end int64
+	// It is only opened to be removed. Recovering it would cost time for nothing.
 	if isDeleteDir(l.Dir()) {
 		if len(l.list()) == 0 {
 			if err := ld.create(0); err != nil {
@@ -127,7 +142,11 @@ func (l *Log) load() error {
 			return err
 		}
 	}
-	return ld.finish(end)
+	if err := ld.finish(end); err != nil || !ld.unsynced {
+		return err
+	}
+	l.after(recoveredSyncDelay, func() { l.Flush(end) }) // an error is reported by it
+	return nil
 }
 
 // openEpochs opens the list of leader epochs. Until its first sync the file may be torn by a power
@@ -144,6 +163,7 @@ func (ld *loader) openEpochs() error {
 	}
 	ld.logger.WithError(err).Warn("leader epochs cannot be read; recovering the whole log to find them")
 	ld.epochs.Store(epoch.Anew(ld.fs, format.Path))
+	// Epochs are in the batches, so that the file can be made anew from all of them.
 	ld.recoveryPoint.Store(0)
 	return nil
 }
@@ -157,6 +177,7 @@ func (ld *loader) splitting(step func() error) error {
 		if !errors.As(err, &overflow) {
 			return err
 		}
+		ld.unsynced = false
 		if err := ld.splitLocked(overflow.segment); err != nil {
 			return err
 		}
@@ -192,6 +213,7 @@ func parseSegmentFile(name string) (base int64, kind, suffix string, ok bool) {
 	return 0, "", "", false
 }
 
+// remove removes a file of the log's directory, which may have gone already.
 func (ld *loader) remove(name string) error {
 	err := ld.fs.Remove(filepath.Join(ld.Dir(), name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -201,6 +223,7 @@ func (ld *loader) remove(name string) error {
 	return err
 }
 
+// removeIndexes removes the three indexes of a segment, but not its .log: they can be rebuilt.
 func (ld *loader) removeIndexes(base int64, suffix string) error {
 	for _, kind := range segmentSuffixes[1:] {
 		if err := ld.remove(fileName(base, kind) + suffix); err != nil {
@@ -226,6 +249,8 @@ func (ld *loader) cleanTemporaryFiles() error {
 		switch {
 		case e.IsDir():
 			continue
+		// Its delayed removal was dropped by a stop. Other names with this suffix go too, as in
+		// Kafka.
 		case strings.HasSuffix(name, deletedSuffix):
 			err = ld.remove(name)
 		case !ok:
@@ -243,6 +268,8 @@ func (ld *loader) cleanTemporaryFiles() error {
 			if kind == txnSuffix {
 				swapTxns[base] = true
 			}
+			// The .swap is about to take the place of the segment under this base, whose indexes
+			// describe other bytes.
 			err = ld.removeIndexes(base, "")
 		}
 		if err != nil {
@@ -289,6 +316,7 @@ func (ld *loader) loadSegments() error {
 		return err
 	}
 	ld.setSegments(nil)
+	// Reading again after a split must not find what the first reading has collected.
 	ld.snapshots = nil
 	files := map[string]bool{}
 	var bases []int64
@@ -319,11 +347,25 @@ func (ld *loader) loadSegments() error {
 		}
 	}
 	slices.Sort(bases)
+	// Those that recover is about to recover wait for it: the segments before them may be torn, and
+	// cannot be read yet for what they tell of producers.
+	recoveredLater := func(int64) bool { return isDeleteDir(ld.Dir()) } // and those are never
+	if !ld.opts.Clean && !isDeleteDir(ld.Dir()) && len(bases) > 0 {
+		first := bases[0]
+		for _, base := range bases {
+			if base <= ld.recoveryPoint.Load() {
+				first = base
+			}
+		}
+		recoveredLater = func(base int64) bool { return base >= first }
+	}
 	for _, base := range bases {
 		s, err := loadSegment(ld.fs, ld.Dir(), base, "", ld.opts.Config, ld.nowMs(), files[fileName(base, txnSuffix)])
 		if err != nil {
 			return err
 		}
+		// As in Kafka an empty one, without a recovery: searches by time then use the modification
+		// time.
 		if !files[fileName(base, timeSuffix)] {
 			if err := s.times.Create(); err != nil {
 				return err
@@ -335,9 +377,9 @@ func (ld *loader) loadSegments() error {
 		} else if s.txns.Exists() && !s.txns.Sane() {
 			reason = "transaction index is bad"
 		}
-		if reason != "" {
+		if reason != "" && !recoveredLater(base) {
 			ld.logger.WithField("segment", base).WithField("reason", reason).Warn("recovered segment")
-			if _, err := ld.recoverSegment(s, false); err != nil {
+			if err := ld.recoverAlone(s); err != nil {
 				return err
 			}
 		}
@@ -348,6 +390,8 @@ func (ld *loader) loadSegments() error {
 
 // completeSwaps puts finished outputs into the place of the segments they were made from.
 func (ld *loader) completeSwaps() error {
+	// Each is taken off the list only when it is done, so that a split in between, which starts
+	// again, goes on with the rest.
 	for len(ld.swaps) > 0 {
 		swap := ld.swaps[0]
 		s, err := loadSegment(ld.fs, ld.Dir(), swap.base, swapSuffix, ld.opts.Config, ld.nowMs(), swap.hasTxns)
@@ -355,6 +399,7 @@ func (ld *loader) completeSwaps() error {
 			return err
 		}
 		ld.logger.WithField("segment", swap.base).Info("completed interrupted swap of segment")
+		// As in Kafka: whoever made it may not have synced its indexes.
 		if _, err := ld.recoverSegment(s, false); err != nil {
 			return err
 		}
@@ -380,185 +425,7 @@ func (ld *loader) completeSwaps() error {
 	return nil
 }
 
-// recover scans the segments from the recovery point on, unless the last stop was clean. What
-// follows a bad batch goes.
-func (ld *loader) recover() error {
-	list := ld.list()
-	if len(list) == 0 {
-		return nil
-	}
-	if ld.opts.Clean {
-		return ld.checkLast(list.active())
-	}
-	dirty := list[max(list.floor(ld.recoveryPoint.Load()), 0):]
-	for i, s := range dirty {
-		cut, err := ld.recoverSegment(s, true)
-		if errors.Is(err, index.ErrNotAscending) {
-			ld.logger.WithField("segment", s.base).WithError(err).Warn("emptied segment with offsets that do not ascend")
-			size := s.size.Load()
-			if err := s.truncateTo(s.base, ld.nowMs()); err != nil {
-				return err
-			}
-			cut, err = size-s.size.Load(), nil
-		}
-		if err != nil {
-			return err
-		}
-		if ld.opts.OnRecovery != nil {
-			ld.opts.OnRecovery(i+1, len(dirty), ld.scanned)
-		}
-		if cut > 0 {
-			ld.logger.WithFields(logrus.Fields{"segment": s.base, "bytes": cut, "segments": len(dirty) - i - 1}).Warn("cut invalid end of log")
-			return ld.deleteSegmentsLocked(dirty[i+1:], ld.list().without(dirty[i+1:]...))
-		}
-	}
-	return nil
-}
-
-// checkLast recovers the last segment after a clean stop if its index points outside of it, which
-// would hide data. Kafka does not look.
-func (ld *loader) checkLast(s *Segment) error {
-	sane, err := s.index.Sane(s.size.Load())
-	if err != nil || sane {
-		return err
-	}
-	ld.logger.WithField("segment", s.base).WithField("reason", "offset index is bad").Warn("recovered segment")
-	_, err = ld.recoverSegment(s, false)
-	return err
-}
-
-// recoverSegment rebuilds the indexes from the batches, cuts the .log after the last valid one and
-// makes the result durable. It returns the bytes cut. withEpochs notes leader epochs that the epoch
-// list lacks.
-func (ld *loader) recoverSegment(s *Segment, withEpochs bool) (cut int64, err error) {
-	state := producer.NewManager(ld.fs, ld.Dir(), ld.opts.ProducerExpirationMs, ld.snapshots)
-	if err := ld.rebuildProducers(state, ld.list(), s.base, false); err != nil {
-		return 0, err
-	}
-	defer func() { ld.snapshots = state.Snapshots() }()
-	if err := s.index.Reset(); err != nil {
-		return 0, err
-	}
-	if err := s.times.Reset(); err != nil {
-		return 0, err
-	}
-	if err := s.txns.Reset(); err != nil {
-		return 0, err
-	}
-	s.maxTimestamp.Store(-1)
-	s.maxTimestampOffset.Store(-1)
-	d, err := s.acquire()
-	if err != nil {
-		return 0, err
-	}
-	defer d.release()
-	size := s.size.Load()
-	valid, err := ld.scanSegment(s, d, size, state, withEpochs)
-	if err != nil {
-		return 0, err
-	}
-	ld.scanned += size
-	if valid < size {
-		if err := d.file.Truncate(valid); err != nil {
-			return 0, err
-		}
-		s.size.Store(valid)
-	}
-	if err := s.becomeInactive(); err != nil {
-		return 0, err
-	}
-	if err := state.TakeSnapshot(); err != nil {
-		return 0, err
-	}
-	s.unsynced.Store(true) // whoever wrote it may not have synced it, and it will count as flushed
-	return size - valid, s.flush(false)
-}
-
-// scanSegment enters all valid batches into the indexes and the producer state and returns where
-// they end.
-func (ld *loader) scanSegment(s *Segment, d *dataFile, size int64, state *producer.Manager, withEpochs bool) (valid int64, err error) {
-	var indexed int64
-	next := s.base
-	epochs := ld.epochs.Load()
-	for scan := s.scan(d, 0, size, fullScan); ; {
-		b, pos, n, err := scan.next(true)
-		var corrupt *CorruptError
-		if b == nil && err == nil || errors.As(err, &corrupt) {
-			return valid, nil
-		}
-		if err != nil {
-			return 0, err
-		}
-		if err := b.Verify(); err != nil {
-			ld.logger.WithField("segment", s.base).WithField("position", pos).WithError(err).Warn("met invalid batch")
-			return valid, nil
-		}
-		last := b.LastOffset()
-		if first := min(b.BaseOffset(), last); first < next {
-			// The CRC does not cover the base offset: a torn write can leave zeros there. Kafka
-			// would drop the whole segment.
-			ld.logger.WithFields(logrus.Fields{"segment": s.base, "position": pos, "offset": first, "expected": next}).Warn("met batch whose offset does not ascend")
-			return valid, nil
-		}
-		next = last + 1
-		if !fits(s.base, last) {
-			return 0, &overflowError{s}
-		}
-		if t := b.MaxTimestamp(); t > s.maxTimestamp.Load() {
-			s.maxTimestamp.Store(t)
-			s.maxTimestampOffset.Store(last)
-		}
-		if pos-indexed > int64(s.indexInterval) {
-			if err := s.addToIndexes(last, pos); err != nil {
-				return 0, err
-			}
-			indexed = pos
-		}
-		valid = pos + int64(n)
-		if b.Magic() < record.Magic2 {
-			if withEpochs && epochs != nil { // as when it was appended
-				if err := epochs.Clear(); err != nil {
-					return 0, err
-				}
-			}
-			continue
-		}
-		if withEpochs && epochs != nil {
-			latest, known := epochs.Latest()
-			// Kafka never looks for epoch 0: its file has it before the first batch.
-			if e := b.LeaderEpoch(); e >= 0 && (!known || e > latest) {
-				if err := epochs.Assign(e, b.BaseOffset()); err != nil {
-					return 0, err
-				}
-			}
-		}
-		if err := ld.applyRecovered(s, state, b); err != nil {
-			return 0, err
-		}
-	}
-}
-
-// applyRecovered enters a batch into the producer state, and an abort into the transaction index.
-func (ld *loader) applyRecovered(s *Segment, state *producer.Manager, b record.Batch) error {
-	if b.HasProducerID() {
-		if _, _, err := state.Prepare(b, record.OriginReplication); err != nil {
-			state.Rollback()
-			return err
-		}
-		for _, end := range state.Commit() {
-			stable := state.Complete(end)
-			if !end.Aborted {
-				continue
-			}
-			if err := s.txns.Add(index.AbortedTxn{ProducerID: end.ProducerID, FirstOffset: end.FirstOffset, LastOffset: end.LastOffset, LastStableOffset: stable}); err != nil {
-				return err
-			}
-		}
-	}
-	state.SetEndOffset(b.NextOffset())
-	return nil
-}
-
+// create makes the first segment of a log that has none.
 func (ld *loader) create(base int64) error {
 	s, err := createSegment(ld.fs, ld.Dir(), base, "", ld.opts.Config, ld.nowMs())
 	if err != nil {
@@ -575,7 +442,10 @@ func (ld *loader) settle() (end int64, err error) {
 		if end, err = list.active().nextOffset(); err != nil {
 			return 0, err
 		}
+		// As when DeleteRecords has moved the start beyond what survived a crash: what is left must
+		// not be read again.
 		if end < ld.logStartOffset.Load() {
+			ld.unsynced = false
 			ld.logger.WithFields(logrus.Fields{"end": end, "log_start": ld.logStartOffset.Load()}).Warn("deleted all segments: they end before the log start offset")
 			if err := ld.deleteSegmentsLocked(list, nil); err != nil {
 				return 0, err
@@ -584,13 +454,17 @@ func (ld *loader) settle() (end int64, err error) {
 		}
 	}
 	if len(ld.list()) == 0 {
+		ld.unsynced = false
 		end = ld.logStartOffset.Load()
 		if err := ld.create(end); err != nil {
 			return 0, err
 		}
 	}
-	ld.recoveryPoint.Store(end)
 	ld.synced = end
+	if ld.unsynced {
+		ld.synced = min(end, ld.scannedFrom)
+	}
+	ld.recoveryPoint.Store(ld.synced)
 	return end, nil
 }
 
@@ -606,12 +480,14 @@ func (ld *loader) finish(end int64) error {
 	ld.loadedEnd = end
 	start := max(ld.logStartOffset.Load(), list[0].base)
 	ld.logStartOffset.Store(start)
+	// The owner sets it from its checkpoint when the partition is hosted; until then nothing is
+	// served.
 	ld.highWatermark.Store(start)
 	ld.recoveryPoint.Store(max(ld.recoveryPoint.Load(), start))
 	if epochs := ld.epochs.Load(); epochs != nil {
 		epochs.Loaded(end)
 		epochs.TruncateFromStart(start)
-		if !ld.opts.Clean { // the recovery point is the log end now
+		if !ld.opts.Clean && !ld.unsynced { // the recovery point is the log end now
 			written, err := epochs.Save()
 			if err != nil {
 				return err
@@ -620,6 +496,9 @@ func (ld *loader) finish(end int64) error {
 		}
 	}
 	ld.producers = producer.NewManager(ld.fs, ld.Dir(), ld.opts.ProducerExpirationMs, ld.snapshots)
+	if !ld.opts.Clean {
+		ld.producers.Doubt()
+	}
 	ld.producers.Admit, ld.producers.History = ld.opts.AdmitTransaction, ld.batchesBefore
 	ld.producers.Damaged = func(file string, err error) {
 		ld.logger.WithField("file", file).WithError(err).Warn("passed over a damaged producer snapshot; the log tells what it held")
@@ -631,7 +510,7 @@ func (ld *loader) finish(end int64) error {
 	for _, s := range list { // what was mapped for loading is not needed at once again
 		s.index.Release()
 	}
-	if !ld.dirUnsynced || ld.opts.Clean {
+	if !ld.dirUnsynced || ld.opts.Clean || ld.unsynced {
 		return nil
 	}
 	ld.dirUnsynced = false

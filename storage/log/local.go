@@ -26,6 +26,8 @@ func (l *Log) rollLocked(base int64, c *configs.Topic, now int64) error {
 	} else if base <= active.base {
 		return fmt.Errorf("cannot roll to a segment at offset %d, the active one begins at %d", base, active.base)
 	}
+	// Left by a crash, or by a deletion whose rename was lost; their content is none of the new
+	// segment's.
 	for _, kind := range segmentSuffixes {
 		if err := l.fs.Remove(filepath.Join(l.Dir(), fileName(base, kind))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove stale segment file: %w", err)
@@ -35,8 +37,17 @@ func (l *Log) rollLocked(base int64, c *configs.Topic, now int64) error {
 		if err := active.becomeInactive(); err != nil {
 			return err
 		}
+		// While it was active only its .log was synced. A recovery that begins at the new segment
+		// would not rebuild its indexes.
+		if l.recoveryPoint.Load() >= base {
+			if err := active.flush(false); err != nil {
+				return err
+			}
+		}
 	}
 	l.producers.SetEndOffset(base)
+	// Before the new segment is there: a recovery from it on finds the producers as they were at
+	// its base.
 	if err := l.producers.TakeSnapshot(); err != nil {
 		return err
 	}
@@ -54,6 +65,7 @@ func (l *Log) rollLocked(base int64, c *configs.Topic, now int64) error {
 	return nil
 }
 
+// setSegments publishes a list, which is never changed afterwards.
 func (l *Log) setSegments(list segmentList) { l.segments.Store(&list) }
 
 // after runs fn later, if the owner of the log directory does such things.
@@ -64,11 +76,13 @@ func (l *Log) after(d time.Duration, fn func()) {
 }
 
 // deleteSegmentsLocked publishes the list without gone, renames their files to *.deleted and has
-// them removed after file.delete.delay.ms. Readers that have begun go on reading.
+// them removed after file.delete.delay.ms. Readers that have begun go on reading. A crash may come
+// between any two of them, in their order.
 func (l *Log) deleteSegmentsLocked(gone []*Segment, left segmentList) error {
 	if len(gone) == 0 {
 		return nil
 	}
+	// A list is never published empty: who replaces all segments publishes the new one himself.
 	if len(left) > 0 {
 		l.setSegments(left)
 	}
@@ -98,6 +112,8 @@ func (l *Log) TruncateTo(o int64) error {
 	return l.rewrite("truncate", func() error { return l.truncateToLocked(o) })
 }
 
+// truncateToLocked removes what is at o and above. What readers may see goes down before any file
+// changes, so that none of them reads what is about to go.
 func (l *Log) truncateToLocked(o int64) error {
 	if o < 0 {
 		return fmt.Errorf("cannot truncate to the negative offset %d", o)
@@ -110,10 +126,13 @@ func (l *Log) truncateToLocked(o int64) error {
 		return nil
 	}
 	list := l.list()
+	// Nothing of the log is below o: it begins there anew.
 	if list[0].base > o {
 		return l.startAtLocked(o)
 	}
 	l.logger.WithField("offset", o).Info("truncated log")
+	// A flush that is under way sees by this number that what it has synced is not what is there
+	// now.
 	l.truncations++
 	// What readers may see goes down first.
 	l.logStartOffset.Store(min(l.logStartOffset.Load(), o))
@@ -121,10 +140,11 @@ func (l *Log) truncateToLocked(o int64) error {
 	l.recoveryPoint.Store(min(l.recoveryPoint.Load(), o))
 	l.synced = min(l.synced, o)
 	l.logEndOffset.Store(o)
+	// The remembered position is in what is about to go.
 	l.bound.Store(nil)
 	keep := list.floor(o) + 1
 	left := list[:keep:keep]
-	if err := l.deleteSegmentsLocked(list[keep:], left); err != nil {
+	if err := l.deleteSegmentsLocked(lastFirst(list[keep:]), left); err != nil {
 		return err
 	}
 	if keep < len(list) { // deleted segments must not come back
@@ -140,6 +160,9 @@ func (l *Log) truncateToLocked(o int64) error {
 			return err
 		}
 	}
+	// The state knows batches that are gone; it is loaded from a snapshot below o, and from what
+	// follows it. Snapshots above o must not come back.
+	l.dirUnsynced = true
 	err := l.rebuildProducers(l.producers, left, o, false)
 	l.producers.OnHighWatermark(l.highWatermark.Load())
 	l.updateFirstUnstableLocked()
@@ -153,6 +176,8 @@ func (l *Log) TruncateFullyAndStartAt(o int64) error {
 	return l.rewrite("truncate fully", func() error { return l.startAtLocked(o) })
 }
 
+// startAtLocked empties the log, to go on at o; the old segments are removed, and the new one is
+// made durable at once.
 func (l *Log) startAtLocked(o int64) error {
 	l.logger.WithField("offset", o).Info("truncated log fully")
 	l.truncations++
@@ -165,8 +190,7 @@ func (l *Log) startAtLocked(o int64) error {
 	l.logStartOffset.Store(o)
 	l.recoveryPoint.Store(o)
 	l.synced = o
-	old := l.list()
-	if err := l.deleteSegmentsLocked(old, nil); err != nil {
+	if err := l.deleteSegmentsLocked(lastFirst(l.list()), nil); err != nil {
 		return err
 	}
 	s, err := createSegment(l.fs, l.Dir(), o, "", l.config.Load(), l.nowMs())

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -32,9 +33,10 @@ import (
 // logStartOffset <= lastStableOffset <= highWatermark <= logEndOffset, and recoveryPoint <=
 // logEndOffset, hold whenever mu is free.
 type Log struct {
-	fs      vfs.FS
-	tp      model.TopicPartition
-	now     func() time.Time
+	fs  vfs.FS
+	tp  model.TopicPartition
+	now func() time.Time
+	// Set once by newLog; config and dir are what of it can change.
 	opts    Options
 	logger  *logrus.Entry
 	config  atomic.Pointer[configs.Topic]
@@ -89,6 +91,18 @@ func (l *Log) LogEndOffset() int64 { return l.logEndOffset.Load() }
 // RecoveryPoint is the offset below which everything is durable.
 func (l *Log) RecoveryPoint() int64 { return l.recoveryPoint.Load() }
 
+// CheckpointPoint is where a recovery after this moment has to begin: what belongs into the recovery
+// point checkpoint. It is below the recovery point if the log start has been raised above what is
+// durable. Kafka then writes the log start; if power fails before the log start is durable, too, a
+// recovery from there would pass over segments that are torn and are read again.
+func (l *Log) CheckpointPoint() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.checkpointPointLocked()
+}
+
+func (l *Log) checkpointPointLocked() int64 { return min(l.synced, l.recoveryPoint.Load()) }
+
 // LastFlush is when the log was flushed last, or opened.
 func (l *Log) LastFlush() time.Time { return time.UnixMilli(l.lastFlush.Load()) }
 
@@ -116,6 +130,7 @@ func (l *Log) Size() int64 { return l.list().size() }
 // changed.
 func (l *Log) Segments() []*Segment { return l.list() }
 
+// list is the present segments; it has one at least, from the end of Open on.
 func (l *Log) list() segmentList { return *l.segments.Load() }
 
 // view loads the offsets so that they are consistent: a transaction that begins below the high
@@ -156,6 +171,8 @@ func (l *Log) MaybeIncrementHighWatermark(o int64) bool {
 func (l *Log) setHighWatermarkLocked(o int64) int64 {
 	o = min(max(o, l.logStartOffset.Load()), l.logEndOffset.Load())
 	l.highWatermark.Store(o)
+	// Nearly always false, so that raising the high watermark, which every fetch of a follower
+	// does, costs next to nothing.
 	if l.producers.HasUnreplicated() {
 		l.producers.OnHighWatermark(o)
 		l.updateFirstUnstableLocked()
@@ -163,6 +180,8 @@ func (l *Log) setHighWatermarkLocked(o int64) int64 {
 	return o
 }
 
+// updateFirstUnstableLocked publishes where the earliest undecided transaction begins, which bounds
+// read_committed consumers. One that begins below the log start counts from there.
 func (l *Log) updateFirstUnstableLocked() {
 	first, found := l.producers.FirstUnstableOffset()
 	if found {
@@ -183,6 +202,8 @@ func (l *Log) MaybeIncrementLogStartOffset(o int64) error {
 	return l.change("raise the log start offset", func() error { return l.raiseLogStartLocked(o) })
 }
 
+// raiseLogStartLocked moves the log start up, for DeleteRecords, retention or a leader that did;
+// lower values change nothing.
 func (l *Log) raiseLogStartLocked(o int64) error {
 	if o <= l.logStartOffset.Load() {
 		return nil
@@ -190,6 +211,7 @@ func (l *Log) raiseLogStartLocked(o int64) error {
 	if end := l.logEndOffset.Load(); o > end {
 		return fmt.Errorf("log start offset %d is above the log end %d: %w", o, end, kerr.OffsetOutOfRange)
 	}
+	// The high watermark first: readers load the log start before it, and must never find it above.
 	if l.highWatermark.Load() < o {
 		l.highWatermark.Store(o)
 	}
@@ -273,6 +295,8 @@ func (l *Log) CollectAborted(from, to int64) ([]index.AbortedTxn, error) {
 	return all, l.report("read transaction index", err)
 }
 
+// collectAborted lists the aborted transactions that touch [from, to), from the indexes of the
+// segments.
 func (l segmentList) collectAborted(dst []index.AbortedTxn, from, to int64) ([]index.AbortedTxn, error) {
 	for _, s := range l[max(l.floor(from), 0):] {
 		var done bool
@@ -299,6 +323,8 @@ func (l *Log) UpdateConfig(c *configs.Topic) error {
 // openEpochs makes epochs fit the message format of c.
 func (l *Log) openEpochs(c *configs.Topic) error {
 	path := filepath.Join(l.Dir(), checkpoint.LeaderEpochFile)
+	// Formats before 0.11 have no epochs in their batches: a file would be taken for true by a
+	// broker that reads it later.
 	if c.RecordVersion < record.Magic2 {
 		l.epochs.Store(nil)
 		return epoch.Remove(l.fs, path)
@@ -318,6 +344,8 @@ func (l *Log) Rename(newDir string) error {
 	return l.report("rename log directory", l.locked(func() error { return l.renameLocked(newDir) }))
 }
 
+// renameLocked moves the log's directory; files that are open stay so, and those that are opened
+// later are found by the new name.
 func (l *Log) renameLocked(newDir string) error {
 	if l.closed {
 		return errClosed
@@ -331,6 +359,7 @@ func (l *Log) renameLocked(newDir string) error {
 	for _, s := range l.list() {
 		s.setDir(newDir)
 	}
+	// Snapshots are found by name each time they are needed.
 	l.producers.SetDir(newDir)
 	if c := l.epochs.Load(); c != nil {
 		c.SetPath(filepath.Join(newDir, checkpoint.LeaderEpochFile))
@@ -355,16 +384,29 @@ func (l *Log) flushTogether(need, upTo int64) error {
 	return l.report("flush", l.flushAlone(need, upTo))
 }
 
+// flushAlone lets one flush run at a time; who waited may find that it was done for him.
 func (l *Log) flushAlone(need, upTo int64) error {
 	l.flushMu.Lock()
 	defer l.flushMu.Unlock()
 	for need > l.recoveryPoint.Load() {
 		dir := l.Dir()
-		if err := l.flush(upTo); !l.movedFrom(dir, err) {
+		// A rename between two syncs leaves paths that are gone; the flush is made again with the
+		// new ones.
+		err := l.flush(upTo)
+		if errors.Is(err, fs.ErrNotExist) && l.isClosed() { // deleted meanwhile
+			return nil
+		}
+		if !l.movedFrom(dir, err) {
 			return err
 		}
 	}
 	return nil
+}
+
+func (l *Log) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
 }
 
 // movedFrom tells whether something was not found only because the log was renamed meanwhile.
@@ -377,6 +419,8 @@ func (l *Log) movedFrom(dir string, err error) bool {
 	return l.Dir() != dir
 }
 
+// flush syncs the segments from the recovery point to upTo, without the log's lock, so that appends
+// go on. A truncation meanwhile makes its result worthless, which it notices.
 func (l *Log) flush(upTo int64) error {
 	l.mu.Lock()
 	truncations, syncDir := l.truncations, l.dirUnsynced
@@ -384,41 +428,78 @@ func (l *Log) flush(upTo int64) error {
 	// A segment below the log start may still be met by a recovery, which would drop what follows
 	// if it were torn.
 	list, from := l.list(), l.synced
-	closed := l.closed
+	closed, failed := l.closed, l.failed
+	// Taken before the sync: a name that changes during it sets it again.
 	l.dirUnsynced = false
 	l.mu.Unlock()
 	if closed {
 		return nil
 	}
-	for _, s := range list.from(from, upTo) {
-		if err := s.flush(s == list.active()); err != nil && !errors.Is(err, errGone) {
-			return err
+	if failed != nil {
+		return failed
+	}
+	active := list.active()
+	syncDir, err := l.syncFiles(list.from(from, upTo), active, syncDir)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.dirUnsynced = l.dirUnsynced || syncDir
+		// What could not be written the system may count as written from now on: another sync would
+		// succeed and say nothing.
+		if l.failed == nil && !errors.Is(err, fs.ErrNotExist) {
+			l.failed = fmt.Errorf("%w: %w", errBroken, err)
+		}
+		return err
+	}
+	if l.truncations == truncations {
+		// Rolled meanwhile: the indexes of what was active are still to be synced, so a recovery has
+		// to begin there.
+		if now := l.list(); now.active().base > active.base {
+			upTo = min(upTo, now[now.floor(active.base)+1].base-1)
+		}
+		l.synced = max(l.synced, upTo)
+		l.recoveryPoint.Store(max(l.recoveryPoint.Load(), upTo))
+	}
+	l.lastFlush.Store(l.nowMs())
+	return nil
+}
+
+// syncFiles makes segments and the leader epochs durable, then the names in the directory if there is
+// need; dirty tells whether there is one, and would be again after an error.
+func (l *Log) syncFiles(list segmentList, active *Segment, syncDir bool) (dirty bool, err error) {
+	for _, s := range list {
+		if err := s.flush(s == active); err != nil && !l.lost(s, err) {
+			return syncDir, err
 		}
 	}
 	// A recovery looks for epochs only from the recovery point on.
 	if c := l.epochs.Load(); c != nil {
 		written, err := c.Save()
 		if err != nil {
-			return err
+			return syncDir, err
 		}
 		syncDir = syncDir || written
 	}
 	if syncDir {
 		if err := l.fs.SyncDir(l.Dir()); err != nil {
-			l.mu.Lock()
-			l.dirUnsynced = true
-			l.mu.Unlock()
-			return fmt.Errorf("sync log directory: %w", err)
+			return true, fmt.Errorf("sync log directory: %w", err)
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.truncations == truncations {
-		l.synced = max(l.synced, upTo)
-		l.recoveryPoint.Store(max(l.recoveryPoint.Load(), upTo))
+	return false, nil
+}
+
+// lost tells whether a segment could not be synced only because it was deleted or replaced
+// meanwhile: a sync may take longer than file.delete.delay.ms.
+func (l *Log) lost(s *Segment, err error) bool {
+	if errors.Is(err, errGone) {
+		return true
 	}
-	l.lastFlush.Store(l.nowMs())
-	return nil
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	l.mu.Lock() // it may be half renamed
+	defer l.mu.Unlock()
+	return !slices.Contains(l.list(), s)
 }
 
 // Close flushes, writes the producer snapshot at the log end, completes, syncs and closes all
@@ -429,10 +510,13 @@ func (l *Log) Close() error {
 	return l.report("close", l.locked(l.closeLocked))
 }
 
+// closeLocked closes the files; a log that has failed gets no snapshot of its producers, so that it
+// is recovered.
 func (l *Log) closeLocked() error {
 	if l.closed {
 		return nil
 	}
+	// Set first, so that a log whose closing fails is not written any more either.
 	l.closed = true
 	err := l.failed
 	if err == nil {
@@ -448,16 +532,16 @@ func (l *Log) closeLocked() error {
 // all that is not durable is synced.
 func (l *Log) finishLocked() error {
 	list, end := l.list(), l.logEndOffset.Load()
-	before, _ := l.producers.LatestSnapshot()
 	if err := l.producers.TakeSnapshot(); err != nil {
 		return err
 	}
 	// An empty state is what is assumed after a clean stop when the snapshot is missing or torn.
-	if after, _ := l.producers.LatestSnapshot(); after != before && !l.producers.Empty() {
-		if err := l.producers.SyncSnapshot(); err != nil {
+	if !l.producers.Empty() {
+		synced, err := l.producers.SyncSnapshot()
+		if err != nil {
 			return err
 		}
-		l.dirUnsynced = true
+		l.dirUnsynced = l.dirUnsynced || synced
 	}
 	if err := list.active().becomeInactive(); err != nil {
 		return err
@@ -495,6 +579,13 @@ func (l *Log) Untouched() bool {
 // CloseAsItIs makes everything durable and closes the files, without completing them as Close does.
 func (l *Log) CloseAsItIs() error {
 	err := l.flushAlone(math.MaxInt64, l.LogEndOffset())
+	// A flush leaves the indexes of the active segment to the next recovery, of which there will be
+	// none.
+	if active := l.list().active(); err == nil {
+		if err = active.index.SyncWritten(); err == nil {
+			err = active.times.SyncWritten()
+		}
+	}
 	l.CloseHandlers()
 	return l.report("close", err)
 }
@@ -522,6 +613,7 @@ func (l *Log) CloseIdle(t time.Time) {
 	for _, s := range list[:len(list)-1] {
 		s.closeIdle(t.UnixMilli())
 	}
+	// The active segment's file stays open for appends; only memory is given back.
 	if active := list.active(); active.lastRead.Load() < t.UnixMilli() {
 		active.index.Release()
 		active.times.Release()
@@ -535,10 +627,11 @@ func (l *Log) CloseIdle(t time.Time) {
 func (l *Log) DeleteSnapshotsAfterCheckpoint() (err error) {
 	l.mu.Lock()
 	defer l.unlock(&err)
+	// Snapshots of a log that could not be closed are what its recovery begins with.
 	if l.closed && l.failed != nil {
 		return nil
 	}
-	list, point := l.list(), l.recoveryPoint.Load()
+	list, point := l.list(), l.checkpointPointLocked()
 	keep := list.active().base
 	if len(list) > 1 {
 		keep = list[len(list)-2].base
@@ -553,6 +646,7 @@ func (l *Log) DeleteSnapshotsAfterCheckpoint() (err error) {
 
 func (l *Log) nowMs() int64 { return l.now().UnixMilli() }
 
+// usableLocked is why the log cannot be written: it is closed, or has failed before.
 func (l *Log) usableLocked() error {
 	switch {
 	case l.closed:

@@ -26,8 +26,11 @@ func (e *PanicError) Unwrap() error { return kerr.KafkaStorageError }
 // panic into an error, *err unless err is nil: one partition is lost to a fault, and neither the
 // connection that met it, nor those that wait for the lock, nor the stop of the broker.
 func (l *Log) unlock(err *error) {
+	defer l.mu.Unlock() // even if OnPanic panics
 	if r := recover(); r != nil {
 		var fault error = &PanicError{Value: r}
+		// Before the lock is given up, so that nobody who waits for it goes on with what is half
+		// changed.
 		l.failed = fault
 		first := l.offline.CompareAndSwap(nil, &fault)
 		l.logger.WithField("panic", r).WithField("stack", string(debug.Stack())).Error("a panic took the log offline")
@@ -38,7 +41,6 @@ func (l *Log) unlock(err *error) {
 			*err = fault
 		}
 	}
-	l.mu.Unlock()
 }
 
 // locked runs fn with mu held.
@@ -64,6 +66,7 @@ func (l *Log) rewrite(what string, fn func() error) error {
 	return l.change(what, func() error {
 		err := fn()
 		if err != nil {
+			// Only a restart, with its recovery, brings files and memory together again.
 			l.failed = fmt.Errorf("%w: %w", errBroken, err)
 		}
 		return err

@@ -49,6 +49,10 @@ func (f panicFile) WriteAt(p []byte, off int64) (int, error) {
 	f.fs.call("write")
 	return f.File.WriteAt(p, off)
 }
+func (f panicFile) WriteBuffersAt(buffers [][]byte, off int64) (int64, error) {
+	f.fs.call("write")
+	return f.File.WriteBuffersAt(buffers, off)
+}
 func (f panicFile) ReadAt(p []byte, off int64) (int, error) {
 	f.fs.call("read")
 	return f.File.ReadAt(p, off)
@@ -64,6 +68,14 @@ func TestPanicTakesTheLogOffline(t *testing.T) {
 		"append": func(e *env) error {
 			_, err := e.AppendAsLeader(values(e.clock, "new"), 0, record.OriginClient)
 			return err
+		},
+		"appends together": func(e *env) error {
+			a, b := Append{Records: values(e.clock, "new")}, Append{Records: values(e.clock, "newer")}
+			e.AppendTogether(0, []*Append{&a, &b})
+			if a.Err != nil && b.Err == nil {
+				e.t.Errorf("%v, but %v", a.Err, b.Err)
+			}
+			return b.Err
 		},
 		"append of a follower": func(e *env) error {
 			b := record.Batch(values(e.clock, "new"))
@@ -127,10 +139,10 @@ func TestPanicTakesTheLogOffline(t *testing.T) {
 					t.Fatalf("call %d: the directory was blamed: %v", n, e.ioErrs)
 				}
 				switch name {
-				case "append", "append of a follower", "roll", "log start", "drop of snapshots":
+				case "append", "appends together", "append of a follower", "roll", "log start", "drop of snapshots":
 					again := &env{t: t, fs: mem.KillClone(), config: e.config, clock: e.clock}
 					again.open(false, 16)
-					if end := again.LogEndOffset(); end != 20 && end != 21 {
+					if end := again.LogEndOffset(); end != 20 && end != 21 && (end != 22 || name != "appends together") {
 						t.Fatalf("call %d: the log ends at %d after a restart", n, end)
 					}
 				}

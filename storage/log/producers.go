@@ -9,6 +9,8 @@ import (
 // and from the batches after the newest one. clean tells that this is the load after a clean stop:
 // without any snapshot nothing is scanned then, as there were no producers (or Kafka forgets them).
 func (l *Log) rebuildProducers(m *producer.Manager, list segmentList, end int64, clean bool) error {
+	// At the bases of the last two segments, as Kafka does: those are the ones that a recovery
+	// begins at.
 	snapshotAt := [2]int64{-1, -1}
 	if n := len(list); n > 0 {
 		snapshotAt[1] = list[n-1].base
@@ -29,6 +31,8 @@ func (l *Log) rebuildProducers(m *producer.Manager, list segmentList, end int64,
 		return nil
 	}
 	logStart := l.logStartOffset.Load()
+	// A state that knows nobody, and reaches far enough, knows nobody at a lower offset either:
+	// nothing need be read.
 	wasEmpty := m.Empty() && m.EndOffset() >= end
 	if err := m.Reload(logStart, end, l.nowMs()); err != nil {
 		return err
@@ -45,6 +49,7 @@ func (l *Log) rebuildProducers(m *producer.Manager, list segmentList, end int64,
 			}
 			limit := end
 			if last < 0 || list[last] != s {
+				// Only in the segment with end can there be batches behind it.
 				limit = -1
 			}
 			if err := replay(m, s, start, limit); err != nil {
@@ -68,6 +73,8 @@ func replay(m *producer.Manager, s *Segment, start, limit int64) error {
 		return err
 	}
 	defer d.release()
+	// start may lie inside of a batch, which is then applied once more; replication rules allow
+	// that.
 	pos, found, err := s.find(d, start, size)
 	if err != nil || found == 0 {
 		return err

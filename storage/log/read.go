@@ -11,6 +11,8 @@ import (
 )
 
 // boundary remembers where in which segment an offset was found to begin.
+// It is remembered because every consumer that keeps up reads to the same high watermark, which
+// without it would be looked up in the index for each.
 type boundary struct {
 	offset  int64
 	segment *Segment
@@ -29,6 +31,8 @@ func (l *Log) Read(offset int64, maxBytes int, upTo Isolation, minOneMessage boo
 		return ReadResult{}, l.report("read", *e)
 	}
 	for {
+		// The list before the read: if it is another one afterwards, a missing file is no fault of
+		// the disk.
 		before := l.segments.Load()
 		r, err := l.tryRead(offset, maxBytes, upTo, minOneMessage)
 		if !l.vanished(err, before) {
@@ -66,8 +70,11 @@ func (l *Log) waitForChange() error {
 	return nil
 }
 
+// tryRead reads once, without a lock, from what it saw of the segments; what changed under it is an
+// error that Read knows and tries again.
 func (l *Log) tryRead(offset int64, maxBytes int, upTo Isolation, minOneMessage bool) (ReadResult, error) {
 	list := l.list()
+	// Before view, see Read.
 	activeSize := list.active().size.Load()
 	r := l.view()
 	if upTo == UpToLastStable {
@@ -85,6 +92,7 @@ func (l *Log) tryRead(offset int64, maxBytes int, upTo Isolation, minOneMessage 
 	case UpToLastStable:
 		bound = r.LastStableOffset
 	}
+	// The Aborted of a read_committed reader is empty and not nil, also here.
 	if offset >= bound {
 		return r, nil
 	}
@@ -114,9 +122,11 @@ func (l *Log) tryRead(offset int64, maxBytes int, upTo Isolation, minOneMessage 
 		s.lastRead.Store(l.nowMs())
 		n := int64(maxBytes)
 		if minOneMessage {
+			// KIP-74: a batch larger than the limit would else never get through.
 			n = max(n, int64(first))
 		}
 		n = min(n, limit-pos)
+		// The batch reaches beyond the bound, as when a follower has part of it.
 		if n <= 0 {
 			d.release()
 			return r, nil
@@ -162,6 +172,8 @@ func (l *Log) addAborted(r *ReadResult, list segmentList, at int, offset int64) 
 		return err
 	}
 	if found {
+		// By position: the first entry at or after the end of the range. The answer may have
+		// transactions that begin behind the range, as in Kafka; consumers pass them over.
 		upper = near.Offset
 	}
 	var all []index.AbortedTxn
@@ -197,6 +209,8 @@ func (l *Log) OffsetForTimestamp(ts int64) (at TimestampOffset, found bool, err 
 	}
 }
 
+// offsetForTimestamp finds the first record at or after a time, or the two ends of the log by their
+// special times; ok is false when there is none.
 func (l *Log) offsetForTimestamp(ts int64) (TimestampOffset, bool, error) {
 	none := TimestampOffset{Timestamp: record.NoTimestamp, Offset: -1, LeaderEpoch: record.NoLeaderEpoch}
 	logStart := l.logStartOffset.Load()
@@ -278,6 +292,7 @@ func (s *Segment) offsetForTimestamp(ts, from int64) (at TimestampOffset, found 
 	return at, found, nil
 }
 
+// errFound ends a walk over records. It reaches nobody.
 var errFound = errors.New("found")
 
 // LegacyOffsetsBefore answers ListOffsets v0: base offsets of segments (not below the log start),

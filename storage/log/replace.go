@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"momus/storage/index"
+	"momus/storage/record"
 )
 
 // NewCleanedSegment creates BASE.log.cleaned and its indexes for the output of a cleaning or a
@@ -16,6 +17,8 @@ func (l *Log) NewCleanedSegment(base int64) (*Segment, error) {
 	return s, l.report("create cleaned segment", err)
 }
 
+// newCleanedSegment is a segment for the cleaner; what an earlier attempt left under its name is
+// removed.
 func (l *Log) newCleanedSegment(base int64) (*Segment, error) {
 	stale := newSegment(l.fs, l.Dir(), base, cleanedSuffix, l.config.Load(), l.nowMs(), false)
 	if err := stale.removeFiles(l.Dir()); err != nil {
@@ -35,7 +38,7 @@ func (s *Segment) Append(records []byte, largestOffset, largestTimestamp, offset
 	if len(records) == 0 {
 		return nil
 	}
-	size, err := s.append(records, largestOffset, largestTimestamp, offsetOfLargestTimestamp)
+	size, err := s.append(records, &record.Info{LastOffset: largestOffset, MaxTimestamp: largestTimestamp, OffsetOfMaxTimestamp: offsetOfLargestTimestamp})
 	if err == nil {
 		s.size.Store(size)
 	}
@@ -84,6 +87,8 @@ func (l *Log) replaceLocked(added, old []*Segment, swapped bool) error {
 	list := l.list()
 	old = slices.DeleteFunc(slices.Clone(old), func(s *Segment) bool { return !slices.Contains(list, s) })
 	if !swapped {
+		// The highest base first, as in Kafka: if a crash comes in between, the start sees by the
+		// .cleaned with a lower base that the swap had not begun.
 		for _, s := range slices.Backward(added) {
 			if err := s.changeSuffix(swapSuffix); err != nil {
 				return err
@@ -98,6 +103,7 @@ func (l *Log) replaceLocked(added, old []*Segment, swapped bool) error {
 	for _, s := range added {
 		list = list.with(s)
 	}
+	// From here on readers find the new segments, whose files are still called .swap.
 	if err := l.deleteSegmentsLocked(old, list); err != nil {
 		return err
 	}
@@ -112,7 +118,7 @@ func (l *Log) replaceLocked(added, old []*Segment, swapped bool) error {
 }
 
 // splitLocked cuts a segment whose offsets exceed the range of its index into several (old versions
-// of Kafka wrote such). It returns the new ones.
+// of Kafka wrote such).
 func (l *Log) splitLocked(s *Segment) error {
 	d, err := s.acquire()
 	if err != nil {

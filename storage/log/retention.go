@@ -50,6 +50,7 @@ func PlanRetention(segments []SegmentState, c *configs.Topic, highWatermark, log
 			if n+1 < len(segments) {
 				next = &segments[n+1]
 			}
+			// A follower may still need what is above the high watermark, and so may a new leader.
 			if highWatermark < s.EndOffset || s.Last && s.Size == 0 || !expired(s, next) {
 				break
 			}
@@ -68,6 +69,8 @@ func PlanRetention(segments []SegmentState, c *configs.Topic, highWatermark, log
 		for i := range segments {
 			size += segments[i].Size
 		}
+		// What was taken by time does not count any more. As in Kafka a log that is as large as the
+		// limit may lose a segment of size 0.
 		if excess := size - c.RetentionBytes; c.RetentionBytes >= 0 && excess >= 0 {
 			take(ReasonSize, func(s, _ *SegmentState) bool {
 				if excess < s.Size {
@@ -92,6 +95,8 @@ func (l *Log) DeleteOldSegments() (n int, err error) {
 	return n, err
 }
 
+// deleteOldSegmentsLocked deletes what PlanRetention says, and counts the segments. The plan is
+// pure; here are the facts for it.
 func (l *Log) deleteOldSegmentsLocked() (int, error) {
 	c, now := l.config.Load(), l.nowMs()
 	list := l.list()
@@ -122,6 +127,7 @@ func (l *Log) deleteOldSegmentsLocked() (int, error) {
 	if total == 0 {
 		return 0, nil
 	}
+	// Offsets go on: without a new segment at the log end nobody would know where.
 	if total == len(list) {
 		if err := l.rollLocked(l.logEndOffset.Load(), c, now); err != nil {
 			return 0, fmt.Errorf("roll before all segments go: %w", err)
@@ -131,6 +137,7 @@ func (l *Log) deleteOldSegmentsLocked() (int, error) {
 	if err := l.deleteSegmentsLocked(list[:total:total], list[total:]); err != nil {
 		return 0, err
 	}
+	// Last: a crash before this finds the log start at the first segment that is there.
 	return total, l.raiseLogStartLocked(list[total].base)
 }
 

@@ -70,6 +70,7 @@ func (s *scanner) fill(n int) ([]byte, error) {
 // call; its position; its size. A nil batch is the end.
 func (s *scanner) next(whole bool) (b record.Batch, pos int64, size int, err error) {
 	pos = s.pos
+	// Kafka's rule takes exactly 17 bytes for the end, too; they can be no batch.
 	if pos >= s.end-headerUpToMagic {
 		return nil, pos, 0, nil
 	}
@@ -77,10 +78,14 @@ func (s *scanner) next(whole bool) (b record.Batch, pos int64, size int, err err
 	if err != nil || len(have) < headerUpToMagic {
 		return nil, pos, 0, err
 	}
+	// Signed: a length above 2^31-1 is negative and refused below. What is larger than the file
+	// ends the walk, so that no buffer is made for it.
 	length := int32(binary.BigEndian.Uint32(have[8:]))
 	if length < minRecordSize {
 		return nil, pos, 0, &CorruptError{s.name, pos, fmt.Sprintf("record size %d is less than the minimum (%d)", length, minRecordSize)}
 	}
+	// A torn end, which is no error here: recovery cuts it off, and a reader may find an append
+	// half written.
 	if pos > s.end-record.LogOverhead-int64(length) {
 		return nil, pos, 0, nil
 	}

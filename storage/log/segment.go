@@ -3,14 +3,11 @@ package log
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
-	"time"
 
 	"momus/configs"
 	"momus/internal/rank"
@@ -33,6 +30,7 @@ const (
 // segmentSuffixes in the order in which files are renamed and removed.
 var segmentSuffixes = [...]string{logSuffix, indexSuffix, timeSuffix, txnSuffix}
 
+// fileName is Kafka's: the base offset in 20 digits, so that names sort like numbers.
 func fileName(base int64, suffix string) string { return fmt.Sprintf("%020d%s", base, suffix) }
 
 // unknownTimestamp marks a timestamp that was not read from the files yet.
@@ -50,10 +48,12 @@ type Segment struct {
 
 	// As configured when the segment was opened (Kafka keeps them too).
 	indexInterval int
-	indexSlots    int
-	timeSlots     int
-	jitterMs      int64
-	createdMs     int64
+	// indexSlots and timeSlots are how many entries fit into segment.index.bytes.
+	indexSlots int
+	timeSlots  int
+	// jitterMs is drawn once, so that segments of many partitions do not roll at the same time.
+	jitterMs  int64
+	createdMs int64
 
 	size     atomic.Int64 // bytes of batches in the .log; stored after the log end offset that covers them
 	unsynced atomic.Bool  // the .log was written since it was synced
@@ -116,6 +116,8 @@ func createSegment(f vfs.FS, dir string, base int64, suffix string, c *configs.T
 		return nil, fmt.Errorf("create segment: %w", err)
 	}
 	s.data = newDataFile(file)
+	// The size in memory stays 0: what is beyond it is zeros, which a recovery after a crash cuts
+	// off.
 	if c.Preallocate && suffix == "" {
 		if err := file.Truncate(int64(c.SegmentBytes)); err != nil {
 			s.retire()
@@ -133,6 +135,7 @@ func loadSegment(f vfs.FS, dir string, base int64, suffix string, c *configs.Top
 	if err != nil {
 		return nil, fmt.Errorf("open segment: %w", err)
 	}
+	// Kafka dies of such a file, too; it cannot be addressed by the index.
 	if info.Size() > math.MaxInt32 {
 		return nil, fmt.Errorf("segment %s has %d bytes, more than the %d that its index can address", s.pathLocked(logSuffix), info.Size(), math.MaxInt32)
 	}
@@ -140,6 +143,7 @@ func loadSegment(f vfs.FS, dir string, base int64, suffix string, c *configs.Top
 	return s, nil
 }
 
+// pathLocked is the path of one of the segment's files, with the suffix that they have now.
 func (s *Segment) pathLocked(suffix string) string {
 	return filepath.Join(s.dir, fileName(s.base, suffix)+s.suffix)
 }
@@ -180,6 +184,7 @@ func (s *Segment) closeIdle(t int64) {
 	s.txns.Release()
 }
 
+// closeData lets go of the .log; who reads it keeps it open until he is done.
 func (s *Segment) closeData() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,6 +213,7 @@ func (s *Segment) scan(d *dataFile, from, to int64, bufferSize int) *scanner {
 // find looks for the first batch whose last offset is at or above offset. A size of 0 means there
 // is none.
 func (s *Segment) find(d *dataFile, offset, end int64) (pos int64, size int, err error) {
+	// end may be older than what the tail remembers: then it is not for this reader.
 	if pos, size = s.tail.find(offset); size > 0 && pos+int64(size) <= end {
 		return pos, size, nil
 	}
@@ -245,8 +251,12 @@ func (s *Segment) shouldRoll(c *configs.Topic, n int, timestamp, lastOffset, now
 		if err != nil {
 			return false, err
 		}
+		// Without a time in the records, that of the segment's creation counts, which a restart
+		// forgets.
 		waited := now - s.createdMs
 		if first >= 0 {
+			// Record time against record time, as in Kafka: one record with a time far ahead rolls
+			// a segment, late ones never do.
 			waited = timestamp - first
 		}
 		if waited > maxMs-s.jitterMs {
@@ -258,49 +268,109 @@ func (s *Segment) shouldRoll(c *configs.Topic, n int, timestamp, lastOffset, now
 		return true, err
 	}
 	entries, err = s.times.Len()
+	// One slot is kept for the entry at the end, see finishTimes.
 	return entries >= s.timeSlots-1, err
+}
+
+// mayRoll tells whether records that come behind a group may belong to a new segment: shouldRoll
+// says it for sure once the group is written.
+func (s *Segment) mayRoll(c *configs.Topic, n int, info record.Info, now int64, g *group) (bool, error) {
+	roll, err := s.shouldRoll(c, n+int(g.bytes), info.MaxTimestamp, info.LastOffset, now)
+	if err != nil || roll {
+		return true, err
+	}
+	entries, err := s.index.Len()
+	if err != nil || entries+len(g.buffers) >= s.indexSlots {
+		return true, err
+	}
+	entries, err = s.times.Len()
+	return entries+len(g.buffers) >= s.timeSlots-1, err
 }
 
 // append writes whole batches at the end and enters them into the indexes. After an error the
 // segment is as before, or it returns errBroken in the chain. The new size is not published: the
 // caller stores it after its offsets.
-func (s *Segment) append(records []byte, lastOffset, timestamp, timestampOffset int64) (newSize int64, err error) {
-	toIndex := s.sinceIndex > s.indexInterval
-	if toIndex {
-		if err := s.index.Prepare(); err != nil {
-			return 0, err
-		}
-		if err := s.times.Prepare(); err != nil {
+func (s *Segment) append(records []byte, info *record.Info) (newSize int64, err error) {
+	if s.sinceIndex > s.indexInterval {
+		if err := s.prepareIndexes(); err != nil {
 			return 0, err
 		}
 	}
 	pos := s.size.Load()
+	// Before the write: a flush that comes in between syncs once too often, not once too few.
 	s.unsynced.Store(true)
 	if _, err := s.data.file.WriteAt(records, pos); err != nil {
-		err = fmt.Errorf("append to segment: %w", err)
-		if undoErr := s.cut(pos); undoErr != nil {
-			return 0, fmt.Errorf("%w: %w: %w", err, errBroken, undoErr)
-		}
+		return 0, s.undo(pos, err)
+	}
+	if err := s.written(records, info, pos); err != nil {
 		return 0, err
 	}
+	return pos + int64(len(records)), nil
+}
+
+// appendGroup is append for several records sets, each of which is entered as if it were appended
+// alone.
+func (s *Segment) appendGroup(g *group) (newSize int64, err error) {
+	if err := s.prepareIndexes(); err != nil {
+		return 0, err
+	}
+	pos := s.size.Load()
+	s.unsynced.Store(true)
+	if _, err := s.data.file.WriteBuffersAt(g.buffers, pos); err != nil {
+		return 0, s.undo(pos, err)
+	}
+	for i := range g.members {
+		m := &g.members[i]
+		if !m.write {
+			continue
+		}
+		if err := s.written(m.records, &m.info, pos); err != nil {
+			return 0, err
+		}
+		pos += int64(len(m.records))
+	}
+	return pos, nil
+}
+
+// prepareIndexes makes room for the entries of an append, or of a group of them.
+func (s *Segment) prepareIndexes() error {
+	if err := s.index.Prepare(); err != nil {
+		return err
+	}
+	return s.times.Prepare()
+}
+
+// undo cuts off what a write at pos that failed has left.
+func (s *Segment) undo(pos int64, err error) error {
+	err = fmt.Errorf("append to segment: %w", err)
+	if undoErr := s.cut(pos); undoErr != nil {
+		return fmt.Errorf("%w: %w: %w", err, errBroken, undoErr)
+	}
+	return err
+}
+
+// written enters what was written at pos into the indexes and what is remembered of the segment. An
+// error has errBroken in its chain.
+func (s *Segment) written(records []byte, info *record.Info, pos int64) error {
 	if largest, _, err := s.largest(); err != nil {
-		return 0, fmt.Errorf("%w: %w", errBroken, err)
-	} else if timestamp > largest {
-		s.maxTimestampOffset.Store(timestampOffset)
-		s.maxTimestamp.Store(timestamp)
+		return fmt.Errorf("%w: %w", errBroken, err)
+	} else if info.MaxTimestamp > largest {
+		s.maxTimestampOffset.Store(info.OffsetOfMaxTimestamp)
+		s.maxTimestamp.Store(info.MaxTimestamp)
 	}
+	// Of the first append, not of the first batch: Kafka forgets the difference with a restart.
 	if pos == 0 {
-		s.rollTimestamp.Store(timestamp)
+		s.rollTimestamp.Store(info.MaxTimestamp)
 	}
-	if toIndex {
-		if err := s.addToIndexes(lastOffset, pos); err != nil {
-			return 0, fmt.Errorf("%w: %w", errBroken, err)
+	if s.sinceIndex > s.indexInterval {
+		if err := s.addToIndexes(info.LastOffset, pos); err != nil {
+			return fmt.Errorf("%w: %w", errBroken, err)
 		}
 		s.sinceIndex = 0
 	}
 	s.sinceIndex += len(records)
 	s.tail.note(records, pos)
-	return pos + int64(len(records)), nil
+	return nil
 }
 
 // errBroken says that files and memory may differ after a failed write: the log must not be
@@ -315,6 +385,8 @@ func (s *Segment) cut(size int64) error {
 	return s.data.file.Truncate(size)
 }
 
+// addToIndexes adds an entry to each index; the time index gets one only when the largest time has
+// grown.
 func (s *Segment) addToIndexes(lastOffset, pos int64) error {
 	if err := s.index.Add(lastOffset, pos); err != nil {
 		return err
@@ -482,7 +554,19 @@ func (s *Segment) truncateTo(offset, now int64) error {
 	if err := s.index.TruncateTo(offset); err != nil {
 		return err
 	}
-	if err := s.times.TruncateTo(offset); err != nil {
+	// The batch that is dropped may begin below offset, and its largest time be entered there. Kafka
+	// keeps such an entry, and refuses the next append if the log begins again below it.
+	first := offset
+	if size > 0 {
+		b, _, _, err := s.scan(d, pos, pos+int64(size), headerBytes).next(false)
+		if err != nil {
+			return err
+		}
+		if b != nil {
+			first = min(first, b.BaseOffset())
+		}
+	}
+	if err := s.times.TruncateTo(first); err != nil {
 		return err
 	}
 	if err := s.txns.TruncateTo(offset); err != nil {
@@ -506,142 +590,4 @@ func (s *Segment) truncateTo(offset, now int64) error {
 	}
 	s.sinceIndex = 0
 	return s.reloadLargest(d)
-}
-
-// setDir follows a rename of the directory.
-func (s *Segment) setDir(dir string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dir = dir
-	s.setIndexPathsLocked()
-}
-
-func (s *Segment) setIndexPathsLocked() {
-	s.index.SetPath(s.pathLocked(indexSuffix))
-	s.times.SetPath(s.pathLocked(timeSuffix))
-	s.txns.SetPath(s.pathLocked(txnSuffix))
-}
-
-// changeSuffix renames the files, .log first.
-func (s *Segment) changeSuffix(suffix string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, kind := range segmentSuffixes {
-		from := s.pathLocked(kind)
-		to := strings.TrimSuffix(from, s.suffix) + suffix
-		if kind == txnSuffix && !s.txns.Exists() {
-			continue
-		}
-		if err := s.fs.Rename(from, to); err != nil && (kind == logSuffix || !errors.Is(err, fs.ErrNotExist)) {
-			return fmt.Errorf("rename segment file: %w", err)
-		}
-	}
-	s.suffix = suffix
-	s.setIndexPathsLocked()
-	return nil
-}
-
-// removeFiles removes the files from dir, where they may be no more.
-func (s *Segment) removeFiles(dir string) error {
-	s.mu.Lock()
-	s.dir = dir
-	s.mu.Unlock()
-	for _, kind := range segmentSuffixes {
-		if err := s.fs.Remove(s.path(kind)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove segment file: %w", err)
-		}
-	}
-	return nil
-}
-
-// BaseOffset is the offset the segment begins at; records at that offset may be gone.
-func (s *Segment) BaseOffset() int64 { return s.base }
-
-// Size is the length of the .log in bytes.
-func (s *Segment) Size() int64 { return s.size.Load() }
-
-// IndexSize is the length of the offset index in bytes.
-func (s *Segment) IndexSize() (int64, error) { return s.index.Size() }
-
-// TimeIndexSize is the length of the time index in bytes.
-func (s *Segment) TimeIndexSize() (int64, error) { return s.times.Size() }
-
-// NextOffset is the offset after the last batch.
-func (s *Segment) NextOffset() (int64, error) { return s.nextOffset() }
-
-// LargestTimestamp is the largest record timestamp in ms, or the modification time of the .log if
-// there is none.
-func (s *Segment) LargestTimestamp() (int64, error) {
-	t, _, err := s.largest()
-	if err != nil || t >= 0 {
-		return t, err
-	}
-	mtime, err := s.ModTime()
-	return mtime.UnixMilli(), err
-}
-
-// FirstBatchTimestamp is the max timestamp of the first batch in ms, -1 if there is none. For what
-// this process wrote it is that of the first append.
-func (s *Segment) FirstBatchTimestamp() (int64, error) {
-	if t := s.rollTimestamp.Load(); t != unknownTimestamp {
-		return t, nil
-	}
-	size := s.size.Load()
-	if size == 0 {
-		return -1, nil
-	}
-	d, err := s.acquire()
-	if err != nil {
-		return 0, err
-	}
-	defer d.release()
-	b, _, _, err := s.scan(d, 0, size, headerBytes).next(false)
-	if err != nil || b == nil {
-		return -1, err
-	}
-	t := b.MaxTimestamp()
-	s.rollTimestamp.CompareAndSwap(unknownTimestamp, t)
-	return t, nil
-}
-
-// ModTime is the modification time of the .log.
-func (s *Segment) ModTime() (time.Time, error) {
-	info, err := s.fs.Stat(s.path(logSuffix))
-	if err != nil {
-		return time.Time{}, fmt.Errorf("modification time of segment: %w", err)
-	}
-	return info.ModTime(), nil
-}
-
-// Aborted returns the aborted transactions whose marker is in the segment; the slice must not be
-// changed.
-func (s *Segment) Aborted() ([]index.AbortedTxn, error) { return s.txns.Entries() }
-
-// Range returns the whole content; release it.
-func (s *Segment) Range() (FileRange, error) {
-	d, err := s.acquire()
-	if err != nil {
-		return FileRange{}, err
-	}
-	return FileRange{data: d, n: int(s.size.Load())}, nil
-}
-
-// ForEachBatch hands out the batches in order, whole if whole is set, else their headers (the
-// fields before the records) with their size. A batch is valid until the function returns; its
-// error stops the walk and is returned.
-func (s *Segment) ForEachBatch(whole bool, fn func(b record.Batch, size int) error) error {
-	d, err := s.acquire()
-	if err != nil {
-		return err
-	}
-	defer d.release()
-	for scan := s.scan(d, 0, s.size.Load(), fullScan); ; {
-		b, _, size, err := scan.next(whole)
-		if err != nil || b == nil {
-			return err
-		}
-		if err := fn(b, size); err != nil {
-			return err
-		}
-	}
 }

@@ -51,6 +51,14 @@ func (l segmentList) without(gone ...*Segment) segmentList {
 	return kept
 }
 
+// lastFirst returns the segments in the order in which the end of a log is deleted: if a crash comes
+// in between, what is left has no hole.
+func lastFirst(l segmentList) segmentList {
+	l = slices.Clone(l)
+	slices.Reverse(l)
+	return l
+}
+
 // from returns the segments that may hold offsets from from on, up to those with a base below to.
 func (l segmentList) from(from, to int64) segmentList {
 	i := max(l.floor(from), 0)
@@ -61,6 +69,7 @@ func (l segmentList) from(from, to int64) segmentList {
 	return l[i:j]
 }
 
+// size adds up bytes of batches; what was allocated ahead does not count.
 func (l segmentList) size() int64 {
 	var n int64
 	for _, s := range l {

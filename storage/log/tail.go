@@ -27,6 +27,7 @@ type tailEntry struct {
 // note remembers the first batch of what was written at pos.
 func (t *tail) note(records []byte, pos int64) {
 	b, _, err := record.Next(records)
+	// Legacy entries do not tell their first offset.
 	if err != nil || b == nil || b.Magic() < record.Magic2 {
 		return
 	}
@@ -44,6 +45,7 @@ func (t *tail) find(offset int64) (pos int64, size int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range t.entries {
+		// An entry of zeros never matches twice: size 0 says that there is none.
 		if e := &t.entries[i]; e.first <= offset && offset <= e.last {
 			return e.pos, e.size
 		}

@@ -49,7 +49,7 @@ func BenchmarkManyLogs(b *testing.B) {
 	}
 	for b.Loop() {
 		fs := &countingFS{FS: vfs.OS{}}
-		o := Options{FS: fs, Dirs: []string{b.TempDir()}, Config: c.Broker, TopicConfig: func(string) *configs.Topic { return c.Topic(nil) }, Logger: quiet()}
+		o := Options{FS: fs, Dirs: []string{b.TempDir()}, Settings: func() Settings { return SettingsOf(c.Broker()) }, TopicConfig: func(string) *configs.Topic { return c.Topic(nil) }, Logger: quiet()}
 		var m *Manager
 		stage := func(name string, fn func() error) {
 			start := time.Now()

@@ -20,8 +20,9 @@ func (m *Manager) writeRecoveryPoints(d *dir) {
 	logs := append(m.withoutMoving(current), futures...)
 	offsets := make(map[model.TopicPartition]int64, len(logs))
 	for _, l := range logs {
-		offsets[l.TopicPartition()] = l.RecoveryPoint()
+		offsets[l.TopicPartition()] = l.CheckpointPoint()
 	}
+	// Unchanged recovery points delete no snapshots: which may go depends on them.
 	if !m.writeOffsets(d, checkpoint.RecoveryPointFile, offsets) {
 		return
 	}
@@ -43,6 +44,8 @@ func (m *Manager) withoutMoving(logs []*log.Log) []*log.Log {
 func (m *Manager) writeLogStarts(d *dir) {
 	current, futures := m.logsIn(d)
 	offsets := map[model.TopicPartition]int64{}
+	// The current log comes last and wins: both have the same partition, and a file has one line
+	// for each.
 	for _, l := range append(futures, current...) {
 		segments := l.Segments()
 		if start := l.LogStartOffset(); len(segments) > 0 && start > segments[0].BaseOffset() {
@@ -60,6 +63,8 @@ func (m *Manager) writeOffsets(d *dir, file string, offsets map[model.TopicParti
 	if !d.online() {
 		return false
 	}
+	// Kafka writes each time; an idle broker with thousands of partitions would sync files all day
+	// for nothing. What is in the file is the same.
 	if last, ok := d.files.written[file]; ok && maps.Equal(last, offsets) {
 		return false
 	}
@@ -67,6 +72,7 @@ func (m *Manager) writeOffsets(d *dir, file string, offsets map[model.TopicParti
 		m.fail(d, err)
 		return false
 	}
+	// The map is kept: callers hand over a new one each time and do not change it afterwards.
 	d.files.written[file] = offsets
 	return true
 }
@@ -80,6 +86,7 @@ func (d *dir) forgetWritten() {
 
 // checkpointAll runs write for every usable directory that has logs.
 func (m *Manager) checkpointAll(write func(d *dir)) {
+	// As in Kafka a directory without logs keeps the file that it has.
 	hosts := map[string]bool{}
 	for _, l := range m.everything() {
 		hosts[DirOf(l)] = true
@@ -124,6 +131,8 @@ func (m *Manager) WriteHighWatermarks(logs []*log.Log) {
 		for tp, hw := range d.files.highWatermarks {
 			if _, ok := offsets[tp]; ok {
 				delete(d.files.highWatermarks, tp) // hosted: from now on the log knows better
+				// A log that was loaded, and that no LeaderAndIsr has named yet: without this its high
+				// watermark would be lost by the first write after a start.
 			} else if l := m.Get(tp); l != nil && DirOf(l) == path {
 				offsets[tp] = hw
 			}
@@ -143,6 +152,8 @@ func (m *Manager) CleanerOffsets(path string) (map[model.TopicPartition]int64, e
 	defer d.files.Unlock()
 	offsets, err := checkpoint.ReadOffsets(m.fs, filepath.Join(d.path, checkpoint.CleanerFile))
 	if err != nil {
+		// As in Kafka a checkpoint that cannot be read takes the directory offline: to go on as if
+		// there were none would clean what was cleaned.
 		m.fail(d, err)
 	}
 	return offsets, err
@@ -155,6 +166,8 @@ func (m *Manager) UpdateCleanerOffsets(path string, change func(map[model.TopicP
 	if err != nil {
 		return err
 	}
+	// Between reading and writing nobody else may come: the cleaner holds its lock for checkpoints
+	// around this.
 	change(offsets)
 	for tp := range offsets {
 		if l := m.Get(tp); l == nil || DirOf(l) != clean(path) {

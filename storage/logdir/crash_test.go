@@ -1,6 +1,7 @@
 package logdir
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -31,6 +32,7 @@ type logModel struct {
 	below      map[int64]value // before the log start; they may still be there
 	start, end int64
 	flushed    int64 // records below are durable
+	top        int64 // the highest log start ever: of what is below, leader epochs may be forgotten
 }
 
 func (m logModel) clone() logModel {
@@ -50,6 +52,9 @@ type crashRun struct {
 	epoch int32
 	count int
 	done  map[string]int // operations, to see that all were met
+	// unsure are what appends that failed were to append, at whatever offset.
+	unsure map[value]bool
+	ghosts map[value]bool // what is gone, but perhaps not for good
 }
 
 func newCrashRun(t *testing.T, seed uint64, f vfs.FS) *crashRun {
@@ -61,7 +66,7 @@ func newCrashRun(t *testing.T, seed uint64, f vfs.FS) *crashRun {
 	topic.SegmentBytes, topic.IndexIntervalBytes, topic.SegmentIndexBytes, topic.FileDeleteDelayMs = 700, 100, 96, 1
 	topic.RetentionMs, topic.MessageTimestampDifferenceMaxMs = -1, 1<<62
 	r := &crashRun{t: t, rnd: rand.New(rand.NewPCG(seed, 5)), now: map[model.TopicPartition]logModel{}, next: map[model.TopicPartition]logModel{}, done: map[string]int{}}
-	r.opts = Options{FS: f, Dirs: []string{"/a", "/b"}, Config: c.Broker, TopicConfig: func(string) *configs.Topic { return &topic }, Logger: quiet(),
+	r.opts = Options{FS: f, Dirs: []string{"/a", "/b"}, Settings: func() Settings { return SettingsOf(c.Broker()) }, TopicConfig: func(string) *configs.Topic { return &topic }, Logger: quiet(),
 		Now: func() time.Time { return time.UnixMilli(1_800_000_000_000) }}
 	return r
 }
@@ -88,8 +93,9 @@ func (r *crashRun) run(steps int) (err error) {
 // complete makes what is in progress count.
 func (r *crashRun) complete() {
 	for p, m := range r.next {
+		m.top = max(m.top, m.start)
 		if l := r.m.Get(p); l != nil {
-			m.flushed = max(m.flushed, min(l.RecoveryPoint(), m.end))
+			m.flushed = max(m.flushed, min(l.CheckpointPoint(), m.end))
 		}
 		r.now[p] = m
 	}
@@ -264,15 +270,27 @@ func (r *crashRun) clean(p model.TopicPartition, l *log.Log, state logModel) err
 	if err != nil {
 		return err
 	}
-	last := int64(-1)
+	last, lastOf := int64(-1), map[int64]int64{}
 	for _, b := range batches(r.t, l) {
 		if b.BaseOffset() < l.ActiveBaseOffset() {
 			last = b.BaseOffset()
 		}
+		if !b.IsControl() {
+			lastOf[b.ProducerID()] = b.BaseOffset()
+		}
 	}
 	for _, s := range old {
-		err := s.ForEachBatch(true, func(b record.Batch, _ int) error {
-			if b.BaseOffset() != last && r.rnd.IntN(3) == 0 {
+		aborted, err := s.Aborted()
+		if err != nil {
+			return err
+		}
+		for _, a := range aborted {
+			if err := cleaned.AppendAborted(a); err != nil {
+				return err
+			}
+		}
+		err = s.ForEachBatch(true, func(b record.Batch, _ int) error {
+			if keep := b.IsTransactional() || b.HasProducerID() && b.BaseOffset() == lastOf[b.ProducerID()]; b.BaseOffset() != last && !keep && r.rnd.IntN(3) == 0 {
 				for o := b.BaseOffset(); o <= b.LastOffset(); o++ {
 					delete(state.records, o)
 					delete(state.below, o)
@@ -380,10 +398,18 @@ func found(t *testing.T, l *log.Log) (offsets []int64, records map[int64]value) 
 	t.Helper()
 	records = map[int64]value{}
 	for _, b := range batches(t, l) {
+		marker := ""
+		if b.IsControl() {
+			_, epoch, err := b.ControlType()
+			if err != nil {
+				t.Fatal(err)
+			}
+			marker = fmt.Sprint("marker ", epoch)
+		}
 		err := b.ForEach(nil, func(rec *record.Record) error {
 			if rec.Offset >= l.LogStartOffset() {
 				offsets = append(offsets, rec.Offset)
-				records[rec.Offset] = value{string(rec.Value), b.LeaderEpoch()}
+				records[rec.Offset] = value{cmp.Or(marker, string(rec.Value)), b.LeaderEpoch()}
 			}
 			return nil
 		})

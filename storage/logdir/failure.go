@@ -2,7 +2,6 @@ package logdir
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/sirupsen/logrus"
@@ -22,8 +21,8 @@ type panicked struct {
 
 func (p *panicked) add(l *log.Log) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.logs = append(p.logs, l)
-	p.mu.Unlock()
 	select {
 	case p.ready <- struct{}{}:
 	default:
@@ -60,30 +59,39 @@ func (m *Manager) watchFailures(ctx context.Context) error {
 // handleFailure takes leave of a directory: whoever serves its logs is told, their files are closed
 // without writing, the lock is released.
 func (m *Manager) handleFailure(d *dir) error {
+	// From here on nobody finds its logs any more. The order matters: users are told, and have let
+	// go, before the files are closed under them.
 	logs := m.forget(d)
-	m.logger.WithFields(logrus.Fields{"dir": d.path, "logs": len(logs)}).WithError(explain(d.err())).
+	reason := d.err()
+	if m.anyOnline() { // else what to do is said by the error that the broker ends with
+		reason = explain(reason)
+	}
+	m.logger.WithFields(logrus.Fields{"dir": d.path, "logs": len(logs)}).WithError(reason).
 		Error("log directory has failed and is offline until the broker is restarted")
 	m.notifyFailure(d.path, logs)
 	for _, l := range logs {
 		l.CloseHandlers()
 	}
+	// Nobody is creating or renaming in the directory when its lock goes, and another broker may
+	// take it.
 	m.create.Lock()
 	if d.lock != nil {
 		d.lock.Close()
 		d.lock = nil
 	}
 	m.create.Unlock()
-	if m.opts.Config().InterBrokerVersion() < release.V1_0_IV0 {
-		return fmt.Errorf("%w: a controller before 1.0 cannot move partitions off one failed directory (inter.broker.protocol.version):%s", ErrNoLiveDir, m.describe())
+	// KIP-112: controllers before 1.0 know nothing of single directories.
+	if m.opts.Settings().InterBroker < release.V1_0_IV0 {
+		return m.noLiveDir(": a controller before 1.0 cannot move partitions off one failed directory (inter.broker.protocol.version)")
 	}
-	for _, other := range m.dirs {
-		if other.online() {
-			return nil
-		}
+	if m.anyOnline() {
+		return nil
 	}
-	return fmt.Errorf("%w:%s", ErrNoLiveDir, m.describe())
+	return m.noLiveDir("")
 }
 
+// notifyFailure tells who serves the logs, without a lock, since he stops fetchers and takes
+// partitions offline.
 func (m *Manager) notifyFailure(path string, logs []*log.Log) {
 	m.mu.RLock()
 	notify := m.mu.onFailure

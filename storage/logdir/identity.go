@@ -30,6 +30,8 @@ func ReadIdentity(fs vfs.FS, dirs []string) (Identity, error) {
 		meta, found, err := checkpoint.ReadMeta(fs, path)
 		var format *checkpoint.FormatError
 		switch {
+		// A file that says no broker.id stops the start, as in Kafka; one that cannot be read costs
+		// its directory.
 		case errors.As(err, &format) && format.Fatal:
 			return id, explain(err)
 		case err != nil:
@@ -78,6 +80,7 @@ func (m *Manager) WriteMeta(brokerID int32, clusterID string) {
 		if !d.online() {
 			continue
 		}
+		// On every start, as in Kafka: a directory that was added gets its file here.
 		if err := checkpoint.WriteMeta(m.fs, d.path, checkpoint.Meta{BrokerID: brokerID, ClusterID: clusterID}, m.now()); err != nil {
 			m.fail(d, err)
 		}

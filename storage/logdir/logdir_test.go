@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,7 +38,7 @@ func testOptions(t *testing.T, fs vfs.FS, dirs ...string) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{FS: fs, Dirs: dirs, Config: c.Broker, TopicConfig: func(string) *configs.Topic { return c.Topic(nil) }, Logger: quiet()}
+	return Options{FS: fs, Dirs: dirs, Settings: func() Settings { return SettingsOf(c.Broker()) }, TopicConfig: func(string) *configs.Topic { return c.Topic(nil) }, Logger: quiet()}
 }
 
 func open(t *testing.T, fs vfs.FS, dirs ...string) *Manager {
@@ -265,6 +266,16 @@ func TestLogsAreSpreadOverTheDirectories(t *testing.T) {
 	if count["/a"] != 3 || count["/b"] != 2 || count["/c"] != 3 {
 		t.Error(count)
 	}
+	// A log whose creation has just ended counts once.
+	first := tp("t", 0)
+	if l := m.Get(first); DirOf(l) != "/a" {
+		t.Fatal(l.Dir())
+	}
+	m.mu.creating[first] = &creation{path: "/a"}
+	if l := create(t, m, tp("t", 8)); DirOf(l) != "/a" {
+		t.Error(l.Dir())
+	}
+	delete(m.mu.creating, first)
 }
 
 func TestCreateTriesTheNextDirectory(t *testing.T) {
@@ -341,6 +352,42 @@ func TestRecoveryAfterKill(t *testing.T) {
 		if l := m.Get(tp("t", i)); l == nil || l.LogEndOffset() != 5 {
 			t.Errorf("partition %d: %v", i, l)
 		}
+	}
+	m.Close()
+}
+
+// A process that is killed right after it has deleted a log leaves its offsets in the checkpoints.
+// They are not those of a log that the next process creates under that name.
+func TestCheckpointOfADeletedLogIsNotItsSuccessors(t *testing.T) {
+	fs := vfs.NewMem()
+	m := open(t, fs, "/a")
+	l := create(t, m, tp("t", 0))
+	for range 5 {
+		appendRecord(t, l)
+	}
+	l.UpdateHighWatermark(5)
+	if err := errors.Join(l.Flush(5), l.MaybeIncrementLogStartOffset(3)); err != nil {
+		t.Fatal(err)
+	}
+	m.checkpointAll(m.writeRecoveryPoints)
+	m.checkpointAll(m.writeLogStarts)
+	m.WriteHighWatermarks(m.All())
+	if err := m.Delete(tp("t", 0)); err != nil {
+		t.Fatal(err)
+	}
+	m.unlock() // killed before CheckpointDue
+	m = open(t, fs, "/a")
+	l = create(t, m, tp("t", 0))
+	for range 4 {
+		appendRecord(t, l)
+	}
+	if hw := m.HighWatermark(l); hw != 0 {
+		t.Errorf("high watermark %d", hw)
+	}
+	m.unlock()
+	m = open(t, fs, "/a")
+	if l = m.Get(tp("t", 0)); l.LogStartOffset() != 0 || l.LogEndOffset() != 4 {
+		t.Errorf("the new log has [%d, %d)", l.LogStartOffset(), l.LogEndOffset())
 	}
 	m.Close()
 }
@@ -561,4 +608,79 @@ func TestSchedulerRunsInOrderAndDropsWhatIsLeft(t *testing.T) {
 			t.Error(ran)
 		}
 	})
+}
+
+// DeleteRecords may put the log start inside of a batch, and the copy of such a log to another
+// directory begins with the whole batch. A power failure right after the move does not bring the
+// deleted records back.
+func TestLogStartIsMovedDurably(t *testing.T) {
+	fs := vfs.NewMem()
+	m := open(t, fs, "/a", "/b")
+	l := create(t, m, tp("t", 0))
+	b := record.NewBuilder(record.DefaultOptions())
+	for range 5 {
+		b.Append(time.Now().UnixMilli(), nil, []byte("value"))
+	}
+	if _, err := l.AppendAsLeader(b.Bytes(), 0, record.OriginClient); err != nil {
+		t.Fatal(err)
+	}
+	l.UpdateHighWatermark(5)
+	if err := l.MaybeIncrementLogStartOffset(3); err != nil {
+		t.Fatal(err)
+	}
+	m.checkpointAll(m.writeLogStarts)
+	f, err := m.CreateFuture(tp("t", 0), map[string]string{"/a": "/b", "/b": "/a"}[DirOf(l)], l.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := crashRun{t: t, m: m}
+	if err := r.swap(tp("t", 0)); err != nil {
+		t.Fatal(err)
+	}
+	m = open(t, fs.CrashClone(nil), "/a", "/b")
+	if moved := m.Get(tp("t", 0)); moved == nil || moved.Dir() != f.Dir() || moved.LogStartOffset() != 3 || moved.LogEndOffset() != 5 {
+		t.Errorf("after the power failure: %+v", moved)
+	}
+	m.Close()
+}
+
+// A directory whose checkpoint cannot be read is offline, and nothing in it is changed: the checkpoint
+// may be read again next time, and be true.
+func TestUnreadableCheckpointChangesNothing(t *testing.T) {
+	mem := vfs.NewMem()
+	m := open(t, mem, "/a", "/b")
+	for i := range int32(4) {
+		l := create(t, m, tp("t", i))
+		appendRecord(t, l)
+		if err := l.Flush(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.checkpointAll(m.writeRecoveryPoints)
+	m.checkpointAll(m.writeLogStarts)
+	m.unlock() // killed
+	files := func() map[string]string {
+		found := map[string]string{}
+		for i := range int32(4) {
+			dir := "/a/" + tp("t", i).String()
+			entries, _ := mem.ReadDir(dir)
+			for _, e := range entries {
+				found[dir+"/"+e.Name()] = content(t, mem, dir+"/"+e.Name())
+			}
+		}
+		return found
+	}
+	before := files()
+	for _, file := range []string{checkpoint.RecoveryPointFile, checkpoint.LogStartFile} {
+		fault := vfs.NewFault(mem)
+		fault.Inject(vfs.Rule{Op: vfs.OpOpen, Base: file, Under: "/a", Err: syscall.EIO})
+		m = open(t, fault, "/a", "/b")
+		if m.Offline("/a") == nil || m.Offline("/b") != nil || len(m.All()) == 4 {
+			t.Errorf("%s: %v", file, m.Dirs())
+		}
+		m.unlock()
+		if after := files(); len(before) == 0 || !maps.Equal(before, after) {
+			t.Errorf("%s: files were %v, are %v", file, before, after)
+		}
+	}
 }

@@ -3,7 +3,7 @@
 // and takes a directory offline when its disk fails.
 //
 // Life: ReadIdentity and Identity.Check, Open, WriteMeta once the broker is registered, Run until
-// the broker stops, Close. Lock order: Manager.create, Manager.mu, dir.files. Manager.mu is never
+// the broker stops, Close. Lock order: Manager.create, dir.files, Manager.mu. Manager.mu is never
 // held during I/O.
 package logdir
 
@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -34,6 +35,25 @@ import (
 // 1.
 var ErrNoLiveDir = errors.New("no usable log directory is left")
 
+// noLiveDir is ErrNoLiveDir with what has become of each directory.
+type noLiveDir struct {
+	note    string // why one failed directory is too many; may be ""
+	dirs    []string
+	reasons []error
+}
+
+func (e *noLiveDir) Error() string {
+	var b strings.Builder
+	b.WriteString(ErrNoLiveDir.Error() + e.note + ":")
+	for i, dir := range e.dirs {
+		fmt.Fprintf(&b, "\n  %s: %v", dir, explain(e.reasons[i]))
+	}
+	return b.String()
+}
+
+// Unwrap gives the reasons too, so that a full disk is known as one.
+func (e *noLiveDir) Unwrap() []error { return append([]error{ErrNoLiveDir}, e.reasons...) }
+
 // Cleaner is what compaction wants to know about logs. Nil methods do not exist: a Manager without
 // cleaner calls none.
 type Cleaner interface {
@@ -52,9 +72,9 @@ type Cleaner interface {
 type Options struct {
 	FS   vfs.FS   // nil: the operating system's
 	Dirs []string // log.dirs, in order
-	// Config is the current configuration of the broker, TopicConfig that of a topic (the broker's
-	// defaults for one it does not know).
-	Config      func() *configs.Broker
+	// Settings are the broker's as they are now, TopicConfig is the configuration of a topic (the
+	// broker's defaults for one it does not know).
+	Settings    func() Settings
 	TopicConfig func(topic string) *configs.Topic
 	// Offline are directories that are known to be unusable, from Identity.
 	Offline map[string]error
@@ -71,6 +91,8 @@ type Manager struct {
 	logger *logrus.Entry
 	dirs   []*dir // in configured order; never changes
 
+	// admit is nil until AdmitTransactions is called, when everything is admitted: logs are open
+	// before the coordinator exists.
 	admit    atomic.Pointer[func(tp model.TopicPartition, producerID int64, epoch int16) error]
 	tasks    *scheduler
 	failures chan *dir // capacity: one for each directory, as each fails once
@@ -82,6 +104,8 @@ type Manager struct {
 	// mu guards which logs there are.
 	mu struct {
 		rank.RWMutex[rank.LogDirMaps]
+		// current are the logs that are served, future the copies of them that are being made in
+		// other directories.
 		current   map[model.TopicPartition]*log.Log
 		future    map[model.TopicPartition]*log.Log
 		creating  map[model.TopicPartition]*creation
@@ -99,12 +123,15 @@ type dir struct {
 	clean bool // had the marker of a clean stop when it was opened
 	// recovered tells that it had none although there were logs; written only while it is opened.
 	recovered bool
+	loaded    []model.TopicPartition // in its checkpoints; only while it is opened
+	lowered   atomic.Bool            // a recovery point of it is below that of the checkpoint since it was opened
 
 	failed atomic.Pointer[error] // nil while usable
 
 	// files guards the checkpoint files of the directory and what was last written to them.
 	files struct {
 		rank.Mutex[rank.LogDirFiles]
+		// written is by file name; see writeOffsets.
 		written map[string]map[model.TopicPartition]int64
 		// highWatermarks are those read at the start, for logs that are not hosted yet.
 		highWatermarks map[model.TopicPartition]int64
@@ -113,6 +140,7 @@ type dir struct {
 	recoveryDue, startsDue atomic.Bool
 }
 
+// err is why the directory is offline, nil while it is not. It never goes back to nil.
 func (d *dir) err() error {
 	if e := d.failed.Load(); e != nil {
 		return *e
@@ -156,6 +184,7 @@ func (m *Manager) Offline(path string) error {
 	return nil
 }
 
+// dir finds a directory by any spelling of its path; nil if it is none of log.dirs. There are few.
 func (m *Manager) dir(path string) *dir {
 	path = clean(path)
 	for _, d := range m.dirs {
@@ -171,6 +200,7 @@ func DirOf(l *log.Log) string { return filepath.Dir(l.Dir()) }
 
 // clean makes a configured path absolute, as Kafka does.
 func clean(path string) string {
+	// Symbolic links stay as they are: the paths that clients are told are those of log.dirs.
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
 	}
@@ -192,26 +222,17 @@ func (m *Manager) Future(tp model.TopicPartition) *log.Log {
 }
 
 // All lists the current logs, ordered by topic and partition.
-func (m *Manager) All() []*log.Log {
-	m.mu.RLock()
-	logs := make([]*log.Log, 0, len(m.mu.current))
-	for _, l := range m.mu.current {
-		logs = append(logs, l)
-	}
-	m.mu.RUnlock()
-	sort.Slice(logs, func(i, j int) bool { return logs[i].TopicPartition().Less(logs[j].TopicPartition()) })
-	return logs
-}
+func (m *Manager) All() []*log.Log { return m.sorted(m.mu.current) }
 
 // Futures lists the copies on their way, ordered by topic and partition.
-func (m *Manager) Futures() []*log.Log {
+func (m *Manager) Futures() []*log.Log { return m.sorted(m.mu.future) }
+
+// sorted lists the logs of one of the maps, which mu guards; which maps they are does not change.
+func (m *Manager) sorted(of map[model.TopicPartition]*log.Log) []*log.Log {
 	m.mu.RLock()
-	logs := make([]*log.Log, 0, len(m.mu.future))
-	for _, l := range m.mu.future {
-		logs = append(logs, l)
-	}
+	logs := slices.Collect(maps.Values(of))
 	m.mu.RUnlock()
-	sort.Slice(logs, func(i, j int) bool { return logs[i].TopicPartition().Less(logs[j].TopicPartition()) })
+	sortLogs(logs)
 	return logs
 }
 
@@ -256,6 +277,7 @@ func (m *Manager) SetCleaner(c Cleaner) {
 	m.mu.cleaner = c
 }
 
+// cleaner is nil without log.cleaner.enable, and until SetCleaner.
 func (m *Manager) cleaner() Cleaner {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -275,6 +297,8 @@ func (m *Manager) GetOrCreate(tp model.TopicPartition, config *configs.Topic, is
 		return l, nil
 	}
 	defer done()
+	// The log is counted for the chosen directory while it is being created, so that many that are
+	// created at once spread.
 	live, err := m.place(tp, isNew)
 	if err != nil {
 		return nil, fmt.Errorf("create the log of %s: %w", tp, err)
@@ -288,6 +312,7 @@ func (m *Manager) GetOrCreate(tp model.TopicPartition, config *configs.Topic, is
 		}
 		m.mu.Lock()
 		m.mu.current[tp] = l
+		// The wish is fulfilled, or was not possible; it is not for a later log of that name.
 		delete(m.mu.preferred, tp)
 		m.mu.Unlock()
 		m.logger.WithFields(logrus.Fields{"topic": tp.Topic, "partition": tp.Partition, "dir": d.path}).Info("created log")
@@ -302,6 +327,8 @@ func (m *Manager) place(tp model.TopicPartition, isNew bool) ([]*dir, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	live := m.liveDirsLocked()
+	// The log may be on the disk that is gone. An empty one in its place would be taken for a
+	// replica that has lost everything.
 	if !isNew && len(live) < len(m.dirs) {
 		return nil, fmt.Errorf("a log directory is offline and may have it: %w", kerr.KafkaStorageError)
 	}
@@ -309,6 +336,7 @@ func (m *Manager) place(tp model.TopicPartition, isNew bool) ([]*dir, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNoLiveDir, kerr.KafkaStorageError)
 	}
 	preferred := m.mu.preferred[tp]
+	// Position 0 is where it goes anyway; -1 is no wish, or one for a directory that is offline.
 	if i := slices.IndexFunc(live, func(d *dir) bool { return d.path == preferred }); i > 0 {
 		d := live[i]
 		live = slices.Insert(slices.Delete(live, i, i+1), 0, d)
@@ -346,6 +374,7 @@ func (m *Manager) beginCreate(tp model.TopicPartition) (done func(), l *log.Log)
 		if l != nil {
 			return nil, l
 		}
+		// The other one is in createIn, which does I/O and waits for nobody else.
 		<-other.done
 	}
 }
@@ -368,13 +397,16 @@ func (m *Manager) liveDirsLocked() []*dir {
 	for _, l := range m.mu.future {
 		count[DirOf(l)]++
 	}
-	for _, c := range m.mu.creating {
-		count[c.path]++
+	for tp, c := range m.mu.creating {
+		if m.mu.current[tp] == nil { // else it is there, and was counted
+			count[c.path]++
+		}
 	}
 	sort.SliceStable(live, func(i, j int) bool { return count[live[i].path] < count[live[j].path] })
 	return live
 }
 
+// createIn creates a log; an error of the disk fails the whole directory.
 func (m *Manager) createIn(d *dir, tp model.TopicPartition, name string, config *configs.Topic) (*log.Log, error) {
 	path := filepath.Join(d.path, name)
 	if err := m.fs.MkdirAll(path); err != nil {
@@ -397,11 +429,13 @@ func (m *Manager) createIn(d *dir, tp model.TopicPartition, name string, config 
 func (m *Manager) logOptions(d *dir, tp model.TopicPartition, path string, config *configs.Topic) log.Options {
 	return log.Options{
 		FS: m.fs, Dir: path, TopicPartition: tp, Config: config, Now: m.now,
-		ProducerExpirationMs: int64(m.opts.Config().TransactionalIDExpirationMs),
+		ProducerExpirationMs: int64(m.opts.Settings().ProducerExpirationMs),
 		After:                m.tasks.after,
-		RefuseZstd:           m.opts.Config().InterBrokerVersion() < release.V2_1_IV0,
-		OnIOError:            func(err error) { m.fail(d, err) },
-		OnPanic:              m.panicked.add,
+		RefuseZstd:           m.opts.Settings().InterBroker < release.V2_1_IV0,
+		// Both are called under the log's lock: fail only sends to a channel with room, add only
+		// notes.
+		OnIOError: func(err error) { m.fail(d, err) },
+		OnPanic:   m.panicked.add,
 		AdmitTransaction: func(producerID int64, epoch int16) error {
 			if admit := m.admit.Load(); admit != nil {
 				return (*admit)(tp, producerID, epoch)
@@ -467,15 +501,21 @@ func (m *Manager) TruncateFullyAndStartAt(l *log.Log, offset int64) error {
 	return m.truncate(l, offset, func() error { return l.TruncateFullyAndStartAt(offset) })
 }
 
+// truncate keeps the cleaner away while fn truncates, and tells it afterwards where cleaning may go
+// on.
 func (m *Manager) truncate(l *log.Log, offset int64, fn func() error) error {
 	if c := m.cleaner(); c != nil && m.Get(l.TopicPartition()) == l {
 		c.AbortAndPause(l.TopicPartition())
 		defer c.Resume(l.TopicPartition())
+		// Deferred last, so that it runs before Resume: cleaning must not go on before the
+		// checkpoint is lowered, or it would skip what is written next below it.
 		defer func() { c.Truncated(DirOf(l), l.TopicPartition(), min(offset, l.ActiveBaseOffset())) }()
 	}
 	if err := fn(); err != nil {
 		return err
 	}
+	// A recovery point beyond the log's end would, after a crash, make the start skip the recovery
+	// of what was written since.
 	if d := m.dir(DirOf(l)); d != nil {
 		d.recoveryDue.Store(true)
 	}
@@ -507,13 +547,13 @@ func (m *Manager) fail(d *dir, err error) {
 // last directory has failed.
 func (m *Manager) Run(ctx context.Context) error { return m.run(ctx) }
 
-// describe joins the reasons why directories are offline, for a person.
-func (m *Manager) describe() string {
-	var b strings.Builder
+// noLiveDir gathers why directories are offline.
+func (m *Manager) noLiveDir(note string) error {
+	e := &noLiveDir{note: note}
 	for _, d := range m.dirs {
 		if err := d.err(); err != nil {
-			fmt.Fprintf(&b, "\n  %s: %v", d.path, explain(err))
+			e.dirs, e.reasons = append(e.dirs, d.path), append(e.reasons, err)
 		}
 	}
-	return b.String()
+	return e
 }

@@ -24,7 +24,8 @@ func (m *Manager) CheckMove(tp model.TopicPartition, path string) error {
 }
 
 // CreateFuture begins a copy of a partition in another directory: an empty log that the caller
-// fills and then swaps in. Cleaning is paused until SwapFuture or DeleteFuture.
+// fills and then swaps in. A cleaning that is under way is ended, and none is begun while the copy
+// is there (the cleaner asks Future); what is copied must not change half-way.
 func (m *Manager) CreateFuture(tp model.TopicPartition, path string, config *configs.Topic) (*log.Log, error) {
 	m.create.Lock()
 	defer m.create.Unlock()
@@ -41,6 +42,10 @@ func (m *Manager) CreateFuture(tp model.TopicPartition, path string, config *con
 	name, err := futureName(tp)
 	if err != nil {
 		return nil, err
+	}
+	if c := m.cleaner(); c != nil {
+		c.AbortAndPause(tp)
+		defer c.Resume(tp)
 	}
 	l, err := m.createIn(d, tp, name, config)
 	if err != nil {
@@ -71,12 +76,17 @@ func (m *Manager) SwapFuture(tp model.TopicPartition) error {
 	if err := copied.Flush(copied.LogEndOffset()); err != nil {
 		return err
 	}
+	// The file names of the copy may tell a lower log start, as it begins with a batch. What is written
+	// here is durable with the new name.
+	m.writeLogStarts(to)
 	if err := copied.Rename(filepath.Join(to.path, tp.String())); err != nil {
 		if isIOError(err) {
 			m.fail(to, err)
 		}
 		return err
 	}
+	// After the rename, which a crash may separate from the next: at the start both are found then,
+	// see keepOne.
 	copied.UpdateHighWatermark(old.HighWatermark())
 	m.mu.Lock()
 	m.mu.current[tp] = copied
@@ -88,6 +98,8 @@ func (m *Manager) SwapFuture(tp model.TopicPartition) error {
 	}
 	to.recoveryDue.Store(true)
 	to.startsDue.Store(true)
+	// The original goes last. A crash before this leaves two logs of the partition; Kafka does not
+	// start then.
 	return m.retire(from, old, false)
 }
 
@@ -96,6 +108,7 @@ func (m *Manager) SwapFuture(tp model.TopicPartition) error {
 // both: the copy has all that the original has. false: neither has what the other has, and a person
 // must decide.
 func keepOne(a, b *log.Log) (keep, drop *log.Log, ok bool, err error) {
+	// The longer one is more likely to have all of the other.
 	if a.LogEndOffset() < b.LogEndOffset() {
 		a, b = b, a
 	}
@@ -121,12 +134,15 @@ func covers(l, other *log.Log) (bool, error) {
 		if header.LastOffset() < l.LogStartOffset() {
 			continue
 		}
+		// The log may have batches that the other has lost by a retention of its own; what the
+		// other has must be there.
 		for own == nil || own.LastOffset() < header.LastOffset() {
 			var more bool
 			if own, err, more = next(); !more || err != nil {
 				return false, err
 			}
 		}
+		// The header has the checksum, so that equal headers are equal batches.
 		if !bytes.Equal(own, header) {
 			return false, nil
 		}

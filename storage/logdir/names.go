@@ -36,6 +36,8 @@ func parseName(name string) (model.TopicPartition, kind, error) {
 		}
 		k = suffixKind
 		dot := strings.LastIndexByte(name, '.')
+		// Kafka's pattern ^(\S+)-(\S+)\.(\S+)-delete$: no blanks, and something between the dot and
+		// the suffix.
 		if dot < 0 || dot+1 >= len(name)-len(suffix) || strings.ContainsAny(name, " \t\n\r\v\f") {
 			return model.TopicPartition{}, 0, fmt.Errorf("%q is not of the form topic-partition.uuid%s", name, suffix)
 		}
@@ -53,6 +55,8 @@ func deleteName(tp model.TopicPartition) string {
 	suffix := fmt.Sprintf("-%d.%s%s", tp.Partition, newUUID(), deleteSuffix)
 	topic := tp.Topic
 	if len(topic)+len(suffix) > maxName {
+		// Topics are ASCII, so that no character is cut in two. What is left of the name need not
+		// say which topic it was.
 		topic = topic[:maxName-len(suffix)]
 	}
 	return topic + suffix

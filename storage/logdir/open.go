@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -39,13 +41,14 @@ func Open(ctx context.Context, o Options) (*Manager, error) {
 	m.mu.creating = map[model.TopicPartition]*creation{}
 	m.mu.deleting = map[*log.Log]struct{}{}
 	m.mu.preferred = map[model.TopicPartition]string{}
-	m.tasks = newScheduler(int(o.Config().BackgroundThreads))
+	m.tasks = newScheduler(int(o.Settings().BackgroundThreads))
 	m.failures = make(chan *dir, len(o.Dirs))
 	m.panicked.ready = make(chan struct{}, 1)
 	seen := map[string]string{}
 	for _, path := range o.Dirs {
 		d := &dir{path: clean(path)}
 		d.files.written = map[string]map[model.TopicPartition]int64{}
+		// Two paths to one directory would fight for its lock, or worse, see the same logs twice.
 		canonical := d.path
 		if p, err := filepath.EvalSymlinks(d.path); err == nil && o.FS == (vfs.OS{}) {
 			canonical = p
@@ -57,6 +60,8 @@ func Open(ctx context.Context, o Options) (*Manager, error) {
 		m.dirs = append(m.dirs, d)
 	}
 	if err := m.prepare(); err != nil {
+		// Locks that were taken before the one that failed are given back: the caller may try
+		// again.
 		m.unlock()
 		return nil, err
 	}
@@ -72,14 +77,14 @@ func Open(ctx context.Context, o Options) (*Manager, error) {
 
 // anyLive is ErrNoLiveDir with all reasons when no directory is usable.
 func (m *Manager) anyLive() error {
-	for _, d := range m.dirs {
-		if d.online() {
-			return nil
-		}
+	if m.anyOnline() {
+		return nil
 	}
 	m.unlock()
-	return fmt.Errorf("%w:%s", ErrNoLiveDir, m.describe())
+	return m.noLiveDir("")
 }
+
+func (m *Manager) anyOnline() bool { return slices.ContainsFunc(m.dirs, (*dir).online) }
 
 // prepare creates and locks the directories.
 func (m *Manager) prepare() error {
@@ -101,6 +106,8 @@ func (m *Manager) prepare() error {
 		}
 		lock, err := m.fs.Lock(filepath.Join(d.path, checkpoint.LockFile))
 		switch {
+		// This is an error of the operator, not of the disk: to go on without the directory would
+		// lead to a broker that has lost its logs, as far as the controller can see.
 		case errors.Is(err, vfs.ErrLocked):
 			return fmt.Errorf("log.dirs: %s is in use by another broker (it holds the lock on %s): stop that broker, or give this one its own directory",
 				d.path, filepath.Join(d.path, checkpoint.LockFile))
@@ -164,6 +171,8 @@ func (m *Manager) unlock() {
 func isIOError(err error) bool {
 	var format *checkpoint.FormatError
 	if errors.As(err, &format) {
+		// A leader-epoch-checkpoint that cannot be read stops the start, any other checkpoint costs
+		// its directory; see FormatError.
 		return !format.Fatal
 	}
 	return kerr.Of(err) == kerr.KafkaStorageError
@@ -183,11 +192,41 @@ func (m *Manager) load(ctx context.Context) error {
 	}
 	for _, d := range m.dirs {
 		if !d.online() {
-			m.forget(d)
+			for _, l := range m.forget(d) { // nobody else knows of them
+				l.CloseHandlers()
+			}
+		}
+		if !d.online() {
+			continue
+		}
+		stale := m.dropStale(d)
+		// The checkpoint must not be above what is durable when the logs are written: a roll at its
+		// offset would hide what was recovered from the next recovery.
+		if stale || d.lowered.Load() {
+			m.writeRecoveryPoints(d)
+		}
+		if stale {
+			m.writeLogStarts(d)
 		}
 	}
 	m.logger.WithFields(logrus.Fields{"logs": len(m.All()), "took": m.now().Sub(start).String()}).Info("loaded logs")
 	return nil
+}
+
+// dropStale drops what a directory's checkpoints have of logs that are not there, as a crash right
+// after a deletion leaves it: it must not be taken for that of logs that are created under the same
+// names. It tells whether the files of recovery points and log starts have such entries.
+func (m *Manager) dropStale(d *dir) (stale bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	gone := func(tp model.TopicPartition) bool {
+		here := func(l *log.Log) bool { return l != nil && DirOf(l) == d.path }
+		return !here(m.mu.current[tp]) && !here(m.mu.future[tp])
+	}
+	maps.DeleteFunc(d.files.highWatermarks, func(tp model.TopicPartition, _ int64) bool { return gone(tp) })
+	stale = slices.ContainsFunc(d.loaded, gone)
+	d.loaded = nil
+	return stale
 }
 
 // loader loads one directory.
@@ -196,18 +235,22 @@ type loader struct {
 	d              *dir
 	recoveryPoints map[model.TopicPartition]int64
 	logStarts      map[model.TopicPartition]int64
-	total          int
-	done           atomic.Int64
-	progress       struct {
+	// total and done are of partition directories, for report only.
+	total    int
+	done     atomic.Int64
+	progress struct {
 		sync.Mutex
 		last time.Time
 	}
 }
 
 // loadDir loads the logs of a directory with num.recovery.threads.per.data.dir goroutines.
+// loadDir runs before Manager is known to anybody else, so that the directory's fields need no
+// lock.
 func (m *Manager) loadDir(ctx context.Context, d *dir) error {
 	ld := &loader{m: m, d: d}
 	var err error
+	// An error is one of the disk: the directory is offline, and the others go on.
 	if d.clean, err = checkpoint.HasCleanShutdown(m.fs, d.path); err != nil {
 		m.fail(d, err)
 		return nil
@@ -215,7 +258,7 @@ func (m *Manager) loadDir(ctx context.Context, d *dir) error {
 	read := func(file string) map[model.TopicPartition]int64 {
 		offsets, err := checkpoint.ReadOffsets(m.fs, filepath.Join(d.path, file))
 		if err != nil {
-			m.logger.WithField("dir", d.path).WithError(err).Warn("checkpoint is not readable; the directory goes offline after its logs are loaded")
+			m.logger.WithField("dir", d.path).WithError(err).Warn("checkpoint is not readable; the directory is offline")
 			m.fail(d, err)
 		}
 		return offsets
@@ -223,6 +266,13 @@ func (m *Manager) loadDir(ctx context.Context, d *dir) error {
 	ld.recoveryPoints = read(checkpoint.RecoveryPointFile)
 	ld.logStarts = read(checkpoint.LogStartFile)
 	d.files.highWatermarks = read(checkpoint.HighWatermarkFile)
+	// Kafka loads the logs all the same. Recovered from their starts they would have indexes that are
+	// not made durable, and that the checkpoint, if it can be read again, says are.
+	if !d.online() {
+		checkpoint.RemoveCleanShutdown(m.fs, d.path) // an offline directory has none
+		return nil
+	}
+	d.loaded = slices.AppendSeq(slices.Collect(maps.Keys(ld.recoveryPoints)), maps.Keys(ld.logStarts))
 	entries, err := m.fs.ReadDir(d.path)
 	if err != nil {
 		m.fail(d, err)
@@ -238,9 +288,16 @@ func (m *Manager) loadDir(ctx context.Context, d *dir) error {
 	if !d.clean && len(names) > 0 {
 		d.recovered = true
 		m.logger.WithFields(logrus.Fields{"dir": d.path, "logs": len(names)}).Info("directory was not stopped cleanly; recovering its logs")
+		// A recovery changes indexes in place, from the recovery points on that were read. They must
+		// not be others if power fails meanwhile: whoever wrote them may have died before the file had
+		// its name for good.
+		if err := m.fs.SyncDir(d.path); err != nil {
+			m.fail(d, err)
+			return nil
+		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, int(m.opts.Config().NumRecoveryThreadsPerDataDir)))
+	g.SetLimit(max(1, int(m.opts.Settings().RecoveryThreadsPerDir)))
 	for _, name := range names {
 		tp, k, err := parseName(name)
 		if err != nil {
@@ -261,6 +318,8 @@ func (m *Manager) loadDir(ctx context.Context, d *dir) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	// Only now, as in Kafka: until all logs are open a crash leaves the marker, and it is still
+	// true.
 	if err := checkpoint.RemoveCleanShutdown(m.fs, d.path); err != nil {
 		m.fail(d, err)
 	}
@@ -284,6 +343,10 @@ func (ld *loader) loadLog(name string, tp model.TopicPartition, k kind) error {
 		return explain(err)
 	}
 	ld.done.Add(1)
+	if l.CheckpointPoint() < o.RecoveryPoint {
+		d.lowered.Store(true)
+	}
+	// The copy goes on from the end of what is left; its original is complete.
 	if k == future && !d.clean {
 		if err := dropUnflushed(l, o.RecoveryPoint); err != nil {
 			l.CloseHandlers()
@@ -305,6 +368,7 @@ func (ld *loader) loadLog(name string, tp model.TopicPartition, k kind) error {
 		if other = m.mu.future[tp]; other == nil {
 			m.mu.future[tp] = l
 		}
+	// It was loaded like a log only to be deleted: its delay begins anew, as in Kafka.
 	case deleting:
 		m.mu.deleting[l] = struct{}{}
 	}
@@ -337,6 +401,8 @@ func (ld *loader) twice(k kind, other, l *log.Log) error {
 		l.CloseHandlers()
 		return err
 	}
+	// Two copies of a move are never finished ones, and two logs that differ may each have records
+	// that are nowhere else: a person must decide.
 	if k != current || !same {
 		l.CloseHandlers()
 		return fmt.Errorf("%s is in two log directories, and they differ: %s and %s; remove the one that is not current", tp, other.Dir(), l.Dir())
@@ -353,6 +419,7 @@ func (ld *loader) twice(k kind, other, l *log.Log) error {
 // progressInterval is how often a long recovery says how far it is.
 const progressInterval = 5 * time.Second
 
+// report logs how far recovery is, once in a while: it may take minutes after a crash.
 func (ld *loader) report(name string, done, total int, bytes int64) {
 	ld.progress.Lock()
 	defer ld.progress.Unlock()

@@ -17,7 +17,8 @@ type scheduler struct {
 
 	mu struct {
 		rank.Mutex[rank.LogDirSchedule]
-		tasks   taskHeap
+		tasks taskHeap
+		// mu guards all of it; seq is the number of tasks so far.
 		seq     uint64
 		stopped bool
 	}
@@ -40,6 +41,7 @@ func (h *taskHeap) Push(x any)   { *h = append(*h, x.(task)) }
 func (h *taskHeap) Pop() any {
 	old := *h
 	t := old[len(old)-1]
+	// The slice's memory must not keep the closure, and with it a log, alive.
 	old[len(old)-1] = task{}
 	*h = old[:len(old)-1]
 	return t
@@ -69,6 +71,8 @@ func (s *scheduler) after(d time.Duration, fn func()) {
 func (s *scheduler) run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	// Full slots hold up the loop, and with it all that is due: background.threads bounds the work,
+	// as in Kafka.
 	slots := make(chan struct{}, s.limit)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -111,6 +115,8 @@ func (s *scheduler) next() (fn func(), wait time.Duration) {
 	return heap.Pop(&s.mu.tasks).(task).fn, 0
 }
 
+// stop drops what waits. It may be called twice, by run and by Close, and without run having been
+// called.
 func (s *scheduler) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,6 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
-	"momus/configs"
 	"momus/internal/model"
 	"momus/storage/log"
 )
@@ -24,23 +23,25 @@ const (
 	idleFileAfter = 5 * time.Minute
 )
 
+// run does what is due by the clock, each in a goroutine of its own; periods are read anew each
+// time, since they may change.
 func (m *Manager) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return m.watchFailures(ctx) })
 	g.Go(func() error { m.tasks.run(ctx); return nil })
-	ms := func(get func(*configs.Broker) int64) func() time.Duration {
-		return func() time.Duration { return milliseconds(get(m.opts.Config())) }
+	ms := func(get func(*Settings) int64) func() time.Duration {
+		return func() time.Duration { s := m.opts.Settings(); return milliseconds(get(&s)) }
 	}
 	periodic := []struct {
 		first  time.Duration
 		period func() time.Duration
 		fn     func(ctx context.Context)
 	}{
-		{initialDelay, ms(func(c *configs.Broker) int64 { return c.LogRetentionCheckIntervalMs }), m.applyRetention},
-		{initialDelay, ms(func(c *configs.Broker) int64 { return c.LogFlushSchedulerIntervalMs }), m.flushDue},
-		{initialDelay, ms(func(c *configs.Broker) int64 { return int64(c.LogFlushOffsetCheckpointIntervalMs) }),
+		{initialDelay, ms(func(s *Settings) int64 { return s.RetentionCheckMs }), m.applyRetention},
+		{initialDelay, ms(func(s *Settings) int64 { return s.FlushCheckMs }), m.flushDue},
+		{initialDelay, ms(func(s *Settings) int64 { return int64(s.RecoveryPointMs) }),
 			func(context.Context) { m.checkpointAll(m.writeRecoveryPoints) }},
-		{initialDelay, ms(func(c *configs.Broker) int64 { return int64(c.LogFlushStartOffsetCheckpointIntervalMs) }),
+		{initialDelay, ms(func(s *Settings) int64 { return int64(s.StartOffsetMs) }),
 			func(context.Context) { m.checkpointAll(m.writeLogStarts) }},
 		{producerExpiryInterval, func() time.Duration { return producerExpiryInterval }, m.expireProducers},
 		{idleFileAfter, func() time.Duration { return idleFileAfter }, m.closeIdle},
@@ -62,6 +63,8 @@ func milliseconds(n int64) time.Duration {
 // every calls fn after first and then again and again until ctx ends. The period counts from the
 // end of a run and is asked for each time, as it may be a dynamic config.
 func every(ctx context.Context, first time.Duration, period func() time.Duration, fn func(ctx context.Context)) {
+	// A period shorter than the first delay is for tests and for the impatient; Kafka waits 30 s
+	// all the same.
 	timer := time.NewTimer(min(first, max(period(), time.Millisecond)))
 	defer timer.Stop()
 	for {
@@ -82,6 +85,7 @@ func (m *Manager) applyRetention(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		// Without a cleaner nobody else would apply retention to compacted logs.
 		if l.Config().Compact && m.cleaner() != nil || !m.usable(l) {
 			continue
 		}
@@ -96,6 +100,8 @@ func (m *Manager) applyRetention(ctx context.Context) {
 	}
 }
 
+// usable reports whether a log's directory is online; between this and the use it may fail, which
+// the use then finds.
 func (m *Manager) usable(l *log.Log) bool {
 	d := m.dir(DirOf(l))
 	return d != nil && d.online()
@@ -116,6 +122,8 @@ func (m *Manager) flushDue(ctx context.Context) {
 	}
 }
 
+// expireProducers forgets producers that have not written for transactional.id.expiration.ms, by
+// the time of their records.
 func (m *Manager) expireProducers(ctx context.Context) {
 	for _, l := range m.everything() {
 		if ctx.Err() != nil {
@@ -125,6 +133,8 @@ func (m *Manager) expireProducers(ctx context.Context) {
 	}
 }
 
+// closeIdle closes the files of older segments that nobody has read for a while; they are opened
+// again when they are read. A broker with many partitions would else run out of descriptors.
 func (m *Manager) closeIdle(ctx context.Context) {
 	since := m.now().Add(-idleFileAfter)
 	for _, l := range m.everything() {
@@ -142,6 +152,7 @@ func (m *Manager) closeIdle(ctx context.Context) {
 func (m *Manager) Delete(tp model.TopicPartition) error {
 	m.create.Lock()
 	defer m.create.Unlock()
+	// The copy first: its mover must not go on from an original that is gone.
 	for _, isFuture := range []bool{true, false} {
 		if err := m.deleteOne(tp, isFuture); err != nil {
 			return err
@@ -157,6 +168,8 @@ func (m *Manager) DeleteFuture(tp model.TopicPartition) error {
 	return m.deleteOne(tp, true)
 }
 
+// deleteOne takes a log out of the maps first, so that nobody finds it any more, and then renames
+// it for deletion.
 func (m *Manager) deleteOne(tp model.TopicPartition, isFuture bool) error {
 	l := m.Get(tp)
 	if isFuture {
@@ -191,6 +204,7 @@ func (m *Manager) retire(d *dir, l *log.Log, wasCurrent bool) error {
 		return err
 	}
 	d.files.Lock()
+	// The high watermark of the start is not for a log that is created under this name later.
 	delete(d.files.highWatermarks, tp)
 	d.files.Unlock()
 	if c := m.cleaner(); c != nil && wasCurrent {
@@ -203,9 +217,13 @@ func (m *Manager) retire(d *dir, l *log.Log, wasCurrent bool) error {
 	return nil
 }
 
+// deleteLater removes the files after file.delete.delay.ms, unless the broker stops before: the
+// next start does it then.
 func (m *Manager) deleteLater(d *dir, l *log.Log) {
-	m.tasks.after(milliseconds(m.opts.Config().LogSegmentDeleteDelayMs), func() {
+	m.tasks.after(milliseconds(m.opts.Settings().DeleteDelayMs), func() {
 		m.mu.Lock()
+		// Gone if the directory has failed or the broker stops meanwhile: whoever took it closes
+		// the files.
 		_, ok := m.mu.deleting[l]
 		delete(m.mu.deleting, l)
 		m.mu.Unlock()

@@ -51,11 +51,15 @@ type Manager struct {
 	unreplicated []txn            // ascending first offsets
 	endOffset    int64
 	lastSnapshot int64
-	snapshots    []int64 // offsets of the snapshot files, ascending
+	// snapshotUnsynced tells that the last snapshot may not be durable.
+	snapshotUnsynced bool
+	snapshots        []int64 // offsets of the snapshot files, ascending
 
 	changes   []change // of the append being prepared
 	started   []txn
 	completed []Completed
+	staged    []change // of appends that are to be written together with it, the latest of a producer last
+	begun     []txn    // by them
 }
 
 // NewManager returns an empty state for the log in dir, whose snapshot files (see SnapshotOffset)
@@ -79,7 +83,7 @@ func (m *Manager) Prepare(b record.Batch, origin record.Origin) (known Batch, re
 		return Batch{}, false, nil
 	}
 	id := b.ProducerID()
-	current := m.entries[id]
+	current := m.current(id)
 	if origin == record.OriginClient && current != nil {
 		if err := m.recall(current, b); err != nil {
 			return Batch{}, false, err
@@ -144,16 +148,48 @@ func (m *Manager) change(id int64, current *Entry) *change {
 	return &m.changes[len(m.changes)-1]
 }
 
+// current is what is known of a producer, staged appends included; nil if nothing is.
+func (m *Manager) current(id int64) *Entry {
+	for i := len(m.staged) - 1; i >= 0; i-- {
+		if e := &m.staged[i].entry; e.ProducerID == id {
+			return e
+		}
+	}
+	return m.entries[id]
+}
+
 // Rollback forgets the append being prepared.
 func (m *Manager) Rollback() {
 	m.changes, m.started, m.completed = m.changes[:0], m.started[:0], m.completed[:0]
 }
 
-// Commit makes the effects of the prepared append count and returns the transactions that it ended,
-// in order, for Complete. The slice is valid until the next Prepare.
+// Stage ends the preparation of an append that is to be written together with the next ones: those
+// are checked as if it were in the log already. It must not hold markers. Commit makes all staged
+// appends count, Unstage forgets them.
+func (m *Manager) Stage() {
+	m.staged = append(m.staged, m.changes...)
+	m.begun = append(m.begun, m.started...)
+	m.Rollback()
+}
+
+// Unstage forgets the staged appends.
+func (m *Manager) Unstage() { m.staged, m.begun = m.staged[:0], m.begun[:0] }
+
+// Commit makes the effects of the prepared append, and of staged ones before it, count and returns
+// the transactions that it ended, in order, for Complete. The slice is valid until the next
+// Prepare.
 func (m *Manager) Commit() []Completed {
-	for i := range m.changes {
-		changed := &m.changes[i].entry
+	m.keep(m.staged, m.begun)
+	m.keep(m.changes, m.started)
+	m.Unstage()
+	completed := m.completed
+	m.Rollback()
+	return completed
+}
+
+func (m *Manager) keep(changes []change, started []txn) {
+	for i := range changes {
+		changed := &changes[i].entry
 		if e := m.entries[changed.ProducerID]; e != nil {
 			*e = *changed
 			continue
@@ -164,12 +200,9 @@ func (m *Manager) Commit() []Completed {
 		e := *changed
 		m.entries[e.ProducerID] = &e
 	}
-	for _, t := range m.started {
+	for _, t := range started {
 		m.ongoing = insert(m.ongoing, t)
 	}
-	completed := m.completed
-	m.Rollback()
-	return completed
 }
 
 func insert(txns []txn, t txn) []txn {
@@ -270,4 +303,5 @@ func (m *Manager) RemoveExpired(now int64) {
 func (m *Manager) clear() {
 	m.entries, m.ongoing, m.unreplicated = nil, nil, nil
 	m.Rollback()
+	m.Unstage()
 }

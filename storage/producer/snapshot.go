@@ -133,22 +133,27 @@ func (m *Manager) TakeSnapshot() error {
 	if err != nil {
 		return fmt.Errorf("write producer snapshot: %w", err)
 	}
-	m.lastSnapshot = m.endOffset
+	m.lastSnapshot, m.snapshotUnsynced = m.endOffset, true
 	if i, found := slices.BinarySearch(m.snapshots, m.endOffset); !found {
 		m.snapshots = slices.Insert(m.snapshots, i, m.endOffset)
 	}
 	return nil
 }
 
-// SyncSnapshot makes the file of the last snapshot durable, for a clean stop.
-func (m *Manager) SyncSnapshot() error {
-	if _, found := slices.BinarySearch(m.snapshots, m.lastSnapshot); !found {
-		return nil
+// Doubt notes that whoever wrote the snapshots may have died before they were durable.
+func (m *Manager) Doubt() { m.snapshotUnsynced = true }
+
+// SyncSnapshot makes the file of the last snapshot durable, for a clean stop. The caller syncs its
+// directory if synced is set.
+func (m *Manager) SyncSnapshot() (synced bool, err error) {
+	if _, found := slices.BinarySearch(m.snapshots, m.lastSnapshot); !found || !m.snapshotUnsynced {
+		return false, nil
 	}
 	if err := vfs.SyncFile(m.fs, m.path(m.lastSnapshot)); err != nil {
-		return fmt.Errorf("sync producer snapshot: %w", err)
+		return false, fmt.Errorf("sync producer snapshot: %w", err)
 	}
-	return nil
+	m.snapshotUnsynced = false
+	return true, nil
 }
 
 // DeleteSnapshots removes the snapshot files whose offset the function picks.

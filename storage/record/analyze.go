@@ -52,6 +52,7 @@ func (i *Info) add(b Batch) {
 	i.HasProducerID = i.HasProducerID || b.HasProducerID()
 	i.Batches++
 	i.ValidBytes += len(b)
+	// A wrapper, which does not say how many it has, counts as one until Assign has looked.
 	if n := b.Count(); n != 0 {
 		i.Records += max(1, int(n))
 	}

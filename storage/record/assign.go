@@ -62,6 +62,8 @@ func Assign(records []byte, info Info, nextOffset int64, p *Policy) (out []byte,
 	if a.first == nil {
 		return nil, info, invalidRecord("Record batch has no batches at all")
 	}
+	// Offsets inside of a batch are relative to it; Kafka takes one batch a partition from
+	// producers since 0.11.
 	if (a.first.Magic() >= Magic2 || a.source != None) && len(a.first) < len(a.records) {
 		return nil, info, invalidRecord("Compressed outer record has more than one batch")
 	}
@@ -87,6 +89,7 @@ func Assign(records []byte, info Info, nextOffset int64, p *Policy) (out []byte,
 	}
 	after.SourceCodec = a.source
 	after.FirstOffset = nextOffset
+	// Offsets have no gaps on a leader: they are counted, whatever the producer said.
 	after.LastOffset = nextOffset + int64(after.Records) - 1
 	after.ValidBytes = len(out)
 	after.Monotonic = true
@@ -97,6 +100,7 @@ func Assign(records []byte, info Info, nextOffset int64, p *Policy) (out []byte,
 	return out, after, nil
 }
 
+// assigner is one call of Assign. first is a view of records, which is patched.
 type assigner struct {
 	p              *Policy
 	records        []byte
@@ -133,6 +137,8 @@ func (a *assigner) patch() ([]byte, Info, error) {
 			return nil, info, err
 		}
 		if a.v.maxTimestamp > maxTs {
+			// The first record with the largest timestamp: the leader's time index has its exact
+			// offset.
 			maxTs, maxOffset = a.v.maxTimestamp, a.next+a.v.maxOffset
 		}
 		b.SetLastOffset(a.next + int64(a.v.records) - 1)
@@ -148,6 +154,8 @@ func (a *assigner) patch() ([]byte, Info, error) {
 		return nil, info, w.Err()
 	}
 	if t == LogAppendTime {
+		// 2.5.0's choice, which its files show: magic 1 has the first offset of the set, magic 2
+		// the last.
 		maxTs, maxOffset = a.p.Now, a.next
 		if magic >= Magic2 {
 			maxOffset = a.next + int64(a.v.records) - 1
@@ -195,6 +203,7 @@ func (a *assigner) rebuild(toMagic int8) ([]byte, Info, error) {
 	w := NewBuilder(o)
 	next := a.next
 	keep := func(r *Record) {
+		// Headers stay encoded: they are copied, not read.
 		w.append(next, r.Timestamp, r.Key, r.Value, r.headerCount, r.headers)
 		next++
 	}

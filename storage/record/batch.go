@@ -47,6 +47,7 @@ func Next(b []byte) (batch Batch, rest []byte, err error) {
 	if magic < 0 || magic > Magic2 {
 		return nil, b, corrupt(offset, "invalid magic found in record: %d", magic)
 	}
+	// No whole entry: size cannot overflow here, as it is at least minLegacySize.
 	if len(b)-LogOverhead < int(size) {
 		return nil, b, nil
 	}
@@ -270,6 +271,8 @@ func (b Batch) setMaxTimestamp(t TimestampType, ts int64) {
 	b.updateCRC()
 }
 
+// updateCRC makes the checksum that of the content. Base offset and leader epoch are outside of it
+// in magic 2.
 func (b Batch) updateCRC() {
 	p := posLegacyCRC
 	if b.Magic() >= Magic2 {
@@ -293,6 +296,7 @@ func (b Batch) ControlType() (t ControlType, coordinatorEpoch int32, err error) 
 			return corrupt(r.Offset, "control record with key version %d", v)
 		}
 		t = ControlType(binary.BigEndian.Uint16(r.Key[2:]))
+		// Other kinds belong to later versions, and are passed over as in Kafka.
 		if t != ControlAbort && t != ControlCommit {
 			return nil
 		}

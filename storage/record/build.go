@@ -81,12 +81,14 @@ func newBuilder(opts BuilderOptions, dst []byte) *Builder {
 	return b
 }
 
+// fail keeps the first fault; Kafka's builder throws, which clients see as UNKNOWN_SERVER_ERROR.
 func (b *Builder) fail(format string, args ...any) {
 	if b.err == nil {
 		b.err = fmt.Errorf("%w: "+format, append([]any{kerr.UnknownServerError}, args...)...)
 	}
 }
 
+// legacyOverhead is what a message takes besides key and value.
 func (b *Builder) legacyOverhead() int {
 	if b.opts.Magic == Magic0 {
 		return v0Overhead
@@ -123,6 +125,7 @@ func (b *Builder) append(offset, timestamp int64, key, value []byte, headerCount
 	case offset <= b.lastOffset:
 		b.fail("illegal offset %d following previous offset %d", offset, b.lastOffset)
 		return
+	// The delta is 32 bits in the format.
 	case offset-o.BaseOffset > math.MaxInt32:
 		b.fail("maximum offset delta exceeded, base offset: %d, last offset: %d", o.BaseOffset, offset)
 		return
@@ -159,6 +162,7 @@ func (b *Builder) append(offset, timestamp int64, key, value []byte, headerCount
 	if o.Magic > Magic0 && timestamp > b.maxTimestamp {
 		b.maxTimestamp, b.offsetOfMaxTs = timestamp, offset
 	}
+	// Twice, so that something is left for the end, which finish compresses as the last piece.
 	if len(b.raw) >= 2*flushAt {
 		b.flush()
 	}
@@ -185,6 +189,7 @@ func appendBytes(b, v []byte) []byte {
 	return append(b, v...)
 }
 
+// sizeBytes is what appendBytes takes.
 func sizeBytes(v []byte) int {
 	if v == nil {
 		return 1
@@ -261,6 +266,7 @@ func (b *Builder) complete() ([]byte, error) {
 	z := b.z
 	b.z = nil
 	if z != nil {
+		// A compressor keeps its tables for the next batch, also after a fault.
 		defer z.release()
 	}
 	header := BatchOverhead
@@ -289,6 +295,7 @@ func (b *Builder) complete() ([]byte, error) {
 		}
 		b.raw = nil
 	}
+	// The size field has 32 bits, with a sign.
 	if len(b.dst)-start-LogOverhead > math.MaxInt32 {
 		b.fail("batch of %d bytes", len(b.dst)-start)
 		return nil, b.err
@@ -303,6 +310,7 @@ func (b *Builder) complete() ([]byte, error) {
 	return b.dst, nil
 }
 
+// writeHeader fills in the 61 bytes of format 2, when all records and their times are known.
 func (b *Builder) writeHeader(e Batch) {
 	o := &b.opts
 	attr := byte(o.Codec)
@@ -332,6 +340,8 @@ func (b *Builder) writeHeader(e Batch) {
 	e.updateCRC()
 }
 
+// writeWrapper fills in the head of a compressed message of format 0 or 1, whose value is the
+// messages in it.
 func (b *Builder) writeWrapper(e Batch) {
 	o := &b.opts
 	e.put64(posOffset, b.lastOffset)

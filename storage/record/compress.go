@@ -113,6 +113,7 @@ func (z *deflater) finish(p []byte) ([]byte, error) {
 	return z.dst, err
 }
 
+// release puts the compressor back. The payload belongs to the builder.
 func (z *deflater) release() {
 	z.dst = nil
 	deflaters.Put(z)

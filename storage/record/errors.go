@@ -46,6 +46,7 @@ func (e *ValidationError) Error() string { return e.Err.Name + ": " + e.Message 
 // Unwrap makes kerr.Of find the error's code.
 func (e *ValidationError) Unwrap() error { return e.Err }
 
+// invalidRecord is INVALID_RECORD with the text that Produce v8 answers.
 func invalidRecord(format string, args ...any) error {
 	return &ValidationError{Err: kerr.InvalidRecord, Message: fmt.Sprintf(format, args...)}
 }
@@ -66,8 +67,10 @@ func (e *DecompressError) Error() string {
 	return "failed to decompress " + e.Codec.String() + " record stream: " + e.Err.Error()
 }
 
-// Unwrap gives kerr.Of its code and errors.Is the fault.
-func (e *DecompressError) Unwrap() []error { return []error{kerr.UnknownServerError, e.Err} }
+// Unwrap gives kerr.Of its code. Err is not in the chain: a stream that ends too early is
+// io.ErrUnexpectedEOF to its decompressor, and who stores records takes that for a fault of the
+// disk, and the log directory offline.
+func (e *DecompressError) Unwrap() error { return kerr.UnknownServerError }
 
 // errTooLarge stops a decompression at the limit of its Decoder.
 var errTooLarge = fmt.Errorf("%w: decompressed payload exceeds the limit", kerr.MessageTooLarge)

@@ -32,6 +32,7 @@ const (
 // safe for concurrent use; a nil *Decoder is a shared one with the default limit.
 type Decoder struct {
 	maxBytes int
+	ratio    int       // payload may always be so many times as large as what it is compressed to
 	pool     sync.Pool // *inflater
 }
 
@@ -44,7 +45,13 @@ func NewDecoder(maxDecompressed int) *Decoder {
 	if maxDecompressed <= 0 {
 		maxDecompressed = DefaultMaxDecompressed
 	}
-	return &Decoder{maxBytes: maxDecompressed}
+	return &Decoder{maxBytes: maxDecompressed, ratio: maxRatio}
+}
+
+// NewStrictDecoder makes a Decoder that refuses every batch with more than maxDecompressed bytes of
+// payload, however large the batch is.
+func NewStrictDecoder(maxDecompressed int) *Decoder {
+	return &Decoder{maxBytes: maxDecompressed, ratio: 0}
 }
 
 // inflater is one payload being decompressed, chunk by chunk. It comes from a Decoder's pool and
@@ -84,7 +91,7 @@ func (d *Decoder) inflate(payload []byte, codec Codec, magic int8) *inflater {
 	}
 	f.codec, f.magic = codec, magic
 	f.total, f.started, f.stream = 0, false, false
-	f.limit = max(d.maxBytes, maxRatio*len(payload))
+	f.limit = max(d.maxBytes, d.ratio*len(payload))
 	if codec == None {
 		f.src, f.cur = nil, payload
 	} else {
@@ -96,6 +103,7 @@ func (d *Decoder) inflate(payload []byte, codec Codec, magic int8) *inflater {
 // release puts f back. Nothing that aliases its buffers may be used afterwards.
 func (f *inflater) release() {
 	f.src, f.cur = nil, nil
+	// It aliases the batch, which must not be kept alive by the pool.
 	f.raw = rawRecord{}
 	f.br.Reset(nil)
 	if f.gz != nil {
@@ -136,6 +144,8 @@ func (f *inflater) fill() error {
 		err := f.chunk()
 		f.total += len(f.cur)
 		switch {
+		// After the chunk, which has bounds of its own: a payload may exceed the limit by one chunk
+		// before it is refused.
 		case f.total > f.limit:
 			return fmt.Errorf("%w of %d bytes", errTooLarge, f.limit)
 		case err != nil && err != io.EOF:
@@ -201,6 +211,7 @@ func (f *inflater) chunkZstd() error {
 		out, err := f.zall.DecodeAll(f.src, f.room(min(keepBuffer, 4*len(f.src)))[:0])
 		if err == nil {
 			f.src = nil
+			// The decoder may have made a larger buffer; it is kept in place of ours.
 			f.buf, f.cur = out[:cap(out)], out
 			return nil
 		}

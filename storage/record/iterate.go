@@ -28,12 +28,16 @@ type Header struct {
 func (r *Record) HeaderCount() int { return r.headerCount }
 
 // Headers parses the headers, in order. It allocates; the values alias the record.
-func (r *Record) Headers() []Header {
-	if r.headerCount == 0 {
+func (r *Record) Headers() []Header { return r.FirstHeaders(r.headerCount) }
+
+// FirstHeaders parses at most so many headers: one takes twenty times the memory that it may have as
+// encoded.
+func (r *Record) FirstHeaders(most int) []Header {
+	if most = min(most, r.headerCount); most == 0 {
 		return nil
 	}
-	hs := make([]Header, 0, r.headerCount)
-	for p := r.headers; len(hs) < r.headerCount; {
+	hs := make([]Header, 0, most)
+	for p := r.headers; len(hs) < most; {
 		k, n := varint(p)
 		key := p[n : n+int(k)]
 		p = p[n+int(k):]
@@ -111,6 +115,7 @@ type rawRecord struct {
 	headers        []byte
 }
 
+// errRecordCount is for counts below 0; one that is too large runs out of records instead.
 func errRecordCount(n int32) error {
 	return invalidRecord("Found invalid record count %d in magic v2 batch", n)
 }
@@ -140,6 +145,7 @@ func (f *inflater) next(r *rawRecord, bytes bool) error {
 			}
 			return premature(err)
 		}
+		// A number of 32 bits has five bytes at most.
 		s := spanReader{f: f, left: 5}
 		if size, err = s.varint(); err != nil {
 			return err
@@ -185,7 +191,7 @@ func (f *inflater) end() error {
 // stream.
 func premature(err error) error {
 	var d *DecompressError
-	if err == io.EOF || errors.As(err, &d) && d.Codec == Gzip && errors.Is(err, io.ErrUnexpectedEOF) {
+	if err == io.EOF || errors.As(err, &d) && d.Codec == Gzip && errors.Is(d.Err, io.ErrUnexpectedEOF) {
 		return errEOF
 	}
 	return err
@@ -331,6 +337,7 @@ type spanReader struct {
 	left int
 }
 
+// byte reads the next byte of a record; a record may not read beyond its length.
 func (s *spanReader) byte() (byte, error) {
 	if s.left <= 0 {
 		return 0, errStructure
@@ -346,6 +353,7 @@ func (s *spanReader) byte() (byte, error) {
 	return c, nil
 }
 
+// varint reads a signed number of at most five bytes, zig-zag.
 func (s *spanReader) varint() (int32, error) {
 	var u uint32
 	for i := 0; i < 5; i++ {
@@ -361,6 +369,7 @@ func (s *spanReader) varint() (int32, error) {
 	return 0, errStructure
 }
 
+// varlong reads one of at most ten bytes.
 func (s *spanReader) varlong() (int64, error) {
 	var u uint64
 	for i := 0; i < 10; i++ {

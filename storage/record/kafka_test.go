@@ -3,16 +3,15 @@ package record
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"testing"
 
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/testbase"
 )
 
 // kafkaCase is one line of testdata/kafka/cases.jsonl.gz, see the README there.
@@ -60,16 +59,7 @@ func (c *kafkaCase) policy() *Policy {
 
 func kafkaCases(t testing.TB) (cases []kafkaCase) {
 	t.Helper()
-	f, err := os.Open("testdata/kafka/cases.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for s := bufio.NewScanner(z); s.Scan(); {
+	for s := bufio.NewScanner(testbase.Gunzip(t, "testdata/kafka/cases.jsonl.gz")); s.Scan(); {
 		var c kafkaCase
 		if err := json.Unmarshal(s.Bytes(), &c); err != nil {
 			t.Fatal(err)

@@ -17,8 +17,8 @@ const (
 	posV1KeySize        = 26
 )
 
-// legacyFields finds key and value of a message. A negative length is null; the last byte of the
-// value must be the last of the message.
+// legacyFields finds key and value of a message. A negative length is null. What follows the value
+// is nobody's, and is let be: Kafka does not look at it.
 func legacyFields(b Batch) (key, value []byte, err error) {
 	p := b[posV0KeySize:]
 	if b.Magic() > Magic0 {
@@ -27,15 +27,13 @@ func legacyFields(b Batch) (key, value []byte, err error) {
 	if key, p, err = legacyField(b, p); err != nil {
 		return nil, nil, err
 	}
-	if value, p, err = legacyField(b, p); err != nil {
+	if value, _, err = legacyField(b, p); err != nil {
 		return nil, nil, err
-	}
-	if len(p) != 0 {
-		return nil, nil, corrupt(b.BaseOffset(), "%d bytes follow the value of a message", len(p))
 	}
 	return key, value, nil
 }
 
+// legacyField cuts off a key or value of formats 0 and 1: int32 length, -1 for null, and the bytes.
 func legacyField(b Batch, p []byte) (field, rest []byte, err error) {
 	if len(p) < 4 {
 		return nil, nil, corrupt(b.BaseOffset(), "message ends in a length")
@@ -72,7 +70,7 @@ func (b Batch) forEachLegacy(d *Decoder, fn func(r *Record) error) error {
 		if !ok {
 			return nil
 		}
-		if inner.IsCompressed() {
+		if innerCompressed(inner) {
 			return errInnerCompressed
 		}
 		key, value, err := legacyFields(inner)
@@ -134,10 +132,9 @@ func (w *wrapper) check() error {
 		if int(size) > len(rest)-LogOverhead {
 			break // an incomplete message at the end is dropped, as Kafka does
 		}
+		// Its magic may be any: the validator refuses another one than the wrapper's as the record's
+		// fault, and whoever reads takes it for a message, as Kafka does.
 		m := Batch(rest[:LogOverhead+int(size)])
-		if m.Magic() == Magic1 && size < v1Overhead || m.Magic() < 0 || m.Magic() > Magic1 {
-			return corrupt(w.outer.BaseOffset(), "inner message of magic %d with size %d", m.Magic(), size)
-		}
 		last = m.BaseOffset()
 		rest = rest[len(m):]
 		n++
@@ -170,20 +167,29 @@ func (w *wrapper) next() (Batch, bool) {
 // offset is the absolute offset of an inner message.
 func (w *wrapper) offset(m Batch) int64 { return w.base + m.BaseOffset() }
 
+// innerCompressed tells whether an inner message says that it is compressed. Its magic may be one
+// that messages do not have, whose attributes Batch would look for elsewhere.
+func innerCompressed(m Batch) bool { return m[posLegacyAttributes]&attrCodecMask != 0 }
+
 // innerTimestamp is the timestamp of message m of outer (which may be m itself); a wrapper with
 // LogAppendTime overrides it.
 func innerTimestamp(outer, m Batch) int64 {
-	if m.Magic() == Magic1 && outer.TimestampType() == LogAppendTime {
+	switch {
+	case m.Magic() == Magic0:
+		return NoTimestamp
+	case m.Magic() == Magic1 && outer.TimestampType() == LogAppendTime:
 		return outer.MaxTimestamp()
 	}
-	return m.MaxTimestamp()
+	return m.i64(posLegacyTimestamp) // within the smallest size of a message
 }
 
+// release gives the decompressed content back; messages of it are not valid afterwards.
 func (w *wrapper) release() { w.f.release() }
 
 // verifyInner checks the CRC of an inner message; the error is CORRUPT_MESSAGE.
 func verifyInner(m Batch, tp fmt.Stringer) error {
-	if got, want := crc32.ChecksumIEEE(m[posMagic:]), m.CRC(); got != want {
+	want := binary.BigEndian.Uint32(m[posLegacyCRC:])
+	if got := crc32.ChecksumIEEE(m[posMagic:]); got != want {
 		return &ValidationError{Err: kerr.CorruptMessage, Message: fmt.Sprintf(
 			"Record is corrupt (stored crc = %d, computed crc = %d) in topic partition %s.", want, got, tp)}
 	}

@@ -131,6 +131,8 @@ type lz4Writer struct {
 	block []byte
 }
 
+// begin writes the head of a frame: flags, block size, and the second byte of a hash as its
+// checksum.
 func (w *lz4Writer) begin(dst []byte, magic int8) []byte {
 	dst = append(dst, 0x04, 0x22, 0x4d, 0x18, lz4FlgDefault, lz4BdDefault)
 	if magic == Magic0 {
@@ -153,6 +155,7 @@ func (w *lz4Writer) write(dst, p []byte) ([]byte, error) {
 		if err != nil {
 			return dst, err
 		}
+		// What does not get smaller is written as it is, which the flag in its size says.
 		if n == 0 || n >= len(in) {
 			dst = binary.LittleEndian.AppendUint32(dst, uint32(len(in))|lz4Uncompressed)
 			dst = append(dst, in...)
@@ -164,6 +167,7 @@ func (w *lz4Writer) write(dst, p []byte) ([]byte, error) {
 	return dst, nil
 }
 
+// end writes the end mark, a block of size 0.
 func (w *lz4Writer) end(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
 
 // xxh32 is XXH32 with seed 0, the checksum of the frame format.

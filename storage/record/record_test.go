@@ -2,10 +2,12 @@ package record
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math"
 	"math/rand"
@@ -487,6 +489,106 @@ func TestDecoderIsSharedByGoroutines(t *testing.T) {
 	for range 10 {
 		if err := <-errs; err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// legacyMessage is one message of magic 0 or 1, or of a magic that messages do not have.
+func legacyMessage(magic int8, attributes byte, offset int64, value []byte, more ...byte) []byte {
+	b := binary.BigEndian.AppendUint64(nil, uint64(offset))
+	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0, byte(magic), attributes)
+	if magic != Magic0 {
+		b = binary.BigEndian.AppendUint64(b, 1_600_000_000_000)
+	}
+	b = append(b, 0, 0, 0, 1, 'k')
+	b = append(binary.BigEndian.AppendUint32(b, uint32(len(value))), value...)
+	b = append(b, more...)
+	binary.BigEndian.PutUint32(b[posSize:], uint32(len(b)-LogOverhead))
+	binary.BigEndian.PutUint32(b[posLegacyCRC:], crc32.ChecksumIEEE(b[posMagic:]))
+	return b
+}
+
+func gzipped(t *testing.T, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// An inner message of another magic than its wrapper's is the record's fault, whichever it is: only
+// a bad checksum behind it is worse.
+func TestInnerMessagesOfAnotherMagicAreRefused(t *testing.T) {
+	for outer := Magic0; outer <= Magic1; outer++ {
+		for _, inner := range []int8{Magic0, Magic1, Magic2, 3, -1} {
+			if inner == outer {
+				continue
+			}
+			set := append(legacyMessage(inner, 0, 0, []byte("odd")), legacyMessage(outer, 0, 1, []byte("good"))...)
+			bad := bytes.Clone(set)
+			bad[len(bad)-1] ^= 1
+			packed := append(legacyMessage(inner, 1, 0, []byte("odd")), legacyMessage(outer, 0, 1, []byte("good"))...)
+			for _, c := range []struct {
+				name   string
+				set    []byte
+				want   *kerr.Error
+				single bool // the fault is one record's
+			}{{"alone", set, kerr.InvalidRecord, true}, {"before a bad checksum", bad, kerr.CorruptMessage, false}, {"compressed itself", packed, kerr.InvalidRecord, false}} {
+				for to := Magic0; to <= Magic2; to++ {
+					in := legacyMessage(outer, byte(Gzip), 1, gzipped(t, c.set))
+					info, err := Analyze(in, OriginClient, 0)
+					if err != nil {
+						t.Fatal(err)
+					}
+					p := &Policy{Rules: Rules{RecordVersion: to, CompressionType: "producer", MaxTimestampDifferenceMs: math.MaxInt64}, Origin: OriginClient, Now: 1_600_000_000_000}
+					_, _, err = Assign(in, info, 5, p)
+					v, ok := errors.AsType[*ValidationError](err)
+					if !ok || v.Err != c.want || (len(v.Records) == 1 && v.Records[0].Index == 0) != c.single {
+						t.Errorf("wrapper of magic %d with magic %d %s to magic %d: %v", outer, inner, c.name, to, err)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Kafka does not look at what follows the value of a message: it is stored with it, and gone once
+// the message is written anew.
+func TestBytesBehindAValueAreNobodys(t *testing.T) {
+	for magic := Magic0; magic <= Magic1; magic++ {
+		plain := legacyMessage(magic, 0, 0, []byte("value"), 1, 2, 3)
+		for _, in := range [][]byte{plain, legacyMessage(magic, byte(Gzip), 0, gzipped(t, plain))} {
+			for to := Magic0; to <= Magic2; to++ {
+				info, err := Analyze(in, OriginClient, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p := &Policy{Rules: Rules{RecordVersion: to, CompressionType: "producer", MaxTimestampDifferenceMs: math.MaxInt64}, Origin: OriginClient, Now: 1_600_000_000_000}
+				out, _, err := Assign(bytes.Clone(in), info, 5, p)
+				if err != nil {
+					t.Errorf("magic %d to %d: %v", magic, to, err)
+					continue
+				}
+				b, _, err := Next(out)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n := 0
+				if err := b.ForEach(nil, func(r *Record) error {
+					n++
+					if r.Offset != 5 || string(r.Key) != "k" || string(r.Value) != "value" {
+						t.Errorf("magic %d to %d: %d %q=%q", magic, to, r.Offset, r.Key, r.Value)
+					}
+					return nil
+				}); err != nil || n != 1 {
+					t.Errorf("magic %d to %d: %d records, %v", magic, to, n, err)
+				}
+			}
 		}
 	}
 }

@@ -76,6 +76,8 @@ func (b Batch) Retain(dst []byte, d *Decoder, keep func(r *Record) bool) ([]byte
 		return dst, got, err
 	}
 	if o.Magic >= Magic2 {
+		// Kafka's filterTo: consumers step over the batch by its last offset, and the producer
+		// state takes the last sequence from it.
 		out.lastOffset = b.LastOffset()
 	}
 	result, err := out.complete()

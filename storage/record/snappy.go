@@ -20,6 +20,8 @@ const (
 // snappyMaxRatio bounds what a raw block can decode to: a copy of 64 bytes takes at least 3.
 const snappyMaxRatio = 22
 
+// hasXerialHeader tells Java's framing from a raw block, as which clients that are not written in
+// Java may send theirs.
 func hasXerialHeader(b []byte) bool {
 	return len(b) >= xerialHeaderSize && string(b[:len(xerialHeader)]) == xerialHeader
 }
@@ -54,6 +56,8 @@ func (f *inflater) chunkSnappy() error {
 	return f.snappyBlock(block)
 }
 
+// snappyBlock decodes one block; one that claims to grow more than snappy can is refused before
+// memory is taken for it.
 func (f *inflater) snappyBlock(block []byte) error {
 	n, err := s2.DecodedLen(block)
 	if err != nil {
@@ -69,10 +73,13 @@ func (f *inflater) snappyBlock(block []byte) error {
 // snappyWriter writes the xerial framing.
 type snappyWriter struct{ block []byte }
 
+// begin writes the header: version 1, compatible with version 1.
 func (w *snappyWriter) begin(dst []byte) []byte {
 	return append(dst, xerialHeader+"\x00\x00\x00\x01\x00\x00\x00\x01"...)
 }
 
+// write appends blocks of the size that snappy-java makes, so that the bytes are the same as a Java
+// producer's.
 func (w *snappyWriter) write(dst, p []byte) []byte {
 	if w.block == nil {
 		w.block = make([]byte, s2.MaxEncodedLen(xerialBlockSize))

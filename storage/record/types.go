@@ -51,6 +51,7 @@ func (c Codec) String() string {
 	return "unknown(" + strconv.Itoa(int(c)) + ")"
 }
 
+// valid reports whether the value is assigned.
 func (c Codec) valid() bool { return c >= None && c <= Zstd }
 
 // ParseCodec reads a name as in compression.type: none or uncompressed, gzip, snappy, lz4, zstd. It

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"momus/internal/kerr"
@@ -25,6 +26,7 @@ type validator struct {
 	timestamp bool          // one of errs is about a timestamp
 }
 
+// newValidator is a validator for one Assign; counts and positions go over all of its batches.
 func newValidator(p *Policy, compressed bool) *validator {
 	t := &p.Rules
 	return &validator{p: p, toMagic: t.RecordVersion, compressed: compressed, compact: t.Compact, createTime: !t.LogAppendTime,
@@ -38,6 +40,7 @@ func (v *validator) batch(first int8, b Batch) error {
 		return invalidRecord("Batch magic %d is not the same as the first batch'es magic byte %d in topic partition %s.", b.Magic(), first, tp)
 	}
 	if v.p.Origin == OriginClient && b.Magic() >= Magic2 {
+		// In 64 bits: the delta comes from the wire and may be the largest.
 		span, count := int64(b.LastOffsetDelta())+1, b.Count()
 		switch {
 		case span <= 0:
@@ -158,7 +161,7 @@ func (v *validator) legacy(b Batch, keep func(r *Record)) error {
 		if !ok {
 			return nil
 		}
-		if m.IsCompressed() {
+		if innerCompressed(m) {
 			return errInnerCompressed
 		}
 		if m.Magic() != b.Magic() {
@@ -221,31 +224,38 @@ func (v *validator) outOfRange(ts int64) bool {
 	return d > v.maxDiff
 }
 
+// reject notes that record i of the batch is refused. The others are still looked at, so that the
+// producer hears of all (KIP-467).
 func (v *validator) reject(i int32, message string) {
 	v.errs = append(v.errs, RecordError{Index: i, Message: message})
 }
 
+// noKey refuses a record that compaction could never replace.
 func (v *validator) noKey(i int32) {
 	v.reject(i, fmt.Sprintf("Compacted topic cannot accept message without key in topic partition %s.", v.p.TopicPartition))
 }
 
+// badTimestamp refuses a time too far from now; the batch is INVALID_TIMESTAMP then, whatever else
+// is wrong with it.
 func (v *validator) badTimestamp(i int32, offset, ts int64) {
 	v.timestamp = true
 	v.reject(i, fmt.Sprintf("Timestamp %d of message with offset %d is out of range. The timestamp should be within [%d, %d]",
 		ts, offset, v.p.Now-v.maxDiff, v.p.Now+v.maxDiff))
 }
 
+// badType refuses a record that says it was stamped by a broker.
 func (v *validator) badType(i int32, record string) {
 	v.timestamp = true
 	v.reject(i, fmt.Sprintf("Invalid timestamp type in message %s. Producer should not set timestamp type to LogAppendTime.", record))
 }
 
+// badOffset refuses inner offsets that are not 0, 1, 2 …: a fault of the client's compressor.
 func (v *validator) badOffset(i int32, record string, expected int64) {
 	v.reject(i, fmt.Sprintf("Inner record %s inside the compressed record batch does not have incremental offsets, expected offset "+
 		"is %d in topic partition %s.", record, expected, v.p.TopicPartition))
 }
 
-// describeMessage is how Kafka prints a message of magic 0 or 1.
+// describeMessage is how Kafka prints a message of magic 0 or 1, or an inner one of any.
 func describeMessage(m Batch, offset int64, outer Batch) string {
 	key, value, _ := legacyFields(m)
 	ts := ""
@@ -253,5 +263,5 @@ func describeMessage(m Batch, offset int64, outer Batch) string {
 		ts = fmt.Sprintf("%s=%d, ", outer.TimestampType(), innerTimestamp(outer, m))
 	}
 	return fmt.Sprintf("LegacyRecordBatch(offset=%d, Record(magic=%d, attributes=%d, compression=NONE, crc=%d, %skey=%d bytes, value=%d bytes))",
-		offset, m.Magic(), m.attributes(), m.CRC(), ts, len(key), len(value))
+		offset, m.Magic(), m[posLegacyAttributes], binary.BigEndian.Uint32(m[posLegacyCRC:]), ts, len(key), len(value))
 }

@@ -9,6 +9,7 @@ import (
 // surplus high bits are dropped. The readers return the number of bytes used: 0 if b ends too
 // early, -1 if the number is too long.
 
+// varint reads a zig-zag number and how many bytes it had, 0 or less for none.
 func varint(b []byte) (int32, int) {
 	if len(b) > 1 { // short cuts for one and two bytes, the usual lengths of records and values
 		c := b[0]
@@ -38,6 +39,7 @@ func varintSlow(b []byte) (int32, int) {
 	return 0, 0
 }
 
+// varlong is varint for 64 bits.
 func varlong(b []byte) (int64, int) {
 	if len(b) > 0 && b[0] < 0x80 {
 		return int64(b[0]>>1) ^ -int64(b[0]&1), 1
@@ -61,6 +63,8 @@ func varlongSlow(b []byte) (int64, int) {
 	return 0, 0
 }
 
+// unzig and zig translate between signed numbers and zig-zag, in which small negative ones are
+// small, too: 0, -1, 1, -2 are 0, 1, 2, 3.
 func unzig32(u uint32) int32 { return int32(u>>1) ^ -int32(u&1) }
 func unzig64(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
 
@@ -70,5 +74,6 @@ func zig64(v int64) uint64 { return uint64(v<<1) ^ uint64(v>>63) }
 func appendVarint(b []byte, v int32) []byte  { return binary.AppendUvarint(b, uint64(zig32(v))) }
 func appendVarlong(b []byte, v int64) []byte { return binary.AppendUvarint(b, zig64(v)) }
 
+// sizeVarint and sizeVarlong are how many bytes a number takes: seven bits a byte, rounded up.
 func sizeVarint(v int32) int  { return (38 - bits.LeadingZeros32(zig32(v)|1)) / 7 }
 func sizeVarlong(v int64) int { return (70 - bits.LeadingZeros64(zig64(v)|1)) / 7 }

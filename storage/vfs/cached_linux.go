@@ -24,7 +24,10 @@ type call struct {
 	n   int
 	err syscall.Errno
 
-	iov         unix.Iovec
+	// iov is part of the pooled call, so that none is allocated for a read.
+	iov unix.Iovec
+	// read and write are the methods below, bound once: a method value made for each call would be
+	// an allocation.
 	read, write func(fd uintptr)
 }
 
@@ -34,13 +37,18 @@ var calls = sync.Pool{New: func() any {
 	return c
 }}
 
+// pread reads what the page cache has. RWF_NOWAIT makes it EAGAIN rather than wait for the disk,
+// which counts as nothing read: the caller then reads by the usual way.
 func (c *call) pread(fd uintptr) {
 	c.iov = unix.Iovec{Base: &c.p[0], Len: uint64(len(c.p))}
 	n, _, err := syscall.RawSyscall6(unix.SYS_PREADV2, fd, uintptr(unsafe.Pointer(&c.iov)), 1, uintptr(c.off), 0, unix.RWF_NOWAIT)
+	// The pool must not keep the caller's buffer alive.
 	c.iov.Base = nil
 	c.n, c.err = int(n), err
 }
 
+// pwrite writes without telling the scheduler; there is no RWF_NOWAIT for writes on all file
+// systems.
 func (c *call) pwrite(fd uintptr) {
 	n, _, err := syscall.RawSyscall6(unix.SYS_PWRITE64, fd, uintptr(unsafe.Pointer(&c.p[0])), uintptr(len(c.p)), uintptr(c.off), 0, 0)
 	c.n, c.err = int(n), err
@@ -55,6 +63,8 @@ func do(conn syscall.RawConn, p []byte, off int64, write bool) int {
 	if write {
 		run = c.write
 	}
+	// Control keeps the file from being closed meanwhile, so that the number cannot be another
+	// file's.
 	err := conn.Control(run)
 	c.p = nil
 	if err != nil || c.err != 0 {

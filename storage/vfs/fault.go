@@ -5,7 +5,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,6 +47,8 @@ type Rule struct {
 	Op Op
 	// Base is a pattern (filepath.Match) for the last element of the name; empty: any name.
 	Base string
+	// Under is the directory that the name is in or below; empty: any.
+	Under string
 	// Skip is the number of matching calls that go through first.
 	Skip int
 	// Times is the number of calls that fail then; 0: all.
@@ -62,10 +66,13 @@ type Fault struct {
 
 	mu    sync.Mutex
 	rules []*ruleState // guarded by mu
+	armed atomic.Bool  // there are rules: without any no call takes the lock
 }
 
 type ruleState struct {
 	Rule
+	// seen is how many calls have matched so far, those that went through by Skip too; Fault.mu
+	// guards it.
 	seen int
 }
 
@@ -80,6 +87,7 @@ func (f *Fault) Inject(r Rule) (seen func() int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rules = append(f.rules, state)
+	f.armed.Store(true)
 	return func() int {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -92,13 +100,20 @@ func (f *Fault) Clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rules = nil
+	f.armed.Store(false)
 }
 
 // check returns the error of the first rule that makes this call fail, and its Short.
 func (f *Fault) check(op Op, name string) (short int, err error) {
+	if !f.armed.Load() {
+		return 0, nil
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.rules {
+		if r.Under != "" && !strings.HasPrefix(filepath.Clean(name)+string(filepath.Separator), filepath.Clean(r.Under)+string(filepath.Separator)) {
+			continue
+		}
 		if r.Op != op && (r.Op != "" || !op.Changes()) {
 			continue
 		}
@@ -108,6 +123,8 @@ func (f *Fault) check(op Op, name string) (short int, err error) {
 			}
 		}
 		r.seen++
+		// Every rule counts the call, although the first that makes it fail decides how: a rule
+		// that only counts sees those that fail by another.
 		if r.Err != nil && r.seen > r.Skip && (r.Times == 0 || r.seen <= r.Skip+r.Times) && err == nil {
 			short, err = r.Short, &fs.PathError{Op: string(op), Path: name, Err: r.Err}
 		}
@@ -207,12 +224,14 @@ func (f *faultFile) ReadAt(p []byte, off int64) (int, error) {
 
 func (f *faultFile) WriteAt(p []byte, off int64) (int, error) {
 	if short, err := f.fault.check(OpWrite, f.Name()); err != nil {
+		// A torn write: the beginning is in the file, and the caller hears of an error.
 		n, _ := f.File.WriteAt(p[:min(short, len(p))], off)
 		return n, err
 	}
 	return f.File.WriteAt(p, off)
 }
 
+// WriteBuffersAt writes as many bytes as a short write is to have, and fails.
 func (f *faultFile) WriteBuffersAt(buffers [][]byte, off int64) (int64, error) {
 	if short, err := f.fault.check(OpWrite, f.Name()); err != nil {
 		var written int64

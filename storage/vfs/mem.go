@@ -59,6 +59,7 @@ func cloneNames(m map[string]*memNode) map[string]*memNode {
 	return c
 }
 
+// now is called with or without mu: it touches nothing but Now.
 func (m *Mem) now() time.Time {
 	if m.Now != nil {
 		return m.Now()
@@ -66,6 +67,7 @@ func (m *Mem) now() time.Time {
 	return time.Now()
 }
 
+// clean makes a name absolute and unique, so that it can be a key: "a/../b" and "/b" are one file.
 func clean(name string) string { return filepath.ToSlash(filepath.Clean("/" + name)) }
 
 func notExist(op, name string) error { return &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist} }
@@ -76,6 +78,7 @@ func (m *Mem) applyLocked(op memOp) {
 	op.apply(m.names)
 }
 
+// apply moves, removes or creates a name; whatever lies below a directory moves with it.
 func (op memOp) apply(names map[string]*memNode) {
 	if op.from != "" {
 		moved := map[string]*memNode{}
@@ -287,6 +290,8 @@ func (m *Mem) CrashClone(rnd *rand.Rand) *Mem {
 // written.
 func (m *Mem) KillClone() *Mem { return m.clone(nil, true) }
 
+// clone is what a crash leaves: what was synced, a part of what was not, chosen by rnd, or all of
+// it.
 func (m *Mem) clone(rnd *rand.Rand, keepAll bool) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -321,6 +326,7 @@ func (m *Mem) clone(rnd *rand.Rand, keepAll bool) *Mem {
 		c.names[name] = &memNode{dir: node.dir, data: content, synced: bytes.Clone(content), mtime: node.mtime}
 		node.mu.Unlock()
 	}
+	// What was found after a crash is on the disk: a second crash loses none of it.
 	c.durable = cloneNames(c.names)
 	return c
 }
@@ -351,10 +357,12 @@ func tear(rnd *rand.Rand, synced, data []byte) []byte {
 	return mixed
 }
 
+// truncate cuts a file off, or makes it longer with zeros.
 func (n *memNode) truncate(size int64, now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.mtime = now
+	// The capacity is cut, too: what is written later must not bring back bytes that were cut off.
 	if size <= int64(len(n.data)) {
 		n.data = n.data[:size:size]
 		return
@@ -396,6 +404,7 @@ type memFile struct {
 	closed   bool // guarded by mu
 }
 
+// check refuses what a closed or a read-only file cannot do.
 func (f *memFile) check(op string, write bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -431,6 +440,7 @@ func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
 	now := f.fs.now()
 	f.node.mu.Lock()
 	defer f.node.mu.Unlock()
+	// Writing behind the end leaves zeros, as a sparse file has.
 	if gap := off + int64(len(p)) - int64(len(f.node.data)); gap > 0 {
 		f.node.data = append(f.node.data, make([]byte, gap)...)
 	}
@@ -457,6 +467,7 @@ func (f *memFile) Sync() error {
 	}
 	f.node.mu.Lock()
 	defer f.node.mu.Unlock()
+	// A copy: data is changed in place afterwards.
 	f.node.synced = bytes.Clone(f.node.data)
 	return nil
 }
@@ -480,5 +491,7 @@ func (f *memFile) Size() (int64, error) {
 	return int64(len(f.node.data)), nil
 }
 
-func (f *memFile) Name() string     { return f.name }
+func (f *memFile) Name() string { return f.name }
+
+// OSFile is nil: who sends files with sendfile must read these.
 func (f *memFile) OSFile() *os.File { return nil }

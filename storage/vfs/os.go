@@ -52,6 +52,7 @@ func (OS) Lock(name string) (io.Closer, error) {
 	return f, nil
 }
 
+// osFile is a value, of which all copies share the pace of the one file.
 type osFile struct {
 	f    *os.File
 	conn syscall.RawConn // nil where cached reads are not known
@@ -60,6 +61,7 @@ type osFile struct {
 
 func (f osFile) ReadAt(p []byte, off int64) (int, error) {
 	n := f.readCached(p, off)
+	// All of it was in the page cache. What is missing is read from where the cache ended.
 	if n == len(p) && n > 0 {
 		return n, nil
 	}
@@ -78,6 +80,7 @@ func (f osFile) WriteAt(p []byte, off int64) (int, error) {
 		n, err = f.f.WriteAt(p[done:], off+int64(done))
 		done += n
 	}
+	// A write that had to be finished the usual way counts with all of its time.
 	f.pace.note(start, time.Now())
 	return done, err
 }
@@ -97,7 +100,14 @@ func (f osFile) Size() (int64, error) {
 }
 
 func (f osFile) WriteBuffersAt(buffers [][]byte, off int64) (int64, error) {
-	return writeBuffersAt(f.f, buffers, off)
+	if len(buffers) == 1 {
+		n, err := f.WriteAt(buffers[0], off)
+		return int64(n), err
+	}
+	start := time.Now()
+	n, err := writeBuffersAt(f.f, buffers, off)
+	f.pace.note(start, time.Now())
+	return n, err
 }
 
 // writeEach writes the buffers with one call each.

@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// lockFile takes a POSIX record lock, which a Java broker sees. It is the process's: two brokers in
+// one process do not see each other's.
 func lockFile(f *os.File) error {
 	err := lockRange(f, unix.F_SETLK)
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {

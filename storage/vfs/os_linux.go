@@ -25,6 +25,8 @@ func lockFile(f *os.File) error {
 // maxVectors is the kernel's limit of buffers in one call (IOV_MAX).
 const maxVectors = 1024
 
+// writeBuffersAt writes several buffers with one call of the system, as many at a time as it takes;
+// a short write is io.ErrShortWrite.
 func writeBuffersAt(f *os.File, buffers [][]byte, off int64) (int64, error) {
 	if len(buffers) == 1 {
 		n, err := f.WriteAt(buffers[0], off)
@@ -56,6 +58,8 @@ func writeBuffersAt(f *os.File, buffers [][]byte, off int64) (int64, error) {
 		if n > 0 {
 			written += int64(n)
 		}
+		// The kernel wrote less than it was given without saying why, as on a disk that has just
+		// become full. The caller learns how much is there, and that it is not all.
 		if err == nil && n < want {
 			err = io.ErrShortWrite
 		}

@@ -8,6 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// mapFile maps the file shared, so that the mapping and reads of the file see the same pages and
+// nothing is copied.
 func mapFile(f *os.File, size int64) ([]byte, error) {
 	return unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 }
@@ -26,10 +28,14 @@ func unmapFile(data []byte) error { return unix.Munmap(data) }
 
 // lockRange takes a write lock over the whole file with the given fcntl command.
 func lockRange(f *os.File, command int) error {
+	// Start and length of 0 mean the whole file, as large as it may become: Java's lock is from 0
+	// to 2^63-1.
 	lock := unix.Flock_t{Type: unix.F_WRLCK}
 	return unix.FcntlFlock(f.Fd(), command, &lock)
 }
 
+// syncDir makes the entries of a directory durable: a file that was synced, but whose name was not,
+// is gone after a power failure.
 func syncDir(name string) error {
 	d, err := os.Open(name)
 	if err != nil {

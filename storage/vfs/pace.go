@@ -18,6 +18,8 @@ const (
 // thread sleeps on; but a write that does block then holds up others too. So only single small
 // writes are made so, and only while the file's writes have been returning at once: a disk that is
 // busy or in trouble shows by slow ones, and has all of the scheduler's attention from then on.
+// credit counts up with each write that was fast, and is set far below zero by a slow one. Two
+// writers of one file may overwrite each other's note: the numbers are a guess anyway.
 type pace struct {
 	credit atomic.Int32
 	last   atomic.Int64 // when the last write ended, Unix nanoseconds

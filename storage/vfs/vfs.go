@@ -86,6 +86,8 @@ func ReadFile(f FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	b := make([]byte, size)
+	// A file that grows meanwhile is read up to the size that it had, one that shrinks up to its
+	// end.
 	n, err := file.ReadAt(b, 0)
 	if err == io.EOF || int64(n) == size {
 		err = nil
@@ -96,6 +98,8 @@ func ReadFile(f FS, name string) ([]byte, error) {
 // WriteFileAtomic replaces the content of name: NAME.tmp is written, synced if sync is set, and
 // renamed over name. The directory is not synced, as Kafka does not.
 func WriteFileAtomic(f FS, name string, content []byte, sync bool) error {
+	// A crash before the rename leaves the old content and a .tmp, which the next write overwrites;
+	// after it the new one is there. Without sync a power failure may leave an empty file.
 	tmp := name + ".tmp"
 	file, err := Create(f, tmp)
 	if err != nil {
@@ -149,6 +153,7 @@ func Map(f File, size int64) (Mapping, error) {
 		}
 	}
 	data := make([]byte, size)
+	// The heap copy is for file systems without mmap: Mem, and Windows.
 	if n, err := f.ReadAt(data, 0); int64(n) != size {
 		if err == nil || err == io.EOF {
 			err = io.ErrUnexpectedEOF

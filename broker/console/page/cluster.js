@@ -1,8 +1,9 @@
 // The cluster: brokers as houses, partitions in them as chips, the journal beside them, and a slider to go back in time.
 import { html, useState, useEffect, useRef, useMemo } from './vendor/htm-preact.js';
 import { t } from './i18n.js';
-import { state, changed, play, mayPlay, clusterAt } from './store.js';
+import { state, changed, lives, played, clusterAt } from './store.js';
 import { number, bytes, clock, Entry } from './parts.js';
+import { BrokerTools, Machines, troubles } from './play.js';
 
 const mostChips = 120; // in a house
 
@@ -17,7 +18,7 @@ const order = { offline: 0, lagging: 1, leader: 2, insync: 3 };
 // chipsOf lists the chips of every house: trouble first, then by name.
 function chipsOf(topics, brokers, filter, internal) {
   const houses = new Map(brokers.map(b => [b.id, []]));
-  const alive = new Map(brokers.map(b => [b.id, b.alive]));
+  const alive = new Map(brokers.map(b => [b.id, lives(b)]));
   for (const [name, x] of topics) {
     if (x.internal && !internal || filter && !name.includes(filter)) continue;
     for (const p of x.partitions) for (const id of p.replicas) houses.get(id)?.push({ topic: name, id: p.id, role: role(p, id, alive.get(id)) });
@@ -33,22 +34,19 @@ function touchesBroker(lit, id) {
   return about || (lit.broker === id && !/^(leader-elected|topic-|broker-(up|down)|reassignment|partition-offline)/.test(lit.kind));
 }
 
-function House({ b, chips, isController, rate, lit, past }) {
-  const shown = chips.slice(0, mostChips);
-  const flags = [isController ? t('controller') : '', b.alive ? '' : t('gone'), b.offlineDir ? t('dirFailed') : ''].filter(Boolean);
-  return html`<section class=${'house' + (isController ? ' controller' : '') + (b.alive ? '' : ' gone') + (touchesBroker(lit, b.id) ? ' lit' : '')} aria-labelledby=${'broker-' + b.id}>
+function House({ b, chips, isController, rate, flows, lit, past }) {
+  const shown = chips.slice(0, mostChips), alive = lives(b);
+  const flags = [isController ? t('controller') : '', b.alive ? '' : !past && played(b.id)?.state === 'running' ? t('unregistered') : t('gone'), b.offlineDir ? t('dirFailed') : '', ...(past ? [] : troubles(played(b.id)))].filter(Boolean);
+  return html`<section class=${'house' + (isController ? ' controller' : '') + (alive ? '' : ' gone') + (touchesBroker(lit, b.id) ? ' lit' : '')} aria-labelledby=${'broker-' + b.id}>
     <h2 id=${'broker-' + b.id}>${t('broker')} ${b.id} ${flags.map(f => html` <span class=${'badge ' + (f === t('controller') ? '' : 'bad')}>${f}</span>`)}</h2>
     <p class="facts"><span class="mono">${b.address}</span>${b.rack ? html`<span>${b.rack}</span>` : null}
       <span>${t('leads')} ${number(b.leaders)}</span><span>${t('holds')} ${number(b.replicas)}</span>
       ${b.told && rate ? html`<span>${number(Math.round(rate.messages))} ${t('records')}</span><span>${bytes(Math.round(rate.bytesIn))}/s</span>` : null}
-      ${b.alive && !b.told ? html`<span>${t('noFigures')}</span>` : null}</p>
-    <ul class="chips" aria-label=${t('partitions')}>${shown.map(c => html`<li key=${c.topic + '-' + c.id + c.role}><a class=${'chip ' + c.role + (touches(lit, c.topic, c.id) ? ' lit' : '')}
+      ${alive && !b.told ? html`<span>${t('noFigures')}</span>` : null}</p>
+    <ul class="chips" aria-label=${t('partitions')}>${shown.map(c => html`<li key=${c.topic + '-' + c.id + c.role}><a class=${'chip ' + c.role + (c.role === 'leader' && flows[c.topic] && !past ? ' flows' : '') + (touches(lit, c.topic, c.id) ? ' lit' : '')}
       href=${'#/partition/' + encodeURIComponent(c.topic) + '/' + c.id} title=${c.topic + '-' + c.id + ': ' + t(c.role)} aria-label=${c.topic + '-' + c.id + ', ' + t(c.role)}>${c.topic}·${c.id}</a></li>`)}</ul>
     ${chips.length > shown.length ? html`<p class="dim">${t('more', number(chips.length - shown.length))}</p>` : null}
-    ${past ? null : html`<div class="row">
-      ${b.alive && mayPlay('stop') ? html`<button aria-label=${t('stopBroker', b.id)} onClick=${() => play('stop', b.id)}>${t('stop')}</button>` : null}
-      ${!b.alive && mayPlay('start') ? html`<button class="main" aria-label=${t('startBroker', b.id)} onClick=${() => play('start', b.id)}>${t('start')}</button>` : null}
-    </div>`}
+    ${past ? null : html`<${BrokerTools} b=${b} />`}
   </section>`;
 }
 
@@ -59,7 +57,7 @@ function Chart() {
     const css = getComputedStyle(document.documentElement), ink = css.getPropertyValue('--dim').trim(), line = css.getPropertyValue('--line').trim();
     const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
     plot.current = new uPlot({ width: box.current.clientWidth || 300, height: 150, legend: { show: false }, cursor: { show: false }, scales: { x: { range: () => { const end = Date.now() / 1000; return [end - 120, end]; } }, y: { range: (u, lo, hi) => [0, Math.max(hi || 0, 10)] } },
-      axes: [{ ...axis }, { ...axis, size: 60 }], series: [{}, { stroke: css.getPropertyValue('--accent').trim(), width: 2, fill: css.getPropertyValue('--accent').trim() + '33' }] }, [[], []], box.current);
+      axes: [{ ...axis, values: (u, at) => at.map(s => new Date(s * 1000).toLocaleTimeString('en-GB')), space: 90 }, { ...axis, size: 60 }], series: [{}, { stroke: css.getPropertyValue('--accent').trim(), width: 2, fill: css.getPropertyValue('--accent').trim() + '33' }] }, [[], []], box.current);
     const resize = new ResizeObserver(() => box.current && plot.current.setSize({ width: box.current.clientWidth, height: 150 }));
     resize.observe(box.current);
     return () => { resize.disconnect(); plot.current.destroy(); };
@@ -103,7 +101,7 @@ export function Cluster() {
   const [filter, setFilter] = useState(''), internal = state.internal;
   const { cluster, topics } = clusterAt(state.at);
   const version = [...topics.values()];
-  const houses = useMemo(() => chipsOf(topics, cluster.brokers, filter, internal), [version.length, ...signature(version), cluster, filter, internal, state.at]);
+  const houses = useMemo(() => chipsOf(topics, cluster.brokers, filter, internal), [version.length, ...signature(version), cluster, filter, internal, state.at, state.play.brokers.map(b => b.state).join()]);
   const rates = new Map((state.rates.brokers || []).map(b => [b.id, b]));
   return html`<h1>${t('cluster')} <span class="dim mono">${cluster.id}</span></h1>
     <div class="two"><div>
@@ -111,7 +109,8 @@ export function Cluster() {
         <label><input type="checkbox" checked=${internal} onChange=${e => { state.internal = e.target.checked; changed(); }} /> ${t('internal')}</label>
         <span class="dim">${number(cluster.topicCount || 0)} ${t('topics')}</span></div>
       <ul class="legend" aria-label=${t('legend')}>${['leader', 'insync', 'lagging', 'offline'].map(r => html`<li><span class=${'chip ' + r}>${t(r)}</span></li>`)}</ul>
-      <div class="houses">${cluster.brokers.map(b => html`<${House} key=${b.id} b=${b} chips=${houses.get(b.id) || []} isController=${cluster.controller === b.id && b.alive} rate=${rates.get(b.id)} lit=${state.lit} past=${state.at !== null} />`)}</div>
+      <div class="houses">${cluster.brokers.map(b => html`<${House} key=${b.id} b=${b} chips=${houses.get(b.id) || []} isController=${cluster.controller === b.id && lives(b)} rate=${rates.get(b.id)} flows=${state.rates.topics} lit=${state.lit} past=${state.at !== null} />`)}</div>
+      <${Machines} />
       <${Chart} />
     </div><div><${Slider} /><${Journal} /></div></div>`;
 }

@@ -1,7 +1,7 @@
 // Small parts that several views use.
 import { html, useState, useEffect } from './vendor/htm-preact.js';
 import { t, language } from './i18n.js';
-import { get } from './store.js';
+import { get, state } from './store.js';
 
 export const number = n => n.toLocaleString(language());
 export const clock = ms => new Date(ms).toLocaleTimeString('en-GB') + '.' + String(ms % 1000).padStart(3, '0');
@@ -38,8 +38,15 @@ export function Waiting({ answer }) {
 }
 
 export function Entry({ e, lit, onLight }) {
+  const cause = e.cause ? causeOf(e) : null;
   return html`<li><button class=${lit ? 'lit' : ''} onMouseEnter=${() => onLight(e)} onMouseLeave=${() => onLight(null)} onFocus=${() => onLight(e)} onBlur=${() => onLight(null)}
-    onClick=${() => { const to = place(e); if (to) location.hash = to; }}><time datetime=${e.time}>${clock(e.at)}</time> ${e.sentence}</button></li>`;
+    onClick=${() => { const to = place(e); if (to) location.hash = to; }}><time datetime=${e.time}>${clock(e.at)}</time> ${e.sentence}${cause ? html`<span class="cause">${t('because')} ${cause.sentence}</span>` : null}</button></li>`;
+}
+
+// causeOf finds the entry that an entry goes back to, on the same broker; null if it is no longer here.
+function causeOf(e) {
+  for (let i = state.entries.length - 1, n = 0; i >= 0 && n < 400; i--, n++) { const c = state.entries[i]; if (c.broker === e.broker && c.id === e.cause) return c; }
+  return null;
 }
 
 // place is the view that shows what an entry is about.

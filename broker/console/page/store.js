@@ -3,7 +3,7 @@ import { language } from './i18n.js';
 
 export const state = {
   connected: true, cluster: { brokers: [], controller: -1, topicCount: 0 }, topics: new Map(), rates: { brokers: [], topics: {} }, history: [], entries: [],
-  about: { version: '', actions: [] }, lit: null, at: null, problem: '', internal: false,
+  about: { version: '', actions: [] }, play: { brokers: [], machines: [], sent: [] }, lit: null, at: null, problem: '', internal: false,
 };
 const listeners = new Set();
 let scheduled = false;
@@ -36,6 +36,7 @@ export function connect() {
     if (state.history.length > maxHistory) state.history.shift();
     changed();
   });
+  source.addEventListener('play', e => { state.play = JSON.parse(e.data); changed(); });
   source.addEventListener('entry', e => {
     const x = JSON.parse(e.data);
     x.at = Date.parse(x.time);
@@ -59,13 +60,28 @@ export async function get(path) {
   if (!r.ok) throw new Error((await r.text()).trim() || r.statusText);
   return r.json();
 }
-export async function play(action, broker) {
+// order asks for something to be done; what is wrong is shown at the top of the page, and thrown.
+export async function order(o) {
   state.problem = '';
-  const r = await fetch('/api/play', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Momus-Token': token }, body: JSON.stringify({ action, broker }) });
-  if (!r.ok) { state.problem = (await r.text()).trim() || r.statusText; changed(); }
+  changed();
+  const r = await fetch('/api/play', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Momus-Token': token }, body: JSON.stringify(o) });
+  if (r.ok) return r.json();
+  state.problem = (await r.text()).trim() || r.statusText;
+  changed();
+  throw new Error(state.problem);
 }
+// play is an order whose answer nobody waits for.
+export function play(action, broker, more = {}) { order({ action, broker, ...more }).catch(() => {}); }
 export const mayPlay = action => token !== '' && state.about.actions.includes(action);
 get('/api/about').then(a => { state.about = a; changed(); }).catch(() => {});
+
+// played is in which state a broker is that one can play with; undefined for others.
+export const played = id => state.play.brokers.find(b => b.id === id);
+// lives says whether a broker runs, as far as this page knows: one that was killed is registered for a while.
+export function lives(b) {
+  const p = state.at === null ? played(b.id) : undefined;
+  return b.alive && (!p || p.state === 'running' || p.state === 'starting' || p.state === 'stopping');
+}
 
 // The cluster at an earlier time, from the journal: what an entry says holds until the next one about the same thing.
 export function clusterAt(at) {

@@ -1,7 +1,7 @@
 // The znode tree, live: what has changed since the last look glows.
 import { html, useState, useRef } from './vendor/htm-preact.js';
 import { t, inLang, znodeFields } from './i18n.js';
-import { clock, usePoll, Waiting } from './parts.js';
+import { clock, span, usePoll, Waiting } from './parts.js';
 
 const join = (path, name) => (path === '/' ? '' : path) + '/' + name;
 
@@ -33,13 +33,21 @@ function Node({ path }) {
     ${n.hidden ? html`<p class="warn">${t('secretNode')}</p>` : text ? html`<pre class="glow" key=${s.mzxid}>${text}</pre>` : html`<p class="dim">${t('empty')}</p>`}
     ${fields.length ? html`<h3>${t('fields')}</h3><table><tbody>${fields.map(f => html`<tr key=${f}><th scope="row" class="mono">${f}</th><td>${inLang(znodeFields[f])}</td></tr>`)}</tbody></table>` : null}
     <h3>stat</h3><table><tbody>${row(t('version'), s.version + ' / ' + s.cversion + ' / ' + s.aversion)}${row('czxid', s.czxid)}${row('mzxid', s.mzxid)}${row('pzxid', s.pzxid)}${row(t('created'), s.ctime ? clock(s.ctime) : '–')}${row(t('changed'), s.mtime ? clock(s.mtime) : '–')}
-      ${row(t('owner'), s.owner || t('none'))}${row(t('children'), s.children)}${row(t('length'), s.length)}</tbody></table>
+      ${row(t('owner'), s.owner ? s.owner + (n.ownerBroker === null ? '' : ' · ' + t('broker') + ' ' + n.ownerBroker) : t('none'))}${row(t('children'), s.children)}${row(t('length'), s.length)}</tbody></table>
+    <h3>${t('watches')}</h3>${n.watches === null ? html`<p class="dim">${t('watchesUnknown')}</p>` : n.watches.length ? html`<table><tbody>${n.watches.map(w => html`<tr key=${w.session + w.what}><th scope="row" class="mono">${w.session}</th><td>${w.broker === null ? '' : t('broker') + ' ' + w.broker}</td><td>${t('watch:' + w.what)}</td></tr>`)}</tbody></table>` : html`<p class="dim">${t('nobodyWatches')}</p>`}
     <p class="dim">${t('ownSession')}: <span class="mono">${n.session}</span></p></section>`;
+}
+
+function Sessions() {
+  const answer = usePoll('/api/sessions', 1000), list = answer.data || [];
+  if (!list.length) return null;
+  return html`<section class="card" aria-labelledby="sessions"><h2 id="sessions">${t('sessions')}</h2><div class="scroll" tabindex="0" role="group" aria-label=${t('sessions')}><table><thead><tr><th scope="col">${t('broker')}</th><th scope="col">${t('session')}</th><th scope="col">${t('state')}</th><th scope="col" class="n">${t('timeout')}</th></tr></thead>
+    <tbody>${list.map(s => html`<tr key=${s.broker}><th scope="row">${s.broker}</th><td class="mono">${s.id}</td><td class=${s.state === 'CONNECTED' ? 'ok' : 'warn'}>${s.state}</td><td class="n">${span(s.timeoutMs)}</td></tr>`)}</tbody></table></div></section>`;
 }
 
 export function ZooKeeper() {
   const [open, setOpen] = useState(new Set(['/', '/brokers'])), [chosen, setChosen] = useState('/controller');
   const toggle = path => { setChosen(path); setOpen(o => { const n = new Set(o); if (n.has(path) && path !== '/') n.delete(path); else n.add(path); return n; }); };
   return html`<h1>ZooKeeper</h1><div class="two wide"><section class="card" aria-labelledby="tree"><h2 id="tree">${t('tree')}</h2>
-    <ul class="tree"><${Branch} path="/" name="/" open=${open} toggle=${toggle} chosen=${chosen} depth=${0} /></ul></section><div><${Node} key=${chosen} path=${chosen} /></div></div>`;
+    <ul class="tree"><${Branch} path="/" name="/" open=${open} toggle=${toggle} chosen=${chosen} depth=${0} /></ul></section><div><${Sessions} /><${Node} key=${chosen} path=${chosen} /></div></div>`;
 }

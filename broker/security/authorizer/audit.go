@@ -3,6 +3,7 @@ package authorizer
 import (
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/sirupsen/logrus"
 
@@ -83,9 +84,12 @@ func reason(q *acl.Question, d *acl.Decision) string {
 
 // oneLine keeps names that strangers choose from making lines of their own in the log.
 func oneLine(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0 {
+	if !strings.ContainsFunc(s, breaksLines) {
 		return s
 	}
 	quoted := strconv.Quote(s)
 	return quoted[1 : len(quoted)-1]
 }
+
+// breaksLines tells of control characters, and of what else programs take for the end of a line.
+func breaksLines(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }

@@ -11,6 +11,8 @@ package authorizer
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -48,14 +50,21 @@ type Options struct {
 // Authorizer decides by ACLs. Its methods may be called from any goroutine.
 type Authorizer struct {
 	o       Options
-	index   atomic.Pointer[acl.Index]
+	current atomic.Pointer[snapshot]
 	readers []*zk.ChangeReader
-	// turn has the one token of those who read znodes and swap the index by what they have read:
+	forget  func() // that the session is lost is no longer listened for; set by Start
+	// turn has the one token of those who read znodes and swap the snapshot by what they have read:
 	// what is read later is swapped in later. It is held while ZooKeeper answers, which no decision
 	// waits for.
 	turn chan struct{}
-	// reload wakes Run after the session was lost, when notifications may have come and gone.
-	reload chan struct{}
+	// reload wakes Run after the session was lost, when notifications may have come and gone; failed
+	// wakes it when ACLs could not be read. One token each is enough, as Run looks at everything.
+	reload, failed chan struct{}
+	// unread is what has changed, or may have, and could not be read yet. Who has the turn has it.
+	unread struct {
+		all       bool // not even the resources are known
+		resources map[acl.Resource]struct{}
+	}
 }
 
 // CheckClass reports what is wrong with a class of authorizer.class.name.
@@ -69,8 +78,9 @@ func CheckClass(class string) error {
 
 // New makes an Authorizer that denies everything but to super users until Start has read the ACLs.
 func New(o Options) *Authorizer {
-	a := &Authorizer{o: o, turn: make(chan struct{}, 1), reload: make(chan struct{}, 1)}
-	a.index.Store(&acl.Index{})
+	a := &Authorizer{o: o, turn: make(chan struct{}, 1), reload: make(chan struct{}, 1), failed: make(chan struct{}, 1)}
+	a.unread.resources = map[acl.Resource]struct{}{}
+	a.swap(&acl.Index{})
 	return a
 }
 
@@ -80,49 +90,93 @@ func (a *Authorizer) Start(ctx context.Context) error {
 	if err := a.o.ZK.CreateACLPaths(ctx); err != nil {
 		return fmt.Errorf("create the nodes of ACLs: %w", err)
 	}
-	a.readers = a.o.ZK.NewACLChangeReaders(a.o.Now, a.refresh)
+	a.readers = a.o.ZK.NewACLChangeReaders(a.o.Now, a.changed)
 	for _, r := range a.readers {
 		if err := r.Start(ctx); err != nil {
 			return fmt.Errorf("listen for changes of ACLs: %w", err)
 		}
 	}
-	a.o.ZK.OnSession(zk.SessionHandler{Renewed: func(context.Context) {
-		select {
-		case a.reload <- struct{}{}:
-		default:
-		}
-	}})
+	a.forget = a.o.ZK.OnSession(zk.SessionHandler{Renewed: func(context.Context) { wake(a.reload) }})
 	return a.load(ctx)
 }
 
 // Run follows changes until ctx ends. Start comes before it.
 func (a *Authorizer) Run(ctx context.Context) error {
+	defer a.forget()
 	g, ctx := errgroup.WithContext(ctx)
 	for _, r := range a.readers {
 		g.Go(func() error { return r.Run(ctx) })
 	}
-	g.Go(func() error {
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-a.reload:
-			}
-			if err := a.load(ctx); err != nil && ctx.Err() == nil {
-				a.o.Logger.WithError(err).Error("could not read the ACLs again after the ZooKeeper session was lost; the old ones stay")
-			}
-		}
-	})
+	g.Go(func() error { a.follow(ctx); return nil })
 	return g.Wait()
+}
+
+// What could not be read is read again after a pause that gets longer each time.
+const (
+	firstRetry   = 250 * time.Millisecond
+	longestRetry = 30 * time.Second
+)
+
+// follow reads all ACLs after the session was lost, and again what could not be read, until ctx
+// ends. A right that was taken away must not stay because ZooKeeper had a bad moment, and nobody
+// notifies twice.
+func (a *Authorizer) follow(ctx context.Context) {
+	var again <-chan time.Time
+	pause := firstRetry
+	for {
+		read := a.readUnread
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.reload:
+			read = a.load
+		case <-a.failed:
+			if again == nil {
+				again = time.After(pause)
+			}
+			continue
+		case <-again:
+		}
+		again = nil
+		err := read(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			a.o.Logger.WithError(err).Errorf("could not read ACLs that may have changed; the old ones stay, and are read again in %v", pause)
+			again, pause = time.After(pause), min(2*pause, longestRetry)
+		case pause != firstRetry:
+			a.o.Logger.Info("read the ACLs that could not be read before")
+			pause = firstRetry
+		}
+	}
+}
+
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // Authorize reports whether what is asked is allowed, and writes it to the audit log. It implements
 // handler.Authorizer.
 func (a *Authorizer) Authorize(q acl.Question) bool {
-	d := a.index.Load().Decide(&a.o.Policy, &q)
+	d := a.current.Load().decide(&a.o.Policy, &q)
 	a.audit(&q, &d)
 	return d.Allowed
 }
+
+// Explain answers a question for somebody who only wants to know; the audit log does not hear of it.
+func (a *Authorizer) Explain(q acl.Question) acl.Decision {
+	return a.index().Decide(&a.o.Policy, &q)
+}
+
+// index is the ACLs as they are known now.
+func (a *Authorizer) index() *acl.Index { return a.current.Load().index }
+
+// swap replaces the ACLs, and all that was decided by them.
+func (a *Authorizer) swap(x *acl.Index) { a.current.Store(&snapshot{index: x}) }
 
 // take waits for the turn to read znodes; give ends it.
 func (a *Authorizer) take(ctx context.Context) error {
@@ -136,25 +190,44 @@ func (a *Authorizer) take(ctx context.Context) error {
 
 func (a *Authorizer) give() { <-a.turn }
 
-// load reads all ACLs.
+// load reads all ACLs. Those of a resource that cannot be read stay as they are.
 func (a *Authorizer) load(ctx context.Context) error {
 	if err := a.take(ctx); err != nil {
 		return err
 	}
 	defer a.give()
 	found, err := a.o.ZK.ACLs(ctx)
-	if err != nil {
+	if found == nil && err != nil {
+		a.unread.all = true
 		return fmt.Errorf("read the ACLs: %w", err)
 	}
+	a.unread.all = false
+	clear(a.unread.resources)
 	all := make(map[acl.Resource][]acl.Entry, len(found))
 	for _, r := range found {
 		all[r.Resource] = r.Entries
+		if r.Err != nil {
+			all[r.Resource] = a.index().Entries(r.Resource)
+			a.unread.resources[r.Resource] = struct{}{}
+		}
 	}
-	a.index.Store(acl.Build(all))
+	a.swap(acl.Build(all))
+	if err != nil {
+		return fmt.Errorf("read the ACLs of %d resources: %w", len(a.unread.resources), err)
+	}
 	return nil
 }
 
-// refresh reads the ACLs of a resource that has changed. When that fails the old ones stay.
+// changed hears of a resource whose ACLs have changed.
+func (a *Authorizer) changed(ctx context.Context, r acl.Resource) error {
+	if err := a.refresh(ctx, r); err != nil && ctx.Err() == nil {
+		a.o.Logger.WithError(err).WithField("resource", r.String()).Error("could not read the ACLs of a resource that has changed; the old ones stay until they can be read")
+	}
+	return nil // it comes again without another notification
+}
+
+// refresh reads the ACLs of a resource. When that fails the old ones stay until
+// follow has read them.
 func (a *Authorizer) refresh(ctx context.Context, r acl.Resource) error {
 	if err := a.take(ctx); err != nil {
 		return err
@@ -162,9 +235,31 @@ func (a *Authorizer) refresh(ctx context.Context, r acl.Resource) error {
 	defer a.give()
 	entries, err := a.o.ZK.ResourceACLs(ctx, r)
 	if err != nil {
+		a.unread.resources[r] = struct{}{}
+		wake(a.failed)
 		return err
 	}
-	a.index.Store(a.index.Load().With(r, entries))
+	delete(a.unread.resources, r)
+	a.swap(a.index().With(r, entries))
 	a.o.Logger.WithFields(logrus.Fields{"resource": r.String(), "acls": len(entries)}).Debug("read the ACLs of a resource")
 	return nil
+}
+
+// readUnread reads what could not be read before, and returns the first error.
+func (a *Authorizer) readUnread(ctx context.Context) error {
+	if err := a.take(ctx); err != nil {
+		return err
+	}
+	all, resources := a.unread.all, slices.Collect(maps.Keys(a.unread.resources))
+	a.give()
+	if all {
+		return a.load(ctx)
+	}
+	var first error
+	for _, r := range resources {
+		if err := a.refresh(ctx, r); err != nil && first == nil {
+			first = fmt.Errorf("read the ACLs of %s: %w", r, err)
+		}
+	}
+	return first
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	gozk "github.com/go-zookeeper/zk"
 	"github.com/sirupsen/logrus"
 
 	"momus/broker/security/authorizer"
@@ -20,6 +21,7 @@ import (
 	"momus/coordinator/zkserver/zkservertest"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/testbase"
 )
 
 // startZooKeeper runs a coordination server until the test ends.
@@ -79,20 +81,6 @@ func topic(name string, p acl.PatternType) acl.Resource {
 	return acl.Resource{Type: acl.Topic, Name: name, Pattern: p}
 }
 
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(2*time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-deadline:
-			t.Fatalf("never: %s", what)
-		case <-tick.C:
-		}
-	}
-}
-
 func TestChangesAreObeyedByAllBrokers(t *testing.T) {
 	address := startZooKeeper(t)
 	one := start(t, dial(t, zk.Options{Connect: address}), nil)
@@ -112,8 +100,8 @@ func TestChangesAreObeyedByAllBrokers(t *testing.T) {
 	if !one.Authorize(ask("alice", acl.Describe, "t")) || !one.Authorize(ask("bob", acl.Write, "t")) || !one.Authorize(ask("alice", acl.Write, "pre-x")) {
 		t.Error("the broker that made the change does not obey it")
 	}
-	eventually(t, "the other broker obeys a literal change", func() bool { return two.Authorize(ask("bob", acl.Write, "t")) })
-	eventually(t, "the other broker obeys a prefixed change", func() bool { return two.Authorize(ask("alice", acl.Write, "pre-x")) })
+	testbase.Eventually(t, "the other broker obeys a literal change", func() bool { return two.Authorize(ask("bob", acl.Write, "t")) })
+	testbase.Eventually(t, "the other broker obeys a prefixed change", func() bool { return two.Authorize(ask("alice", acl.Write, "pre-x")) })
 
 	late := start(t, dial(t, zk.Options{Connect: address}), nil)
 	if !late.Authorize(ask("alice", acl.Describe, "t")) || !late.Authorize(ask("alice", acl.Write, "pre-x")) {
@@ -128,7 +116,7 @@ func TestChangesAreObeyedByAllBrokers(t *testing.T) {
 	if len(deleted) != 3 || len(deleted[0]) != 2 || len(deleted[1]) != 1 || len(deleted[2]) != 0 || deleted[1][0].Entry != allow("bob", acl.Write) || deleted[0][0].Err != nil {
 		t.Errorf("deleted %+v", deleted)
 	}
-	eventually(t, "all brokers forget", func() bool {
+	testbase.Eventually(t, "all brokers forget", func() bool {
 		return !slices.ContainsFunc([]*authorizer.Authorizer{one, two, late}, func(a *authorizer.Authorizer) bool {
 			return a.Authorize(ask("alice", acl.Read, "t")) || a.Authorize(ask("bob", acl.Write, "t")) || a.Authorize(ask("alice", acl.Write, "pre-x"))
 		})
@@ -195,11 +183,10 @@ func (c *cuttable) set(down bool) {
 	c.conns = nil
 }
 
-func TestALostSessionIsMadeUpFor(t *testing.T) {
-	address := startZooKeeper(t)
-	var line cuttable
-	client := dial(t, zk.Options{Connect: address, SessionTimeout: 500 * time.Millisecond, Dial: line.dial})
-	cut, whole := start(t, client, nil), start(t, dial(t, zk.Options{Connect: address}), nil)
+// waitsForEnd registers a broker in the client's session, and returns what waits until that has
+// gone with it.
+func waitsForEnd(t *testing.T, client *zk.Client, address string) (ended func()) {
+	t.Helper()
 	endpoint := model.Endpoint{Listener: "PLAINTEXT", Host: "h", Port: 9092}
 	if err := client.CreateTopLevelPaths(t.Context()); err != nil {
 		t.Fatal(err)
@@ -207,24 +194,147 @@ func TestALostSessionIsMadeUpFor(t *testing.T) {
 	if _, err := client.RegisterBroker(t.Context(), 1, &zk.Registration{Version: 4, JMXPort: -1, Timestamp: 1, Endpoints: []model.Endpoint{endpoint}}, 0, 0); err != nil {
 		t.Fatal(err)
 	}
+	observer := dial(t, zk.Options{Connect: address})
+	return func() {
+		t.Helper()
+		testbase.Eventually(t, "the server ends the session", func() bool {
+			_, there, err := observer.Broker(t.Context(), 1)
+			return err == nil && !there
+		})
+	}
+}
+
+func TestALostSessionIsMadeUpFor(t *testing.T) {
+	address := startZooKeeper(t)
+	var line cuttable
+	client := dial(t, zk.Options{Connect: address, SessionTimeout: 500 * time.Millisecond, Dial: line.dial})
+	cut, whole := start(t, client, nil), start(t, dial(t, zk.Options{Connect: address}), nil)
+	ended := waitsForEnd(t, client, address)
 	if errs := whole.Create(t.Context(), []acl.Binding{{Resource: topic("before", acl.Literal), Entry: allow("alice", acl.Read)}}); errs[0] != nil {
 		t.Fatal(errs)
 	}
-	eventually(t, "the change is obeyed", func() bool { return cut.Authorize(ask("alice", acl.Read, "before")) })
+	testbase.Eventually(t, "the change is obeyed", func() bool { return cut.Authorize(ask("alice", acl.Read, "before")) })
 	line.set(true)
 	if errs := whole.Create(t.Context(), []acl.Binding{{Resource: topic("after", acl.Literal), Entry: allow("alice", acl.Read)}}); errs[0] != nil {
 		t.Fatal(errs)
 	}
-	observer := dial(t, zk.Options{Connect: address})
-	eventually(t, "the server ends the session", func() bool {
-		_, there, err := observer.Broker(t.Context(), 1)
-		return err == nil && !there
-	})
+	ended()
 	if !cut.Authorize(ask("alice", acl.Read, "before")) || cut.Authorize(ask("alice", acl.Read, "after")) {
 		t.Error("without ZooKeeper the last known ACLs are obeyed")
 	}
 	line.set(false)
-	eventually(t, "what happened meanwhile is obeyed", func() bool { return cut.Authorize(ask("alice", acl.Read, "after")) })
+	testbase.Eventually(t, "what happened meanwhile is obeyed", func() bool { return cut.Authorize(ask("alice", acl.Read, "after")) })
+}
+
+// owner is a connection that may give nodes to itself alone.
+type owner struct {
+	t    *testing.T
+	conn *gozk.Conn
+}
+
+func newOwner(t *testing.T, address string) owner {
+	t.Helper()
+	conn, _, err := gozk.Connect([]string{address}, 10*time.Second, gozk.WithLogInfo(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	if err := conn.AddAuth("digest", []byte("owner:secret")); err != nil {
+		t.Fatal(err)
+	}
+	return owner{t, conn}
+}
+
+// hide lets nobody else read a node, show lets everybody.
+func (o owner) hide(path string) { o.setACL(path, gozk.AuthACL(gozk.PermAll)) }
+func (o owner) show(path string) { o.setACL(path, gozk.WorldACL(gozk.PermAll)) }
+
+func (o owner) setACL(path string, to []gozk.ACL) {
+	o.t.Helper()
+	if _, err := o.conn.SetACL(path, to, -1); err != nil {
+		o.t.Fatalf("set the ACL of %s: %v", path, err)
+	}
+}
+
+// change replaces the ACLs of a resource that has some.
+func (o owner) change(r acl.Resource, e acl.Entry) {
+	o.t.Helper()
+	if _, err := o.conn.Set(zk.ACLResourcePath(r), zk.EncodeACLs([]acl.Entry{e}), -1); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// notify tells brokers of a change of a literal resource.
+func (o owner) notify(r acl.Resource) {
+	o.t.Helper()
+	if _, err := o.conn.Create(zk.ACLChangesPath+"/acl_changes_", zk.EncodeACLChange(r), gozk.FlagSequence, gozk.WorldACL(gozk.PermAll)); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// TestACLsThatCannotBeReadAreReadLater has ZooKeeper refuse to show what has changed, and then show
+// it without another notification.
+func TestACLsThatCannotBeReadAreReadLater(t *testing.T) {
+	r := topic("t", acl.Literal)
+	for what, path := range map[string]string{"ACLs of a resource": zk.ACLResourcePath(r), "change notifications": zk.ACLChangesPath} {
+		t.Run(what, func(t *testing.T) {
+			address := startZooKeeper(t)
+			var log testbase.Buffer
+			logger := logrus.New()
+			logger.SetOutput(&log)
+			logger.SetLevel(logrus.DebugLevel)
+			a := start(t, dial(t, zk.Options{Connect: address, Logger: logrus.NewEntry(logger)}), func(o *authorizer.Options) { o.Logger = logrus.NewEntry(logger) })
+			if errs := a.Create(t.Context(), []acl.Binding{{Resource: r, Entry: allow("alice", acl.Read)}}); errs[0] != nil {
+				t.Fatal(errs)
+			}
+			testbase.Eventually(t, "it has read its own change, and heard of it", func() bool { return strings.Count(log.String(), "read the ACLs of a resource") == 2 })
+			o := newOwner(t, address)
+			o.hide(path)
+			o.change(r, allow("bob", acl.Read))
+			o.notify(r)
+			testbase.Eventually(t, "the failure is logged", func() bool { return strings.Contains(log.String(), "could not read") })
+			if !a.Authorize(ask("alice", acl.Read, "t")) || a.Authorize(ask("bob", acl.Read, "t")) {
+				t.Error("what cannot be read is obeyed")
+			}
+			o.show(path)
+			testbase.Eventually(t, "the change is obeyed", func() bool {
+				return !a.Authorize(ask("alice", acl.Read, "t")) && a.Authorize(ask("bob", acl.Read, "t"))
+			})
+		})
+	}
+}
+
+// TestOneResourceThatCannotBeReadHoldsUpNoOthers loses the session while ACLs change, of which some
+// cannot be read afterwards. The notifications are gone by then.
+func TestOneResourceThatCannotBeReadHoldsUpNoOthers(t *testing.T) {
+	address := startZooKeeper(t)
+	var line cuttable
+	client := dial(t, zk.Options{Connect: address, SessionTimeout: 500 * time.Millisecond, Dial: line.dial, MaxInFlight: 1})
+	a := start(t, client, nil)
+	hidden, open := topic("hidden", acl.Literal), topic("open", acl.Prefixed)
+	for _, r := range []acl.Resource{hidden, open} {
+		if errs := a.Create(t.Context(), []acl.Binding{{Resource: r, Entry: allow("alice", acl.Read)}}); errs[0] != nil {
+			t.Fatal(errs)
+		}
+	}
+	ended := waitsForEnd(t, client, address)
+	line.set(true)
+	o := newOwner(t, address)
+	o.hide(zk.ACLResourcePath(hidden))
+	o.change(hidden, allow("bob", acl.Read))
+	o.change(open, allow("bob", acl.Read))
+	ended()
+	line.set(false)
+	testbase.Eventually(t, "what can be read is obeyed", func() bool {
+		return !a.Authorize(ask("alice", acl.Read, "open")) && a.Authorize(ask("bob", acl.Read, "open"))
+	})
+	if !a.Authorize(ask("alice", acl.Read, "hidden")) {
+		t.Error("ACLs that cannot be read are gone")
+	}
+	o.show(zk.ACLResourcePath(hidden))
+	testbase.Eventually(t, "the rest is obeyed", func() bool {
+		return !a.Authorize(ask("alice", acl.Read, "hidden")) && a.Authorize(ask("bob", acl.Read, "hidden"))
+	})
 }
 
 func TestTheAuditLog(t *testing.T) {
@@ -239,7 +349,7 @@ func TestTheAuditLog(t *testing.T) {
 	a := start(t, client, edit(authorizer.AclAuthorizerClass))
 	simple := start(t, client, edit(authorizer.SimpleAclAuthorizerClass))
 	a.Create(t.Context(), []acl.Binding{{Resource: topic("t", acl.Literal), Entry: allow("alice", acl.Read)}})
-	eventually(t, "both know the ACL", func() bool { return simple.Authorize(ask("alice", acl.Read, "t")) })
+	testbase.Eventually(t, "both know the ACL", func() bool { return simple.Authorize(ask("alice", acl.Read, "t")) })
 
 	quiet := ask("bob", acl.Write, "t")
 	quiet.QuietAllowed, quiet.QuietDenied = true, true
@@ -258,9 +368,9 @@ func TestTheAuditLog(t *testing.T) {
 		{"allowed, at debug", a, logrus.DebugLevel, ask("alice", acl.Describe, "t"), []string{
 			"level=debug msg=operation = DESCRIBE on resource = ResourcePattern(resourceType=TOPIC, name=t, patternType=LITERAL) from host = 127.0.0.1 is ALLOW based on acl = User:alice has ALLOW permission for operations: READ from hosts: *",
 			"level=debug msg=Principal = User:alice is Allowed Operation = Describe from host = 127.0.0.1 on resource = Topic:LITERAL:t for request = Produce with resourceRefCount = 2"}},
-		{"nothing found", a, logrus.DebugLevel, ask("bob", acl.ClusterAction, "x\ny"), []string{
-			`level=debug msg=No acl found for resource ResourcePattern(resourceType=TOPIC, name=x\ny, patternType=LITERAL), authorized = false`,
-			`level=info msg=Principal = User:bob is Denied Operation = ClusterAction from host = 127.0.0.1 on resource = Topic:LITERAL:x\ny for request = Produce with resourceRefCount = 2`}},
+		{"nothing found", a, logrus.DebugLevel, ask("bob", acl.ClusterAction, "x\n\u0085\u2028\u2029y"), []string{
+			`level=debug msg=No acl found for resource ResourcePattern(resourceType=TOPIC, name=x\n\u0085\u2028\u2029y, patternType=LITERAL), authorized = false`,
+			`level=info msg=Principal = User:bob is Denied Operation = ClusterAction from host = 127.0.0.1 on resource = Topic:LITERAL:x\n\u0085\u2028\u2029y for request = Produce with resourceRefCount = 2`}},
 		{"quietly denied", a, logrus.DebugLevel, quiet, nil},
 		{"quietly denied, at trace", a, logrus.TraceLevel, quiet, []string{"level=trace msg=Principal = User:bob is Denied Operation = Write from host = 127.0.0.1 on resource = Topic:LITERAL:t for request = Produce with resourceRefCount = 2"}},
 		{"quietly allowed, at trace", a, logrus.TraceLevel, quietAdmin, []string{
@@ -313,7 +423,7 @@ func TestConcurrentChangesOfOneResource(t *testing.T) {
 	for b := range brokers {
 		for i := range each {
 			for _, a := range brokers {
-				eventually(t, name(b, i)+" may write", func() bool { return a.Authorize(ask(name(b, i), acl.Write, "t")) })
+				testbase.Eventually(t, name(b, i)+" may write", func() bool { return a.Authorize(ask(name(b, i), acl.Write, "t")) })
 			}
 		}
 	}

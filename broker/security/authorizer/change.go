@@ -97,7 +97,7 @@ func unexpected(err error) error {
 // several filters select is told of with the first.
 func (a *Authorizer) Delete(ctx context.Context, filters []acl.Filter) [][]acl.Deleted {
 	out := make([][]acl.Deleted, len(filters))
-	a.index.Load().Each(func(r acl.Resource, known []acl.Entry) bool {
+	a.index().Each(func(r acl.Resource, known []acl.Entry) bool {
 		if !slices.ContainsFunc(filters, func(f acl.Filter) bool { return f.SelectsResource(r) && slices.ContainsFunc(known, f.SelectsEntry) }) {
 			return true
 		}
@@ -131,7 +131,7 @@ func (a *Authorizer) deleteOf(ctx context.Context, r acl.Resource, filters []acl
 
 // Each calls fn with the ACLs that a filter selects, a resource at a time.
 func (a *Authorizer) Each(f acl.Filter, fn func(r acl.Resource, entries []acl.Entry)) {
-	a.index.Load().Each(func(r acl.Resource, entries []acl.Entry) bool {
+	a.index().Each(func(r acl.Resource, entries []acl.Entry) bool {
 		if f.SelectsResource(r) {
 			if entries = slices.DeleteFunc(entries, func(e acl.Entry) bool { return !f.SelectsEntry(e) }); len(entries) > 0 {
 				fn(r, entries)

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -181,6 +182,54 @@ func TestKeySetsAreReadAgain(t *testing.T) {
 	check(123*time.Minute, unknown, false, 4)
 }
 
+// A stranger names a key that nobody has, and the issuer does not answer.
+func TestASlowIssuerHoldsUpNobodyWhoseKeyIsKnown(t *testing.T) {
+	i := newIssuer(t)
+	var slow atomic.Bool
+	asked, answer := make(chan struct{}, 1), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if slow.Load() {
+			asked <- struct{}{}
+			<-answer
+		}
+		_, _ = w.Write(i.set(t))
+	}))
+	defer server.Close()
+	v, err := New(Settings{URL: server.URL, Refresh: time.Hour, ScopeClaim: "scope", SubjectClaim: "sub", Skew: 2 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, unknown := sign(t, jwt.SigningMethodRS256, "r", i.rsa, good()), sign(t, jwt.SigningMethodRS256, "z", i.rsa, good())
+	if _, err := v.Validate(now, known); err != nil {
+		t.Fatal(err)
+	}
+	slow.Store(true)
+	strangers := make(chan error, 2)
+	validate := func() {
+		_, err := v.Validate(now.Add(time.Minute), unknown)
+		strangers <- err
+	}
+	go validate()
+	<-asked
+	go validate()                                                       // waits for the same answer
+	for _, at := range []time.Duration{time.Minute, 61 * time.Minute} { // also when the keys are old
+		if _, err := v.Validate(now.Add(at), known); err != nil {
+			t.Error(err)
+		}
+	}
+	close(answer)
+	for range cap(strangers) {
+		if err := <-strangers; err == nil {
+			t.Error("a token of no key was taken")
+		}
+	}
+	select {
+	case <-asked:
+		t.Error("the issuer was asked twice")
+	default:
+	}
+}
+
 func TestSettings(t *testing.T) {
 	for name, values := range map[string]map[string]string{
 		"must begin with https": {"jwks.endpoint.url": "ftp://x"}, "no such file": {"jwks.endpoint.url": "file:///none"},
@@ -196,6 +245,48 @@ func TestSettings(t *testing.T) {
 	}
 	if _, ok, err := Read(func(string) string { return "" }); ok || err != nil {
 		t.Error(ok, err)
+	}
+}
+
+// A set has one key that is fit for use, and others that are not (RFC 7517, 5).
+func TestKeysThatCannotBeReadAreLeftOut(t *testing.T) {
+	good := string(newIssuer(t).set(t))
+	short := base64.RawURLEncoding.EncodeToString(make([]byte, 128))
+	for _, bad := range []string{
+		`{"kty":"RSA","kid":"old","n":"` + short + `","e":"AQAB"}`,
+		`{"kty":"EC","crv":"P-256","kid":"off","x":"AQ","y":"AQ"}`,
+		`{"kty":"RSA","kid":7}`,
+		`"text"`,
+	} {
+		if keys, err := parseSet([]byte(strings.Replace(good, `[`, `[`+bad+`,`, 1))); err != nil || len(keys) != 2 {
+			t.Errorf("%s: %d keys, %v", bad, len(keys), err)
+		}
+		if _, err := parseSet([]byte(`{"keys":[` + bad + `]}`)); err == nil {
+			t.Errorf("%s alone passed", bad)
+		}
+	}
+}
+
+// What load does with the issuer's bytes must not take the process with it.
+func TestAPanicWhileReadingLeavesTheLockAsItWas(t *testing.T) {
+	s := &keySet{at: &url.URL{Scheme: "http", Host: "issuer"}, refresh: time.Hour, client: nil} // a nil client panics
+	for range 2 {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			_, _ = s.find(now, "k")
+		}()
+		if !s.mu.TryLock() {
+			t.Fatal("locked")
+		}
+		s.read = time.Time{} // due again
+		if s.reading != nil || s.err == nil {
+			t.Errorf("after it: reading %v, error %v", s.reading, s.err)
+		}
+		s.mu.Unlock()
 	}
 }
 

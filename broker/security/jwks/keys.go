@@ -33,16 +33,19 @@ const retryGap = 10 * time.Second
 // fetchTimeout bounds one reading of a URL.
 const fetchTimeout = 10 * time.Second
 
-// keySet are the keys of an issuer. It is safe for concurrent use; a reading makes the others wait.
+// keySet are the keys of an issuer. It is safe for concurrent use. While the set is read, logins
+// with a key that is known go on, or an issuer that is slow, asked because of a stranger's token,
+// would hold up everybody.
 type keySet struct {
 	at      *url.URL
 	refresh time.Duration
 	client  *http.Client
 
-	mu   sync.Mutex
-	keys map[string]crypto.PublicKey // by id
-	read time.Time
-	err  error // of the last reading
+	mu      sync.Mutex
+	keys    map[string]crypto.PublicKey // by id
+	read    time.Time
+	err     error         // of the last reading
+	reading chan struct{} // closed when the one that goes on is over; nil when there is none
 }
 
 // find is the key with an id. With an empty id it is the only key of the set.
@@ -51,15 +54,44 @@ func (s *keySet) find(now time.Time, id string) (crypto.PublicKey, error) {
 	defer s.mu.Unlock()
 	key := s.lookupLocked(id)
 	old := now.Sub(s.read)
+	// Known and fresh; or unknown, or unreadable, and asked for a moment ago. In these cases no
+	// reading is due.
 	if key != nil && old < s.refresh || s.keys != nil && key == nil && old < retryGap || s.err != nil && old < retryGap {
-		return s.foundLocked(key, id)
+		return s.foundLocked(key)
 	}
-	keys, err := s.load()
-	s.read, s.err = now, err
-	if err == nil {
-		s.keys = keys
+	switch {
+	case s.reading == nil:
+		s.readLocked(now)
+	// The reading that goes on may bring the key; who has one does not wait.
+	case key == nil:
+		reading := s.reading
+		s.mu.Unlock()
+		<-reading
+		s.mu.Lock()
 	}
-	return s.foundLocked(s.lookupLocked(id), id) // the old keys count while new ones cannot be had
+	return s.foundLocked(s.lookupLocked(id)) // the old keys count while new ones cannot be had
+}
+
+// readLocked reads the set, without the lock meanwhile.
+func (s *keySet) readLocked(now time.Time) {
+	reading := make(chan struct{})
+	s.reading = reading
+	s.mu.Unlock()
+	began := time.Now()
+	var keys map[string]crypto.PublicKey
+	err := errors.New("reading it was broken off")
+	// Deferred: if the issuer's bytes made load panic, the caller would unlock what is not locked,
+	// which ends the process, and those who wait for the reading would wait for ever.
+	defer func() {
+		s.mu.Lock()
+		s.read, s.err = now.Add(time.Since(began)), err
+		if err == nil {
+			s.keys = keys
+		}
+		s.reading = nil
+		close(reading)
+	}()
+	keys, err = s.load()
 }
 
 func (s *keySet) lookupLocked(id string) crypto.PublicKey {
@@ -71,7 +103,9 @@ func (s *keySet) lookupLocked(id string) crypto.PublicKey {
 	return s.keys[id]
 }
 
-func (s *keySet) foundLocked(key crypto.PublicKey, _ string) (crypto.PublicKey, error) {
+// foundLocked is the key, or why there is none: a set that could not be read is another reason than
+// a key that is not in it.
+func (s *keySet) foundLocked(key crypto.PublicKey) (crypto.PublicKey, error) {
 	switch {
 	case key != nil:
 		return key, nil
@@ -89,6 +123,7 @@ func (s *keySet) load() (map[string]crypto.PublicKey, error) {
 	return parseSet(data)
 }
 
+// fetch reads the key set, from a file or over HTTP; what is read is bounded in bytes and time.
 func (s *keySet) fetch() ([]byte, error) {
 	if s.at.Scheme == "file" {
 		f, err := os.Open(s.at.Path)
@@ -123,45 +158,56 @@ func limited(r io.Reader) ([]byte, error) {
 	return data, err
 }
 
-// parseSet reads a key set. Keys of kinds that are not used here are passed over.
+// parseSet reads a key set. Keys of kinds that are not used here are passed over, and those that
+// cannot be read, too (RFC 7517, 5): one old, short key must not shut out who holds a token of
+// another.
 func parseSet(data []byte) (map[string]crypto.PublicKey, error) {
-	var set struct {
-		Keys []struct {
-			Kty, Kid, Use, Crv, N, E, X, Y string
-		}
-	}
+	var set struct{ Keys []json.RawMessage }
 	if err := json.Unmarshal(data, &set); err != nil {
 		return nil, fmt.Errorf("it is no JSON Web Key Set: %w", err)
 	}
 	out := map[string]crypto.PublicKey{}
-	for _, k := range set.Keys {
+	reason := errors.New("it holds no RSA key and no EC key of curve P-256 for signatures")
+	for _, data := range set.Keys {
+		var k webKey
+		err := json.Unmarshal(data, &k)
 		if k.Use != "" && k.Use != "sig" {
 			continue
 		}
 		var key crypto.PublicKey
-		var err error
 		switch {
+		case err != nil:
 		case k.Kty == "RSA":
 			key, err = rsaKey(k.N, k.E)
 		case k.Kty == "EC" && k.Crv == "P-256":
+			// Other curves and kinds may be there for others.
 			key, err = ecKey(k.X, k.Y)
 		default:
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("key %q: %w", k.Kid, err)
+			reason = fmt.Errorf("key %q: %w", k.Kid, err)
+			continue
 		}
 		out[k.Kid] = key
 	}
 	if len(out) == 0 {
-		return nil, errors.New("it holds no RSA key and no EC key of curve P-256 for signatures")
+		return nil, reason
 	}
 	return out, nil
+}
+
+// webKey is a key of the set. Numbers are big-endian bytes in the Base64 of URLs: N and E are
+// modulus and exponent of RSA, X and Y a point of the curve Crv.
+type webKey struct {
+	Kty, Kid, Use, Crv, N, E, X, Y string
 }
 
 // minRSABits is the least that is trusted.
 const minRSABits = 2048
 
+// rsaKey reads modulus and exponent; keys that are too short to be safe, or so long that checking
+// them would be an attack, are refused.
 func rsaKey(n, e string) (crypto.PublicKey, error) {
 	modulus, err1 := number(n)
 	exponent, err2 := number(e)
@@ -174,6 +220,7 @@ func rsaKey(n, e string) (crypto.PublicKey, error) {
 	return &rsa.PublicKey{N: modulus, E: int(exponent.Int64())}, nil
 }
 
+// ecKey reads a point of P-256, the only curve of ES256; a point that is not on it is refused.
 func ecKey(x, y string) (crypto.PublicKey, error) {
 	const size = 32
 	point := append(make([]byte, 0, 1+2*size), 4)

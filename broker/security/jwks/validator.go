@@ -104,6 +104,8 @@ func (v *Validator) Validate(now time.Time, token string) (sasl.Claims, error) {
 		options = append(options, jwt.WithAudience(v.s.Audience...))
 	}
 	_, err := jwt.NewParser(options...).ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
+		// The header is not signed yet when the key is looked up: all that it can do is to name a
+		// key of the set.
 		id, _ := t.Header["kid"].(string)
 		return v.keys.find(now, id)
 	})

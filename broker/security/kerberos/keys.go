@@ -24,6 +24,8 @@ type keyTable struct {
 	kt   *keytab.Keytab
 }
 
+// openKeyTable opens a keytab and looks whether it has a key of the principal, so that a mistake is
+// found at the start and not at the first login.
 func openKeyTable(file, principal string) (*keyTable, error) {
 	name, realm, _ := strings.Cut(principal, "@")
 	t := &keyTable{file: file, realm: realm, name: types.PrincipalName{NameType: 1, NameString: strings.Split(name, "/")}}
@@ -40,6 +42,7 @@ func openKeyTable(file, principal string) (*keyTable, error) {
 	return nil, fmt.Errorf("keyTab %s has no key of %s; klist -k -t %[1]s shows what it has", file, principal)
 }
 
+// refreshLocked reads the file again when it has changed: keys are replaced while a broker runs.
 func (t *keyTable) refreshLocked() error {
 	info, err := os.Stat(t.file)
 	if err != nil {

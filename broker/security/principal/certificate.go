@@ -86,6 +86,8 @@ func (r *CertificateRules) Name(dn string) (string, error) {
 	return "", fmt.Errorf("%w: No rules apply to %s, rules [%s]", ErrNoRule, dn, strings.Join(texts, ", "))
 }
 
+// apply gives the name that a rule makes of a distinguished name; ok is false when the rule does
+// not match.
 func (r certificateRule) apply(dn string) (string, bool, error) {
 	if r.pattern == nil {
 		return dn, true, nil
@@ -99,9 +101,9 @@ func (r certificateRule) apply(dn string) (string, bool, error) {
 	}
 	switch {
 	case r.lower:
-		name = strings.ToLower(name)
+		name = lower(name)
 	case r.upper:
-		name = strings.ToUpper(name)
+		name = upper(name)
 	}
 	return name, true, nil
 }

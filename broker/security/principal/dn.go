@@ -37,6 +37,7 @@ func DistinguishedName(subject []byte) (string, error) {
 	} else if len(rest) > 0 {
 		return "", errors.New("bytes behind the name")
 	}
+	// The certificate has the country first, RFC 2253 the last part first.
 	slices.Reverse(rdns)
 	var b strings.Builder
 	for i, rdn := range rdns {
@@ -53,6 +54,8 @@ func DistinguishedName(subject []byte) (string, error) {
 	return b.String(), nil
 }
 
+// writeAttribute writes one attribute as RFC 2253 and Java's X500Principal.getName do: a type that
+// has no keyword by its number, and its value then in hexadecimal.
 func writeAttribute(b *strings.Builder, a attribute) {
 	name := ""
 	for _, k := range keywords {
@@ -71,6 +74,7 @@ func writeAttribute(b *strings.Builder, a attribute) {
 	b.WriteString(name + "=")
 	runes := []rune(text)
 	first, last := 0, len(runes)
+	// Blanks at the beginning and the end are escaped, those within are not.
 	for first < last && runes[first] == ' ' {
 		first++
 	}
@@ -102,12 +106,14 @@ func text(v asn1.RawValue) (string, bool) {
 	switch v.Tag {
 	case asn1.TagUTF8String, asn1.TagPrintableString, asn1.TagIA5String, asn1.TagGeneralString:
 		return strings.ToValidUTF8(string(v.Bytes), "\ufffd"), true
+	// Java reads T.61 as Latin-1.
 	case tagT61:
 		out := make([]rune, len(v.Bytes))
 		for i, c := range v.Bytes {
 			out[i] = rune(c)
 		}
 		return string(out), true
+	// UTF-16, big-endian; a byte left over is dropped.
 	case asn1.TagBMPString:
 		units := make([]uint16, len(v.Bytes)/2)
 		for i := range units {

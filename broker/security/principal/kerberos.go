@@ -13,6 +13,8 @@ type KerberosRules struct {
 	rules []kerberosRule
 }
 
+// kerberosRule is a rule of sasl.kerberos.principal.to.local.rules, such as
+// RULE:[1:$1@$0](.*@EXAMPLE)s/@.*///L.
 type kerberosRule struct {
 	text         string // as Kafka's errors show it
 	def          bool   // DEFAULT
@@ -64,6 +66,7 @@ func ParseKerberosRules(realm string, settings []string) (*KerberosRules, error)
 	return r, nil
 }
 
+// describe is a rule as Java's KerberosRule.toString writes it, from the parts m of what was read.
 func (r *kerberosRule) describe(m []string) string {
 	if r.def {
 		return "DEFAULT"
@@ -135,9 +138,9 @@ func (r *kerberosRule) apply(realm string, params []string) (string, bool, error
 	}
 	switch {
 	case r.lower:
-		name = strings.ToLower(name)
+		name = lower(name)
 	case r.upper:
-		name = strings.ToUpper(name)
+		name = upper(name)
 	}
 	return name, true, nil
 }

@@ -114,6 +114,23 @@ func compare(t *testing.T, what, got string, err error, want, wantErr string) {
 	}
 }
 
+// What only Java has is refused before it can mean something else. One of a few letters is stricter
+// than Java: it matches no rule of which a part ignores case.
+func TestWhatIsNotTranslatedIsRefused(t *testing.T) {
+	for _, pattern := range []string{`[a-z&&[^k]]+`, `[a[bc]]+`, `[a-z]++`, `[^x[y]]`} {
+		if _, err := ParseCertificateRules("RULE:^CN=(" + pattern + "),.*$/$1/"); err == nil {
+			t.Errorf("%s was taken", pattern)
+		}
+	}
+	rules, err := ParseCertificateRules(`RULE:(?i)^cn=(adm.n),.*$/admin/,DEFAULT`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, err := rules.Name("CN=adm\u0130n,OU=x"); err != nil || !strings.HasPrefix(name, "CN=") {
+		t.Errorf("%q, %v", name, err)
+	}
+}
+
 func TestAnExpressionThatExplodesIsGivenUp(t *testing.T) {
 	rules, err := ParseCertificateRules(`RULE:^(a+)+$/x/`)
 	if err != nil {

@@ -22,12 +22,17 @@ type expression struct {
 	text        string
 	any, whole  *regexp2.Regexp
 	groupsCount int
+	ignoreCase  bool // in a part of it
 }
 
+// compile translates a regular expression of Java. Matching it is limited in time: a pattern comes
+// from the configuration, but what it is matched with from the network.
 func compile(pattern string) (*expression, error) {
-	translated := unquote(pattern)
-	e := &expression{text: pattern}
-	var err error
+	e := &expression{text: pattern, ignoreCase: ignoreCase.MatchString(pattern)}
+	translated, err := translate(unquote(pattern))
+	if err != nil {
+		return nil, fmt.Errorf("regular expression %q: %w", pattern, err)
+	}
 	if e.any, err = regexp2.Compile(translated, regexp2.None); err == nil {
 		e.whole, err = regexp2.Compile(`\A(?:`+translated+`)\z`, regexp2.None)
 	}
@@ -54,8 +59,14 @@ func unquote(pattern string) string {
 	}
 }
 
-// matches reports whether the whole of s matches.
-func (e *expression) matches(s string) (bool, error) { return e.whole.MatchString(s) }
+// matches reports whether the whole of s matches. Where cases are equal, letters that the library
+// takes for those of ASCII do not match at all.
+func (e *expression) matches(s string) (bool, error) {
+	if e.ignoreCase && strings.ContainsAny(s, folded) {
+		return false, nil
+	}
+	return e.whole.MatchString(s)
+}
 
 // replace is Matcher.replaceFirst, or replaceAll: \x in the replacement is x, $n a group.
 func (e *expression) replace(s, replacement string, all bool) (string, error) {

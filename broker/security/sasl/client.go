@@ -85,6 +85,8 @@ func clientNonce() string {
 
 func (s *scramClient) Silent() bool { return false }
 
+// Next gives the messages of RFC 5802 in turn and checks the server's signature at the end, which a
+// server cannot make that does not know the user's secret.
 func (s *scramClient) Next(token []byte) ([]byte, error) {
 	s.step++
 	switch s.step {
@@ -145,6 +147,7 @@ func NewOAuthClient(token string) Client { return &oauthClient{token: token} }
 
 func (o *oauthClient) Silent() bool { return false }
 
+// Next gives the token; an answer with content is the server's error (RFC 7628).
 func (o *oauthClient) Next(token []byte) ([]byte, error) {
 	if !o.sent {
 		o.sent = true

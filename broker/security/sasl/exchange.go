@@ -167,6 +167,9 @@ func (x *Exchange) firstRaw(now time.Time, frame []byte) Outcome {
 	return x.rawToken(now, frame)
 }
 
+// handshake chooses the mechanism. One that is not enabled is answered with those that are, and
+// after a pause, so that guessing is slow; when a session is renewed the mechanism must be the same
+// (KIP-368).
 func (x *Exchange) handshake(h protocol.Header, body []byte) Outcome {
 	decoded, err := protocol.DecodeRequest(h.Key, h.Version, body)
 	if err != nil {

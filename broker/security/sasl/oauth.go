@@ -1,7 +1,6 @@
 package sasl
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
@@ -39,11 +38,6 @@ type TokenValidator interface {
 	Validate(now time.Time, token string) (Claims, error)
 }
 
-var (
-	oauthFirst = regexp.MustCompile(`\An,(?:a=(` + saslName + `))?,\x01((?:[A-Za-z]+=[\x21-\x7e \t\r\n]+\x01)*)\x01\z`)
-	oauthAuth  = regexp.MustCompile(`\A(\w+) +([-_.a-zA-Z0-9]+)\z`)
-)
-
 // oauth is one exchange of OAUTHBEARER (RFC 7628, KIP-255).
 type oauth struct {
 	validator TokenValidator
@@ -80,25 +74,21 @@ func (o *oauth) Step(now time.Time, token []byte) ([]byte, bool, error) {
 	return []byte{}, true, nil
 }
 
+// parseOAuthFirst reads the client's first message of RFC 7628: the identity to act as, and the
+// bearer token.
 func parseOAuthFirst(message string) (authzid, token string, err error) {
-	m := oauthFirst.FindStringSubmatch(message)
-	if m == nil {
+	authzid, auth, ok := parseOAuthPairs(message)
+	if !ok {
 		return "", "", errInvalid
 	}
-	auth := ""
-	for _, pair := range strings.Split(m[2], "\x01") {
-		if name, value, ok := strings.Cut(pair, "="); ok && name == "auth" {
-			auth = value
-		}
-	}
-	a := oauthAuth.FindStringSubmatch(auth)
-	if a == nil {
+	scheme, token, ok := parseOAuthToken(auth)
+	if !ok {
 		return "", "", errInvalid
 	}
-	if !strings.EqualFold(a[1], "bearer") {
+	if !strings.EqualFold(scheme, "bearer") {
 		return "", "", brokenf("invalid scheme in the OAUTHBEARER client first message")
 	}
-	return m[1], a[2], nil
+	return authzid, token, nil
 }
 
 // Result implements Mechanism.

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"momus/internal/model"
 )
@@ -24,7 +25,11 @@ func NewPlain(users PlainUsers) Mechanism { return &plain{users: users} }
 
 // Step implements Mechanism. The message is [authzid] NUL name NUL password.
 func (p *plain) Step(_ time.Time, token []byte) ([]byte, bool, error) {
-	fields := strings.SplitN(string([]rune(string(token))), "\x00", 4)
+	text := string(token)
+	if !utf8.Valid(token) {
+		text = string([]rune(text)) // as Java decodes it
+	}
+	fields := strings.SplitN(text, "\x00", 4)
 	if len(fields) != 3 {
 		return nil, false, refused("Invalid SASL/PLAIN response: expected 3 tokens, got %d", len(fields))
 	}

@@ -2,7 +2,9 @@ package sasl
 
 import (
 	"errors"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -153,13 +155,52 @@ func TestTokensLogInUntilTheyExpire(t *testing.T) {
 	}
 }
 
+func TestCredentialsOfTokensThatAreGoneAreForgotten(t *testing.T) {
+	store := tokens{}
+	logins := NewTokenLogins(store)
+	for i := range 3 * minPrune {
+		id := strconv.Itoa(i)
+		store[id] = Token{HMAC: []byte(id), Expires: now.Add(time.Hour)}
+		if _, _, ok := logins.login(now, SCRAMSHA256, id); !ok {
+			t.Fatal("a token does not log in")
+		}
+		if i%8 > 0 { // seven of eight live for one login
+			delete(store, id)
+		}
+	}
+	if n := len(logins.derived); n > minPrune+1 {
+		t.Errorf("%d credentials are kept for %d tokens", n, len(store))
+	}
+	for id := range store {
+		if _, ok := logins.derived[derivedKey{SCRAMSHA256, id}]; !ok {
+			t.Errorf("the credential of token %s is gone", id)
+		}
+	}
+}
+
+// The server computes nothing with the number of iterations, however large it is in ZooKeeper.
+func TestIterationsCostTheServerNothing(t *testing.T) {
+	c := credential(t, SCRAMSHA256, "p")
+	c.Iterations = math.MaxInt32
+	m, err := NewScram(SCRAMSHA256, ScramSettings{Users: users{SCRAMSHA256 + " u": c}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reply, _, err := m.Step(now, []byte("n,,n=u,r=n")); err != nil || !strings.HasSuffix(string(reply), ",i=2147483647") {
+		t.Errorf("%q, %v", reply, err)
+	}
+	if _, _, err := m.Step(now, []byte("c=biws,r=n,p=AAAA")); err == nil {
+		t.Error("a wrong proof was taken")
+	}
+}
+
 func TestStoredCredentials(t *testing.T) {
 	const good = "salt=c2FsdA==,stored_key=YQ==,server_key=Yg==,iterations=8192"
 	c, err := ParseCredential(good)
 	if err != nil || string(c.Salt) != "salt" || string(c.StoredKey) != "a" || string(c.ServerKey) != "b" || c.Iterations != 8192 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	for _, bad := range []string{"", "salt", good + ",x=y", strings.Replace(good, "8192", "x", 1), strings.Replace(good, "YQ==", "!", 1), strings.Replace(good, "salt=", "sel=", 1)} {
+	for _, bad := range []string{"", "salt", good + ",x=y", strings.Replace(good, "8192", "x", 1), strings.Replace(good, "8192", "2147483648", 1), strings.Replace(good, "YQ==", "!", 1), strings.Replace(good, "salt=", "sel=", 1)} {
 		if _, err := ParseCredential(bad); err == nil || strings.Contains(err.Error(), "YQ==") {
 			t.Errorf("%q: %v", bad, err)
 		}

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"hash"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -49,7 +48,8 @@ func ParseCredential(s string) (Credential, error) {
 	c.Salt, errs[0] = decode(fields["salt"])
 	c.StoredKey, errs[1] = decode(fields["stored_key"])
 	c.ServerKey, errs[2] = decode(fields["server_key"])
-	c.Iterations, errs[3] = strconv.Atoi(fields["iterations"])
+	iterations, err := strconv.ParseInt(fields["iterations"], 10, 32) // Java's int
+	c.Iterations, errs[3] = int(iterations), err
 	if errors.Join(errs[:]...) != nil || len(c.Salt) == 0 || len(c.StoredKey) == 0 || len(c.ServerKey) == 0 {
 		return Credential{}, errors.New("a field of a SCRAM credential is damaged")
 	}
@@ -78,6 +78,7 @@ func NewCredential(mechanism, password string, salt []byte, iterations int) (Cre
 	return Credential{Salt: salt, StoredKey: stored.Sum(nil), ServerKey: mac(h, salted, "Server Key"), Iterations: iterations}, nil
 }
 
+// scramHash is the hash of a SCRAM mechanism.
 func scramHash(mechanism string) (func() hash.Hash, error) {
 	switch mechanism {
 	case SCRAMSHA256:
@@ -107,20 +108,6 @@ type ScramSettings struct {
 	// Nonce makes the server's part of a nonce; nil for a random one.
 	Nonce func() string
 }
-
-// The patterns of Kafka's ScramMessages, which must match the whole message.
-const (
-	saslName   = `(?:[\x01-\x2b\x2d-\x3c\x3e-\x7f]|=2C|=3D)+`
-	scramValue = `[\x01-\x2b\x2d-\x7f]+`
-	scramNonce = `[\x21-\x2b\x2d-\x7e]+`
-	base64Text = `(?:[a-zA-Z0-9/+]{4})*(?:[a-zA-Z0-9/+]{2}==|[a-zA-Z0-9/+]{3}=)?`
-	extensions = `((?:,[A-Za-z]+=` + scramValue + `)*)`
-)
-
-var (
-	clientFirst = regexp.MustCompile(`\An,(?:a=(` + saslName + `))?,(?:m=` + scramValue + `,)?n=(` + saslName + `),r=(` + scramNonce + `)` + extensions + `\z`)
-	clientFinal = regexp.MustCompile(`\Ac=(` + base64Text + `),r=(` + scramNonce + `)` + extensions + `,p=(` + base64Text + `)\z`)
-)
 
 // scram is one exchange of SCRAM (RFC 5802), as Kafka has it: no channel binding, extensions are
 // part of the proof only in the first message.
@@ -171,15 +158,13 @@ func (s *scram) Step(now time.Time, token []byte) ([]byte, bool, error) {
 
 // begin takes the client's first message.
 func (s *scram) begin(now time.Time, message string) ([]byte, error) {
-	m := clientFirst.FindStringSubmatch(message)
-	if m == nil {
+	m, ok := parseScramFirst(message)
+	if !ok {
 		return nil, errInvalid
 	}
-	authzid, encoded, nonce := m[1], m[2], m[3]
-	user := strings.ReplaceAll(strings.ReplaceAll(encoded, "=2C", ","), "=3D", "=")
-	rest := parseExtensions(m[4])
+	user := strings.ReplaceAll(strings.ReplaceAll(m.name, "=2C", ","), "=3D", "=")
 	var known bool
-	if strings.EqualFold(rest["tokenauth"], "true") {
+	if strings.EqualFold(lastExtension(m.extensions, "tokenauth"), "true") {
 		s.credential, s.result, known = s.settings.Tokens.login(now, s.mechanism, user)
 	} else {
 		s.credential, known = s.settings.Users.Credential(s.mechanism, user)
@@ -188,14 +173,14 @@ func (s *scram) begin(now time.Time, message string) ([]byte, error) {
 	if !known {
 		return nil, errInvalid
 	}
-	if authzid != "" && authzid != user {
+	if m.authzid != "" && m.authzid != user {
 		return nil, refused("Authentication failed: Client requested an authorization id that is different from username")
 	}
 	if s.credential.Iterations < minIterations {
 		return nil, errInvalid
 	}
-	s.nonce = nonce + s.settings.Nonce()
-	s.first = "n=" + encoded + ",r=" + nonce + formatExtensions(rest)
+	s.nonce = m.nonce + s.settings.Nonce()
+	s.first = "n=" + m.name + ",r=" + m.nonce + formatExtensions(parseExtensions(m.extensions))
 	s.sent = "r=" + s.nonce + ",s=" + base64.StdEncoding.EncodeToString(s.credential.Salt) + ",i=" + strconv.Itoa(s.credential.Iterations)
 	return []byte(s.sent), nil
 }
@@ -203,15 +188,15 @@ func (s *scram) begin(now time.Time, message string) ([]byte, error) {
 // finish takes the client's final message. Kafka 2.5 accepts another nonce than its own there
 // (CVE-2024-56128), this does not.
 func (s *scram) finish(message string) ([]byte, error) {
-	m := clientFinal.FindStringSubmatch(message)
-	if m == nil || m[2] != s.nonce {
+	m, ok := parseScramFinal(message)
+	if !ok || m.nonce != s.nonce {
 		return nil, errInvalid
 	}
-	proof, err := base64.StdEncoding.DecodeString(m[4])
+	proof, err := base64.StdEncoding.DecodeString(m.proof)
 	if err != nil {
 		return nil, errInvalid
 	}
-	whole := s.first + "," + s.sent + ",c=" + m[1] + ",r=" + m[2]
+	whole := s.first + "," + s.sent + ",c=" + m.binding + ",r=" + m.nonce
 	signature := mac(s.hash, s.credential.StoredKey, whole)
 	if len(proof) != len(signature) {
 		return nil, errInvalid
@@ -224,6 +209,16 @@ func (s *scram) finish(message string) ([]byte, error) {
 		return nil, errInvalid
 	}
 	return []byte("v=" + base64.StdEncoding.EncodeToString(mac(s.hash, s.credential.ServerKey, whole))), nil
+}
+
+// lastExtension is the last value of a name in ,name=value,…; "" for none.
+func lastExtension(s, name string) string {
+	i := strings.LastIndex(s, ","+name+"=")
+	if i < 0 {
+		return ""
+	}
+	value, _, _ := strings.Cut(s[i+len(name)+2:], ",")
+	return value
 }
 
 // parseExtensions reads ,name=value,…; the last of equal names wins.

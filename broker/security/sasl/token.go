@@ -31,6 +31,7 @@ type TokenLogins struct {
 
 	mu      sync.Mutex
 	derived map[derivedKey]derivedCredential
+	prune   int // how many there must be before those of tokens that are gone are forgotten
 }
 
 type derivedKey struct{ mechanism, id string }
@@ -82,8 +83,26 @@ func (l *TokenLogins) login(now time.Time, mechanism, id string) (Credential, Re
 		if err != nil {
 			return Credential{}, Result{}, false
 		}
+		l.pruneLocked(now)
 		d = derivedCredential{hmac: t.HMAC, credential: c}
 		l.derived[key] = d
 	}
 	return d.credential, r, true
+}
+
+// minPrune is how many credentials are kept without a look at whether they are needed.
+const minPrune = 64
+
+// pruneLocked forgets the credentials of tokens that are gone: nobody logs in with those again. It
+// looks only when their number has doubled.
+func (l *TokenLogins) pruneLocked(now time.Time) {
+	if len(l.derived) < max(l.prune, minPrune) {
+		return
+	}
+	for key := range l.derived {
+		if t, ok := l.store.Token(key.id); !ok || !now.Before(t.Expires) {
+			delete(l.derived, key)
+		}
+	}
+	l.prune = 2 * len(l.derived)
 }

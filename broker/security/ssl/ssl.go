@@ -75,6 +75,8 @@ type material struct {
 // compatible are suites without forward secrecy that Java's default list has and old clients need.
 var compatible = [...]uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA}
 
+// load reads the stores and makes of them what connections share. It is called again when settings
+// or files have changed; an error leaves what there was in use.
 func load(s Settings) (*material, error) {
 	m := &material{settings: s, clientCache: tls.NewLRUClientSessionCache(64), stamps: stampsOf(s)}
 	var err error
@@ -154,6 +156,8 @@ func (m *material) base() *tls.Config {
 	return &tls.Config{MinVersion: m.low, MaxVersion: m.high, CipherSuites: m.suites, Certificates: m.keys, DynamicRecordSizingDisabled: true}
 }
 
+// server is the configuration of accepted connections. Certificates are checked by verify, with
+// Java's rules, instead of by crypto/tls.
 func (m *material) server() *tls.Config {
 	c := m.base()
 	switch m.settings.ClientAuth {
@@ -167,6 +171,8 @@ func (m *material) server() *tls.Config {
 	return c
 }
 
+// client is the configuration of a connection to host; the name is checked only when
+// ssl.endpoint.identification.algorithm wants it.
 func (m *material) client(host string) *tls.Config {
 	c := m.base()
 	c.ServerName, c.ClientSessionCache = host, m.clientCache

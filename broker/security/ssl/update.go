@@ -9,11 +9,17 @@ import (
 	"slices"
 	"time"
 
+	"momus/internal/fan"
 	"momus/internal/keystore"
 )
 
-// errValidation begins what Kafka says of stores that may not replace others.
-const errValidation = "Validation of dynamic config update of SSLFactory failed: "
+// How Kafka begins what it says of stores that may not replace others, and of those that it cannot
+// read, with the names of its exceptions.
+const (
+	errValidation = "Validation of dynamic config update of SSLFactory failed: "
+	errConflict   = errValidation + "org.apache.kafka.common.config.ConfigException: "
+	errLoading    = errValidation + "org.apache.kafka.common.KafkaException: org.apache.kafka.common.KafkaException: "
+)
 
 // Check decides whether other stores may replace those in use: the key store must be for the same
 // names, and neither store may appear from nothing. Between brokers, old and new must understand
@@ -26,27 +32,27 @@ func (e *Endpoint) Check(s Settings, interBroker bool) error {
 	was, is := old.settings.Keystore.Location, s.Keystore.Location
 	switch {
 	case was == "" && is != "":
-		return errors.New(errValidation + "Cannot add SSL keystore to an existing listener for which no keystore was configured.")
+		return errors.New(errConflict + "Cannot add SSL keystore to an existing listener for which no keystore was configured.")
 	case was != "" && is == "":
-		return errors.New(errValidation + "Cannot remove the SSL keystore from an existing listener for which a keystore was configured.")
+		return errors.New(errConflict + "Cannot remove the SSL keystore from an existing listener for which a keystore was configured.")
 	case old.settings.Truststore.Location == "" && s.Truststore.Location != "":
-		return errors.New(errValidation + "Cannot add SSL truststore to an existing listener for which no truststore was configured.")
+		return errors.New(errConflict + "Cannot add SSL truststore to an existing listener for which no truststore was configured.")
 	}
 	next, err := load(s)
 	if err != nil {
-		return fmt.Errorf("%s%w", errValidation, err)
+		return fmt.Errorf("%s%w", errLoading, err)
 	}
 	if !slices.Equal(next.identities, old.identities) {
-		return fmt.Errorf("%sKeystore DistinguishedName or SubjectAltNames do not match: the store in use is for %q, the new one for %q", errValidation, old.identities, next.identities)
+		return fmt.Errorf("%sKeystore DistinguishedName or SubjectAltNames do not match: the store in use is for %q, the new one for %q", errConflict, old.identities, next.identities)
 	}
 	if !interBroker {
 		return nil
 	}
 	if err := understands(next, old.material); err != nil {
-		return fmt.Errorf("%s%w", errValidation, err)
+		return fmt.Errorf("%s%w", errConflict, err)
 	}
 	if err := understands(old.material, next); err != nil {
-		return fmt.Errorf("%s%w", errValidation, err)
+		return fmt.Errorf("%s%w", errConflict, err)
 	}
 	return nil
 }
@@ -60,28 +66,31 @@ func (e *Endpoint) CheckSelf() error {
 // understands does a handshake in memory, without a look at names.
 func understands(server, client *material) error {
 	near, far := net.Pipe()
-	defer near.Close()
-	defer far.Close()
 	deadline := time.Now().Add(10 * time.Second)
 	_, _ = near.SetDeadline(deadline), far.SetDeadline(deadline)
 	any := *client
 	any.settings.VerifyHost = false
-	answered := make(chan error, 1)
-	go func() {
+	answer := func() error {
+		defer far.Close()
 		s := tls.Server(far, server.server())
-		err := s.Handshake()
-		if err == nil {
-			_, err = s.Write([]byte{1})
+		if err := s.Handshake(); err != nil {
+			return err
 		}
-		answered <- err
-	}()
-	c := tls.Client(near, any.client("localhost"))
-	err := c.Handshake()
-	if err == nil {
-		_, err = c.Read(make([]byte, 1)) // with TLS 1.3 the server refuses only now
+		_, err := s.Write([]byte{1})
+		return err
 	}
-	near.Close()
-	if err = errors.Join(err, <-answered); err != nil {
+	ask := func() error {
+		defer near.Close()
+		c := tls.Client(near, any.client("localhost"))
+		if err := c.Handshake(); err != nil {
+			return err
+		}
+		_, err := c.Read(make([]byte, 1)) // with TLS 1.3 the server refuses only now
+		return err
+	}
+	var errs [2]error
+	fan.Each(2, 2, func(i int) { errs[i] = []func() error{ask, answer}[i]() })
+	if err := errors.Join(errs[:]...); err != nil {
 		return fmt.Errorf("A client SSLEngine created with the provided settings can't connect to a server SSLEngine created with those settings: %w", err)
 	}
 	return nil

@@ -47,6 +47,7 @@ type Manager struct {
 	o      Options
 	tokens atomic.Pointer[table]
 	reader *zk.ChangeReader
+	forget func() // that the session is lost is no longer listened for; set by Start
 	// turn has the one token of those who read znodes and put what they have read into the table,
 	// so that what is read later counts.
 	turn chan struct{}
@@ -84,13 +85,14 @@ func (m *Manager) Start(ctx context.Context) error {
 	if err := m.reader.Start(ctx); err != nil {
 		return fmt.Errorf("listen for changes of delegation tokens: %w", err)
 	}
-	m.o.ZK.OnSession(zk.SessionHandler{Renewed: func(context.Context) { wake(m.reload) }})
+	m.forget = m.o.ZK.OnSession(zk.SessionHandler{Renewed: func(context.Context) { wake(m.reload) }})
 	return m.load(ctx)
 }
 
 // Run follows changes, and removes expired tokens while this broker is the active controller, until
 // ctx ends. Start comes before it.
 func (m *Manager) Run(ctx context.Context) error {
+	defer m.forget()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return m.reader.Run(ctx) })
 	g.Go(func() error {

@@ -13,19 +13,15 @@ import (
 
 	"momus/broker/security/token"
 	"momus/coordinator/zk"
-	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/testbase"
 )
 
 func startZooKeeper(t *testing.T) string {
 	t.Helper()
-	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), TickTime: 50 * time.Millisecond, NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, s.Run)
-	return s.Addr().String()
+	return zkservertest.Start(t)
 }
 
 // run runs something until the test ends.
@@ -68,19 +64,6 @@ func start(t *testing.T, address string, now *clock, active bool) *token.Manager
 	return m
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(2*time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-deadline:
-			t.Fatalf("never: %s", what)
-		case <-tick.C:
-		}
-	}
-}
-
 func TestTokensAreKnownToAllBrokers(t *testing.T) {
 	address, now := startZooKeeper(t), &clock{}
 	now.advance(20_000 * time.Hour)
@@ -94,7 +77,7 @@ func TestTokensAreKnownToAllBrokers(t *testing.T) {
 	if got, ok := one.Token(made.ID); !ok || !bytes.Equal(got.HMAC, made.HMAC) || got.Owner != alice || !got.Expires.Equal(now.Now().Add(time.Hour)) {
 		t.Errorf("the broker that made it has %+v", got)
 	}
-	eventually(t, "the other broker knows it", func() bool { _, ok := two.Token(made.ID); return ok })
+	testbase.Eventually(t, "the other broker knows it", func() bool { _, ok := two.Token(made.ID); return ok })
 	if got, _ := two.Token(made.ID); !bytes.Equal(got.HMAC, made.HMAC) {
 		t.Error("the other broker computes another secret")
 	}
@@ -106,7 +89,7 @@ func TestTokensAreKnownToAllBrokers(t *testing.T) {
 	if _, err := two.Renew(t.Context(), bob, made.HMAC, -1); err != nil {
 		t.Errorf("renew: %v", err)
 	}
-	eventually(t, "the renewal is known", func() bool { got, _ := one.Token(made.ID); return got.Expires.Equal(now.Now().Add(time.Hour)) })
+	testbase.Eventually(t, "the renewal is known", func() bool { got, _ := one.Token(made.ID); return got.Expires.Equal(now.Now().Add(time.Hour)) })
 	if _, err := two.Renew(t.Context(), eve, made.HMAC, -1); !errors.Is(err, kerr.DelegationTokenOwnerMismatch) {
 		t.Errorf("renewed by a stranger: %v", err)
 	}
@@ -140,7 +123,7 @@ func TestTokensAreKnownToAllBrokers(t *testing.T) {
 	if _, ok := one.Token(made.ID); ok {
 		t.Error("a removed token is known")
 	}
-	eventually(t, "the other broker forgets it", func() bool { _, ok := two.Token(made.ID); return !ok })
+	testbase.Eventually(t, "the other broker forgets it", func() bool { _, ok := two.Token(made.ID); return !ok })
 }
 
 func TestTheControllerRemovesExpiredTokens(t *testing.T) {
@@ -156,14 +139,14 @@ func TestTheControllerRemovesExpiredTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the controller knows both", func() bool { return len(controller.Describe(alice, nil, nil)) == 2 })
+	testbase.Eventually(t, "the controller knows both", func() bool { return len(controller.Describe(alice, nil, nil)) == 2 })
 	now.advance(2 * time.Minute)
 	if _, err := follower.Renew(t.Context(), alice, short.HMAC, -1); !errors.Is(err, kerr.DelegationTokenExpired) {
 		t.Errorf("renewed after its time: %v", err)
 	}
 	follower.Elected() // who is not the controller removes nothing
 	controller.Elected()
-	eventually(t, "it is gone", func() bool { _, ok := follower.Token(short.ID); return !ok })
+	testbase.Eventually(t, "it is gone", func() bool { _, ok := follower.Token(short.ID); return !ok })
 	if _, ok := follower.Token(long.ID); !ok {
 		t.Error("a token was removed before its time")
 	}

@@ -47,6 +47,7 @@ const (
 	RSA Algorithm = "rsa" // 2048 bits
 )
 
+// generate makes a key: P-256, which every client since Java 7 has, or RSA of 2048 bits.
 func (a Algorithm) generate() (crypto.Signer, error) {
 	switch a {
 	case EC, "":
@@ -126,6 +127,8 @@ func (a *Identity) IssueClient(s Spec, now time.Time) (*Identity, error) {
 	return a.issue(s, now, x509.ExtKeyUsageClientAuth)
 }
 
+// issue signs a certificate with this authority. It never outlives the authority: a longer one
+// would be worth nothing after that.
 func (a *Identity) issue(s Spec, now time.Time, usage ...x509.ExtKeyUsage) (*Identity, error) {
 	t, err := s.template(now, Days)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"strings"
 )
 
 // Bundle are the files of one broker or client: everything that it needs, and no more.
@@ -27,6 +28,10 @@ const (
 // Write writes the stores, the same as PEM files, and the settings that name them: for Java, and
 // for librdkafka. It returns the names of the files.
 func (b Bundle) Write(i *Identity) ([]string, error) {
+	// "ca" would put a leaf in the place of the authority, whose files have the same endings.
+	if strings.ContainsAny(b.Name, `/\`) || b.Name == "ca" {
+		return nil, fmt.Errorf("%q cannot be the name of files", b.Name)
+	}
 	if b.Password == "" {
 		b.Password = NewPassword()
 	}
@@ -79,6 +84,8 @@ func (b Bundle) librdkafka() []byte {
 		"ssl.certificate.location", b.path(b.Name+pemSuffix), "ssl.key.location", b.path(b.Name+keySuffix))
 }
 
+// settings writes a file of properties with a comment at its head; pairs are names and values in
+// turn.
 func settings(comment string, pairs ...string) []byte {
 	var out bytes.Buffer
 	out.WriteString(comment)

@@ -14,6 +14,7 @@ import (
 
 	"momus/cmd/internal/certs"
 	"momus/internal/keystore"
+	"momus/internal/testbase"
 )
 
 func must[T any](t *testing.T) func(v T, err error) T {
@@ -50,35 +51,6 @@ func pool(i *certs.Identity) *x509.CertPool {
 	return p
 }
 
-// serve answers handshakes until the test ends.
-func serve(t *testing.T, config *tls.Config) string {
-	t.Helper()
-	l := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if config == nil {
-				conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n"))
-				conn.Close()
-				continue
-			}
-			conn.SetDeadline(time.Now().Add(5 * time.Second))
-			server := tls.Server(conn, config)
-			if server.Handshake() == nil {
-				server.Read(make([]byte, 1))
-			}
-			server.Close()
-		}
-	}()
-	t.Cleanup(func() { l.Close(); <-done })
-	return l.Addr().String()
-}
-
 // The files work for both sides, read by the reader that brokers and tools have.
 func TestFilesOfEachKindWork(t *testing.T) {
 	for _, algorithm := range []certs.Algorithm{certs.EC, certs.RSA} {
@@ -102,7 +74,7 @@ func TestFilesOfEachKindWork(t *testing.T) {
 			}
 			pairs, pools := must[tls.Certificate](t), must[*x509.CertPool](t)
 			client := pairs(store("c.pem").KeyPair())
-			addr := serve(t, &tls.Config{Certificates: []tls.Certificate{pairs(store("b.p12").KeyPair())}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pools(store("t.p12").Certificates())})
+			addr := testbase.ServeTLS(t, &tls.Config{Certificates: []tls.Certificate{pairs(store("b.p12").KeyPair())}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pools(store("t.p12").Certificates())})
 			r, err := certs.Check{Address: addr, Name: "localhost", Roots: pools(store("t.pem").Certificates()), Certificate: &client, Timeout: 5 * time.Second}.Run(context.Background())
 			if err != nil || len(r.Problems)+len(r.Warnings) > 0 || !strings.Contains(r.String(), "takes the client certificate") {
 				t.Errorf("%s, legacy %v: %v\n%v", algorithm, legacy, err, r)
@@ -200,7 +172,7 @@ func TestWhatAClientWouldFindWrongIsFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			check := c.check
-			check.Address, check.Timeout = serve(t, c.server), 5*time.Second
+			check.Address, check.Timeout = testbase.ServeTLS(t, c.server), 5*time.Second
 			if check.Roots == nil {
 				check.Roots = pool(x.authority)
 			}

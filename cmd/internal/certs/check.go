@@ -113,6 +113,8 @@ func refusedLater(conn *tls.Conn) error {
 	return err
 }
 
+// unreachable says what kept the connection from being made, in the words of whom to ask next: the
+// name server, a firewall, or the broker itself.
 func (c Check) unreachable(err error) error {
 	var name *net.DNSError
 	switch {

@@ -34,6 +34,7 @@ func Dates(c *x509.Certificate, now time.Time) string {
 	return ""
 }
 
+// span is a duration as people say it, rounded down.
 func span(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:

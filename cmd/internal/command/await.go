@@ -21,6 +21,7 @@ import (
 // awaitInterval is the time between two attempts to reach something.
 const awaitInterval = 300 * time.Millisecond
 
+// withSeconds limits a context to a number of seconds, which was given as text; 0 is over at once.
 func withSeconds(ctx context.Context, seconds string) (context.Context, context.CancelFunc, error) {
 	n, err := strconv.Atoi(seconds)
 	if err != nil || n < 0 {
@@ -52,9 +53,6 @@ func awaitPort(ctx context.Context, addresses []string) error {
 	return again(ctx, func() error {
 		var errs []error
 		for _, a := range addresses {
-			if _, _, err := net.SplitHostPort(a); err != nil {
-				a = net.JoinHostPort(strings.Trim(a, "[]"), "2181")
-			}
 			conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", a)
 			if err == nil {
 				return conn.Close()
@@ -70,6 +68,7 @@ func awaitPort(ctx context.Context, addresses []string) error {
 func waitForZooKeeper(ctx context.Context, c *configs.Config, log *logrus.Logger) error {
 	wait := c.Environment().ZooKeeperWait
 	hosts, _, err := configs.ParseZooKeeperConnect(c.Broker().ZookeeperConnect)
+	// A connect string that is wrong is the broker's to report, which names the key and its place.
 	if wait == 0 || err != nil {
 		return nil
 	}
@@ -115,6 +114,8 @@ func awaitBrokers(ctx context.Context, servers, zookeeper, expected string) erro
 	})
 }
 
+// brokersInZooKeeper gives host:port of every listener of every broker that is registered; none at
+// all is an error, since the caller wants to connect.
 func brokersInZooKeeper(ctx context.Context, connect string) (string, error) {
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
@@ -139,6 +140,8 @@ func brokersInZooKeeper(ctx context.Context, connect string) (string, error) {
 	return strings.Join(out, ","), nil
 }
 
+// countBrokers asks any of the brokers how many there are; it fails after five seconds, so that its
+// caller can ask again.
 func countBrokers(ctx context.Context, seeds string) (int, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(seeds, ",")...), kgo.WithLogger(kgo.BasicLogger(io.Discard, kgo.LogLevelNone, nil)),
 		kgo.RetryTimeout(5*time.Second))
@@ -146,6 +149,7 @@ func countBrokers(ctx context.Context, seeds string) (int, error) {
 		return 0, err
 	}
 	defer client.Close()
+	// An empty list, not null, asks for no topic: only the brokers of the answer count.
 	request := kmsg.NewPtrMetadataRequest()
 	request.Topics = []kmsg.MetadataRequestTopic{}
 	response, err := request.RequestWith(ctx, client)

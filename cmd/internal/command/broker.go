@@ -42,6 +42,8 @@ func (e *Env) sources(file string, overrides []string) configs.Sources {
 func startBroker(ctx context.Context, e *Env, sources configs.Sources, ready readiness) error {
 	config, warnings, err := configs.Load(sources)
 	if err != nil {
+		// Started with nothing at all, as by somebody who tries the program out: usage helps more
+		// than the names of keys that are missing.
 		if sources.File == "" && len(sources.Overrides) == 0 && !anyVariable(e.Environ) {
 			fmt.Fprint(e.Stdout, usage("broker", nil))
 			return &Exit{Code: 1}
@@ -51,6 +53,8 @@ func startBroker(ctx context.Context, e *Env, sources configs.Sources, ready rea
 	}
 	log := newLogger(e.Stderr, config.LogLevel(), config.LogFormat())
 	logConfiguration(log, config, warnings)
+	// The user is changed before the first file is made: what root made, the user could not write
+	// later.
 	if err := e.settle(log, config.Broker().LogDirectories(), secretFiles(config)); err != nil {
 		return err
 	}
@@ -78,6 +82,8 @@ func startBroker(ctx context.Context, e *Env, sources configs.Sources, ready rea
 func anyVariable(environ []string) bool {
 	for _, v := range environ {
 		for _, p := range []string{"KAFKA_", "MOMUS_HTTP_", "MOMUS_LOG_", "MOMUS_DIALECT", "ALLOW_PLAINTEXT_LISTENER", "ADVERTISED_HOST=", "ADV_HOST=", "ZOOKEEPER_CONNECT="} {
+			// Installations and images set these three for Kafka's scripts; they configure no
+			// broker.
 			if strings.HasPrefix(v, p) && !strings.HasPrefix(v, "KAFKA_HOME=") && !strings.HasPrefix(v, "KAFKA_HEAP_OPTS=") && !strings.HasPrefix(v, "KAFKA_OPTS=") {
 				return true
 			}

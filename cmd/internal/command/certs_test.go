@@ -2,14 +2,13 @@ package command
 
 import (
 	"crypto/tls"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"momus/internal/keystore"
+	"momus/internal/testbase"
 )
 
 // momus runs a command and gives its output and error.
@@ -56,7 +55,7 @@ func TestCertificatesOfAClusterAreMadeAndChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool})
+	addr := testbase.ServeTLS(t, &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool})
 	ca := filepath.Join(dir, "ca.pem")
 	out, err := momus(t, "certs", "check", addr, "--ca", ca, "--cert", filepath.Join(dir, "alice.pem"))
 	if err != nil || !strings.Contains(out, "a client connects") {
@@ -73,32 +72,6 @@ func asExit(err error, exit **Exit) bool {
 	e, ok := err.(*Exit)
 	*exit = e
 	return ok
-}
-
-func serveTLS(t *testing.T, config *tls.Config) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conn.SetDeadline(time.Now().Add(5 * time.Second))
-			server := tls.Server(conn, config)
-			if server.Handshake() == nil {
-				server.Read(make([]byte, 1))
-			}
-			server.Close()
-		}
-	}()
-	t.Cleanup(func() { l.Close(); <-done })
-	return l.Addr().String()
 }
 
 func TestMistakesWithCertsAreExplained(t *testing.T) {
@@ -121,5 +94,25 @@ func TestMistakesWithCertsAreExplained(t *testing.T) {
 		if out, err := momus(t, c.args...); err == nil || !strings.Contains(err.Error()+out, c.want) {
 			t.Errorf("%v: %v %s, want %s", c.args, err, out, c.want)
 		}
+	}
+}
+
+func TestNoCertificateTakesTheAuthoritysPlace(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := momus(t, "certs", "ca", "--dir", dir); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(filepath.Join(dir, "ca.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"broker", "ca"}, {"broker", "localhost", "--name", "ca"}, {"broker", "localhost", "--name", "../x"}, {"client", "ca"}} {
+		_, err := momus(t, append([]string{"certs", args[0], "--dir", dir, "--force"}, args[1:]...)...)
+		if err == nil || !strings.Contains(err.Error(), "cannot be the name of files") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+	if after, err := os.ReadFile(filepath.Join(dir, "ca.key")); err != nil || string(after) != string(before) {
+		t.Errorf("the authority's key is another (%v)", err)
 	}
 }

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +26,7 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/zkserver"
+	"momus/internal/testbase"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is an Env with servers that only note what happens to them.
 type world struct {
 	Env
-	stdout, stderr buffer
+	stdout, stderr testbase.Buffer
 
 	mu      sync.Mutex
 	events  []string
@@ -42,27 +43,9 @@ type world struct {
 	fail    error // what brokers return from Run at once
 }
 
-// buffer is a bytes.Buffer that may be read while it is written.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
 func newWorld() *world {
 	w := &world{}
-	w.Env = Env{Environ: []string{}, Stdout: &w.stdout, Stderr: &w.stderr, Version: "1.2.3", NewBroker: w.newBroker, NewCoordination: w.newCoordination,
+	w.Env = Env{Environ: []string{}, Stdout: &w.stdout, Stderr: &w.stderr, Version: "1.2.3", Commit: "0123abcd", NewBroker: w.newBroker, NewCoordination: w.newCoordination,
 		Exit: func(int) {}}
 	return w
 }
@@ -208,6 +191,7 @@ func TestHelpAndVersion(t *testing.T) {
 		{[]string{"help"}, 0, "start a broker", ""},
 		{[]string{"--help"}, 0, "start a broker", ""},
 		{[]string{"version"}, 0, "momus 1.2.3, compatible with Apache Kafka 2.5.0", ""},
+		{[]string{"version", "--json"}, 0, `{"version":"1.2.3","commit":"0123abcd","kafka":"2.5.0","go":"go1.`, ""},
 		{[]string{"broker", "--version"}, 0, "momus 1.2.3", ""},
 		{[]string{"borker"}, 1, "", `there is no command "borker"; did you mean broker?`},
 		{[]string{"broker"}, 1, "USAGE: momus broker [FILE] [--override property=value]*", ""},
@@ -349,12 +333,60 @@ func TestFreshLeavesWhatOthersMade(t *testing.T) {
 	}
 }
 
+// Everything of a quickstart is on one disk: when that is full, all of it stops, for one reason.
+func TestAFullDiskIsSaidOnce(t *testing.T) {
+	w := newWorld()
+	dir := t.TempDir()
+	w.fail = &os.PathError{Op: "write", Path: dir, Err: syscall.ENOSPC}
+	code := w.do("quickstart", "--brokers", "3", "--dir", dir, "--port", "0", "--zookeeper-port", "0", "--http-port", "-1")
+	text := w.stderr.String()
+	if last := text[max(strings.Index(text, "the disk of"), 0):]; code != 1 || strings.Count(last, dir) != 1 || strings.Count(last, "\n") != 1 || strings.Contains(text, "no space") {
+		t.Errorf("exit %d, %s", code, text)
+	}
+	full, other := fmt.Errorf("broker 1: %w", w.fail), errors.New("broker 2: a port is taken")
+	if got := whyStopped([]error{full, nil}, dir); got.Error() != full.Error() {
+		t.Errorf("one reason alone: %v", got)
+	}
+	if got := whyStopped([]error{full, other}, dir).Error(); got != full.Error()+"\n"+other.Error() {
+		t.Errorf("with another reason: %s", got)
+	}
+	if got := whyStopped([]error{nil, nil}, dir); got != nil {
+		t.Errorf("a clean stop: %v", got)
+	}
+}
+
 func TestQuickstartStopsWhenABrokerFails(t *testing.T) {
 	w := newWorld()
 	w.fail = errors.New("disk is gone")
 	code := w.do("quickstart", "--brokers", "2", "--dir", t.TempDir(), "--port", strconv.Itoa(freePorts(t, 2)), "--zookeeper-port", strconv.Itoa(freePorts(t, 1)), "--http-port", "-1")
 	if code != 1 || !strings.Contains(w.stderr.String(), "disk is gone") || !slices.Contains(w.events, "coordination stopped") {
 		t.Errorf("exit %d, %s, %v", code, w.stderr.String(), w.events)
+	}
+}
+
+func TestQuickstartExplainsOptionsThatCannotBe(t *testing.T) {
+	port := strconv.Itoa(freePorts(t, 2))
+	next := strconv.Itoa(freePorts(t, 1))
+	for want, args := range map[string][]string{
+		"--log-level loud: valid are": {"--log-level", "loud"},
+		"port " + port + " (Kafka, broker 1) is also that of ZooKeeper's protocol; choose another with --port": {"--port", port, "--zookeeper-port", port},
+		"port " + next + " (Kafka, broker 1) is also that of the page":                                         {"--port", next, "--console-port", next, "--zookeeper-port", "0"},
+		"--brokers 0": {"--brokers", "0"},
+	} {
+		w := newWorld()
+		if code := w.do(append([]string{"quickstart", "--dir", t.TempDir(), "--http-port", "-1"}, args...)...); code != 1 || !strings.Contains(w.stderr.String(), want) {
+			t.Errorf("%v: exit %d, %q, want %q", args, code, w.stderr.String(), want)
+		}
+	}
+}
+
+func TestConfigPrintsTheConfigsOfATopicInOneOrder(t *testing.T) {
+	r := &configReport{Topics: []reportTopic{{Name: "t", Partitions: 1, Replicas: 1, Configs: map[string]string{"c": "3", "a": "1", "b": "2", "d": "4"}}}}
+	for range 10 {
+		var out strings.Builder
+		if r.print(&out); !strings.Contains(out.String(), "creates topic t, partitions 1, replicas 1, a=1, b=2, c=3, d=4\n") {
+			t.Fatal(out.String())
+		}
 	}
 }
 
@@ -523,7 +555,7 @@ func TestTopicsThatLackBrokersAreTriedAgain(t *testing.T) {
 		for _, name := range []string{"never", "there", "wrong", "later", "now"} {
 			specs = append(specs, configs.TopicSpec{Name: name})
 		}
-		var log buffer
+		var log testbase.Buffer
 		createEach(ctx, specs, create, logrus.NewEntry(newLogger(&log, "info", "text")))
 		want := map[string]int{"never": 10, "there": 1, "wrong": 1, "later": 4, "now": 1}
 		if !maps.Equal(tries, want) {

@@ -32,22 +32,38 @@ var (
 // runCompletion prints the script that makes a shell complete commands, options, topics, groups and
 // configs.
 func runCompletion(_ context.Context, e *Env, args []string) error {
-	scripts := map[string]string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}
-	script := ""
-	if len(args) == 1 {
-		script = scripts[args[0]]
-	}
-	if script == "" {
+	if len(args) != 1 || completionScript(args[0]) == "" {
 		return errors.New("USAGE: momus completion bash|zsh|fish\n" +
 			"bash: source <(momus completion bash)\nzsh:  source <(momus completion zsh)\nfish: momus completion fish | source")
 	}
 	self, err := os.Executable()
 	if err != nil {
+		// The word alone works where this program is in the PATH.
 		self = "momus"
 	}
-	quoted := "'" + strings.ReplaceAll(self, "'", `'\''`) + "'"
-	fmt.Fprint(e.Stdout, strings.NewReplacer("@MOMUS@", quoted, "@NAMES@", strings.Join(linkedNames(), " ")).Replace(script))
+	fmt.Fprint(e.Stdout, CompletionScript(args[0], self))
 	return nil
+}
+
+// CompletionScript is what momus completion prints for bash, zsh or fish when this program is at
+// the path; "" for another shell.
+func CompletionScript(shell, program string) string {
+	quoted := "'" + strings.ReplaceAll(program, "'", `'\''`) + "'"
+	return strings.NewReplacer("@MOMUS@", quoted, "@NAMES@", strings.Join(linkedNames(), " ")).Replace(completionScript(shell))
+}
+
+// completionScript is the script for a shell, "" for a shell that has none. All three ask this
+// program for the words, so that they never grow old.
+func completionScript(shell string) string {
+	switch shell {
+	case "bash":
+		return bashScript
+	case "zsh":
+		return zshScript
+	case "fish":
+		return fishScript
+	}
+	return ""
 }
 
 // linkedNames are the names under which make install links this program, and its own.
@@ -90,6 +106,8 @@ func runComplete(ctx context.Context, e *Env, args []string) error {
 	}
 	kept := 0 // how much of the word bash does not see
 	if *shell == "bash" {
+		// bash cuts a word at these characters if they are among COMP_WORDBREAKS, and replaces only
+		// what follows the last of them: the answer has to leave the part before it out.
 		kept = strings.LastIndexFunc(word, func(r rune) bool { return strings.ContainsRune("=:", r) && strings.ContainsRune(*breaks, r) }) + 1
 	}
 	for _, c := range answer.Words {
@@ -107,6 +125,8 @@ func runComplete(ctx context.Context, e *Env, args []string) error {
 
 // complete finds what may stand in place of word after words, the first of which is the program.
 func complete(ctx context.Context, e *Env, words []string, word string) tool.Completion {
+	// A link's name is the command itself (kafka-topics.sh); after momus the command is the first
+	// word.
 	c, known := find(filepath.Base(words[0]))
 	args := words[1:]
 	if !known {
@@ -120,7 +140,7 @@ func complete(ctx context.Context, e *Env, words []string, word string) tool.Com
 	}
 	for _, t := range tool.Tools() {
 		if c.Name == t.Name || slices.Contains(c.Aliases, t.Name) {
-			return tool.Complete(ctx, t, environment(e), args, word)
+			return tool.Complete(ctx, t, e.getenv, args, word)
 		}
 	}
 	switch {
@@ -136,17 +156,6 @@ func complete(ctx context.Context, e *Env, words []string, word string) tool.Com
 		return tool.Completion{Files: true}
 	}
 	return tool.Completion{Words: ownOptions(ctx, c, word)}
-}
-
-func environment(e *Env) func(string) string {
-	return func(key string) string {
-		for _, v := range e.Environ {
-			if value, ok := strings.CutPrefix(v, key+"="); ok {
-				return value
-			}
-		}
-		return ""
-	}
 }
 
 // commandNames are the commands that begin so; Kafka's full names only when they are begun.
@@ -171,6 +180,8 @@ var usageOption = regexp.MustCompile(`--[a-z][a-z-]*`)
 // ownOptions reads the options of a command of our own out of its usage text.
 func ownOptions(ctx context.Context, c Command, word string) []tool.Candidate {
 	var text bytes.Buffer
+	// Every command answers --help before it looks at the world, so that this starts nothing. One
+	// without flags answers with an error; its text has the options too.
 	err := c.Run(ctx, &Env{Args: []string{"momus"}, Stdout: &text, Stderr: io.Discard}, []string{"--help"})
 	if err != nil {
 		text.WriteString(err.Error())

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +31,8 @@ func runConfig(_ context.Context, e *Env, args []string) error {
 	if err != nil {
 		return err
 	}
+	// An error does not end this: the report carries the reasons, also in JSON, and the exit status
+	// says that there are some.
 	config, warnings, err := configs.Load(e.sources(file, *overrides))
 	r := newConfigReport(config, warnings, err, *given)
 	if *asJSON {
@@ -75,6 +79,7 @@ type configReport struct {
 	Errors      []string      `json:"errors,omitempty"`
 }
 
+// reportKey is a key of the report: its value, and which of the places it could be set in gave it.
 type reportKey struct {
 	Key    string       `json:"key"`
 	Value  *string      `json:"value"` // null: no value, or a secret
@@ -98,6 +103,8 @@ type reportTopic struct {
 	Configs    map[string]string `json:"configs,omitempty"`
 }
 
+// newConfigReport makes the report of a configuration, or of the errors for which there is none;
+// given leaves out keys that have their defaults.
 func newConfigReport(c *configs.Config, warnings []configs.Warning, err error, given bool) *configReport {
 	r := &configReport{Keys: []reportKey{}, Listen: []string{}, Advertise: []string{}}
 	r.Image.Name = configs.NoDialect.String()
@@ -132,6 +139,7 @@ func newConfigReport(c *configs.Config, warnings []configs.Warning, err error, g
 			continue
 		}
 		key := reportKey{Key: k.Key, Secret: k.Sensitive, Known: k.Known, Effect: k.Known && !k.NoEffect, Origin: originOf(k.Origin), place: k.Origin.String()}
+		// A secret stays null even where it is set: reports are pasted into tickets.
 		if k.Set && !k.Sensitive {
 			key.Value = &k.Value
 		}
@@ -140,6 +148,7 @@ func newConfigReport(c *configs.Config, warnings []configs.Warning, err error, g
 	return r
 }
 
+// originOf says where a value is from, for programs; a file is named by its whole path.
 func originOf(o configs.Origin) reportOrigin {
 	switch o.Kind {
 	case configs.FromFile:
@@ -179,8 +188,8 @@ func (r *configReport) print(w io.Writer) {
 	}
 	for _, t := range r.Topics {
 		fmt.Fprintf(w, "creates topic %s, partitions %d, replicas %d", t.Name, t.Partitions, t.Replicas)
-		for k, v := range t.Configs {
-			fmt.Fprintf(w, ", %s=%s", k, v)
+		for _, k := range slices.Sorted(maps.Keys(t.Configs)) {
+			fmt.Fprintf(w, ", %s=%s", k, t.Configs[k])
 		}
 		fmt.Fprintln(w)
 	}
@@ -188,6 +197,8 @@ func (r *configReport) print(w io.Writer) {
 	r.printKeys(w, "Defaults of Kafka 2.5.0 and of momus", func(k reportKey) bool { return k.Origin.Kind == "default" })
 }
 
+// printKeys prints the keys that are wanted under a title, and nothing at all when there are none.
+// Secrets are hidden.
 func (r *configReport) printKeys(w io.Writer, title string, wanted func(reportKey) bool) {
 	begun := false
 	for _, k := range r.Keys {
@@ -200,6 +211,7 @@ func (r *configReport) printKeys(w io.Writer, title string, wanted func(reportKe
 		}
 		value := "(none)"
 		switch {
+		// That no secret was set is no secret.
 		case k.Secret && k.Origin.Kind != "default":
 			value = "(hidden)"
 		case k.Value != nil:

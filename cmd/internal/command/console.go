@@ -38,9 +38,13 @@ func runConsole(ctx context.Context, e *Env, args []string) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("Found non argument parameters: %s\n%s", flags.Arg(0), usage("console", flags))
 	}
+	// As a tool of Kafka's the page reads a client's properties as these do, and prints errors as
+	// these do.
 	return runTool(tool.Tool{Name: "console", Main: func(ctx context.Context, c *core.Call) error { return o.serve(ctx, e, c) }})(ctx, e, nil)
 }
 
+// serve shows the page for a cluster elsewhere, on this machine only: it changes the cluster with
+// the rights of who started it.
 func (o *consoleOptions) serve(ctx context.Context, e *Env, c *core.Call) (err error) {
 	admin, err := clients.AdminFor(c, o.servers, o.configFile, map[string]string{"client.id": "momus-console"})
 	if err != nil {

@@ -19,6 +19,8 @@ import (
 // dataFile lists the directories that quickstart made, beside them. Nothing else is ever removed.
 const dataFile = "momus-quickstart.json"
 
+// madeName guards against a list that somebody edited: --fresh removes only names that quickstart
+// gives, and no path.
 var madeName = regexp.MustCompile(`^(broker-[1-9][0-9]*|zookeeper|security)$`)
 
 // dataDir is the directory of a quickstart.

@@ -100,6 +100,37 @@ func TestCodeNamedInDocumentsExists(t *testing.T) {
 	}
 }
 
+// A test that a page names is one of the package that stands before it, or, where none does, of any.
+func TestTestsNamedInDocumentsExist(t *testing.T) {
+	declared := regexp.MustCompile(`(?m)^func (Test[A-Z]\w*)\(`)
+	at := map[string][]string{} // the directories that have a test of a name
+	for _, name := range sources(t, "_test.go") {
+		for _, m := range declared.FindAllStringSubmatch(text(t, name), -1) {
+			at[m[1]] = append(at[m[1]], path.Dir(name))
+		}
+	}
+	word := regexp.MustCompile("`((?:broker|cmd|configs|coordinator|integration|internal|storage)(?:/[a-z0-9]+)*)`|\\b(Test[A-Z]\\w*)|[|;.]")
+	checked := 0
+	for _, page := range documents(t) {
+		dir := ""
+		for _, m := range word.FindAllStringSubmatch(text(t, page), -1) {
+			switch {
+			case m[1] != "":
+				dir = m[1]
+			case m[2] == "":
+				dir = ""
+			case len(at[m[2]]) == 0 || dir != "" && !slices.Contains(at[m[2]], dir):
+				t.Errorf("%s names %s of %q, which is not there", page, m[2], dir)
+			default:
+				checked++
+			}
+		}
+	}
+	if checked < 60 {
+		t.Errorf("only %d tests were found", checked)
+	}
+}
+
 // A comment that cites a page cites one that a reader of the repository has.
 func TestPagesNamedInCodeExist(t *testing.T) {
 	page := regexp.MustCompile(`\b(?:[a-z_-]+/)*[A-Za-z_-]+\.md\b`)

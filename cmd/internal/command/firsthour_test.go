@@ -178,7 +178,7 @@ func TestConfigPrintsWhereEachValueComesFrom(t *testing.T) {
 	for _, k := range r.Keys {
 		origins[k.Key] = k.Origin.Kind + " " + k.Origin.Name
 	}
-	if r.Image.Name != configs.Confluent.String() || origins["listeners"] != "image confluentinc/cp-kafka" || origins["zookeeper.connect"] != "environment KAFKA_ZOOKEEPER_CONNECT" ||
+	if r.Image.Name != configs.Confluent.String() || origins["listeners"] != "environment KAFKA_ADVERTISED_LISTENERS" || origins["zookeeper.connect"] != "environment KAFKA_ZOOKEEPER_CONNECT" ||
 		origins["compression.type"] != "" || len(r.Topics) != 1 || r.Topics[0].Configs["cleanup.policy"] != "compact" || r.Advertise[0] != "PLAINTEXT://k:9092" {
 		t.Errorf("%s", w.stdout.String())
 	}

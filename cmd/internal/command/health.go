@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/cmd/internal/tool/clients"
 	"momus/configs"
 	"momus/internal/model"
 )
@@ -129,11 +131,18 @@ func askKafka(ctx context.Context, b readyBroker) error {
 		return strings.Compare(x, y)
 	})
 	protocol, address := b.Protocols[names[0]], reachable(b.Bound[names[0]])
+	if strings.HasPrefix(protocol, "SASL") {
+		if err := askVersions(ctx, address, strings.HasSuffix(protocol, "SSL")); err != nil && !alerted(err) {
+			return fmt.Errorf("no answer at its listener %s, %s: %w", names[0], address, err)
+		}
+		return nil
+	}
+	// One attempt: whoever watches containers asks again by himself, and wants an answer in time.
 	options := []kgo.Opt{kgo.SeedBrokers(address), kgo.WithLogger(kgo.BasicLogger(io.Discard, kgo.LogLevelNone, nil)), kgo.RequestRetries(0)}
 	if strings.HasSuffix(protocol, "SSL") {
 		// Nothing secret is said or believed here, and the certificate is for the name that clients
 		// use.
-		options = append(options, kgo.DialTLSConfig(&tls.Config{InsecureSkipVerify: true}))
+		options = append(options, kgo.DialTLSConfig(trustAll()))
 	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {
@@ -142,16 +151,58 @@ func askKafka(ctx context.Context, b readyBroker) error {
 	defer client.Close()
 	seed := client.SeedBrokers()[0]
 	if _, err := seed.Request(ctx, kmsg.NewPtrApiVersionsRequest()); err != nil {
-		var alert tls.AlertError
-		if errors.As(err, &alert) {
-			return nil // it serves those who show a certificate
+		if alerted(err) {
+			return nil
 		}
 		return fmt.Errorf("no answer at its listener %s, %s: %w", names[0], address, err)
 	}
+	// Over TLS, or with an id that nobody knows, it is enough that somebody answers.
 	if protocol != model.Plaintext.String() || b.ID < 0 {
 		return nil
 	}
 	return askID(ctx, seed, b.ID, address)
+}
+
+// trustAll is for questions that say nothing secret and whose answers nobody relies on: the
+// certificate is for the name that clients use, and not for this machine's.
+func trustAll() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
+
+// alerted reports whether a broker has refused to speak TLS without a certificate: it serves those
+// who show one.
+func alerted(err error) bool {
+	var alert tls.AlertError
+	return errors.As(err, &alert)
+}
+
+// askVersions asks a listener with SASL for its API versions, once: before a login a second such
+// request ends the connection, and a client library makes one of its own.
+func askVersions(ctx context.Context, address string, secure bool) error {
+	var dialer interface {
+		DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	} = &net.Dialer{}
+	if secure {
+		dialer = &tls.Dialer{Config: trustAll()}
+	}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	request := kmsg.NewPtrApiVersionsRequest()
+	if _, err := conn.Write(kmsg.NewRequestFormatter(kmsg.FormatterClientID("momus-healthcheck")).AppendRequest(nil, request, 1)); err != nil {
+		return err
+	}
+	// The size, the correlation id, and the error's code.
+	var head [10]byte
+	if _, err := io.ReadFull(conn, head[:]); err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(int16(binary.BigEndian.Uint16(head[8:])))
 }
 
 // askID asks for a config of a broker: 2.5 answers only for itself.
@@ -174,12 +225,8 @@ func askID(ctx context.Context, seed *kgo.Broker, id int32, address string) erro
 
 // askHealth asks a /healthz and prints what it says.
 func (e *Env) askHealth(ctx context.Context, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Do(request)
+	// Nothing secret is said or believed here.
+	response, err := clients.NewHTTPPorts(trustAll()).Get(ctx, url, "", "")
 	if err != nil {
 		return fmt.Errorf("not healthy: %w", err)
 	}

@@ -118,6 +118,7 @@ func runEntrypoint(ctx context.Context, e *Env, args []string) error {
 		args = []string{"broker"}
 	}
 	inner := *e
+	// What has a slash is a program even if its last part is the name of a command.
 	if _, ok := find(args[0]); ok && !strings.Contains(args[0], "/") {
 		inner.Args = append([]string{"momus"}, args...)
 		return run(ctx, &inner)
@@ -142,6 +143,7 @@ func runProgram(_ context.Context, e *Env, args []string) error {
 	}
 	path, err := exec.LookPath(args[0])
 	if err != nil {
+		// 127 is a shell's exit status for a program that is not found.
 		return &Exit{Code: 127, Err: fmt.Errorf("%s: there is no such program here, and no such command of momus (momus help lists them)", args[0])}
 	}
 	return replace(path, args, e.Environ)

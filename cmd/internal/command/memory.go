@@ -21,6 +21,8 @@ func memoryLimit(environ []string, maxHeap int64, root string) (limit int64, fro
 	}
 	limit, from = maxHeap, "KAFKA_HEAP_OPTS"
 	if c := cgroupLimit(root); c > 0 {
+		// Not all of it: stacks, mapped indexes and dirty pages count against the cgroup too, and
+		// the kernel kills at its limit.
 		if c = c / 10 * 9; limit == 0 || c < limit {
 			limit, from = c, "cgroup"
 		}
@@ -62,12 +64,15 @@ func cgroupLimit(root string) int64 {
 		}
 		base, file := path.Join(root, "sys/fs/cgroup"), "memory.max"
 		switch {
+		// The one line of version 2 is 0::PATH.
 		case parts[1] == "" && parts[0] == "0":
 		case strings.Contains(","+parts[1]+",", ",memory,"):
 			base, file = path.Join(base, "memory"), "memory.limit_in_bytes"
 		default:
 			continue
 		}
+		// A limit higher up holds for all below it. In a container the path can be the host's, of
+		// which nothing but the root is mounted here.
 		for dir := path.Clean("/" + parts[2]); ; dir = path.Dir(dir) {
 			note(path.Join(base, dir, file))
 			if dir == "/" {

@@ -65,6 +65,7 @@ func (e *Env) settle(log *logrus.Logger, dirs, readable []string) error {
 func secretFiles(c *configs.Config) []string {
 	var out []string
 	for k, set := range c.Settings() {
+		// ssl.keystore.location and ssl.truststore.location, also with the prefix of a listener.
 		if strings.HasSuffix(k, "store.location") && set.Value != "" {
 			out = append(out, set.Value)
 		}

@@ -14,12 +14,17 @@ import (
 func isRoot() bool { return os.Geteuid() == 0 }
 
 // handOver makes dir if it is missing and gives it and all in it to a user; it returns how many
-// files that changed. Links are not followed.
+// files that changed. Links in it are not followed; dir itself may be one, to a disk for example.
 func handOver(dir string, uid, gid int) (changed int, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return 0, err
 	}
+	// WalkDir would see the link alone.
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return 0, err
+	}
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		// What has gone between the listing and the look is no fault.
 		if errors.Is(err, fs.ErrNotExist) && path != dir {
 			return nil
 		}
@@ -44,6 +49,7 @@ func handOver(dir string, uid, gid int) (changed int, err error) {
 
 // readableBy reports whether a user may read a file; what is missing is somebody else's fault.
 func readableBy(file string, uid, gid int) bool {
+	// A user reads a file only through directories that let him pass, up to the root.
 	for p := file; ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)
 		if err != nil {
@@ -74,6 +80,8 @@ func readableBy(file string, uid, gid int) bool {
 
 // become changes this process's user for good.
 func become(uid, gid int) error {
+	// The groups first, which only root may set, and the user last, which ends being root. Go does
+	// each on all threads of the process.
 	if err := syscall.Setgroups([]int{gid}); err != nil {
 		return fmt.Errorf("setgroups: %w", err)
 	}

@@ -19,7 +19,15 @@ type portUse struct {
 // checkPorts tries each port and says which are taken, by what, and how to choose others.
 func checkPorts(uses []portUse) error {
 	var errs []error
+	first := map[int]string{} // what has a port already, of those that are asked for here
 	for _, u := range uses {
+		if what, taken := first[u.port]; taken {
+			errs = append(errs, fmt.Errorf("port %d (%s) is also that of %s; choose another with %s", u.port, u.what, what, u.flag))
+			continue
+		}
+		first[u.port] = u.what
+		// Only listening tells for sure. Who takes the port between this and the start is named by
+		// explainPort.
 		l, err := net.Listen("tcp", net.JoinHostPort(u.host, strconv.Itoa(u.port)))
 		if err == nil {
 			l.Close()

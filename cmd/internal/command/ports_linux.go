@@ -23,6 +23,7 @@ func portHolder(port int) string {
 	if len(inodes) == 0 {
 		return ""
 	}
+	// The links of another user's process cannot be read, unless by root.
 	links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 	for _, link := range links {
 		if target, err := os.Readlink(link); err == nil && inodes[target] {
@@ -35,6 +36,8 @@ func portHolder(port int) string {
 
 // listeningInodes reads a table of /proc/net: the inodes of the sockets that listen on a port.
 func listeningInodes(table string, port int) []string {
+	// A line is: number, local address as HEX:PORT, remote address, state (0A is TCP_LISTEN), …;
+	// the tenth field is the inode.
 	const listen = "0A"
 	var out []string
 	for _, line := range strings.Split(table, "\n") {

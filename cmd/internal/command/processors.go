@@ -21,7 +21,21 @@ const (
 	busyShare  = 0.35
 	quietShare = 0.25
 	quietTicks = 5
+	// Up to fewProcessors, a busy process runs Go code on twice as many threads as there are
+	// processors. A thread in a long call of the kernel (a write of several megabytes, sendfile)
+	// holds its turn until the scheduler's monitor takes it away; with two of them, whoever has a
+	// small request waits for milliseconds. With more threads the kernel shares the processors out.
+	fewProcessors = 4
 )
+
+// useAllProcessors lets as many threads run Go code as serve a busy process best. The number of
+// processors is asked for again: the limits of a container can change.
+func useAllProcessors() {
+	runtime.SetDefaultGOMAXPROCS()
+	if n := runtime.GOMAXPROCS(0); n <= fewProcessors {
+		runtime.GOMAXPROCS(2 * n)
+	}
+}
 
 // processors decides how many threads run Go code. It is pure: the caller measures and obeys.
 type processors struct {
@@ -58,6 +72,7 @@ func fitProcessors(ctx context.Context, environ []string, log *logrus.Logger) (s
 	if !ok || runtime.GOMAXPROCS(0) == 1 {
 		return func() {}
 	}
+	useAllProcessors()
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -68,9 +83,7 @@ func fitProcessors(ctx context.Context, environ []string, log *logrus.Logger) (s
 		for at, quiet := time.Now(), false; ; {
 			select {
 			case <-ctx.Done():
-				if quiet {
-					runtime.SetDefaultGOMAXPROCS()
-				}
+				runtime.SetDefaultGOMAXPROCS()
 				return
 			case <-tick.C:
 			}
@@ -85,7 +98,7 @@ func fitProcessors(ctx context.Context, environ []string, log *logrus.Logger) (s
 			if quiet {
 				runtime.GOMAXPROCS(1)
 			} else {
-				runtime.SetDefaultGOMAXPROCS()
+				useAllProcessors()
 			}
 			log.WithField("threads", runtime.GOMAXPROCS(0)).Debug("fitted the number of threads to the load")
 		}

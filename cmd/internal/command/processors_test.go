@@ -46,7 +46,11 @@ func TestProcessorsAreGivenBack(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	fitProcessors(t.Context(), nil, log)()
+	stop := fitProcessors(t.Context(), nil, log)
+	if n := runtime.GOMAXPROCS(0); before > 1 && before <= fewProcessors && n != 2*before {
+		t.Errorf("%d threads for %d processors", n, before)
+	}
+	stop()
 	fitProcessors(t.Context(), []string{"GOMAXPROCS=3"}, log)()
 	if n := runtime.GOMAXPROCS(0); n != before {
 		t.Errorf("%d threads, there were %d", n, before)

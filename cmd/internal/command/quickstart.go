@@ -4,16 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/pflag"
 
+	"momus/cmd/internal/playground"
 	"momus/cmd/internal/secured"
 	"momus/configs"
 	"momus/coordinator/zkserver"
@@ -29,7 +33,7 @@ type quickstartOptions struct {
 	httpWanted    bool // the HTTP ports were asked for, so that others will not do
 	consolePort   int  // of the page; 0: a free one; -1 for none
 	consoleWanted bool // that port was asked for
-	play          *playground
+	play          *pageServer
 	fresh         bool
 	secure        bool
 	secured       *secured.Cluster // nil unless secure
@@ -62,12 +66,17 @@ func runQuickstart(ctx context.Context, e *Env, args []string) error {
 	if rest := flags.Args(); len(rest) > 0 {
 		return fmt.Errorf("Found non argument parameters: %s\n%s", strings.Join(rest, ","), strings.TrimRight(usage("quickstart", flags), "\n"))
 	}
+	// A default port that is taken is replaced by a free one; a port that was asked for is not.
 	o.httpWanted, o.consoleWanted = flags.Changed("http-port"), flags.Changed("console-port")
+	if _, err := logrus.ParseLevel(*level); err != nil {
+		return fmt.Errorf("--log-level %s: valid are error, warn, info, debug and trace", *level)
+	}
 	if err := o.check(); err != nil {
 		return err
 	}
 	log := newLogger(e.Stderr, *level, "text")
 	var maxHeap int64
+	// An -Xmx that cannot be read is a warning of momus broker; here nobody asked for one.
 	if opts := e.getenv("KAFKA_HEAP_OPTS"); opts != "" {
 		maxHeap, _ = configs.ParseMaxHeap(opts)
 	}
@@ -81,6 +90,7 @@ func runQuickstart(ctx context.Context, e *Env, args []string) error {
 	return o.serve(ctx, e, log, began)
 }
 
+// check refuses numbers and ports before anything is started, and names the option.
 func (o *quickstartOptions) check() error {
 	if o.brokers < 1 || o.brokers > 100 {
 		return fmt.Errorf("--brokers %d: valid are 1 to 100", o.brokers)
@@ -102,10 +112,14 @@ func (o *quickstartOptions) ports() []portUse {
 	if o.zookeeperPort > 0 {
 		uses = append(uses, portUse{host, o.zookeeperPort, "ZooKeeper's protocol", "--zookeeper-port"})
 	}
+	if o.consolePort > 0 && o.consoleWanted {
+		uses = append(uses, portUse{host, o.consolePort, "the page", "--console-port"})
+	}
 	for i := range o.brokers {
 		if o.port > 0 {
 			uses = append(uses, portUse{host, o.port + i, "Kafka, broker " + strconv.Itoa(i+1), "--port"})
 		}
+		// Default HTTP ports are not checked here: free ones take their place.
 		if o.httpPort > 0 && o.httpWanted {
 			uses = append(uses, portUse{host, o.httpPort + i, "metrics, broker " + strconv.Itoa(i+1), "--http-port"})
 		}
@@ -131,6 +145,7 @@ func (o *quickstartOptions) kafkaHint() string {
 
 // settings are those of broker id, which is the count from 1.
 func (o *quickstartOptions) settings(id int, dir, zookeeper string) []string {
+	// With Kafka's defaults of three, fewer brokers could not make the internal topics.
 	replicas := strconv.Itoa(min(3, o.brokers))
 	return append([]string{
 		"broker.id=" + strconv.Itoa(id),
@@ -140,8 +155,9 @@ func (o *quickstartOptions) settings(id int, dir, zookeeper string) []string {
 		"offsets.topic.replication.factor=" + replicas,
 		"transaction.state.log.replication.factor=" + replicas,
 		"transaction.state.log.min.isr=" + strconv.Itoa(min(2, o.brokers)),
+		// Kafka lets the first consumer of a group wait three seconds for others, who do not come
+		// here.
 		"group.initial.rebalance.delay.ms=0",
-		"controlled.shutdown.enable=false", // they stop together: there is nobody to hand leaderships to
 	}, append(o.security(), o.overrides...)...)
 }
 
@@ -202,11 +218,15 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	go func() { coordinationDone <- coordination.Run(coordinationCtx) }()
 
 	zookeeper := net.JoinHostPort(host, portOf(coordination.Addr()))
-	o.play = newPlayground(e.Version, o.brokers)
-	brokers, configured, err := o.newBrokers(e, log, brokerDirs, zookeeper)
+	o.play = newPageServer(e.Version, o.brokers)
+	defer o.play.Close()
+	// nil for a server of a test, which has no sessions to play with.
+	sessions, _ := coordination.(playground.Sessions)
+	brokers, configured, err := o.newBrokers(e, log, brokerDirs, zookeeper, sessions)
 	if err == nil && o.secured != nil {
 		err = o.secured.Provision(ctx, zookeeper)
 	}
+	// Nothing but the coordination server runs yet.
 	if err != nil {
 		stopCoordination()
 		return errors.Join(err, <-coordinationDone)
@@ -222,7 +242,7 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	brokersDone := make(chan error, len(brokers)) // one for each
 	for i, b := range brokers {
 		go func() {
-			err := o.play.run(brokersCtx, i, b)
+			err := o.play.Run(brokersCtx, i, b)
 			if err != nil {
 				err = fmt.Errorf("broker %d: %w", i+1, explainPort(err))
 			}
@@ -252,7 +272,11 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 			note(err)
 		case err := <-coordinationDone:
 			coordinationDone = nil
-			errs = append(errs, errors.New("the coordination server has ended"), err)
+			// It ends by itself only when it failed, and brokers cannot go on without it.
+			if err == nil {
+				err = errors.New("nobody has asked it to")
+			}
+			errs = append(errs, fmt.Errorf("the coordination server has ended: %w", err))
 			stopBrokers()
 			for running > 0 {
 				note(<-brokersDone)
@@ -262,6 +286,16 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	stopCoordination()
 	if coordinationDone != nil {
 		errs = append(errs, <-coordinationDone)
+	}
+	return whyStopped(errs, o.dir)
+}
+
+// whyStopped joins the reasons of all that has stopped. A full disk stops everything that is on it,
+// and is said once.
+func whyStopped(errs []error, dir string) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) > 1 && !slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, syscall.ENOSPC) }) {
+		return fmt.Errorf("the disk of %s is full, which has stopped the brokers and the coordination server: free space on it, or lower log.retention.bytes or log.retention.ms, and start again", dir)
 	}
 	return errors.Join(errs...)
 }
@@ -294,42 +328,60 @@ func (o *quickstartOptions) openPage(ctx context.Context, log *logrus.Logger) (s
 }
 
 // newBrokers makes the brokers; none runs yet.
-func (o *quickstartOptions) newBrokers(e *Env, log *logrus.Logger, dirs []string, zookeeper string) ([]Server, []*configs.Config, error) {
+func (o *quickstartOptions) newBrokers(e *Env, log *logrus.Logger, dirs []string, zookeeper string, sessions playground.Sessions) ([]Server, []*configs.Config, error) {
 	brokers, configured := make([]Server, o.brokers), make([]*configs.Config, o.brokers)
+	options := playground.Options{
+		Version: e.Version, Brokers: o.brokers, Listener: o.protocol(), ZooKeeper: zookeeper, Sessions: sessions, Logger: log,
+		LogDir: func(i int) string { return configured[i].Broker().LogDirectories()[0] },
+		Make: func(i int) (playground.Server, error) {
+			// A new configuration: the old one knows parts of the broker that was stopped. It stays
+			// at the port that it had.
+			var same []string
+			if a := brokers[i].Addr(o.protocol()); a != nil { // nil where --override gives other listeners
+				same = append(same, "listeners="+o.protocol()+"://"+net.JoinHostPort(host, portOf(a)))
+			}
+			config, _, err := o.loadConfig(i, dirs[i], zookeeper, same...)
+			if err != nil {
+				return nil, err
+			}
+			return o.newServer(e, log, i, config)
+		},
+	}
+	if o.secured != nil {
+		var err error
+		if options.TLS, options.Client, err = o.secured.Client(secured.Admin); err != nil {
+			return nil, nil, err
+		}
+	}
+	o.play.Configure(options)
 	for i := range brokers {
 		config, warnings, err := o.loadConfig(i, dirs[i], zookeeper)
 		if err != nil {
 			return nil, nil, err
 		}
+		// All brokers have the same warnings.
 		if i == 0 {
 			logConfiguration(log, nil, warnings)
 		}
+		configured[i] = config
 		if brokers[i], err = o.newServer(e, log, i, config); err != nil {
 			return nil, nil, err
 		}
-		configured[i] = config
-	}
-	o.play.remake = func(i int) (Server, error) {
-		// A new configuration: the old one knows parts of the broker that was stopped. It stays at
-		// the port that it had.
-		port := portOf(brokers[i].Addr(o.protocol()))
-		config, _, err := o.loadConfig(i, dirs[i], zookeeper, "listeners="+o.protocol()+"://"+net.JoinHostPort(host, port))
-		if err != nil {
-			return nil, err
-		}
-		return o.newServer(e, log, i, config)
 	}
 	return brokers, configured, nil
 }
 
 // newServer makes the i-th broker.
 func (o *quickstartOptions) newServer(e *Env, log *logrus.Logger, i int, config *configs.Config) (Server, error) {
-	options := BrokerOptions{Config: config, Logger: log, HTTPOptional: !o.httpWanted, Journal: o.play.journals[i]}
+	life := o.play.NewLife(i)
+	options := BrokerOptions{Config: config, Logger: log, HTTPOptional: !o.httpWanted, Journal: life.Journal, Abandon: life.Abandon}
 	if o.httpPort >= 0 {
 		options.HTTPAddr = following(o.httpPort, i)
 	}
+	// Without a page nobody plays, and the broker gets the real network and disk with nothing
+	// between.
 	if o.consolePort >= 0 {
-		options.Console = o.play.site
+		options.Console, options.Logger, options.Net, options.FS = o.play.Site(), life.Logger, life.Net, life.FS
 	}
 	b, err := e.newBroker(options)
 	if err != nil {
@@ -380,11 +432,11 @@ func (o *quickstartOptions) announce(e *Env, all readyContent, took time.Duratio
 	}
 	var kafka, metrics []string
 	for _, b := range all.Brokers {
-		for _, address := range b.Listeners {
-			kafka = append(kafka, address)
+		for _, name := range slices.Sorted(maps.Keys(b.Listeners)) {
+			kafka = append(kafka, b.Listeners[name])
 		}
 		if b.HTTP != "" {
-			metrics = append(metrics, "http://"+net.JoinHostPort(host, portOfText(b.HTTP))+"/metrics")
+			metrics = append(metrics, b.url(net.JoinHostPort(host, portOfText(b.HTTP)), "/metrics"))
 		}
 	}
 	dir, err := filepath.Abs(o.dir)
@@ -416,7 +468,7 @@ func (o *quickstartOptions) announce(e *Env, all readyContent, took time.Duratio
 		list("secrets", []string{filepath.Join(dir, securityDir)})
 		fmt.Fprintf(w, "\nNext, in another terminal:\n\n")
 		for _, c := range secured.Next(program, server, filepath.Join(o.dir, securityDir)) {
-			fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(c, "\n", " \\\n    "))
+			fmt.Fprintln(w, secured.Wrap(c))
 		}
 		return nil
 	}

@@ -20,6 +20,7 @@ import (
 	"momus/configs"
 	"momus/internal/jaas"
 	"momus/internal/keystore"
+	"momus/internal/testbase"
 )
 
 // properties reads the file of a user.
@@ -58,9 +59,9 @@ func userClient(t *testing.T, dir, user string, opts ...kgo.Opt) *kgo.Client {
 }
 
 // startQuickstart runs a quickstart until stop is called, and returns when it is ready.
-func startQuickstart(t *testing.T, args ...string) (out *buffer, stop func()) {
+func startQuickstart(t *testing.T, args ...string) (out *testbase.Buffer, stop func()) {
 	t.Helper()
-	out = &buffer{}
+	out = &testbase.Buffer{}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {

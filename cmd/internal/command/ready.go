@@ -32,6 +32,8 @@ func (r *readiness) addFlags(flags *pflag.FlagSet, e *Env) {
 	flags.BoolVar(&r.withParent, "exit-with-parent", false, "stop when the process ends that started this one")
 }
 
+// getenv is a variable of the command's environment; of several of one name the last counts, as for
+// a process.
 func (e *Env) getenv(name string) string {
 	value := ""
 	for _, v := range e.Environ {
@@ -50,12 +52,14 @@ type readyContent struct {
 	Brokers   []readyBroker `json:"brokers"`
 }
 
+// readyBroker is a broker in the file that --ready-file names, for programs that start momus.
 type readyBroker struct {
 	ID        int32             `json:"id"`
-	Listeners map[string]string `json:"listeners"`      // what clients are told, by listener
-	Protocols map[string]string `json:"protocols"`      // PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL, by listener
-	Bound     map[string]string `json:"bound"`          // what this process listens on, by listener
-	HTTP      string            `json:"http,omitempty"` // of /metrics and /healthz
+	Listeners map[string]string `json:"listeners"`       // what clients are told, by listener
+	Protocols map[string]string `json:"protocols"`       // PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL, by listener
+	Bound     map[string]string `json:"bound"`           // what this process listens on, by listener
+	HTTP      string            `json:"http,omitempty"`  // of /metrics and /healthz
+	HTTPS     bool              `json:"https,omitempty"` // the HTTP port is one of HTTPS
 	LogDirs   []string          `json:"log_dirs"`
 }
 
@@ -72,14 +76,25 @@ func describeBroker(b Server, c *configs.Config) readyBroker {
 		out.Listeners[e.Listener] = net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))
 		out.Protocols[e.Listener] = e.Protocol.String()
 	}
+	// advertised.listeners may leave out what is bound.
 	for _, e := range c.Listeners().Bind {
 		out.Bound[e.Listener] = net.JoinHostPort(e.Host, strconv.Itoa(int(ports(e.Listener))))
 		out.Protocols[e.Listener] = e.Protocol.String()
 	}
 	if a := b.HTTPAddr(); a != nil {
 		out.HTTP = a.String()
+		_, access := c.Console()
+		out.HTTPS = access.Listener != ""
 	}
 	return out
+}
+
+// url is one of the HTTP port, at a host by which this machine reaches it.
+func (b *readyBroker) url(address, path string) string {
+	if b.HTTPS {
+		return "https://" + address + path
+	}
+	return "http://" + address + path
 }
 
 // write puts the file in place in one step, so that who sees it can read it.
@@ -92,6 +107,7 @@ func (r readiness) write(content readyContent) error {
 	if err != nil {
 		return err
 	}
+	// In the same directory: a rename is one step only within a file system.
 	temporary, err := os.CreateTemp(filepath.Dir(r.file), filepath.Base(r.file)+".*")
 	if err != nil {
 		return fmt.Errorf("--ready-file: %w", err)
@@ -101,6 +117,7 @@ func (r readiness) write(content readyContent) error {
 		err = closeErr
 	}
 	if err == nil {
+		// CreateTemp makes files for their owner alone; readers of this one may be others.
 		err = os.Chmod(temporary.Name(), 0o644)
 	}
 	if err == nil {
@@ -120,6 +137,8 @@ func (r readiness) follow(parent context.Context, e *Env) (ctx context.Context, 
 	ctx, cancel := context.WithCancel(parent)
 	var watch sync.WaitGroup
 	if r.withParent {
+		// A parent that ended before this line goes unnoticed: whoever adopted this process looks
+		// like it.
 		began := os.Getppid()
 		watch.Go(func() { // ended by cancel
 			if awaitParent(ctx, began) {
@@ -175,6 +194,11 @@ func announceWhenReady(ctx context.Context, e *Env, r readiness, b Server, c *co
 		if err := r.write(readyContent{Bootstrap: bootstrapOf(c, described), ZooKeeper: c.Broker().ZookeeperConnect, Brokers: []readyBroker{described}}); err != nil {
 			fmt.Fprintln(e.Stderr, err)
 		}
+		if err := tellServiceManager(e.getenv(notifyVariable), "READY=1"); err != nil {
+			fmt.Fprintln(e.Stderr, err)
+		}
+		// KafkaServer's own words in log4j's layout: programs that start Kafka wait for "started
+		// (kafka.server.KafkaServer)".
 		if c.LogFormat() == "text" {
 			fmt.Fprintf(e.Stdout, "[%s] INFO [KafkaServer id=%d] started (kafka.server.KafkaServer)\n", time.Now().Format("2006-01-02 15:04:05,000"), b.ID())
 		}

@@ -18,6 +18,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
+	"momus/internal/testbase"
 )
 
 const mountedJAAS = `KafkaServer {
@@ -39,7 +41,8 @@ func TestSecuredComposeFilesOfEachImageWork(t *testing.T) {
 	if err := os.WriteFile(jaas, []byte(mountedJAAS), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	zookeeper := startCoordination(t, map[string]string{"kafka": "zoo-secret"})
+	server, _ := zkservertest.Run(t, zkserver.Options{NoSync: true, Users: map[string]string{"kafka": "zoo-secret"}})
+	zookeeper := server.Addr().String()
 	for _, image := range []struct {
 		name, prefix string
 		more         []string
@@ -89,30 +92,11 @@ func TestSecuredComposeFilesOfEachImageWork(t *testing.T) {
 	}
 }
 
-// startCoordination runs a coordination server with users until the test ends.
-func startCoordination(t *testing.T, users map[string]string) string {
-	t.Helper()
-	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), NoSync: true, Users: users})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	return s.Addr().String()
-}
-
 // startBrokerCommand runs momus broker with an environment alone, as a container does, until the
 // test ends.
 func startBrokerCommand(t *testing.T, environ []string) {
 	t.Helper()
-	out := &buffer{}
+	out := &testbase.Buffer{}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {

@@ -23,6 +23,7 @@ type startScript struct {
 	run     func(ctx context.Context, e *Env, args []string) error
 }
 
+// startScripts lists Kafka's scripts that start servers, each with its own words of help.
 func startScripts() []startScript {
 	return []startScript{
 		{name: "kafka-server-start", usage: "[-daemon] server.properties [--override property=value]*", output: "kafkaServer.out", command: "broker",
@@ -45,6 +46,8 @@ func startCommands() []Command {
 	return out
 }
 
+// start reads the words as the script does, which knows -daemon only as the first, and leaves the
+// others to the server.
 func (s startScript) start(ctx context.Context, e *Env, args []string) error {
 	program := s.name + ".sh"
 	if strings.TrimSuffix(filepath.Base(e.Args[0]), ".sh") == s.name {
@@ -72,11 +75,10 @@ func (s startScript) daemon(e *Env, program string, args []string) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
+	// kafka-run-class.sh's default for LOG_DIR: logs, beside the directory of the scripts.
 	dir := filepath.Join(filepath.Dir(program), "..", "logs")
-	for _, v := range e.Environ {
-		if value, ok := strings.CutPrefix(v, "LOG_DIR="); ok && value != "" {
-			dir = value
-		}
+	if value := e.getenv("LOG_DIR"); value != "" {
+		dir = value
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("%w; set LOG_DIR to a directory for %s", err, s.output)

@@ -11,6 +11,7 @@ import (
 	"momus/configs"
 	"momus/coordinator/zkserver"
 	"momus/internal/journal"
+	"momus/storage/vfs"
 )
 
 // Server is a broker: Run serves until ctx ends and then stops in an orderly way; Ready is closed
@@ -37,6 +38,10 @@ type BrokerOptions struct {
 	Journal *journal.Journal
 	// Console is a page that shows the broker beside others of this process; may be nil.
 	Console *console.Site
+	// Net, FS and Abandon are those of broker.Options; nil for a broker that nobody plays with.
+	Net     *broker.Net
+	FS      vfs.FS
+	Abandon <-chan struct{}
 }
 
 // NewBroker makes a broker.
@@ -56,7 +61,7 @@ func (e *Env) newBroker(o BrokerOptions) (Server, error) {
 		return e.NewBroker(o)
 	}
 	return broker.New(broker.Options{Config: o.Config, Logger: o.Logger, HTTPAddr: o.HTTPAddr, HTTPOptional: o.HTTPOptional,
-		Journal: o.Journal, Console: o.Console})
+		Journal: o.Journal, Console: o.Console, Net: o.Net, FS: o.FS, Abandon: o.Abandon})
 }
 
 func (e *Env) newCoordination(o zkserver.Options) (Coordination, error) {

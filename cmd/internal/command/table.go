@@ -28,6 +28,7 @@ type Env struct {
 	Environ        []string // as os.Environ
 	Stdout, Stderr io.Writer
 	Version        string
+	Commit         string // of the source; "" when the build did not know it
 	// Exit ends the process at once; nil means os.Exit. It is used when a second signal asks to
 	// stop.
 	Exit func(code int)
@@ -66,13 +67,15 @@ func Table() []Command {
 			Help: "serve a page that shows any cluster, Apache Kafka's too, from outside", Run: runConsole},
 		{Name: "why", Args: "TOPIC-PARTITION | --group G | --broker N | --transactional-id T | --topic T [--follow]",
 			Help: "tell what happened to it, and because of what", Run: runWhy},
+		{Name: "doctor", Args: "[--bootstrap-server HOST:PORT] [--zookeeper HOST:PORT] [--command-config FILE] [--json]",
+			Help: "say what is wrong with a cluster, Apache Kafka's too, and how to cure it", Run: runDoctor},
 		{Name: "tour", Args: "[--lang en|ko] [--brokers N] [--auto] [--list] [CHAPTER]...",
 			Help: "learn to operate Kafka 2.x on a live cluster, step by step", Run: runTour},
 		{Name: "healthcheck", Args: "[--url URL]", Help: "ask a running broker whether it serves; exit status 0 if it does", Run: runHealthcheck},
 		{Name: "completion", Args: "bash|zsh|fish", Help: "print a script that completes options, topics, groups and configs in a shell", Run: runCompletion},
 		{Name: "complete", Hidden: true, Args: "[--shell SHELL] [--breaks CHARS] -- WORD...", Help: "answer the scripts of momus completion", Run: runComplete},
-		{Name: "version", Aliases: []string{"--version", "-v"}, Help: "print the version", Run: runVersion},
-		{Name: "help", Aliases: []string{"--help", "-h"}, Help: "print this", Run: runHelp},
+		{Name: "version", Aliases: []string{"--version", "-v"}, Args: "[--json]", Help: "print the version, and which Kafka's place it takes", Run: runVersion},
+		{Name: "help", Aliases: []string{"--help", "-h"}, Args: "[--tools]", Help: "print this; or the names of Kafka's tools", Run: runHelp},
 	}, slices.Concat(startCommands(), toolCommands(), imageCommands())...)
 }
 
@@ -103,6 +106,8 @@ func Main(e *Env) int {
 	return e.status(run(ctx, e))
 }
 
+// status prints what an error has to say and gives the exit code: 1, unless the command chose
+// another.
 func (e *Env) status(err error) int {
 	if err == nil {
 		return 0
@@ -118,9 +123,13 @@ func (e *Env) status(err error) int {
 	return code
 }
 
+// run finds the command by the program's own name, so that links to it are tools, or by the first
+// argument. A name that is none gets the nearest one as a suggestion.
 func run(ctx context.Context, e *Env) error {
 	name, args := "", e.Args
 	if len(args) > 0 {
+		// Scripts of images are told by their whole path, since the last part may be a command's
+		// name.
 		if script, ok := imageScript(args[0]); ok {
 			return script(ctx, e, args[1:])
 		}
@@ -148,6 +157,7 @@ func run(ctx context.Context, e *Env) error {
 	return c.Run(ctx, e, args[1:])
 }
 
+// find looks a command up by its name or one of its aliases.
 func find(name string) (Command, bool) {
 	for _, c := range Table() {
 		if c.Name == name || slices.Contains(c.Aliases, name) {
@@ -188,6 +198,7 @@ func withSignals(parent context.Context, e *Env) (context.Context, func()) {
 				cancel()
 			case time.Since(first) > signalGap:
 				fmt.Fprintln(e.Stderr, "stopped at once; the next start has to check the logs")
+				// 130 is a shell's exit status for SIGINT.
 				e.Exit(130)
 				return // in tests
 			}
@@ -226,6 +237,7 @@ func parse(e *Env, c string, flags *pflag.FlagSet, args []string) error {
 	return nil
 }
 
+// usage is the usage line of a command, and its flags.
 func usage(name string, flags *pflag.FlagSet) string {
 	c, _ := find(name)
 	s := strings.TrimRight("USAGE: momus "+c.Name+" "+c.Args, " ") + "\n"
@@ -235,6 +247,8 @@ func usage(name string, flags *pflag.FlagSet) string {
 	return s
 }
 
+// runHelp prints the list of commands; with --tools only the names for which an installation makes
+// links.
 func runHelp(_ context.Context, e *Env, args []string) error {
 	if slices.Contains(args, "--tools") { // the names that make install links
 		for _, s := range startScripts() {
@@ -249,6 +263,7 @@ func runHelp(_ context.Context, e *Env, args []string) error {
 	return nil
 }
 
+// printHelp lists the commands that are for people.
 func printHelp(w io.Writer) {
 	fmt.Fprintln(w, "momus is a broker for Apache Kafka 2.5's clients and tools.")
 	fmt.Fprintln(w)

@@ -28,6 +28,7 @@ func toolCommands() []Command {
 // a process which it ended.
 func runTool(t tool.Tool) func(ctx context.Context, e *Env, args []string) error {
 	return func(ctx context.Context, e *Env, args []string) error {
+		// The context ends by withSignals; this channel only tells which signal it was.
 		signals := make(chan os.Signal, 1)
 		signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		signal.Ignore(syscall.SIGPIPE) // a closed pipe is an error of the write, as in Java

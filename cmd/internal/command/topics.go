@@ -96,6 +96,8 @@ func createEach(ctx context.Context, pending []configs.TopicSpec, create func(co
 			switch {
 			case err == nil:
 				entry.Info("created topic")
+			// The image's script says --if-not-exists: a topic that exists stays as it is, configs
+			// included.
 			case errors.Is(err, kerr.TopicAlreadyExists):
 			case ctx.Err() == nil && !errors.Is(err, kerr.InvalidReplicationFactor) && !kerr.IsRetriable(err):
 				entry.WithError(err).Error("topic not created")
@@ -122,6 +124,8 @@ func createEach(ctx context.Context, pending []configs.TopicSpec, create func(co
 	}
 }
 
+// createTopic asks for a topic of KAFKA_CREATE_TOPICS; what an error means is for the caller to
+// say, to whom one that exists already is as good as one that was made.
 func createTopic(ctx context.Context, client *kgo.Client, spec configs.TopicSpec) error {
 	request := kmsg.NewPtrCreateTopicsRequest()
 	request.TimeoutMillis = 30_000

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,7 +15,14 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"momus/broker/console"
+	"momus/broker/http"
+	"momus/cmd/internal/outside"
+	"momus/cmd/internal/tool"
+	"momus/cmd/internal/tool/clients"
+	"momus/cmd/internal/tool/core"
 	"momus/cmd/internal/tour"
+	"momus/cmd/internal/tour/page"
 )
 
 // runTour plays the course, on a cluster of its own.
@@ -23,6 +32,9 @@ func runTour(ctx context.Context, e *Env, args []string) error {
 	brokers := flags.Int("brokers", 3, "how many brokers the cluster has")
 	auto := flags.Bool("auto", false, "run everything without asking; exit status 1 if something is not as the course says")
 	list := flags.Bool("list", false, "list the chapters")
+	card := flags.Bool("card", false, "print the reference card: the course on one page")
+	page := flags.Bool("page", false, "play it in a browser, beside a picture of the cluster")
+	port := flags.Int("port", defaultConsolePort, "port of the page; 0 for a free one")
 	dir := flags.String("dir", "", "keep the cluster's data here instead of in a directory that goes at the end")
 	if err := parse(e, "tour", flags, args); err != nil {
 		return err
@@ -32,6 +44,13 @@ func runTour(ctx context.Context, e *Env, args []string) error {
 	}
 	if *brokers < 1 || *brokers > 9 {
 		return fmt.Errorf("--brokers %d: 1 to 9", *brokers)
+	}
+	if *card {
+		c, err := tour.ReferenceCard()
+		if err == nil {
+			_, err = fmt.Fprint(e.Stdout, c.Print(tour.Lang(*lang)))
+		}
+		return err
 	}
 	chapters, err := tour.Chapters()
 	if err != nil {
@@ -55,23 +74,15 @@ func runTour(ctx context.Context, e *Env, args []string) error {
 		defer os.RemoveAll(temporary)
 		*dir = temporary
 	}
+	if *page {
+		return serveTour(ctx, e, chosen, *brokers, *port, *dir)
+	}
 	return playTour(ctx, e, chosen, tour.Lang(*lang), *brokers, *dir, *auto)
 }
 
 // playTour starts a cluster and plays chapters on it.
 func playTour(ctx context.Context, e *Env, chapters []*tour.Chapter, lang tour.Lang, brokers int, dir string, auto bool) error {
-	program, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return err
-	}
-	o := tour.Options{Program: program, Dir: dir, Brokers: brokers}
-	if !auto {
-		o.BrokerPort, o.ZooKeeperPort = 9092, 2181
-	}
-	session, err := tour.NewSession(ctx, o)
+	session, err := startTour(ctx, brokers, dir, !auto)
 	if err != nil {
 		return err
 	}
@@ -79,7 +90,7 @@ func playTour(ctx context.Context, e *Env, chapters []*tour.Chapter, lang tour.L
 	p := &tour.Player{Session: session, Lang: lang, Out: e.Stdout}
 	if out, ok := e.Stdout.(*os.File); ok && term.IsTerminal(int(out.Fd())) {
 		p.Color = true
-		p.Width, _, _ = term.GetSize(int(out.Fd()))
+		p.Width, p.Height, _ = term.GetSize(int(out.Fd()))
 	}
 	if !auto {
 		p.In = bufio.NewReader(os.Stdin)
@@ -93,6 +104,68 @@ func playTour(ctx context.Context, e *Env, chapters []*tour.Chapter, lang tour.L
 		}
 	}
 	return nil
+}
+
+// startTour starts the cluster of a course, on Kafka's usual ports if wanted and they are free.
+func startTour(ctx context.Context, brokers int, dir string, usual bool) (*tour.Session, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	o := tour.Options{Program: program, Dir: dir, Brokers: brokers}
+	// Runs without a person take any free ports, so that several go on side by side.
+	if usual {
+		o.BrokerPort, o.ZooKeeperPort = 9092, 2181
+	}
+	return tour.NewSession(ctx, o)
+}
+
+// serveTour starts a cluster and plays chapters on it in a browser of this machine.
+func serveTour(ctx context.Context, e *Env, chapters []*tour.Chapter, brokers, port int, dir string) error {
+	// Who wants a free port for the page wants free ones for the cluster.
+	session, err := startTour(ctx, brokers, dir, port != 0)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	server, token, err := listenForPage(ctx, port, port != defaultConsolePort, nil)
+	if err != nil {
+		return explainPort(err)
+	}
+	return runTool(tool.Tool{Name: "tour", Main: func(ctx context.Context, c *core.Call) error {
+		return serveTourPage(ctx, c, server, token, session, chapters, e.Version)
+	}})(ctx, e, nil)
+}
+
+func serveTourPage(ctx context.Context, c *core.Call, server *http.Server, token string, session *tour.Session, chapters []*tour.Chapter, version string) (err error) {
+	admin, err := clients.AdminFor(quiet(c), session.Expand("{all}"), "", map[string]string{"client.id": "momus-tour"})
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	defer admin.Close()
+	keeper, err := clients.DialZooKeeper(quiet(c), ctx, session.Expand("{zookeeper}"))
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	defer func() { err = errors.Join(err, keeper.Close()) }()
+	course := page.New(session, chapters)
+	defer course.Close()
+	console.NewSite(console.Options{Version: version, Outside: outside.New(admin.Client, keeper)}).Mount(server)
+	course.Mount(server)
+	c.Printf("The course is at http://%s/tour#%s\nCtrl-C ends it, and its cluster.\n", net.JoinHostPort(host, portOf(server.Addr())), token)
+	c.Out.Flush()
+	return server.Run(ctx)
+}
+
+// quiet is a call whose clients say nothing on standard error: that brokers are away belongs to the
+// course, and the page shows it.
+func quiet(c *core.Call) *core.Call {
+	env := *c.Env
+	env.Stderr = io.Discard
+	return &core.Call{Env: &env, Out: c.Out, Terminal: c.Terminal}
 }
 
 // chooseChapters finds chapters by number or name; none are all.

@@ -44,11 +44,7 @@ func runWhy(ctx context.Context, e *Env, args []string) error {
 		return errors.New("--json and --follow do not go together: GET /journal with Accept: text/event-stream streams JSON")
 	}
 	o.Lang = journal.Lang(*lang)
-	for _, v := range e.Environ {
-		if p, ok := strings.CutPrefix(v, "MOMUS_CONSOLE_PASSWORD="); ok {
-			o.Password = p
-		}
-	}
+	o.Password = e.getenv("MOMUS_CONSOLE_PASSWORD")
 	return runTool(tool.Tool{Name: "why", Main: o.Main})(ctx, e, nil)
 }
 

@@ -41,7 +41,7 @@ func runZooKeeper(ctx context.Context, e *Env, args []string) error {
 			return err
 		}
 	}
-	if err := secureCoordination(settings, jvm.FromEnvironment(e.getenv), &o); err != nil {
+	if err := secureCoordination(settings, jvm.FromEnvironment(e.getenv), flags.Changed("port"), &o); err != nil {
 		return err
 	}
 	level := "warning"
@@ -86,6 +86,7 @@ func readZooCfg(path string, o *zkserver.Options, changed func(string) bool) (se
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
+	// Other keys, of ensembles, of purging and of the admin server, have nothing to change here.
 	for _, k := range keys {
 		switch {
 		case k == "dataDir" && !changed("dir"):
@@ -99,6 +100,7 @@ func readZooCfg(path string, o *zkserver.Options, changed func(string) bool) (se
 		case k == "maxSessionTimeout":
 			o.MaxSessionTimeout = time.Duration(number(k)) * time.Millisecond
 		case k == "maxClientCnxns":
+			// ZooKeeper's 0 is no limit, which is negative here, where 0 is the default.
 			if o.MaxClientCnxns = number(k); o.MaxClientCnxns == 0 {
 				o.MaxClientCnxns = -1
 			}

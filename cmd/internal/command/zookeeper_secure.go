@@ -18,7 +18,10 @@ import (
 
 // secureCoordination reads what protects a coordination server: section Server of the JAAS file,
 // and the settings of TLS in zoo.cfg or, with zookeeper. before them, among the system properties.
-func secureCoordination(settings map[string]string, properties jvm.Properties, o *zkserver.Options) (err error) {
+//
+// A file that names secureClientPort alone asks for no port without TLS, as in ZooKeeper 3.5;
+// openPort says that the command line asks for one.
+func secureCoordination(settings map[string]string, properties jvm.Properties, openPort bool, o *zkserver.Options) (err error) {
 	if o.Users, err = serverUsers(properties); err != nil {
 		return err
 	}
@@ -28,6 +31,7 @@ func secureCoordination(settings map[string]string, properties jvm.Properties, o
 		return nil
 	}
 	o.SecureListen = net.JoinHostPort(settings["secureClientPortAddress"], port)
+	o.SecureOnly = settings["clientPort"] == "" && !openPort
 	o.Subject = subject
 	o.TLS, err = serverTLS(func(key, fallback string) string {
 		if v := settings[key]; v != "" {
@@ -94,6 +98,7 @@ func serverTLS(get func(key, fallback string) string) (*tls.Config, error) {
 	if config.MinVersion, config.MaxVersion, err = javatls.Versions(strings.Split(get("ssl.enabledProtocols", get("ssl.protocol", "TLSv1.2")), ",")); err != nil {
 		return nil, fmt.Errorf("ssl.enabledProtocols: %w", err)
 	}
+	// ZooKeeper demands a certificate unless it is told not to.
 	switch auth := get("ssl.clientAuth", "need"); strings.ToLower(auth) {
 	case "need":
 		config.ClientAuth = tls.RequireAndVerifyClientCert

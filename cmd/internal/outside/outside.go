@@ -12,10 +12,13 @@ import (
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"momus/broker/console"
 	"momus/broker/view"
 	"momus/configs"
+	"momus/coordinator/acl"
 	"momus/coordinator/zk"
 	"momus/internal/model"
 )
@@ -165,6 +168,45 @@ func (c *Cluster) Configs(ctx context.Context, topic string, broker int32) ([]co
 		}
 	}
 	return out, nil
+}
+
+// rights are ACLs that were asked for.
+type rights struct{ *acl.Index }
+
+// Explain implements console.Rights.
+func (r rights) Explain(q acl.Question) acl.Decision { return r.Decide(&acl.Policy{}, &q) }
+
+// Each implements console.Rights.
+func (r rights) Each(f acl.Filter, fn func(r acl.Resource, entries []acl.Entry)) {
+	r.Index.Each(func(res acl.Resource, entries []acl.Entry) bool {
+		if f.SelectsResource(res) {
+			fn(res, entries)
+		}
+		return true
+	})
+}
+
+// Rights asks for all ACLs. A cluster without authorizer has none to show.
+func (c *Cluster) Rights(ctx context.Context) (console.Rights, error) {
+	b := kadm.NewACLs().AnyResource().ResourcePatternType(kadm.ACLPatternAny).Operations(kadm.OpAny).Allow().AllowHosts().Deny().DenyHosts()
+	described, err := c.admin.DescribeACLs(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	all := map[acl.Resource][]acl.Entry{}
+	for _, d := range described {
+		if errors.Is(d.Err, kerr.SecurityDisabled) {
+			return nil, nil
+		}
+		if d.Err != nil {
+			return nil, d.Err
+		}
+		for _, x := range d.Described {
+			res := acl.Resource{Type: acl.ResourceType(x.Type), Pattern: acl.PatternType(x.Pattern), Name: x.Name}
+			all[res] = append(all[res], acl.Entry{Principal: x.Principal, Host: x.Host, Operation: acl.Operation(x.Operation), Permission: acl.Permission(x.Permission)})
+		}
+	}
+	return rights{acl.Build(all)}, nil
 }
 
 // Znode reads a node.

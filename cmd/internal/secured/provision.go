@@ -35,6 +35,7 @@ func (c *Cluster) Provision(ctx context.Context, zookeeper string) error {
 	return err
 }
 
+// provision writes users, then rights, and sets the ACLs of the nodes that were there before last.
 func (c *Cluster) provision(ctx context.Context, client *zk.Client) error {
 	if err := client.CreateTopLevelPaths(ctx); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package secured
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"momus/coordinator/zk"
 	"momus/coordinator/zk/zksasl"
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 	"momus/internal/jaas"
 	"momus/internal/keystore"
 )
@@ -87,16 +87,10 @@ func TestTheCertificateIsMadeAnewBeforeItEnds(t *testing.T) {
 func TestUsersAndRightsAreWrittenOnceAndProtected(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	c := open(t, t.TempDir(), time.Now())
-	o := zkserver.Options{Dir: t.TempDir(), NoSync: true}
+	o := zkserver.Options{NoSync: true}
 	c.Coordination(&o)
-	server, err := zkserver.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.Run(ctx) }()
-	defer func() { cancel(); <-done }()
+	server, _ := zkservertest.Run(t, o)
+	ctx := t.Context()
 	addr := server.Addr().String()
 	if err := c.Provision(ctx, addr); err != nil {
 		t.Fatal(err)
@@ -147,14 +141,32 @@ func TestUsersAndRightsAreWrittenOnceAndProtected(t *testing.T) {
 func TestFilesNameWhatClientsNeed(t *testing.T) {
 	c := open(t, t.TempDir(), time.Now())
 	for text, want := range map[string][]string{
-		c.java(Alice, "h:1"):                          {`username="alice"`, "bootstrap.servers=h:1\n", "security.protocol=SASL_SSL\n", "broker.truststore.p12\n"},
-		c.librdkafka(Alice, "h:1"):                    {"sasl.username=alice\n", "ca.pem\n", "security.protocol=sasl_ssl\n"},
-		c.program(Alice, "h:1"):                       {`kgo.SeedBrokers("h:1")`, `User: "alice"`, "//go:build ignore"},
-		strings.Join(Next("momus", "h:1", "d"), "\n"): {"--producer.config", "alice.properties", "bob.properties", "admin.properties"},
+		c.java(Alice, "h:1"):                              {`username="alice"`, "bootstrap.servers=h:1\n", "security.protocol=SASL_SSL\n", "broker.truststore.p12\n"},
+		c.librdkafka(Alice, "h:1"):                        {"sasl.username=alice\n", "ca.pem\n", "security.protocol=sasl_ssl\n"},
+		c.program(Alice, "h:1"):                           {`kgo.SeedBrokers("h:1")`, `User: "alice"`, "//go:build ignore"},
+		Wrap(slices.Concat(Next("momus", "h:1", "d")...)): {"--producer.config", "alice.properties", "bob.properties", "admin.properties"},
 	} {
 		for _, w := range want {
 			if !strings.Contains(text, w) {
 				t.Errorf("no %q in\n%s", w, text)
+			}
+		}
+	}
+}
+
+func TestCommandsFitIntoATerminal(t *testing.T) {
+	for _, names := range [][2]string{{"momus", "localhost:9092"}, {"bin/momus", "localhost:9092"}, {"./momus", "localhost:29092"}, {"build/bin/momus", "localhost:19092"}} {
+		for _, dir := range []string{"momus-data/security", "d", "/home/somebody/projects/kafka/momus-data/security"} {
+			for _, command := range Next(names[0], names[1], dir) {
+				text := Wrap(command)
+				for line := range strings.Lines(text) {
+					if len(strings.TrimSuffix(line, "\n")) > 80 {
+						t.Errorf("%d columns: %s", len(line)-1, line)
+					}
+				}
+				if got, want := strings.Fields(strings.ReplaceAll(text, "\\\n", "")), strings.Fields(strings.Join(command, " ")); !slices.Equal(got, want) {
+					t.Errorf("the shell reads %q, want %q", got, want)
+				}
 			}
 		}
 	}

@@ -17,6 +17,8 @@ func Complete(ctx context.Context, t core.Tool, getenv func(string) string, args
 	return complete.Options(ctx, t, getenv, args, word)
 }
 
+// completeClass completes the words of kafka-run-class: first a class of Kafka's, then what the
+// tool of that class takes.
 func completeClass(ctx context.Context, getenv func(string) string, args []string, word string) complete.Completion {
 	if len(args) > 0 {
 		if t, ok := toolOf(args[0]); ok {

@@ -96,6 +96,16 @@ type Step struct {
 	Repaired bool `yaml:"repaired"`
 }
 
+// RepairCheck is the step that checks an exercise.
+func (c *Chapter) RepairCheck() *Step {
+	for i := range c.Steps {
+		if c.Steps[i].Repaired {
+			return &c.Steps[i]
+		}
+	}
+	return &c.Steps[len(c.Steps)-1]
+}
+
 // Command is what the step runs, in the foreground or the background; "" for none.
 func (s *Step) Command() string {
 	if s.Run != "" {
@@ -125,6 +135,7 @@ func Chapters() ([]*Chapter, error) {
 		}
 		chapters = append(chapters, c)
 	}
+	// Numbers decide, not the names of the files; those of exercises follow the chapters.
 	slices.SortStableFunc(chapters, func(a, b *Chapter) int { return a.Number - b.Number })
 	return chapters, nil
 }
@@ -141,6 +152,7 @@ func Parse(text []byte) (*Chapter, error) {
 	return c, c.check()
 }
 
+// check finds what a chapter lacks; whatever a step starts has to be stopped by the end.
 func (c *Chapter) check() error {
 	switch {
 	case c.Name == "" || c.Title.empty() || len(c.Steps) == 0:
@@ -148,6 +160,8 @@ func (c *Chapter) check() error {
 	case !c.Title.whole() || !c.Intro.whole() || !c.Goal.whole():
 		return errors.New("title, intro and goal are in both languages")
 	}
+	// Programs that go on are followed through the steps, so that none is waited for that does not
+	// run.
 	running := map[string]bool{}
 	for i := range c.Steps {
 		if err := c.Steps[i].check(running); err != nil {
@@ -197,6 +211,8 @@ func (s *Step) check(running map[string]bool) error {
 	return s.checkPatterns()
 }
 
+// checkPatterns compiles the expressions of a step, so that a chapter fails when it is read and not
+// in its middle.
 func (s *Step) checkPatterns() error {
 	for _, e := range append(slices.Clone(s.Expect), s.Absent...) {
 		if p, ok := strings.CutPrefix(e, "re:"); ok {

@@ -61,6 +61,8 @@ func startCluster(ctx context.Context, o Options) (_ *cluster, err error) {
 		c.brokers = append(c.brokers, b)
 	}
 	free.release()
+	// All are started before any is waited for; brokers look for the coordination server until it
+	// is there.
 	for _, n := range append([]*node{c.coordination}, c.brokers...) {
 		if err := n.start(); err != nil {
 			return nil, err
@@ -93,8 +95,10 @@ func newBroker(o Options, id int, zookeeper string, free *ports) (*node, error) 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
+	// More replicas than brokers cannot be made.
 	factor := strconv.Itoa(min(3, o.Brokers))
 	lines := []string{
+		// A rack for each, so that a chapter can show followers of the reader's own rack (KIP-392).
 		"broker.id=" + strconv.Itoa(id), "broker.rack=rack-" + string(rune('a'+id)), "listeners=PLAINTEXT://" + address(port), "log.dirs=" + filepath.Join(dir, "logs"),
 		"zookeeper.connect=" + zookeeper, "zookeeper.session.timeout.ms=3000", "replica.lag.time.max.ms=3000",
 		"offsets.topic.replication.factor=" + factor, "offsets.topic.num.partitions=3", "transaction.state.log.replication.factor=" + factor,
@@ -117,6 +121,7 @@ type ports struct{ held []net.Listener }
 
 // choose gives the wanted port if it is free, else another one that is.
 func (p *ports) choose(wanted int) (int, error) {
+	// A wanted port that is taken is no error: addresses are shown, not remembered.
 	for _, port := range []int{wanted, 0} {
 		l, err := net.Listen("tcp", address(port))
 		if err != nil {
@@ -181,6 +186,7 @@ func (c *cluster) heal(ctx context.Context) error {
 	return nil
 }
 
+// close kills what still runs; a tour's directory is thrown away with it.
 func (c *cluster) close() {
 	for _, b := range c.brokers {
 		b.kill()
@@ -190,6 +196,7 @@ func (c *cluster) close() {
 	}
 }
 
+// do does to a node what a step of a chapter says.
 func (n *node) do(ctx context.Context, verb string) error {
 	switch verb {
 	case "kill":
@@ -217,6 +224,7 @@ func (n *node) do(ctx context.Context, verb string) error {
 	return fmt.Errorf("nobody knows how to %s", verb)
 }
 
+// start starts the process; its log goes on where it was, as that of a broker that is restarted.
 func (n *node) start() (err error) {
 	if err := os.MkdirAll(n.dir, 0o755); err != nil {
 		return err
@@ -232,6 +240,7 @@ func (n *node) start() (err error) {
 		return err
 	}
 	n.done = make(chan struct{})
+	// The fields are handed over: n has those of the next process once it is started again.
 	go func(cmd *exec.Cmd, log *os.File, done chan struct{}) { // ends with the process, which close kills
 		defer close(done)
 		_ = cmd.Wait()
@@ -274,16 +283,19 @@ func (n *node) ready(ctx context.Context) error {
 			return fmt.Errorf("%s did not start:\n%s", n.name, n.lastLines())
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not serve: %w\n%s", n.name, ctx.Err(), n.lastLines())
+		// A local request costs nothing, and each chapter begins with this wait.
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
 
+// lastLines is the end of the log, for the error of a node that did not start.
 func (n *node) lastLines() string {
 	text, err := os.ReadFile(filepath.Join(n.dir, "server.log"))
 	if err != nil {
 		return err.Error()
 	}
+	// The last five lines: the reason is at the end, above it is the configuration.
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
 	return string(bytes.Join(lines[max(0, len(lines)-5):], []byte("\n")))
 }
@@ -293,6 +305,7 @@ func (n *node) stop(ctx context.Context) error {
 	if !n.alive() {
 		return nil
 	}
+	// Windows has no signal for it; there the end is a sudden one.
 	if err := interrupt(n.cmd.Process); err != nil {
 		n.kill()
 		return nil

@@ -1,28 +1,81 @@
 package tour
 
 import (
+	"errors"
 	"fmt"
+	"os/exec"
 	"regexp"
 	"strings"
+	"sync"
 )
 
-// vars are the words in braces that commands and expectations may use.
-type vars map[string]string
+// vars are the words in braces that commands and expectations may use. They may be read while a
+// step remembers one.
+type vars struct {
+	mu    sync.RWMutex
+	words map[string]string
+}
 
 var word = regexp.MustCompile(`\{([a-z][a-z0-9-]*)\}`)
 
 // expand replaces {word} by its value; a word that is not known stays, as JSON has braces too.
-func (v vars) expand(s string) string {
+func (v *vars) expand(s string) string {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
 	return word.ReplaceAllStringFunc(s, func(m string) string {
-		if value, ok := v[m[1:len(m)-1]]; ok {
+		if value, ok := v.words[m[1:len(m)-1]]; ok {
 			return value
 		}
 		return m
 	})
 }
 
+func (v *vars) set(name, value string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.words[name] = value
+}
+
+// Mismatch is an output that is not what a step expects.
+type Mismatch struct {
+	Want     string // what should come out, or should not
+	Unwanted bool
+	pattern  bool // Want is a regular expression, which says nothing to a learner
+}
+
+// Error says it for who writes chapters.
+func (m *Mismatch) Error() string {
+	if m.Unwanted {
+		return fmt.Sprintf("%q came out", m.Want)
+	}
+	return fmt.Sprintf("%q did not come out", m.Want)
+}
+
+// Problem says for a learner in which way a step has failed.
+func Problem(err error, l Lang) string {
+	var m *Mismatch
+	var failed *exec.ExitError
+	switch {
+	case errors.As(err, &m) && m.pattern:
+		return Text{"something else should come out.", "다른 결과가 나와야 합니다."}.In(l)
+	case errors.As(err, &m) && m.Unwanted:
+		return fmt.Sprintf(Text{"%s should not be there.", "%s 부분이 없어야 합니다."}.In(l), strings.TrimSpace(m.Want))
+	case errors.As(err, &m):
+		return fmt.Sprintf(Text{"%s should come out.", "%s 부분이 나와야 합니다."}.In(l), strings.TrimSpace(m.Want))
+	case errors.Is(err, errSucceeded):
+		return Text{"the command should have been refused.", "거절되어야 하는 명령입니다."}.In(l)
+	case errors.As(err, &failed):
+		return Text{"the command failed.", "명령이 실패했습니다."}.In(l)
+	}
+	return err.Error()
+}
+
+// errSucceeded is the failure of a command that a step wants to be refused.
+var errSucceeded = errors.New("the command succeeded, but should have been refused")
+
 // mismatch says in which way output is not what a step expects, nil if it is.
-func mismatch(s *Step, v vars, output string) error {
+func mismatch(s *Step, v *vars, output string) error {
+	// Every expectation is looked for behind the one before, so that their order counts.
 	rest := output
 	for _, want := range s.Expect {
 		want = v.expand(want)
@@ -31,7 +84,7 @@ func mismatch(s *Step, v vars, output string) error {
 			return err
 		}
 		if end < 0 {
-			return fmt.Errorf("%q did not come out", want)
+			return missed(want, false)
 		}
 		rest = rest[end:]
 	}
@@ -42,10 +95,14 @@ func mismatch(s *Step, v vars, output string) error {
 			return err
 		}
 		if end >= 0 {
-			return fmt.Errorf("%q came out", unwanted)
+			return missed(unwanted, true)
 		}
 	}
 	return nil
+}
+
+func missed(want string, unwanted bool) error {
+	return &Mismatch{Want: want, Unwanted: unwanted, pattern: strings.HasPrefix(want, "re:")}
 }
 
 // find gives the end of the first place in text that is what is wanted, -1 for none.
@@ -58,6 +115,7 @@ func find(text, want string) (int, error) {
 		}
 		return at + len(want), nil
 	}
+	// ^ and $ are beginning and end of a line.
 	r, err := regexp.Compile("(?m)" + pattern)
 	if err != nil {
 		return -1, err
@@ -70,7 +128,7 @@ func find(text, want string) (int, error) {
 }
 
 // capture keeps what a step wants to remember of its output.
-func (v vars) capture(s *Step, output string) error {
+func (v *vars) capture(s *Step, output string) error {
 	for name, pattern := range s.Capture {
 		r, err := regexp.Compile("(?m)" + v.expand(pattern))
 		if err != nil {
@@ -80,20 +138,28 @@ func (v vars) capture(s *Step, output string) error {
 		if m == nil {
 			return fmt.Errorf("nothing to remember as %s: %s is not in the output", name, pattern)
 		}
-		v[name] = m[1]
+		v.set(name, m[1])
 	}
 	return nil
 }
 
-// words splits a command line as a shell does: blanks, 'single' and "double" quotes, no expansion.
-// An open quote is an error.
-func words(line string) ([]string, error) {
+// words splits a command line as a shell does: blanks, 'single' and "double" quotes, and | between
+// commands; no expansion. There is at least one command, which may have no words. An open quote is
+// an error.
+func words(line string) (commands [][]string, err error) {
 	var (
-		out     []string
+		args    []string
 		current strings.Builder
 		inWord  bool
-		quote   rune
+		quote   rune // 0 outside of quotes
 	)
+	end := func() {
+		if inWord {
+			args = append(args, current.String())
+			current.Reset()
+			inWord = false
+		}
+	}
 	for _, r := range line {
 		switch {
 		case quote != 0 && r == quote:
@@ -103,11 +169,10 @@ func words(line string) ([]string, error) {
 		case r == '\'' || r == '"':
 			quote, inWord = r, true
 		case r == ' ' || r == '\t' || r == '\n':
-			if inWord {
-				out = append(out, current.String())
-				current.Reset()
-				inWord = false
-			}
+			end()
+		case r == '|':
+			end()
+			commands, args = append(commands, args), nil
 		default:
 			current.WriteRune(r)
 			inWord = true
@@ -116,8 +181,6 @@ func words(line string) ([]string, error) {
 	if quote != 0 {
 		return nil, fmt.Errorf("a %c is open at the end of the line", quote)
 	}
-	if inWord {
-		out = append(out, current.String())
-	}
-	return out, nil
+	end()
+	return append(commands, args), nil
 }

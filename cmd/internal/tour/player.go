@@ -3,13 +3,9 @@ package tour
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,10 +18,9 @@ type Player struct {
 	Lang    Lang
 	In      *bufio.Reader // what the person types; nil to go on without asking
 	Out     io.Writer
-	Width   int  // columns; 0: 80
+	Width   int  // columns of the terminal; 0 for none: prose has 80 then, and output is as it is
+	Height  int  // rows of the terminal; 0 for none: output is shown whole
 	Color   bool // the terminal shows colours
-
-	seen map[string]uint64 // by broker, the last entry of its journal that was shown
 }
 
 // ErrQuit is returned when the person leaves.
@@ -38,7 +33,9 @@ const (
 	sayEnter phrase = iota
 	sayCommand
 	sayLeft
+	sayTooFew
 	sayNotYet
+	sayStill
 	sayInside
 	sayQuestion
 	sayAnswer
@@ -49,27 +46,37 @@ const (
 	sayOutput
 	sayStarted
 	sayTyped
-	sayWaits
+	sayMoment
 	sayLess
+	sayCut
+	sayMore
+	sayNothing
+	sayDone
 )
 
 var phrases = map[phrase]Text{
 	sayEnter:     {"Enter: go on   q: leave", "Enter: 계속   q: 나가기"},
 	sayCommand:   {"Enter: run it   or type it yourself   s: skip   q: leave", "Enter: 실행   직접 입력해도 됩니다   s: 건너뛰기   q: 나가기"},
-	sayLeft:      {"(This step takes %d brokers: momus tour --brokers %d)", "(이 단계에는 브로커 %d대가 필요합니다: momus tour --brokers %d)"},
-	sayNotYet:    {"That is not what should come out: %v", "기대한 결과가 아닙니다: %v"},
+	sayLeft:      {"(%d steps are left out. They take more brokers:\n momus tour --brokers %d %s)", "(%d단계를 건너뜁니다. 브로커가 더 필요합니다:\n momus tour --brokers %d %s)"},
+	sayTooFew:    {"(This exercise takes %d brokers: momus tour --brokers %d %s)", "(이 연습에는 브로커 %d대가 필요합니다: momus tour --brokers %d %s)"},
+	sayNotYet:    {"Not yet: %s", "아직 아닙니다: %s"},
+	sayStill:     {"Not repaired yet: this is how it stands.", "아직 고쳐지지 않았습니다. 지금은 이렇습니다."},
 	sayInside:    {"What happened inside:", "안에서 일어난 일:"},
 	sayQuestion:  {"Question:", "질문:"},
 	sayAnswer:    {"Answer:", "답:"},
 	sayTry:       {"Try it yourself:", "직접 해 보기:"},
 	sayGoal:      {"Your task:", "할 일:"},
-	sayGoalEnter: {"Use another terminal. Enter: check   s: show the solution   q: leave", "다른 터미널에서 해 보세요. Enter: 확인   s: 풀이 보기   q: 나가기"},
+	sayGoalEnter: {"Type commands.   Enter: check   s: show the solution   q: leave", "명령을 입력하세요.   Enter: 확인   s: 풀이 보기   q: 나가기"},
 	sayRepaired:  {"Repaired.", "고쳤습니다."},
-	sayOutput:    {"What %s has printed:", "%s 의 출력:"},
-	sayStarted:   {"(runs in the background as %s)", "(%s 이라는 이름으로 뒤에서 실행 중)"},
-	sayTyped:     {"(typed into it)", "(입력한 내용)"},
-	sayWaits:     {"Waiting for %s …", "%s 기다리는 중 …"},
+	sayOutput:    {"What %s has printed:", "%s의 출력:"},
+	sayStarted:   {"(runs in the background as %s)", "(뒤에서 실행 중: %s)"},
+	sayTyped:     {"and is given these lines:", "실행하고 나서 다음 줄을 입력합니다:"},
+	sayMoment:    {"(this takes a moment …)", "(잠시 기다려 주세요 …)"},
 	sayLess:      {"… and %d more", "… 그 밖에 %d개"},
+	sayCut:       {"… %d more lines …", "… %d줄 더 있음 …"},
+	sayMore:      {"Enter: go on   m: show all lines   q: leave", "Enter: 계속   m: 모두 보기   q: 나가기"},
+	sayNothing:   {"(it printed nothing)", "(출력 없음)"},
+	sayDone:      {"This chapter is done.", "이 단원을 마쳤습니다."},
 }
 
 func (p *Player) say(w phrase, args ...any) string {
@@ -82,17 +89,31 @@ func (p *Player) Play(ctx context.Context, c *Chapter) error {
 	if err := p.Session.Begin(ctx); err != nil {
 		return err
 	}
-	p.journals(ctx) // what came before does not belong to the chapter
+	p.Session.News(ctx, p.Lang) // what came before does not belong to the chapter
 	p.heading(c)
 	if !c.Goal.empty() {
 		return p.exercise(ctx, c)
 	}
-	for i := range c.Steps {
+	for i := 0; i < len(c.Steps); i++ {
+		if n := leftOut(c.Steps[i:], p.Session.Brokers()); n > 0 {
+			fmt.Fprintf(p.Out, "%s\n\n", p.paint(dim, p.say(sayLeft, n, c.Steps[i].Needs, c.Name)))
+			i += n - 1
+			continue
+		}
 		if err := p.step(ctx, &c.Steps[i]); err != nil {
 			return fmt.Errorf("chapter %d, step %d: %w", c.Number, i+1, err)
 		}
 	}
+	fmt.Fprintln(p.Out, p.paint(green, p.say(sayDone)))
 	return nil
+}
+
+// leftOut is how many of the next steps take more brokers than there are.
+func leftOut(steps []Step, brokers int) (n int) {
+	for n < len(steps) && steps[n].Needs > brokers {
+		n++
+	}
+	return n
 }
 
 func (p *Player) heading(c *Chapter) {
@@ -107,29 +128,21 @@ func (p *Player) heading(c *Chapter) {
 // visible one are the solution.
 func (p *Player) exercise(ctx context.Context, c *Chapter) error {
 	steps := c.Steps
+	if n := c.RepairCheck().Needs; n > p.Session.Brokers() {
+		fmt.Fprintf(p.Out, "%s\n\n", p.paint(dim, p.say(sayTooFew, n, n, c.Name)))
+		return nil
+	}
 	for len(steps) > 0 && steps[0].Hidden {
 		if o := p.Session.Do(ctx, &steps[0], ""); o.Err != nil {
 			return fmt.Errorf("%s: %w\n%s", p.Session.Shown(&steps[0]), o.Err, o.Output)
 		}
 		steps = steps[1:]
 	}
+	p.Session.News(ctx, p.Lang) // how it was broken is not told
 	p.prose(p.say(sayGoal), c.Goal)
-	for p.In != nil {
-		answer, err := p.ask(p.say(sayGoalEnter))
-		if err != nil {
-			return err
-		}
-		if answer == "s" {
-			break
-		}
-		check := *c.repaired()
-		check.Until = false // the person waits, not the check
-		o := p.Session.Do(ctx, &check, "")
-		if o.Err == nil {
-			fmt.Fprintln(p.Out, p.paint(green, p.say(sayRepaired)))
-			return nil
-		}
-		fmt.Fprintln(p.Out, p.paint(red, p.say(sayNotYet, o.Err)))
+	solved, err := p.repair(ctx, c)
+	if err != nil || solved {
+		return err
 	}
 	for i := range steps {
 		if err := p.step(ctx, &steps[i]); err != nil {
@@ -140,24 +153,69 @@ func (p *Player) exercise(ctx context.Context, c *Chapter) error {
 	return nil
 }
 
-// repaired is the step that checks an exercise.
-func (c *Chapter) repaired() *Step {
-	for i := range c.Steps {
-		if c.Steps[i].Repaired {
-			return &c.Steps[i]
+// repair lets the person try commands until the check of an exercise says that it is repaired, which
+// it reports; it is not when the person gives up, or is nobody.
+func (p *Player) repair(ctx context.Context, c *Chapter) (solved bool, err error) {
+	for p.In != nil {
+		answer, err := p.ask(p.say(sayGoalEnter))
+		if err != nil || answer == "s" {
+			return false, err
 		}
+		if answer != "" {
+			own := &Step{Run: answer}
+			if err := p.show(own, p.do(ctx, own, "")); err != nil {
+				return false, err
+			}
+			continue
+		}
+		check := *c.RepairCheck()
+		check.Until = false // the person waits, not the check
+		o := p.do(ctx, &check, "")
+		if o.Err == nil {
+			fmt.Fprintln(p.Out, p.paint(green, p.say(sayRepaired)))
+			return true, nil
+		}
+		// The check's own output says how things stand, and not what to do.
+		p.command(p.Session.Shown(&check))
+		if err := p.show(&check, o); err != nil {
+			return false, err
+		}
+		fmt.Fprintln(p.Out, p.paint(red, p.say(sayStill)))
 	}
-	return &c.Steps[len(c.Steps)-1]
+	return false, nil
+}
+
+// command shows a command line.
+func (p *Player) command(line string) {
+	for i, l := range shellLines(line, p.width()-4) {
+		fmt.Fprintf(p.Out, "  %s\n", p.paint(bold, []string{"$ ", ""}[min(i, 1)]+l))
+	}
+}
+
+// moment is after how long a person is told that something takes its time.
+const moment = time.Second
+
+// do carries a step out.
+func (p *Player) do(ctx context.Context, s *Step, typed string) Outcome {
+	if p.In == nil {
+		return p.Session.Do(ctx, s, typed)
+	}
+	said := make(chan struct{})
+	timer := time.AfterFunc(moment, func() {
+		defer close(said)
+		fmt.Fprintln(p.Out, p.paint(dim, "  "+p.say(sayMoment)))
+	})
+	o := p.Session.Do(ctx, s, typed)
+	if !timer.Stop() {
+		<-said // nobody else writes meanwhile
+	}
+	return o
 }
 
 // step plays one step.
 func (p *Player) step(ctx context.Context, s *Step) error {
 	if !s.Text.empty() {
 		p.prose("", s.Text)
-	}
-	if s.Needs > p.Session.Brokers() {
-		fmt.Fprintf(p.Out, "%s\n\n", p.paint(dim, p.say(sayLeft, s.Needs, s.Needs)))
-		return nil
 	}
 	if err := p.perform(ctx, s); err != nil {
 		return err
@@ -181,11 +239,14 @@ func (p *Player) step(ctx context.Context, s *Step) error {
 
 // perform carries out what a step does and shows what comes of it.
 func (p *Player) perform(ctx context.Context, s *Step) error {
+	if s.Run+s.Start+s.Wait+s.Stop+s.Do == "" {
+		return nil // what happens meanwhile is told with the next step that does something
+	}
 	typed := ""
 	if command := s.Command(); command != "" && !s.Hidden {
-		fmt.Fprintf(p.Out, "  %s\n", p.paint(bold, "$ "+p.Session.Shown(s)))
+		p.command(p.Session.Shown(s))
 		if s.Input != "" {
-			fmt.Fprintf(p.Out, "%s\n%s\n", indent(strings.TrimRight(p.Session.Expand(s.Input), "\n"), "  > "), p.paint(dim, "  "+p.say(sayTyped)))
+			fmt.Fprintf(p.Out, "%s\n%s\n", p.paint(dim, "  "+p.say(sayTyped)), indent(strings.TrimRight(p.Session.Expand(s.Input), "\n"), "  > "))
 		}
 		answer, err := p.ask(p.say(sayCommand))
 		if err != nil {
@@ -200,8 +261,10 @@ func (p *Player) perform(ctx context.Context, s *Step) error {
 		}
 	}
 	for {
-		o := p.Session.Do(ctx, s, typed)
-		p.show(s, o)
+		o := p.do(ctx, s, typed)
+		if err := p.show(s, o); err != nil {
+			return err
+		}
 		if o.Err == nil {
 			p.inside(ctx)
 			return nil
@@ -209,8 +272,9 @@ func (p *Player) perform(ctx context.Context, s *Step) error {
 		if p.In == nil || ctx.Err() != nil {
 			return fmt.Errorf("%s: %w; it printed:\n%s", p.what(s), o.Err, o.Output)
 		}
-		fmt.Fprintln(p.Out, p.paint(red, p.say(sayNotYet, o.Err)))
+		fmt.Fprintln(p.Out, p.paint(red, p.say(sayNotYet, Problem(o.Err, p.Lang))))
 		answer, err := p.ask(p.say(sayCommand))
+		// Skipped: the chapter goes on, whatever did not come out.
 		if err != nil || answer == "s" {
 			return err
 		}
@@ -231,11 +295,12 @@ func (p *Player) what(s *Step) string {
 	return "wait for " + s.Wait
 }
 
-// show prints what came of a step.
-func (p *Player) show(s *Step, o Outcome) {
+// show prints what came of a step. More than fits on a screen is cut until the person wants to see
+// it.
+func (p *Player) show(s *Step, o Outcome) error {
 	switch {
 	case s.Hidden:
-		return
+		return nil
 	case s.Start != "":
 		fmt.Fprintln(p.Out, p.paint(dim, "  "+p.say(sayStarted, s.As)))
 	case s.Do != "":
@@ -243,10 +308,35 @@ func (p *Player) show(s *Step, o Outcome) {
 	case s.Wait != "" || s.Stop != "":
 		fmt.Fprintln(p.Out, p.paint(dim, "  "+p.say(sayOutput, s.Wait+s.Stop)))
 	}
-	if text := strings.TrimRight(o.Output, "\n"); text != "" {
-		fmt.Fprintln(p.Out, indent(text, "  "))
+	rows := []string(nil)
+	if Tidy(o.Output) != "" {
+		rows = p.rows(o.Output)
+	} else if s.Run != "" && s.Input == "" || s.Wait != "" || s.Stop != "" {
+		rows = []string{p.paint(dim, "  "+p.say(sayNothing))}
+	}
+	if most := p.Height - 8; p.In == nil || p.Height == 0 || len(rows) <= max(most, 8) {
+		fmt.Fprint(p.Out, lines(rows), "\n")
+		return nil
+	}
+	first, last := max(p.Height-14, 4), 4
+	fmt.Fprint(p.Out, lines(rows[:first]), p.paint(dim, "  "+p.say(sayCut, len(rows)-first-last)), "\n", lines(rows[len(rows)-last:]))
+	answer, err := p.ask(p.say(sayMore))
+	if err != nil {
+		return err
+	}
+	if answer == "m" {
+		fmt.Fprint(p.Out, lines(rows))
 	}
 	fmt.Fprintln(p.Out)
+	return nil
+}
+
+// lines are rows, each with its end.
+func lines(rows []string) string {
+	if len(rows) == 0 {
+		return ""
+	}
+	return strings.Join(rows, "\n") + "\n"
 }
 
 func indent(text, with string) string {
@@ -259,6 +349,7 @@ func (p *Player) ask(prompt string) (string, error) {
 		return "", nil
 	}
 	fmt.Fprintf(p.Out, "%s ", p.paint(dim, "["+prompt+"]"))
+	// A last line without its end is an answer, too; an end without one is somebody leaving.
 	line, err := p.In.ReadString('\n')
 	answer := strings.TrimSpace(line)
 	if answer == "q" || err != nil && answer == "" {
@@ -274,7 +365,7 @@ const mostInside = 6
 // inside shows what the brokers' journals say of the time since the last step. A broker that is
 // down says nothing.
 func (p *Player) inside(ctx context.Context) {
-	sentences := p.journals(ctx)
+	sentences := p.Session.News(ctx, p.Lang)
 	if len(sentences) == 0 {
 		return
 	}
@@ -289,51 +380,6 @@ func (p *Player) inside(ctx context.Context) {
 		}
 	}
 	fmt.Fprintln(p.Out)
-}
-
-// journals reads what is new in the journals of all brokers.
-func (p *Player) journals(ctx context.Context) (sentences []string) {
-	if p.seen == nil {
-		p.seen = map[string]uint64{}
-	}
-	for _, base := range p.Session.Web() {
-		more, last, err := journal(ctx, base, p.seen[base], p.Lang)
-		if err == nil && last < p.seen[base] { // the broker was started again, and so was its journal
-			more, last, err = journal(ctx, base, 0, p.Lang)
-		}
-		if err == nil {
-			p.seen[base] = last
-			sentences = append(sentences, more...)
-		}
-	}
-	return sentences
-}
-
-// journal asks a broker what it did since an entry of its journal, and which entry is the last now.
-func journal(ctx context.Context, base string, since uint64, lang Lang) (sentences []string, last uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	q := url.Values{"lang": {string(lang)}, "since": {strconv.FormatUint(since, 10)}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/journal?"+q.Encode(), nil)
-	if err != nil {
-		return nil, 0, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		Last    uint64
-		Entries []struct{ Sentence string }
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 16<<20)).Decode(&answer); err != nil {
-		return nil, 0, fmt.Errorf("the journal of %s: %w", base, err)
-	}
-	for _, e := range answer.Entries {
-		sentences = append(sentences, e.Sentence)
-	}
-	return sentences, answer.Last, nil
 }
 
 // The colours of a terminal.
@@ -370,6 +416,7 @@ func (p *Player) prose(label string, t Text) {
 			fmt.Fprintf(p.Out, "%s\n\n", paragraph)
 			continue
 		}
+		// Lines beyond 80 columns are hard to read, also where there is room.
 		for _, line := range wrap(paragraph, min(p.width(), 80)-2) {
 			fmt.Fprintln(p.Out, line)
 		}
@@ -381,6 +428,7 @@ func (p *Player) prose(label string, t Text) {
 func wrap(text string, width int) (lines []string) {
 	line := ""
 	for _, w := range strings.Fields(text) {
+		// Korean letters are two columns wide.
 		if line != "" && runewidth.StringWidth(line)+1+runewidth.StringWidth(w) > width {
 			lines, line = append(lines, line), ""
 		}

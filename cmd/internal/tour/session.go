@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,9 +24,10 @@ const patience = 60 * time.Second
 type Session struct {
 	cluster    *cluster
 	program    string // this program, which has all tools in it
-	vars       vars
+	vars       *vars
 	background map[string]*background
-	order      []string // names in background, in the order of their start
+	order      []string          // names in background, in the order of their start
+	seen       map[string]uint64 // by broker, the last entry of its journal that News has told
 }
 
 // Options say what a Session runs on.
@@ -52,7 +54,7 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{cluster: c, program: o.Program, vars: vars{}, background: map[string]*background{}}
+	s := &Session{cluster: c, program: o.Program, vars: &vars{}, background: map[string]*background{}, seen: map[string]uint64{}}
 	s.reset()
 	return s, nil
 }
@@ -80,18 +82,24 @@ func (s *Session) Begin(ctx context.Context) error {
 	return s.sweep(ctx)
 }
 
-// reset forgets what the steps of a chapter have remembered.
+// reset forgets what the steps of a chapter have remembered: what is left are the names in braces
+// that every text and command may use.
 func (s *Session) reset() {
 	c := s.cluster
-	clear(s.vars)
-	s.vars["bootstrap"], s.vars["zookeeper"], s.vars["brokers"] = c.brokers[0].addr, c.coordination.addr, strconv.Itoa(len(c.brokers))
-	s.vars["factor"] = strconv.Itoa(min(3, len(c.brokers)))
+	words := map[string]string{
+		"bootstrap": c.brokers[0].addr, "zookeeper": c.coordination.addr, "brokers": strconv.Itoa(len(c.brokers)),
+		"factor": strconv.Itoa(min(3, len(c.brokers))), "dir": c.dir,
+	}
 	var all []string
 	for i, b := range c.brokers {
-		s.vars["broker"+strconv.Itoa(i)], s.vars["logs"+strconv.Itoa(i)] = b.addr, filepath.Join(b.dir, "logs")
+		words["broker"+strconv.Itoa(i)], words["logs"+strconv.Itoa(i)] = b.addr, filepath.Join(b.dir, "logs")
 		all = append(all, b.addr)
 	}
-	s.vars["all"], s.vars["dir"] = strings.Join(all, ","), c.dir
+	// Of every broker, for commands that are to find the cluster while the first one is down.
+	words["all"] = strings.Join(all, ",")
+	s.vars.mu.Lock()
+	defer s.vars.mu.Unlock()
+	s.vars.words = words
 }
 
 // sweep deletes what the last chapter has left: topics whose names begin with tour, and its groups.
@@ -101,6 +109,7 @@ func (s *Session) sweep(ctx context.Context) error {
 		return err
 	}
 	for _, name := range names {
+		// Topics of the learner's own with other names stay.
 		if strings.HasPrefix(name, "tour") {
 			if _, err := s.exec(ctx, "kafka-topics.sh --bootstrap-server {bootstrap} --delete --topic "+name, ""); err != nil {
 				return err
@@ -160,14 +169,16 @@ func (s *Session) run(ctx context.Context, step *Step, typed string) (o Outcome)
 	if typed != "" {
 		command = typed
 	}
+	// Things take a moment after a failure: sessions end, leaders change, followers come back.
 	deadline := time.Now().Add(patience)
 	for {
 		var failed error
 		o.Output, failed = s.exec(ctx, command, step.Input)
+		// What came out counts more than how the command ended: the first is the lesson.
 		switch o.Err = mismatch(step, s.vars, o.Output); {
 		case o.Err != nil:
 		case failed == nil && step.Fails:
-			o.Err = errors.New("the command succeeded, but should have been refused")
+			o.Err = errSucceeded
 		case failed != nil && !step.Fails:
 			o.Err = failed
 		}
@@ -188,38 +199,92 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// exec runs a command line and returns all that it prints. The tour's own words are ls, which
-// lists a directory, cat, and write, which writes a text into a file.
+// exec runs a command line and returns what it prints. The tour's own words are ls, which lists a
+// directory, cat, and write, which writes a text into a file.
 func (s *Session) exec(ctx context.Context, line, input string) (string, error) {
-	args, err := words(s.vars.expand(line))
+	args, through, err := pipeline(s.vars.expand(line))
 	if err != nil {
 		return "", err
 	}
+	out, err := s.execArgs(ctx, args, input)
+	return pass(out, through), err
+}
+
+func (s *Session) execArgs(ctx context.Context, args []string, input string) (string, error) {
 	if len(args) == 0 {
 		return "", errors.New("there is no command")
 	}
 	if own, ok := builtins[args[0]]; ok {
-		return own(args[1:])
+		return s.builtin(args[0], own, args[1:])
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cmd := s.command(ctx, args)
 	cmd.Stdin = strings.NewReader(s.vars.expand(input))
-	out, err := cmd.CombinedOutput()
+	var out printed
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	// Told apart from the person's leaving, which ends the outer context.
 	if ctx.Err() == context.DeadlineExceeded {
 		err = fmt.Errorf("it did not end within %v", patience)
 	}
-	return string(out), err
+	return out.String(), err
+}
+
+// maxPrinted bounds what is kept of a program's output: a learner may well read a topic of
+// gigabytes.
+const maxPrinted = 1 << 20
+
+// printed is a program's output, of which the first maxPrinted bytes are kept.
+type printed struct {
+	text bytes.Buffer
+	more int64 // bytes that are not kept
+}
+
+// Write takes output.
+func (p *printed) Write(b []byte) (int, error) {
+	n := min(len(b), maxPrinted-p.text.Len())
+	p.text.Write(b[:n])
+	p.more += int64(len(b) - n)
+	return len(b), nil
+}
+
+// String is what is kept, and how much is not.
+func (p *printed) String() string {
+	if p.more == 0 {
+		return p.text.String()
+	}
+	return fmt.Sprintf("%s\n… %d bytes more\n", p.text.String(), p.more)
 }
 
 // command is a tool of Kafka, or momus itself, as a process.
 func (s *Session) command(ctx context.Context, args []string) *exec.Cmd {
+	// Tools are commands of the same program.
 	if args[0] == "momus" {
 		args = args[1:]
 	}
 	cmd := exec.CommandContext(ctx, s.program, args...)
 	cmd.Dir, cmd.SysProcAttr = s.cluster.dir, apart()
 	return cmd
+}
+
+// builtin runs one of the tour's own words. They see the cluster's directory and nothing else, for
+// what is typed may come from a page.
+func (s *Session) builtin(verb string, own func(args []string) (string, error), args []string) (string, error) {
+	names := args
+	if verb == "write" {
+		names = args[:min(1, len(args))] // the rest is text
+	}
+	for i, name := range names {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(s.cluster.dir, name)
+		}
+		if inside, err := filepath.Rel(s.cluster.dir, name); err != nil || !filepath.IsLocal(inside) {
+			return "", fmt.Errorf("%s is not in %s", args[i], s.cluster.dir)
+		}
+		args[i] = name
+	}
+	return own(args)
 }
 
 var builtins = map[string]func(args []string) (string, error){
@@ -249,14 +314,23 @@ var builtins = map[string]func(args []string) (string, error){
 	"cat": func(args []string) (string, error) {
 		var b strings.Builder
 		for _, name := range args {
-			text, err := os.ReadFile(name)
-			if err != nil {
+			if err := appendFile(&b, name); err != nil {
 				return b.String(), err
 			}
-			b.Write(text)
 		}
 		return b.String(), nil
 	},
+}
+
+// appendFile adds a file to what was printed, up to maxPrinted bytes of it.
+func appendFile(b *strings.Builder, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(b, io.LimitReader(f, maxPrinted))
+	return err
 }
 
 // background is a program that runs beside the learner.
@@ -266,8 +340,10 @@ type background struct {
 	done chan struct{} // closed when it has ended
 
 	mu      sync.Mutex
-	out     bytes.Buffer
+	out     printed
 	changed chan struct{} // closed and replaced when there is more output
+
+	told int // how much of the output the learner has seen
 }
 
 // Write takes the program's output.
@@ -287,15 +363,31 @@ func (b *background) output() (string, <-chan struct{}) {
 	return b.out.String(), b.changed
 }
 
+// news is the part of an output that the learner has not seen.
+func (b *background) news(output string) string {
+	from := min(b.told, len(output))
+	b.told = len(output)
+	return output[from:]
+}
+
+// start begins a program that runs beside the next steps, until one of them stops it; typed is the
+// command as a person changed it.
 func (s *Session) start(ctx context.Context, step *Step, typed string) Outcome {
 	command := step.Start
 	if typed != "" {
 		command = typed
 	}
-	args, err := words(s.vars.expand(command))
-	if err != nil || len(args) == 0 {
-		return Outcome{Err: fmt.Errorf("%q is no command: %w", command, err)}
+	args, through, err := pipeline(s.vars.expand(command))
+	switch {
+	case err != nil:
+		return Outcome{Err: err}
+	case len(args) == 0 || len(through) > 0:
+		return Outcome{Err: fmt.Errorf("%q is no command that runs in the background", command)}
 	}
+	if s.background[step.As] != nil { // the person tries again; the first would never be ended
+		s.end(step.As)
+	}
+	// Not ended with the step's context: it goes on beside the next steps.
 	b := &background{cmd: s.command(context.WithoutCancel(ctx), args), done: make(chan struct{}), changed: make(chan struct{})}
 	b.cmd.Stdout, b.cmd.Stderr = b, b
 	in, err := b.cmd.StdinPipe()
@@ -324,11 +416,17 @@ func (s *Session) start(ctx context.Context, step *Step, typed string) Outcome {
 }
 
 func (s *Session) wait(ctx context.Context, step *Step) Outcome {
-	return s.await(ctx, s.background[step.Wait], step)
+	b := s.background[step.Wait]
+	if b == nil { // its start was skipped
+		return Outcome{Err: fmt.Errorf("%s does not run", step.Wait)}
+	}
+	return s.await(ctx, b, step)
 }
 
-// await waits until a program in the background has printed what a step expects.
+// await waits until a program in the background has printed what a step expects. What is new of
+// its output is the step's.
 func (s *Session) await(ctx context.Context, b *background, step *Step) (o Outcome) {
+	defer func() { o.Output = b.news(o.Output) }()
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	for {
@@ -341,6 +439,7 @@ func (s *Session) await(ctx context.Context, b *background, step *Step) (o Outco
 		select {
 		case <-more:
 		case <-b.done:
+			// The program has ended, and what it printed last may have come after the look above.
 			if last, _ := b.output(); last == o.Output {
 				return o
 			}
@@ -355,12 +454,16 @@ func (s *Session) await(ctx context.Context, b *background, step *Step) (o Outco
 // stop ends a program as Ctrl-C does and shows what it printed.
 func (s *Session) stop(step *Step) (o Outcome) {
 	b := s.background[step.Stop]
+	if b == nil { // its start was skipped
+		return Outcome{}
+	}
 	s.end(step.Stop)
 	o.Output, _ = b.output()
 	o.Err = mismatch(step, s.vars, o.Output)
 	if o.Err == nil {
 		o.Err = s.vars.capture(step, o.Output)
 	}
+	o.Output = b.news(o.Output)
 	return o
 }
 
@@ -369,6 +472,7 @@ func (s *Session) end(name string) {
 	b := s.background[name]
 	delete(s.background, name)
 	s.order = slices.DeleteFunc(s.order, func(n string) bool { return n == name })
+	// A program that reads standard input ends with it; others need the signal.
 	_ = b.in.Close()
 	if interrupt(b.cmd.Process) != nil {
 		_ = b.cmd.Process.Kill()
@@ -382,6 +486,7 @@ func (s *Session) end(name string) {
 }
 
 func (s *Session) endBackground() {
+	// Last started first, so that a reader ends before what it reads from.
 	for len(s.order) > 0 {
 		s.end(s.order[len(s.order)-1])
 	}

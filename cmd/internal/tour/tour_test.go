@@ -3,6 +3,7 @@ package tour
 import (
 	"bufio"
 	"bytes"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -62,15 +63,17 @@ func TestFaultyChaptersAreRefused(t *testing.T) {
 }
 
 func TestWordsSplitAsAShellDoes(t *testing.T) {
-	for line, want := range map[string][]string{
-		`a  b`:              {"a", "b"},
-		`a 'b c' d`:         {"a", "b c", "d"},
-		`a "b 'c'" d''e`:    {"a", "b 'c'", "de"},
-		`write f '{"v":1}'`: {"write", "f", `{"v":1}`},
-		` `:                 nil,
-		`a ''`:              {"a", ""},
+	for line, want := range map[string][][]string{
+		`a  b`:              {{"a", "b"}},
+		`a 'b c' d`:         {{"a", "b c", "d"}},
+		`a "b 'c'" d''e`:    {{"a", "b 'c'", "de"}},
+		`write f '{"v":1}'`: {{"write", "f", `{"v":1}`}},
+		` `:                 {nil},
+		`a ''`:              {{"a", ""}},
+		`a '|'|b c|d`:       {{"a", "|"}, {"b", "c"}, {"d"}},
+		`a |`:               {{"a"}, nil},
 	} {
-		if got, err := words(line); err != nil || !slices.Equal(got, want) {
+		if got, err := words(line); err != nil || !slices.EqualFunc(got, want, slices.Equal) {
 			t.Errorf("%s is %q, %v", line, got, err)
 		}
 	}
@@ -79,9 +82,118 @@ func TestWordsSplitAsAShellDoes(t *testing.T) {
 	}
 }
 
+func TestOutputGoesThroughFilters(t *testing.T) {
+	const output = "one\ntwo\nthree\n"
+	for line, want := range map[string]string{
+		"x":                            output,
+		"x | grep t":                   "two\nthree\n",
+		"x | grep -v t":                "one\n",
+		"x | grep '^t' | head -1":      "two\n",
+		"x | head -n 2":                "one\ntwo\n",
+		"x | tail -1":                  "three\n",
+		"x | tail -9":                  output,
+		"x | grep nothing | tail -n 3": "",
+	} {
+		args, through, err := pipeline(line)
+		if got := pass(output, through); err != nil || got != want || !slices.Equal(args, []string{"x"}) {
+			t.Errorf("%s: %q, %v", line, got, err)
+		}
+	}
+	for _, line := range []string{"x |", "x | rm -rf /", "x | grep", "x | grep a b", "x | grep (", "x | head", "x | head -x", "x | head --1 2 3 x"} {
+		if _, _, err := pipeline(line); err == nil {
+			t.Errorf("%s was accepted", line)
+		}
+	}
+}
+
+func TestOutputIsBounded(t *testing.T) {
+	var p printed
+	for range 3 {
+		if n, err := p.Write(bytes.Repeat([]byte("x"), maxPrinted/2)); n != maxPrinted/2 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if s := p.String(); len(s) > maxPrinted+100 || !strings.HasSuffix(s, " 524288 bytes more\n") {
+		t.Error(len(s), s[len(s)-40:])
+	}
+}
+
+func TestCommandsAreBrokenAsAShellWantsIt(t *testing.T) {
+	const command = `kafka-topics.sh --bootstrap-server localhost:9092 --create --topic tour-events --partitions 1 --replication-factor 1`
+	got := shellLines(command, 76)
+	want := []string{`kafka-topics.sh --bootstrap-server localhost:9092 --create \`, `    --topic tour-events --partitions 1 --replication-factor 1`}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if got := shellLines("short", 76); !slices.Equal(got, []string{"short"}) {
+		t.Errorf("%q", got)
+	}
+	got = shellLines(`write plan.json '{"a": "b c d e f"}' | head -1`, 20)
+	if want := []string{`write plan.json \`, `    '{"a": "b c d e f"}' \`, `    | head -1`}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	chapters, err := Chapters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range chapters {
+		for _, s := range c.Steps {
+			joined := strings.ReplaceAll(strings.Join(shellLines(s.Command(), 76), " "), " \\     ", " ")
+			if joined != s.Command() {
+				t.Errorf("%s\nwas broken into\n%s", s.Command(), joined)
+			}
+		}
+	}
+}
+
+func TestOutputFitsTheScreen(t *testing.T) {
+	if got := fold("a\tb한글cd", 11); !slices.Equal(got, []string{"a       b한", "글cd"}) {
+		t.Errorf("%q", got)
+	}
+	var out bytes.Buffer
+	p := &Player{In: bufio.NewReader(strings.NewReader("m\n")), Out: &out, Lang: English, Width: 80, Height: 24}
+	long := Outcome{Output: strings.Repeat("line\n", 100)}
+	if err := p.show(&Step{Run: "x"}, long); err != nil {
+		t.Fatal(err)
+	}
+	if first, rest, cut := strings.Cut(out.String(), "[Enter: go on   m: show all lines"); !cut || strings.Count(first, "\n") > 20 || !strings.Contains(first, "86 more lines") || strings.Count(rest, "line\n") != 100 {
+		t.Errorf("%s", out.String())
+	}
+	out.Reset()
+	p.In = nil
+	if err := p.show(&Step{Run: "x"}, long); err != nil || strings.Count(out.String(), "line\n") != 100 {
+		t.Error("without a person all of it is shown:", err, out.String())
+	}
+	for output, want := range map[string]string{">>>>\n": "", "\n\na\n": "a", ">ERROR": ">ERROR"} {
+		if got := Tidy(output); got != want {
+			t.Errorf("%q: %q", output, got)
+		}
+	}
+}
+
+func TestProblemsAreToldToLearners(t *testing.T) {
+	v := &vars{words: map[string]string{}}
+	for _, c := range []struct {
+		step   Step
+		en, ko string
+	}{
+		{Step{Expect: []string{"Stable"}}, "Stable should come out.", "Stable 부분이 나와야 합니다."},
+		{Step{Expect: []string{"re:^Lag +0"}}, "something else should come out.", "다른 결과가 나와야 합니다."},
+		{Step{Absent: []string{"Empty"}}, "Empty should not be there.", "Empty 부분이 없어야 합니다."},
+	} {
+		err := mismatch(&c.step, v, "Empty")
+		if en, ko := Problem(err, English), Problem(err, Korean); en != c.en || ko != c.ko {
+			t.Errorf("%v: %q, %q", err, en, ko)
+		}
+	}
+	if got := Problem(errSucceeded, English); got != "the command should have been refused." {
+		t.Error(got)
+	}
+}
+
 func TestExpectationsComeInOrder(t *testing.T) {
 	const output = "Leader: 2\nIsr: 2,0\n"
-	v := vars{"leader": "2"}
+	v := &vars{words: map[string]string{"leader": "2"}}
 	for _, c := range []struct {
 		step Step
 		ok   bool
@@ -98,8 +210,8 @@ func TestExpectationsComeInOrder(t *testing.T) {
 			t.Errorf("%+v: %v", c.step, err)
 		}
 	}
-	if err := v.capture(&Step{Capture: map[string]string{"first": `Isr: (\d)`}}, output); err != nil || v["first"] != "2" {
-		t.Error(v, err)
+	if err := v.capture(&Step{Capture: map[string]string{"first": `Isr: (\d)`}}, output); err != nil || v.expand("{first}") != "2" {
+		t.Error(v.words, err)
 	}
 	if v.capture(&Step{Capture: map[string]string{"x": `(none)`}}, output) == nil {
 		t.Error("captured what is not there")
@@ -133,8 +245,80 @@ func TestAskingEndsWithTheInput(t *testing.T) {
 	}
 }
 
+// The card is whole in both languages and fits a terminal.
+func TestReferenceCard(t *testing.T) {
+	c, err := ReferenceCard()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Title.whole() || !c.Footer.whole() || c.Footer.empty() {
+		t.Error("title or footer is missing in a language")
+	}
+	for _, s := range c.Sections {
+		if s.Title.empty() || !s.Title.whole() || len(s.Rows) == 0 {
+			t.Errorf("%+v", s)
+		}
+		for _, r := range s.Rows {
+			if (r.Word == "") == (r.Run == "") || r.Text.empty() || !r.Text.whole() {
+				t.Errorf("%s: %+v", s.Title.English, r)
+			}
+		}
+	}
+	for _, l := range []Lang{English, Korean} {
+		for _, line := range strings.Split(c.Print(l), "\n") {
+			if width(line) > cardWidth {
+				t.Errorf("%d columns: %s", width(line), line)
+			}
+		}
+	}
+}
+
 // FuzzParse: no text of a chapter makes the loader panic.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("number: 1\nname: x\ntitle: {en: T, ko: 제목}\nsteps: [{run: ls, expect: [a]}]\n"))
 	f.Fuzz(func(_ *testing.T, text []byte) { _, _ = Parse(text) })
+}
+
+// A person whose command did not print what was expected starts it again.
+func TestWhatIsStartedAgainIsEndedFirst(t *testing.T) {
+	program, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Session{cluster: &cluster{dir: t.TempDir()}, program: program, vars: &vars{}, background: map[string]*background{}}
+	defer s.endBackground()
+	step := &Step{Start: "60", As: "reader"}
+	if o := s.Do(t.Context(), step, ""); o.Err != nil {
+		t.Fatal(o.Err)
+	}
+	first := s.background["reader"]
+	if o := s.Do(t.Context(), step, "61"); o.Err != nil {
+		t.Fatal(o.Err)
+	}
+	select {
+	case <-first.done:
+	default:
+		t.Error("the first one runs on, and nobody will end it")
+		_ = first.cmd.Process.Kill()
+	}
+	if len(s.order) != 1 {
+		t.Errorf("in the background: %q", s.order)
+	}
+}
+
+// FuzzPipeline: what a learner types makes nothing but a command, filters that are there, and an
+// error.
+func FuzzPipeline(f *testing.F) {
+	for _, line := range []string{"a 'b c' | grep -v x | head -3", "| |", "'", "a | tail -n 99999999999999999999", "a|grep '['"} {
+		f.Add(line, "one\ntwo\n")
+	}
+	f.Fuzz(func(t *testing.T, line, output string) {
+		_, through, err := pipeline(line)
+		if err == nil && len(pass(output, through)) > len(output)+1 {
+			t.Errorf("%q made more of %q", line, output)
+		}
+		for _, l := range shellLines(line, 20) {
+			fold(l, 20)
+		}
+	})
 }

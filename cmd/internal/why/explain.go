@@ -22,14 +22,16 @@ func textsIn(l journal.Lang) texts {
 // last of them.
 type told struct {
 	entries, causes map[journal.Ref]bool
+	kind            journal.Kind // of the last one
 }
 
 func newTold() *told {
 	return &told{entries: map[journal.Ref]bool{}, causes: map[journal.Ref]bool{}}
 }
 
-// explain writes an entry and its causes for people, each cause below its effect. What the reader
-// has before the eyes is not told again.
+// explain writes an entry and its causes for people, each cause below its effect. Causes that the
+// reader has before the eyes are not told again, unless they are behind one that is new: a chain that
+// is told ends with its root.
 func explain(h *journal.History, e *journal.Entry, l journal.Lang, seen *told) string {
 	t := textsIn(l)
 	var b strings.Builder
@@ -39,15 +41,20 @@ func explain(h *journal.History, e *journal.Entry, l journal.Lang, seen *told) s
 	}
 	b.WriteByte('\n')
 	seen.entries[e.Ref()] = true
-	causes := map[journal.Ref]bool{}
+	causes, fresh, behind := map[journal.Ref]bool{}, false, false
 	for depth, c := range h.Chain(e)[1:] {
 		causes[c.Ref()] = true
-		if seen.entries[c.Ref()] || seen.causes[c.Ref()] {
+		// What is below the entry before is this one's too only if both are of a kind, or if this one
+		// goes back to an entry that was told.
+		if !fresh && (seen.entries[c.Ref()] || seen.causes[c.Ref()] && (behind || seen.kind == e.Kind)) {
+			behind = behind || seen.entries[c.Ref()]
 			continue
 		}
+		fresh = true
+		// Indented one step further for each cause of a cause.
 		fmt.Fprintf(&b, "%s%s%s (%s)\n", strings.Repeat(" ", 14+2*depth), t.because, c.Sentence(l), c.Time.Local().Format("15:04:05.000"))
 	}
-	seen.causes = causes
+	seen.causes, seen.kind = causes, e.Kind
 	return b.String()
 }
 
@@ -58,6 +65,8 @@ func withoutLeader(h *journal.History, e *journal.Entry) (gap time.Duration, ok 
 		return 0, false
 	}
 	chain := h.Chain(e)
+	// The election has to be for a leader that was lost, and there has to be a sign of the loss
+	// below it.
 	if len(chain) < 3 || chain[1].Kind != journal.LeaderElected || chain[1].Reason != journal.LeaderGone && chain[1].Reason != journal.Unclean {
 		return 0, false
 	}
@@ -65,8 +74,10 @@ func withoutLeader(h *journal.History, e *journal.Entry) (gap time.Duration, ok 
 	for _, c := range chain[3:] {
 		at := c.Time
 		if c.Kind == journal.ProcessPaused {
+			// A pause is noted when it ends: the loss began before.
 			at = at.Add(-c.Took)
 		}
+		// The start of another broker is a cause without being a loss.
 		if at.Before(lost) && c.Kind != journal.BrokerStarted {
 			lost = at
 		}
@@ -87,6 +98,8 @@ func roughly(d time.Duration) string {
 func unended(about []*journal.Entry) *journal.Entry {
 	for i := len(about) - 1; i >= 0; i-- {
 		switch about[i].Kind {
+		// Decided is as good as ended for the question what is open: the markers follow by
+		// themselves.
 		case journal.TransactionBegan:
 			return about[i]
 		case journal.TransactionDecided, journal.TransactionEnded, journal.ProducerReady:

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"momus/cmd/internal/tool/clients"
 	"momus/internal/journal"
 )
 
@@ -35,13 +36,13 @@ const (
 )
 
 // read asks all sources for what is new, side by side. It reports whether there is anything new.
-func read(ctx context.Context, sources []*Source, login *login) (news bool) {
+func read(ctx context.Context, sources []*Source, ports *ports) (news bool) {
 	var wg sync.WaitGroup
 	before := 0
 	for _, s := range sources {
 		before += len(s.entries)
 		if s.URL != "" {
-			wg.Go(func() { s.Err = s.read(ctx, login) })
+			wg.Go(func() { s.Err = s.read(ctx, ports) })
 		}
 	}
 	wg.Wait()
@@ -51,20 +52,19 @@ func read(ctx context.Context, sources []*Source, login *login) (news bool) {
 	return before != 0
 }
 
-// login is what an HTTP port may ask for.
-type login struct{ user, password string }
+// ports asks the HTTP ports, with what they may ask for.
+type ports struct {
+	*clients.HTTPPorts
+	user, password string
+}
 
-func (s *Source) read(ctx context.Context, l *login) error {
+// read asks for the entries since the last that were read. What a broker answers is bounded, in
+// time and in bytes.
+func (s *Source) read(ctx context.Context, p *ports) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	// 0 at first, which is everything that the ring still holds.
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/journal?since=%d", strings.TrimRight(s.URL, "/"), s.last), nil)
-	if err != nil {
-		return err
-	}
-	if l.user != "" {
-		r.SetBasicAuth(l.user, l.password)
-	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := p.Get(ctx, fmt.Sprintf("%s/journal?since=%d", strings.TrimRight(s.URL, "/"), s.last), p.user, p.password)
 	if err != nil {
 		return err
 	}
@@ -83,6 +83,7 @@ func (s *Source) read(ctx context.Context, l *login) error {
 	if err := json.Unmarshal(body, &a); err != nil {
 		return fmt.Errorf("%s/journal is not a journal: %w", s.URL, err)
 	}
+	// Its numbers begin anew; the next look takes all of them.
 	if a.Last < s.last { // the broker has started anew
 		s.last = 0
 		return nil

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -27,6 +28,7 @@ func find(ctx context.Context, a *clients.Admin) ([]*Source, *kmsg.MetadataRespo
 	sources := make([]*Source, len(m.Brokers))
 	var wg sync.WaitGroup
 	for i, b := range m.Brokers {
+		// The error stands until the broker has answered.
 		s := &Source{Broker: b.NodeID, Err: errNoPort}
 		sources[i] = s
 		wg.Go(func() { s.locate(ctx, a, b.Host) })
@@ -51,6 +53,7 @@ func (s *Source) locate(ctx context.Context, a *clients.Admin, host string) {
 	}
 	for _, r := range resp.Resources {
 		for _, c := range r.Configs {
+			// -1 is a broker of ours that listens nowhere.
 			if c.Name == configs.HTTPPortKey && c.Value != nil && *c.Value != "-1" {
 				s.URL, s.Err = "http://"+hostPort(host, *c.Value), nil
 			}
@@ -65,81 +68,176 @@ func hostPort(host, port string) string {
 	return host + ":" + port
 }
 
+// say is a sentence in both languages, for fmt.
+type say struct{ en, ko string }
+
+func (s say) in(l journal.Lang, args ...any) string {
+	if l == journal.Korean {
+		return fmt.Sprintf(s.ko, args...)
+	}
+	return fmt.Sprintf(s.en, args...)
+}
+
 // state says for people how the subject stands now, from what the brokers' public APIs and, with
-// zk, the znodes tell. What is not known is left out.
-func state(ctx context.Context, a *clients.Admin, z *zk.Client, s *journal.Subject) ([]string, error) {
-	switch {
+// --zookeeper, the znodes tell. Of what the journal of a broker would tell that has none, as Apache
+// Kafka's, it says what is not known.
+func (r *run) state(ctx context.Context) ([]string, error) {
+	switch s := &r.o.Subject; {
 	case s.Partition != nil:
-		return partitionState(ctx, a, z, *s.Partition)
+		return r.partitionState(ctx, *s.Partition)
 	case s.Group != "":
-		return groupState(ctx, a, s.Group)
+		return r.groupState(ctx, s.Group)
 	case s.Broker != nil:
-		return brokerState(ctx, a, z, *s.Broker)
+		return r.brokerState(ctx, *s.Broker)
+	case s.TransactionalID != "":
+		return r.transactionState(ctx, s.TransactionalID)
 	}
 	return nil, nil
 }
 
-func partitionState(ctx context.Context, a *clients.Admin, z *zk.Client, tp model.TopicPartition) ([]string, error) {
-	m, err := a.Metadata(ctx, "describeTopics", []string{tp.Topic})
+// silent reports whether a broker's journal cannot be read.
+func (r *run) silent(broker int32) bool {
+	return slices.ContainsFunc(r.sources, func(s *Source) bool { return s.Broker == broker && s.Err != nil })
+}
+
+// partitionState says how a partition stands now: who leads it, who is in sync, and, if there is no
+// leader, whom it waits for.
+func (r *run) partitionState(ctx context.Context, tp model.TopicPartition) ([]string, error) {
+	l := r.o.Lang
+	m, err := r.admin.Metadata(ctx, "describeTopics", []string{tp.Topic})
 	if err != nil {
 		return nil, err
 	}
 	var p *kmsg.MetadataResponseTopicPartition
 	for i := range m.Topics {
 		for k := range m.Topics[i].Partitions {
+			// One topic was asked for.
 			if m.Topics[i].Partitions[k].Partition == tp.Partition {
 				p = &m.Topics[i].Partitions[k]
 			}
 		}
 	}
 	if p == nil {
-		return []string{tp.String() + " does not exist, as far as the brokers know."}, nil
+		return []string{say{"%s does not exist, as far as the brokers know.", "%s: 브로커들이 아는 한 그런 파티션은 없다."}.in(l, tp)}, nil
 	}
-	alive := func(id int32) bool {
-		return slices.ContainsFunc(m.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == id })
-	}
-	now := fmt.Sprintf("%s: leader %d, epoch %d; replicas %s; in sync %s", tp, p.Leader, p.LeaderEpoch, list(p.Replicas), list(p.ISR))
+	now := say{"%s: leader %d, epoch %d; replicas %s; in sync %s", "%s: 리더 %d, 에포크 %d; 복제본 %s; ISR %s"}.in(l, tp, p.Leader, p.LeaderEpoch, list(p.Replicas), list(p.ISR))
 	if p.Leader < 0 {
-		now = fmt.Sprintf("%s has no leader; replicas %s; in sync were %s", tp, list(p.Replicas), list(p.ISR))
+		now = say{"%s has no leader; replicas %s; in sync were %s", "%s: 리더가 없다; 복제본 %s; 마지막 ISR %s"}.in(l, tp, list(p.Replicas), list(p.ISR))
 	}
 	lines := []string{now}
+	// The first replica is the one that leader rebalancing prefers.
 	if p.Leader >= 0 && len(p.Replicas) > 0 && p.Leader != p.Replicas[0] {
-		lines = append(lines, fmt.Sprintf("The preferred leader is broker %d.", p.Replicas[0]))
+		lines = append(lines, say{"The preferred leader is broker %d.", "선호 리더는 %d번 브로커다."}.in(l, p.Replicas[0]))
 	}
 	for _, id := range p.Replicas {
-		if slices.Contains(p.ISR, id) {
-			continue
-		}
-		if !alive(id) {
-			lines = append(lines, fmt.Sprintf("Broker %d is not registered in ZooKeeper: it is stopped, or its session has ended.", id))
-		} else if lag, ok := replicaLag(ctx, a, id, tp); ok && lag >= 0 {
-			lines = append(lines, fmt.Sprintf("Broker %d is alive and must fetch %d records to be in sync again.", id, lag))
-		} else {
-			lines = append(lines, fmt.Sprintf("Broker %d is alive; how far behind it is, it does not say.", id))
+		if !slices.Contains(p.ISR, id) || slices.Contains(p.OfflineReplicas, id) {
+			lines = append(lines, r.replicaState(ctx, m, p, id, tp))
 		}
 	}
-	if z != nil {
-		if st, ok, err := z.State(ctx, tp); err == nil && ok {
-			lines = append(lines, fmt.Sprintf("ZooKeeper: leader %d, leader epoch %d, in sync %s, written under controller epoch %d (version %d).",
-				st.Leader, st.LeaderEpoch, list(st.ISR), st.ControllerEpoch, st.ZKVersion))
-		}
-	}
-	return lines, nil
+	return append(lines, r.decider(ctx, m.ControllerID, tp)...), nil
 }
 
-// replicaLag is how many committed records a broker's replica lacks.
-func replicaLag(ctx context.Context, a *clients.Admin, broker int32, tp model.TopicPartition) (int64, bool) {
+// replicaState says why a replica is not in sync, as far as that can be seen now.
+func (r *run) replicaState(ctx context.Context, m *kmsg.MetadataResponse, p *kmsg.MetadataResponseTopicPartition, id int32, tp model.TopicPartition) string {
+	l := r.o.Lang
+	if !slices.ContainsFunc(m.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == id }) {
+		return say{"Broker %d is not registered in ZooKeeper: it is stopped, or its session has ended.", "%d번 브로커가 ZooKeeper에 등록되어 있지 않다: 멈췄거나 세션이 끝났다."}.in(l, id)
+	}
+	dirs, err := r.logDirs(ctx, id, &tp)
+	if slices.Contains(p.OfflineReplicas, id) {
+		if failed := failedDirs(dirs); len(failed) > 0 {
+			return say{"Broker %d is alive, and its replica is on a log directory that has failed: %s.", "%d번 브로커는 살아 있지만, 그 복제본이 있는 로그 디렉터리가 고장 났다: %s."}.in(l, id, strings.Join(failed, ", "))
+		}
+		return say{"Broker %d is alive, and its replica is on a log directory that has failed.", "%d번 브로커는 살아 있지만, 그 복제본이 있는 로그 디렉터리가 고장 났다."}.in(l, id)
+	}
+	if lag, ok := replicaLag(dirs, tp); err == nil && ok && lag >= 0 {
+		return say{"Broker %d is alive and must fetch %d records to be in sync again.", "%d번 브로커는 살아 있고, 레코드 %d개를 더 가져와야 ISR에 돌아온다."}.in(l, id, lag)
+	}
+	return say{"Broker %d is alive; how far behind it is, it does not say.", "%d번 브로커는 살아 있지만, 얼마나 뒤처졌는지는 알 수 없다."}.in(l, id)
+}
+
+// decider says what ZooKeeper has of a partition, and whether it is known why the controller decided
+// so.
+func (r *run) decider(ctx context.Context, controller int32, tp model.TopicPartition) (lines []string) {
+	l := r.o.Lang
+	decided := int32(-1)
+	if r.zk != nil {
+		if st, ok, err := r.zk.State(ctx, tp); err == nil && ok {
+			decided = st.ControllerEpoch
+			lines = append(lines, say{"ZooKeeper: leader %d, leader epoch %d, in sync %s, written under controller epoch %d (version %d).",
+				"ZooKeeper: 리더 %d, 리더 에포크 %d, ISR %s, 컨트롤러 에포크 %d 때 기록 (버전 %d)."}.in(l, st.Leader, st.LeaderEpoch, list(st.ISR), st.ControllerEpoch, st.ZKVersion))
+		}
+	}
+	if controller < 0 || !r.silent(controller) {
+		return lines
+	}
+	lines = append(lines, r.takeover(ctx, controller)...)
+	if epoch, _, ok := r.controllership(ctx); ok && epoch == decided {
+		return append(lines, say{"The present leader was decided, or kept, under broker %d; its journal cannot be read, so its reasons are not known.",
+			"지금의 리더는 %d번 브로커가 컨트롤러일 때 정해졌거나 유지되었다. 그 저널을 읽을 수 없어 이유는 알 수 없다."}.in(l, controller))
+	}
+	return lines
+}
+
+// takeover says of a controller without a journal what ZooKeeper tells.
+func (r *run) takeover(ctx context.Context, id int32) []string {
+	l := r.o.Lang
+	epoch, since, ok := r.controllership(ctx)
+	if !ok {
+		return []string{say{"The controller is broker %d, whose journal cannot be read; --zookeeper tells since when.", "컨트롤러는 %d번 브로커인데, 그 저널을 읽을 수 없다. --zookeeper를 주면 언제부터인지 알 수 있다."}.in(l, id)}
+	}
+	return []string{say{"The controller is broker %d, since %s (controller epoch %d, from /controller); why the one before it gave up is known only from others.",
+		"컨트롤러는 %d번 브로커이고, %s부터다 (컨트롤러 에포크 %d, /controller에서). 이전 컨트롤러가 왜 물러났는지는 다른 브로커들의 기록으로만 알 수 있다."}.in(l, id, since.Local().Format("15:04:05.000"), epoch)}
+}
+
+// controllership is the controller epoch, and since when /controller is there.
+func (r *run) controllership(ctx context.Context) (epoch int32, since time.Time, ok bool) {
+	if r.zk == nil {
+		return 0, since, false
+	}
+	node, err := r.zk.Inspect(ctx, zk.ControllerPath)
+	if err != nil {
+		return 0, since, false
+	}
+	counter, err := r.zk.Inspect(ctx, zk.ControllerEpochPath)
+	if err != nil {
+		return 0, since, false
+	}
+	n, err := strconv.ParseInt(string(counter.Data), 10, 32)
+	return int32(n), time.UnixMilli(node.Stat.Ctime), err == nil
+}
+
+// logDirs asks a broker for its log directories, all or those with a partition. Those that have
+// failed are always among them.
+func (r *run) logDirs(ctx context.Context, broker int32, tp *model.TopicPartition) ([]kmsg.DescribeLogDirsResponseDir, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	req := kmsg.NewPtrDescribeLogDirsRequest()
-	t := kmsg.NewDescribeLogDirsRequestTopic()
-	t.Topic, t.Partitions = tp.Topic, []int32{tp.Partition}
-	req.Topics = append(req.Topics, t)
-	resp, err := clients.BrokerRequest[*kmsg.DescribeLogDirsResponse](ctx, a, "describeLogDirs", broker, req)
-	if err != nil {
-		return 0, false
+	if tp != nil {
+		t := kmsg.NewDescribeLogDirsRequestTopic()
+		t.Topic, t.Partitions = tp.Topic, []int32{tp.Partition}
+		req.Topics = append(req.Topics, t)
 	}
-	for _, d := range resp.Dirs {
+	resp, err := clients.BrokerRequest[*kmsg.DescribeLogDirsResponse](ctx, r.admin, "describeLogDirs", broker, req)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Dirs, nil
+}
+
+// failedDirs are the directories that have failed.
+func failedDirs(dirs []kmsg.DescribeLogDirsResponseDir) (failed []string) {
+	for _, d := range dirs {
+		if d.ErrorCode != 0 {
+			failed = append(failed, d.Dir)
+		}
+	}
+	return failed
+}
+
+// replicaLag is how many committed records a broker's replica lacks.
+func replicaLag(dirs []kmsg.DescribeLogDirsResponseDir, tp model.TopicPartition) (int64, bool) {
+	for _, d := range dirs {
 		for _, t := range d.Topics {
 			for _, p := range t.Partitions {
 				if t.Topic == tp.Topic && p.Partition == tp.Partition && !p.IsFuture {
@@ -151,8 +249,13 @@ func replicaLag(ctx context.Context, a *clients.Admin, broker int32, tp model.To
 	return 0, false
 }
 
-func groupState(ctx context.Context, a *clients.Admin, name string) ([]string, error) {
-	groups, err := a.DescribeGroups(ctx, []string{name})
+// mostMembers bounds the members of a group that are named.
+const mostMembers = 20
+
+// groupState says how a group stands now; nothing when nobody knows it.
+func (r *run) groupState(ctx context.Context, name string) ([]string, error) {
+	l := r.o.Lang
+	groups, err := r.admin.DescribeGroups(ctx, []string{name})
 	if err != nil {
 		return nil, err
 	}
@@ -160,11 +263,26 @@ func groupState(ctx context.Context, a *clients.Admin, name string) ([]string, e
 	if g == nil {
 		return nil, nil
 	}
-	return []string{fmt.Sprintf("Group %s is %s, %d members; its coordinator is broker %d.", name, g.State, len(g.Members), g.Node)}, nil
+	lines := []string{say{"Group %s is %s, members: %d; its coordinator is broker %d.", "%s 그룹은 %s, 멤버 %d개; 코디네이터는 %d번 브로커다."}.in(l, name, g.State, len(g.Members), g.Node)}
+	if !r.silent(g.Node) {
+		return lines, nil
+	}
+	lines = append(lines, say{"The journal of its coordinator cannot be read: who joined or left, and why, is not known. The coordinator says who is there now:",
+		"코디네이터의 저널을 읽을 수 없어, 누가 왜 들어오고 나갔는지는 알 수 없다. 지금 있는 멤버는 코디네이터가 알려 준다:"}.in(l))
+	for i, m := range g.Members {
+		if i == mostMembers {
+			break
+		}
+		lines = append(lines, say{"  %s (client %s, %s), partitions: %d", "  %s (클라이언트 %s, %s): 파티션 %d개"}.in(l, m.Id, m.Client, strings.TrimPrefix(m.Host, "/"), len(m.Assigned)))
+	}
+	return lines, nil
 }
 
-func brokerState(ctx context.Context, a *clients.Admin, z *zk.Client, id int32) ([]string, error) {
-	m, err := a.Metadata(ctx, "describeTopics", nil)
+// brokerState says whether a broker is registered, what it leads, where it is behind, and which of
+// its log directories have failed.
+func (r *run) brokerState(ctx context.Context, id int32) ([]string, error) {
+	l := r.o.Lang
+	m, err := r.admin.Metadata(ctx, "describeTopics", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -179,17 +297,25 @@ func brokerState(ctx context.Context, a *clients.Admin, z *zk.Client, id int32) 
 			}
 		}
 	}
-	alive := slices.ContainsFunc(m.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == id })
-	lines := []string{fmt.Sprintf("Broker %d is registered; it leads %d partitions and is out of sync in %d.", id, led, out)}
-	if !alive {
-		lines = []string{fmt.Sprintf("Broker %d is not registered: it is stopped, or its ZooKeeper session has ended. It is out of sync in %d partitions.", id, out)}
+	if !slices.ContainsFunc(m.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == id }) {
+		return []string{say{"Broker %d is not registered: it is stopped, or its ZooKeeper session has ended. It is out of sync in %d partitions.",
+			"%d번 브로커가 등록되어 있지 않다: 멈췄거나 ZooKeeper 세션이 끝났다. 파티션 %d개의 ISR에서 빠져 있다."}.in(l, id, out)}, nil
 	}
-	if m.ControllerID == id {
-		lines = append(lines, "It is the controller.")
+	lines := []string{say{"Broker %d is registered; it leads %d partitions and is out of sync in %d.", "%d번 브로커가 등록되어 있다. 파티션 %d개의 리더이고, %d개의 ISR에서 빠져 있다."}.in(l, id, led, out)}
+	switch {
+	case m.ControllerID == id && r.silent(id):
+		lines = append(lines, r.takeover(ctx, id)...)
+	case m.ControllerID == id:
+		lines = append(lines, say{"It is the controller.", "이 브로커가 컨트롤러다."}.in(l))
 	}
-	if z != nil {
-		if b, ok, err := z.Broker(ctx, id); err == nil && ok {
-			lines = append(lines, fmt.Sprintf("ZooKeeper: registered at %v, broker epoch %d.", b.Endpoints, b.Epoch))
+	if dirs, err := r.logDirs(ctx, id, nil); err == nil {
+		for _, d := range failedDirs(dirs) {
+			lines = append(lines, say{"Its log directory %s has failed.", "로그 디렉터리 %s: 고장 났다."}.in(l, d))
+		}
+	}
+	if r.zk != nil {
+		if b, ok, err := r.zk.Broker(ctx, id); err == nil && ok {
+			lines = append(lines, say{"ZooKeeper: registered at %v, broker epoch %d.", "ZooKeeper: %v에 등록, 브로커 에포크 %d."}.in(l, b.Endpoints, b.Epoch))
 		}
 	}
 	return lines, nil

@@ -7,7 +7,6 @@ package why
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -36,12 +35,16 @@ const followTick = 500 * time.Millisecond
 
 // Main is the body of the command, as that of a tool.
 func (o *Options) Main(ctx context.Context, c *core.Call) error {
-	r := &run{o: o, c: c, seen: newTold(), login: &login{o.User, o.Password}}
+	http, err := clients.HTTPPortsFor(o.ConfigFile)
+	if err != nil {
+		return err
+	}
+	r := &run{o: o, c: c, seen: newTold(), ports: &ports{http, o.User, o.Password}}
+	defer r.close() // of what was opened before an error, too
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
-	defer r.close()
-	read(ctx, r.sources, r.login)
+	read(ctx, r.sources, r.ports)
 	if o.JSON {
 		return r.document()
 	}
@@ -58,23 +61,26 @@ func (o *Options) Main(ctx context.Context, c *core.Call) error {
 			return nil
 		case <-time.After(followTick):
 		}
-		if read(ctx, r.sources, r.login) {
+		if read(ctx, r.sources, r.ports) {
 			r.tell(0)
 		}
 	}
 	return nil
 }
 
+// run is one question with its connections.
 type run struct {
 	o       *Options
 	c       *core.Call
-	login   *login
+	ports   *ports
 	admin   *clients.Admin // nil when only HTTP ports were named
 	zk      *zk.Client     // nil when it is not asked
 	sources []*Source
 	seen    *told
 }
 
+// connect opens what the options name. The brokers' HTTP ports are found by the brokers themselves
+// unless they were given.
 func (r *run) connect(ctx context.Context) (err error) {
 	for _, url := range r.o.HTTP {
 		if !strings.Contains(url, "://") {
@@ -83,6 +89,7 @@ func (r *run) connect(ctx context.Context) (err error) {
 		r.sources = append(r.sources, &Source{Broker: -1, URL: url})
 	}
 	if r.o.Servers != "" {
+		// Without properties of its own the client's id is that of any admin client.
 		if r.admin, err = clients.AdminFor(r.c, r.o.Servers, r.o.ConfigFile, nil); err != nil {
 			return err
 		}
@@ -90,6 +97,7 @@ func (r *run) connect(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
+		// Ports that were named stand for the brokers that are meant.
 		if len(r.o.HTTP) == 0 {
 			r.sources = found
 		}
@@ -100,6 +108,7 @@ func (r *run) connect(ctx context.Context) (err error) {
 	return err
 }
 
+// close ends the connections that were made.
 func (r *run) close() {
 	if r.admin != nil {
 		r.admin.Close()
@@ -114,9 +123,9 @@ func (r *run) present(ctx context.Context) {
 	if r.admin == nil {
 		return
 	}
-	lines, err := state(ctx, r.admin, r.zk, &r.o.Subject)
+	lines, err := r.state(ctx)
 	if err != nil {
-		lines = []string{"How it stands now is not known: " + err.Error()}
+		lines = []string{say{"How it stands now is not known: %v", "지금 상태를 알 수 없다: %v"}.in(r.o.Lang, err)}
 	}
 	for _, l := range lines {
 		r.c.Println(l)
@@ -132,6 +141,7 @@ func (r *run) tell(last int) int {
 	about := h.About(&r.o.Subject)
 	open := unended(about)
 	if last > 0 && len(about) > last {
+		// What is left out counts as told, so that --follow does not bring it.
 		for _, e := range about[:len(about)-last] {
 			r.seen.entries[e.Ref()] = true
 		}
@@ -144,6 +154,7 @@ func (r *run) tell(last int) int {
 		r.c.Printf("%s", explain(h, e, r.o.Lang, r.seen))
 		n++
 	}
+	// Only once: with --follow it would be repeated at every look.
 	if open != nil && last > 0 && r.o.Subject.TransactionalID != "" {
 		r.c.Printf(textsIn(r.o.Lang).open+"\n", roughly(time.Since(open.Time)))
 	}
@@ -158,9 +169,10 @@ func (r *run) gaps() {
 		}
 		name := s.URL
 		if s.Broker >= 0 {
-			name = fmt.Sprintf("broker %d", s.Broker)
+			name = say{"broker %d", "%d번 브로커"}.in(r.o.Lang, s.Broker)
 		}
-		r.c.Printf("\nThe journal of %s cannot be read (%v): what it did is known only from what others and ZooKeeper saw, and its reasons are not known.\n", name, s.Err)
+		r.c.Printf("\n%s\n", say{"The journal of %s cannot be read (%v): what it did is known only from what others and ZooKeeper saw, and its reasons are not known.",
+			"%s의 저널을 읽을 수 없다 (%v). 무엇을 했는지는 다른 브로커와 ZooKeeper가 본 것까지만, 왜 했는지는 알 수 없다."}.in(r.o.Lang, name, s.Err))
 	}
 }
 

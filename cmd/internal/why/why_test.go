@@ -8,6 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/cmd/internal/tool/clients"
 	"momus/internal/journal"
 )
 
@@ -59,10 +63,10 @@ func TestAChainIsToldAcrossBrokers(t *testing.T) {
 	leader := serve(t, 200, answer(t, 3, journal.Entry{Kind: journal.BecameLeader, Time: at(6.5), Name: "orders", LeaderEpoch: 7, Offset: 1204, To: []int32{3}}))
 	lost := serve(t, 200, answer(t, 2, journal.Entry{Kind: journal.ConnectionLost, Time: at(0), Number: 255}))
 	sources := []*Source{controller, leader, lost}
-	if !read(t.Context(), sources, &login{user: "u", password: "p"}) {
+	if !read(t.Context(), sources, &ports{clients.NewHTTPPorts(nil), "u", "p"}) {
 		t.Error("nothing new")
 	}
-	if read(t.Context(), sources, &login{}) && len(controller.entries) != 4 {
+	if read(t.Context(), sources, &ports{HTTPPorts: clients.NewHTTPPorts(nil)}) && len(controller.entries) != 4 {
 		t.Error("the same is new again")
 	}
 	for _, s := range sources {
@@ -94,6 +98,49 @@ func TestAChainIsToldAcrossBrokers(t *testing.T) {
 	}
 }
 
+// The root of a chain that is told is told too, though it stands below the entry before.
+func TestAChainEndsWithItsRoot(t *testing.T) {
+	sources := []*Source{
+		serve(t, 200, answer(t, 1,
+			journal.Entry{Kind: journal.WatermarkStalled, Time: at(5.9), Name: "orders", About: 2, Count: 20},
+			journal.Entry{Kind: journal.ControllerElected, Time: at(6), About: 2, ControllerEpoch: 3},
+			journal.Entry{Kind: journal.BrokerDown, Time: at(6.1), Cause: 2, About: 2, Reason: journal.MetadataLoad},
+			journal.Entry{Kind: journal.ISRShrunk, Time: at(6.2), Cause: 3, Name: "orders", About: 2, To: []int32{1}})),
+		serve(t, 200, answer(t, 2, journal.Entry{Kind: journal.ProcessPaused, Time: at(6.5), Took: 3 * time.Second})),
+	}
+	read(t.Context(), sources, &ports{HTTPPorts: clients.NewHTTPPorts(nil)})
+	h, seen := history(sources), newTold()
+	tp := (&journal.Entry{Name: "orders"}).TP()
+	var got strings.Builder
+	for _, e := range h.About(&journal.Subject{Partition: &tp}) {
+		got.WriteString(explain(h, e, journal.English, seen))
+	}
+	if _, last, ok := strings.Cut(got.String(), "broker 2 fell out of sync"); !ok || !strings.Contains(last, "because the controller saw broker 2 go") || !strings.Contains(last, "because the process of broker 2 did not run for 3.0 s") {
+		t.Error(got.String())
+	}
+}
+
+// Two entries with the same cause, of different kinds, are each told with it; many of one kind once.
+func TestACauseIsToldWithEachKindOfEffect(t *testing.T) {
+	sources := []*Source{
+		serve(t, 200, answer(t, 3,
+			journal.Entry{Kind: journal.LeaderUnreachable, Time: at(1), About: 1, New: "EOF"},
+			journal.Entry{Kind: journal.LeaderUnreachable, Time: at(1.1), About: 1, New: "EOF"},
+			journal.Entry{Kind: journal.ControllerElected, Time: at(2), About: 1, ControllerEpoch: 2})),
+		serve(t, 200, answer(t, 1, journal.Entry{Kind: journal.BrokerStarted, Time: at(3), Old: "unclean"})),
+	}
+	read(t.Context(), sources, &ports{HTTPPorts: clients.NewHTTPPorts(nil)})
+	h, seen, id := history(sources), newTold(), int32(3)
+	var got strings.Builder
+	for _, e := range h.About(&journal.Subject{Broker: &id}) {
+		got.WriteString(explain(h, e, journal.English, seen))
+	}
+	const cause = "because broker 1 started; its last stop was unclean"
+	if before, after, _ := strings.Cut(got.String(), "became the controller"); strings.Count(before, cause) != 1 || strings.Count(after, cause) != 1 {
+		t.Error(got.String())
+	}
+}
+
 func TestPortsThatAreNoJournals(t *testing.T) {
 	for name, s := range map[string]*Source{
 		"a refusal":      serve(t, 401, "no"),
@@ -101,7 +148,7 @@ func TestPortsThatAreNoJournals(t *testing.T) {
 		"nobody":         {Broker: 3, URL: "http://127.0.0.1:1"},
 		"no address":     {Broker: 3, URL: "::"},
 	} {
-		if s.read(t.Context(), &login{}) == nil {
+		if s.read(t.Context(), &ports{HTTPPorts: clients.NewHTTPPorts(nil)}) == nil {
 			t.Error(name, "was taken for a journal")
 		}
 	}
@@ -111,12 +158,61 @@ func TestABrokerThatHasStartedAnewIsReadFromItsBeginning(t *testing.T) {
 	s := serve(t, 200, answer(t, 1, journal.Entry{Kind: journal.BrokerStarted, Time: at(0)}))
 	s.last = 99
 	for range 2 {
-		if err := s.read(t.Context(), &login{}); err != nil {
+		if err := s.read(t.Context(), &ports{HTTPPorts: clients.NewHTTPPorts(nil)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if s.last != 1 || len(s.entries) != 1 {
 		t.Errorf("%d entries up to %d", len(s.entries), s.last)
+	}
+}
+
+// A coordinator without a journal leaves only its log: what follows from it is told, and what does
+// not is not.
+func TestATransactionIsJudgedByItsLog(t *testing.T) {
+	const timeout = 8 * time.Second
+	log := func(state string, after time.Duration) logged {
+		return logged{at: at(0).Add(after), state: state, started: at(0), timeout: timeout}
+	}
+	for name, c := range map[string]struct {
+		states []logged
+		en, ko string
+	}{
+		"nothing":      {nil, "nothing in its last records", "없다"},
+		"open":         {[]logged{log("Empty", 0), log("Ongoing", 1)}, "It has been open for 3s; after 8s the coordinator aborts it.", "열린 지 3s"},
+		"too long":     {[]logged{log("Ongoing", 1), log("PrepareAbort", 8200*time.Millisecond), log("CompleteAbort", 8300*time.Millisecond)}, "because the transaction was open for too long", "너무 오래"},
+		"in time":      {[]logged{log("Ongoing", 1), log("PrepareAbort", time.Second), log("CompleteAbort", time.Second)}, "Which, the log does not say.", "로그에 없다"},
+		"committed":    {[]logged{log("Ongoing", 1), log("PrepareCommit", time.Second), log("CompleteCommit", time.Second)}, "", ""},
+		"an older one": {[]logged{log("PrepareAbort", 9*time.Second), log("CompleteAbort", 9*time.Second), log("PrepareAbort", time.Second)}, "Which, the log", "로그에 없다"},
+	} {
+		for l, want := range map[journal.Lang]string{journal.English: c.en, journal.Korean: c.ko} {
+			got := strings.Join(judge(c.states, at(3), l), "\n")
+			if (want == "") != (got == "") || !strings.Contains(got, want) {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
+		}
+	}
+}
+
+func TestARecordOfTransactionStateIsRead(t *testing.T) {
+	k := kmsg.NewTxnMetadataKey()
+	k.TransactionalID = "pay"
+	v := kmsg.NewTxnMetadataValue()
+	v.ProducerID, v.ProducerEpoch, v.TimeoutMillis, v.State, v.LastUpdateTimestamp, v.StartTimestamp = 7, 2, 8000, 1, 1_700_000_001_000, 1_700_000_000_000
+	topic := kmsg.NewTxnMetadataValueTopic()
+	topic.Topic, topic.Partitions = "orders", []int32{0, 3}
+	v.Topics = append(v.Topics, topic)
+	r := &kgo.Record{Key: k.AppendTo(nil), Value: v.AppendTo(nil)}
+	if s, ok := transactionRecord(r, "pay"); !ok || s.state != "Ongoing" || s.epoch != 2 || s.count != 2 || s.timeout != 8*time.Second || !s.started.Equal(at(0)) || !s.at.Equal(at(1)) {
+		t.Errorf("%+v, %v", s, ok)
+	}
+	for _, other := range []*kgo.Record{{Key: k.AppendTo(nil)}, {Key: []byte{0, 9}, Value: r.Value}, {Key: r.Key, Value: []byte{1}}} {
+		if _, ok := transactionRecord(other, "pay"); ok {
+			t.Errorf("%v was read", other)
+		}
+	}
+	if _, ok := transactionRecord(r, "another"); ok {
+		t.Error("a record of another id was read")
 	}
 }
 

@@ -119,6 +119,7 @@ func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
+// tls reads the zookeeper.ssl keys with the defaults of ZooKeeper's client.
 func (src Source) tls(s *Security) error {
 	if !strings.EqualFold(src.get("zookeeper.ssl.client.enable", "false"), "true") {
 		return nil
@@ -160,6 +161,7 @@ func (src Source) trust(config *tls.Config) (err error) {
 	return err
 }
 
+// identity reads the client's certificate; ok is false without a key store.
 func (src Source) identity(config *tls.Config) (bool, error) {
 	s := src.store("zookeeper.ssl.keystore")
 	if s.Location == "" {
@@ -174,6 +176,7 @@ func (src Source) identity(config *tls.Config) (bool, error) {
 	return true, nil
 }
 
+// dialTLS dials with TLS, and explains the error of a port that does not speak it.
 func dialTLS(config *tls.Config) zk.Dialer {
 	return func(network, address string, timeout time.Duration) (net.Conn, error) {
 		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: timeout}, network, address, config)

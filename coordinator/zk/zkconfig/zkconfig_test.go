@@ -19,6 +19,7 @@ import (
 	"momus/coordinator/zk"
 	"momus/coordinator/zk/zkconfig"
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 	"momus/internal/jvm"
 	"momus/internal/keystore"
 )
@@ -38,22 +39,10 @@ func startServer(t *testing.T) (plain, secure string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := zkserver.New(zkserver.Options{
-		Dir: t.TempDir(), TickTime: 50 * time.Millisecond, NoSync: true, Users: map[string]string{"kafka": "kafkasecret"},
+	s, _ := zkservertest.Run(t, zkserver.Options{
+		TickTime: 50 * time.Millisecond, NoSync: true, Users: map[string]string{"kafka": "kafkasecret"},
 		TLS:     &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool},
 		Subject: func(c *x509.Certificate) string { return c.Subject.String() },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
 	})
 	_, port, _ := net.SplitHostPort(s.SecureAddr().String())
 	return s.Addr().String(), "localhost:" + port

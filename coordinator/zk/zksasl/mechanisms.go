@@ -29,6 +29,7 @@ type digest struct {
 
 func (d *digest) First() ([]byte, error) { return []byte{}, nil }
 
+// Next answers the challenge, and then checks that the server has the password, too.
 func (d *digest) Next(token []byte) ([]byte, bool, error) {
 	if d.answered {
 		if token == nil {
@@ -101,6 +102,7 @@ type kerberos struct {
 
 func (k *kerberos) First() ([]byte, error) { return k.initiator.First(), nil }
 
+// Next answers the server once; its last token says that it is content.
 func (k *kerberos) Next(token []byte) ([]byte, bool, error) {
 	if k.answered {
 		return nil, true, nil // the server is content

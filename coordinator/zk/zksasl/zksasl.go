@@ -87,6 +87,7 @@ type saslConn struct {
 	err     error        // of the exchange; the connection is closed
 }
 
+// Read logs in before the first byte is read: by then the library has sent its connect request.
 func (c *saslConn) Read(p []byte) (int, error) {
 	if !c.ready {
 		c.ready = true
@@ -127,6 +128,8 @@ func (c *saslConn) logIn() error {
 	return nil
 }
 
+// exchange goes through the rounds of a mechanism, with requests of their own numbers, which the
+// library never uses.
 func (c *saslConn) exchange() error {
 	x, err := c.options.Mechanism(c.address)
 	if err != nil {

@@ -5,6 +5,7 @@ package zkservertest
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,18 +16,30 @@ import (
 // its address. Sessions may be as short as 100 ms.
 func Start(t testing.TB) string {
 	t.Helper()
-	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), TickTime: 50 * time.Millisecond, NoSync: true})
+	s, _ := Run(t, zkserver.Options{TickTime: 50 * time.Millisecond, NoSync: true})
+	return s.Addr().String()
+}
+
+// Run runs a server until the test ends or stop is called, which may happen more than once. Without
+// a directory it gets one of its own.
+func Run(t testing.TB, o zkserver.Options) (s *zkserver.Server, stop func()) {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	s, err := zkserver.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }() // ended by the cleanup
-	t.Cleanup(func() {
+	go func() { done <- s.Run(ctx) }() // ended by stop
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("server: %v", err)
+			t.Errorf("coordination server: %v", err)
 		}
 	})
-	return s.Addr().String()
+	t.Cleanup(stop)
+	return s, stop
 }

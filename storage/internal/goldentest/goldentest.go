@@ -3,12 +3,15 @@ package goldentest
 
 import (
 	"archive/tar"
-	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
 	"io"
-	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"momus/internal/testbase"
+	"momus/storage/record"
 )
 
 // Unpack hands out what a .tar.gz holds: regular files with their slash-separated names, content
@@ -16,16 +19,7 @@ import (
 // test.
 func Unpack(t testing.TB, archive string, fn func(name string, content []byte, modified time.Time) error) {
 	t.Helper()
-	f, err := os.Open(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r := tar.NewReader(z); ; {
+	for r := tar.NewReader(testbase.Gunzip(t, archive)); ; {
 		h, err := r.Next()
 		if err == io.EOF {
 			return
@@ -49,4 +43,25 @@ func Unpack(t testing.TB, archive string, fn func(name string, content []byte, m
 			t.Fatalf("%s in %s: %v", name, archive, err)
 		}
 	}
+}
+
+// Record shows a record as the recordings of Apache Kafka do: offset, timestamp, type of timestamp,
+// leader epoch (null before record format 2), key, value, headers; bytes in base64.
+func Record(b record.Batch, r *record.Record) string {
+	text := func(b []byte) any {
+		if b == nil {
+			return nil
+		}
+		return base64.StdEncoding.EncodeToString(b)
+	}
+	var epoch any
+	if e := b.LeaderEpoch(); e >= 0 {
+		epoch = e
+	}
+	headers := [][2]any{}
+	for _, h := range r.Headers() {
+		headers = append(headers, [2]any{h.Key, text(h.Value)})
+	}
+	j, _ := json.Marshal([]any{r.Offset, r.Timestamp, b.TimestampType(), epoch, text(r.Key), text(r.Value), headers})
+	return string(j)
 }

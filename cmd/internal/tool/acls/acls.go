@@ -16,38 +16,41 @@ import (
 )
 
 func aclsOptions() *options.Options {
-	o := options.New("This tool helps to manage acls on kafka.")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to ask; or --authorizer-properties")
-	o.Optional("command-config", "FILE", "properties of the client, with --bootstrap-server")
-	o.Value("authorizer", "CLASS", "the authorizer whose ACLs these are; only Kafka's own, which is the default")
-	o.Value("authorizer-properties", "KEY=VALUE", "settings of the authorizer, such as zookeeper.connect=HOST:PORT; may be repeated")
-	o.Flag("add", "add ACLs")
-	o.Flag("remove", "remove ACLs, all of the resource when no principal is named")
-	o.Flag("list", "list ACLs, all when no resource is named")
-	o.Value("topic", "NAME", "a topic, * for all; may be repeated")
-	o.Flag("cluster", "the cluster")
-	o.Value("group", "NAME", "a consumer group, * for all; may be repeated")
-	o.Value("transactional-id", "ID", "a transactional id, * for all; may be repeated")
-	o.Value("delegation-token", "ID", "a delegation token, * for all; may be repeated")
-	o.ValueOr("resource-pattern-type", "TYPE", "LITERAL", "how names are meant: literal or prefixed; to list and remove also any (either one) and match (all that the name falls under)")
-	o.ValueOr("operation", "NAME", "All", "what is allowed or denied: All, Read, Write, Create, Delete, Alter, Describe, ClusterAction, DescribeConfigs, AlterConfigs, IdempotentWrite; may be repeated")
-	o.Value("allow-principal", "TYPE:NAME", "whom to allow it, such as User:bob; User:* is everyone; may be repeated")
-	o.Value("deny-principal", "TYPE:NAME", "whom to deny it; may be repeated")
-	o.Value("allow-host", "ADDRESS", "from where it is allowed (default: from everywhere); may be repeated")
-	o.Value("deny-host", "ADDRESS", "from where it is denied (default: from everywhere); may be repeated")
-	o.Optional("principal", "TYPE:NAME", "list only the ACLs of this principal; may be repeated")
-	o.Flag("producer", "all that a producer needs of the topics: Write, Describe and Create; of the transactional ids: Write and Describe")
-	o.Flag("idempotent", "with --producer: also IdempotentWrite on the cluster")
-	o.Flag("consumer", "all that a consumer needs of topics and group: Read and Describe, and Read")
-	o.Flag("force", "ask nothing")
-	o.Value("zk-tls-config-file", "FILE", "TLS settings of the connection to ZooKeeper")
-	return o.Standard()
+	return options.Read("This tool helps to manage acls on kafka.", `
+		--bootstrap-server <HOST:PORT,…>     brokers to ask; or --authorizer-properties
+		--command-config [FILE]              properties of the client, with --bootstrap-server
+		--authorizer <CLASS>                 the authorizer whose ACLs these are; only Kafka's own, which is the default
+		--authorizer-properties <KEY=VALUE>  settings of the authorizer, such as zookeeper.connect=HOST:PORT; may be repeated
+		--add                                add ACLs
+		--remove                             remove ACLs, all of the resource when no principal is named
+		--list                               list ACLs, all when no resource is named
+		--topic <NAME>                       a topic, * for all; may be repeated
+		--cluster                            the cluster
+		--group <NAME>                       a consumer group, * for all; may be repeated
+		--transactional-id <ID>              a transactional id, * for all; may be repeated
+		--delegation-token <ID>              a delegation token, * for all; may be repeated
+		--resource-pattern-type <TYPE>       how names are meant: literal or prefixed; to list and remove also any (either one) and match (all that the name falls under) (default: LITERAL)
+		--operation <NAME>                   what is allowed or denied: All, Read, Write, Create, Delete, Alter, Describe, ClusterAction, DescribeConfigs, AlterConfigs, IdempotentWrite; may be repeated (default: All)
+		--allow-principal <TYPE:NAME>        whom to allow it, such as User:bob; User:* is everyone; may be repeated
+		--deny-principal <TYPE:NAME>         whom to deny it; may be repeated
+		--allow-host <ADDRESS>               from where it is allowed (default: from everywhere); may be repeated
+		--deny-host <ADDRESS>                from where it is denied (default: from everywhere); may be repeated
+		--principal [TYPE:NAME]              list only the ACLs of this principal; may be repeated
+		--producer                           all that a producer needs of the topics: Write, Describe and Create; of the transactional ids: Write and Describe
+		--idempotent                         with --producer: also IdempotentWrite on the cluster
+		--consumer                           all that a consumer needs of topics and group: Read and Describe, and Read
+		--force                              ask nothing
+		--zk-tls-config-file <FILE>          TLS settings of the connection to ZooKeeper
+	`).Standard()
 }
 
+// checkACLsOptions refuses what does not go together, in the order and with the words of Kafka's
+// AclCommandOptions.checkArgs: a script may compare them.
 func checkACLsOptions(o *options.Options) error {
 	switch broker := o.Has("bootstrap-server"); {
 	case broker && o.Has("authorizer"):
 		return options.Misuse("Only one of --bootstrap-server or --authorizer must be specified")
+	// Without either Kafka complains of the second.
 	case !broker && !o.Has("authorizer-properties"):
 		return o.Require("authorizer-properties")
 	case !broker && o.Has("command-config"):
@@ -55,13 +58,7 @@ func checkACLsOptions(o *options.Options) error {
 	case broker && o.Has("authorizer-properties"):
 		return options.Misuse("The --authorizer-properties option can only be used with --authorizer option")
 	}
-	actions := 0
-	for _, a := range []string{"add", "remove", "list"} {
-		if o.Has(a) {
-			actions++
-		}
-	}
-	if actions != 1 {
+	if len(o.Given("add", "remove", "list")) != 1 {
 		return options.Misuse("Command must include exactly one action: --list, --add, --remove. ")
 	}
 	if err := o.ExcludeAll([]options.Rule{
@@ -108,6 +105,8 @@ func Tool() core.Tool {
 		Options: core.TableOf(aclsOptions)}
 }
 
+// aclsTool prints every failure but a misuse on standard output, as Kafka does, with the exit code
+// 1; the blank line stands where Java has its stack trace.
 func aclsTool(ctx context.Context, c *core.Call) error {
 	o := aclsOptions()
 	if err := c.Begin(o, ""); err != nil {
@@ -121,6 +120,7 @@ func aclsTool(ctx context.Context, c *core.Call) error {
 	if err == nil || ctx.Err() != nil || errors.As(err, &known) {
 		return err
 	}
+	// The text of Kafka's catch-all, then what a stack trace begins with.
 	c.Printf("Error while executing ACL command: %s\n%s\n", err, java.Text(err))
 	c.Failure = err
 	if cause := (*java.Error)(nil); errors.As(errors.Unwrap(err), &cause) {
@@ -137,6 +137,8 @@ type aclCommand struct {
 	store aclStore
 }
 
+// run works out the rules from the options before it connects: a mistake in them is told without
+// any broker. Adding and removing end with a list of what is there now.
 func (s *aclCommand) run(ctx context.Context) error {
 	var rules []resourceRules
 	if !s.o.Has("list") {
@@ -151,6 +153,7 @@ func (s *aclCommand) run(ctx context.Context) error {
 	}
 	defer store.close()
 	s.store = store
+	// One reader for all questions: it may have read ahead.
 	answers := bufio.NewReader(s.c.Stdin)
 	for _, r := range rules {
 		if s.o.Has("add") {
@@ -177,8 +180,10 @@ func (s *aclCommand) remove(ctx context.Context, r resourceRules, answers *bufio
 		s.c.Out.Flush()
 		answer, err := answers.ReadString('\n')
 		if err != nil && answer == "" {
+			// Java's readLine gives null at the end of the input, and the tool falls over it.
 			return &java.Error{Class: "java.lang.NullPointerException", Text: "the question was not answered: give y or n on standard input, or --force"}
 		}
+		// y in either case; everything else, yes too, is no.
 		if !strings.EqualFold(strings.TrimRight(answer, "\r\n"), "y") {
 			return nil
 		}
@@ -186,6 +191,8 @@ func (s *aclCommand) remove(ctx context.Context, r resourceRules, answers *bufio
 	return s.store.remove(ctx, r)
 }
 
+// list prints the ACLs of the resources that the options select, in the store's order; with
+// --principal once for each, under a heading, as Kafka does.
 func (s *aclCommand) list(ctx context.Context) error {
 	filters, err := s.filters(false)
 	if err != nil {
@@ -201,6 +208,7 @@ func (s *aclCommand) list(ctx context.Context) error {
 	}
 	show := func(keep func(acl.Entry) bool) {
 		for _, r := range found {
+			// A copy: the entries are shown again for the next principal.
 			entries := slices.DeleteFunc(slices.Clone(r.entries), func(e acl.Entry) bool { return !keep(e) })
 			if len(entries) > 0 {
 				s.c.Printf("Current ACLs for resource `%s`: \n %s \n\n", r.resource, entryLines(entries))
@@ -212,11 +220,13 @@ func (s *aclCommand) list(ctx context.Context) error {
 	}
 	for _, p := range principals {
 		s.c.Printf("ACLs for principal `%s`\n", p)
+		// Only of exactly this name: the wildcard User:* is a principal of its own here.
 		show(func(e acl.Entry) bool { return e.Principal == p })
 	}
 	return nil
 }
 
+// entryLines is a line for each entry, indented by a tab.
 func entryLines(entries []acl.Entry) string {
 	var lines []string
 	for _, e := range entries {

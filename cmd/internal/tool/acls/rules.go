@@ -38,7 +38,10 @@ func (s *aclCommand) filters(required bool) ([]acl.Resource, error) {
 			}
 		}
 	}
+	// Names of transactional ids are the only ones that are not trimmed.
 	add(acl.Topic, core.Trimmed(s.o.All("topic"))...)
+	// The cluster is one resource with a literal name; with other pattern types Kafka leaves it
+	// out.
 	if pattern == acl.Literal && s.o.Any("cluster", "idempotent") {
 		add(acl.Cluster, acl.ClusterName)
 	}
@@ -55,6 +58,7 @@ func (s *aclCommand) filters(required bool) ([]acl.Resource, error) {
 func (s *aclCommand) principals(option string) ([]string, error) {
 	var out []string
 	for _, p := range core.Trimmed(s.o.All(option)) {
+		// KafkaPrincipal.fromString.
 		if !strings.Contains(p, ":") {
 			return nil, java.IllegalArgument("expected a string in format principalType:principalName but got %s", p)
 		}
@@ -76,6 +80,7 @@ func (s *aclCommand) entries(operations ...acl.Operation) ([]acl.Entry, error) {
 		if err != nil {
 			return nil, err
 		}
+		// A host that is not given is every host, and there is none without a principal.
 		hosts := []string{"*"}
 		if s.o.Has(kind.option + "-host") {
 			hosts = core.Trimmed(s.o.All(kind.option + "-host"))
@@ -108,6 +113,7 @@ func (s *aclCommand) wanted() ([]resourceRules, error) {
 		if err != nil {
 			return err
 		}
+		// The same resource can come from an option and from a role.
 		i := slices.IndexFunc(rules, func(x resourceRules) bool { return x.resource == r })
 		if i < 0 {
 			rules = append(rules, resourceRules{r, entries})
@@ -120,6 +126,7 @@ func (s *aclCommand) wanted() ([]resourceRules, error) {
 		}
 		return nil
 	}
+	// With a role the resources' own operations are those of the role.
 	if !s.o.Any("producer", "consumer") {
 		operations, err := s.operations()
 		if err != nil {
@@ -143,6 +150,7 @@ func (s *aclCommand) wanted() ([]resourceRules, error) {
 			return nil, err
 		}
 	}
+	// To remove, no entries mean all of them.
 	if s.o.Has("add") && slices.ContainsFunc(rules, func(r resourceRules) bool { return len(r.entries) == 0 }) {
 		return nil, options.Misuse("You must specify one of: --allow-principal, --deny-principal when trying to add ACLs.")
 	}
@@ -159,6 +167,7 @@ func (s *aclCommand) operations() ([]acl.Operation, error) {
 	for _, w := range core.Trimmed(words) {
 		out = append(out, acl.ParseOperation(w))
 	}
+	// Their result is thrown away: only their order among the mistakes counts.
 	_, err := s.entries(out...)
 	return out, err
 }
@@ -214,6 +223,8 @@ func supportedOperations(t acl.ResourceType) []acl.Operation {
 	return []acl.Operation{acl.Describe, acl.All}
 }
 
+// checkOperations refuses an operation that the type of resource does not have, and lists those
+// that it has.
 func checkOperations(r resourceRules) error {
 	valid := supportedOperations(r.resource.Type)
 	for _, e := range r.entries {

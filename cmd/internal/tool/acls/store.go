@@ -24,11 +24,7 @@ func openStore(c *core.Call, ctx context.Context, o *options.Options) (aclStore,
 	if !o.Has("bootstrap-server") {
 		return authorizerACLs(c, ctx, o)
 	}
-	texts, err := o.Texts("bootstrap-server", "command-config")
-	if err != nil {
-		return nil, err
-	}
-	a, err := clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], nil)
+	a, err := clients.OpenAdmin(c, o, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -40,13 +36,17 @@ type brokerACLs struct{ admin *clients.Admin }
 
 func (s *brokerACLs) close() { s.admin.Close() }
 
+// list asks once for each filter and puts together what several of them select; without a filter it
+// asks for everything.
 func (s *brokerACLs) list(ctx context.Context, filters []acl.Resource) ([]resourceRules, error) {
 	if len(filters) == 0 {
+		// All fields any is the filter that selects everything.
 		filters = []acl.Resource{{Type: acl.AnyResource, Pattern: acl.AnyPattern}}
 	}
 	var out []resourceRules
 	for _, f := range filters {
 		req := kmsg.NewPtrDescribeACLsRequest()
+		// The numbers of the vocabulary in acl are those of the wire (KIP-140, KIP-290).
 		req.ResourceType, req.ResourcePatternType = kmsg.ACLResourceType(f.Type), kmsg.ACLResourcePatternType(f.Pattern)
 		req.ResourceName = nameOrNil(f.Name)
 		req.Operation, req.PermissionType = kmsg.ACLOperation(acl.AnyOperation), kmsg.ACLPermissionType(acl.AnyPermission)
@@ -63,6 +63,7 @@ func (s *brokerACLs) list(ctx context.Context, filters []acl.Resource) ([]resour
 			if i < 0 {
 				i, out = len(out), append(out, resourceRules{resource: resource})
 			}
+			// The same rule may be selected by two filters.
 			for _, a := range r.ACLs {
 				e := acl.Entry{Principal: a.Principal, Host: a.Host, Operation: acl.Operation(a.Operation), Permission: acl.Permission(a.PermissionType)}
 				if !slices.Contains(out[i].entries, e) {
@@ -75,12 +76,15 @@ func (s *brokerACLs) list(ctx context.Context, filters []acl.Resource) ([]resour
 }
 
 func nameOrNil(name string) *string {
+	// null on the wire is any name.
 	if name == "" {
 		return nil
 	}
 	return &name
 }
 
+// add creates the entries in one request; the first that a broker refuses is the error, and the
+// others may have been created.
 func (s *brokerACLs) add(ctx context.Context, r resourceRules) error {
 	req := kmsg.NewPtrCreateACLsRequest()
 	for _, e := range r.entries {
@@ -103,6 +107,8 @@ func (s *brokerACLs) add(ctx context.Context, r resourceRules) error {
 	return nil
 }
 
+// remove deletes by exact filters, one for each entry, or by one that takes all entries of the
+// resource.
 func (s *brokerACLs) remove(ctx context.Context, r resourceRules) error {
 	req := kmsg.NewPtrDeleteACLsRequest()
 	filter := func() kmsg.DeleteACLsRequestFilter {
@@ -129,6 +135,7 @@ func (s *brokerACLs) remove(ctx context.Context, r resourceRules) error {
 		if err := java.OfCode(x.ErrorCode, x.ErrorMessage); err != nil {
 			return java.Execution(err)
 		}
+		// Each filter lists what it has deleted, each with an error of its own.
 		for _, m := range x.MatchingACLs {
 			if err := java.OfCode(m.ErrorCode, m.ErrorMessage); err != nil {
 				return java.Execution(err)
@@ -155,6 +162,7 @@ func authorizerACLs(c *core.Call, ctx context.Context, o *options.Options) (aclS
 	props := map[string]string{}
 	for _, w := range o.All("authorizer-properties") {
 		k, v, _ := strings.Cut(w, "=")
+		// CommandLineUtils.parseKeyValueArgs refuses an empty value.
 		if v == "" {
 			return nil, java.IllegalArgument("Missing value for key %s", k)
 		}
@@ -171,6 +179,7 @@ func authorizerACLs(c *core.Call, ctx context.Context, o *options.Options) (aclS
 		}
 		return ""
 	}
+	// authorizer.zookeeper.url and its kin win over the broker's own keys, as in AclAuthorizer.
 	opts := zk.Options{Connect: first("authorizer.zookeeper.url", "zookeeper.connect"), MaxInFlight: 10, SecureACLs: props["zookeeper.set.acl"] == "true"}
 	if opts.SessionTimeout, err = milliseconds(first("authorizer.zookeeper.session.timeout.ms", "zookeeper.session.timeout.ms"), "zookeeper.session.timeout.ms", 18*time.Second); err != nil {
 		return nil, err
@@ -187,6 +196,7 @@ func authorizerACLs(c *core.Call, ctx context.Context, o *options.Options) (aclS
 		return nil, err
 	}
 	security.Apply(&opts)
+	// AclAuthorizer protects its nodes when the session has an identity.
 	if props["zookeeper.set.acl"] == "" {
 		opts.SecureACLs = security.SASL != nil
 	}
@@ -194,6 +204,7 @@ func authorizerACLs(c *core.Call, ctx context.Context, o *options.Options) (aclS
 	if err != nil {
 		return nil, err
 	}
+	// As the authorizer does at its start: a tool may be the first to write a rule.
 	if err := client.CreateACLPaths(ctx); err != nil {
 		client.Close()
 		return nil, fmt.Errorf("create the nodes of ACLs: %w", err)
@@ -201,6 +212,8 @@ func authorizerACLs(c *core.Call, ctx context.Context, o *options.Options) (aclS
 	return &zkACLs{client}, nil
 }
 
+// milliseconds reads a time-out of the authorizer's properties; it is at least 1, and the error
+// names the key.
 func milliseconds(text, key string, fallback time.Duration) (time.Duration, error) {
 	if text == "" {
 		return fallback, nil
@@ -214,6 +227,8 @@ func milliseconds(text, key string, fallback time.Duration) (time.Duration, erro
 
 func (s *zkACLs) close() { s.client.Close() }
 
+// list reads the nodes of all resources and selects here, as Kafka's authorizer does from its
+// cache.
 func (s *zkACLs) list(ctx context.Context, filters []acl.Resource) ([]resourceRules, error) {
 	all, err := s.client.ACLs(ctx)
 	if err != nil {
@@ -228,6 +243,8 @@ func (s *zkACLs) list(ctx context.Context, filters []acl.Resource) ([]resourceRu
 	return out, nil
 }
 
+// add writes the node of the resource anew, under its version: two who write at once lose nothing.
+// An entry that is there already is not written twice.
 func (s *zkACLs) add(ctx context.Context, r resourceRules) error {
 	return s.client.ChangeACLs(ctx, r.resource, func(old []acl.Entry) []acl.Entry {
 		for _, e := range r.entries {
@@ -239,6 +256,8 @@ func (s *zkACLs) add(ctx context.Context, r resourceRules) error {
 	})
 }
 
+// remove takes the entries out of each resource that the pattern selects, all of them when none are
+// named.
 func (s *zkACLs) remove(ctx context.Context, r resourceRules) error {
 	found, err := s.list(ctx, []acl.Resource{r.resource})
 	if err != nil {

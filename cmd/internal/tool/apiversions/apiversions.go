@@ -18,11 +18,10 @@ import (
 )
 
 func apiVersionsOptions() *options.Options {
-	o := options.New("This tool helps to retrieve broker version information.")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
-	o.Value("command-config", "FILE", "properties of the client")
-	o.Json()
-	return o.Standard()
+	return options.Read("This tool helps to retrieve broker version information.", `
+		--bootstrap-server <HOST:PORT,…>  brokers to begin with
+		--command-config <FILE>           properties of the client
+	`).JSON().Standard()
 }
 
 // Tool is kafka-broker-api-versions.sh.
@@ -32,6 +31,9 @@ func Tool() core.Tool {
 		Options: core.TableOf(apiVersionsOptions)}
 }
 
+// apiVersions asks every broker of the cluster for its versions, not only the first: the point of
+// the tool is to find the one that is older. A broker that does not answer gets a line of its own
+// and the others are still asked.
 func apiVersions(ctx context.Context, c *core.Call) error {
 	o := apiVersionsOptions()
 	if err := c.Begin(o, ""); err != nil {
@@ -104,6 +106,9 @@ func apiVersions(ctx context.Context, c *core.Call) error {
 	return nil
 }
 
+// apiLines shows a broker's APIs as Kafka's NodeApiVersions.toString does, by their keys: those
+// that the broker lacks, those that the tool does not know, and for the others the version that
+// both would use.
 func apiLines(resp *kmsg.ApiVersionsResponse) string {
 	var lines []string
 	for _, a := range apiEntries(resp) {
@@ -175,6 +180,7 @@ type apiView struct {
 	Brokers []apiBroker `json:"brokers"`
 }
 
+// apiBroker is a broker of --json: its APIs, or the error for which there are none.
 type apiBroker struct {
 	ID    int32      `json:"id"`
 	Host  string     `json:"host"`
@@ -184,6 +190,7 @@ type apiBroker struct {
 	Error string     `json:"error,omitempty"`
 }
 
+// add takes over the answer of a broker, or its error.
 func (v *apiView) add(b kmsg.MetadataResponseBroker, resp kmsg.Response, err error) {
 	x := apiBroker{ID: b.NodeID, Host: b.Host, Port: b.Port, Rack: b.Rack, APIs: []apiEntry{}}
 	if err != nil {

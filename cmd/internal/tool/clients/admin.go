@@ -19,6 +19,7 @@ import (
 
 	"momus/cmd/internal/tool/core"
 	"momus/cmd/internal/tool/java"
+	"momus/cmd/internal/tool/options"
 )
 
 // Admin is Kafka's admin client: each call has a name, which is in the text of its time-out, and a
@@ -28,6 +29,16 @@ type Admin struct {
 	C          *core.Call
 	ApiTimeout time.Duration // default.api.timeout.ms
 	TimeoutMs  int32         // what brokers are told: request.timeout.ms
+}
+
+// OpenAdmin makes an admin client as --bootstrap-server and --command-config say. What is fixed wins
+// over the file.
+func OpenAdmin(c *core.Call, o *options.Options, fixed map[string]string) (*Admin, error) {
+	texts, err := o.Texts("bootstrap-server", "command-config")
+	if err != nil {
+		return nil, err
+	}
+	return AdminFor(c, texts["bootstrap-server"], texts["command-config"], fixed)
 }
 
 // AdminFor makes an admin client for bootstrap servers with the properties of a file; "" is no
@@ -48,10 +59,12 @@ func NewAdmin(c *core.Call, props map[string]string) (*Admin, error) {
 	failed := func(err error) error {
 		return &java.Error{Class: "org.apache.kafka.common.KafkaException", Text: "Failed to create new KafkaAdminClient", Cause: err}
 	}
+	// AdminClientConfig's own name for the first client of a process; log lines and the broker's
+	// metrics show it.
 	if props["client.id"] == "" {
 		props["client.id"] = "adminclient-1"
 	}
-	if err := checkProperties(adminDefinitions(), props); err != nil {
+	if err := parseProperties(adminDefinitions(), props); err != nil {
 		return nil, err
 	}
 	cc := &Config{Props: props, Prefix: "[AdminClient clientId=" + props["client.id"] + "]"}
@@ -68,6 +81,7 @@ func NewAdmin(c *core.Call, props map[string]string) (*Admin, error) {
 		return nil, failed(err)
 	}
 	warnUnknown(c, "Admin", adminDefinitions(), props)
+	// A broker is not told to work longer than the caller waits.
 	return &Admin{Client: cl, C: c, ApiTimeout: api, TimeoutMs: int32(min(request, api).Milliseconds())}, nil
 }
 
@@ -82,6 +96,7 @@ func (a *Admin) do(ctx context.Context, name string, fn func(ctx context.Context
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+	// An error with a class came from the broker's answer, and is not the fault of time.
 	var je *java.Error
 	if errors.As(err, &je) && je != errNoBroker {
 		return err
@@ -93,27 +108,25 @@ func (a *Admin) do(ctx context.Context, name string, fn func(ctx context.Context
 		a.C.Errorf("%s: %v\n", name, err)
 	}
 	now := time.Now().UnixMilli()
+	// A second attempt is not told apart from the first: Java counts those of one call to one
+	// broker.
 	return java.Timeout("Call(callName=%s, deadlineMs=%d) timed out at %d after 1 attempt(s)", name, now, now)
 }
 
 // Request sends one request in a call of its own.
 func Request[R kmsg.Response](ctx context.Context, a *Admin, name string, req kmsg.Request) (R, error) {
-	var out R
-	err := a.do(ctx, name, func(ctx context.Context) error {
-		resp, err := a.Request(ctx, req)
-		if err == nil {
-			out = resp.(R)
-		}
-		return unsupported(err, req)
-	})
-	return out, err
+	return request[R](ctx, a, name, req, a.Request)
 }
 
 // BrokerRequest sends one request to a certain broker.
 func BrokerRequest[R kmsg.Response](ctx context.Context, a *Admin, name string, broker int32, req kmsg.Request) (R, error) {
+	return request[R](ctx, a, name, req, a.Broker(int(broker)).RetriableRequest)
+}
+
+func request[R kmsg.Response](ctx context.Context, a *Admin, name string, req kmsg.Request, send func(context.Context, kmsg.Request) (kmsg.Response, error)) (R, error) {
 	var out R
 	err := a.do(ctx, name, func(ctx context.Context) error {
-		resp, err := a.Broker(int(broker)).RetriableRequest(ctx, req)
+		resp, err := send(ctx, req)
 		if err == nil {
 			out = resp.(R)
 		}
@@ -125,6 +138,7 @@ func BrokerRequest[R kmsg.Response](ctx context.Context, a *Admin, name string, 
 // Metadata asks for topics, nil for all; none is created.
 func (a *Admin) Metadata(ctx context.Context, name string, topics []string) (*kmsg.MetadataResponse, error) {
 	req := kmsg.NewPtrMetadataRequest()
+	// nil is every topic; an empty list, which is none, still gives the brokers.
 	req.Topics = nil
 	if topics != nil {
 		req.Topics = []kmsg.MetadataRequestTopic{}
@@ -163,6 +177,7 @@ type Deletion struct {
 func (a *Admin) DeleteTopics(ctx context.Context, names []string) ([]Deletion, error) {
 	req := kmsg.NewPtrDeleteTopicsRequest()
 	req.TimeoutMillis = a.TimeoutMs
+	// TopicNames is the field up to version 5, Topics that since 6; the broker's version decides.
 	req.TopicNames = names
 	for _, n := range names {
 		rt := kmsg.NewDeleteTopicsRequestTopic()

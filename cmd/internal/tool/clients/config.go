@@ -3,6 +3,7 @@ package clients
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net"
 	"regexp"
 	"slices"
@@ -39,6 +40,7 @@ func (cc *Config) Bootstrap() ([]string, error) {
 		if m == nil {
 			return nil, ConfigError("Invalid url in bootstrap.servers: %s", s)
 		}
+		// 16 bits: Java refuses larger ports when it makes the address.
 		if _, err := strconv.ParseUint(m[2], 10, 16); err != nil {
 			return nil, ConfigError("Invalid port in bootstrap.servers: %s", s)
 		}
@@ -56,11 +58,28 @@ func (cc *Config) duration(key string, fallback time.Duration) (time.Duration, e
 	if !ok {
 		return fallback, nil
 	}
-	n, err := strconv.ParseInt(s, 10, 64)
+	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	if err != nil {
 		return 0, NotANumber(s, key, "INT")
 	}
-	return time.Duration(n) * time.Millisecond, nil
+	// Long.MAX_VALUE milliseconds are Java's for ever and would overflow a Duration.
+	return time.Duration(min(n, int64(forever/time.Millisecond))) * time.Millisecond, nil
+}
+
+// forever is what a time-out without an end is counted with: whole milliseconds, which may be added.
+const forever = math.MaxInt64 / 4 / time.Millisecond * time.Millisecond
+
+// number reads a setting without a unit, or in bytes.
+func (cc *Config) number(key string, fallback int64) (int64, error) {
+	s, ok := cc.Props[key]
+	if !ok {
+		return fallback, nil
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	if err != nil {
+		return 0, NotANumber(s, key, "INT")
+	}
+	return n, nil
 }
 
 // NotANumber is ConfigDef's error for a value that is no number; kind is INT, LONG or DOUBLE.
@@ -71,27 +90,47 @@ func NotANumber(value, key, kind string) error {
 
 // New makes a client out of Java's settings. Nothing is connected before the first request.
 func New(c *core.Call, cc *Config, more ...kgo.Opt) (*kgo.Client, error) {
+	watch, err := newConnections(c, cc)
+	if err != nil {
+		return nil, err
+	}
+	return watch.open(more...)
+}
+
+// newConnections makes what watches the clients of one configuration, of which there is one at a
+// time.
+func newConnections(c *core.Call, cc *Config) (*connections, error) {
 	seeds, err := cc.Bootstrap()
 	if err != nil {
+		if list := cc.Props["bootstrap.servers"]; list != "" && !strings.Contains(list, ":") {
+			c.HintPerson("an address has a port, such as %s:9092", strings.TrimSpace(list))
+		}
 		return nil, err
 	}
 	watch := &connections{c: c, cc: cc, seeds: seeds}
 	c.Watchers = append(c.Watchers, watch)
+	return watch, nil
+}
+
+// open makes a client, which takes the place of the one before.
+func (l *connections) open(more ...kgo.Opt) (*kgo.Client, error) {
+	c, cc := l.c, l.cc
 	opts := []kgo.Opt{
-		kgo.SeedBrokers(seeds...),
+		kgo.SeedBrokers(l.seeds...),
 		kgo.ClientID(cc.Props["client.id"]),
+		// ApiVersions carries these (KIP-511), and brokers show them in their metrics.
 		kgo.SoftwareNameAndVersion("momus-tools", "2.5.0"),
 		kgo.RequestRetries(1 << 20), // time bounds them
 		kgo.RetryBackoffFn(func(n int) time.Duration { return min(50*time.Millisecond<<min(n-1, 5), time.Second) }),
 		kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.DialTimeout(10 * time.Second),
-		kgo.WithHooks(watch),
+		kgo.WithHooks(l),
 	}
 	if seconds, err := cc.duration("metadata.max.age.ms", 0); err == nil && seconds > 100*time.Millisecond {
-		opts = append(opts, kgo.MetadataMaxAge(seconds))
+		opts = append(opts, kgo.MetadataMaxAge(min(seconds, time.Hour))) // the library takes no more
 	}
 	properties := jvm.Properties{}
-	if c.Getenv != nil {
+	if c.Getenv != nil { // a call of a test has no environment
 		properties = jvm.FromEnvironment(c.Getenv)
 	}
 	security, err := cc.security(properties)
@@ -99,11 +138,12 @@ func New(c *core.Call, cc *Config, more ...kgo.Opt) (*kgo.Client, error) {
 		return nil, err
 	}
 	client, err := kgo.NewClient(append(append(opts, security...), more...)...)
-	watch.client.Store(client)
+	l.client.Store(client)
 	return client, err
 }
 
-// javaAddress is an InetSocketAddress as text: the name, a slash, the address.
+// javaAddress is an InetSocketAddress as text: the name that it was made of, a slash, the address; of
+// several Java takes the first of version 4.
 func javaAddress(host string, port int) string {
 	if net.ParseIP(host) != nil {
 		return "/" + net.JoinHostPort(host, strconv.Itoa(port))

@@ -30,6 +30,7 @@ const (
 	class // of Java, which is not there
 )
 
+// texts are settings that take any text.
 func texts(names ...string) []definition {
 	var out []definition
 	for _, n := range names {
@@ -38,6 +39,7 @@ func texts(names ...string) []definition {
 	return out
 }
 
+// atLeast are numbers with a lower bound, which Kafka checks when it makes the client.
 func atLeast(k kind, least int64, names ...string) []definition {
 	var out []definition
 	for _, n := range names {
@@ -46,6 +48,7 @@ func atLeast(k kind, least int64, names ...string) []definition {
 	return out
 }
 
+// ofKind are settings of a type without further limits.
 func ofKind(k kind, names ...string) []definition {
 	var out []definition
 	for _, n := range names {
@@ -75,6 +78,8 @@ func adminDefinitions() []definition {
 	return slices.Concat(common(), atLeast(wholeInt, 0, "retries", "default.api.timeout.ms"))
 }
 
+// producerDefinitions are the settings of Kafka 2.5's ProducerConfig that are checked before a
+// client is made; what is not among them is warned of as unknown.
 func producerDefinitions() []definition {
 	return slices.Concat(common(),
 		texts("key.serializer", "value.serializer", "interceptor.classes", "compression.type", "transactional.id"),
@@ -86,6 +91,7 @@ func producerDefinitions() []definition {
 		ofKind(class, "partitioner.class"), atLeast(wholeLong, 5000, "metadata.max.idle.ms"))
 }
 
+// consumerDefinitions are those of its ConsumerConfig.
 func consumerDefinitions() []definition {
 	return slices.Concat(common(),
 		texts("key.deserializer", "value.deserializer", "interceptor.classes", "group.id", "group.instance.id", "client.rack", "partition.assignment.strategy"),
@@ -108,6 +114,7 @@ func (d *definition) check(value string) error {
 		if d.kind == wholeLong {
 			bits, name = 64, "LONG"
 		}
+		// The type comes before the limits: ConfigDef parses a value and asks its validator then.
 		n, err := strconv.ParseInt(trimmed, 10, bits)
 		if err != nil {
 			return bad("Not a number of type " + name)
@@ -128,20 +135,31 @@ func (d *definition) check(value string) error {
 	return nil
 }
 
-// checkProperties checks what a client was given, in the order of the names, so that the same one
-// of several mistakes is told each time.
-func checkProperties(definitions []definition, props map[string]string) error {
+// parseProperties checks what a client was given, and puts what ConfigDef.parseType makes of it in its
+// place: --producer-property "acks=all " keeps its blank, and is all only after this. It goes in the
+// order of the names, where Java goes in that of its hash table, so that the same one of several
+// mistakes is told each time.
+func parseProperties(definitions []definition, props map[string]string) error {
 	for _, k := range slices.Sorted(maps.Keys(props)) {
-		for _, d := range definitions {
-			if d.name != k {
-				continue
-			}
-			if err := d.check(props[k]); err != nil {
+		i := slices.IndexFunc(definitions, func(d definition) bool { return d.name == k })
+		switch {
+		case i >= 0:
+			if err := definitions[i].check(props[k]); err != nil {
 				return err
 			}
+			if props[k] = strings.TrimSpace(props[k]); definitions[i].kind == truth {
+				props[k] = strings.ToLower(props[k])
+			}
+		case isSecurity(k):
+			props[k] = strings.TrimSpace(props[k])
 		}
 	}
 	return nil
+}
+
+// isSecurity reports whether a key is one of SslConfigs or SaslConfigs, which every client has.
+func isSecurity(key string) bool {
+	return strings.HasPrefix(key, "ssl.") || strings.HasPrefix(key, "sasl.")
 }
 
 // checkClasses refuses classes of Java, which Kafka's clients would load when they are made.
@@ -158,13 +176,12 @@ func checkClasses(client string, props map[string]string) error {
 // counts.
 func warnUnknown(c *core.Call, kind string, definitions []definition, props map[string]string) {
 	logger := "org.apache.kafka.clients." + strings.ToLower(kind) + "." + kind + "Config"
-	if kind == "Admin" {
+	if kind == "Admin" { // its package is not in the class's name
 		logger = "org.apache.kafka.clients.admin.AdminClientConfig"
 	}
 	for _, k := range slices.Sorted(maps.Keys(props)) {
 		known := slices.ContainsFunc(definitions, func(d definition) bool { return d.name == k })
-		security := strings.HasPrefix(k, "ssl.") || strings.HasPrefix(k, "sasl.")
-		if known || security && (k != "sasl.jaas.config" || kind != "Admin") {
+		if known || isSecurity(k) && (k != "sasl.jaas.config" || kind != "Admin") {
 			continue
 		}
 		c.Log("WARN", logger, "The configuration '%s' was supplied but isn't a known config.", k)

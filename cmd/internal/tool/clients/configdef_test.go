@@ -3,8 +3,11 @@ package clients
 import (
 	"bytes"
 	"io"
+	"maps"
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"momus/cmd/internal/tool/core"
 	"momus/cmd/internal/tool/screen"
@@ -33,12 +36,30 @@ func TestPropertiesAreCheckedAsConfigDefDoes(t *testing.T) {
 	} {
 		k, v, _ := strings.Cut(c.props, "=")
 		got := ""
-		if err := checkProperties(kinds[c.kind], map[string]string{k: v}); err != nil {
+		if err := parseProperties(kinds[c.kind], map[string]string{k: v}); err != nil {
 			got = err.Error()
 		}
 		if got != c.want {
 			t.Errorf("%s %s: %s", c.kind, c.props, got)
 		}
+	}
+}
+
+// TestPropertiesHaveTheValuesThatConfigDefParses has words as people give them to --producer-property:
+// with blanks round them, and truths in any letters.
+func TestPropertiesHaveTheValuesThatConfigDefParses(t *testing.T) {
+	var s producerSettings
+	err := s.read(&Config{Props: map[string]string{"acks": "all ", "compression.type": " gzip\t", "enable.idempotence": " False", "sasl.mechanism": "PLAIN "}})
+	if err != nil || s.acks != kgo.AllISRAcks() || s.codec != kgo.GzipCompression() || s.idempotent {
+		t.Errorf("%+v, %v", s, err)
+	}
+	props := map[string]string{"enable.auto.commit": "FALSE ", "exclude.internal.topics": "True", "auto.offset.reset": "earliest ", "isolation.level": "read_committed ", "sasl.mechanism": "PLAIN ", "own": " kept "}
+	if err := parseProperties(consumerDefinitions(), props); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"enable.auto.commit": "false", "exclude.internal.topics": "true", "auto.offset.reset": "earliest", "isolation.level": "read_committed", "sasl.mechanism": "PLAIN", "own": " kept "}
+	if !maps.Equal(props, want) {
+		t.Errorf("%q", props)
 	}
 }
 

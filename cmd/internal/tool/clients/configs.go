@@ -24,7 +24,7 @@ func (a *Admin) DescribeConfigs(ctx context.Context, kind, name string) ([]Confi
 			r.ResourceType = kmsg.ConfigResourceTypeBrokerLogger
 		}
 		if name != "" {
-			callName = "describeBrokerConfigs"
+			callName = "describeBrokerConfigs" // a call of its own, since it goes to that broker
 		}
 	}
 	req := kmsg.NewPtrDescribeConfigsRequest()

@@ -53,6 +53,21 @@ type peer struct {
 	dialled  bool  // a connection was made, whatever came of it
 	refused  bool  // the last attempt failed of TLS or SASL
 	err      error // the last failure, nil after a success
+
+	failures int       // lines about connections that could not be made, since the last that could
+	told     time.Time // of the last such line
+}
+
+// worthALine reports whether a failed connection gets a line. Java's client has one connection to a
+// broker, and makes the next attempt after reconnect.backoff.ms, so it has no more lines than that;
+// the library has several, which fail together.
+func (p *peer) worthALine(now time.Time) bool {
+	if p.failures > 0 && now.Sub(p.told) < reconnectBackoff(p.failures-1) {
+		return false
+	}
+	p.failures++
+	p.told = now
+	return true
 }
 
 func (p *peer) address() string { return net.JoinHostPort(p.host, strconv.Itoa(int(p.port))) }
@@ -66,20 +81,37 @@ var (
 // OnBrokerConnect implements kgo.HookBrokerConnect. An error with a connection is one of its first
 // requests.
 func (l *connections) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, conn net.Conn, err error) {
+	// What is cancelled by the tool says nothing of the broker.
 	if errors.Is(err, context.Canceled) || l.closing() {
 		return
 	}
 	id := l.nodeID(meta)
-	auth, again := authError(err), false
+	auth, silent := authError(err), err == nil
 	patience := l.note(meta, id, func(p *peer) {
+		switch {
+		case err == nil:
+			p.failures = 0
+		case auth != nil: // to be refused is said once: the tool ends of it
+			silent = p.refused
+		default:
+			silent = !p.worthALine(time.Now())
+		}
 		p.err = err
 		p.dialled = p.dialled || conn != nil
-		again = p.refused
 		p.refused = auth != nil
 	})
-	if err == nil || auth != nil && again { // to be refused is said once: the tool ends of it
-		return
+	if !silent {
+		l.tell(meta, id, conn, auth, err)
 	}
+	// Who has no terminal gets only what Kafka's tools print, until the tool ends.
+	if patience && (l.cc.Boot || l.c.Terminal.Err) { // these tools try for ever, and the others for long
+		l.c.GiveHints(l.Hints())
+	}
+}
+
+// tell writes Kafka's lines about a connection that failed; auth is set where TLS or SASL was
+// refused.
+func (l *connections) tell(meta kgo.BrokerMetadata, id int32, conn net.Conn, auth *java.Error, err error) {
 	node := fmt.Sprintf("%s Connection to node %d (%s)", l.cc.Prefix, id, javaAddress(meta.Host, int(meta.Port)))
 	switch {
 	case auth != nil:
@@ -96,9 +128,6 @@ func (l *connections) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, 
 	if l.cc.Boot && id < 0 {
 		l.c.Log("WARN", networkClient, "%s Bootstrap broker %s (id: %d rack: null) disconnected", l.cc.Prefix, net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port))), id)
 	}
-	if patience && (l.cc.Boot || l.c.Terminal.Err) { // these tools try for ever, and the others for long
-		l.c.GiveHints(l.Hints())
-	}
 }
 
 // OnBrokerWrite implements kgo.HookBrokerWrite.
@@ -110,6 +139,7 @@ func (l *connections) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _
 
 // OnBrokerRead implements kgo.HookBrokerRead.
 func (l *connections) OnBrokerRead(meta kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	// The end of the client closes connections with answers outstanding.
 	if err != nil && (errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed) || l.closing()) {
 		return
 	}
@@ -117,6 +147,8 @@ func (l *connections) OnBrokerRead(meta kgo.BrokerMetadata, key int16, _ int, _,
 		l.produced.lost.Add(1)
 	}
 	l.note(meta, l.nodeID(meta), func(p *peer) {
+		// These three belong to every new connection, and a server that speaks another protocol can
+		// look as if it answered them.
 		p.answered = p.answered || err == nil && key != kmsg.ApiVersions.Int16() && key != kmsg.SASLHandshake.Int16() && key != kmsg.SASLAuthenticate.Int16()
 		p.err = err
 	})
@@ -133,6 +165,7 @@ func (l *connections) nodeID(meta kgo.BrokerMetadata) int32 {
 	if meta.NodeID >= 0 {
 		return meta.NodeID
 	}
+	// A seed that is not in the list counts as the first.
 	return -1 - int32(max(slices.Index(l.seeds, net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))), 0))
 }
 
@@ -150,6 +183,7 @@ func (l *connections) note(meta kgo.BrokerMetadata, id int32, change func(p *pee
 		p = &peer{host: meta.Host, port: meta.Port, id: id}
 		l.mu.peers[key] = p
 	}
+	// Bootstrap servers are negative: the broker's own id wins as soon as it is known.
 	p.id = max(p.id, id)
 	change(p)
 	if p.err == nil {
@@ -202,10 +236,12 @@ func (l *connections) Hints() []string {
 // authError is the error of a connection whose TLS or SASL was refused, as Java has it; nil for any
 // other.
 func authError(err error) *java.Error {
+	// Kafka's codes 58, 33 and 34 are exceptions of their own: nothing is tried again after them.
 	if errors.Is(err, wire.SaslAuthenticationFailed) || errors.Is(err, wire.UnsupportedSaslMechanism) || errors.Is(err, wire.IllegalSaslState) {
 		var we *wire.Error
 		errors.As(err, &we)
 		e := java.OfCode(we.Code, nil)
+		// The text of the broker stands behind that of the code.
 		if _, message, ok := strings.Cut(err.Error(), we.Error()+": "); ok {
 			e.Text = message
 		}
@@ -246,6 +282,8 @@ func reconnectBackoff(n int) time.Duration { return min(50*time.Millisecond<<min
 
 func isConnectionError(err error) bool {
 	var op *net.OpError
+	// What the other side closed or reset may be a restart; certificates and passwords do not mend
+	// by waiting.
 	return authError(err) == nil && (errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || notTLS(err))
 }
 
@@ -254,6 +292,7 @@ func isConnectionError(err error) bool {
 func (l *connections) hopeless() bool {
 	peers := l.troubled()
 	for _, p := range peers {
+		// One server that may come up is enough to go on.
 		if !p.dialled && notReached(p.err) || !l.verdict(p.address()).sure {
 			return false
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -76,7 +77,7 @@ type ConsumeSpec struct {
 
 // NewConsumer makes a consumer of a specification; its errors are those of Java's constructor.
 func NewConsumer(c *core.Call, s *ConsumeSpec) (*Consumer, error) {
-	if err := checkProperties(consumerDefinitions(), s.Props); err != nil {
+	if err := parseProperties(consumerDefinitions(), s.Props); err != nil {
 		return nil, err
 	}
 	if err := checkClasses("consumer", s.Props); err != nil {
@@ -98,6 +99,8 @@ func NewConsumer(c *core.Call, s *ConsumeSpec) (*Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
+	// none is an error for a partition without an offset, which Java throws out of poll
+	// (NoOffsetForPartitionException).
 	reset, err := oneOf(s.Props, "auto.offset.reset", "latest", "earliest", "none")
 	if err != nil {
 		return nil, err
@@ -111,6 +114,7 @@ func NewConsumer(c *core.Call, s *ConsumeSpec) (*Consumer, error) {
 	}
 	opts = append(opts, kgo.ConsumeResetOffset(start))
 	if s.Topic != "" {
+		// One request was sent already when Java's client starts to count these lines.
 		attempts := 1
 		r.prepare = func(ctx context.Context) error {
 			return awaitTopic(c, ctx, r.Cl, r.prefix, s.Topic, &attempts, 100*time.Millisecond)
@@ -157,12 +161,16 @@ func retryTimeout(session time.Duration) func(key int16) time.Duration {
 		case kmsg.ListOffsets, kmsg.OffsetForLeaderEpoch:
 			return lookupPatience
 		case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat:
+			// A member that gets no answer for so long has been thrown out; a new join is the only
+			// way on.
 			return session
 		}
 		return 30 * time.Second
 	}
 }
 
+// oneOf reads a setting with a few valid values, the first of which is the default; the error is a
+// ConfigException.
 func oneOf(props map[string]string, key string, valid ...string) (string, error) {
 	v, ok := props[key]
 	if !ok {
@@ -182,6 +190,14 @@ func oneOf(props map[string]string, key string, valid ...string) (string, error)
 		Text: fmt.Sprintf("Invalid value %s for configuration %s: String must be one of: %s", v, key, list)}
 }
 
+// Limits of the client library, beyond which it refuses what Java takes.
+const (
+	mostAnswer = 1 << 30 // bytes
+	leastWait  = 10 * time.Millisecond
+)
+
+// fetchOptions translates the settings of fetching: only those that were given are set, but for the
+// wait of 500 ms, which is Java's default and not franz-go's.
 func (r *Consumer) fetchOptions(cc *Config) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{kgo.AllowAutoTopicCreation(), kgo.FetchMaxWait(500 * time.Millisecond)}
 	isolation, err := oneOf(cc.Props, "isolation.level", "read_committed", "read_uncommitted")
@@ -193,12 +209,17 @@ func (r *Consumer) fetchOptions(cc *Config) ([]kgo.Opt, error) {
 	}
 	for key, set := range map[string]func(n int){
 		"fetch.max.bytes": func(n int) {
+			// The library refuses answers that are larger than it expects, where a broker may send
+			// one batch beyond the limit; and it expects no more than 1 GiB.
+			n = min(n, mostAnswer/2)
 			opts = append(opts, kgo.FetchMaxBytes(int32(n)), kgo.BrokerMaxReadBytes(int32(max(2*n, 100<<20))))
 		},
 		"max.partition.fetch.bytes": func(n int) { opts = append(opts, kgo.FetchMaxPartitionBytes(int32(n))) },
 		"fetch.min.bytes":           func(n int) { opts = append(opts, kgo.FetchMinBytes(int32(n))) },
-		"fetch.max.wait.ms":         func(n int) { opts = append(opts, kgo.FetchMaxWait(time.Duration(n)*time.Millisecond)) },
-		"client.rack":               nil,
+		"fetch.max.wait.ms": func(n int) { // the library waits no shorter
+			opts = append(opts, kgo.FetchMaxWait(max(time.Duration(n)*time.Millisecond, leastWait)))
+		},
+		"client.rack": nil,
 	} {
 		v, ok := cc.Props[key]
 		if !ok {
@@ -217,6 +238,9 @@ func (r *Consumer) fetchOptions(cc *Config) ([]kgo.Opt, error) {
 	return opts, nil
 }
 
+// groupOptions translates the settings of a member. Offsets are committed by the tools themselves,
+// so that what was printed and what is committed are the same records, and a rebalance waits until
+// the records polled before it were dealt with.
 func (r *Consumer) groupOptions(s *ConsumeSpec, cc *Config) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{kgo.ConsumerGroup(s.Group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.AdjustFetchOffsetsFn(r.adjust),
 		kgo.OnPartitionsRevoked(r.revoked), kgo.OnPartitionsLost(r.lost),
@@ -225,6 +249,8 @@ func (r *Consumer) groupOptions(s *ConsumeSpec, cc *Config) ([]kgo.Opt, error) {
 				r.OnAssigned(parts)
 			}
 		})}
+	// One assignor, as ConfigDef's list would have it here: Java runs classes, and these four are
+	// what brokers' groups know.
 	switch s.Props["partition.assignment.strategy"] {
 	case "org.apache.kafka.clients.consumer.RoundRobinAssignor":
 		opts = append(opts, kgo.Balancers(kgo.RoundRobinBalancer()))
@@ -267,6 +293,7 @@ func (r *Consumer) groupOptions(s *ConsumeSpec, cc *Config) ([]kgo.Opt, error) {
 		return nil, err
 	}
 	if s.Pattern != "" {
+		// A Java pattern matches the whole name.
 		opts = append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics("^(?:"+s.Pattern+")$"))
 		if s.Props["exclude.internal.topics"] != "false" {
 			opts = append(opts, kgo.ConsumeExcludeTopics("^__consumer_offsets$", "^__transaction_state$"))
@@ -281,6 +308,7 @@ func (r *Consumer) groupOptions(s *ConsumeSpec, cc *Config) ([]kgo.Opt, error) {
 // last session was lost with a connection, reading goes on at the offset it had come to: what was
 // read would be read twice.
 func (r *Consumer) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	// At the end: what was lost wins over what the group has committed.
 	defer r.resume(ctx, offsets)
 	a := &Admin{Client: r.Cl, C: r.C, ApiTimeout: 30 * time.Second}
 	unknown := map[int64][]model.TopicPartition{}
@@ -295,10 +323,13 @@ func (r *Consumer) adjust(ctx context.Context, offsets map[string]map[int32]kgo.
 		}
 	}
 	for at, tps := range unknown {
+		// Only the two ends are looked up; at -3 and below are the library's own marks.
 		if at != -1 && at != -2 {
 			continue
 		}
 		found, err := a.ListOffsets(ctx, tps, at, false)
+		// No error: a partition whose leader is away would otherwise keep the member out of its
+		// group.
 		if err != nil {
 			return offsets, nil // the client looks them up itself then
 		}
@@ -320,6 +351,7 @@ func (r *Consumer) resume(ctx context.Context, offsets map[string]map[int32]kgo.
 	lost := r.mu.former
 	r.mu.former = map[model.TopicPartition]former{}
 	for tp, p := range lost {
+		// An offset of the group beyond the own one means that others have read there since.
 		if at, given := offsets[tp.Topic][tp.Partition]; given && time.Since(p.at) < formerTime && at.EpochOffset().Offset < p.Offset {
 			tps = append(tps, tp)
 		}
@@ -333,6 +365,7 @@ func (r *Consumer) resume(ctx context.Context, offsets map[string]map[int32]kgo.
 		return
 	}
 	for _, tp := range tps {
+		// A shorter log is that of a topic which was made anew.
 		if end := ends[tp]; end.Err == nil && end.Offset >= lost[tp].Offset {
 			offsets[tp.Topic][tp.Partition] = kgo.NewOffset().At(lost[tp].Offset)
 			r.SetPosition(tp, lost[tp].Position)
@@ -383,6 +416,7 @@ func (r *Consumer) commit(ctx context.Context, cl *kgo.Client, parts map[string]
 	}
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	r.mu.Lock()
+	// The interval runs from the attempt, whatever comes of it, as in Java's ConsumerCoordinator.
 	r.mu.committed = time.Now()
 	add := func(tp model.TopicPartition) {
 		if p, ok := r.mu.positions[tp]; ok {
@@ -411,6 +445,7 @@ func (r *Consumer) commit(ctx context.Context, cl *kgo.Client, parts map[string]
 // CommitOffsets commits and logs what the coordinator refuses; it tells whether all went well.
 func (r *Consumer) CommitOffsets(ctx context.Context, cl *kgo.Client, offsets map[string]map[int32]kgo.EpochOffset) (ok bool) {
 	ok = true
+	// franz-go puts its member id there; Java's metadata is empty, and tools print it.
 	plain := kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error { // without the client's own metadata
 		for i := range req.Topics {
 			for j := range req.Topics[i].Partitions {
@@ -428,7 +463,11 @@ func (r *Consumer) CommitOffsets(ctx context.Context, cl *kgo.Client, offsets ma
 			for _, p := range t.Partitions {
 				if e := java.OfCode(p.ErrorCode, nil); e != nil {
 					ok = false
-					r.C.Log("ERROR", "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator", "%s Offset commit failed on partition %s-%d at offset %d: %s",
+					level := "ERROR"
+					if wire.IsRetriable(wire.ErrorForCode(p.ErrorCode)) {
+						level = "WARN"
+					}
+					r.C.Log(level, "org.apache.kafka.clients.consumer.internals.ConsumerCoordinator", "%s Offset commit failed on partition %s-%d at offset %d: %s",
 						r.prefix, t.Topic, p.Partition, offsets[t.Topic][p.Partition].Offset, e.Text)
 				}
 			}
@@ -455,10 +494,25 @@ func (r *Consumer) Take(ctx context.Context, timeout time.Duration) (*kgo.Record
 	return rec, nil
 }
 
+// JavaTimeout is a time-out in ms for Poll and Take: to Java 0 is no time, to them it is no limit,
+// which what is longer than 292 years is, too.
+func JavaTimeout(ms int64) time.Duration {
+	switch {
+	case ms <= 0:
+		return -1
+	case ms > math.MaxInt64/int64(time.Millisecond):
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
 // Poll fills Records, at most 500, and waits for the first of them: timeout at most, 0 without a
-// limit. It returns only errors that Java's consumer throws; through anything else it goes on.
-// Rebalances happen while it runs, never between two calls.
+// limit, and below 0 not at all. It returns only errors that Java's consumer throws; through
+// anything else it goes on. Rebalances happen while it runs, never between two calls.
 func (r *Consumer) Poll(ctx context.Context, timeout time.Duration) error {
+	if timeout < 0 {
+		return ErrNoMessage
+	}
 	limit := ctx
 	if timeout > 0 {
 		var cancel context.CancelFunc
@@ -477,6 +531,7 @@ func (r *Consumer) Poll(ctx context.Context, timeout time.Duration) error {
 		}
 		r.prepare = nil
 	}
+	// Blocking since the last poll: its records are dealt with now.
 	if r.polled {
 		r.Cl.AllowRebalance()
 	}
@@ -485,6 +540,7 @@ func (r *Consumer) Poll(ctx context.Context, timeout time.Duration) error {
 		if r.commits {
 			r.mu.Lock()
 			due := r.mu.committed.Add(r.interval)
+			// Nothing is due before a first interval is over.
 			if r.mu.committed.IsZero() {
 				r.mu.committed = time.Now()
 				due = r.mu.committed.Add(r.interval)
@@ -494,6 +550,7 @@ func (r *Consumer) Poll(ctx context.Context, timeout time.Duration) error {
 				r.commit(limit, r.Cl, nil)
 				due = time.Now().Add(r.interval)
 			}
+			// PollRecords returns at the deadline with nothing, and the loop commits.
 			round, cancel = context.WithDeadline(limit, due)
 		}
 		fetches := r.Cl.PollRecords(round, 500)
@@ -545,6 +602,7 @@ func (r *Consumer) Close() {
 		}
 		r.mu.Unlock()
 	}
+	// Before the group is left: a commit of a former member is refused.
 	r.commit(ctx, r.Cl, nil)
 	r.commits = false
 	r.Cl.AllowRebalance()

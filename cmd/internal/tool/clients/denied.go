@@ -26,6 +26,7 @@ func (l *connections) Denied(err error) string {
 		return ""
 	}
 	kind := strings.TrimSuffix(strings.TrimPrefix(denied.Class, java.ErrorsPackage), "AuthorizationException")
+	// Java's class names carry the kind: TopicAuthorizationException and so on.
 	option, name := map[string]string{"Topic": "topic", "Group": "group", "Cluster": "cluster", "TransactionalId": "transactional-id", "DelegationToken": "delegation-token"}[kind], ""
 	if option == "" {
 		return ""
@@ -65,6 +66,8 @@ func hintDenied(c *core.Call, err error, topic string) {
 
 // resource is the name of what was asked for: in the error's text, or among the tool's options.
 func (l *connections) resource(text, option string) string {
+	// Java's texts end in ": [name, …]" or ": name"; a text that says no name is a sentence with
+	// blanks.
 	if _, after, found := strings.Cut(text, ": "); found {
 		name, _, _ := strings.Cut(strings.Trim(after, "[]"), ", ")
 		if name != "" && !strings.Contains(name, " ") {
@@ -92,8 +95,10 @@ func (l *connections) principal() string {
 		}
 		for _, option := range []string{"username", "unsecuredLoginStringClaim_sub", "principal"} {
 			if v := login.Options[option]; v != "" {
-				v, _, _ = strings.Cut(v, "@")
-				v, _, _ = strings.Cut(v, "/")
+				if option == "principal" { // only of Kerberos: the default rule drops realm and host
+					v, _, _ = strings.Cut(v, "@")
+					v, _, _ = strings.Cut(v, "/")
+				}
 				return "User:" + v
 			}
 		}
@@ -117,6 +122,7 @@ func (l *connections) subject() string {
 	if err != nil || len(pair.Certificate) == 0 {
 		return ""
 	}
+	// The first in the chain is the client's own.
 	leaf, err := x509.ParseCertificate(pair.Certificate[0])
 	if err != nil {
 		return ""
@@ -135,6 +141,7 @@ func (l *connections) operation(kind string) string {
 	}
 	takes := func(name string) bool { return l.c.Options != nil && l.c.Options.ByName[name] != nil }
 	switch {
+	// A tool's kind shows in the options that it takes, and its action in those that were given.
 	case takes("producer.config") || takes("producer-props"):
 		if kind == "Cluster" {
 			return "IdempotentWrite"
@@ -174,6 +181,7 @@ func (l *connections) enabledMechanisms(address string) string {
 		if config.ServerName == "" {
 			config.ServerName, _, _ = net.SplitHostPort(address)
 		}
+		// The handshake happens with the first write, within the deadline.
 		conn = tls.Client(conn, config)
 	}
 	if conn.SetDeadline(time.Now().Add(ProbeTime)) != nil {
@@ -195,6 +203,7 @@ func (l *connections) enabledMechanisms(address string) string {
 	if _, err := io.ReadFull(conn, answer); err != nil {
 		return ""
 	}
+	// The answer: int32 correlation id, int16 error code, the array of names.
 	return strings.Join(stringArray(answer[6:]), ", ")
 }
 

@@ -30,6 +30,7 @@ func (l *connections) diagnose(p peer) string {
 		}
 		return fmt.Sprintf("%s does not have sasl.mechanism %s; sasl.enabled.mechanisms of the broker lists what it has", address, mechanismOf(l.cc.Props))
 	case errors.Is(p.err, wire.SaslAuthenticationFailed):
+		// Only somebody at a terminal is helped by a repetition.
 		if !l.c.Terminal.Err { // Kafka's lines say it already, and scripts get nothing else
 			return ""
 		}
@@ -72,6 +73,7 @@ func (l *connections) verdict(address string) verdict {
 		v.text = fmt.Sprintf("%s speaks TLS, and this tool spoke plain text; put security.protocol=SSL (or SASL_SSL) and ssl.truststore.location into %s", address, l.c.ConfigOption())
 	case speaks:
 	case answersAsZooKeeper(address):
+		// No broker turns into ZooKeeper by waiting.
 		v.sure = true
 		v.text = fmt.Sprintf("%s is ZooKeeper, not a broker; give the address of a broker, usually port 9092", address)
 		if l.c.Options != nil && l.c.Options.ByName["zookeeper"] != nil {
@@ -89,12 +91,17 @@ func (l *connections) verdict(address string) verdict {
 	return v
 }
 
+// unreachable says why an address does not answer, and what to change: an address that a broker
+// announced is another mistake than one that was typed.
 func (l *connections) unreachable(p peer, address string) string {
 	reason := "no answer"
 	var dns *net.DNSError
 	switch {
-	case errors.As(p.err, &dns):
+	case errors.As(p.err, &dns) && dns.IsNotFound:
 		reason = "there is no host of that name"
+	case dns != nil:
+		reason = "its name could not be looked up"
+	// syscall.ECONNREFUSED has another number on Windows; the text has the word everywhere.
 	case strings.Contains(p.err.Error(), "refused"):
 		reason = "nothing listens there"
 	}
@@ -130,6 +137,7 @@ func certificateTrouble(err error, host string) string {
 		return certs.Explain(err, nil, host, time.Now())
 	case errors.As(err, &alert):
 		return alert.Error()
+	// crypto/tls gives alerts of the other side as an OpError with this operation.
 	case errors.As(err, &remote) && remote.Op == "remote error":
 		return fmt.Sprintf("the broker ended TLS: %v; if it wants a certificate of the client, ssl.keystore.location names the store", remote.Err)
 	}
@@ -182,41 +190,38 @@ func Reachable(address string) bool {
 	return err == nil
 }
 
-// answersAsZooKeeper asks in ZooKeeper's own way.
-func answersAsZooKeeper(address string) bool {
+// asked sends a question to a port and reads its answer, at most so many bytes; nil when nobody
+// takes it.
+func asked(address, question string, most int64) []byte {
 	conn, err := net.DialTimeout("tcp", address, ProbeTime)
 	if err != nil {
-		return false
+		return nil
 	}
 	defer conn.Close()
 	if conn.SetDeadline(time.Now().Add(ProbeTime)) != nil {
-		return false
+		return nil
 	}
-	if _, err := io.WriteString(conn, "srvr"); err != nil {
-		return false
+	if _, err := io.WriteString(conn, question); err != nil {
+		return nil
 	}
-	answer, _ := io.ReadAll(io.LimitReader(conn, 64))
-	return strings.HasPrefix(string(answer), "Zookeeper version") || strings.HasPrefix(string(answer), "srvr is not executed")
+	answer, _ := io.ReadAll(io.LimitReader(conn, most)) // what came before the end or the deadline
+	return answer
+}
+
+// answersAsZooKeeper asks in ZooKeeper's own way.
+func answersAsZooKeeper(address string) bool {
+	answer := string(asked(address, "srvr", 64))
+	// srvr has to be among 4lw.commands.whitelist since ZooKeeper 3.5, and its refusal is proof
+	// enough.
+	return strings.HasPrefix(answer, "Zookeeper version") || strings.HasPrefix(answer, "srvr is not executed")
 }
 
 // AnswersAsBroker asks for a broker's API versions, version 0: int32 size, int16 key, int16
 // version, int32 correlation id, a client id of length 0; the answer begins with a size and the
 // same id.
 func AnswersAsBroker(address string) bool {
-	conn, err := net.DialTimeout("tcp", address, ProbeTime)
-	if err != nil {
-		return false
-	}
-	defer conn.Close()
-	if conn.SetDeadline(time.Now().Add(ProbeTime)) != nil {
-		return false
-	}
-	if _, err := conn.Write([]byte{0, 0, 0, 10, 0, 18, 0, 0, 'a', 's', 'k', 's', 0, 0}); err != nil {
-		return false
-	}
-	answer := make([]byte, 8)
-	_, err = io.ReadFull(conn, answer)
-	return err == nil && string(answer[4:]) == "asks"
+	answer := asked(address, "\x00\x00\x00\x0a\x00\x12\x00\x00asks\x00\x00", 8)
+	return len(answer) == 8 && string(answer[4:]) == "asks"
 }
 
 // speaksTLS tells whether a TLS handshake gets as far as the certificate of the other side.

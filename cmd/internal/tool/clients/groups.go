@@ -47,6 +47,8 @@ func (a *Admin) ListGroups(ctx context.Context) ([]string, error) {
 			return out, java.Execution(err)
 		}
 		for _, g := range resp.Groups {
+			// Kafka 2.5 lists groups of simple consumers, which have no type, among consumer
+			// groups.
 			if g.ProtocolType == "consumer" || g.ProtocolType == "" {
 				out = append(out, g.Group)
 			}
@@ -75,6 +77,7 @@ func (a *Admin) coordinator(ctx context.Context, group string) (*kmsg.FindCoordi
 			case 0:
 				found = resp
 				return nil
+			// 14 and 15: the coordinator loads or is not there yet; 16: it has moved.
 			case 14, 15, 16:
 			default:
 				return java.OfCode(resp.ErrorCode, nil)
@@ -118,12 +121,15 @@ func (a *Admin) DescribeGroups(ctx context.Context, groups []string) (map[string
 	return out, nil
 }
 
+// readMember reads a member of a group; an assignment of another protocol than consumers have, or
+// that cannot be read, is no assignment.
 func readMember(m *kmsg.DescribeGroupsResponseGroupMember, protocolType string) GroupMember {
 	out := GroupMember{Id: m.MemberID, Client: m.ClientID, Host: m.ClientHost}
 	if m.InstanceID != nil {
 		out.Instance = *m.InstanceID
 	}
 	if protocolType != "consumer" || len(m.MemberAssignment) == 0 {
+		// Other protocols (Connect's) have other bytes there.
 		return out
 	}
 	var as kmsg.ConsumerMemberAssignment
@@ -148,6 +154,7 @@ func (a *Admin) CommittedOffsets(ctx context.Context, group string) (map[model.T
 	}
 	out := map[model.TopicPartition]int64{}
 	add := func(topic string, partition int32, offset int64, code int16) {
+		// -1 stands for a partition without an offset.
 		if code == 0 && offset >= 0 {
 			out[model.TopicPartition{Topic: topic, Partition: partition}] = offset
 		}
@@ -175,6 +182,8 @@ func (a *Admin) CommittedOffsets(ctx context.Context, group string) (map[model.T
 // CommitOffsets sets offsets of a group without members.
 func (a *Admin) CommitOffsets(ctx context.Context, group string, offsets map[model.TopicPartition]int64) error {
 	req := kmsg.NewPtrOffsetCommitRequest()
+	// Generation -1 and no member id: a simple consumer, whom the coordinator accepts while the
+	// group is empty.
 	req.Group, req.Generation = group, -1
 	req.Topics = ByTopic(core.SortedPartitions(offsets), func(topic string) kmsg.OffsetCommitRequestTopic {
 		rt := kmsg.NewOffsetCommitRequestTopic()

@@ -30,6 +30,7 @@ const mechanisms = "GSSAPI, PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER"
 // loginEntry is the login module of a client: sasl.jaas.config, or section KafkaClient of the JAAS
 // file.
 func loginEntry(props map[string]string, properties jvm.Properties) (jaas.Entry, error) {
+	// The property wins over the file (KIP-85).
 	if text, ok := props["sasl.jaas.config"]; ok {
 		e, err := jaas.ParseProperty(text)
 		if err != nil {
@@ -52,6 +53,7 @@ func loginEntry(props map[string]string, properties jvm.Properties) (jaas.Entry,
 	if len(sections["KafkaClient"]) == 0 {
 		return jaas.Entry{}, java.IllegalArgument("Could not find a 'KafkaClient' entry in the JAAS configuration. System property 'java.security.auth.login.config' is %s", file)
 	}
+	// Of several modules in a section Kafka takes the first, and refuses more only in the property.
 	return sections["KafkaClient"][0], nil
 }
 
@@ -88,6 +90,7 @@ func saslMechanism(props map[string]string, properties jvm.Properties) (sasl.Mec
 	if err != nil {
 		return nil, err
 	}
+	// The class that Java would load; here none but Kafka's own have a meaning, and IBM's for Kerberos.
 	if want := module(mechanism); login.Module != want && !(krb5.IsModule(login.Module) && want == jaas.Krb5Module) {
 		return nil, ConfigError("sasl.mechanism %s goes with login module %s, but the login module is %s", mechanism, want, login.Module)
 	}
@@ -101,6 +104,8 @@ func saslMechanism(props map[string]string, properties jvm.Properties) (sasl.Mec
 	if user == "" {
 		return nil, ConfigError("sasl.jaas.config names no user: set it to %s required username=\"…\" password=\"…\";", module(mechanism))
 	}
+	// tokenauth is an extension of the client's first message: the user is a delegation token's id
+	// (KIP-48).
 	credential := scram.Auth{User: user, Pass: password, IsToken: strings.EqualFold(login.Options["tokenauth"], "true")}
 	switch mechanism {
 	case "PLAIN":
@@ -117,6 +122,8 @@ type kerberosLogin struct {
 	service string
 }
 
+// kerberos reads a login with GSSAPI. The service name may stand in either place, but not differ:
+// Kafka's KerberosLogin refuses that, too.
 func kerberos(props map[string]string, login jaas.Entry, properties jvm.Properties) (sasl.Mechanism, error) {
 	l, err := krb5.LoginOf(login, properties)
 	if err != nil {
@@ -146,6 +153,7 @@ func (k kerberosLogin) Authenticate(_ context.Context, address string) (sasl.Ses
 	if err != nil {
 		return nil, nil, err
 	}
+	// The initial response is the first token of GSSAPI, with the ticket (RFC 4752).
 	return kerberosSession{i}, i.First(), nil
 }
 
@@ -168,6 +176,7 @@ func bearerToken(props map[string]string, options map[string]string) (sasl.Mecha
 	if err != nil || u.Scheme != "file" || u.Path == "" {
 		return nil, ConfigError("sasl.oauthbearer.token.endpoint.url: %q is not supported; valid is the URL of a file with a token, such as file:///run/token", endpoint)
 	}
+	// Read at each login: whoever renews the token replaces the file.
 	return oauth.Oauth(func(context.Context) (oauth.Auth, error) {
 		token, err := os.ReadFile(u.Path)
 		if err != nil {
@@ -190,6 +199,7 @@ func unsecuredToken(jaas map[string]string) (sasl.Mechanism, error) {
 	extensions := map[string]string{}
 	for k, v := range jaas {
 		if name, ok := strings.CutPrefix(k, "unsecuredLoginStringClaim_"); ok {
+			// KIP-255 has three kinds of claims, by prefix.
 			claims[name] = v
 		}
 		if name, ok := strings.CutPrefix(k, "unsecuredLoginListClaim_"); ok && v != "" {
@@ -214,6 +224,7 @@ func unsecuredToken(jaas map[string]string) (sasl.Mechanism, error) {
 		return nil, NotANumber(option("LifetimeSeconds", ""), "unsecuredLoginLifetimeSeconds", "INT")
 	}
 	return oauth.Oauth(func(context.Context) (oauth.Auth, error) {
+		// A new token for each connection and each re-authentication (KIP-368).
 		now, dated := time.Now().Unix(), maps.Clone(claims)
 		dated["iat"], dated["exp"] = now, now+lifetime
 		body, err := json.Marshal(dated)

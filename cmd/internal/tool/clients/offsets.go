@@ -32,10 +32,12 @@ func (a *Admin) PartitionsOf(ctx context.Context, topic string) ([]int32, error)
 	if err != nil {
 		return nil, err
 	}
+	// 3 is UNKNOWN_TOPIC_OR_PARTITION.
 	if len(resp.Topics) == 0 || resp.Topics[0].ErrorCode == 3 {
 		return nil, nil
 	}
 	t := resp.Topics[0]
+	// 5, LEADER_NOT_AVAILABLE, is no fault of the topic: its partitions are listed all the same.
 	if err := java.OfCode(t.ErrorCode, nil); err != nil && t.ErrorCode != 5 {
 		return nil, err
 	}
@@ -71,6 +73,8 @@ func (a *Admin) ListOffsets(ctx context.Context, tps []model.TopicPartition, at 
 			}
 			select {
 			case <-ctx.Done():
+				// Time is over without a leader: that is the result, not an error of the whole
+				// call.
 				for _, tp := range todo {
 					out[tp] = OffsetResult{Err: java.OfCode(5, nil)}
 				}
@@ -101,6 +105,7 @@ func (a *Admin) Leaders(ctx context.Context, tps []model.TopicPartition, out map
 			leader[model.TopicPartition{Topic: core.StringOf(t.Topic), Partition: p.Partition}] = p.Leader
 		}
 		for _, tp := range tps {
+			// One error of the topic goes to all of its partitions.
 			if err := java.OfCode(t.ErrorCode, nil); err != nil && t.ErrorCode != 5 && tp.Topic == core.StringOf(t.Topic) {
 				out[tp] = OffsetResult{Err: err}
 			}
@@ -112,6 +117,8 @@ func (a *Admin) Leaders(ctx context.Context, tps []model.TopicPartition, out map
 		switch _, failed := out[tp]; {
 		case failed:
 		case !ok:
+			// The topic is there, and the partition is not: also LEADER_NOT_AVAILABLE, as in Java,
+			// but at once.
 			out[tp] = OffsetResult{Err: java.OfCode(5, nil)}
 		case id >= 0:
 			byLeader[id] = append(byLeader[id], tp)
@@ -120,6 +127,8 @@ func (a *Admin) Leaders(ctx context.Context, tps []model.TopicPartition, out map
 	return byLeader, nil
 }
 
+// askLeaders asks each leader for its partitions in one request. A partition whose leader moved, or
+// is not known yet, stays out of the answer, so that it is asked for again.
 func (a *Admin) askLeaders(ctx context.Context, leaders map[int32][]model.TopicPartition, at int64, committed bool, out map[model.TopicPartition]OffsetResult) error {
 	for id, tps := range leaders {
 		req := kmsg.NewPtrListOffsetsRequest()
@@ -144,6 +153,7 @@ func (a *Admin) askLeaders(ctx context.Context, leaders map[int32][]model.TopicP
 				tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
 				switch p.ErrorCode {
 				case 0:
+					// Version 0 answers with a list of offsets.
 					if len(p.OldStyleOffsets) > 0 {
 						p.Offset = p.OldStyleOffsets[0]
 					}
@@ -176,6 +186,7 @@ func (a *Admin) OffsetsAt(ctx context.Context, tps []model.TopicPartition, at in
 			out[tp] = f.Offset
 		}
 	}
+	// There is nothing after the end either; an empty partition has an end at any time.
 	if len(late) > 0 && at >= 0 {
 		ends, err := a.OffsetsAt(ctx, late, -1)
 		if err != nil {
@@ -184,4 +195,13 @@ func (a *Admin) OffsetsAt(ctx context.Context, tps []model.TopicPartition, at in
 		maps.Copy(out, ends)
 	}
 	return out, nil
+}
+
+// AllAt gives each of the partitions the same offset.
+func AllAt(tps []model.TopicPartition, offset int64) map[model.TopicPartition]int64 {
+	out := make(map[model.TopicPartition]int64, len(tps))
+	for _, tp := range tps {
+		out[tp] = offset
+	}
+	return out
 }

@@ -26,15 +26,12 @@ type resender struct {
 	traffic  *traffic
 	retries  int
 	backoff  time.Duration // retry.backoff.ms
-	delivery time.Duration // delivery.timeout.ms; 0: no limit
-	memory   int           // buffer.memory: how many bytes may be on their way
-	maxBlock time.Duration // how long one waits for room there
+	delivery time.Duration // delivery.timeout.ms
 
 	mu struct {
 		sync.Mutex
 		next     int64
 		pending  int  // records without a result
-		bytes    int  // of them
 		failures int  // in a row
 		flushing bool // the waiting ones are being sent, or a timer is set for that
 		waiting  []*sending
@@ -60,16 +57,12 @@ type sending struct {
 	done     func(*kgo.Record, error)
 }
 
-// send hands a record over; done is called once, by another goroutine. It waits for room, and fails
-// when there is none in time.
+// send hands a record over; done is called once, by another goroutine.
 func (s *resender) send(ctx context.Context, r *kgo.Record, done func(*kgo.Record, error)) {
-	if err := s.reserve(ctx, recordSizeBound(r)); err != nil {
-		done(r, err)
-		return
-	}
 	s.mu.Lock()
 	x := &sending{ctx: ctx, record: r, order: s.mu.next, began: time.Now(), done: done}
 	s.mu.next++
+	s.mu.pending++
 	if s.mu.flushing {
 		s.mu.waiting = append(s.mu.waiting, x)
 		s.mu.Unlock()
@@ -77,32 +70,6 @@ func (s *resender) send(ctx context.Context, r *kgo.Record, done func(*kgo.Recor
 	}
 	s.mu.Unlock()
 	s.attempt(x)
-}
-
-// reserve waits until so many bytes more may be on their way; a record that is larger than all
-// memory goes alone.
-func (s *resender) reserve(ctx context.Context, size int) error {
-	limit, cancel := context.WithTimeout(ctx, s.maxBlock)
-	defer cancel()
-	for {
-		s.mu.Lock()
-		if s.mu.pending == 0 || s.mu.bytes+size <= s.memory {
-			s.mu.pending++
-			s.mu.bytes += size
-			s.mu.Unlock()
-			return nil
-		}
-		changed := s.changedLocked()
-		s.mu.Unlock()
-		select {
-		case <-changed:
-		case <-limit.Done():
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return java.Timeout("Failed to allocate memory within the configured max blocking time %d ms.", s.maxBlock.Milliseconds())
-		}
-	}
 }
 
 func (s *resender) changedLocked() chan struct{} {
@@ -128,6 +95,7 @@ func (s *resender) result(x *sending, err error) {
 		// the connection.
 		counted := s.traffic.lost.Load() > x.lost && s.traffic.written.Load() > x.written
 		var refused *wire.Error
+		// A broker's answer is always an attempt.
 		if errors.As(err, &refused) {
 			counted, err = true, java.OfCode(refused.Code, nil)
 		} else {
@@ -136,17 +104,20 @@ func (s *resender) result(x *sending, err error) {
 		if counted {
 			x.attempts++
 		}
+		s.refresh()
 		if x.attempts <= s.retries {
-			s.refresh()
 			s.wait(x, counted)
 			return
 		}
+		// What follows would be refused for the same reason, as long as the leader is not known.
+		s.wait(nil, counted)
 	}
 	s.settle(x, err)
 }
 
 // settle gives a record its result.
 func (s *resender) settle(x *sending, err error) {
+	// Outside the lock: done may send the next record.
 	x.done(x.record, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,20 +125,23 @@ func (s *resender) settle(x *sending, err error) {
 		s.mu.failures = 0
 	}
 	s.mu.pending--
-	s.mu.bytes -= recordSizeBound(x.record)
 	if s.mu.changed != nil {
 		close(s.mu.changed)
 		s.mu.changed = nil
 	}
 }
 
-// wait puts a record among those that are sent again after a while: retry.backoff.ms after an
-// answer, and longer from time to time while nothing answers.
+// wait puts a record, unless it is nil, among those that are sent again after a while, and has
+// later ones wait with it: retry.backoff.ms after an answer, and longer from time to time while
+// nothing answers.
 func (s *resender) wait(x *sending, counted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.waiting = append(s.mu.waiting, x)
+	if x != nil {
+		s.mu.waiting = append(s.mu.waiting, x)
+	}
 	if s.mu.flushing {
+		// The timer that is set, or the loop that runs, takes it along.
 		return
 	}
 	s.mu.flushing = true
@@ -192,9 +166,12 @@ func (s *resender) again() {
 			return
 		}
 		s.mu.Unlock()
+		// In the order of their handing over, since results come from several goroutines.
 		slices.SortFunc(batch, func(a, b *sending) int { return int(a.order - b.order) })
 		expired := map[string]int{}
 		for _, x := range batch {
+			// All of one partition are counted first: Java expires a whole batch at a time and says
+			// how many records it had.
 			if s.tooLate(x) {
 				expired[partitionOf(x.record)]++
 			}
@@ -211,7 +188,7 @@ func (s *resender) again() {
 }
 
 func (s *resender) tooLate(x *sending) bool {
-	return s.delivery > 0 && time.Since(x.began) >= s.delivery
+	return time.Since(x.began) >= s.delivery
 }
 
 func partitionOf(r *kgo.Record) string { return fmt.Sprintf("%s-%d", r.Topic, r.Partition) }

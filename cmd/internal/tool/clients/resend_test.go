@@ -58,11 +58,8 @@ func exchange(t *testing.T, s *resender, n *network, values ...string) map[strin
 	t.Helper()
 	n.tries, n.began = map[string]int{}, time.Now()
 	s.produce, s.refresh, s.traffic = n.produce, func() {}, &n.traffic
-	if s.maxBlock == 0 {
-		s.maxBlock = time.Minute
-	}
-	if s.memory == 0 {
-		s.memory = 1 << 20
+	if s.delivery == 0 {
+		s.delivery = 2 * time.Minute
 	}
 	var mu sync.Mutex
 	results := map[string]error{}
@@ -157,16 +154,70 @@ func TestOrderOutlivesAnOutage(t *testing.T) {
 	})
 }
 
+// TestWhatFollowsARefusedRecordWaits sends a record a millisecond, none of them twice, while there
+// is a new leader of which nobody has told the client yet.
+func TestWhatFollowsARefusedRecordWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		known := false
+		n := &network{tries: map[string]int{}}
+		n.answer = func(string, int) error {
+			if known {
+				return nil
+			}
+			return wire.NotLeaderForPartition
+		}
+		refused := 0
+		s := &resender{backoff: 100 * time.Millisecond, delivery: time.Minute, produce: n.produce, traffic: &n.traffic}
+		s.refresh = func() {
+			time.AfterFunc(50*time.Millisecond, func() {
+				n.mu.Lock()
+				defer n.mu.Unlock()
+				known = true
+			})
+		}
+		var mu sync.Mutex
+		for i := range 200 {
+			s.send(t.Context(), &kgo.Record{Topic: "t", Value: fmt.Append(nil, i)}, func(_ *kgo.Record, err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					refused++
+				}
+			})
+			time.Sleep(time.Millisecond)
+		}
+		if err := s.drain(t.Context(), func(context.Context) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if refused != 1 {
+			t.Errorf("%d records were refused", refused)
+		}
+	})
+}
+
 func TestMemoryBoundsWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &network{answer: func(string, int) error { return errAway }}
-		s := &resender{backoff: 100 * time.Millisecond, delivery: 30 * time.Second, memory: 150, maxBlock: 5 * time.Second}
-		results := exchange(t, s, n, "first", "second")
-		if err := results["second"]; err == nil || err.Error() != "Failed to allocate memory within the configured max blocking time 5000 ms." {
-			t.Errorf("second: %v", err)
+		b := &budget{memory: 150, maxBlock: 5 * time.Second}
+		if err := b.reserve(t.Context(), 100); err != nil {
+			t.Fatal(err)
 		}
-		if err := results["first"]; err == nil || !strings.HasPrefix(err.Error(), "Expiring 1 record(s)") {
-			t.Errorf("first: %v", err)
+		began := time.Now()
+		if err := b.reserve(t.Context(), 51); err == nil || err.Error() != "Failed to allocate memory within the configured max blocking time 5000 ms." {
+			t.Errorf("%v", err)
+		}
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("waited %v", took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := b.reserve(ctx, 51); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		time.AfterFunc(time.Second, func() { b.release(100) })
+		if err := b.reserve(t.Context(), 150); err != nil {
+			t.Errorf("room that was given back: %v", err)
 		}
 	})
 }
@@ -174,7 +225,7 @@ func TestMemoryBoundsWhatWaits(t *testing.T) {
 func TestDrainEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{answer: func(string, int) error { return errAway }, tries: map[string]int{}}
-		s := &resender{produce: n.produce, refresh: func() {}, traffic: &n.traffic, backoff: 100 * time.Millisecond, delivery: time.Hour, memory: 1 << 20, maxBlock: time.Minute}
+		s := &resender{produce: n.produce, refresh: func() {}, traffic: &n.traffic, backoff: 100 * time.Millisecond, delivery: time.Hour}
 		done := make(chan error, 1)
 		s.send(t.Context(), &kgo.Record{Topic: "t"}, func(_ *kgo.Record, err error) { done <- err })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -60,6 +60,7 @@ func (cc *Config) tls() (*tls.Config, error) {
 	var err error
 	switch location, inline := cc.Props["ssl.truststore.location"], cc.Props["ssl.truststore.certificates"]; {
 	case location != "":
+		// An empty type is JKS, Java's default.
 		store := keystore.Store{Location: location, Type: cc.Props["ssl.truststore.type"], Password: cc.Props["ssl.truststore.password"]}
 		config.RootCAs, err = store.Certificates()
 	case inline != "":
@@ -70,6 +71,7 @@ func (cc *Config) tls() (*tls.Config, error) {
 	}
 	var pair tls.Certificate
 	location, chain := cc.Props["ssl.keystore.location"], cc.Props["ssl.keystore.certificate.chain"]
+	// PEM texts in the properties are KIP-651, of Kafka 2.7: taken because they do no harm.
 	switch {
 	case location != "":
 		store := keystore.Store{Location: location, Type: cc.Props["ssl.keystore.type"], Password: cc.Props["ssl.keystore.password"], KeyPassword: cc.Props["ssl.key.password"]}
@@ -85,6 +87,7 @@ func (cc *Config) tls() (*tls.Config, error) {
 		// key.
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
+	// Set and empty turns it off; not set is https since KIP-294.
 	if v, ok := cc.Props["ssl.endpoint.identification.algorithm"]; ok && v == "" {
 		javatls.TrustAnyName(config)
 	}
@@ -100,6 +103,7 @@ func (cc *Config) tlsVersions(config *tls.Config) (err error) {
 	}
 	if list := cc.Props["ssl.cipher.suites"]; list != "" {
 		suites, unknown := javatls.CipherSuites(strings.Split(list, ","))
+		// Java ignores names that it does not know as long as one is left.
 		if len(suites) == 0 && len(unknown) > 0 {
 			return ConfigError("Invalid value %s for configuration ssl.cipher.suites: none of them can be spoken", list)
 		}

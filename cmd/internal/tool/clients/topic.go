@@ -37,6 +37,7 @@ func awaitTopic(c *core.Call, ctx context.Context, cl *kgo.Client, prefix, topic
 		}
 		code := int16(0)
 		for _, t := range resp.Topics {
+			// A topic without a leader in its first partition is as good as unknown to a producer.
 			if code = t.ErrorCode; code == 0 && len(t.Partitions) > 0 && t.Partitions[0].ErrorCode == 5 {
 				code = 5
 			}
@@ -49,6 +50,7 @@ func awaitTopic(c *core.Call, ctx context.Context, cl *kgo.Client, prefix, topic
 			c.GiveHints(c.MissingTopic(topic))
 		}
 		switch code {
+		// 17, INVALID_TOPIC_EXCEPTION, and 29, TOPIC_AUTHORIZATION_FAILED, do not go away.
 		case 17:
 			c.Log("ERROR", "org.apache.kafka.clients.Metadata", "%s Metadata response reported invalid topics [%s]", prefix, topic)
 			return &java.Error{Class: java.ErrorsPackage + "InvalidTopicException", Text: "Invalid topics: [" + topic + "]"}

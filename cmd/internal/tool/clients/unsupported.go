@@ -12,6 +12,7 @@ import (
 // unsupported gives the error of a broker that does not know an API its class and text in Java;
 // others stay as they are.
 func unsupported(err error, req kmsg.Request) error {
+	// The library has no error values for these two.
 	if err == nil || !strings.HasPrefix(err.Error(), "broker is too old") && !strings.HasPrefix(err.Error(), "request key is unknown") {
 		return err
 	}
@@ -22,6 +23,7 @@ func unsupported(err error, req kmsg.Request) error {
 	var b strings.Builder
 	for i, r := range name {
 		if i > 0 && unicode.IsUpper(r) {
+			// ApiKeys prints its constants: OFFSET_DELETE for OffsetDelete.
 			b.WriteByte('_')
 		}
 		b.WriteRune(unicode.ToUpper(r))

@@ -35,6 +35,7 @@ func DialZooKeeperWith(c *core.Call, ctx context.Context, opts zk.Options) (*zk.
 	defer cancel()
 	looked := make(chan bool, 1) // one: nobody may wait for it
 	look := time.AfterFunc(ProbeTime, func() {
+		// Of several servers one that is wrong does no harm; of one nothing else will answer.
 		broker := !strings.Contains(opts.Connect, ",") && AnswersAsBroker(first)
 		looked <- broker
 		if broker {
@@ -53,6 +54,7 @@ func DialZooKeeperWith(c *core.Call, ctx context.Context, opts zk.Options) (*zk.
 		return nil, &java.Error{Class: "kafka.zookeeper.ZooKeeperClientAuthFailedException", Text: "Auth failed either before or while waiting for connection"}
 	}
 	switch {
+	// Stop tells that the look has begun, and then it has an answer within ProbeTime.
 	case !look.Stop() && <-looked:
 		c.Hint("%s is a broker, not ZooKeeper, which usually has port 2181; with a broker's address it is --bootstrap-server %[1]s", first)
 	case Reachable(first):

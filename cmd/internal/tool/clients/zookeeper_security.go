@@ -25,6 +25,8 @@ func ZooKeeperSecurity(c *core.Call, file string) (zkconfig.Security, error) {
 		}
 		settings := map[string]string{}
 		for k, v := range props {
+			// Settings of the authorizer have a prefix of their own in a broker's file, which may
+			// be given here too.
 			settings[strings.TrimPrefix(k, "authorizer.")] = v
 		}
 		source.Setting = func(key string) (string, bool) {
@@ -51,6 +53,7 @@ func DialZooKeeperTLS(c *core.Call, ctx context.Context, connect, file string) (
 		return nil, err
 	}
 	security.Apply(&opts)
+	// zookeeper.set.acl's counterpart: JaasUtils.isZkSaslEnabled and the TLS client decide.
 	opts.SecureACLs = security.Authenticated()
 	return DialZooKeeperWith(c, ctx, opts)
 }

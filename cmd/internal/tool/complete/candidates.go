@@ -114,6 +114,8 @@ func (x *completer) ask(question func(a *clients.Admin) []Candidate) []Candidate
 	return question(a)
 }
 
+// topics lists topics from ZooKeeper or the brokers, as the line so far says. Whatever goes wrong
+// is no candidates: a shell shows no errors while one types.
 func (x *completer) topics() []Candidate {
 	if connect := x.last("zookeeper"); connect != "" && x.last("bootstrap-server") == "" {
 		client, err := zk.Dial(x.ctx, zk.Options{Connect: connect, SessionTimeout: 10 * time.Second, ConnectTimeout: completionTime, MaxInFlight: 1})
@@ -147,6 +149,7 @@ func (x *completer) groups() []Candidate {
 	})
 }
 
+// brokers lists ids, with addresses as help.
 func (x *completer) brokers() []Candidate {
 	return x.ask(func(a *clients.Admin) []Candidate {
 		resp, err := a.Metadata(x.ctx, "listNodes", []string{})
@@ -161,6 +164,7 @@ func (x *completer) brokers() []Candidate {
 	})
 }
 
+// partitions lists those of the topic that the line names before.
 func (x *completer) partitions() []Candidate {
 	topic := x.last("topic")
 	if topic == "" {

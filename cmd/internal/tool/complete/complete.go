@@ -49,6 +49,7 @@ type completer struct {
 	c      *core.Call
 }
 
+// option is the option that a word of the line names, nil for a word that is none.
 func (x *completer) option(word string) *options.Info {
 	name := strings.TrimPrefix(strings.TrimPrefix(word, "-"), "-")
 	if name == word {
@@ -84,6 +85,8 @@ func (x *completer) open() *options.Info {
 	return last
 }
 
+// complete decides what a word may become: the value of the option before it, the value behind its
+// own =, or an option that was not given yet.
 func (x *completer) complete(word string) Completion {
 	if p := x.open(); p != nil && (!p.Many || !strings.HasPrefix(word, "-")) {
 		return x.value(p, word)
@@ -126,6 +129,7 @@ func Matching(all []Candidate, prefix string) []Candidate {
 	return out
 }
 
+// words are candidates without help.
 func words(list ...string) []Candidate {
 	var out []Candidate
 	for _, w := range list {

@@ -26,6 +26,8 @@ type brokerConfigs struct {
 	form   screen.Form
 }
 
+// describe prints what was set dynamically, or with --all everything that is in force, with the
+// places where else a value is set, the one that counts first.
 func (s *brokerConfigs) describe(ctx context.Context) error {
 	kind := s.change.types[0]
 	names := s.change.names
@@ -44,6 +46,7 @@ func (s *brokerConfigs) describe(ctx context.Context) error {
 			word = "All"
 		}
 		if name == "" {
+			// The heading comes before the question, so that it stands above errors too.
 			s.c.Printf("Default configs for %s in the cluster are:\n", kind)
 		} else {
 			s.c.Printf("%s configs for %s %s are:\n", word, strings.TrimSuffix(kind, "s"), name)
@@ -53,6 +56,8 @@ func (s *brokerConfigs) describe(ctx context.Context) error {
 			return err
 		}
 		for _, e := range entries {
+			// What is dynamic depends on the entity: for a topic its own configs, for a broker's
+			// name those of that broker, for "" the cluster's.
 			if !s.all && !clients.IsDynamic(kind, name, e) {
 				continue
 			}
@@ -66,7 +71,8 @@ func (s *brokerConfigs) describe(ctx context.Context) error {
 	return nil
 }
 
-// show describes entities in a form of our own; the name that is no broker's is left out.
+// show describes entities in a form of our own; the name that is no broker's is left out. Kafka's
+// own list ends with an error for that name, see entities.
 func (s *brokerConfigs) show(ctx context.Context, kind string, names []string) error {
 	v := &configsView{Entities: []entityView{}}
 	for _, name := range names {
@@ -86,7 +92,8 @@ func (s *brokerConfigs) show(ctx context.Context, kind string, names []string) e
 }
 
 // entities lists all topics, or all brokers and then, as Kafka 2.5.0 does, a name that is no
-// broker's.
+// broker's. That name is <default>, whose description fails: in 2.5.0 a list of all brokers
+// therefore ends with exit code 1.
 func (s *brokerConfigs) entities(ctx context.Context, kind string) ([]string, error) {
 	if kind == "topics" {
 		resp, err := s.admin.Metadata(ctx, "listTopics", nil)
@@ -98,6 +105,8 @@ func (s *brokerConfigs) entities(ctx context.Context, kind string) ([]string, er
 			names = append(names, core.StringOf(t.Topic))
 		}
 		slices.Sort(names)
+		// By name, then in Java's order of a hash set: topics that share a bucket come in the order
+		// in which they were put there.
 		return java.HashOrder(names, 0, java.HashCode), nil
 	}
 	resp, err := s.admin.Metadata(ctx, "listNodes", []string{})
@@ -118,6 +127,7 @@ func (s *brokerConfigs) entities(ctx context.Context, kind string) ([]string, er
 
 // entries describes one entity in the order of Java's table.
 func (s *brokerConfigs) entries(ctx context.Context, kind, name string) ([]clients.ConfigEntry, error) {
+	// kafka-configs checks it for the names that it found itself, too.
 	if _, err := strconv.ParseInt(name, 10, 32); err != nil && kind != "topics" && name != "" {
 		return nil, badArgument("The entity name for ", kind, " must be a valid integer broker id, found: ", name)
 	}
@@ -129,6 +139,9 @@ func (s *brokerConfigs) entries(ctx context.Context, kind, name string) ([]clien
 	return entries, java.Execution(err)
 }
 
+// alter looks before it writes, as Kafka does, so that a key to delete that was never set is an
+// error. Topics and loggers are altered key by key (KIP-339); for brokers the 2.5 tool replaces the
+// whole set.
 func (s *brokerConfigs) alter(ctx context.Context) error {
 	kind, name := s.change.types[0], s.change.names[0]
 	entries, err := s.entries(ctx, kind, name)
@@ -148,6 +161,7 @@ func (s *brokerConfigs) alter(ctx context.Context) error {
 			return err
 		}
 		err = s.replaceBroker(ctx, name, old)
+	// A logger is there or not: setting one that the broker does not know is an error, too.
 	case "broker-loggers":
 		var bad []string
 		for _, k := range slices.Concat(s.change.gone, s.change.order) {
@@ -165,6 +179,7 @@ func (s *brokerConfigs) alter(ctx context.Context) error {
 		}
 		err = s.incremental(ctx, kmsg.ConfigResourceTypeTopic, name)
 	}
+	// Errors of the answer come out of a future in Kafka, and are printed as ExecutionException.
 	if err != nil {
 		return java.Execution(err)
 	}
@@ -176,9 +191,11 @@ func (s *brokerConfigs) alter(ctx context.Context) error {
 	return nil
 }
 
+// incremental sends the changes alone: what others changed meanwhile stays.
 func (s *brokerConfigs) incremental(ctx context.Context, kind kmsg.ConfigResourceType, name string) error {
 	r := kmsg.NewIncrementalAlterConfigsRequestResource()
 	r.ResourceType, r.ResourceName = kind, name
+	// add is one operation of KIP-339.
 	add := func(op kmsg.IncrementalAlterConfigOp, key string, value *string) {
 		rc := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
 		rc.Op, rc.Name, rc.Value = op, key, value
@@ -204,7 +221,9 @@ func (s *brokerConfigs) incremental(ctx context.Context, kind kmsg.ConfigResourc
 	return nil
 }
 
-// replaceBroker writes all dynamic configs of a broker, as Kafka 2.5's tool does.
+// replaceBroker writes all dynamic configs of a broker, as Kafka 2.5's tool does. Two that do so at
+// once undo each other's changes, and a sensitive value, which no broker tells, cannot be written
+// back: Kafka's tool then asks for it to be given anew.
 func (s *brokerConfigs) replaceBroker(ctx context.Context, name string, old map[string]clients.ConfigEntry) error {
 	r := kmsg.NewAlterConfigsRequestResource()
 	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeBroker, name
@@ -218,6 +237,7 @@ func (s *brokerConfigs) replaceBroker(ctx context.Context, name string, old map[
 	for _, k := range s.change.gone {
 		delete(values, k)
 	}
+	// A value that is not told is a password.
 	var hidden []string
 	for k, v := range values {
 		if v == nil {

@@ -1,5 +1,7 @@
 // Package configs is kafka-configs: configs of topics, brokers, loggers, users and clients, by the
-// brokers or in ZooKeeper.
+// brokers or in ZooKeeper. The options decide which entities are meant (changeOf, checkEntities)
+// and what is to change (readChange); broker.go and zookeeper.go carry it out, view.go shows it in
+// forms of our own.
 package configs
 
 import (
@@ -18,30 +20,29 @@ import (
 )
 
 func configsOptions() *options.Options {
-	o := options.New("This tool helps to manipulate and describe entity config for a topic, client, user or broker")
-	o.Value("zookeeper", "HOST:PORT,…", "ZooKeeper to work on directly; the only way for users and clients")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to ask")
-	o.Value("command-config", "FILE", "properties of the client")
-	o.Flag("alter", "change configs")
-	o.Flag("describe", "show configs")
-	o.Flag("all", "with --describe: also those that were never changed")
-	o.Value("entity-type", "TYPE", "topics, clients, users, brokers or broker-loggers")
-	o.Value("entity-name", "NAME", "the name of an entity")
-	o.Flag("entity-default", "the defaults of clients, users or brokers")
-	o.Value("add-config", "KEY=VALUE,…", "configs to set; a value with commas stands in [ ]")
-	o.Value("delete-config", "KEY,…", "configs to remove")
-	o.Flag("force", "ask nothing")
-	o.Value("topic", "TOPIC", "short for --entity-type topics --entity-name TOPIC")
-	o.Value("client", "CLIENT", "short for --entity-type clients --entity-name CLIENT")
-	o.Flag("client-defaults", "short for --entity-type clients --entity-default")
-	o.Value("user", "USER", "short for --entity-type users --entity-name USER")
-	o.Flag("user-defaults", "short for --entity-type users --entity-default")
-	o.Value("broker", "ID", "short for --entity-type brokers --entity-name ID")
-	o.Flag("broker-defaults", "short for --entity-type brokers --entity-default")
-	o.Value("broker-logger", "ID", "short for --entity-type broker-loggers --entity-name ID")
-	o.Value("zk-tls-config-file", "FILE", "TLS settings of the connection to ZooKeeper")
-	o.Json()
-	return o.Standard()
+	return options.Read("This tool helps to manipulate and describe entity config for a topic, client, user or broker", `
+		--zookeeper <HOST:PORT,…>         ZooKeeper to work on directly; the only way for users and clients
+		--bootstrap-server <HOST:PORT,…>  brokers to ask
+		--command-config <FILE>           properties of the client
+		--alter                           change configs
+		--describe                        show configs
+		--all                             with --describe: also those that were never changed
+		--entity-type <TYPE>              topics, clients, users, brokers or broker-loggers
+		--entity-name <NAME>              the name of an entity
+		--entity-default                  the defaults of clients, users or brokers
+		--add-config <KEY=VALUE,…>        configs to set; a value with commas stands in [ ]
+		--delete-config <KEY,…>           configs to remove
+		--force                           ask nothing
+		--topic <TOPIC>                   short for --entity-type topics --entity-name TOPIC
+		--client <CLIENT>                 short for --entity-type clients --entity-name CLIENT
+		--client-defaults                 short for --entity-type clients --entity-default
+		--user <USER>                     short for --entity-type users --entity-name USER
+		--user-defaults                   short for --entity-type users --entity-default
+		--broker <ID>                     short for --entity-type brokers --entity-name ID
+		--broker-defaults                 short for --entity-type brokers --entity-default
+		--broker-logger <ID>              short for --entity-type broker-loggers --entity-name ID
+		--zk-tls-config-file <FILE>       TLS settings of the connection to ZooKeeper
+	`).JSON().Standard()
 }
 
 // configChange is what the command line says: which entities, and what is to change.
@@ -58,6 +59,8 @@ type argumentError struct{ text string }
 
 func (e *argumentError) Error() string { return e.text }
 
+// badArgument joins the parts of a text; it takes no format, since names and values may have
+// percent signs.
 func badArgument(parts ...string) error { return &argumentError{strings.Join(parts, "")} }
 
 // Tool is kafka-configs.sh.
@@ -67,8 +70,12 @@ func Tool() core.Tool {
 		Options: core.TableOf(configsOptions)}
 }
 
+// configsTool prints some mistakes as a plain text and others behind "Error while executing config
+// command", as Kafka's ConfigCommand does; which is which depends on the class of the exception
+// there.
 func configsTool(ctx context.Context, c *core.Call) error {
 	o := configsOptions()
+	// Parse errors are printed bare, without the usage table of the other tools.
 	c.Options, c.Exact = o, true
 	err := c.Begin(o, "")
 	if err == nil {
@@ -83,10 +90,15 @@ func configsTool(ctx context.Context, c *core.Call) error {
 		je       *java.Error
 	)
 	switch {
+	// These are printed by the caller: as plain text, or not at all.
 	case err == nil || ctx.Err() != nil || errors.As(err, &misuse) || errors.As(err, &argument) || errors.As(err, &option) || errors.As(err, &code):
 		return err
+	// The error of a requirement is thrown as IllegalArgumentException in Scala, which Kafka's tool
+	// prints bare.
 	case errors.As(err, &je) && je.Class == "java.lang.IllegalArgumentException":
 		return badArgument(je.Text)
+	// What the admin code refuses is an argument as well, but for values: those are
+	// ConfigExceptions.
 	case errors.As(err, &own) && !strings.HasPrefix(own.Message, "Invalid value "):
 		return badArgument(own.Message)
 	}
@@ -95,15 +107,18 @@ func configsTool(ctx context.Context, c *core.Call) error {
 	return core.Exit(1)
 }
 
+// act does what was asked, in ZooKeeper or by the brokers; configs to set are read only then, so
+// that a bad one is told after the connection's own mistakes, as in Kafka.
 func act(c *core.Call, ctx context.Context, o *options.Options) error {
 	change, err := changeOf(c, o)
 	if err != nil {
 		return err
 	}
-	if err := o.JsonOnlyWith("describe"); err != nil {
+	if err := o.JSONOnlyWith("describe"); err != nil {
 		return err
 	}
 	form := c.Form(o)
+	// Both lines go to standard output, in front of the result.
 	if o.Has("zookeeper") {
 		c.Println("Warning: --zookeeper is deprecated and will be removed in a future version of Kafka.")
 		c.Println("Use --bootstrap-server instead to specify a broker to connect to.")
@@ -116,32 +131,31 @@ func act(c *core.Call, ctx context.Context, o *options.Options) error {
 			return err
 		}
 		defer client.Close()
-		s := &zkConfigs{c: c, client: client, change: change, form: form}
-		if o.Has("alter") {
-			if err := readChange(c, o, change); err != nil {
-				return err
-			}
-			return s.alter(ctx)
-		}
-		return s.describe(ctx)
+		return change.carryOut(ctx, c, o, &zkConfigs{c: c, client: client, change: change, form: form})
 	}
-	texts, err := o.Texts("bootstrap-server", "command-config")
-	if err != nil {
-		return err
-	}
-	a, err := clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], nil)
+	a, err := clients.OpenAdmin(c, o, nil)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	s := &brokerConfigs{c: c, admin: a, change: change, all: o.Has("all"), form: form}
-	if o.Has("alter") {
-		if err := readChange(c, o, change); err != nil {
-			return err
-		}
-		return s.alter(ctx)
+	return change.carryOut(ctx, c, o, &brokerConfigs{c: c, admin: a, change: change, all: o.Has("all"), form: form})
+}
+
+// way is how configs are reached: over the brokers, or in ZooKeeper.
+type way interface {
+	alter(ctx context.Context) error
+	describe(ctx context.Context) error
+}
+
+// carryOut does what was asked.
+func (ch *configChange) carryOut(ctx context.Context, c *core.Call, o *options.Options, by way) error {
+	if !o.Has("alter") {
+		return by.describe(ctx)
 	}
-	return s.describe(ctx)
+	if err := readChange(c, o, ch); err != nil {
+		return err
+	}
+	return by.alter(ctx)
 }
 
 // changeOf checks the options and finds the entities.
@@ -154,6 +168,7 @@ func changeOf(c *core.Call, o *options.Options) (*configChange, error) {
 	}
 	ch := &configChange{types: slices.Clone(o.All("entity-type"))}
 	names := o.All("entity-name")
+	// Names and --entity-default belong to the types by their order on the command line.
 	for _, given := range o.Order {
 		switch given {
 		case "entity-name":
@@ -162,6 +177,8 @@ func changeOf(c *core.Call, o *options.Options) (*configChange, error) {
 			ch.names = append(ch.names, "")
 		}
 	}
+	// The short forms of KIP-543 stand behind the long ones, in Kafka's order and not in that of
+	// the command line.
 	for _, x := range []struct{ flag, kind string }{{"topic", "topics"}, {"client", "clients"}, {"user", "users"}, {"broker", "brokers"}, {"broker-logger", "broker-loggers"}} {
 		if o.Has(x.flag) {
 			name, err := o.One(x.flag)
@@ -179,12 +196,15 @@ func changeOf(c *core.Call, o *options.Options) (*configChange, error) {
 	return ch, checkEntities(o, ch)
 }
 
+// checkEntities checks which entities may be named, alone and together, in Kafka's order: the first
+// mistake found there is the one to report.
 func checkEntities(o *options.Options, ch *configChange) error {
 	for i, t := range ch.types {
 		if slices.Contains(ch.types[:i], t) {
 			return badArgument("Duplicate entity type(s) specified: ", t)
 		}
 	}
+	// Users and clients are in ZooKeeper only, loggers only in the broker that has them.
 	allowed, way := []string{"topics", "clients", "users", "brokers"}, "--zookeeper"
 	if o.Has("bootstrap-server") {
 		allowed, way = []string{"topics", "brokers", "broker-loggers"}, "--bootstrap-server"
@@ -209,11 +229,13 @@ func checkEntities(o *options.Options, ch *configChange) error {
 	case len(ch.names) > len(ch.types):
 		return badArgument("--entity-name or --entity-default should be specified at most once for each entity type")
 	}
+	// It is checked for the first type alone: brokers are never named together with another.
 	if strings.HasPrefix(ch.types[0], "broker") && named {
 		if _, err := strconv.ParseInt(ch.names[0], 10, 32); err != nil {
 			return badArgument("The entity name for ", ch.types[0], " must be a valid integer broker id, but it is: ", ch.names[0])
 		}
 	}
+	// With --describe no name is all of them, but loggers are those of one broker.
 	if o.Has("describe") {
 		if ch.types[0] == "broker-loggers" && !named {
 			return badArgument("an entity name must be specified with --describe of ", kinds)
@@ -231,7 +253,8 @@ func checkEntities(o *options.Options, ch *configChange) error {
 	return nil
 }
 
-// readChange reads --add-config and --delete-config.
+// readChange reads --add-config and --delete-config. Text that is read later wins: a key that is
+// given twice is set once.
 func readChange(c *core.Call, o *options.Options, ch *configChange) error {
 	ch.added = map[string]string{}
 	text, err := o.One("add-config")
@@ -245,6 +268,7 @@ func readChange(c *core.Call, o *options.Options, ch *configChange) error {
 		}
 		for _, part := range parts {
 			pair := splitOutside(part, '=')
+			// A password or a list in brackets may have = and commas inside.
 			if len(pair) != 2 { // an empty value is one
 				return badArgument("requirement failed: Invalid entity config: all configs to be added must be in the format \"key=val\".")
 			}
@@ -252,12 +276,15 @@ func readChange(c *core.Call, o *options.Options, ch *configChange) error {
 			if _, twice := ch.added[key]; !twice {
 				ch.order = append(ch.order, key)
 			}
+			// Brackets are taken out wherever they are, as Kafka does: a value cannot contain them.
 			ch.added[key] = strings.TrimSpace(regexp.MustCompile(`\[|\]`).ReplaceAllString(pair[1], ""))
 		}
 	}
+	// Kafka prints it as soon as the key is there, before anything is known of the brokers.
 	if v, ok := ch.added["message.format.version"]; ok {
 		c.Printf("WARNING: The configuration message.format.version=%s is specified. This configuration will be ignored if the version is newer than the inter.broker.protocol.version specified in the broker.\n", v)
 	}
+	// Of --delete-config, unlike the others, all that are given count.
 	for _, list := range o.All("delete-config") {
 		for _, key := range strings.Split(list, ",") {
 			ch.gone = append(ch.gone, strings.TrimSpace(key))
@@ -266,7 +293,8 @@ func readChange(c *core.Call, o *options.Options, ch *configChange) error {
 	return nil
 }
 
-// splitOutside splits at a character that is not inside [ ].
+// splitOutside splits at a character that is not inside [ ]. It splits as Kafka's regular
+// expressions do for brackets that match; a bracket that closes nothing ends nothing.
 func splitOutside(s string, at byte) []string {
 	var out []string
 	depth, start := 0, 0
@@ -286,7 +314,8 @@ func splitOutside(s string, at byte) []string {
 	return append(out, s[start:])
 }
 
-// missing tells which of the configs to remove are not set.
+// missing tells which of the configs to remove are not set. It is asked before anything is changed:
+// a name that was mistyped must not look like a success.
 func (ch *configChange) missing(has func(key string) bool) error {
 	var bad []string
 	for _, k := range ch.gone {

@@ -28,6 +28,7 @@ type entityName struct {
 	Name *string `json:"name"` // null: the default
 }
 
+// configView is one config in --json, with what Kafka prints behind it in text.
 type configView struct {
 	Name      string         `json:"name"`
 	Value     *string        `json:"value"` // null when it is sensitive
@@ -49,6 +50,7 @@ func newEntityName(kind, name string) entityName {
 	return entityName{Type: kind, Name: &name}
 }
 
+// addBroker adds an entity as the admin API describes it, keys in the order of their names.
 func (v *configsView) addBroker(kind, name string, entries []clients.ConfigEntry) {
 	x := entityView{Entity: []entityName{newEntityName(kind, name)}, Configs: []configView{}}
 	for _, e := range entries {
@@ -62,6 +64,7 @@ func (v *configsView) addBroker(kind, name string, entries []clients.ConfigEntry
 	v.Entities = append(v.Entities, x)
 }
 
+// addZooKeeper adds an entity as its znode has it; a user's client is an entity of two names.
 func (v *configsView) addZooKeeper(e *configEntity, configs map[string]string) {
 	x := entityView{Configs: []configView{}}
 	for ; e != nil; e = e.child {

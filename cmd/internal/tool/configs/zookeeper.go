@@ -43,7 +43,8 @@ type configEntity struct {
 	child *configEntity
 }
 
-// String names an entity as Kafka's tool does, such as user-principal 'u', client-id 'c'.
+// String names an entity as Kafka's tool does, such as user-principal 'u', client-id 'c'. A child
+// stands behind a comma. topics, users and clients have words of their own, brokers do not.
 func (e *configEntity) String() string {
 	word := map[string]string{"users": "user-principal", "clients": "client-id", "topics": "topic"}[e.kind]
 	if word == "" {
@@ -65,7 +66,8 @@ func (e *configEntity) String() string {
 	return text
 }
 
-// path is the entity as it is named below its type.
+// path is the entity as it is named below its type. It must be called for an entity that is not
+// "all" (name and the child's name set).
 func (e *configEntity) path() string {
 	if e.child != nil {
 		return *e.name + "/" + e.child.kind + "/" + *e.child.name
@@ -73,34 +75,41 @@ func (e *configEntity) path() string {
 	return *e.name
 }
 
-func (s *zkConfigs) entity() *configEntity {
-	make := func(i int) *configEntity {
-		e := &configEntity{kind: s.change.types[i]}
-		if i >= len(s.change.names) {
-			return e
+// entity is what the options name: names of users and clients as ZooKeeper has them
+// (percent-encoded), and the user above the client whichever came first. A user's client is a node
+// below the user's: /config/users/U/clients/C (KIP-55). With both types and one name that is the
+// user's, even if the client's type came first.
+func (ch *configChange) entity() *configEntity {
+	types, names := slices.Clone(ch.types), slices.Clone(ch.names)
+	if len(types) == 2 && types[0] == "clients" {
+		slices.Reverse(types)
+		if len(names) == 2 {
+			slices.Reverse(names)
 		}
-		name := s.change.names[i]
-		switch {
-		case name == "":
-			name = zk.DefaultEntity
-		case e.kind == "users" || e.kind == "clients":
-			name = zk.SanitizeEntity(name)
-		}
-		e.name = &name
-		return e
 	}
-	root := make(0)
-	if len(s.change.types) > 1 {
-		child := make(1)
-		if root.kind == "clients" {
-			root, child = child, root
+	var entities []*configEntity
+	for i, kind := range types {
+		e := &configEntity{kind: kind}
+		if i < len(names) {
+			name := names[i]
+			switch {
+			case name == "":
+				name = zk.DefaultEntity
+			case kind == "users" || kind == "clients":
+				name = zk.SanitizeEntity(name)
+			}
+			e.name = &name
 		}
-		root.child = child
+		entities = append(entities, e)
 	}
-	return root
+	if len(entities) == 2 {
+		entities[0].child = entities[1]
+	}
+	return entities[0]
 }
 
-// expand lists the entities that are meant.
+// expand lists the entities that are meant. An entity without a name stands for all of its type; a
+// client without one, below a user, for all that this user has.
 func (s *zkConfigs) expand(ctx context.Context, e *configEntity) ([]*configEntity, error) {
 	var out []*configEntity
 	switch {
@@ -134,7 +143,8 @@ func (s *zkConfigs) expand(ctx context.Context, e *configEntity) ([]*configEntit
 }
 
 // children lists entities of a type, those with a path below prefix, in the order of ZooKeeper's
-// own table.
+// own table. Names come as paths, such as u/clients/c, so that a level of them is cut out. The
+// table of the ZooKeeper client's set begins with 8 places and grows at three quarters.
 func (s *zkConfigs) children(ctx context.Context, kind, prefix string) ([]string, error) {
 	all, err := s.client.ConfigEntities(ctx, zk.EntityType(kind))
 	if err != nil {
@@ -159,8 +169,10 @@ func (s *zkConfigs) children(ctx context.Context, kind, prefix string) ([]string
 	return java.HashOrder(names, size, java.HashCode), nil
 }
 
+// describe prints each entity; of all users only those that have configs, as Kafka does. The rest
+// of the users has only clients below.
 func (s *zkConfigs) describe(ctx context.Context) error {
-	e := s.entity()
+	e := s.change.entity()
 	everyUser := e.kind == "users" && e.name == nil && e.child == nil
 	list, err := s.expand(ctx, e)
 	if err != nil {
@@ -187,8 +199,16 @@ func (s *zkConfigs) describe(ctx context.Context) error {
 	return nil
 }
 
+// alter writes the whole set of configs of an entity, and the notification for the brokers.
+// Passwords are hashed before they leave this process. Configs of brokers that run, other than
+// throttles, are refused: those go over the admin API. The notification comes last: a broker that
+// reads the configs because of it must find the new ones.
 func (s *zkConfigs) alter(ctx context.Context) error {
-	e := s.entity()
+	// Kafka finds out only when it has read the configs to set, whose mistakes come first.
+	if len(s.change.names) != len(s.change.types) {
+		return badArgument("--entity-name or --entity-default must be specified with each --entity-type for --alter")
+	}
+	e := s.change.entity()
 	switch e.kind {
 	case "users":
 		if err := s.hashPasswords(); err != nil {
@@ -210,6 +230,7 @@ func (s *zkConfigs) alter(ctx context.Context) error {
 	for _, k := range s.change.gone {
 		delete(configs, k)
 	}
+	// A topic's configs are checked key by key by the same code as on the broker.
 	if e.kind == "topics" {
 		exists, err := s.client.TopicExists(ctx, e.path())
 		if err != nil {
@@ -243,8 +264,10 @@ func (s *zkConfigs) alter(ctx context.Context) error {
 	return nil
 }
 
-// checkBroker refuses what a running broker has to be asked for.
+// checkBroker refuses what a running broker has to be asked for. Throttles of replication are the
+// exception, since kafka-reassign-partitions sets them this way.
 func (s *zkConfigs) checkBroker(ctx context.Context, e *configEntity) error {
+	// What is removed is not looked at, as in Kafka.
 	other := options.Without(s.change.order, clients.Throttles()...)
 	if len(other) == 0 {
 		return nil
@@ -269,7 +292,8 @@ func (s *zkConfigs) checkBroker(ctx context.Context, e *configEntity) error {
 }
 
 // checkBrokerValues refuses values of broker configs that are not of their type, and passwords,
-// which would have to be encoded.
+// which would have to be encoded. A key with the prefix of a listener (listener.name.NAME.) is
+// checked as the key behind it. Numbers are the only types that are looked at.
 func checkBrokerValues(values map[string]string) error {
 	var passwords []string
 	for _, k := range slices.Sorted(maps.Keys(values)) {
@@ -296,13 +320,16 @@ func checkBrokerValues(values map[string]string) error {
 		}
 	}
 	if len(passwords) > 0 {
+		// Kafka encodes passwords with a secret that only the brokers' file has (PasswordEncoder);
+		// without it they must not be written in the clear.
 		return badArgument("requirement failed: password.encoder.secret must be specified to update Set(", strings.Join(passwords, ", "), "). Other password encoder configs "+
 			"like cipher algorithm and iterations may also be specified to override the default encoding parameters. Password encoder configs will not be persisted in ZooKeeper.")
 	}
 	return nil
 }
 
-// checkDynamic checks quotas of users and clients.
+// checkDynamic checks quotas of users and clients. Names are Kafka's DynamicConfig: a key that is
+// none of them is refused as a whole. Only a user as such has passwords, not a user's client.
 func checkDynamic(e *configEntity, configs map[string]string) error {
 	if e.kind == "brokers" {
 		return checkBrokerValues(configs)
@@ -333,7 +360,8 @@ func checkDynamic(e *configEntity, configs map[string]string) error {
 	return nil
 }
 
-// hashPasswords replaces the passwords of SCRAM credentials by what is stored of them.
+// hashPasswords replaces the passwords of SCRAM credentials by what is stored of them. What was
+// typed is never written or printed but in the error about its own form, which Kafka prints too.
 func (s *zkConfigs) hashPasswords() error {
 	for name, newHash := range map[string]func() hash.Hash{"SCRAM-SHA-256": sha256.New, "SCRAM-SHA-512": sha512.New} {
 		text, ok := s.change.added[name]
@@ -348,6 +376,8 @@ func (s *zkConfigs) hashPasswords() error {
 		if m[2] == "" {
 			return badArgument("Empty key")
 		}
+		// Kafka's default and least (ScramMechanism); a value below would be refused at every
+		// login.
 		iterations := 4096
 		if m[1] != "" {
 			n, err := strconv.Atoi(m[1])
@@ -369,7 +399,8 @@ func (s *zkConfigs) hashPasswords() error {
 }
 
 // scramCredential is what Kafka stores of a password (RFC 5802 section 3; the salt is Kafka's
-// alphabet of letters and digits).
+// alphabet of letters and digits). The password is taken as it is, without SASLprep, as Kafka takes
+// it. It is in memory only here.
 func scramCredential(newHash func() hash.Hash, password string, iterations int) (string, error) {
 	salt := []byte(strings.ToLower(rand.Text()))
 	salted, err := pbkdf2.Key(newHash, password, salt, iterations, newHash().Size())

@@ -20,27 +20,27 @@ import (
 const consoleConsumerClass = "kafka.tools.ConsoleConsumer$"
 
 func consoleConsumerOptions() *options.Options {
-	o := options.New("This tool helps to read data from Kafka topics and outputs it to standard output.")
-	o.Value("topic", "TOPIC", "the topic to read")
-	o.Value("whitelist", "REGEX", "read all topics whose names match")
-	o.Value("partition", "N", "read this partition only, without a group")
-	o.ValueOr("offset", "OFFSET", "latest", "where to begin in --partition: a number, earliest or latest")
-	o.Value("consumer-property", "KEY=VALUE", "of the consumer; may be repeated")
-	o.Value("consumer.config", "FILE", "properties of the consumer")
-	o.ValueOr("formatter", "CLASS", "kafka.tools.DefaultMessageFormatter", "how messages are printed")
-	o.Value("property", "KEY=VALUE", "of the formatter: print.timestamp, print.key, print.value, print.partition, print.offset and print.headers (in a terminal), key.separator, line.separator, key.deserializer, value.deserializer; may be repeated")
-	o.Flag("from-beginning", "begin with the oldest messages when the group has no offsets")
-	o.Value("max-messages", "N", "end after so many messages")
-	o.Value("timeout-ms", "MS", "end when there was no message for so long")
-	o.Flag("skip-message-on-error", "go on after a message that cannot be printed")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
-	o.Value("key-deserializer", "CLASS", "how keys become text")
-	o.Value("value-deserializer", "CLASS", "how values become text")
-	o.Flag("enable-systest-events", "print shutdown_complete at the end")
-	o.ValueOr("isolation-level", "LEVEL", "read_uncommitted", "read_committed leaves out what was aborted or is still open")
-	o.Value("group", "GROUP", "the consumer group")
-	o.Flag("json", "print each message as a line of JSON, with its headers")
-	return o.Standard()
+	return options.Read("This tool helps to read data from Kafka topics and outputs it to standard output.", `
+		--topic <TOPIC>                   the topic to read
+		--whitelist <REGEX>               read all topics whose names match
+		--partition <N>                   read this partition only, without a group
+		--offset <OFFSET>                 where to begin in --partition: a number, earliest or latest (default: latest)
+		--consumer-property <KEY=VALUE>   of the consumer; may be repeated
+		--consumer.config <FILE>          properties of the consumer
+		--formatter <CLASS>               how messages are printed (default: kafka.tools.DefaultMessageFormatter)
+		--property <KEY=VALUE>            of the formatter: print.timestamp, print.key, print.value, print.partition, print.offset and print.headers (in a terminal), key.separator, line.separator, key.deserializer, value.deserializer; may be repeated
+		--from-beginning                  begin with the oldest messages when the group has no offsets
+		--max-messages <N>                end after so many messages
+		--timeout-ms <MS>                 end when there was no message for so long
+		--skip-message-on-error           go on after a message that cannot be printed
+		--bootstrap-server <HOST:PORT,…>  brokers to begin with
+		--key-deserializer <CLASS>        how keys become text
+		--value-deserializer <CLASS>      how values become text
+		--enable-systest-events           print shutdown_complete at the end
+		--isolation-level <LEVEL>         read_committed leaves out what was aborted or is still open (default: read_uncommitted)
+		--group <GROUP>                   the consumer group
+		--json                            print each message as a line of JSON, with its headers
+	`).Standard()
 }
 
 // consoleSpec is what the command line of the console consumer says.
@@ -60,6 +60,8 @@ func Tool() core.Tool {
 		Options: core.TableOf(consoleConsumerOptions)}
 }
 
+// consoleConsumer reads until it has what was asked for, the time-out is over, or it is told to
+// stop.
 func consoleConsumer(ctx context.Context, c *core.Call) error {
 	o := consoleConsumerOptions()
 	if err := c.Parse(o); err != nil {
@@ -75,6 +77,8 @@ func consoleConsumer(ctx context.Context, c *core.Call) error {
 	return consume(c, ctx, s)
 }
 
+// consoleConsumerSpec checks the options and puts the properties together: --consumer-property wins
+// over the file, and a group that is named twice must be the same.
 func consoleConsumerSpec(c *core.Call, o *options.Options) (*consoleSpec, error) {
 	s := &consoleSpec{ConsumeSpec: clients.ConsumeSpec{Partition: -1, Offset: -1}, maxMessages: -1, skipErrors: o.Has("skip-message-on-error"), systest: o.Has("enable-systest-events")}
 	texts, err := o.Texts("topic", "whitelist", "offset", "consumer.config", "formatter", "bootstrap-server", "key-deserializer", "value-deserializer", "isolation-level", "group")
@@ -89,6 +93,8 @@ func consoleConsumerSpec(c *core.Call, o *options.Options) (*consoleSpec, error)
 	if err := core.KeyValues(o.All("consumer-property"), given); err != nil {
 		return nil, err
 	}
+	// With a partition the consumer is assigned it, as Java's assign() does, and never joins a
+	// group.
 	if o.Has("partition") {
 		n, err := o.Number("partition", 32)
 		if err != nil {
@@ -106,7 +112,10 @@ func consoleConsumerSpec(c *core.Call, o *options.Options) (*consoleSpec, error)
 		if err != nil {
 			return nil, err
 		}
-		s.timeout = time.Duration(n) * time.Millisecond
+		s.timeout = clients.JavaTimeout(n)
+		if n < 0 {
+			s.timeout = 0 // this tool waits without a limit then
+		}
 	}
 	if err := checkConsumed(o, s, texts); err != nil {
 		return nil, err
@@ -114,6 +123,7 @@ func consoleConsumerSpec(c *core.Call, o *options.Options) (*consoleSpec, error)
 	if s.formatter, err = newFormatter(c, texts["formatter"], o.All("property"), texts["key-deserializer"], texts["value-deserializer"]); err != nil {
 		return nil, err
 	}
+	// Momus's own form: it wins over --formatter.
 	if o.Has("json") {
 		s.formatter = formatterFunc(formatJSON)
 	}
@@ -125,6 +135,7 @@ func consoleConsumerSpec(c *core.Call, o *options.Options) (*consoleSpec, error)
 		s.Props[k] = v
 	}
 	s.Props["bootstrap.servers"] = texts["bootstrap-server"]
+	// The option has a default, so that only its presence tells whether it is to win over the file.
 	if _, set := s.Props["isolation.level"]; !set || o.Has("isolation-level") {
 		s.Props["isolation.level"] = texts["isolation-level"]
 	}
@@ -154,6 +165,7 @@ func checkConsumed(o *options.Options, s *consoleSpec, texts map[string]string) 
 	case s.Partition < 0 && o.Has("offset"):
 		return options.Misuse("The partition is required when offset is specified.")
 	}
+	// As in ListOffsets: -1, which stands in the spec, is the end, -2 the beginning.
 	switch offset := texts["offset"]; {
 	case o.Has("from-beginning") || strings.EqualFold(offset, "earliest"):
 		s.Offset = -2
@@ -205,6 +217,8 @@ func consume(c *core.Call, ctx context.Context, s *consoleSpec) error {
 		return failed(err)
 	}
 	n, err := printMessages(c, ctx, s, r)
+	// Before the count, which goes to standard error: on a terminal it comes after the last
+	// message.
 	c.Out.Flush()
 	c.Errorf("Processed a total of %d messages\n", n)
 	r.Close()
@@ -220,9 +234,11 @@ func consume(c *core.Call, ctx context.Context, s *consoleSpec) error {
 // printMessages counts the messages that were read. Only what a formatter could not print is an
 // error of it.
 func printMessages(c *core.Call, ctx context.Context, s *consoleSpec, r *clients.Consumer) (n int64, err error) {
-	for s.maxMessages == -1 || n < s.maxMessages { // Java takes any other negative number for none
+	for ctx.Err() == nil && (s.maxMessages == -1 || n < s.maxMessages) { // Java takes any other negative number for none
 		rec, err := r.Next(ctx, s.timeout)
-		if ctx.Err() != nil {
+		// A record that came is printed although the tool has been told to stop meanwhile: it counts
+		// as read, and a group would never see it again.
+		if rec == nil && ctx.Err() != nil {
 			return n, nil
 		}
 		if err != nil {
@@ -239,6 +255,8 @@ func printMessages(c *core.Call, ctx context.Context, s *consoleSpec, r *clients
 			c.Log("ERROR", consoleConsumerClass, "Error processing message, skipping this message: ")
 			c.Errorf("%s\n", java.Text(err))
 		}
+		// Flushed when no polled record waits: a pipe gets each message at once, a long topic goes
+		// out in full buffers.
 		if r.Buffered() == 0 || s.maxMessages >= 0 && n == s.maxMessages {
 			if err := c.Out.Flush(); err != nil {
 				c.Errorf("Unable to write to standard out, closing consumer.\n")

@@ -1,7 +1,6 @@
 package consoleconsumer
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -24,11 +23,13 @@ type formatter interface {
 	write(w io.Writer, r *kgo.Record) error
 }
 
+// newFormatter makes the formatter of a class of Kafka's; --property words are its settings.
 func newFormatter(c *core.Call, class string, words []string, key, value string) (formatter, error) {
 	props := map[string]string{}
 	if err := core.KeyValues(words, props); err != nil {
 		return nil, err
 	}
+	// The options win over --property, into which Kafka's tool puts them last.
 	if key != "" {
 		props["key.deserializer"] = key
 	}
@@ -36,6 +37,7 @@ func newFormatter(c *core.Call, class string, words []string, key, value string)
 		props["value.deserializer"] = value
 	}
 	switch class {
+	// The logging one prints the same and logs each message, below the level of Kafka's tools.
 	case "kafka.tools.DefaultMessageFormatter", "kafka.tools.LoggingMessageFormatter":
 		f, err := newDefaultFormatter(props)
 		if err == nil && c.Terminal.Out { // Kafka 2.5 ignores these, and a pipe gets what it prints
@@ -75,6 +77,7 @@ type defaultFormatter struct {
 	readKey, readValue               deserializer // nil: bytes as they are
 }
 
+// newDefaultFormatter reads the settings of DefaultMessageFormatter of 2.5.
 func newDefaultFormatter(props map[string]string) (*defaultFormatter, error) {
 	f := &defaultFormatter{timestamp: isTrue(props["print.timestamp"]), key: isTrue(props["print.key"]), value: true, partition: isTrue(props["print.partition"]), separator: "\t", end: "\n"}
 	if _, ok := props["print.value"]; ok {
@@ -96,6 +99,8 @@ func newDefaultFormatter(props map[string]string) (*defaultFormatter, error) {
 
 func isTrue(s string) bool { return strings.EqualFold(strings.TrimSpace(s), "true") }
 
+// write prints the fields in Kafka's fixed order, a separator between them. A deserializer's
+// failure leaves a line half written, there as here.
 func (f *defaultFormatter) write(w io.Writer, r *kgo.Record) error {
 	end := func(more bool) {
 		if more {
@@ -105,6 +110,8 @@ func (f *defaultFormatter) write(w io.Writer, r *kgo.Record) error {
 		}
 	}
 	field := func(read deserializer, b []byte) error {
+		// As in Kafka null is four letters that go through the deserializer: LongDeserializer then
+		// fails over their number.
 		if b == nil {
 			b = []byte("null")
 		}
@@ -193,6 +200,7 @@ func jsonBytes(b []byte) any {
 	return map[string][]byte{"base64": b}
 }
 
+// formatJSON prints a record as a line; bytes that are not UTF-8 are given in base64.
 func formatJSON(w io.Writer, r *kgo.Record) error {
 	m := jsonMessage{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli(), TimestampType: "CreateTime", Headers: []jsonHeader{},
 		Key: jsonBytes(r.Key), Value: jsonBytes(r.Value)}
@@ -210,6 +218,8 @@ func formatJSON(w io.Writer, r *kgo.Record) error {
 // deserializer gives the toString of what a Java deserializer makes of bytes.
 type deserializer func(b []byte) (string, error)
 
+// deserializerOf makes the deserializer of a class of Kafka's clients; other classes of Java cannot
+// be run.
 func deserializerOf(class string) (deserializer, error) {
 	fixed := func(name string, size int, text func(b []byte) string) deserializer {
 		return func(b []byte) (string, error) {
@@ -223,7 +233,7 @@ func deserializerOf(class string) (deserializer, error) {
 	case "":
 		return nil, nil
 	case "StringDeserializer":
-		return func(b []byte) (string, error) { return string(bytes.ToValidUTF8(b, []byte("\uFFFD"))), nil }, nil
+		return func(b []byte) (string, error) { return java.UTF8(b), nil }, nil
 	case "LongDeserializer":
 		return fixed(name, 8, func(b []byte) string { return strconv.FormatInt(int64(binary.BigEndian.Uint64(b)), 10) }), nil
 	case "IntegerDeserializer":
@@ -237,6 +247,7 @@ func deserializerOf(class string) (deserializer, error) {
 			return java.Double(float64(math.Float32frombits(binary.BigEndian.Uint32(b))), 32)
 		}), nil
 	case "ByteArrayDeserializer":
+		// Java prints an array's address; a checksum instead lets equal bytes print alike.
 		return func(b []byte) (string, error) { return fmt.Sprintf("[B@%x", crc32.ChecksumIEEE(b)), nil }, nil
 	case "BytesDeserializer":
 		return func(b []byte) (string, error) { return javaBytes(b), nil }, nil
@@ -261,6 +272,7 @@ func javaBytes(b []byte) string {
 
 // formatOffset prints a record of __consumer_offsets that holds an offset; others are passed over.
 func formatOffset(w io.Writer, r *kgo.Record) error {
+	// The key begins with an int16: versions 0 and 1 are offsets, 2 is a group.
 	if len(r.Key) < 2 || binary.BigEndian.Uint16(r.Key) > 1 {
 		return nil
 	}
@@ -277,6 +289,8 @@ func formatOffset(w io.Writer, r *kgo.Record) error {
 		return fmt.Errorf("value of an offset: %w", err)
 	}
 	epoch, expire := "Optional.empty", "None"
+	// Version 3 brought the leader's epoch (KIP-320); version 1 alone has a time of expiry of its
+	// own, which KIP-211 replaced.
 	if v.Version >= 3 && v.LeaderEpoch >= 0 {
 		epoch = fmt.Sprintf("Optional[%d]", v.LeaderEpoch)
 	}
@@ -305,6 +319,8 @@ func formatGroup(w io.Writer, r *kgo.Record) error {
 	if err := v.ReadFrom(r.Value); err != nil {
 		return fmt.Errorf("value of a group: %w", err)
 	}
+	// The record has no state: Kafka derives it from the members when it loads a group. Options are
+	// those of Scala, None or Some.
 	state, protocolType := "Stable", "None"
 	if len(v.Members) == 0 {
 		state = "Empty"
@@ -314,6 +330,8 @@ func formatGroup(w io.Writer, r *kgo.Record) error {
 	}
 	var members []string
 	for _, m := range v.Members {
+		// Every member supports the one protocol that the group has chosen; the record has no
+		// others.
 		protocols := ""
 		if v.Protocol != nil {
 			protocols = *v.Protocol
@@ -344,6 +362,7 @@ func formatTransaction(w io.Writer, r *kgo.Record) error {
 	return nil
 }
 
+// transactionText is TransactionMetadata.toString of a record of __transaction_state.
 func transactionText(id string, v *kmsg.TxnMetadataValue) string {
 	var partitions []string
 	for _, t := range v.Topics {

@@ -20,28 +20,28 @@ import (
 )
 
 func consoleProducerOptions() *options.Options {
-	o := options.New("This tool helps to read data from standard input and publish it to Kafka.")
-	o.Value("topic", "TOPIC", "where to send to")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
-	o.Value("broker-list", "HOST:PORT,…", "older name of --bootstrap-server")
-	o.Flag("sync", "wait for each message")
-	o.Optional("compression-codec", "CODEC", "none, gzip (without a value), snappy, lz4 or zstd")
-	o.ValueOr("batch-size", "N", "200", "read, and not used")
-	o.ValueOr("message-send-max-retries", "N", "3", "how often a message is sent again")
-	o.ValueOr("retry-backoff-ms", "MS", "100", "pause between attempts")
-	o.ValueOr("timeout", "MS", "1000", "how long messages wait for others to be sent with")
-	o.ValueOr("request-required-acks", "ACKS", "1", "0, 1 or all: how many replicas must have a message")
-	o.ValueOr("request-timeout-ms", "MS", "1500", "how long to wait for a broker's answer")
-	o.ValueOr("metadata-expiry-ms", "MS", "300000", "how often metadata are refreshed")
-	o.ValueOr("max-block-ms", "MS", "60000", "how long a message may wait for metadata or memory")
-	o.ValueOr("max-memory-bytes", "BYTES", "33554432", "memory for messages not yet sent")
-	o.ValueOr("max-partition-memory-bytes", "BYTES", "16384", "memory for a batch of messages")
-	o.ValueOr("line-reader", "CLASS", "kafka.tools.ConsoleProducer$LineMessageReader", "how input becomes messages; only this one is there")
-	o.ValueOr("socket-buffer-size", "BYTES", "102400", "size of the socket's send buffer")
-	o.Value("property", "KEY=VALUE", "of the reader: parse.key, key.separator, ignore.error; may be repeated")
-	o.Value("producer-property", "KEY=VALUE", "of the producer; may be repeated")
-	o.Value("producer.config", "FILE", "properties of the producer")
-	return o.Standard()
+	return options.Read("This tool helps to read data from standard input and publish it to Kafka.", `
+		--topic <TOPIC>                       where to send to
+		--bootstrap-server <HOST:PORT,…>      brokers to begin with
+		--broker-list <HOST:PORT,…>           older name of --bootstrap-server
+		--sync                                wait for each message
+		--compression-codec [CODEC]           none, gzip (without a value), snappy, lz4 or zstd
+		--batch-size <N>                      read, and not used (default: 200)
+		--message-send-max-retries <N>        how often a message is sent again (default: 3)
+		--retry-backoff-ms <MS>               pause between attempts (default: 100)
+		--timeout <MS>                        how long messages wait for others to be sent with (default: 1000)
+		--request-required-acks <ACKS>        0, 1 or all: how many replicas must have a message (default: 1)
+		--request-timeout-ms <MS>             how long to wait for a broker's answer (default: 1500)
+		--metadata-expiry-ms <MS>             how often metadata are refreshed (default: 300000)
+		--max-block-ms <MS>                   how long a message may wait for metadata or memory (default: 60000)
+		--max-memory-bytes <BYTES>            memory for messages not yet sent (default: 33554432)
+		--max-partition-memory-bytes <BYTES>  memory for a batch of messages (default: 16384)
+		--line-reader <CLASS>                 how input becomes messages; only this one is there (default: kafka.tools.ConsoleProducer$LineMessageReader)
+		--socket-buffer-size <BYTES>          size of the socket's send buffer (default: 102400)
+		--property <KEY=VALUE>                of the reader: parse.key, key.separator, ignore.error; may be repeated
+		--producer-property <KEY=VALUE>       of the producer; may be repeated
+		--producer.config <FILE>              properties of the producer
+	`).Standard()
 }
 
 // Tool is kafka-console-producer.sh.
@@ -94,7 +94,7 @@ func consoleProducer(ctx context.Context, c *core.Call) error {
 	if err != nil {
 		return err
 	}
-	p, err := clients.NewProducer(c, props, "console-producer")
+	p, err := clients.NewProducer(c, props, "console-producer", clients.ProducerOptions{})
 	if err != nil {
 		return err
 	}
@@ -127,6 +127,7 @@ func consoleProducerProps(o *options.Options, servers string) (map[string]string
 	if err != nil {
 		return nil, err
 	}
+	// --compression-codec without a value is gzip, and not given at all is none.
 	switch {
 	case !o.Has("compression-codec"):
 		codec = "none"
@@ -146,6 +147,8 @@ func consoleProducerProps(o *options.Options, servers string) (map[string]string
 		{"buffer.memory", "max-memory-bytes", 64}, {"batch.size", "max-partition-memory-bytes", 64},
 		{"metadata.max.age.ms", "metadata-expiry-ms", 64}, {"max.block.ms", "max-block-ms", 64},
 	} {
+		// The width of Java's type: what does not fit is a mistake in the option, before a producer
+		// is made.
 		if x.bits > 0 {
 			if _, err := o.Number(x.option, x.bits); err != nil {
 				return nil, err
@@ -155,6 +158,7 @@ func consoleProducerProps(o *options.Options, servers string) (map[string]string
 		if err != nil {
 			return nil, err
 		}
+		// A default does not win over a property of the file, an option that was given does.
 		if _, given := props[x.key]; !given || o.Has(x.option) {
 			props[x.key] = v
 		}
@@ -171,6 +175,7 @@ type lineReader struct {
 	line        int
 }
 
+// newLineReader reads the settings of LineMessageReader.
 func newLineReader(in io.Reader, words []string) (*lineReader, error) {
 	props := map[string]string{}
 	if err := core.KeyValues(words, props); err != nil {
@@ -209,17 +214,20 @@ func (r *lineReader) readLine() ([]byte, error) {
 		line = append(line, b)
 	}
 	if !utf8.Valid(line) {
-		line = bytes.ToValidUTF8(line, []byte("\uFFFD"))
+		line = []byte(java.UTF8(line))
 	}
 	return line, nil
 }
 
+// read makes a record of the next line. An empty line is an empty value, not a missing one; a line
+// without the separator is an error unless ignore.error is set.
 func (r *lineReader) read() (*kgo.Record, error) {
 	r.line++
 	line, err := r.readLine()
 	if err != nil {
 		return nil, err
 	}
+	// A nil value would be a tombstone.
 	if line == nil {
 		line = []byte{}
 	}
@@ -250,6 +258,8 @@ func produceLines(c *core.Call, ctx context.Context, p *clients.Producer, reader
 		record *kgo.Record
 		err    error
 	}
+	// Room for one line, so that a read that ends after the tool was stopped does not block for
+	// ever.
 	ask, lines := make(chan struct{}), make(chan input, 1)
 	defer close(ask)
 	go func() {
@@ -261,6 +271,8 @@ func produceLines(c *core.Call, ctx context.Context, p *clients.Producer, reader
 	for {
 		c.Out.WriteString(">")
 		c.Out.Flush()
+		// The reader reads only when asked: the > comes before each line, and no line is taken that
+		// will not be sent.
 		ask <- struct{}{}
 		select {
 		case <-ctx.Done():

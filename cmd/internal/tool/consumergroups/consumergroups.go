@@ -28,36 +28,35 @@ func resetScenarios() []string {
 }
 
 func consumerGroupsOptions() *options.Options {
-	o := options.New("This tool helps to list all consumer groups, describe a consumer group, delete consumer group info, or reset consumer group offsets.")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
-	o.Value("command-config", "FILE", "properties of the client")
-	o.Value("group", "GROUP", "a group; may be repeated")
-	o.Flag("all-groups", "all groups")
-	o.Value("topic", "TOPIC[:N,N…]", "a topic, or some of its partitions; may be repeated")
-	o.Flag("all-topics", "all topics the group has offsets of")
-	o.Flag("list", "list the groups")
-	o.Flag("describe", "show offsets, members or state of groups")
-	o.Flag("delete", "delete groups")
-	o.Flag("delete-offsets", "delete the offsets of topics")
-	o.Flag("reset-offsets", "set the offsets of groups without members")
-	o.ValueOr("timeout", "MS", "5000", "time limit of each request")
-	o.Flag("dry-run", "only show what would be reset")
-	o.Flag("execute", "reset")
-	o.Flag("export", "show what is to be reset as CSV")
-	o.Value("to-offset", "OFFSET", "reset to this offset")
-	o.Value("from-file", "FILE", "reset to the offsets in a CSV file: topic,partition,offset or group,topic,partition,offset")
-	o.Value("to-datetime", "TIME", "reset to a time such as 2020-04-15T10:00:00.000")
-	o.Value("by-duration", "DURATION", "reset to so long ago, such as P1DT2H")
-	o.Flag("to-earliest", "reset to the beginning")
-	o.Flag("to-latest", "reset to the end")
-	o.Value("shift-by", "N", "move by so many messages")
-	o.Flag("to-current", "reset to the committed offset")
-	o.Flag("members", "describe the members")
-	o.Flag("offsets", "describe the offsets; the default")
-	o.Flag("state", "describe the state")
-	o.Flag("verbose", "with --members: show which partitions they own")
-	o.Json()
-	return o.Standard()
+	return options.Read("This tool helps to list all consumer groups, describe a consumer group, delete consumer group info, or reset consumer group offsets.", `
+		--bootstrap-server <HOST:PORT,…>  brokers to begin with
+		--command-config <FILE>           properties of the client
+		--group <GROUP>                   a group; may be repeated
+		--all-groups                      all groups
+		--topic <TOPIC[:N,N…]>            a topic, or some of its partitions; may be repeated
+		--all-topics                      all topics the group has offsets of
+		--list                            list the groups
+		--describe                        show offsets, members or state of groups
+		--delete                          delete groups
+		--delete-offsets                  delete the offsets of topics
+		--reset-offsets                   set the offsets of groups without members
+		--timeout <MS>                    time limit of each request (default: 5000)
+		--dry-run                         only show what would be reset
+		--execute                         reset
+		--export                          show what is to be reset as CSV
+		--to-offset <OFFSET>              reset to this offset
+		--from-file <FILE>                reset to the offsets in a CSV file: topic,partition,offset or group,topic,partition,offset
+		--to-datetime <TIME>              reset to a time such as 2020-04-15T10:00:00.000
+		--by-duration <DURATION>          reset to so long ago, such as P1DT2H
+		--to-earliest                     reset to the beginning
+		--to-latest                       reset to the end
+		--shift-by <N>                    move by so many messages
+		--to-current                      reset to the committed offset
+		--members                         describe the members
+		--offsets                         describe the offsets; the default
+		--state                           describe the state
+		--verbose                         with --members: show which partitions they own
+	`).JSON().Standard()
 }
 
 // checkAvailable are joptsimple's conditions between options.
@@ -79,18 +78,14 @@ func checkAvailable(o *options.Options) error {
 	return nil
 }
 
+// checkConsumerGroupsOptions refuses what does not go together, in Kafka's order. Its warning of a
+// reset without --execute comes before the mistakes that are found later.
 func checkConsumerGroupsOptions(c *core.Call, o *options.Options) error {
 	actions := []string{"list", "describe", "delete", "reset-offsets", "delete-offsets"}
-	n := 0
-	for _, a := range actions {
-		if o.Has(a) {
-			n++
-		}
-	}
-	if n != 1 {
+	if len(o.Given(actions...)) != 1 {
 		return options.Misuse("Command must include exactly one action: --list, --describe, --delete, --reset-offsets, --delete-offsets")
 	}
-	if err := o.JsonOnlyWith("list", "describe"); err != nil {
+	if err := o.JSONOnlyWith("list", "describe"); err != nil {
 		return err
 	}
 	if err := o.Require("bootstrap-server"); err != nil {
@@ -133,11 +128,14 @@ func Tool() core.Tool {
 		Options: core.TableOf(consumerGroupsOptions)}
 }
 
+// consumerGroups has the exit code 0 also when its command failed, as Kafka's has; only mistakes in
+// the options are 1. Whether it failed is kept for the hints.
 func consumerGroups(ctx context.Context, c *core.Call) error {
 	o := consumerGroupsOptions()
 	if err := c.Parse(o); err != nil {
 		return err
 	}
+	// joptsimple sorts the names that it complains of.
 	if err := checkAvailable(o); err != nil && !o.Any("help", "version") {
 		return err
 	}
@@ -147,11 +145,7 @@ func consumerGroups(ctx context.Context, c *core.Call) error {
 	if err := checkConsumerGroupsOptions(c, o); err != nil {
 		return err
 	}
-	texts, err := o.Texts("bootstrap-server", "command-config")
-	if err != nil {
-		return err
-	}
-	a, err := clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], nil)
+	a, err := clients.OpenAdmin(c, o, nil)
 	if err != nil {
 		return err
 	}
@@ -159,6 +153,7 @@ func consumerGroups(ctx context.Context, c *core.Call) error {
 	s := &groupService{c: c, o: o, admin: a, form: c.Form(o)}
 	timeout, err := o.Number("timeout", 64)
 	if err == nil {
+		// Java adds the time-out to each call's options, and not to the whole command.
 		a.ApiTimeout = time.Duration(timeout) * time.Millisecond // of each call
 		a.TimeoutMs = int32(min(int64(a.TimeoutMs), timeout))
 		err = s.run(ctx)
@@ -182,6 +177,7 @@ type groupService struct {
 
 func (s *groupService) printError(text string) { s.c.Printf("\nError: %s\n", text) }
 
+// run finds the groups that are meant and does what was asked with them.
 func (s *groupService) run(ctx context.Context) error {
 	o := s.o
 	if o.Has("list") {
@@ -212,6 +208,7 @@ func (s *groupService) run(ctx context.Context) error {
 			return err
 		}
 	}
+	// Java puts them in a set; sorted, the output is the same each time.
 	groups = slices.Compact(slices.Sorted(slices.Values(groups)))
 	switch {
 	case o.Has("describe"):
@@ -222,6 +219,8 @@ func (s *groupService) run(ctx context.Context) error {
 	return s.reset(ctx, groups)
 }
 
+// describe asks for all groups before it prints the first, so that an error is not in the middle of
+// tables.
 func (s *groupService) describe(ctx context.Context, groups []string) error {
 	described, err := s.admin.DescribeGroups(ctx, groups)
 	if err != nil {
@@ -263,6 +262,7 @@ func (s *groupService) showGroups(ctx context.Context, groups []string, describe
 			return err
 		}
 		if g.State == "Dead" { // it does not exist
+			// DescribeGroups answers Dead for a group that does not exist.
 			continue
 		}
 		x := v.describe(g)
@@ -298,6 +298,8 @@ func (s *groupService) announce(g *clients.DescribedGroup, rows int) (bool, erro
 	return g.State != "Dead" && rows > 0, nil
 }
 
+// delete reports in the order of a Scala map of the groups, which is what a script sees of Kafka's
+// tool.
 func (s *groupService) delete(ctx context.Context, groups []string) error {
 	errs, err := s.admin.DeleteGroups(ctx, groups)
 	if err != nil {

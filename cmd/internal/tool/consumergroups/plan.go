@@ -28,6 +28,7 @@ func parsePlan(data string, groups []string) (resetPlan, error) {
 	lines := strings.Split(strings.TrimRight(data, "\n"), "\n")
 	single := ""
 	if len(groups) == 1 {
+		// One group: the columns of the first line tell which form the file has.
 		if _, err := parsePlanLine(lines[0], false); err == nil {
 			single = groups[0]
 		}
@@ -57,6 +58,7 @@ const jackson = "com.fasterxml.jackson.databind.exc."
 // parsePlanLine reads one line; its errors are those of the library that Kafka reads it with.
 func parsePlanLine(text string, grouped bool) (planLine, error) {
 	r := csv.NewReader(strings.NewReader(text))
+	// Jackson's CSV reads quotes in the middle of a word as they are.
 	r.LazyQuotes = true
 	fields, err := r.Read()
 	if err != nil {
@@ -69,6 +71,7 @@ func parsePlanLine(text string, grouped bool) (planLine, error) {
 	if len(fields) > 3 {
 		return planLine{}, &java.Error{Class: "com.fasterxml.jackson.dataformat.csv.CsvMappingException", Text: "Too many entries: expected at most 3"}
 	}
+	// Missing columns are 0 or "", as Jackson fills a case class.
 	fields = append(fields, "", "", "")
 	l.tp.Topic = fields[0]
 	partition, err := planNumber(fields[1], "int", "Integer", 32)

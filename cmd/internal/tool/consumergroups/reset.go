@@ -54,6 +54,7 @@ func partitionIDs(list string) ([]int32, error) {
 	list, _, _ = strings.Cut(list, ":")
 	list = strings.TrimRight(list, ",")
 	if list == "" {
+		// Scala's split leaves one element when nothing is behind the colon.
 		return nil, &java.Error{Class: "java.lang.ArrayIndexOutOfBoundsException", Text: "Index 1 out of bounds for length 1"}
 	}
 	var ids []int32
@@ -76,8 +77,11 @@ func (s *groupService) reset(ctx context.Context, groups []string) error {
 		return java.Execution(err)
 	}
 	plan := map[string]map[model.TopicPartition]int64{}
+	// Groups are a Scala set, whose order is the output's.
 	order := java.HashOrder(groups, 0, java.HashCode)
 	for _, g := range order {
+		// Only a group without members can be set from outside; the coordinator would refuse the
+		// commit.
 		if state := described[g].State; state != "Empty" && state != "Dead" {
 			s.printError(fmt.Sprintf("Assignments can only be reset if the group '%s' is inactive, but the current state is %s.", g, state))
 			continue
@@ -94,6 +98,7 @@ func (s *groupService) reset(ctx context.Context, groups []string) error {
 	if s.o.Has("export") {
 		for _, g := range order {
 			for _, tp := range core.SortedPartitions(plan[g]) {
+				// A file for one group has three columns, so that --from-file reads it again.
 				if len(s.o.All("group")) != 1 {
 					s.c.Printf("%s,", g)
 				}
@@ -145,11 +150,7 @@ func (s *groupService) newOffsets(ctx context.Context, group string) (map[model.
 		if err != nil {
 			return nil, err
 		}
-		wanted := map[model.TopicPartition]int64{}
-		for _, tp := range tps {
-			wanted[tp] = n
-		}
-		return s.clamp(ctx, wanted)
+		return s.clamp(ctx, clients.AllAt(tps, n))
 	case o.Has("to-earliest"):
 		return s.admin.OffsetsAt(ctx, tps, -2)
 	case o.Has("to-latest"):
@@ -190,6 +191,8 @@ func (s *groupService) newOffsets(ctx context.Context, group string) (map[model.
 
 // clamp keeps offsets within the logs and warns where they were not.
 func (s *groupService) clamp(ctx context.Context, wanted map[model.TopicPartition]int64) (map[model.TopicPartition]int64, error) {
+	// One look at both ends for all partitions; an offset may be outdated when it is committed,
+	// which a reset by policy mends.
 	tps := core.SortedPartitions(wanted)
 	first, err := s.admin.OffsetsAt(ctx, tps, -2)
 	if err != nil {
@@ -212,6 +215,8 @@ func (s *groupService) clamp(ctx context.Context, wanted map[model.TopicPartitio
 	return wanted, nil
 }
 
+// shifted moves committed offsets; what would leave the partition is taken back to its beginning or
+// end.
 func (s *groupService) shifted(ctx context.Context, group string, tps []model.TopicPartition) (map[model.TopicPartition]int64, error) {
 	by, err := s.o.Number("shift-by", 64)
 	if err != nil {
@@ -232,6 +237,7 @@ func (s *groupService) shifted(ctx context.Context, group string, tps []model.To
 	return s.clamp(ctx, wanted)
 }
 
+// current gives committed offsets, and the end for partitions that have none.
 func (s *groupService) current(ctx context.Context, group string, tps []model.TopicPartition) (map[model.TopicPartition]int64, error) {
 	committed, err := s.admin.CommittedOffsets(ctx, group)
 	if err != nil {
@@ -246,6 +252,7 @@ func (s *groupService) current(ctx context.Context, group string, tps []model.To
 			rest = append(rest, tp)
 		}
 	}
+	// Kafka's tool: partitions without an offset go to the end.
 	ends, err := s.admin.OffsetsAt(ctx, rest, -1)
 	maps.Copy(out, ends)
 	return out, err
@@ -276,6 +283,7 @@ func (s *groupService) deleteOffsets(ctx context.Context, group string) error {
 	}
 	results := map[model.TopicPartition]error{}
 	for topic, err := range unknown {
+		// -1 prints as Not Provided.
 		results[model.TopicPartition{Topic: topic, Partition: -1}] = err
 	}
 	code := int16(0)
@@ -284,6 +292,9 @@ func (s *groupService) deleteOffsets(ctx context.Context, group string) error {
 			return java.Execution(err)
 		}
 	}
+	// 24 INVALID_GROUP_ID, 69 GROUP_ID_NOT_FOUND, 30 GROUP_AUTHORIZATION_FAILED, 68
+	// NON_EMPTY_GROUP; then errors of partitions: 86 GROUP_SUBSCRIBED_TO_TOPIC, 29
+	// TOPIC_AUTHORIZATION_FAILED, 3 UNKNOWN_TOPIC_OR_PARTITION.
 	switch code {
 	case 0:
 		s.c.Printf("Request succeed for deleting offsets with topic %s group %s\n", strings.Join(s.o.All("topic"), ", "), group)
@@ -334,6 +345,7 @@ func (s *groupService) sendOffsetDelete(ctx context.Context, group string, tps [
 	}
 	code := resp.ErrorCode
 	if e := java.OfCode(code, nil); e != nil {
+		// An error of the whole stands in each row.
 		for _, tp := range tps {
 			results[tp] = java.Execution(e)
 		}

@@ -37,11 +37,14 @@ func (s *groupService) offsetRows(ctx context.Context, g *clients.DescribedGroup
 	if err != nil {
 		return nil, err
 	}
+	// A copy: the description may be printed again.
 	members := slices.Clone(g.Members)
+	// A stable sort keeps the coordinator's order among equals, as Scala's sortBy does.
 	slices.SortStableFunc(members, func(a, b clients.GroupMember) int { return len(b.Assigned) - len(a.Assigned) })
 	var rows []offsetRow
 	owned := map[model.TopicPartition]bool{}
 	add := func(tps []model.TopicPartition, member, host, client string) {
+		// Kafka's table goes by partition first and by topic then.
 		slices.SortFunc(tps, func(a, b model.TopicPartition) int {
 			if a.Partition != b.Partition {
 				return int(a.Partition - b.Partition)
@@ -62,6 +65,7 @@ func (s *groupService) offsetRows(ctx context.Context, g *clients.DescribedGroup
 		}
 		add(slices.Clone(m.Assigned), m.Id, m.Host, m.Client)
 	}
+	// Offsets of partitions that nobody owns, as after a topic was given up.
 	var rest []model.TopicPartition
 	for tp := range committed {
 		if !owned[tp] {
@@ -78,6 +82,7 @@ func (s *groupService) offsetRows(ctx context.Context, g *clients.DescribedGroup
 		return nil, err
 	}
 	for i := range rows {
+		// A partition without a leader has no end, and so no lag.
 		if e, ok := ends[rows[i].tp]; ok && e.Err == nil {
 			rows[i].end = e.Offset
 		}
@@ -85,12 +90,15 @@ func (s *groupService) offsetRows(ctx context.Context, g *clients.DescribedGroup
 	return rows, nil
 }
 
+// printOffsets prints Kafka's table: columns are as wide as their longest value, at least 15, and
+// the lag is unknown when either of its numbers is.
 func (s *groupService) printOffsets(rows []offsetRow) {
 	group, topic, member, host := 15, 15, 15, 15
 	for _, r := range rows {
 		group, topic = max(group, len(r.group)), max(topic, len(r.tp.Topic))
 		member, host = max(member, len(r.member)), max(host, len(r.host))
 	}
+	// Only the group, topic, member and host columns grow; the numbers have fixed widths.
 	line := func(a ...any) string {
 		return fmt.Sprintf("%-*s %-*s %-10s %-15s %-15s %-15s %-*s %-*s %s\n", slices.Concat([]any{group, a[0], topic}, a[1:6], []any{member, a[6], host}, a[7:])...)
 	}
@@ -104,6 +112,8 @@ func (s *groupService) printOffsets(rows []offsetRow) {
 	}
 }
 
+// printMembers has the column of instance ids only in groups with static members, and the
+// assignment only with --verbose.
 func (s *groupService) printMembers(groups []string, described map[string]*clients.DescribedGroup) error {
 	verbose := s.o.Has("verbose")
 	for _, name := range groups {
@@ -123,6 +133,7 @@ func (s *groupService) printMembers(groups []string, described map[string]*clien
 		}
 		row := func(name, id, inst, h, cl, count, assignment string) {
 			s.c.Printf("%-*s %-*s ", group, name, member, id)
+			// The column is left out, not empty, in groups without static members.
 			if static {
 				s.c.Printf("%-*s ", instance, inst)
 			}
@@ -159,6 +170,7 @@ func assignmentText(tps []model.TopicPartition) string {
 	return strings.Join(out, ", ")
 }
 
+// printStates prints a table of one row for each group.
 func (s *groupService) printStates(groups []string, described map[string]*clients.DescribedGroup) error {
 	for _, name := range groups {
 		g := described[name]
@@ -171,6 +183,7 @@ func (s *groupService) printStates(groups []string, described map[string]*client
 		}
 		coordinator := fmt.Sprintf("%s:%d (%d)", g.Host, g.Port, g.Node)
 		width := max(25, len(coordinator))
+		// Kafka measures the width of the coordinator and uses it for the group, by mistake.
 		s.c.Printf("\n%-*s %-25s %-20s %-15s %s", width, "GROUP", "COORDINATOR (ID)", "ASSIGNMENT-STRATEGY", "STATE", "#MEMBERS")
 		s.c.Printf("\n%-*s %-25s %-20s %-15s %d\n", width, name, coordinator, g.Protocol, g.State, len(g.Members))
 	}

@@ -20,6 +20,7 @@ type groupsView struct {
 	list bool
 }
 
+// groupView is a group in --json; which of the lists it has depends on what was asked for.
 type groupView struct {
 	Group       string            `json:"group"`
 	State       string            `json:"state,omitempty"`
@@ -49,6 +50,7 @@ type groupOffset struct {
 	Client    *string `json:"clientId"`
 }
 
+// memberView is a member; text is its assignment as the table shows it.
 type memberView struct {
 	ID       string            `json:"consumerId"`
 	Instance string            `json:"groupInstanceId,omitempty"`
@@ -70,6 +72,7 @@ func (v *groupsView) describe(g *clients.DescribedGroup) *groupView {
 	return x
 }
 
+// offsets adds the partitions; what is not known is null, where the table has a dash.
 func (x *groupView) offsets(rows []offsetRow) {
 	known := func(n int64) *int64 {
 		if n < 0 {
@@ -85,6 +88,8 @@ func (x *groupView) offsets(rows []offsetRow) {
 	}
 	list := []groupOffset{}
 	for _, r := range rows {
+		// A group's offset may lie beyond the end of a topic that was made anew: the lag is
+		// negative then, as in Kafka's table.
 		o := groupOffset{Topic: r.tp.Topic, Partition: r.tp.Partition, Current: known(r.committed), End: known(r.end), Member: named(r.member), Host: named(r.host), Client: named(r.client)}
 		if o.Current != nil && o.End != nil {
 			lag := r.end - r.committed
@@ -95,6 +100,7 @@ func (x *groupView) offsets(rows []offsetRow) {
 	x.Offsets = &list
 }
 
+// members adds the members, each with its partitions in order.
 func (x *groupView) members(g *clients.DescribedGroup, verbose bool) {
 	list := []memberView{}
 	for _, m := range g.Members {
@@ -132,6 +138,7 @@ func (v *groupsView) Tables() []screen.Table {
 	var out []screen.Table
 	for _, g := range v.Groups {
 		switch {
+		// Which of the three was asked for shows in what is filled in.
 		case g.Coordinator != nil:
 			c := g.Coordinator
 			states.Rows = append(states.Rows, append([]screen.Cell{{Text: g.Group}, g.stateCell()}, screen.Cells(strconv.Itoa(*g.Count), *g.Strategy, fmt.Sprintf("%s:%d (%d)", c.Host, c.Port, c.ID))...))
@@ -147,6 +154,7 @@ func (v *groupsView) Tables() []screen.Table {
 	return out
 }
 
+// stateCell colours a state: stable is plain, what passes is a warning.
 func (g *groupView) stateCell() screen.Cell {
 	switch g.State {
 	case "Stable":
@@ -157,6 +165,7 @@ func (g *groupView) stateCell() screen.Cell {
 	return screen.Cell{Text: g.State, Mood: screen.Warning}
 }
 
+// memberTable is the table of a terminal; long ids are cut short when the window is narrow.
 func (g *groupView) memberTable() screen.Table {
 	t := screen.Table{Title: "Group " + g.Group + ", " + g.State, Header: []string{"CONSUMER-ID", "HOST", "CLIENT-ID", "PARTITIONS"}, Right: []string{"PARTITIONS"},
 		Short: []string{"CONSUMER-ID", "HOST", "CLIENT-ID", "INSTANCE-ID"}}
@@ -183,6 +192,7 @@ func (g *groupView) memberTable() screen.Table {
 	return t
 }
 
+// offsetTable is the table of a terminal, in which a lag stands out.
 func (g *groupView) offsetTable() screen.Table {
 	t := screen.Table{Title: "Group " + g.Group + ", " + g.State, Header: []string{"TOPIC", "PARTITION", "CURRENT", "END", "LAG", "CONSUMER-ID", "HOST"},
 		Right: []string{"PARTITION", "CURRENT", "END", "LAG"}, Short: []string{"CONSUMER-ID", "HOST"}}
@@ -198,6 +208,7 @@ func (g *groupView) offsetTable() screen.Table {
 		}
 		return *s
 	}
+	// By topic for people; Kafka's own table goes by member.
 	for _, o := range slices.SortedStableFunc(slices.Values(*g.Offsets), func(a, b groupOffset) int {
 		return cmp.Or(strings.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	}) {

@@ -17,25 +17,25 @@ import (
 )
 
 func consumerPerfOptions() *options.Options {
-	o := options.New("This tool helps in performance test for the full zookeeper consumer")
-	o.Value("broker-list", "HOST:PORT,…", "older name of --bootstrap-server")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
-	o.Value("topic", "TOPIC", "the topic to read")
-	o.Value("group", "GROUP", "the consumer group; perf-consumer- and a number by default")
-	o.ValueOr("fetch-size", "BYTES", "1048576", "most bytes of a partition in one answer")
-	o.Flag("from-latest", "begin at the end when the group has no offsets")
-	o.ValueOr("socket-buffer-size", "BYTES", "2097152", "size of the socket's receive buffer")
-	o.ValueOr("threads", "N", "10", "read, and not used")
-	o.ValueOr("num-fetch-threads", "N", "1", "read, and not used")
-	o.Value("consumer.config", "FILE", "properties of the consumer")
-	o.Flag("print-metrics", "print metrics at the end")
-	o.Flag("show-detailed-stats", "print the rates at each reporting interval")
-	o.Add(&options.Option{Name: "timeout", Arg: "MS", Optional: true, Numeric: true, Fallback: "10000", Help: "end when there was no message for so long"})
-	o.Value("messages", "N", "how many messages to read")
-	o.ValueOr("reporting-interval", "MS", "5000", "interval of --show-detailed-stats")
-	o.ValueOr("date-format", "FORMAT", "yyyy-MM-dd HH:mm:ss:SSS", "how times are printed")
-	o.Flag("hide-header", "leave the header out")
-	return o.Standard()
+	return options.Read("This tool helps in performance test for the full zookeeper consumer", `
+		--broker-list <HOST:PORT,…>       older name of --bootstrap-server
+		--bootstrap-server <HOST:PORT,…>  brokers to begin with
+		--topic <TOPIC>                   the topic to read
+		--group <GROUP>                   the consumer group; perf-consumer- and a number by default
+		--fetch-size <BYTES>              most bytes of a partition in one answer (default: 1048576)
+		--from-latest                     begin at the end when the group has no offsets
+		--socket-buffer-size <BYTES>      size of the socket's receive buffer (default: 2097152)
+		--threads <N>                     read, and not used (default: 10)
+		--num-fetch-threads <N>           read, and not used (default: 1)
+		--consumer.config <FILE>          properties of the consumer
+		--print-metrics                   print metrics at the end
+		--show-detailed-stats             print the rates at each reporting interval
+		--timeout [MS]                    end when there was no message for so long (default: 10000)
+		--messages <N>                    how many messages to read
+		--reporting-interval <MS>         interval of --show-detailed-stats (default: 5000)
+		--date-format <FORMAT>            how times are printed (default: yyyy-MM-dd HH:mm:ss:SSS)
+		--hide-header                     leave the header out
+	`).Numeric("timeout").Standard()
 }
 
 // Tool is kafka-consumer-perf-test.sh.
@@ -77,6 +77,8 @@ type consumerPerfRun struct {
 	detailed, header   bool
 }
 
+// newConsumerPerf reads the options; --timeout is read late, since Kafka's tool meets a bad one
+// only when it has begun.
 func newConsumerPerf(c *core.Call, o *options.Options) (*consumerPerfRun, error) {
 	texts, err := o.Texts("broker-list", "bootstrap-server", "topic", "group", "consumer.config", "date-format")
 	if err != nil {
@@ -106,6 +108,7 @@ func newConsumerPerf(c *core.Call, o *options.Options) (*consumerPerfRun, error)
 	if props["bootstrap.servers"] == "" {
 		props["bootstrap.servers"] = texts["broker-list"]
 	}
+	// After the file, so that these are the tool's own, as in Kafka.
 	props["max.partition.fetch.bytes"], props["auto.offset.reset"] = core.Itoa(fetch), "earliest"
 	if o.Has("from-latest") {
 		props["auto.offset.reset"] = "latest"
@@ -118,6 +121,8 @@ func newConsumerPerf(c *core.Call, o *options.Options) (*consumerPerfRun, error)
 	return r, nil
 }
 
+// run reads until it has as many messages as asked, or none for the time-out, and reports as Kafka
+// does: the time of the first rebalance counts as waiting, not as fetching.
 func (r *consumerPerfRun) run(ctx context.Context) error {
 	c := r.c
 	if err := checkPattern(r.format); err != nil {
@@ -138,13 +143,13 @@ func (r *consumerPerfRun) run(ctx context.Context) error {
 	}
 	defer consumer.Close()
 	began := time.Now()
-	reported, lastMB, lastN := began, 0.0, int64(0)
 	var n, size int64
 	var joined time.Duration // until the first messages
+	interval := progress{at: began}
 	bar := c.NewProgress("read", r.messages, false)
 	defer bar.Done()
 	for n < r.messages {
-		err := consumer.Poll(ctx, time.Duration(r.timeout)*time.Millisecond)
+		err := consumer.Poll(ctx, clients.JavaTimeout(r.timeout))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -157,6 +162,7 @@ func (r *consumerPerfRun) run(ctx context.Context) error {
 		}
 		if joined == 0 {
 			joined = time.Since(began)
+			interval.joined = joined
 		}
 		last := map[model.TopicPartition]clients.Position{}
 		for _, rec := range consumer.Records {
@@ -169,13 +175,10 @@ func (r *consumerPerfRun) run(ctx context.Context) error {
 		}
 		consumer.Records = nil
 		bar.Set(n)
-		if now := time.Now(); r.detailed && now.Sub(reported).Milliseconds() >= r.interval {
-			mb, elapsed := float64(size)/(1<<20), now.Sub(reported)
+		if now := time.Now(); r.detailed && now.Sub(interval.at).Milliseconds() >= r.interval {
 			bar.Clear()
-			c.Printf("%s, 0, %.4f, %.4f, %d, %.4f, %d, %d, %.4f, %.4f\n", javaDate(now, r.format), mb, (mb-lastMB)/elapsed.Seconds(), n, float64(n-lastN)/elapsed.Seconds(),
-				joined.Milliseconds(), max(elapsed-joined, 0).Milliseconds(), (mb-lastMB)/elapsed.Seconds(), float64(n-lastN)/elapsed.Seconds())
+			c.Println(interval.next(now, n, size, r.format))
 			c.Out.Flush()
-			reported, lastMB, lastN = now, mb, n
 		}
 	}
 	bar.Done()
@@ -184,10 +187,35 @@ func (r *consumerPerfRun) run(ctx context.Context) error {
 	}
 	end := time.Now()
 	mb, elapsed := float64(size)/(1<<20), end.Sub(began)
+	// At least a millisecond: Kafka divides by zero and prints Infinity.
 	fetching := max(elapsed-joined, time.Millisecond)
 	c.Printf("%s, %s, %.4f, %.4f, %d, %.4f, %d, %d, %.4f, %.4f\n", javaDate(began, r.format), javaDate(end, r.format), mb, mb/elapsed.Seconds(), n, float64(n)/elapsed.Seconds(),
 		joined.Milliseconds(), fetching.Milliseconds(), mb/fetching.Seconds(), float64(n)/fetching.Seconds())
 	return nil
+}
+
+// progress is what --show-detailed-stats last reported: a line has the sums since the beginning and
+// the rates since then.
+type progress struct {
+	at      time.Time
+	n, size int64         // messages, and bytes of their keys and values
+	joined  time.Duration // waited for the group since then; 0 in all intervals but the first
+}
+
+// next makes the line for now, n and size being the sums, and begins the next interval. The last
+// two rates leave out the wait for the group; without any time left Kafka gives them as 0.
+func (p *progress) next(now time.Time, n, size int64, format string) string {
+	elapsed := now.Sub(p.at)
+	mb, messages := float64(size-p.size)/(1<<20), float64(n-p.n)
+	fetching := elapsed - p.joined
+	fetchMB, fetchMessages := 0.0, 0.0
+	if fetching.Milliseconds() > 0 {
+		fetchMB, fetchMessages = mb/fetching.Seconds(), messages/fetching.Seconds()
+	}
+	line := fmt.Sprintf("%s, 0, %.4f, %.4f, %d, %.4f, %d, %d, %.4f, %.4f", javaDate(now, format), float64(size)/(1<<20), mb/elapsed.Seconds(), n, messages/elapsed.Seconds(),
+		p.joined.Milliseconds(), fetching.Milliseconds(), fetchMB, fetchMessages)
+	*p = progress{at: now, n: n, size: size}
+	return line
 }
 
 // checkPattern finds what SimpleDateFormat does not take: letters without a meaning, outside of
@@ -209,15 +237,23 @@ func checkPattern(pattern string) error {
 	return nil
 }
 
-// javaDate formats a time with the letters of java.text.SimpleDateFormat that people use.
+// javaDate formats a time with the letters of java.text.SimpleDateFormat that people use; what
+// stands in quotes stays as it is, and two quotes are one.
 func javaDate(t time.Time, pattern string) string {
 	var b strings.Builder
 	for i := 0; i < len(pattern); {
+		if pattern[i] == '\'' {
+			text, rest := quotedText(pattern[i+1:])
+			b.WriteString(text)
+			i = len(pattern) - len(rest)
+			continue
+		}
 		n := 1
 		for i+n < len(pattern) && pattern[i+n] == pattern[i] {
 			n++
 		}
 		switch pattern[i] {
+		// Two letters are two digits of the year, any other number of them the whole year.
 		case 'y':
 			if n == 2 {
 				b.WriteString(t.Format("06"))
@@ -241,19 +277,42 @@ func javaDate(t time.Time, pattern string) string {
 			fmt.Fprintf(&b, "%0*d", n, (t.Hour()+11)%12+1)
 		case 'm':
 			fmt.Fprintf(&b, "%0*d", n, t.Minute())
+		// Milliseconds whatever the number of letters: SSSSSS is six digits of them, with zeros
+		// before.
 		case 's':
 			fmt.Fprintf(&b, "%0*d", n, t.Second())
 		case 'S':
 			fmt.Fprintf(&b, "%0*d", n, t.Nanosecond()/1e6)
 		case 'a':
 			b.WriteString(t.Format("PM"))
-		case 'z', 'Z', 'X':
+		case 'z': // the names of zones, EST or UTC
+			b.WriteString(t.Format("MST"))
+		case 'Z':
 			b.WriteString(t.Format("-0700"))
-		case '\'':
+		case 'X': // ISO 8601: hours alone, with minutes, or with a colon
+			b.WriteString(t.Format([]string{"Z07", "Z0700", "Z07:00"}[min(n, 3)-1]))
 		default:
 			b.WriteString(pattern[i : i+n])
 		}
 		i += n
 	}
 	return b.String()
+}
+
+// quotedText reads from behind an opening quote to behind the closing one. A quote is doubled to
+// stand for itself, in quotes and as a pair of its own.
+func quotedText(s string) (text, rest string) {
+	if strings.HasPrefix(s, "'") {
+		return "'", s[1:]
+	}
+	var b strings.Builder
+	for {
+		before, after, _ := strings.Cut(s, "'")
+		b.WriteString(before)
+		if !strings.HasPrefix(after, "'") {
+			return b.String(), after
+		}
+		b.WriteByte('\'')
+		s = after[1:]
+	}
 }

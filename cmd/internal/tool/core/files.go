@@ -45,7 +45,8 @@ func MissingFile(err error, path string) error {
 }
 
 // KeyValues reads key=value words as Kafka's CommandLineUtils.parseKeyValueArgs: a word without =
-// is refused when strict, else its value is empty.
+// has an empty value. Of a value with = in it Kafka takes what is before the next one; here all of
+// it counts, as a login (sasl.jaas.config) needs.
 func KeyValues(words []string, into map[string]string) error {
 	for _, w := range words {
 		k, v, _ := strings.Cut(w, "=")

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -134,7 +135,10 @@ func (c *Call) hintOption(err *options.ParseError) {
 		for _, p := range c.Options.List {
 			names = append(names, p.Name)
 		}
-		if near := Meant(strings.TrimLeft(c.wordOf(name), "-"), names); near != "" {
+		word := strings.TrimLeft(c.wordOf(name), "-")
+		if old := formerly(word, names); old != "" {
+			hint("%s", old)
+		} else if near := Meant(word, names); near != "" {
 			hint("did you mean --%s?", near)
 		} else {
 			hint("--help lists the options")
@@ -146,6 +150,23 @@ func (c *Call) hintOption(err *options.ParseError) {
 			hint("%s: %s", p.Head(), p.Help)
 		}
 	}
+}
+
+// formerly says what takes the place of an option that the tool of another version of Kafka has; ""
+// of any other.
+func formerly(word string, names []string) string {
+	has := func(name string) bool { return slices.Contains(names, name) }
+	switch {
+	case word == "zookeeper" && has("bootstrap-server"):
+		return "since Kafka 2.0 this tool asks the brokers instead of ZooKeeper: --bootstrap-server HOST:9092"
+	case word == "new-consumer":
+		return "leave --new-consumer out: since Kafka 2.0 there is no other"
+	case word == "broker-list" && has("bootstrap-server"):
+		return "this tool calls it --bootstrap-server"
+	case word == "bootstrap-server" && has("broker-list"):
+		return "this tool calls it --broker-list"
+	}
+	return ""
 }
 
 // wordOf is the word that the parser stopped at; of a word with one dash it names only the first

@@ -11,6 +11,8 @@ import (
 	"momus/cmd/internal/tool/screen"
 )
 
+// newTerminal looks at the tool's streams: only a terminal gets tables and colours, so that a pipe
+// sees Kafka's bytes. NO_COLOR and TERM=dumb are obeyed.
 func newTerminal(e *Env) screen.Terminal {
 	t := screen.Terminal{Width: 80}
 	if f, ok := e.Stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {

@@ -19,23 +19,20 @@ import (
 const delegationTokenCommand = "kafka.admin.DelegationTokenCommand$"
 
 func delegationTokensOptions() *options.Options {
-	o := options.New("This tool helps to create, renew, expire, or describe delegation tokens.")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to ask")
-	o.Value("command-config", "FILE", "properties of the client; brokers give tokens to authenticated clients only")
-	o.Flag("create", "create a token")
-	o.Flag("renew", "renew a token")
-	o.Flag("expire", "let a token expire")
-	o.Flag("describe", "show the tokens that one may see")
-	o.Optional("owner-principal", "TYPE:NAME", "show only tokens of this owner; may be repeated")
-	o.Optional("renewer-principal", "TYPE:NAME", "who may renew the token besides its owner; may be repeated")
-	period := func(name, help string) {
-		o.Add(&options.Option{Name: name, Arg: "MS", Help: help, Optional: true, Numeric: true})
-	}
-	period("max-life-time-period", "how long the token can be renewed; -1 for the broker's setting")
-	period("renew-time-period", "how long the token is to live on; -1 for the broker's setting")
-	period("expiry-time-period", "when the token is to expire; -1 for now")
-	o.Optional("hmac", "HMAC", "the token, as it was shown when it was created")
-	return o.Standard()
+	return options.Read("This tool helps to create, renew, expire, or describe delegation tokens.", `
+		--bootstrap-server <HOST:PORT,…>  brokers to ask
+		--command-config <FILE>           properties of the client; brokers give tokens to authenticated clients only
+		--create                          create a token
+		--renew                           renew a token
+		--expire                          let a token expire
+		--describe                        show the tokens that one may see
+		--owner-principal [TYPE:NAME]     show only tokens of this owner; may be repeated
+		--renewer-principal [TYPE:NAME]   who may renew the token besides its owner; may be repeated
+		--max-life-time-period [MS]       how long the token can be renewed; -1 for the broker's setting
+		--renew-time-period [MS]          how long the token is to live on; -1 for the broker's setting
+		--expiry-time-period [MS]         when the token is to expire; -1 for now
+		--hmac [HMAC]                     the token, as it was shown when it was created
+	`).Numeric("max-life-time-period", "renew-time-period", "expiry-time-period").Standard()
 }
 
 // Tool is kafka-delegation-tokens.sh.
@@ -45,33 +42,30 @@ func Tool() core.Tool {
 		Options: core.TableOf(delegationTokensOptions)}
 }
 
+// delegationTokens prints a failure on standard output and logs it, as Kafka does, with the exit
+// code 1.
 func delegationTokens(ctx context.Context, c *core.Call) error {
 	o := delegationTokensOptions()
 	if err := c.Begin(o, ""); err != nil {
 		return err
 	}
-	actions := []string{}
-	for _, a := range []string{"create", "renew", "expire", "describe"} {
-		if o.Has(a) {
-			actions = append(actions, a)
-		}
-	}
+	actions := o.Given("create", "renew", "expire", "describe")
 	if len(actions) != 1 {
 		return options.Misuse("Command must include exactly one action: --create, --renew, --expire or --describe")
 	}
 	if err := checkTokenOptions(o, actions[0]); err != nil {
 		return err
 	}
-	texts, err := o.Texts("bootstrap-server", "command-config", "hmac")
+	hmac, err := o.One("hmac")
 	if err != nil {
 		return err
 	}
-	a, err := clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], nil)
+	a, err := clients.OpenAdmin(c, o, nil)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	s := &tokenService{c: c, o: o, admin: a, hmac: texts["hmac"]}
+	s := &tokenService{c: c, o: o, admin: a, hmac: hmac}
 	err = map[string]func(context.Context) error{"create": s.create, "renew": s.renew, "expire": s.expire, "describe": s.describe}[actions[0]](ctx)
 	if err = java.Of(err); err == nil || ctx.Err() != nil {
 		return err
@@ -82,6 +76,7 @@ func delegationTokens(ctx context.Context, c *core.Call) error {
 	return core.Exit(1)
 }
 
+// checkTokenOptions refuses what an action does not take, and asks for what it needs.
 func checkTokenOptions(o *options.Options, action string) error {
 	required := map[string][]string{
 		"create": {"max-life-time-period"}, "renew": {"hmac", "renew-time-period"}, "expire": {"hmac", "expiry-time-period"},
@@ -110,6 +105,7 @@ type principal struct{ kind, name string }
 
 func (p principal) String() string { return p.kind + ":" + p.name }
 
+// principalsText lists principals as a java.util.List does.
 func principalsText(ps []principal) string {
 	var out []string
 	for _, p := range ps {
@@ -118,6 +114,7 @@ func principalsText(ps []principal) string {
 	return "[" + strings.Join(out, ", ") + "]"
 }
 
+// principals reads the values of an option; a name may have colons, a type has none.
 func (s *tokenService) principals(option string) ([]principal, error) {
 	var out []principal
 	for _, w := range core.Trimmed(s.o.All(option)) {
@@ -139,6 +136,8 @@ type token struct {
 	issued, expires, livesTo int64 // ms
 }
 
+// show prints Kafka's table. The HMAC is in it as in Kafka's: it is what renewing a token, and
+// logging in with it, takes.
 func (s *tokenService) show(tokens ...token) {
 	const row = "\n%-15s %-30s %-15s %-25s %-15s %-15s %-15s"
 	s.c.Printf(row, "TOKENID", "HMAC", "OWNER", "RENEWERS", "ISSUEDATE", "EXPIRYDATE", "MAXDATE")
@@ -150,6 +149,7 @@ func (s *tokenService) show(tokens ...token) {
 // minute is a time in the local zone, to the minute.
 func minute(ms int64) string { return time.UnixMilli(ms).Format("2006-01-02T15:04") }
 
+// create asks for a token of one's own; who may renew it besides is given by --renewer-principal.
 func (s *tokenService) create(ctx context.Context) error {
 	renewers, err := s.principals("renewer-principal")
 	if err != nil {
@@ -196,6 +196,7 @@ func decodeHMAC(s string) ([]byte, error) {
 	return nil, java.IllegalArgument("Input byte array has wrong 4-byte ending unit")
 }
 
+// renew lets a token live on for the period, up to its maximum.
 func (s *tokenService) renew(ctx context.Context) error {
 	period, err := s.o.Number("renew-time-period", 64)
 	if err != nil {
@@ -219,6 +220,7 @@ func (s *tokenService) renew(ctx context.Context) error {
 	return nil
 }
 
+// expire sets when a token ends; a negative period ends it now.
 func (s *tokenService) expire(ctx context.Context) error {
 	period, err := s.o.Number("expiry-time-period", 64)
 	if err != nil {
@@ -242,6 +244,8 @@ func (s *tokenService) expire(ctx context.Context) error {
 	return nil
 }
 
+// describe lists the tokens that one may see: an empty list of owners is nobody's, none is
+// everybody's.
 func (s *tokenService) describe(ctx context.Context) error {
 	owners, err := s.principals("owner-principal")
 	if err != nil {

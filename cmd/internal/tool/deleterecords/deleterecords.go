@@ -17,11 +17,11 @@ import (
 )
 
 func deleteRecordsOptions() *options.Options {
-	o := options.New("This tool helps to delete records of the given partitions down to the specified offset.")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
-	o.Value("offset-json-file", "FILE", `the offsets: {"partitions": [{"topic": "foo", "partition": 1, "offset": 1}], "version": 1}; -1 is the end`)
-	o.Value("command-config", "FILE", "properties of the client")
-	return o.Standard()
+	return options.Read("This tool helps to delete records of the given partitions down to the specified offset.", `
+		--bootstrap-server <HOST:PORT,…>  brokers to begin with
+		--offset-json-file <FILE>         the offsets: {"partitions": [{"topic": "foo", "partition": 1, "offset": 1}], "version": 1}; -1 is the end
+		--command-config <FILE>           properties of the client
+	`).Standard()
 }
 
 // Tool is kafka-delete-records.sh.
@@ -31,6 +31,8 @@ func Tool() core.Tool {
 		Options: core.TableOf(deleteRecordsOptions)}
 }
 
+// deleteRecords goes through the partitions one by one, as the file has them: one that fails is
+// reported in its line, and the others are still done. Kafka prints both headings before it begins.
 func deleteRecords(ctx context.Context, c *core.Call) error {
 	o := deleteRecordsOptions()
 	if err := c.Begin(o, ""); err != nil {
@@ -39,18 +41,18 @@ func deleteRecords(ctx context.Context, c *core.Call) error {
 	if err := o.Require("bootstrap-server", "offset-json-file"); err != nil {
 		return err
 	}
-	texts, err := o.Texts("bootstrap-server", "offset-json-file", "command-config")
+	file, err := o.One("offset-json-file")
 	if err != nil {
 		return err
 	}
-	a, err := clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], nil)
+	a, err := clients.OpenAdmin(c, o, nil)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	data, err := core.ReadFile(texts["offset-json-file"])
+	data, err := core.ReadFile(file)
 	if err != nil {
-		return &java.Error{Class: "java.io.IOException", Text: "Unable to read file " + texts["offset-json-file"], Cause: err}
+		return &java.Error{Class: "java.io.IOException", Text: "Unable to read file " + file, Cause: err}
 	}
 	offsets, order, err := parseDeleteOffsets(data)
 	if err != nil {
@@ -72,6 +74,8 @@ func deleteRecords(ctx context.Context, c *core.Call) error {
 	return nil
 }
 
+// parseDeleteOffsets reads the file of version 1. The order of the file is kept, for the report; a
+// partition may be there once.
 func parseDeleteOffsets(data []byte) (map[model.TopicPartition]int64, []model.TopicPartition, error) {
 	var doc struct {
 		Version    *int
@@ -138,6 +142,8 @@ func tryDeleteRecords(a *clients.Admin, ctx context.Context, tp model.TopicParti
 	}
 	for id := range leaders {
 		req := kmsg.NewPtrDeleteRecordsRequest()
+		// The leader answers when every replica in sync has moved its beginning, or when this time
+		// is over.
 		req.TimeoutMillis = a.TimeoutMs
 		rt := kmsg.NewDeleteRecordsRequestTopic()
 		rp := kmsg.NewDeleteRecordsRequestTopicPartition()
@@ -156,5 +162,6 @@ func tryDeleteRecords(a *clients.Admin, ctx context.Context, tp model.TopicParti
 			return p.LowWatermark, false, nil
 		}
 	}
+	// LEADER_NOT_AVAILABLE.
 	return 0, false, java.OfCode(5, nil)
 }

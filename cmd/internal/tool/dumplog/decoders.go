@@ -35,20 +35,22 @@ func (d *dump) decoder() (textDecoder, error) {
 		}
 		switch class {
 		case "", "kafka.serializer.StringDecoder":
-			kinds[i] = func(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
+			kinds[i] = java.UTF8
 		case "kafka.serializer.DefaultDecoder":
+			// Java prints an array's address; a checksum instead lets equal bytes print alike.
 			kinds[i] = func(b []byte) string { return fmt.Sprintf("[B@%x", crc32.ChecksumIEEE(b)) }
 		case "kafka.serializer.LongDecoder":
 			kinds[i] = func(b []byte) string {
+				// Kafka's decoder dies of fewer bytes; here they are shown as they are.
 				if len(b) < 8 {
-					return strings.ToValidUTF8(string(b), "\uFFFD")
+					return java.UTF8(b)
 				}
 				return strconv.FormatInt(int64(binary.BigEndian.Uint64(b)), 10)
 			}
 		case "kafka.serializer.IntegerDecoder":
 			kinds[i] = func(b []byte) string {
 				if len(b) < 4 {
-					return strings.ToValidUTF8(string(b), "\uFFFD")
+					return java.UTF8(b)
 				}
 				return strconv.Itoa(int(int32(binary.BigEndian.Uint32(b))))
 			}
@@ -108,9 +110,13 @@ func decodeOffsetsRecord(key, value []byte) (*string, *string) {
 	}
 }
 
+// groupJSON is a group's record as Kafka's OffsetsMessageFormatter shows it in a dump: assignments
+// of consumers by their partitions, others in hexadecimal.
 func groupJSON(v *kmsg.GroupMetadataValue) string {
 	var members []string
 	for _, m := range v.Members {
+		// To a broker an assignment is only bytes. Consumers put topics and partitions there;
+		// Connect and others have formats of their own.
 		var as kmsg.ConsumerMemberAssignment
 		if v.ProtocolType != "consumer" || as.ReadFrom(m.Assignment) != nil {
 			members = append(members, fmt.Sprintf("%s=%x", m.MemberID, m.Assignment))

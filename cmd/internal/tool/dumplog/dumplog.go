@@ -23,21 +23,18 @@ import (
 )
 
 func dumpLogOptions() *options.Options {
-	o := options.New("This tool helps to parse a log file and dump its contents to the console, useful for debugging a seemingly corrupt log segment.")
-	o.Flag("print-data-log", "print keys and values")
-	o.Flag("verify-index-only", "only check indexes, print nothing of them")
-	o.Flag("index-sanity-check", "check indexes as a broker does when it starts")
-	o.Value("files", "FILE,…", "the files: .log, .index, .timeindex, .snapshot, .txnindex")
-	o.ValueOr("max-message-size", "BYTES", "5242880", "the largest batch to look for behind an index entry")
-	o.Flag("deep-iteration", "print every record")
-	decoder := func(name, help string) {
-		o.Add(&options.Option{Name: name, Arg: "CLASS", Optional: true, Help: help, Fallback: "kafka.serializer.StringDecoder"})
-	}
-	decoder("value-decoder-class", "how values become text: kafka.serializer.StringDecoder, DefaultDecoder, LongDecoder or IntegerDecoder")
-	decoder("key-decoder-class", "how keys become text")
-	o.Flag("offsets-decoder", "read the records of __consumer_offsets")
-	o.Flag("transaction-log-decoder", "read the records of __transaction_state")
-	return o.Standard()
+	return options.Read("This tool helps to parse a log file and dump its contents to the console, useful for debugging a seemingly corrupt log segment.", `
+		--print-data-log               print keys and values
+		--verify-index-only            only check indexes, print nothing of them
+		--index-sanity-check           check indexes as a broker does when it starts
+		--files <FILE,…>               the files: .log, .index, .timeindex, .snapshot, .txnindex
+		--max-message-size <BYTES>     the largest batch to look for behind an index entry (default: 5242880)
+		--deep-iteration               print every record
+		--value-decoder-class [CLASS]  how values become text: kafka.serializer.StringDecoder, DefaultDecoder, LongDecoder or IntegerDecoder (default: kafka.serializer.StringDecoder)
+		--key-decoder-class [CLASS]    how keys become text (default: kafka.serializer.StringDecoder)
+		--offsets-decoder              read the records of __consumer_offsets
+		--transaction-log-decoder      read the records of __transaction_state
+	`).Standard()
 }
 
 // dump is one run of kafka-dump-log: what was found wrong is reported at the end.
@@ -46,10 +43,10 @@ type dump struct {
 	o              *options.Options
 	max            int64
 	mismatches     map[string][][2]int64 // offset in the index, offset in the log
-	wrongTimes     map[string][][2]int64
-	disorder       map[string][][2]int64
-	notFound       map[string][][2]int64
-	nonConsecutive map[string][][2]int64
+	wrongTimes     map[string][][2]int64 // time in the index, latest in the batch, both in ms
+	disorder       map[string][][2]int64 // time in the index, the one indexed before it
+	notFound       map[string][][2]int64 // offset in the index, last offset of the batch found, or -1
+	nonConsecutive map[string][][2]int64 // offset, the one that follows it in the log
 	files          []string
 	bar            *screen.Progress
 	before         int64 // bytes of the files that are done
@@ -71,6 +68,8 @@ func Tool() core.Tool {
 		Options: core.TableOf(dumpLogOptions)}
 }
 
+// dumpLog dumps file after file; what is inconsistent in them is told at the end, on standard
+// error.
 func dumpLog(_ context.Context, c *core.Call) error {
 	o := dumpLogOptions()
 	if err := c.Begin(o, ""); err != nil {
@@ -118,6 +117,7 @@ func largeFiles(files []string) int64 {
 	return total
 }
 
+// file dumps one file by what its suffix says it is.
 func (d *dump) file(file string) error {
 	suffix := filepath.Ext(file)
 	switch suffix {
@@ -142,6 +142,7 @@ func (d *dump) file(file string) error {
 	return nil
 }
 
+// report lists on standard error what did not fit together, in the order of the files.
 func (d *dump) report() {
 	list := func(found map[string][][2]int64, head, line string) {
 		for _, f := range d.files {
@@ -180,6 +181,7 @@ func baseOffset(file string) (int64, error) {
 	return n, nil
 }
 
+// open opens a file with Java's error for one that is missing.
 func open(file string) (*os.File, error) {
 	f, err := os.Open(file)
 	if errors.Is(err, os.ErrNotExist) {
@@ -206,11 +208,14 @@ func batches(file string, from int64, fn func(b record.Batch, position int64) (b
 	in := bufio.NewReaderSize(f, 1<<20)
 	position := from
 	for {
+		// Fewer bytes are the end, or what a crash has cut off.
 		head, err := in.Peek(record.LogOverhead)
 		if err != nil {
 			return position - from, nil
 		}
 		size := int64(int32(binary.BigEndian.Uint32(head[8:]))) + record.LogOverhead
+		// The smallest message of the formats 0 and 1 has 14 bytes: CRC, magic, attributes and two
+		// lengths. Later bytes that make no sense are reported as invalid by the caller.
 		if size < record.LogOverhead+14 || position+size > info.Size() {
 			return position - from, nil
 		}
@@ -230,6 +235,8 @@ func batches(file string, from int64, fn func(b record.Batch, position int64) (b
 	}
 }
 
+// log prints the batches, and with --deep-iteration or a decoder their records. An offset that does
+// not follow the one before is noted: compaction leaves such gaps, a damaged file, too.
 func (d *dump) log(file string, decode textDecoder) error {
 	base, err := baseOffset(file)
 	if err != nil {
@@ -268,6 +275,7 @@ func (d *dump) log(file string, decode textDecoder) error {
 	return nil
 }
 
+// timestampType is the name of Kafka's enum.
 func timestampType(t record.TimestampType) string {
 	switch t {
 	case record.NoTimestampType:
@@ -278,6 +286,8 @@ func timestampType(t record.TimestampType) string {
 	return "CreateTime"
 }
 
+// batchLine is the line of a batch; those before format 2 are single messages or wrappers and have
+// only their last offset.
 func (d *dump) batchLine(b record.Batch, position int64) {
 	if b.Magic() >= 2 {
 		d.c.Printf("baseOffset: %d lastOffset: %d count: %d baseSequence: %d lastSequence: %d producerId: %d producerEpoch: %d partitionLeaderEpoch: %d isTransactional: %t isControl: %t",
@@ -289,6 +299,8 @@ func (d *dump) batchLine(b record.Batch, position int64) {
 		b.Size(), b.Magic(), strings.ToUpper(b.Codec().String()), b.CRC(), b.Verify() == nil)
 }
 
+// recordLine is the line of a record: sizes are -1 for null, control records say which marker they
+// are.
 func (d *dump) recordLine(b record.Batch, r *record.Record, decode textDecoder) {
 	size := func(x []byte) int {
 		if x == nil {
@@ -300,6 +312,8 @@ func (d *dump) recordLine(b record.Batch, r *record.Record, decode textDecoder) 
 	c.Printf("| offset: %d %s: %d keysize: %d valuesize: %d", r.Offset, timestampType(b.TimestampType()), r.Timestamp, size(r.Key), size(r.Value))
 	if b.Magic() >= 2 {
 		sequence := int32(-1)
+		// One after another from the batch's first, and from 2^31-1 on to 0; -1 is a batch of no
+		// idempotent producer.
 		if b.BaseSequence() >= 0 {
 			sequence = record.AddSequence(b.BaseSequence(), int32(r.Offset-b.BaseOffset()))
 		}
@@ -333,6 +347,7 @@ func controlText(r *record.Record) string {
 		return " controlType: UNKNOWN(-1)"
 	}
 	kind := int16(binary.BigEndian.Uint16(r.Key[2:]))
+	// 0 is ABORT and 1 is COMMIT (KIP-98); other kinds came after Kafka 2.5.
 	if kind > 1 || kind < 0 || len(r.Value) < 6 {
 		return fmt.Sprintf(" controlType: UNKNOWN(%d)", kind)
 	}
@@ -374,6 +389,8 @@ func (d *dump) index(file string) error {
 		}
 		found := int64(-1)
 		if _, err := batches(logOf(file), position, func(b record.Batch, _ int64) (bool, error) {
+			// Kafka reads no more than --max-message-size, so that a larger batch is one it has not
+			// found.
 			if int64(b.Size()) <= d.max {
 				found = b.LastOffset()
 			}
@@ -426,10 +443,14 @@ func (d *dump) timeIndex(file string) error {
 	previous := int64(-1)
 	for i, e := range list {
 		timestamp, offset := int64(binary.BigEndian.Uint64(e)), base+int64(int32(binary.BigEndian.Uint32(e[8:])))
+		// Zeros to the end: the file is as long as it was preallocated when the broker did not
+		// close it.
 		if offset == base && i > 0 {
 			return nil
 		}
 		found, latest := int64(-1), int64(-1)
+		// From the beginning for every entry, as Kafka does it: slow, but it trusts no offset
+		// index.
 		if _, err := batches(logOf(file), 0, func(b record.Batch, _ int64) (bool, error) {
 			if b.LastOffset() < offset {
 				return true, nil
@@ -457,6 +478,8 @@ func (d *dump) timeIndex(file string) error {
 	return nil
 }
 
+// snapshot prints the producers of a .snapshot file; one whose checksum is wrong is reported, and
+// is not an error.
 func (d *dump) snapshot(file string) error {
 	data, err := core.ReadFile(file)
 	if err != nil {

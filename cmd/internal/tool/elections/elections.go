@@ -19,17 +19,18 @@ import (
 )
 
 func leaderElectionOptions() *options.Options {
-	o := options.New("This tool attempts to elect a new leader for a set of topic partitions. The type of elections supported are preferred replicas and unclean replicas.")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
-	o.Value("admin.config", "FILE", "properties of the client")
-	o.Value("path-to-json-file", "FILE", `the partitions: {"partitions": [{"topic": "foo", "partition": 1}]}`)
-	o.Value("topic", "TOPIC", "the topic of --partition")
-	o.Value("partition", "N", "the partition of --topic")
-	o.Flag("all-topic-partitions", "all partitions")
-	o.Value("election-type", "TYPE", "preferred, or unclean, which may lose data and only happens where there is no leader")
-	return o.Standard()
+	return options.Read("This tool attempts to elect a new leader for a set of topic partitions. The type of elections supported are preferred replicas and unclean replicas.", `
+		--bootstrap-server <HOST:PORT,…>  brokers to begin with
+		--admin.config <FILE>             properties of the client
+		--path-to-json-file <FILE>        the partitions: {"partitions": [{"topic": "foo", "partition": 1}]}
+		--topic <TOPIC>                   the topic of --partition
+		--partition <N>                   the partition of --topic
+		--all-topic-partitions            all partitions
+		--election-type <TYPE>            preferred, or unclean, which may lose data and only happens where there is no leader
+	`).Standard()
 }
 
+// checkLeaderElection asks for exactly one way of naming partitions.
 func checkLeaderElection(o *options.Options) error {
 	var missing []string
 	for _, n := range []string{"bootstrap-server", "election-type"} {
@@ -63,6 +64,8 @@ func Leader() core.Tool {
 		Options: core.TableOf(leaderElectionOptions)}
 }
 
+// leaderElection elects leaders over the brokers (KIP-460); the exit code is 1 when any partition
+// failed.
 func leaderElection(ctx context.Context, c *core.Call) error {
 	o := leaderElectionOptions()
 	if err := c.Begin(o, ""); err != nil {
@@ -92,6 +95,7 @@ func leaderElection(ctx context.Context, c *core.Call) error {
 			return err
 		}
 	}
+	// LeaderElectionCommand's own limits: 30 s for all, 15 s for a request.
 	a, err := electionClient(c, texts["admin.config"], texts["bootstrap-server"], "30000", "15000")
 	if err != nil {
 		return err
@@ -104,6 +108,7 @@ func leaderElection(ctx context.Context, c *core.Call) error {
 	return reportElection(c, r, "leader election ("+kind+")", "Valid replica", "%d replica(s) could not be elected")
 }
 
+// electionClient makes a client with the tool's own time limits, unless the file has others.
 func electionClient(c *core.Call, file, servers, api, request string) (*clients.Admin, error) {
 	props, err := core.ReadProperties(file)
 	if err != nil {
@@ -159,6 +164,7 @@ func elect(a *clients.Admin, ctx context.Context, unclean bool, tps []model.Topi
 	req := kmsg.NewPtrElectLeadersRequest()
 	req.TimeoutMillis = a.TimeoutMs
 	if unclean {
+		// 0 is a preferred election.
 		req.ElectionType = 1
 	}
 	req.Topics = clients.ByTopic(tps, func(topic string) kmsg.ElectLeadersRequestTopic {
@@ -185,6 +191,7 @@ func elect(a *clients.Admin, ctx context.Context, unclean bool, tps []model.Topi
 			switch err := java.OfCode(p.ErrorCode, p.ErrorMessage); {
 			case err == nil:
 				out.elected = append(out.elected, tp)
+			// ELECTION_NOT_NEEDED: the preferred replica leads already.
 			case p.ErrorCode == 84:
 				out.unneeded = append(out.unneeded, tp)
 			default:
@@ -196,6 +203,8 @@ func elect(a *clients.Admin, ctx context.Context, unclean bool, tps []model.Topi
 	return out, nil
 }
 
+// reportElection prints one line for all that succeeded and one for each that did not; the error
+// counts those.
 func reportElection(c *core.Call, r *election, what, noop, failure string) error {
 	if len(r.elected) > 0 {
 		c.Printf("Successfully completed %s for partitions %s\n", what, core.PartitionTexts(r.elected, ", "))
@@ -213,12 +222,12 @@ func reportElection(c *core.Call, r *election, what, noop, failure string) error
 }
 
 func preferredElectionOptions() *options.Options {
-	o := options.New("This tool helps to causes leadership for each partition to be transferred back to the 'preferred replica', it can be used to balance leadership among the servers.")
-	o.Value("path-to-json-file", "FILE", "the partitions; without it all")
-	o.Value("zookeeper", "HOST:PORT,…", "ZooKeeper to write the request to (deprecated)")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
-	o.Value("admin.config", "FILE", "properties of the client, with --bootstrap-server")
-	return o.Standard()
+	return options.Read("This tool helps to causes leadership for each partition to be transferred back to the 'preferred replica', it can be used to balance leadership among the servers.", `
+		--path-to-json-file <FILE>        the partitions; without it all
+		--zookeeper <HOST:PORT,…>         ZooKeeper to write the request to (deprecated)
+		--bootstrap-server <HOST:PORT,…>  brokers to begin with
+		--admin.config <FILE>             properties of the client, with --bootstrap-server
+	`).Standard()
 }
 
 // Preferred is kafka-preferred-replica-election.sh.
@@ -228,6 +237,8 @@ func Preferred() core.Tool {
 		Options: core.TableOf(preferredElectionOptions)}
 }
 
+// preferredElection is the older tool: its first line tells that it is deprecated, also before
+// --help.
 func preferredElection(ctx context.Context, c *core.Call) error {
 	c.Println("This tool is deprecated. Please use kafka-leader-election tool. Tracking issue: KAFKA-8405")
 	o := preferredElectionOptions()
@@ -302,6 +313,7 @@ func electOverZooKeeper(c *core.Call, ctx context.Context, connect string, tps [
 		}
 	}
 	err = client.RequestPreferredElection(ctx, valid)
+	// The node is there until the controller has dealt with the request before.
 	if errors.Is(err, zk.ErrNodeExists) {
 		running, _, err := client.PreferredElection(ctx)
 		if err != nil {

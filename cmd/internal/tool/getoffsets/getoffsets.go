@@ -15,14 +15,14 @@ import (
 )
 
 func getOffsetsOptions() *options.Options {
-	o := options.New("An interactive shell for getting topic offsets.")
-	o.Value("broker-list", "HOST:PORT,…", "brokers to begin with")
-	o.Value("topic", "TOPIC", "whose offsets to get")
-	o.Value("partitions", "N,N,…", "only these partitions")
-	o.ValueOr("time", "MS", "-1", "a time, -1 for the end, -2 for the beginning")
-	o.ValueOr("offsets", "N", "1", "read, and not used")
-	o.ValueOr("max-wait-ms", "MS", "1000", "read, and not used")
-	return o
+	return options.Read("An interactive shell for getting topic offsets.", `
+		--broker-list <HOST:PORT,…>  brokers to begin with
+		--topic <TOPIC>              whose offsets to get
+		--partitions <N,N,…>         only these partitions
+		--time <MS>                  a time, -1 for the end, -2 for the beginning (default: -1)
+		--offsets <N>                read, and not used (default: 1)
+		--max-wait-ms <MS>           read, and not used (default: 1000)
+	`)
 }
 
 // Tool is kafka-get-offsets.sh.
@@ -32,13 +32,16 @@ func Tool() core.Tool {
 		Options: core.TableOf(getOffsetsOptions)}
 }
 
-// getOffsets is kafka.tools.GetOffsetShell, which 2.5 has no script for.
+// getOffsets is kafka.tools.GetOffsetShell, which 2.5 has no script for. Its steps and their texts
+// follow its main method: the list of partitions, those that are missing, those without a leader,
+// and then offsets of what is left.
 func getOffsets(ctx context.Context, c *core.Call) error {
 	o := getOffsetsOptions()
 	if err := c.Parse(o); err != nil {
 		return err
 	}
 	if o.Empty {
+		// 2.5 prints the purpose and the table of options, and exits with 1.
 		return options.Misuse("%s", o.Purpose)
 	}
 	if err := o.Require("broker-list", "topic"); err != nil {
@@ -53,6 +56,7 @@ func getOffsets(ctx context.Context, c *core.Call) error {
 	}
 	wanted := map[int32]bool{}
 	if list := texts["partitions"]; list != "" {
+		// Java's split drops empty words at the end.
 		for _, w := range strings.Split(strings.TrimRight(list, ","), ",") {
 			n, err := strconv.ParseInt(w, 10, 32)
 			if err != nil {
@@ -66,12 +70,15 @@ func getOffsets(ctx context.Context, c *core.Call) error {
 	if err != nil {
 		return err
 	}
+	// The name is what the tool gives its consumer, as it shows in brokers' logs and quotas.
 	a, err := clients.NewAdmin(c, map[string]string{"bootstrap.servers": texts["broker-list"], "client.id": "GetOffsetShell"})
 	if err != nil {
 		return err
 	}
 	defer a.Close()
 	topic := texts["topic"]
+	// All topics are asked for, so that this one is not created by asking. Java's list of
+	// partitions has no topic without a name.
 	partitions, err := a.PartitionsOf(ctx, topic)
 	if err != nil && err != clients.ErrNoName {
 		return err
@@ -80,11 +87,13 @@ func getOffsets(ctx context.Context, c *core.Call) error {
 		c.Errorf("Topic %s does not exist\n", topic)
 		return core.Exit(1)
 	}
+	// Without --partitions all are wanted.
 	found := slices.DeleteFunc(slices.Clone(partitions), func(p int32) bool { return len(wanted) > 0 && !wanted[p] })
 	if len(found) == 0 {
 		c.Errorf("Topic %s does not have any of the requested partitions %s\n", topic, texts["partitions"])
 		return core.Exit(1)
 	}
+	// Those that are missing are told after it is known that some are there; both go on.
 	for _, w := range strings.Split(texts["partitions"], ",") {
 		if n, err := strconv.ParseInt(w, 10, 32); err == nil && !slices.Contains(found, int32(n)) {
 			c.Errorf("Error: partition %d does not exist\n", n)
@@ -94,6 +103,7 @@ func getOffsets(ctx context.Context, c *core.Call) error {
 	for _, p := range found {
 		tps = append(tps, model.TopicPartition{Topic: topic, Partition: p})
 	}
+	// A partition without a leader is told and left out: the others are printed.
 	led := map[model.TopicPartition]bool{}
 	leaders, err := a.Leaders(ctx, tps, map[model.TopicPartition]clients.OffsetResult{})
 	if err != nil {
@@ -110,6 +120,8 @@ func getOffsets(ctx context.Context, c *core.Call) error {
 		}
 	}
 	tps = slices.DeleteFunc(tps, func(tp model.TopicPartition) bool { return !led[tp] })
+	// -1 and -2 are the ends; Kafka's client refuses all other negative times, once there is a
+	// partition to ask about.
 	if at < -2 && len(tps) > 0 {
 		return java.IllegalArgument("The target time for partition %s is %d. The target time cannot be negative.", core.PartitionText(tps[0]), at)
 	}
@@ -122,6 +134,7 @@ func getOffsets(ctx context.Context, c *core.Call) error {
 		switch {
 		case r.Err != nil:
 			return r.Err
+		// No record is so late: nothing stands behind the colon.
 		case r.Offset < 0:
 			c.Printf("%s:%d:\n", topic, tp.Partition)
 		default:

@@ -183,6 +183,7 @@ func HashCode(s string) int32 {
 	return h
 }
 
+// utf16Units are the chars of a Java string, which hash codes are made of.
 func utf16Units(s string) []uint16 {
 	var out []uint16
 	for _, r := range s {

@@ -21,14 +21,13 @@ import (
 )
 
 func logDirsOptions() *options.Options {
-	o := options.New("This tool helps to query log directory usage on the specified brokers.")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with")
-	o.Value("command-config", "FILE", "properties of the client")
-	o.Flag("describe", "show the log directories")
-	o.Value("topic-list", "TOPIC,…", "only these topics")
-	o.Value("broker-list", "ID,…", "only these brokers")
-	o.Json()
-	return o.Standard()
+	return options.Read("This tool helps to query log directory usage on the specified brokers.", `
+		--bootstrap-server <HOST:PORT,…>  brokers to begin with
+		--command-config <FILE>           properties of the client
+		--describe                        show the log directories
+		--topic-list <TOPIC,…>            only these topics
+		--broker-list <ID,…>              only these brokers
+	`).JSON().Standard()
 }
 
 // The document of kafka-log-dirs, keys in Kafka's order.
@@ -62,6 +61,8 @@ func Tool() core.Tool {
 		Values:  map[string]core.Values{"broker-list": core.ValueBrokerIDs | core.ValueList}}
 }
 
+// logDirsTool prints two lines of progress and the JSON of Kafka's tool; --json prints a document
+// alone.
 func logDirsTool(ctx context.Context, c *core.Call) error {
 	o := logDirsOptions()
 	if err := c.Begin(o, ""); err != nil {
@@ -70,11 +71,11 @@ func logDirsTool(ctx context.Context, c *core.Call) error {
 	if err := o.Require("bootstrap-server", "describe"); err != nil {
 		return err
 	}
-	texts, err := o.Texts("bootstrap-server", "command-config", "topic-list", "broker-list")
+	texts, err := o.Texts("topic-list", "broker-list")
 	if err != nil {
 		return err
 	}
-	a, err := clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], map[string]string{"client.id": "log-dirs-tool"})
+	a, err := clients.OpenAdmin(c, o, map[string]string{"client.id": "log-dirs-tool"})
 	if err != nil {
 		return err
 	}
@@ -88,11 +89,12 @@ func logDirsTool(ctx context.Context, c *core.Call) error {
 		c.Println("Querying brokers for log directories information")
 	}
 	wanted := func(string) bool { return true }
-	if texts["topic-list"] != "" {
-		list := strings.Split(texts["topic-list"], ",")
+	if list := commaList(texts["topic-list"]); len(list) > 0 {
 		wanted = func(t string) bool { return slices.Contains(list, t) }
 	}
 	doc := logDirsDocument{Version: 1, Brokers: []logDirsBroker{}}
+	// The request names no topics, which means all of them; what is not wanted is left out of the
+	// answer, as in Kafka.
 	for _, id := range ids {
 		resp, err := clients.BrokerRequest[*kmsg.DescribeLogDirsResponse](ctx, a, "describeLogDirs", id, kmsg.NewPtrDescribeLogDirsRequest())
 		if err != nil {
@@ -106,6 +108,7 @@ func logDirsTool(ctx context.Context, c *core.Call) error {
 	c.Printf("Received log directory information from brokers %s\n", core.JoinIDs(ids))
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
+	// Directories may have & or < in their names, which Go would escape and Java does not.
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(doc); err != nil {
 		return err
@@ -114,11 +117,16 @@ func logDirsTool(ctx context.Context, c *core.Call) error {
 	return nil
 }
 
+// commaList splits at commas; Kafka drops what is empty, so that a list of commas alone is no list.
+func commaList(list string) []string {
+	return slices.DeleteFunc(strings.Split(list, ","), func(w string) bool { return w == "" })
+}
+
 // brokerList reads a list of ids; without one it is all brokers.
 func brokerList(a *clients.Admin, ctx context.Context, list string) ([]int32, error) {
 	var ids []int32
 	if list != "" {
-		for _, w := range strings.Split(strings.TrimRight(list, ","), ",") {
+		for _, w := range commaList(list) {
 			n, err := strconv.ParseInt(w, 10, 32)
 			if err != nil {
 				return nil, &java.Error{Class: "java.lang.NumberFormatException", Text: fmt.Sprintf("For input string: %q", w)}
@@ -127,6 +135,7 @@ func brokerList(a *clients.Admin, ctx context.Context, list string) ([]int32, er
 		}
 		return ids, nil
 	}
+	// Metadata of no topics at all: only the brokers are asked for.
 	resp, err := a.Metadata(ctx, "listNodes", []string{})
 	if err != nil {
 		return nil, java.Execution(err)
@@ -138,6 +147,7 @@ func brokerList(a *clients.Admin, ctx context.Context, list string) ([]int32, er
 	return ids, nil
 }
 
+// readLogDirs reads an answer; a directory that failed has an error and no partitions.
 func readLogDirs(resp *kmsg.DescribeLogDirsResponse, wanted func(topic string) bool) []logDirs {
 	out := []logDirs{}
 	for _, d := range resp.Dirs {
@@ -168,6 +178,7 @@ func (d *logDirsDocument) Tables() []screen.Table {
 			if dir.Error != nil {
 				t.Title += ", " + *dir.Error
 			}
+			// Largest first: who asks is looking for what fills a disk.
 			slices.SortFunc(dir.Partitions, func(a, b logDirsPartition) int { return cmp.Compare(b.Size, a.Size) })
 			for _, p := range dir.Partitions {
 				row := screen.Cells(p.Partition, sizeText(p.Size), core.Itoa(p.Lag), "")

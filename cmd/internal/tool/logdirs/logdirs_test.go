@@ -1,6 +1,7 @@
 package logdirs
 
 import (
+	"slices"
 	"testing"
 )
 
@@ -9,5 +10,14 @@ func TestSizesForPeople(t *testing.T) {
 		if got := sizeText(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
+	}
+}
+
+func TestEmptyWordsOfAListAreDropped(t *testing.T) {
+	if got := commaList(",1,,2,"); !slices.Equal(got, []string{"1", "2"}) {
+		t.Errorf("%q", got)
+	}
+	if got := commaList(","); len(got) > 0 { // all of them, not none
+		t.Errorf("%q", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,18 +22,18 @@ import (
 )
 
 func mirrorMakerOptions() *options.Options {
-	o := options.New("This tool helps to continuously copy data between two Kafka clusters.")
-	o.Value("consumer.config", "FILE", "properties of the consumers of the source cluster, group.id among them")
-	o.Value("producer.config", "FILE", "properties of the producer to the target cluster")
-	o.ValueOr("num.streams", "N", "1", "how many consumers")
-	o.Value("whitelist", "REGEX", "the topics to copy, to topics of the same names")
-	o.ValueOr("offset.commit.interval.ms", "MS", "60000", "how often to commit what the target cluster has")
-	o.Value("consumer.rebalance.listener", "CLASS", "a class of Java; refused")
-	o.Value("rebalance.listener.args", "TEXT", "what that class wants to know")
-	o.Value("message.handler", "CLASS", "a class of Java; refused")
-	o.Value("message.handler.args", "TEXT", "what that class wants to know")
-	o.ValueOr("abort.on.send.failure", "BOOL", "true", "end when a message cannot be sent; otherwise it is dropped")
-	return o.Standard()
+	return options.Read("This tool helps to continuously copy data between two Kafka clusters.", `
+		--consumer.config <FILE>              properties of the consumers of the source cluster, group.id among them
+		--producer.config <FILE>              properties of the producer to the target cluster
+		--num.streams <N>                     how many consumers (default: 1)
+		--whitelist <REGEX>                   the topics to copy, to topics of the same names
+		--offset.commit.interval.ms <MS>      how often to commit what the target cluster has (default: 60000)
+		--consumer.rebalance.listener <CLASS>  a class of Java; refused
+		--rebalance.listener.args <TEXT>      what that class wants to know
+		--message.handler <CLASS>             a class of Java; refused
+		--message.handler.args <TEXT>         what that class wants to know
+		--abort.on.send.failure <BOOL>        end when a message cannot be sent; otherwise it is dropped (default: true)
+	`).Standard()
 }
 
 const mirrorMakerClass = "kafka.tools.MirrorMaker$"
@@ -69,11 +70,14 @@ type mirror struct {
 	streams            int
 	interval           time.Duration
 	abort, sync        bool
+	lost               atomic.Bool // a record was read and not copied
 
 	mu       sync.Mutex // producers are used by one consumer at a time
 	producer *clients.Producer
 }
 
+// settings reads the options, with Kafka's defaults against loss: the producer waits for all
+// replicas and gives no record up.
 func (m *mirror) settings(o *options.Options) error {
 	texts, err := o.Texts("consumer.config", "producer.config", "whitelist", "abort.on.send.failure", "consumer.rebalance.listener", "message.handler")
 	if err != nil {
@@ -119,15 +123,18 @@ func (m *mirror) settings(o *options.Options) error {
 	}
 	m.sync = m.targets["producer.type"] == "sync"
 	delete(m.targets, "producer.type")
-	for key, value := range map[string]string{"max.block.ms": "2147483647", "acks": "all"} {
+	// One request at a time, so that a retry cannot change the order, and nothing is given up.
+	for key, value := range map[string]string{"delivery.timeout.ms": "2147483647", "max.block.ms": "9223372036854775807", "acks": "all",
+		"max.in.flight.requests.per.connection": "1"} {
 		if m.targets[key] == "" {
 			m.targets[key] = value
 		}
 	}
-	m.targets["delivery.timeout.ms"] = "0" // no limit: this client counts it from the message's own time
 	return nil
 }
 
+// run copies with one producer and as many consumers as asked for; the first that fails ends the
+// others. Before offsets are committed the producer is flushed: what was not copied is read again.
 func (m *mirror) run(ctx context.Context) error {
 	id := m.targets["client.id"]
 	if id == "" {
@@ -135,8 +142,7 @@ func (m *mirror) run(ctx context.Context) error {
 		m.targets["client.id"] = id
 	}
 	var err error
-	// One request at a time, so that a retry cannot change the order.
-	if m.producer, err = clients.NewProducer(m.c, m.targets, id, kgo.MaxProduceRequestsInflightPerBroker(1)); err != nil {
+	if m.producer, err = clients.NewProducer(m.c, m.targets, id, clients.ProducerOptions{Timed: true}); err != nil {
 		return err
 	}
 	defer m.producer.Close()
@@ -179,24 +185,38 @@ func (m *mirror) stream(ctx context.Context, n int) error {
 	}
 	r.MayCommit = m.flush
 	defer r.Close()
-	for {
-		rec, err := r.Take(ctx, time.Second)
+	return m.pump(ctx, r.Take, func(ctx context.Context, rec *kgo.Record) error {
+		if m.abort && m.producer.Failed.Load() {
+			return errNotSent
+		}
+		return m.copy(ctx, rec)
+	})
+}
+
+// pump copies record after record until ctx ends. What was taken counts as read when the consumer
+// is closed, so that it is copied although ctx has ended meanwhile, and one that could not be is
+// the end of all commits.
+func (m *mirror) pump(ctx context.Context, take func(context.Context, time.Duration) (*kgo.Record, error), send func(context.Context, *kgo.Record) error) error {
+	for ctx.Err() == nil {
+		rec, err := take(ctx, time.Second)
 		switch {
+		case rec != nil:
+			if err := send(ctx, rec); err != nil {
+				m.lost.Store(true)
+				return err
+			}
 		case ctx.Err() != nil:
-			return nil
 		case m.abort && m.producer.Failed.Load():
 			return errNotSent
-		case err == clients.ErrNoMessage:
-			continue
-		case err != nil:
-			return err
-		}
-		if err := m.copy(ctx, rec); err != nil {
+		case err != clients.ErrNoMessage:
 			return err
 		}
 	}
+	return nil
 }
 
+// copy sends a record on as it is, to a topic of the same name; the timestamp is kept, the
+// partition is chosen anew.
 func (m *mirror) copy(ctx context.Context, rec *kgo.Record) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -210,6 +230,9 @@ func (m *mirror) copy(ctx context.Context, rec *kgo.Record) error {
 // flush waits until the target cluster has all that was read; false when it has not, and nothing
 // may be committed.
 func (m *mirror) flush() bool {
+	if m.lost.Load() {
+		return false
+	}
 	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return m.producer.Drain(limit) == nil && !(m.abort && m.producer.Failed.Load())

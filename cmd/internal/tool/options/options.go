@@ -46,54 +46,15 @@ func (e *ParseError) Error() string { return e.Text }
 // ToString is Throwable.toString.
 func (e *ParseError) ToString() string { return e.Class + ": " + e.Text }
 
-// New begins the table of options of a tool; purpose is what --help says first.
-func New(purpose string) *Options {
-	o := &Options{Purpose: purpose, ByName: map[string]*Option{}}
-	return o
-}
-
-// Standard adds --help and --version.
-func (o *Options) Standard() *Options {
-	o.Flag("help", "print this")
-	o.Flag("version", "print the version of Kafka whose tools these are")
-	return o
-}
-
-// Json adds --json, which Kafka's tools do not have.
-func (o *Options) Json() { o.Flag("json", "print a JSON document; with actions that only look") }
-
-// JsonOnlyWith refuses --json with actions other than these.
-func (o *Options) JsonOnlyWith(actions ...string) error {
+// JSONOnlyWith refuses --json with actions other than these.
+func (o *Options) JSONOnlyWith(actions ...string) error {
 	if o.Has("json") && !o.Any(actions...) {
 		return Misuse("Option [json] takes one of these options: [%s]", strings.Join(actions, "], ["))
 	}
 	return nil
 }
 
-// Add adds an option that needs more than the methods below give it.
-func (o *Options) Add(p *Option) *Option {
-	o.List = append(o.List, p)
-	o.ByName[p.Name] = p
-	return p
-}
-
-// Flag adds an option without a value.
-func (o *Options) Flag(name, help string) { o.Add(&Option{Name: name, Help: help}) }
-
-// Value adds an option with a value, which arg names in the table.
-func (o *Options) Value(name, arg, help string) { o.Add(&Option{Name: name, Arg: arg, Help: help}) }
-
-// ValueOr adds an option whose value has a default.
-func (o *Options) ValueOr(name, arg, fallback, help string) {
-	o.Add(&Option{Name: name, Arg: arg, Help: help, Fallback: fallback})
-}
-
-// Optional adds an option whose value may be missing.
-func (o *Options) Optional(name, arg, help string) {
-	o.Add(&Option{Name: name, Arg: arg, Help: help, Optional: true})
-}
-
-// Parse reads the words; errors are *optionError.
+// Parse reads the words; its errors are of type *ParseError.
 func (o *Options) Parse(args []string) error {
 	o.Empty = len(args) == 0
 	for i := 0; i < len(args); i++ {
@@ -134,6 +95,8 @@ func (o *Options) Parse(args []string) error {
 	return nil
 }
 
+// looksLikeOption reports whether the word behind an option whose value may be missing is the next
+// option.
 func (o *Options) looksLikeOption(p *Option, word string) bool {
 	if p.Numeric {
 		if _, err := strconv.ParseInt(word, 10, 64); err == nil {
@@ -149,6 +112,17 @@ func (o *Options) Has(name string) bool { return o.ByName[name].seen }
 
 // Any reports whether one of the options was given.
 func (o *Options) Any(names ...string) bool { return slices.ContainsFunc(names, o.Has) }
+
+// Given is which of the options were given, in the order of names.
+func (o *Options) Given(names ...string) []string {
+	var out []string
+	for _, n := range names {
+		if o.Has(n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
 
 func (o *Options) hasValue(name string) bool { return len(o.ByName[name].values) > 0 }
 

@@ -4,10 +4,11 @@ import (
 	"strings"
 )
 
-// Info is an option as completion sees it.
+// Info is an option as completion and the manual see it.
 type Info struct {
 	Name, Help string // the name without dashes
 	Value      bool   // it takes a value
+	Arg        string // the name of the value; "" for one without a name
 	Optional   bool   // the value may be missing
 	Fallback   string // the default value
 	Many       bool   // it takes values up to the next option
@@ -21,7 +22,7 @@ type Table interface{ Infos() []Info }
 func (o *Options) Infos() []Info {
 	var out []Info
 	for _, p := range o.List {
-		out = append(out, Info{Name: p.Name, Help: p.Help, Value: p.Arg != "", Optional: p.Optional, Fallback: p.Fallback})
+		out = append(out, Info{Name: p.Name, Help: p.Help, Value: p.Arg != "", Arg: p.Arg, Optional: p.Optional, Fallback: p.Fallback})
 	}
 	return out
 }

@@ -3,12 +3,12 @@
 package producerperf
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -68,6 +68,9 @@ func producerPerf(ctx context.Context, c *core.Call) error {
 		c.Errorf("%s%s: error: Either --producer-props or --producer.config must be specified.\n", a.Usage, a.Name)
 		return core.Exit(1)
 	}
+	if n := a.Int("--num-records"); n < 0 {
+		return java.IllegalArgument("--num-records is negative: %d", n)
+	}
 	payloads, err := payloads(c, a)
 	if err != nil {
 		return err
@@ -78,12 +81,15 @@ func producerPerf(ctx context.Context, c *core.Call) error {
 	}
 	for _, w := range a.Find("--producer-props").Values {
 		k, v, ok := strings.Cut(w, "=")
+		// Exactly one =, since Kafka counts what split("=") gives: a value with one in it has to
+		// come from a file.
 		if !ok || k == "" || v == "" || strings.Contains(v, "=") {
 			return java.IllegalArgument("Invalid property: %s", w)
 		}
 		props[k] = v
 	}
 	duration := time.Duration(a.Int("--transaction-duration-ms")) * time.Millisecond
+	// The duration makes it transactional; an id alone does nothing, there as here.
 	if duration > 0 {
 		props["transactional.id"] = a.Get("--transactional-id")
 		if props["transactional.id"] == "" {
@@ -95,11 +101,11 @@ func producerPerf(ctx context.Context, c *core.Call) error {
 		id = "producer-1"
 		props["client.id"] = id
 	}
-	p, err := clients.NewProducer(c, props, id)
+	p, err := clients.NewProducer(c, props, id, clients.ProducerOptions{})
 	if err != nil {
 		return err
 	}
-	defer p.Client.Close()
+	defer p.Abandon()
 	return (&perfRun{c: c, p: p, topic: a.Get("--topic"), total: a.Int("--num-records"), rate: a.Int("--throughput"), payloads: payloads,
 		transaction: duration, metrics: a.Find("--print-metrics").Seen}).run(ctx)
 }
@@ -108,7 +114,12 @@ func producerPerf(ctx context.Context, c *core.Call) error {
 func payloads(c *core.Call, a *options.Argparse) ([][]byte, error) {
 	path := a.Get("--payload-file")
 	if path == "" {
-		random, payload := java.NewRandom(0), make([]byte, a.Int("--record-size"))
+		size := a.Int("--record-size")
+		if size < 0 {
+			return nil, java.IllegalArgument("--record-size is negative: %d", size) // Java: NegativeArraySizeException
+		}
+		// Byte for byte what Kafka's tool sends: seed 0, letters from A to Z.
+		random, payload := java.NewRandom(0), make([]byte, size)
 		for i := range payload {
 			payload[i] = byte(random.NextInt(26) + 65)
 		}
@@ -123,16 +134,34 @@ func payloads(c *core.Call, a *options.Argparse) ([][]byte, error) {
 	if err != nil || len(data) == 0 {
 		return nil, java.IllegalArgument("File does not exist or empty file provided.")
 	}
-	delimiter := a.Get("--payload-delimiter")
-	switch delimiter {
-	case "", `\n`:
+	list, err := splitPayloads(data, a.Get("--payload-delimiter"))
+	if err != nil {
+		return nil, err
+	}
+	c.Printf("Number of messages read: %d\n", len(list))
+	if len(list) == 0 {
+		return nil, java.IllegalArgument("bound must be positive") // Random.nextInt's, when it chooses the first
+	}
+	return list, nil
+}
+
+// splitPayloads is Java's String.split: the delimiter is a regular expression, so that \t is a tab,
+// and empty messages at the end are dropped, of which a file of newlines has no others.
+func splitPayloads(data []byte, delimiter string) ([][]byte, error) {
+	if delimiter == "" {
 		delimiter = "\n"
 	}
-	list := bytes.Split(data, []byte(delimiter))
+	re, err := regexp.Compile(delimiter)
+	if err != nil {
+		return nil, &java.Error{Class: "java.util.regex.PatternSyntaxException", Text: delimiter + " is an invalid regex."}
+	}
+	var list [][]byte
+	for _, message := range re.Split(string(data), -1) {
+		list = append(list, []byte(message))
+	}
 	for len(list) > 0 && len(list[len(list)-1]) == 0 {
 		list = list[:len(list)-1]
 	}
-	c.Printf("Number of messages read: %d\n", len(list))
 	return list, nil
 }
 
@@ -170,6 +199,7 @@ func (f *failures) add(c *core.Call, text string) {
 	}
 }
 
+// sumUp tells how often each failure came that was printed only once.
 func (f *failures) sumUp(c *core.Call) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -180,13 +210,17 @@ func (f *failures) sumUp(c *core.Call) {
 	}
 }
 
+// run sends payloads chosen by java.util.Random with seed 0, so that runs of both tools send the
+// same. A refused topic ends it before the first message is counted.
 func (r *perfRun) run(ctx context.Context) error {
 	random := java.NewRandom(0)
-	if err := r.p.Prepare(ctx, &kgo.Record{Topic: r.topic, Value: r.payloads[0]}); err != nil {
-		var je *java.Error
-		if errors.As(err, &je) && je.Class == java.ErrorsPackage+"InvalidTopicException" {
-			return r.refused(err)
-		}
+	largest := slices.MaxFunc(r.payloads, func(a, b []byte) int { return len(a) - len(b) }) // before a transaction begins
+	var je *java.Error
+	switch err := r.p.Prepare(ctx, &kgo.Record{Topic: r.topic, Value: largest}); {
+	case errors.As(err, &je) && je.Class == java.ErrorsPackage+"InvalidTopicException":
+		return r.refused(err)
+	case errors.As(err, &je) && je.Class == java.ErrorsPackage+"RecordTooLargeException": // others may be smaller
+	case err != nil:
 		return err
 	}
 	began := time.Now()
@@ -199,8 +233,8 @@ func (r *perfRun) run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if r.transaction > 0 && open.IsZero() {
-			if err := r.p.BeginTransaction(); err != nil {
-				return clients.JavaError(err)
+			if err := r.p.Begin(); err != nil {
+				return err
 			}
 			open = time.Now()
 		}
@@ -209,20 +243,26 @@ func (r *perfRun) run(ctx context.Context) error {
 			payload = r.payloads[random.NextInt(int32(len(r.payloads)))]
 		}
 		sent := time.Now()
-		r.p.Deliver(ctx, &kgo.Record{Topic: r.topic, Value: payload}, func(rec *kgo.Record, err error) {
-			if err != nil {
-				r.failures.add(r.c, java.Text(err))
-				return
-			}
-			r.stats.record(r.c, time.Now(), sent, len(rec.Value))
-		})
+		record := &kgo.Record{Topic: r.topic, Value: payload}
+		if err := r.p.Prepare(ctx, record); err != nil {
+			r.failures.add(r.c, java.Text(err))
+		} else {
+			r.p.Deliver(ctx, record, func(rec *kgo.Record, err error) {
+				if err != nil {
+					r.failures.add(r.c, java.Text(err))
+					return
+				}
+				r.stats.record(r.c, time.Now(), sent, len(rec.Value))
+			})
+		}
 		if !open.IsZero() && sent.Sub(open) >= r.transaction {
-			if err := r.commit(ctx); err != nil {
+			if err := r.p.Commit(ctx); err != nil {
 				return err
 			}
 			open = time.Time{}
 		}
 		if r.rate > 0 {
+			// From the beginning of the run, so that a pause of the broker is made up for.
 			due := began.Add(time.Duration(float64(i+1) / float64(r.rate) * float64(time.Second)))
 			if wait := time.Until(due); wait > 0 {
 				select {
@@ -234,7 +274,7 @@ func (r *perfRun) run(ctx context.Context) error {
 		}
 	}
 	if !open.IsZero() {
-		if err := r.commit(ctx); err != nil {
+		if err := r.p.Commit(ctx); err != nil {
 			return err
 		}
 	}
@@ -262,13 +302,8 @@ func (r *perfRun) refused(err error) error {
 	return nil
 }
 
-func (r *perfRun) commit(ctx context.Context) error {
-	if err := r.p.Drain(ctx); err != nil {
-		return err
-	}
-	return clients.JavaError(r.p.EndTransaction(ctx, kgo.TryCommit))
-}
-
+// printMetrics prints the two metrics that this producer has, in the form in which Kafka prints its
+// hundred.
 func (r *perfRun) printMetrics() {
 	id := "{client-id=" + r.p.Prefix[len("[Producer clientId="):len(r.p.Prefix)-1] + "}"
 	rows := [][2]string{
@@ -304,10 +339,13 @@ type perfStats struct {
 
 func (s *perfStats) start(now time.Time, total int64) {
 	s.began, s.window = now, now
+	// At most 500,000 latencies, as in Kafka: of a longer run every n-th message.
 	s.every = max(1, total/min(max(total, 1), 500000))
 	s.latencies = make([]int32, 0, min(total, 500001))
 }
 
+// record counts a message that was acknowledged. Latencies are sampled, so that a long run does not
+// fill memory; a line is printed every five seconds.
 func (s *perfStats) record(c *core.Call, now, sent time.Time, size int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -337,6 +375,7 @@ func (s *perfStats) record(c *core.Call, now, sent time.Time, size int) {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
+// print prints the sum; percentiles are those of the samples.
 func (s *perfStats) print(c *core.Call, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,31 +21,27 @@ import (
 )
 
 func reassignOptions() *options.Options {
-	o := options.New("This tool helps to moves topic partitions between replicas.")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to begin with, needed for plans with log directories")
-	o.Value("command-config", "FILE", "properties of the client")
-	o.Value("zookeeper", "HOST:PORT,…", "ZooKeeper to write the plan to")
-	o.Flag("generate", "propose a plan")
-	o.Flag("execute", "start a plan")
-	o.Flag("verify", "tell how far a plan is, and remove the throttle when it is done")
-	o.Value("reassignment-json-file", "FILE", `the plan: {"partitions": [{"topic": "foo", "partition": 1, "replicas": [1,2], "log_dirs": ["dir1","any"]}], "version": 1}`)
-	o.Value("topics-to-move-json-file", "FILE", `the topics, with --generate: {"topics": [{"topic": "foo"}], "version": 1}`)
-	o.Value("broker-list", "ID,…", "the brokers to move to, with --generate")
-	o.Flag("disable-rack-aware", "ignore racks")
-	o.ValueOr("throttle", "BYTES", "-1", "limit between brokers, bytes per second")
-	o.ValueOr("replica-alter-log-dirs-throttle", "BYTES", "-1", "limit between log directories, bytes per second")
-	o.ValueOr("timeout", "MS", "10000", "how long to wait until directories can be named")
-	return o.Standard()
+	return options.Read("This tool helps to moves topic partitions between replicas.", `
+		--bootstrap-server <HOST:PORT,…>      brokers to begin with, needed for plans with log directories
+		--command-config <FILE>               properties of the client
+		--zookeeper <HOST:PORT,…>             ZooKeeper to write the plan to
+		--generate                            propose a plan
+		--execute                             start a plan
+		--verify                              tell how far a plan is, and remove the throttle when it is done
+		--reassignment-json-file <FILE>       the plan: {"partitions": [{"topic": "foo", "partition": 1, "replicas": [1,2], "log_dirs": ["dir1","any"]}], "version": 1}
+		--topics-to-move-json-file <FILE>     the topics, with --generate: {"topics": [{"topic": "foo"}], "version": 1}
+		--broker-list <ID,…>                  the brokers to move to, with --generate
+		--disable-rack-aware                  ignore racks
+		--throttle <BYTES>                    limit between brokers, bytes per second (default: -1)
+		--replica-alter-log-dirs-throttle <BYTES>  limit between log directories, bytes per second (default: -1)
+		--timeout <MS>                        how long to wait until directories can be named (default: 10000)
+	`).Standard()
 }
 
+// checkReassign refuses what an action does not take. ZooKeeper is needed always: in 2.5 a plan is
+// a znode.
 func checkReassign(o *options.Options) error {
-	n := 0
-	for _, a := range []string{"generate", "execute", "verify"} {
-		if o.Has(a) {
-			n++
-		}
-	}
-	if n != 1 {
+	if len(o.Given("generate", "execute", "verify")) != 1 {
 		return options.Misuse("Command must include exactly one action: --generate, --execute or --verify")
 	}
 	if err := o.Require("zookeeper"); err != nil {
@@ -83,6 +79,7 @@ func Tool() core.Tool {
 		Values:  map[string]core.Values{"broker-list": core.ValueBrokerIDs | core.ValueList}}
 }
 
+// reassign has the exit code 0 also for a plan that failed, as Kafka's has.
 func reassign(ctx context.Context, c *core.Call) error {
 	o := reassignOptions()
 	if err := c.Begin(o, ""); err != nil {
@@ -100,6 +97,8 @@ func reassign(ctx context.Context, c *core.Call) error {
 		return err
 	}
 	defer client.Close()
+	// What may be written to the znodes, and how a placement is made, is known to
+	// coordinator/admin.
 	r := &reassigner{c: c, o: o, client: client, store: &admin.Admin{Store: client}, texts: texts}
 	if texts["bootstrap-server"] != "" {
 		if r.admin, err = clients.AdminFor(c, texts["bootstrap-server"], texts["command-config"], map[string]string{"client.id": "reassign-partitions-tool"}); err != nil {
@@ -115,9 +114,11 @@ func reassign(ctx context.Context, c *core.Call) error {
 	default:
 		err = r.execute(ctx)
 	}
+	// Errors of ours get the class that Java's tool would show.
 	if err = java.Of(err); err == nil || ctx.Err() != nil {
 		return err
 	}
+	// The blank line below stands where Java has its stack trace.
 	c.Printf("Partitions reassignment failed due to %s\n%s\n", err, java.Text(err))
 	if cause := (*java.Error)(nil); errors.As(errors.Unwrap(err), &cause) {
 		c.Printf("Caused by: %s\n", cause.ToString())
@@ -133,19 +134,25 @@ type planned struct {
 	dirs     []string // as long as replicas; any leaves the choice to the broker
 }
 
+// parsePlan reads a plan of version 1. Directories are optional; if there are any, there is one for
+// each replica, "any" for whichever the broker likes.
 func parsePlan(data []byte) ([]planned, error) {
+	// Fields are matched without regard to case by encoding/json; Kafka's decoder knows these
+	// spellings alone, and files have them.
 	var doc struct {
 		Version    *int
 		Partitions []struct {
 			Topic     string
 			Partition int32
 			Replicas  *[]int32
-			Dirs      []string `json:"log_dirs"`
+			// A list that is missing is an error, an empty one another.
+			Dirs []string `json:"log_dirs"`
 		}
 	}
 	if err := java.ParseJSON(data, &doc, java.AdminOperation("The input string is not a valid JSON")); err != nil {
 		return nil, err
 	}
+	// Without a version Kafka takes the file for one of version 1.
 	if doc.Version != nil && *doc.Version != 1 {
 		return nil, java.AdminOperation(fmt.Sprintf("Not supported version field value %d", *doc.Version))
 	}
@@ -167,6 +174,7 @@ func parsePlan(data []byte) ([]planned, error) {
 	return out, nil
 }
 
+// readPlan reads the plan that --reassignment-json-file names.
 func (r *reassigner) readPlan() ([]planned, error) {
 	data, err := r.readPlanFile()
 	if err != nil {
@@ -175,6 +183,7 @@ func (r *reassigner) readPlan() ([]planned, error) {
 	return parsePlan(data)
 }
 
+// readPlanFile gives its bytes; --verify prints its heading between reading and parsing them.
 func (r *reassigner) readPlanFile() ([]byte, error) {
 	path := r.texts["reassignment-json-file"]
 	data, err := core.ReadFile(path)
@@ -186,6 +195,7 @@ func (r *reassigner) readPlanFile() ([]byte, error) {
 
 // checkPlan is what Kafka checks before it starts a plan; existing are the topics of the plan.
 func checkPlan(plan []planned, existing map[string]zk.Assignments, brokers []int32) error {
+	// In Kafka's order: the first kind of mistake that there is gets told, with all of its cases.
 	if len(plan) == 0 {
 		return java.AdminFailed("Partition reassignment data file is empty")
 	}
@@ -201,6 +211,7 @@ func checkPlan(plan []planned, existing map[string]zk.Assignments, brokers []int
 		}
 		seen[p.tp] = true
 		var again []int32
+		// Repetitions of one broker in a list are named once.
 		for i, id := range p.replicas {
 			if slices.Contains(p.replicas[:i], id) && !slices.Contains(again, id) {
 				again = append(again, id)
@@ -242,6 +253,7 @@ func planJSON(topics []string, as map[string]zk.Assignments) string {
 		Partitions []entry `json:"partitions"`
 	}{1, []entry{}}
 	for _, t := range topics {
+		// Kafka's tool prints the highest partition first, from a map of Scala's.
 		ids := as[t].Partitions()
 		slices.Reverse(ids)
 		for _, p := range ids {
@@ -253,9 +265,11 @@ func planJSON(topics []string, as map[string]zk.Assignments) string {
 	if err != nil {
 		return ""
 	}
+	// Marshal cannot fail for these types.
 	return string(out)
 }
 
+// planTopics are the topics of a plan, each once, by name.
 func planTopics(plan []planned) []string {
 	var topics []string
 	for _, p := range plan {
@@ -265,6 +279,8 @@ func planTopics(plan []planned) []string {
 	return slices.Compact(topics)
 }
 
+// generate proposes a placement on the brokers of the list, as for a new topic of the same size,
+// and prints today's beside it, to go back with. It changes nothing.
 func (r *reassigner) generate(ctx context.Context) error {
 	path := r.texts["topics-to-move-json-file"]
 	data, err := core.ReadFile(path)
@@ -301,6 +317,8 @@ func (r *reassigner) generate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Brokers of the list that do not run are left out; too few of them is an error of the
+	// placement.
 	var brokers []*model.Broker
 	for _, b := range all {
 		if slices.Contains(ids, b.ID) {
@@ -308,6 +326,7 @@ func (r *reassigner) generate(ctx context.Context) error {
 		}
 	}
 	if r.o.Has("disable-rack-aware") {
+		// A copy, since the list belongs to the client.
 		for i, b := range brokers {
 			plain := *b
 			plain.Rack = ""
@@ -320,6 +339,8 @@ func (r *reassigner) generate(ctx context.Context) error {
 		if !ok {
 			continue
 		}
+		// As many replicas as its first partition has; a topic whose partitions differ gets one
+		// number.
 		first := as[as.Partitions()[0]]
 		if proposed[t], err = r.store.Place(brokers, int32(len(as)), len(first.Replicas)); err != nil {
 			return err

@@ -45,6 +45,8 @@ func wantedDirs(plan []planned) (order []replica, dirs map[replica]string) {
 	return order, dirs
 }
 
+// execute checks the plan and starts it, or, when one is running, only changes its throttle.
+// Throttles are written before the plan: replicas must not begin to move without them.
 func (r *reassigner) execute(ctx context.Context) error {
 	throttle, err := r.o.Number("throttle", 64)
 	if err != nil {
@@ -74,12 +76,14 @@ func (r *reassigner) execute(ctx context.Context) error {
 	if err := checkPlan(plan, existing, brokers); err != nil {
 		return err
 	}
+	// Read after the checks, as in Kafka: a wrong plan is told even while another runs.
 	_, running, err := r.client.Reassignments(ctx)
 	if err != nil {
 		return err
 	}
 	if running {
 		r.c.Println("There is an existing assignment running.")
+		// The throttle of the plan that runs is that of the topics in the file.
 		return r.limit(ctx, plan, existing, throttle, dirThrottle)
 	}
 	r.c.Printf("Current partition replica assignment\n\n%s\n\nSave this to use as the --reassignment-json-file option during rollback\n", planJSON(topics, existing))
@@ -103,7 +107,10 @@ func (r *reassigner) start(ctx context.Context, plan []planned, timeout time.Dur
 	if len(order) > 0 && r.admin == nil {
 		return java.AdminFailed("%s", needsBootstrap)
 	}
+	// --timeout counts from here, and only for directories.
 	deadline := time.Now().Add(timeout)
+	// Before the plan: a broker that does not have the replica yet remembers where it is to be
+	// made.
 	left, err := r.alterDirs(ctx, order, dirs)
 	if err != nil {
 		return err
@@ -113,6 +120,7 @@ func (r *reassigner) start(ctx context.Context, plan []planned, timeout time.Dur
 		rs = append(rs, zk.Reassignment{TopicPartition: p.tp, Replicas: p.replicas})
 	}
 	err = r.client.RequestReassignments(ctx, rs)
+	// Between the look above and this somebody else has started one.
 	if errors.Is(err, zk.ErrNodeExists) {
 		running, _, err := r.client.Reassignments(ctx)
 		if err != nil {
@@ -166,6 +174,8 @@ func (r *reassigner) alterDirs(ctx context.Context, replicas []replica, dirs map
 		for _, t := range resp.Topics {
 			for _, p := range t.Partitions {
 				switch err := java.OfCode(p.ErrorCode, nil); {
+				// 9, REPLICA_NOT_AVAILABLE: the broker has taken note of the directory, and has no
+				// replica to move.
 				case p.ErrorCode == 9:
 					left = append(left, x)
 				case err != nil:
@@ -181,8 +191,11 @@ func (r *reassigner) alterDirs(ctx context.Context, replicas []replica, dirs map
 // ones as followers.
 func (r *reassigner) throttleReplicas(ctx context.Context, plan []planned, existing map[string]zk.Assignments) error {
 	leaders, followers := map[string][]string{}, map[string][]string{}
+	// KIP-73's lists: PARTITION:BROKER, separated by commas; leaders are those that are read from,
+	// followers those that read.
 	for _, p := range plan {
 		old := existing[p.tp.Topic][p.tp.Partition].Replicas
+		// Only the order of what stays may have changed; nothing is copied then.
 		if slices.Equal(old, p.replicas) {
 			continue
 		}
@@ -195,6 +208,7 @@ func (r *reassigner) throttleReplicas(ctx context.Context, plan []planned, exist
 			}
 		}
 	}
+	// Topics without a move get empty lists, as Kafka writes them.
 	for _, t := range planTopics(plan) {
 		configs, err := r.client.Config(ctx, zk.EntityTopics, t)
 		if err != nil {
@@ -219,6 +233,8 @@ func (r *reassigner) limit(ctx context.Context, plan []planned, existing map[str
 		for _, id := range p.replicas {
 			ids[id] = true
 		}
+		// All partitions of a topic, not only those of the plan: Kafka's choice, which limits a few
+		// brokers more.
 		for _, a := range existing[p.tp.Topic] {
 			for _, id := range a.Replicas {
 				ids[id] = true
@@ -231,6 +247,8 @@ func (r *reassigner) limit(ctx context.Context, plan []planned, existing map[str
 			return err
 		}
 		if throttle >= 0 {
+			// One number for both sides: a byte that moves is counted at the leader and at the
+			// follower.
 			configs["leader.replication.throttled.rate"], configs["follower.replication.throttled.rate"] = core.Itoa(throttle), core.Itoa(throttle)
 		}
 		if dirThrottle >= 0 {
@@ -249,11 +267,14 @@ func (r *reassigner) limit(ctx context.Context, plan []planned, existing map[str
 	return nil
 }
 
+// verify tells of each partition and each directory how far it is. When nothing is left to do it
+// removes the throttles, of topics and of brokers.
 func (r *reassigner) verify(ctx context.Context) error {
 	data, err := r.readPlanFile()
 	if err != nil {
 		return err
 	}
+	// Printed before the file is parsed, whose error comes behind this line in Kafka's tool.
 	r.c.Println("Status of partition reassignment: ")
 	plan, err := parsePlan(data)
 	if err != nil {
@@ -286,8 +307,10 @@ func (r *reassigner) verify(ctx context.Context) error {
 	for _, p := range plan {
 		status := "failed"
 		switch {
+		// While the znode lists it; the controller takes a partition out as soon as it is done.
 		case running[p.tp]:
 			status = "is still in progress"
+		// With the order, since the first replica is the preferred leader.
 		case slices.Equal(existing[p.tp.Topic][p.tp.Partition].Replicas, p.replicas):
 			status = "completed successfully"
 		}
@@ -304,6 +327,7 @@ func (r *reassigner) verify(ctx context.Context) error {
 	}
 	if !done {
 		r.c.Out.Flush()
+		// The rest that is left to do is shown to somebody at a terminal.
 		r.c.NewProgress("moved", int64(len(plan)+len(order)), false).Leave(int64(finished))
 		return nil
 	}
@@ -317,6 +341,7 @@ func (r *reassigner) dirStatus(ctx context.Context, x replica, wanted string) (s
 		return "", java.Execution(err)
 	}
 	current, future := "", ""
+	// A directory that is offline answers with an error and no topics.
 	for _, d := range resp.Dirs {
 		for _, t := range d.Topics {
 			for _, p := range t.Partitions {
@@ -331,6 +356,7 @@ func (r *reassigner) dirStatus(ctx context.Context, x replica, wanted string) (s
 		}
 	}
 	switch {
+	// The replica in the new directory is still filling up.
 	case future == wanted:
 		return "is still in progress", nil
 	case future != "":
@@ -360,6 +386,7 @@ func (r *reassigner) removeThrottle(ctx context.Context, topics []string) error 
 		changed = changed || len(configs) < before
 		return len(configs) < before
 	}
+	// All brokers that run, whatever the plan says: rates are not kept by plan.
 	for _, id := range ids {
 		configs, err := r.client.Config(ctx, zk.EntityBrokers, strconv.Itoa(int(id)))
 		if err != nil {

@@ -24,14 +24,14 @@ import (
 )
 
 func replicaVerificationOptions() *options.Options {
-	o := options.New("Validate that all replicas for a set of topics have the same data.")
-	o.Value("broker-list", "HOST:PORT,…", "brokers to begin with")
-	o.ValueOr("fetch-size", "BYTES", "1048576", "how much to read of a partition at a time")
-	o.ValueOr("max-wait-ms", "MS", "1000", "how long a broker may wait for data")
-	o.ValueOr("topic-white-list", "REGEX", ".*", "the topics to compare")
-	o.ValueOr("time", "MS", "-1", "where to begin: a time, -1 for the end, -2 for the beginning")
-	o.ValueOr("report-interval-ms", "MS", "30000", "how often to report")
-	return o.Standard()
+	return options.Read("Validate that all replicas for a set of topics have the same data.", `
+		--broker-list <HOST:PORT,…>  brokers to begin with
+		--fetch-size <BYTES>         how much to read of a partition at a time (default: 1048576)
+		--max-wait-ms <MS>           how long a broker may wait for data (default: 1000)
+		--topic-white-list <REGEX>   the topics to compare (default: .*)
+		--time <MS>                  where to begin: a time, -1 for the end, -2 for the beginning (default: -1)
+		--report-interval-ms <MS>    how often to report (default: 30000)
+	`).Standard()
 }
 
 // Tool is kafka-replica-verification.sh.
@@ -106,6 +106,7 @@ type replicaVerifier struct {
 	lagging             *model.TopicPartition
 }
 
+// settings reads the numbers of the options.
 func (v *replicaVerifier) settings(o *options.Options) error {
 	numbers := map[string]int64{}
 	for name, bits := range map[string]int{"fetch-size": 32, "max-wait-ms": 32, "time": 64, "report-interval-ms": 64} {
@@ -143,6 +144,7 @@ func (v *replicaVerifier) replicas(ctx context.Context, wanted func(string) bool
 		if !wanted(core.StringOf(t.Topic)) {
 			continue
 		}
+		// LEADER_NOT_AVAILABLE: the replicas are known all the same.
 		if err := java.OfCode(t.ErrorCode, nil); err != nil && t.ErrorCode != 5 {
 			return java.Execution(err)
 		}
@@ -169,6 +171,7 @@ func (v *replicaVerifier) offsets(ctx context.Context, tps []model.TopicPartitio
 	return v.admin.OffsetsAt(ctx, tps, at)
 }
 
+// run compares round after round, and reports the replica that is furthest behind at each interval.
 func (v *replicaVerifier) run(ctx context.Context) error {
 	v.c.Printf("%s: verification process is started.\n", core.LogTime(time.Now()))
 	v.c.Out.Flush()
@@ -232,8 +235,12 @@ func (v *replicaVerifier) fetchAll(ctx context.Context) map[model.TopicPartition
 // debuggingConsumer is the replica id of a reader that may read from followers.
 const debuggingConsumer = -2
 
+// fetch reads from one broker as a consumer for debugging, which followers answer, too; nil when
+// the broker does not answer in time.
 func (v *replicaVerifier) fetch(ctx context.Context, broker int32) map[model.TopicPartition]fetched {
 	req := kmsg.NewPtrFetchRequest()
+	// No limit on the whole, only on a partition, and no session: every round asks for all
+	// partitions (KIP-227).
 	req.ReplicaID, req.MaxWaitMillis, req.MinBytes, req.MaxBytes = debuggingConsumer, v.maxWait, 1, 1<<31-1
 	req.SessionEpoch = -1
 	req.Topics = clients.ByTopic(v.byBroker[broker], func(topic string) kmsg.FetchRequestTopic {
@@ -242,6 +249,8 @@ func (v *replicaVerifier) fetch(ctx context.Context, broker int32) map[model.Top
 		return rt
 	}, func(rt *kmsg.FetchRequestTopic, tp model.TopicPartition) {
 		rp := kmsg.NewFetchRequestTopicPartition()
+		// An epoch of -1 is not checked (KIP-320): here followers are asked, which may be behind
+		// the leader's.
 		rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = tp.Partition, v.next[tp], v.fetchSize, -1
 		rt.Partitions = append(rt.Partitions, rp)
 	})
@@ -296,6 +305,8 @@ func (v *replicaVerifier) compare(tp model.TopicPartition, replicas []fetched) (
 	for i := range replicas {
 		r := &replicas[i]
 		b, rest, found := nextBatch(r.records)
+		// At the high watermark and beyond followers may lack records, or have some that will be
+		// cut off.
 		if !found || b.last >= r.hw {
 			ok = false
 			continue
@@ -311,6 +322,8 @@ func (v *replicaVerifier) compare(tp model.TopicPartition, replicas []fetched) (
 			v.c.Printf("%s: partition %s: replica %d's offset %d doesn't match replica %d's offset %d\n", now, tp, first.broker, first.last, r.broker, b.last)
 			return 0, false, core.Exit(1)
 		}
+		// Told, and the comparison goes on; other offsets end it, since nothing behind them would
+		// line up.
 		if first.crc != b.crc {
 			v.c.Printf("%s: partition %s has unmatched checksum at offset %d; replica %d's checksum %d; replica %d's checksum %d\n",
 				now, tp, b.last, first.broker, first.crc, r.broker, b.crc)
@@ -332,6 +345,8 @@ type batchInfo struct {
 // nextBatch reads the head of the first batch; found is false when there is no whole one.
 func nextBatch(b []byte) (info batchInfo, rest []byte, found bool) {
 	const overhead = 12 // offset and length
+	// The same in all formats: offset at 0, length at 8, magic at 16. The CRC is at 12 before
+	// format 2, at 17 in it.
 	if len(b) < overhead+17 {
 		return batchInfo{}, nil, false
 	}
@@ -342,6 +357,8 @@ func nextBatch(b []byte) (info batchInfo, rest []byte, found bool) {
 	if magic := b[16]; magic < 2 {
 		return batchInfo{last: offset, crc: binary.BigEndian.Uint32(b[12:])}, b[overhead+size:], true
 	}
+	// With the overhead 61 bytes, the header of format 2; its offset is the first one, and the
+	// distance to the last is at 23.
 	if size < 49 {
 		return batchInfo{}, nil, false
 	}

@@ -16,14 +16,14 @@ import (
 )
 
 func migrationOptions() *options.Options {
-	o := options.New("ZooKeeper Migration Tool Help. This tool updates the ACLs of znodes as part of the process of setting up ZooKeeper authentication.")
-	o.Value("zookeeper.acl", "secure|unsecure", "make Kafka's nodes in ZooKeeper secure or unsecure")
-	o.ValueOr("zookeeper.connect", "HOST:PORT,…", "localhost:2181", "ZooKeeper's servers, and the chroot at the end")
-	o.ValueOr("zookeeper.session.timeout", "MS", "30000", "timeout of the session")
-	o.ValueOr("zookeeper.connection.timeout", "MS", "30000", "how long to wait for a connection")
-	o.Flag("enable.path.check", "end with an error if one of the root paths does not exist, instead of creating it")
-	o.Value("zk-tls-config-file", "FILE", "TLS settings of the connection to ZooKeeper")
-	return o.Standard()
+	return options.Read("ZooKeeper Migration Tool Help. This tool updates the ACLs of znodes as part of the process of setting up ZooKeeper authentication.", `
+		--zookeeper.acl <secure|unsecure>    make Kafka's nodes in ZooKeeper secure or unsecure
+		--zookeeper.connect <HOST:PORT,…>    ZooKeeper's servers, and the chroot at the end (default: localhost:2181)
+		--zookeeper.session.timeout <MS>     timeout of the session (default: 30000)
+		--zookeeper.connection.timeout <MS>  how long to wait for a connection (default: 30000)
+		--enable.path.check                  end with an error if one of the root paths does not exist, instead of creating it
+		--zk-tls-config-file <FILE>          TLS settings of the connection to ZooKeeper
+	`).Standard()
 }
 
 // Tool is zookeeper-security-migration.sh.
@@ -33,6 +33,9 @@ func Tool() core.Tool {
 		Options: core.TableOf(migrationOptions)}
 }
 
+// migrate writes the ACLs of all of Kafka's nodes anew: for secure only Kafka writes, and only
+// Kafka reads what has secrets. Who runs it must be logged in as Kafka, or the brokers lock
+// themselves out.
 func migrate(ctx context.Context, c *core.Call) error {
 	o := migrationOptions()
 	if err := c.Parse(o); err != nil {
@@ -67,6 +70,7 @@ func migrate(ctx context.Context, c *core.Call) error {
 	return run(ctx, c, client, o.Has("enable.path.check"))
 }
 
+// sessionOptions reads the two time-outs.
 func sessionOptions(o *options.Options, texts map[string]string) (zk.Options, error) {
 	opts := zk.Options{Connect: texts["zookeeper.connect"], MaxInFlight: 64}
 	for name, d := range map[string]*time.Duration{"zookeeper.session.timeout": &opts.SessionTimeout, "zookeeper.connection.timeout": &opts.ConnectTimeout} {

@@ -1,7 +1,6 @@
 package securitymigration_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"momus/cmd/internal/tool/zookeepershell"
 	"momus/coordinator/zk"
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 )
 
 func jaas(t *testing.T, password string) (getenv func(string) string) {
@@ -40,15 +40,8 @@ func environment(opts string) func(string) string {
 
 func server(t *testing.T) (addr string, nobody *zk.Client) {
 	t.Helper()
-	s, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), NoSync: true, Users: map[string]string{"kafka": "kafkasecret"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
-	nobody, err = zk.Dial(t.Context(), zk.Options{Connect: s.Addr().String(), SessionTimeout: 4 * time.Second})
+	s, _ := zkservertest.Run(t, zkserver.Options{NoSync: true, Users: map[string]string{"kafka": "kafkasecret"}})
+	nobody, err := zk.Dial(t.Context(), zk.Options{Connect: s.Addr().String(), SessionTimeout: 4 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

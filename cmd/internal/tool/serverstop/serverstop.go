@@ -39,6 +39,8 @@ func coordinationStop(_ context.Context, c *core.Call) error {
 	return stopServers(c, "No zookeeper server to stop", isCoordinationServer)
 }
 
+// stopServers signals every process that fits, as Kafka's script does; SIGNAL in the environment
+// chooses another signal than TERM.
 func stopServers(c *core.Call, none string, wanted func(command []string) bool) error {
 	number, err := signalNumber(c.Getenv("SIGNAL"))
 	if err != nil {
@@ -79,6 +81,8 @@ func isCoordinationServer(command []string) bool {
 	return runs(command, "QuorumPeerMain", []string{"zookeeper", "zookeeper-server-start"})
 }
 
+// runs reports whether a command line is a server: a JVM with Kafka's class among its words, a
+// program of one of the names, or momus with that command.
 func runs(command []string, class string, names []string) bool {
 	if len(command) == 0 {
 		return false
@@ -135,6 +139,7 @@ func processes() ([]core.Process, error) {
 	return out, nil
 }
 
+// processesOfPS lists processes where there is no /proc.
 func processesOfPS() ([]core.Process, error) {
 	data, err := exec.Command("ps", "-axo", "pid=,command=").Output()
 	if err != nil {
@@ -153,6 +158,7 @@ func processesOfPS() ([]core.Process, error) {
 	return out, nil
 }
 
+// appendProcess adds a process, but not this one.
 func appendProcess(to []core.Process, id int, command []string) []core.Process {
 	p, err := os.FindProcess(id)
 	if err != nil || id == os.Getpid() {

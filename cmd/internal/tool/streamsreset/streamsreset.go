@@ -25,25 +25,25 @@ func resetPlans() []string {
 }
 
 func streamsResetOptions() *options.Options {
-	o := options.New("This tool sets a Kafka Streams application back: its input topics are read again from the beginning (or from where an option says), " +
-		"intermediate topics are skipped to their end, and its internal topics are deleted.\n" +
-		"Stop the application first. Afterwards clean its local state: call KafkaStreams#cleanUp() or remove its state.dir, or its output will be wrong.\n")
-	o.Value("application-id", "ID", "the application's application.id")
-	o.ValueOr("bootstrap-servers", "HOST:PORT,…", "localhost:9092", "brokers to begin with")
-	o.Value("input-topics", "TOPIC,…", "topics to read again; may be repeated")
-	o.Value("intermediate-topics", "TOPIC,…", "topics of through() to skip to the end; may be repeated")
-	o.Value("to-offset", "N", "read input topics from this offset")
-	o.Value("to-datetime", "TIME", "read input topics from this time, such as 2020-04-15T10:00:00.000")
-	o.Value("by-duration", "DURATION", "read input topics from so long ago, such as PT1H")
-	o.Flag("to-earliest", "read input topics from the beginning (the default)")
-	o.Flag("to-latest", "read input topics from the end")
-	o.Value("from-file", "FILE", "read input topics from the offsets in lines of topic,partition,offset")
-	o.Value("shift-by", "N", "move the offsets of input topics by so many, also backwards")
-	o.Value("config-file", "FILE", "properties of the clients")
-	o.Flag("execute", "do it (the default)")
-	o.Flag("dry-run", "only show what would be done")
-	o.Flag("zookeeper", "not used any more")
-	return o.Standard()
+	return options.Read("This tool sets a Kafka Streams application back: its input topics are read again from the beginning (or from where an option says), "+
+		"intermediate topics are skipped to their end, and its internal topics are deleted.\n"+
+		"Stop the application first. Afterwards clean its local state: call KafkaStreams#cleanUp() or remove its state.dir, or its output will be wrong.\n", `
+		--application-id <ID>              the application's application.id
+		--bootstrap-servers <HOST:PORT,…>  brokers to begin with (default: localhost:9092)
+		--input-topics <TOPIC,…>           topics to read again; may be repeated
+		--intermediate-topics <TOPIC,…>    topics of through() to skip to the end; may be repeated
+		--to-offset <N>                    read input topics from this offset
+		--to-datetime <TIME>               read input topics from this time, such as 2020-04-15T10:00:00.000
+		--by-duration <DURATION>           read input topics from so long ago, such as PT1H
+		--to-earliest                      read input topics from the beginning (the default)
+		--to-latest                        read input topics from the end
+		--from-file <FILE>                 read input topics from the offsets in lines of topic,partition,offset
+		--shift-by <N>                     move the offsets of input topics by so many, also backwards
+		--config-file <FILE>               properties of the clients
+		--execute                          do it (the default)
+		--dry-run                          only show what would be done
+		--zookeeper                        not used any more
+	`).Standard()
 }
 
 // Tool is kafka-streams-application-reset.sh.
@@ -97,6 +97,7 @@ type streamsResetter struct {
 	missing       bool     // whether a topic that was named does not exist
 }
 
+// commaList splits values at commas, each name once, in order.
 func commaList(words []string) []string {
 	var out []string
 	for _, w := range words {
@@ -109,6 +110,8 @@ func commaList(words []string) []string {
 	return out
 }
 
+// run refuses while the application has members, which would overwrite its offsets. Offsets come
+// first, then the application's own topics.
 func (s *streamsResetter) run(ctx context.Context) error {
 	texts, err := s.o.Texts("application-id", "bootstrap-servers", "config-file")
 	if err != nil {
@@ -185,6 +188,8 @@ func (s *streamsResetter) partitions(ctx context.Context, topics []string) ([]mo
 	return out, nil
 }
 
+// resetOffsets commits, for the application's group, input topics where an option says and
+// intermediate topics at their end, and prints both before. A dry run only prints.
 func (s *streamsResetter) resetOffsets(ctx context.Context) error {
 	if len(s.input)+len(s.middle) == 0 {
 		s.c.Println("No input or intermediate topics specified. Skipping seek.")
@@ -241,6 +246,7 @@ func (s *streamsResetter) resetOffsets(ctx context.Context) error {
 	return nil
 }
 
+// reportMissing lists topics that are not there; the exit code will tell of them.
 func (s *streamsResetter) reportMissing(kind, label string, topics []string) {
 	var lost []string
 	for _, t := range topics {
@@ -260,6 +266,7 @@ func (s *streamsResetter) reportMissing(kind, label string, topics []string) {
 
 // at looks offsets up; after the last message it is the end.
 func (s *streamsResetter) at(ctx context.Context, tps []model.TopicPartition, at int64) (map[model.TopicPartition]int64, error) {
+	// As in ListOffsets: -1 is the end, -2 the beginning, anything else a time in ms since 1970.
 	return s.admin.OffsetsAt(ctx, tps, at)
 }
 
@@ -276,11 +283,7 @@ func (s *streamsResetter) wanted(ctx context.Context, tps []model.TopicPartition
 		if err != nil {
 			return nil, err
 		}
-		wanted := map[model.TopicPartition]int64{}
-		for _, tp := range tps {
-			wanted[tp] = n
-		}
-		return s.clamp(ctx, tps, wanted)
+		return s.clamp(ctx, tps, clients.AllAt(tps, n))
 	case o.Has("to-latest"):
 		return s.at(ctx, tps, -1)
 	case o.Has("shift-by"):
@@ -306,6 +309,8 @@ func (s *streamsResetter) wanted(ctx context.Context, tps []model.TopicPartition
 		}
 		return s.at(ctx, tps, when.UnixMilli())
 	case o.Has("from-file"):
+		// Every partition has to be in the file: what is left out would be read from nowhere in
+		// particular.
 		wanted, err := readResetPlan(texts["from-file"])
 		if err != nil {
 			s.c.Errorf("ERROR: Resetting offsets failed.\n")
@@ -402,10 +407,14 @@ func (s *streamsResetter) isInternal(topic string) bool {
 	if slices.Contains(s.input, topic) || slices.Contains(s.middle, topic) || !strings.HasPrefix(topic, s.application+"-") {
 		return false
 	}
+	// Those of StreamsResetter in 2.5. They are only names: a topic of somebody else that is named
+	// so is deleted, too.
 	return slices.ContainsFunc([]string{"-changelog", "-repartition", "-subscription-registration-topic", "-subscription-response-topic"},
 		func(suffix string) bool { return strings.HasSuffix(topic, suffix) })
 }
 
+// deleteTopics deletes the topics that Kafka Streams made for the application, which are known by
+// their names; a dry run lists them.
 func (s *streamsResetter) deleteTopics(ctx context.Context) error {
 	s.c.Printf("Deleting all internal/auto-created topics for application %s\n", s.application)
 	internal := slices.DeleteFunc(slices.Clone(s.topics), func(t string) bool { return !s.isInternal(t) })

@@ -13,6 +13,7 @@ import (
 
 	"momus/broker"
 	"momus/configs"
+	"momus/coordinator/zk"
 	"momus/coordinator/zkserver"
 )
 
@@ -36,14 +37,14 @@ type running struct {
 func NewCluster(t testing.TB, brokers int, settings map[string]string) *Cluster {
 	t.Helper()
 	dir := t.TempDir()
-	zk, err := zkserver.New(zkserver.Options{Dir: filepath.Join(dir, "zk"), TickTime: 500 * time.Millisecond, NoSync: true})
+	server, err := zkserver.New(zkserver.Options{Dir: filepath.Join(dir, "zk"), TickTime: 500 * time.Millisecond, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := zk.Run(ctx); err != nil && ctx.Err() == nil {
+		if err := server.Run(ctx); err != nil && ctx.Err() == nil {
 			t.Errorf("coordination server: %v", err)
 		}
 	})
@@ -51,7 +52,7 @@ func NewCluster(t testing.TB, brokers int, settings map[string]string) *Cluster 
 		cancel()
 		serving.Wait()
 	})
-	c := &Cluster{ZooKeeper: zk.Addr().String(), t: t}
+	c := &Cluster{ZooKeeper: server.Addr().String(), t: t}
 	for id := 1; id <= brokers; id++ {
 		props := map[string]string{
 			"broker.id": itoa(id), "listeners": "PLAINTEXT://127.0.0.1:0", "zookeeper.connect": c.ZooKeeper,
@@ -73,7 +74,38 @@ func NewCluster(t testing.TB, brokers int, settings map[string]string) *Cluster 
 			c.Stop(id + 1)
 		}
 	})
+	c.awaitController()
+	c.awaitBrokers()
 	return c
+}
+
+// awaitController waits until a broker is the controller: some tools show that.
+func (c *Cluster) awaitController() {
+	c.t.Helper()
+	ctx, session, done := c.session()
+	defer done()
+	changed := make(chan struct{}, 1)
+	defer session.OnNode(zk.ControllerPath, func(zk.NodeEvent) {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	})()
+	for {
+		if _, err := session.Watch(ctx, zk.ControllerPath); err != nil {
+			c.t.Fatal(err)
+		}
+		if id, err := session.ControllerID(ctx); err != nil {
+			c.t.Fatal(err)
+		} else if id >= 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			c.t.Fatal("no broker has become the controller")
+		}
+	}
 }
 
 // Start starts a broker that is stopped, and waits until it serves.

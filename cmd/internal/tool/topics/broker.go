@@ -24,10 +24,13 @@ type brokerTopics struct {
 
 func (s *brokerTopics) close() { s.admin.Close() }
 
+// names are all topics of the cluster in order; the client leaves internal ones out if asked to.
 func (s *brokerTopics) names(ctx context.Context, internal bool) ([]string, error) {
 	return s.admin.TopicNames(ctx, internal)
 }
 
+// create checks on this side what Kafka's tool checks there, so that the texts are its, and then
+// asks the controller.
 func (s *brokerTopics) create(ctx context.Context, t *topicSpec) error {
 	if t.replicated && (t.replication < 1 || t.replication > 32767) {
 		return java.IllegalArgument("The replication factor must be between 1 and 32767 inclusive")
@@ -35,6 +38,8 @@ func (s *brokerTopics) create(ctx context.Context, t *topicSpec) error {
 	if t.resized && t.partitions < 1 {
 		return java.IllegalArgument("The partitions must be greater than 0")
 	}
+	// ErrNoName is what the client library of Java throws for an empty name, before it asks a
+	// broker.
 	if t.name == "" {
 		return java.Execution(clients.ErrNoName)
 	}
@@ -42,6 +47,8 @@ func (s *brokerTopics) create(ctx context.Context, t *topicSpec) error {
 	if err != nil {
 		return err
 	}
+	// Kafka's tool asks first, and the controller checks again: two that create the same topic at
+	// once are told by the second error.
 	if slices.Contains(names, t.name) {
 		return java.IllegalArgument("Topic %s already exists", t.name)
 	}
@@ -54,6 +61,7 @@ func (s *brokerTopics) create(ctx context.Context, t *topicSpec) error {
 		ra.Partition, ra.Replicas = int32(i), ids
 		rt.ReplicaAssignment = append(rt.ReplicaAssignment, ra)
 	}
+	// In the order of the command line: the broker's error names the first that is wrong.
 	for _, k := range t.order {
 		rc := kmsg.NewCreateTopicsRequestTopicConfig()
 		rc.Name, rc.Value = k, kmsg.StringPtr(t.configs[k])
@@ -73,6 +81,8 @@ func (s *brokerTopics) create(ctx context.Context, t *topicSpec) error {
 	return nil
 }
 
+// alter adds partitions. An assignment names all partitions; those that exist are left out of the
+// request.
 func (s *brokerTopics) alter(ctx context.Context, names []string) error {
 	t, err := s.c.spec()
 	if err != nil || len(names) == 0 {
@@ -84,6 +94,7 @@ func (s *brokerTopics) alter(ctx context.Context, names []string) error {
 	}
 	req := kmsg.NewPtrCreatePartitionsRequest()
 	req.TimeoutMillis = s.admin.TimeoutMs
+	// In the order of Java's table, since the first error of the answer is the one that is told.
 	for _, d := range described {
 		rt := kmsg.NewCreatePartitionsRequestTopic()
 		rt.Topic, rt.Count = *d.Topic, t.partitions
@@ -109,6 +120,7 @@ func (s *brokerTopics) alter(ctx context.Context, names []string) error {
 	return nil
 }
 
+// delete asks for all at once; the first failure is the tool's. Those that could be deleted are.
 func (s *brokerTopics) delete(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
@@ -125,7 +137,8 @@ func (s *brokerTopics) delete(ctx context.Context, names []string) error {
 	return nil
 }
 
-// describeTopics asks for topics and gives them in the order of Java's table.
+// describeTopics asks for topics and gives them in the order of Java's table. LEADER_NOT_AVAILABLE
+// (5) is no error: a topic with an offline partition is described all the same.
 func (s *brokerTopics) describeTopics(ctx context.Context, names []string) ([]kmsg.MetadataResponseTopic, error) {
 	resp, err := s.admin.Metadata(ctx, "describeTopics", names)
 	if err != nil {
@@ -150,6 +163,9 @@ func (s *brokerTopics) describeTopics(ctx context.Context, names []string) ([]km
 	return out, nil
 }
 
+// describe needs four questions: topics, living brokers, configs, and, from brokers of 2.4 and
+// later, reassignments that run, whose new replicas do not count for the reports. minISR is looked
+// for only when a report needs it, like in Kafka.
 func (s *brokerTopics) describe(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
@@ -158,6 +174,7 @@ func (s *brokerTopics) describe(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	// An empty list asks for no topics, only for the brokers.
 	brokers, err := s.admin.Metadata(ctx, "describeCluster", []string{})
 	if err != nil {
 		return java.Execution(err)
@@ -178,6 +195,8 @@ func (s *brokerTopics) describe(ctx context.Context, names []string) error {
 		name := *d.Topic
 		if describesTopics(s.o) {
 			var own []string
+			// 64 is the size of the table in which Kafka 2.5's answer holds the configs of a topic:
+			// they come out in its order, of which only those that are not defaults are printed.
 			for _, e := range java.HashOrder(configs[name], 64, func(e kmsg.DescribeConfigsResponseResourceConfig) int32 { return java.HashCode(e.Name) }) {
 				if e.Source != kmsg.ConfigSourceDefaultConfig && !e.IsDefault {
 					own = append(own, e.Name+"="+core.StringOf(e.Value))
@@ -185,6 +204,7 @@ func (s *brokerTopics) describe(ctx context.Context, names []string) error {
 			}
 			if !s.o.Has("topics-with-overrides") || hasOverrides(configs[name]) {
 				replication := 0
+				// What is being added does not count yet, as in Kafka's tool since 2.4.
 				if len(d.Partitions) > 0 {
 					replication = len(d.Partitions[0].Replicas) - len(adding[model.TopicPartition{Topic: name, Partition: d.Partitions[0].Partition}])
 				}
@@ -212,12 +232,16 @@ func (s *brokerTopics) describe(ctx context.Context, names []string) error {
 	return nil
 }
 
+// hasOverrides tells that some config is not the built-in default; a value of the broker's file
+// counts, as in Kafka.
 func hasOverrides(entries []kmsg.DescribeConfigsResponseResourceConfig) bool {
 	return slices.ContainsFunc(entries, func(e kmsg.DescribeConfigsResponseResourceConfig) bool {
 		return e.Source != kmsg.ConfigSourceDefaultConfig && !e.IsDefault
 	})
 }
 
+// configs describes the configs of topics by name. All keys are asked for: which ones count is
+// decided on this side.
 func (s *brokerTopics) configs(ctx context.Context, names []string) (map[string][]kmsg.DescribeConfigsResponseResourceConfig, error) {
 	req := kmsg.NewPtrDescribeConfigsRequest()
 	for _, n := range names {
@@ -240,6 +264,9 @@ func (s *brokerTopics) configs(ctx context.Context, names []string) (map[string]
 }
 
 // adding gives the replicas that running reassignments add; a cluster that cannot tell has none.
+// Nor has one whose user lacks the right (CLUSTER_AUTHORIZATION_FAILED, 31) or whose controller has
+// no such API (UNSUPPORTED_VERSION, 35): Kafka's tool describes without it then. The client library
+// tells of a broker before 2.4 by its text alone.
 func (s *brokerTopics) adding(ctx context.Context) (map[model.TopicPartition][]int32, error) {
 	req := kmsg.NewPtrListPartitionReassignmentsRequest()
 	req.TimeoutMillis = s.admin.TimeoutMs

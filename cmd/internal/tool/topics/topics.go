@@ -1,4 +1,7 @@
-// Package topics is kafka-topics, by the brokers (broker.go) or in ZooKeeper (zookeeper.go).
+// Package topics is kafka-topics, by the brokers (broker.go) or in ZooKeeper (zookeeper.go). Both
+// are a topicService; this file has what comes before and after: options, the names that are meant,
+// and the lines that are printed. view.go has what people at a terminal and programs see instead of
+// Kafka's lines.
 package topics
 
 import (
@@ -21,8 +24,10 @@ import (
 	"momus/internal/model"
 )
 
+// topicCommand is the logger that Kafka's lines of log name.
 const topicCommand = "kafka.admin.TopicCommand$"
 
+// They are Kafka's, word for word; scripts look for them.
 const (
 	collisionWarning = "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') could collide. To avoid issues it is best to use either, but not both."
 	partitionWarning = "WARNING: If partitions are increased for a topic that has a key, the partition logic or ordering of the messages will be affected"
@@ -30,59 +35,59 @@ const (
 )
 
 func topicsOptions() *options.Options {
-	o := options.New("This tool helps to create, delete, describe, or change a topic.")
-	o.Value("bootstrap-server", "HOST:PORT,…", "brokers to ask; or --zookeeper")
-	o.Value("command-config", "FILE", "properties of the client, with --bootstrap-server")
-	o.Value("zookeeper", "HOST:PORT,…", "ZooKeeper to work on directly (deprecated)")
-	o.Flag("list", "list the topics")
-	o.Flag("create", "create a topic")
-	o.Flag("delete", "delete topics")
-	o.Flag("alter", "add partitions to topics; with --zookeeper also change configs")
-	o.Flag("describe", "show topics and where their partitions are")
-	o.Value("topic", "NAME", "the topic to create; for other actions a regular expression of names")
-	o.Value("config", "KEY=VALUE", "a config of the topic; may be repeated")
-	o.Value("delete-config", "KEY", "a config to remove, with --alter and --zookeeper; may be repeated")
-	o.Value("partitions", "N", "how many partitions the topic is to have")
-	o.Value("replication-factor", "N", "how many replicas each partition is to have")
-	o.Value("replica-assignment", "ID:ID,ID:ID,…", "the brokers of each partition, instead of letting Kafka choose")
-	o.Flag("under-replicated-partitions", "show only partitions with missing replicas")
-	o.Flag("unavailable-partitions", "show only partitions without a leader")
-	o.Flag("under-min-isr-partitions", "show only partitions with fewer replicas in sync than min.insync.replicas")
-	o.Flag("at-min-isr-partitions", "show only partitions with just as many replicas in sync as min.insync.replicas")
-	o.Flag("topics-with-overrides", "show only topics with configs of their own")
-	o.Flag("if-exists", "do nothing, without an error, when the topic does not exist (--zookeeper)")
-	o.Flag("if-not-exists", "do nothing, without an error, when the topic exists (--zookeeper)")
-	o.Flag("disable-rack-aware", "ignore racks when choosing replicas")
-	o.Flag("force", "ask nothing")
-	o.Flag("exclude-internal", "leave internal topics out")
-	o.Json()
-	return o.Standard()
+	return options.Read("This tool helps to create, delete, describe, or change a topic.", `
+		--bootstrap-server <HOST:PORT,…>      brokers to ask; or --zookeeper
+		--command-config <FILE>               properties of the client, with --bootstrap-server
+		--zookeeper <HOST:PORT,…>             ZooKeeper to work on directly (deprecated)
+		--list                                list the topics
+		--create                              create a topic
+		--delete                              delete topics
+		--alter                               add partitions to topics; with --zookeeper also change configs
+		--describe                            show topics and where their partitions are
+		--topic <NAME>                        the topic to create; for other actions a regular expression of names
+		--config <KEY=VALUE>                  a config of the topic; may be repeated
+		--delete-config <KEY>                 a config to remove, with --alter and --zookeeper; may be repeated
+		--partitions <N>                      how many partitions the topic is to have
+		--replication-factor <N>              how many replicas each partition is to have
+		--replica-assignment <ID:ID,ID:ID,…>  the brokers of each partition, instead of letting Kafka choose
+		--under-replicated-partitions         show only partitions with missing replicas
+		--unavailable-partitions              show only partitions without a leader
+		--under-min-isr-partitions            show only partitions with fewer replicas in sync than min.insync.replicas
+		--at-min-isr-partitions               show only partitions with just as many replicas in sync as min.insync.replicas
+		--topics-with-overrides               show only topics with configs of their own
+		--if-exists                           do nothing, without an error, when the topic does not exist (--zookeeper)
+		--if-not-exists                       do nothing, without an error, when the topic exists (--zookeeper)
+		--disable-rack-aware                  ignore racks when choosing replicas
+		--force                               ask nothing
+		--exclude-internal                    leave internal topics out
+	`).JSON().Standard()
 }
 
+// checkTopicsOptions refuses what does not go together, with the words of
+// TopicCommandOptions.checkArgs and in its order.
 func checkTopicsOptions(o *options.Options) error {
 	actions := []string{"alter", "create", "describe", "list", "delete"}
-	n := 0
-	for _, a := range actions {
-		if o.Has(a) {
-			n++
-		}
-	}
-	if n != 1 {
+	if len(o.Given(actions...)) != 1 {
 		return options.Misuse("Command must include exactly one action: --list, --describe, --create, --alter or --delete")
 	}
 	if o.Has("bootstrap-server") == o.Has("zookeeper") {
 		return java.IllegalArgument("Only one of --bootstrap-server or --zookeeper must be specified")
 	}
+	// Kafka asks for a topic with --describe --if-exists, although it then describes one that need
+	// not be there.
 	if o.Has("describe") && o.Has("if-exists") || !o.Any("list", "describe") {
 		if err := o.Require("topic"); err != nil {
 			return err
 		}
 	}
+	// A broker of 2.4 and later chooses both by its defaults (KIP-464); ZooKeeper has none.
 	if o.Has("create") && !o.Has("replica-assignment") && o.Has("zookeeper") {
 		if err := o.Require("partitions", "replication-factor"); err != nil {
 			return err
 		}
 	}
+	// Over the admin API configs are changed with kafka-configs. The refusal has Kafka's words,
+	// which name the options the other way round.
 	if o.Has("bootstrap-server") && o.Has("alter") {
 		if o.Has("config") {
 			return options.Misuse(`Option combination "[bootstrap-server],[config]" can't be used with option "[alter]"`)
@@ -91,7 +96,8 @@ func checkTopicsOptions(o *options.Options) error {
 			return err
 		}
 	}
-	if err := o.JsonOnlyWith("list", "describe"); err != nil {
+	// --json is ours; Kafka's checks come first where they can.
+	if err := o.JSONOnlyWith("list", "describe"); err != nil {
 		return err
 	}
 	reports := []string{"under-replicated-partitions", "under-min-isr-partitions", "at-min-isr-partitions", "unavailable-partitions", "topics-with-overrides"}
@@ -107,6 +113,7 @@ func checkTopicsOptions(o *options.Options) error {
 	}
 	for _, r := range reports {
 		others := append(options.Without(actions, "describe"), options.Without(reports, r)...)
+		// Only the broker knows the default of min.insync.replicas.
 		if r == "under-min-isr-partitions" || r == "at-min-isr-partitions" {
 			others = append(others, "zookeeper")
 		}
@@ -119,7 +126,9 @@ func checkTopicsOptions(o *options.Options) error {
 	return o.ExcludeAll(rules)
 }
 
-// topicService is what the two ways to work on topics have in common.
+// topicService is what the two ways to work on topics have in common. names may answer with more
+// than was asked for: act leaves internal topics out once more. The errors are those that Kafka's
+// tool would have thrown.
 type topicService interface {
 	names(ctx context.Context, internal bool) ([]string, error) // sorted
 	create(ctx context.Context, t *topicSpec) error
@@ -152,6 +161,8 @@ func Tool() core.Tool {
 		Values:  map[string]core.Values{"topic": core.ValueList}}
 }
 
+// topics prints a failure on standard output behind "Error while executing topic command" and logs
+// the exception, as Kafka does.
 func topics(ctx context.Context, c *core.Call) error {
 	o := topicsOptions()
 	if err := c.Begin(o, "Create, delete, describe, or change a topic."); err != nil {
@@ -166,6 +177,8 @@ func topics(ctx context.Context, c *core.Call) error {
 		return err
 	}
 	defer service.close()
+	// In a terminal a table is shown, for a program JSON; a script gets Kafka's lines, byte for
+	// byte.
 	form := c.Form(o)
 	if form != screen.Exact && o.Any("list", "describe") {
 		run.view = &topicsView{Topics: []*topicView{}, list: o.Has("list"), reports: !describesTopics(o)}
@@ -174,6 +187,7 @@ func topics(ctx context.Context, c *core.Call) error {
 	if err == nil && run.view != nil {
 		return c.Show(form, run.view)
 	}
+	// Who was interrupted is told nothing: Kafka's tool dies by the signal.
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -183,7 +197,8 @@ func topics(ctx context.Context, c *core.Call) error {
 	return core.Exit(1)
 }
 
-// topicRun is one run of the topics command.
+// topicRun is one run of the topics command. It collects the view and owns nothing: the service is
+// closed by who opened it.
 type topicRun struct {
 	*core.Call
 	o    *options.Options
@@ -213,6 +228,7 @@ func (c *topicRun) act(ctx context.Context, s topicService) error {
 		if err != nil {
 			return err
 		}
+		// Kafka warns before it tries, so that the line also stands before an error.
 		if strings.ContainsAny(t.name, "._") {
 			c.Println(collisionWarning)
 		}
@@ -232,8 +248,12 @@ func (c *topicRun) act(ctx context.Context, s topicService) error {
 	if err != nil {
 		return err
 	}
+	// A name that is nearly the one that was typed is worked out before names is cut: DeleteFunc
+	// clears the end of all.
 	near := core.Meant(pattern, all)
 	names := slices.DeleteFunc(all, func(n string) bool { return !match(n) || o.Has("exclude-internal") && model.IsInternalTopic(n) })
+	// Kafka's tool of 2.5 fails for a topic that is not there with --alter and --delete, and with
+	// --describe only over ZooKeeper. --list is never wrong.
 	if o.Has("topic") && len(names) == 0 && !o.Has("list") && !o.Has("if-exists") && !(o.Has("describe") && o.Has("bootstrap-server")) {
 		c.Hint("kafka-topics --list shows the topics")
 		if near != "" {
@@ -256,6 +276,7 @@ func (c *topicRun) act(ctx context.Context, s topicService) error {
 	case o.Has("describe"):
 		return s.describe(ctx, names)
 	}
+	// All names in one Println, as Kafka does: without topics that is an empty line.
 	if o.Has("bootstrap-server") {
 		if c.view != nil {
 			c.view.names(names, nil)
@@ -264,6 +285,8 @@ func (c *topicRun) act(ctx context.Context, s topicService) error {
 		c.Println(strings.Join(names, "\n"))
 		return nil
 	}
+	// Only ZooKeeper knows which topics are marked; over the admin API they are gone from the first
+	// moment.
 	deleted, err := s.(*zkTopics).client.TopicDeletions(ctx)
 	if err != nil && !errors.Is(err, zk.ErrNoNode) {
 		return err
@@ -285,7 +308,9 @@ func (c *topicRun) act(ctx context.Context, s topicService) error {
 var openCount = regexp.MustCompile(`(?:^|[^\\])\{(?:[^0-9]|[0-9]+(?:,[0-9]*)?(?:[^0-9,}]|$)|$)`)
 
 // topicPattern makes a test for names of --topic and --whitelist: a regular expression of the whole
-// name, in which a comma means or.
+// name, in which a comma means or. Blanks are dropped and quotes around it too
+// (kafka.utils.Whitelist). It is Go's dialect, in which Java's look-around and back references are
+// errors.
 func topicPattern(raw string) (func(string) bool, error) {
 	s := strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(raw), ",", "|"), " ", "")
 	s = strings.Trim(s, `"'`)
@@ -300,7 +325,9 @@ func topicPattern(raw string) (func(string) bool, error) {
 	return re.MatchString, nil
 }
 
-// topicSpec reads what describes a topic to create, or a change.
+// spec reads what describes a topic to create, or a change. Numbers come out as they were typed:
+// whether they make sense is checked where Kafka checks it, on this side over the admin API, by the
+// placement over ZooKeeper.
 func (c *topicRun) spec() (*topicSpec, error) {
 	o := c.o
 	t := &topicSpec{partitions: -1, replication: -1, resized: o.Has("partitions"), replicated: o.Has("replication-factor"), rackAware: !o.Has("disable-rack-aware"), unlessExists: o.Has("if-not-exists")}
@@ -308,6 +335,7 @@ func (c *topicRun) spec() (*topicSpec, error) {
 	if t.name, err = o.One("topic"); err != nil {
 		return nil, err
 	}
+	// number reads an option unless an earlier one was wrong already.
 	number := func(name string, to *int32) {
 		if err == nil && o.Has(name) {
 			var n int64
@@ -330,6 +358,7 @@ func (c *topicRun) spec() (*topicSpec, error) {
 		}
 	}
 	t.deleted = o.All("delete-config")
+	// Kafka's tool checks the keys to remove, too, so that a typing error is no success.
 	for _, k := range t.deleted {
 		var unknown *configs.UnknownKeyError
 		if err := configs.ValidateTopic(map[string]string{k: ""}); errors.As(err, &unknown) {
@@ -340,6 +369,9 @@ func (c *topicRun) spec() (*topicSpec, error) {
 	return t, err
 }
 
+// parseAssignment reads 1:2,2:1: brokers of each partition, as many for each. What is read is what
+// AdminClient is given by Kafka's TopicCommand.parseReplicaAssignment, with its errors; nil is no
+// assignment.
 func parseAssignment(s string) ([][]int32, error) {
 	var out [][]int32
 	for i, part := range strings.Split(strings.TrimRight(s, ","), ",") { // Java drops empty words at the end
@@ -366,7 +398,9 @@ func parseAssignment(s string) ([][]int32, error) {
 	return out, nil
 }
 
-// topicConfigs reads --config; the values are checked before anything else happens.
+// topicConfigs reads --config; the values are checked before anything else happens. A value with =
+// in it is refused, since Kafka splits at every one. A key that is given twice has its last value,
+// at its first place.
 func (c *topicRun) topicConfigs(words []string) (configs map[string]string, order []string, err error) {
 	configs = map[string]string{}
 	for _, w := range words {
@@ -388,7 +422,8 @@ func (c *topicRun) topicConfigs(words []string) (configs map[string]string, orde
 	return configs, order, nil
 }
 
-// partitionLine is one partition as describe shows it.
+// partitionLine is one partition as describe shows it. replication is less than the number of
+// replicas while a reassignment adds some (KIP-455).
 type partitionLine struct {
 	topic         string
 	partition     int32
@@ -399,6 +434,8 @@ type partitionLine struct {
 	replication   int        // what under-replicated compares with; 0: the number of replicas
 }
 
+// describeTopicLine prints a topic's line, or keeps it for the view. Kafka separates by tabs, and
+// ends the line with "Configs: " and a blank if there are none.
 func (c *topicRun) describeTopicLine(topic string, partitions, replication int, configs []string, deleted bool) {
 	if c.view != nil {
 		c.view.topic(topic, partitions, replication, configs, deleted)
@@ -411,12 +448,15 @@ func (c *topicRun) describeTopicLine(topic string, partitions, replication int, 
 	c.Printf("\n")
 }
 
-// describePartition prints a partition unless the report that was asked for leaves it out.
+// describePartition prints a partition unless the report that was asked for leaves it out. alive
+// are the brokers that the cluster has: a leader that is not among them is none, which only
+// ZooKeeper can show.
 func (c *topicRun) describePartition(o *options.Options, alive map[int32]bool, p *partitionLine) {
 	replication := p.replication
 	if replication == 0 {
 		replication = len(p.replicas)
 	}
+	// One report at most: the options exclude each other.
 	switch {
 	case o.Has("under-replicated-partitions"):
 		if len(p.isr) >= replication {
@@ -426,6 +466,7 @@ func (c *topicRun) describePartition(o *options.Options, alive map[int32]bool, p
 		if p.leader >= 0 && alive[p.leader] {
 			return
 		}
+	// A partition without a leader is below any minimum.
 	case o.Has("under-min-isr-partitions"):
 		if p.leader >= 0 && len(p.isr) >= p.minISR() {
 			return
@@ -439,6 +480,7 @@ func (c *topicRun) describePartition(o *options.Options, alive map[int32]bool, p
 		c.view.partition(p)
 		return
 	}
+	// -1 is "none" in Kafka's lines, null in JSON.
 	leader := "none"
 	if p.leader >= 0 {
 		leader = strconv.Itoa(int(p.leader))

@@ -9,13 +9,15 @@ import (
 	"momus/cmd/internal/tool/screen"
 )
 
-// topicsView is what kafka-topics lists or describes.
+// topicsView is what kafka-topics lists or describes. Its JSON is an interface: fields may be
+// added, none is renamed.
 type topicsView struct {
 	Topics []*topicView `json:"topics"`
 
 	list, reports bool // only names; only partitions, of a report such as --under-replicated-partitions
 }
 
+// topicView is a topic in --json; in a list it is a name alone.
 type topicView struct {
 	Name        string            `json:"name"`
 	Deleted     bool              `json:"markedForDeletion,omitempty"`
@@ -26,6 +28,8 @@ type topicView struct {
 	words       []string          // of Configs, in Kafka's order
 }
 
+// topicPartition has replicas and ISR in the controller's order: the first replica is the preferred
+// leader.
 type topicPartition struct {
 	Partition int32   `json:"partition"`
 	Leader    *int32  `json:"leader"` // null: none
@@ -33,14 +37,17 @@ type topicPartition struct {
 	ISR       []int32 `json:"isr"`
 }
 
+// names adds topics of a list; those marked for deletion are told apart.
 func (v *topicsView) names(names, deleted []string) {
 	for _, n := range names {
 		if n != "" {
+			// Kafka's list of no topics is one empty line.
 			v.Topics = append(v.Topics, &topicView{Name: n, Deleted: slices.Contains(deleted, n)})
 		}
 	}
 }
 
+// topic adds a topic with its configs, which are key=value. A value may contain = itself.
 func (v *topicsView) topic(name string, partitions, replication int, configs []string, deleted bool) {
 	t := &topicView{Name: name, Deleted: deleted, Partitions: &partitions, Replication: &replication, Configs: map[string]string{}, words: configs}
 	for _, w := range configs {
@@ -50,6 +57,8 @@ func (v *topicsView) topic(name string, partitions, replication int, configs []s
 	v.Topics = append(v.Topics, t)
 }
 
+// partition adds a partition to the topic before it. In a report there are no topic lines: the
+// topic is added with its first partition.
 func (v *topicsView) partition(p *partitionLine) {
 	n := len(v.Topics)
 	if n == 0 || v.Topics[n-1].Name != p.topic {
@@ -60,6 +69,7 @@ func (v *topicsView) partition(p *partitionLine) {
 	if p.leader >= 0 {
 		x.Leader = &p.leader
 	}
+	// [] and not null in JSON.
 	if x.ISR == nil {
 		x.ISR = []int32{}
 	}
@@ -109,6 +119,8 @@ func (v *topicsView) Tables() []screen.Table {
 	return out
 }
 
+// cells are a row of the table: what needs a person is coloured, a partition without a leader more
+// than one with replicas out of sync.
 func (p topicPartition) cells() []screen.Cell {
 	row := screen.Cells(core.Itoa(int64(p.Partition)), "none", core.JoinIDs(p.Replicas), core.JoinIDs(p.ISR))
 	if p.Leader != nil {

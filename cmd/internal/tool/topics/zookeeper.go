@@ -13,7 +13,9 @@ import (
 	"momus/internal/model"
 )
 
-// zkTopics works on the znodes of topics, without any broker.
+// zkTopics works on the znodes of topics, without any broker. It does what the controller's admin
+// code does on the broker side, with the same package (coordinator/admin), and the brokers learn of
+// it by their watches. No policy of theirs is asked.
 type zkTopics struct {
 	c      *topicRun
 	o      *options.Options
@@ -23,10 +25,13 @@ type zkTopics struct {
 
 func (s *zkTopics) close() { s.client.Close() }
 
+// names has internal topics, whatever is asked for: nobody marks them in ZooKeeper.
 func (s *zkTopics) names(ctx context.Context, _ bool) ([]string, error) {
 	return s.client.Topics(ctx)
 }
 
+// create places the replicas on the brokers that are registered, as the broker would. Without
+// --partitions and without an assignment Kafka's tool falls over an empty Option, and so do we.
 func (s *zkTopics) create(ctx context.Context, t *topicSpec) error {
 	var assignments zk.Assignments
 	if t.assignment != nil {
@@ -47,6 +52,8 @@ func (s *zkTopics) create(ctx context.Context, t *topicSpec) error {
 	}
 	err := s.admin.CreateTopic(ctx, &admin.NewTopic{Name: t.name, Assignments: assignments, Overrides: t.configs})
 	if err != nil {
+		// --if-not-exists is looked at when it failed, not before: another may create the topic in
+		// between.
 		if t.unlessExists && isTopicExists(err) {
 			return nil
 		}
@@ -56,11 +63,14 @@ func (s *zkTopics) create(ctx context.Context, t *topicSpec) error {
 	return nil
 }
 
+// 36 is TOPIC_ALREADY_EXISTS.
 func isTopicExists(err error) bool {
 	var ae *admin.Error
 	return errors.As(err, &ae) && ae.Kind.Code == 36
 }
 
+// brokers are the registered ones; without rack awareness they are copies without their racks,
+// since the client may hand out the same ones again.
 func (s *zkTopics) brokers(ctx context.Context, rackAware bool) ([]*model.Broker, error) {
 	brokers, err := s.client.Brokers(ctx)
 	if err == nil && !rackAware {
@@ -73,12 +83,16 @@ func (s *zkTopics) brokers(ctx context.Context, rackAware bool) ([]*model.Broker
 	return brokers, err
 }
 
+// alter changes configs and adds partitions, topic by topic: what was done stays done when a later
+// one fails. For none of the matching topics it checks the command line only.
 func (s *zkTopics) alter(ctx context.Context, names []string) error {
 	t, err := s.c.spec()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
+		// The whole set of overrides is written anew: what others change between reading and
+		// writing is lost, as with Kafka's tool (kafka-configs over the admin API has no such gap).
 		if len(t.configs) > 0 || len(t.deleted) > 0 {
 			overrides, err := s.client.Config(ctx, zk.EntityTopics, name)
 			if err != nil {
@@ -99,6 +113,8 @@ func (s *zkTopics) alter(ctx context.Context, names []string) error {
 		if !t.resized {
 			continue
 		}
+		// The partition of a group is a hash modulo their number: with more, every group would look
+		// for its offsets elsewhere.
 		if name == model.OffsetsTopic {
 			return java.IllegalArgument("The number of partitions for the internal topic %s cannot be changed.", name)
 		}
@@ -111,6 +127,8 @@ func (s *zkTopics) alter(ctx context.Context, names []string) error {
 	return nil
 }
 
+// addPartitions checks what Kafka's AdminZkClient.addPartitions checks, with its words. An
+// assignment names the partitions that exist too, whose part is not looked at.
 func (s *zkTopics) addPartitions(ctx context.Context, name string, t *topicSpec) error {
 	existing, ok, err := s.client.Assignment(ctx, name)
 	if err != nil {
@@ -131,12 +149,16 @@ func (s *zkTopics) addPartitions(ctx context.Context, name string, t *topicSpec)
 	return err
 }
 
+// delete only marks topics, by a znode in /admin/delete_topics: the controller deletes them, if
+// delete.topic.enable is true.
 func (s *zkTopics) delete(ctx context.Context, names []string) error {
 	for _, name := range names {
 		if model.IsInternalTopic(name) {
 			return &java.Error{Class: "kafka.admin.AdminOperationException",
 				Text: fmt.Sprintf("Topic %s is a kafka internal topic and is not allowed to be marked for deletion.", name)}
 		}
+		// The check for internal topics stands before each one, so that those before it in the list
+		// are marked already.
 		err := s.client.RequestTopicDeletion(ctx, name)
 		switch {
 		case errors.Is(err, zk.ErrNodeExists):
@@ -150,6 +172,8 @@ func (s *zkTopics) delete(ctx context.Context, names []string) error {
 	return nil
 }
 
+// describe shows what the znodes say: state of partitions may be older than what brokers serve, for
+// a controller that is about to write it.
 func (s *zkTopics) describe(ctx context.Context, names []string) error {
 	assignments, err := s.client.Assignments(ctx, names)
 	if err != nil {
@@ -163,6 +187,7 @@ func (s *zkTopics) describe(ctx context.Context, names []string) error {
 	for _, d := range deletions {
 		deleted[d] = true
 	}
+	// A leader counts as available only while its broker is registered.
 	ids, err := s.client.BrokerIDs(ctx)
 	if err != nil {
 		return err
@@ -172,6 +197,7 @@ func (s *zkTopics) describe(ctx context.Context, names []string) error {
 		alive[id] = true
 	}
 	for _, name := range names {
+		// It was deleted since its name was read.
 		as, ok := assignments[name]
 		if !ok {
 			s.c.Printf("Topic %s doesn't exist!\n", name)
@@ -184,6 +210,8 @@ func (s *zkTopics) describe(ctx context.Context, names []string) error {
 	return nil
 }
 
+// describeTopic prints the topic's line and then a line for each partition. The number of replicas
+// is that of the first partition, as Kafka has it.
 func (s *zkTopics) describeTopic(ctx context.Context, name string, as zk.Assignments, deleted bool, alive map[int32]bool) error {
 	if describesTopics(s.o) {
 		overrides, err := s.client.Config(ctx, zk.EntityTopics, name)
@@ -207,6 +235,7 @@ func (s *zkTopics) describeTopic(ctx context.Context, name string, as zk.Assignm
 		return err
 	}
 	for _, tp := range tps {
+		// Without a state znode the partition never had a leader.
 		line := &partitionLine{topic: name, partition: tp.Partition, leader: -1, replicas: as[tp.Partition].Replicas, deleted: deleted}
 		if state, ok := states[tp]; ok {
 			line.leader, line.isr = state.Leader, state.ISR

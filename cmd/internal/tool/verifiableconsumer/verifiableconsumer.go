@@ -101,10 +101,12 @@ func verifiableConsumer(ctx context.Context, c *core.Call) error {
 		return fallback
 	}
 	auto := a.Find("--enable-autocommit").Seen
+	// Exactly one of the two was given.
 	props["bootstrap.servers"] = a.Get("--bootstrap-server") + a.Get("--broker-list")
 	props["session.timeout.ms"] = or("--session-timeout", "30000")
 	props["auto.offset.reset"] = or("--reset-policy", "earliest")
 	props["partition.assignment.strategy"] = or("--assignment-strategy", "org.apache.kafka.clients.consumer.RangeAssignor")
+	// The tool commits by itself after each poll, so that it can report each commit.
 	props["enable.auto.commit"] = "false"
 	if auto {
 		props["enable.auto.commit"] = "true"
@@ -136,6 +138,7 @@ func verifiableConsumer(ctx context.Context, c *core.Call) error {
 		if err != nil {
 			break
 		}
+		// What is over the limit has no position set and is not committed.
 		if left > 0 && int64(len(r.Records)) > left {
 			r.Records = r.Records[:left]
 		}
@@ -183,6 +186,7 @@ func reportConsumed(r *clients.Consumer, ctx context.Context, mu *sync.Mutex, ve
 	}
 	var consumed []*consumedEvent
 	var committed []committedEvent
+	// In order, where Java's follows a hash map: the same input gives the same lines.
 	for _, tp := range core.SortedPartitions(by) {
 		consumed = append(consumed, by[tp])
 		committed = append(committed, committedEvent{by[tp].partitionEvent, by[tp].Last + 1})

@@ -60,23 +60,22 @@ func verifiableProducer(ctx context.Context, c *core.Call) error {
 	}
 	acks := number("--acks", -1)
 	unanswered := acks == 0 // no broker tells where the record is, and Java prints -1
+	// No retries, so that each message is reported once, by what became of it.
 	props := map[string]string{"bootstrap.servers": a.Get("--bootstrap-server") + a.Get("--broker-list"), "acks": core.Itoa(acks), "retries": "0", "client.id": "producer-1"}
 	file, err := core.ReadProperties(a.Get("--producer.config"))
 	if err != nil {
 		c.Errorf("%s%s: error: %s\n", a.Usage, a.Name, a.Get("--producer.config"))
 		return core.Exit(1)
 	}
+	// The file wins over the tool's own settings.
 	for k, v := range file {
 		props[k] = v
 	}
-	if a.Find("--message-create-time").Seen {
-		props["delivery.timeout.ms"] = "0" // the client counts it from the time of the record
-	}
-	p, err := clients.NewProducer(c, props, props["client.id"])
+	p, err := clients.NewProducer(c, props, props["client.id"], clients.ProducerOptions{Timed: a.Find("--message-create-time").Seen})
 	if err != nil {
 		return err
 	}
-	defer p.Client.Close()
+	defer p.Abandon()
 	var mu sync.Mutex
 	c.Event(&mu, "startup_complete")
 	maximum, rate, keys, created := number("--max-messages", -1), number("--throughput", -1), number("--repeating-keys", 0), number("--message-create-time", -1)
@@ -107,6 +106,7 @@ func verifiableProducer(ctx context.Context, c *core.Call) error {
 				failed(r, err)
 			}
 		} else {
+			// Not ended with the tool: what was sent before is waited for and reported.
 			p.Deliver(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
 				if err != nil {
 					failed(r, err)

@@ -30,6 +30,7 @@ func commandUsage() map[string]*string {
 		"redo":     "cmdno", "removewatches": "path [-c|-d|-a] [-l]", "rmr": "path", "set": "[-s] [-v version] path data",
 		"setAcl": "[-s] [-v version] [-R] path acl", "setquota": "-n|-b val path", "stat": "[-w] path", "sync": "path",
 	} {
+		// A pointer tells a command that has no arguments from one that there is not.
 		out[name] = &arguments
 	}
 	return out
@@ -43,6 +44,8 @@ type zkCommand struct {
 	run     func(sh *zkShell, ctx context.Context, o *shellOptions) error
 }
 
+// zkCommands are the commands of ZooKeeper 3.5's shell: the options that Apache Commons CLI knows
+// for each ("v:" has a value), and how many words there must be.
 func zkCommands() map[string]zkCommand {
 	return map[string]zkCommand{
 		"addauth":       {words: 2, run: (*zkShell).addAuth},
@@ -75,6 +78,7 @@ func (sh *zkShell) run(ctx context.Context, words []string) error {
 	}
 	cmd, ok := zkCommands()[words[0]]
 	if !ok {
+		// Names that the shell lists and does not run, such as redo without a number, do nothing.
 		return nil
 	}
 	o, err := parseShellOptions(words, cmd.options...)
@@ -83,6 +87,7 @@ func (sh *zkShell) run(ctx context.Context, words []string) error {
 	}
 	if cmd.compat != "" && len(o.args) > 2 { // the third word once meant a watch
 		sh.errorf("'%s path [watch]' has been deprecated. Please use '%s %s path' instead.\n", words[0], words[0], cmd.compat)
+		// The words are the history's too.
 		words = slices.Clone(words)
 		words[2] = "-w"
 		if o, err = parseShellOptions(words, cmd.options...); err != nil {
@@ -90,6 +95,7 @@ func (sh *zkShell) run(ctx context.Context, words []string) error {
 		}
 	}
 	if len(o.args) < cmd.words {
+		// MalformedCommandException in Java: the usage alone, and exit code 1.
 		return shellFailure("%s %s", words[0], *commandUsage()[words[0]])
 	}
 	return cmd.run(sh, ctx, o)
@@ -100,6 +106,8 @@ func (sh *zkShell) ask(ctx context.Context, path string, send func(conn *gozk.Co
 	if err := checkPath(path); err != nil {
 		return err
 	}
+	// The shell has printed its prompt before the session was there; the first request waits for
+	// it.
 	if !sh.await(ctx) {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -120,19 +128,25 @@ func (sh *zkShell) arm(path, kind string) {
 }
 
 func (sh *zkShell) printStat(s *gozk.Stat) {
+	// java.util.Date's form, in the zone of this machine.
 	date := func(ms int64) string { return time.UnixMilli(ms).Format("Mon Jan 02 15:04:05 MST 2006") }
 	sh.printf("cZxid = 0x%x\nctime = %s\nmZxid = 0x%x\nmtime = %s\npZxid = 0x%x\ncversion = %d\ndataVersion = %d\naclVersion = %d\nephemeralOwner = 0x%x\ndataLength = %d\nnumChildren = %d\n",
 		s.Czxid, date(s.Ctime), s.Mzxid, date(s.Mtime), s.Pzxid, s.Cversion, s.Version, s.Aversion, uint64(s.EphemeralOwner), s.DataLength, s.NumChildren)
 }
 
+// addAuth logs the session in with a scheme of ZooKeeper, such as digest; it stays so until the
+// end.
 func (sh *zkShell) addAuth(ctx context.Context, o *shellOptions) error {
 	var auth []byte
+	// A scheme without a credential is sent with an empty one.
 	if len(o.args) > 2 {
 		auth = []byte(o.args[2])
 	}
 	return sh.ask(ctx, "/", func(conn *gozk.Conn, _ string) error { return conn.AddAuth(o.args[1], auth) })
 }
 
+// create makes a node of any of the kinds; what cannot be combined is refused here, with the
+// shell's own words, before the server is asked.
 func (sh *zkShell) create(ctx context.Context, o *shellOptions) error {
 	path, ttl := o.args[1], int64(0)
 	var err error
@@ -156,10 +170,12 @@ func (sh *zkShell) create(ctx context.Context, o *shellOptions) error {
 	if len(o.args) > 2 {
 		data = []byte(o.args[2])
 	}
+	// World: anyone, as Kafka's own znodes in a cluster without security.
 	acl := gozk.WorldACL(gozk.PermAll)
 	if len(o.args) > 3 {
 		acl = parseZNodeACL(o.args[3], sh.errorf)
 	}
+	// A list of parts that all made no sense is refused by the client in Java.
 	if len(acl) == 0 { // not even sent
 		err := &keeperError{err: gozk.ErrInvalidACL}
 		sh.errorf("%s\n", err.Error())
@@ -171,6 +187,7 @@ func (sh *zkShell) create(ctx context.Context, o *shellOptions) error {
 	}
 	if o.has("s") {
 		flags |= gozk.FlagSequence
+		// PathUtils lets "/a/" be one with digits behind it.
 		checked += "1" // the server appends digits
 	}
 	if err := checkPath(checked); err != nil {
@@ -192,11 +209,13 @@ func (sh *zkShell) create(ctx context.Context, o *shellOptions) error {
 	})
 	var keeper *keeperError
 	if errors.As(err, &keeper) {
+		// The error is about what was typed, without the digit of the check.
 		keeper.path = path
 		if keeper.err == gozk.ErrInvalidACL {
 			sh.errorf("%s\n", keeper.Error())
 		}
 	}
+	// To standard error, as all that Java's commands print with err.
 	if err == nil {
 		sh.errorf("Created %s\n", sh.conn.typed(created))
 	}
@@ -206,6 +225,7 @@ func (sh *zkShell) create(ctx context.Context, o *shellOptions) error {
 // maxTTL is the longest time to live of a znode in ms, of which the server keeps 40 bits.
 const maxTTL = 1<<40 - 1
 
+// delete deletes a node without children; the version may be given in the older way, which warns.
 func (sh *zkShell) delete(ctx context.Context, o *shellOptions) error {
 	if len(o.args) > 2 {
 		sh.errorf("'delete path [version]' has been deprecated. Please use 'delete [-v version] path' instead.\n")
@@ -217,11 +237,14 @@ func (sh *zkShell) delete(ctx context.Context, o *shellOptions) error {
 	return sh.ask(ctx, o.args[1], func(conn *gozk.Conn, abs string) error { return conn.Delete(abs, version) })
 }
 
+// deleteAll deletes a tree, leaves first. A node that somebody adds meanwhile makes it fail, as in
+// ZooKeeper.
 func (sh *zkShell) deleteAll(ctx context.Context, o *shellOptions) error {
 	if o.args[0] == "rmr" {
 		sh.errorf("The command 'rmr' has been deprecated. Please use 'deleteall' instead.\n")
 	}
 	tree := []string{o.args[1]}
+	// The tree is listed breadth first, so that backwards every child comes before its parent.
 	for i := 0; i < len(tree); i++ {
 		names, err := sh.children(ctx, tree[i])
 		if err != nil {
@@ -251,6 +274,7 @@ func (sh *zkShell) children(ctx context.Context, path string) (names []string, e
 	return names, err
 }
 
+// get prints a node's data as they are, whatever bytes they may be.
 func (sh *zkShell) get(ctx context.Context, o *shellOptions) error {
 	var data []byte
 	var stat *gozk.Stat
@@ -264,6 +288,7 @@ func (sh *zkShell) get(ctx context.Context, o *shellOptions) error {
 	})
 	var keeper *keeperError
 	if errors.As(err, &keeper) { // this command alone shows the exception itself
+		// A hint for people; the exception's text is for scripts.
 		if keeper.err == errNotConnected {
 			sh.explain()
 		}
@@ -275,6 +300,7 @@ func (sh *zkShell) get(ctx context.Context, o *shellOptions) error {
 	if o.has("w") {
 		sh.arm(o.args[1], "data")
 	}
+	// A node made without data has null, which Java prints like that.
 	if data == nil {
 		data = []byte("null")
 	}
@@ -285,8 +311,11 @@ func (sh *zkShell) get(ctx context.Context, o *shellOptions) error {
 	return nil
 }
 
+// list prints the names of the children, sorted, in one line.
 func (sh *zkShell) list(ctx context.Context, o *shellOptions) error {
 	path := o.args[1]
+	// The library's HelpFormatter prints this and the command still runs, which then fails of the
+	// missing path or lists it.
 	if o.has("?") {
 		sh.printf("usage: ls [options] path\n -?   help\n -R   recurse\n -s   stat\n -w   watch\n")
 	}
@@ -297,6 +326,7 @@ func (sh *zkShell) list(ctx context.Context, o *shellOptions) error {
 	if err != nil {
 		return err
 	}
+	// No line break before the statistics, as in ZooKeeper 3.5.
 	sh.printf("[%s]", strings.Join(names, ", "))
 	if o.has("s") {
 		sh.printStat(stat)
@@ -322,6 +352,7 @@ func (sh *zkShell) listed(ctx context.Context, path string, watch bool) (names [
 	return names, stat, err
 }
 
+// list2 is the older ls -s.
 func (sh *zkShell) list2(ctx context.Context, o *shellOptions) error {
 	sh.errorf("'ls2' has been deprecated. Please use 'ls [-s] path' instead.\n")
 	names, stat, err := sh.listed(ctx, o.args[1], len(o.args) > 2)
@@ -355,6 +386,7 @@ func (sh *zkShell) walk(ctx context.Context, path string, watch bool, visit func
 	below = func(path string) error {
 		names, _, err := sh.listed(ctx, path, watch)
 		var keeper *keeperError
+		// ZKUtil passes over what went away while it walked.
 		if errors.As(err, &keeper) && keeper.err == gozk.ErrNoNode { // gone meanwhile
 			return nil
 		}
@@ -376,6 +408,7 @@ func (sh *zkShell) walk(ctx context.Context, path string, watch bool, visit func
 	return below(path)
 }
 
+// stat prints what ZooKeeper knows of a node besides its data.
 func (sh *zkShell) stat(ctx context.Context, o *shellOptions) error {
 	var stat *gozk.Stat
 	err := sh.ask(ctx, o.args[1], func(conn *gozk.Conn, abs string) (err error) {
@@ -384,6 +417,7 @@ func (sh *zkShell) stat(ctx context.Context, o *shellOptions) error {
 			found, stat, err = conn.Exists(abs)
 		} else {
 			found, stat, _, err = conn.ExistsW(abs)
+			// Armed although the node may be missing: its creation is the event then.
 			sh.arm(o.args[1], "data")
 		}
 		if err == nil && !found {
@@ -397,6 +431,7 @@ func (sh *zkShell) stat(ctx context.Context, o *shellOptions) error {
 	return err
 }
 
+// set replaces a node's data, at the version that was given or at any.
 func (sh *zkShell) set(ctx context.Context, o *shellOptions) error {
 	version, err := o.version()
 	if err != nil {
@@ -404,6 +439,7 @@ func (sh *zkShell) set(ctx context.Context, o *shellOptions) error {
 	}
 	var stat *gozk.Stat
 	err = sh.ask(ctx, o.args[1], func(conn *gozk.Conn, abs string) (err error) {
+		// Data are what was typed; nothing is decoded.
 		stat, err = conn.Set(abs, []byte(o.args[2]), version)
 		return err
 	})
@@ -413,6 +449,7 @@ func (sh *zkShell) set(ctx context.Context, o *shellOptions) error {
 	return err
 }
 
+// sync waits until the server of this session has all that was written before.
 func (sh *zkShell) sync(ctx context.Context, o *shellOptions) error {
 	err := sh.ask(ctx, o.args[1], func(conn *gozk.Conn, abs string) error {
 		_, err := conn.Sync(abs)
@@ -424,6 +461,7 @@ func (sh *zkShell) sync(ctx context.Context, o *shellOptions) error {
 	return err
 }
 
+// getACL prints each entry in two lines: scheme and id, and the letters of its rights.
 func (sh *zkShell) getACL(ctx context.Context, o *shellOptions) error {
 	var acl []gozk.ACL
 	var stat *gozk.Stat
@@ -441,6 +479,7 @@ func (sh *zkShell) getACL(ctx context.Context, o *shellOptions) error {
 				letters += string(p.letter)
 			}
 		}
+		// A quote before each, and none behind: CliCommand's own format.
 		sh.printf("'%s,'%s\n: %s\n", a.Scheme, a.ID, letters)
 	}
 	if o.has("s") {
@@ -449,6 +488,8 @@ func (sh *zkShell) getACL(ctx context.Context, o *shellOptions) error {
 	return nil
 }
 
+// setACL replaces a node's ACL, or with -R those of a whole tree; there a node that fails is
+// reported, and the others are still done.
 func (sh *zkShell) setACL(ctx context.Context, o *shellOptions) error {
 	version, err := o.version()
 	if err != nil {
@@ -466,6 +507,8 @@ func (sh *zkShell) setACL(ctx context.Context, o *shellOptions) error {
 		})
 	}
 	if o.has("R") {
+		// ACLs are set on the way down, so that a right which is taken away can end the walk: Java
+		// does the same.
 		return sh.walk(ctx, o.args[1], false, func(path string) error {
 			if err := one(path); err != nil {
 				sh.printf("%s", err)
@@ -482,11 +525,14 @@ func (sh *zkShell) setACL(ctx context.Context, o *shellOptions) error {
 	return nil
 }
 
+// removeWatches forgets watches of this shell. The library has no call for it, and the server may
+// still send their events, which are not shown then.
 func (sh *zkShell) removeWatches(_ context.Context, o *shellOptions) error {
 	path, found := o.args[1], false
 	if err := checkPath(path); err != nil {
 		return err
 	}
+	// -a and no option are both kinds.
 	for _, w := range []struct{ option, kind, event string }{{"c", "child", "ChildWatchRemoved"}, {"d", "data", "DataWatchRemoved"}} {
 		if !o.has(w.option) && (o.has("c") || o.has("d")) {
 			continue
@@ -497,6 +543,7 @@ func (sh *zkShell) removeWatches(_ context.Context, o *shellOptions) error {
 		sh.mu.Unlock()
 		if armed {
 			found = true
+			// The server is not asked, so the event of the removal is made here.
 			sh.event("SyncConnected", w.event, path)
 		}
 	}
@@ -509,7 +556,9 @@ func (sh *zkShell) removeWatches(_ context.Context, o *shellOptions) error {
 // configNode is where ZooKeeper 3.5 keeps the configuration of the ensemble; no chroot applies.
 const configNode = "/zookeeper/config"
 
+// readConfig reads the ensemble's own configuration, which is a node.
 func (sh *zkShell) readConfig(ctx context.Context) (data []byte, stat *gozk.Stat, err error) {
+	// ask wants a path for its errors; the chroot does not apply to this one.
 	err = sh.ask(ctx, configNode, func(conn *gozk.Conn, _ string) (err error) {
 		data, stat, err = conn.Get(configNode)
 		return err
@@ -517,6 +566,7 @@ func (sh *zkShell) readConfig(ctx context.Context) (data []byte, stat *gozk.Stat
 	return data, stat, err
 }
 
+// showConfig prints it, with -c as the connection string of a client.
 func (sh *zkShell) showConfig(ctx context.Context, o *shellOptions) error {
 	data, stat, err := sh.readConfig(ctx)
 	if err != nil {
@@ -550,6 +600,7 @@ func clientConfigText(text string) string {
 			if !found {
 				continue
 			}
+			// A client port without an address stands on the server's own.
 			if !strings.Contains(client, ":") {
 				client = strings.SplitN(servers, ":", 2)[0] + ":" + client
 			}
@@ -559,6 +610,7 @@ func clientConfigText(text string) string {
 	return version + " " + strings.Join(addresses, ",")
 }
 
+// reconfig changes the members of the ensemble, by steps or as a whole, and never both at once.
 func (sh *zkShell) reconfig(ctx context.Context, o *shellOptions) error {
 	whole, steps := o.has("file") || o.has("members"), o.has("add") || o.has("remove")
 	version := int64(-1)
@@ -567,6 +619,7 @@ func (sh *zkShell) reconfig(ctx context.Context, o *shellOptions) error {
 	case !whole && !steps:
 		return shellFailure("reconfig %s", *commandUsage()["reconfig"])
 	case o.has("v"):
+		// Versions of configurations are printed, and read, in hexadecimal.
 		if version, err = strconv.ParseInt(o.value("v"), 16, 64); err != nil {
 			return shellFailure("-v must be followed by a long (configuration version)")
 		}
@@ -577,6 +630,7 @@ func (sh *zkShell) reconfig(ctx context.Context, o *shellOptions) error {
 	case o.has("file") && o.has("members"):
 		return shellFailure("Can't use -file and -members together (conflicting non-incremental modes)")
 	}
+	// The server's parser knows only lower case.
 	members := strings.ToLower(o.value("members"))
 	if o.has("file") {
 		if members, err = readMembers(o.value("file")); err != nil {
@@ -593,6 +647,7 @@ func (sh *zkShell) reconfig(ctx context.Context, o *shellOptions) error {
 		return err
 	})
 	var keeper *keeperError
+	// ZooKeeper's exception of this request has no path.
 	if errors.As(err, &keeper) {
 		keeper.path = ""
 	}
@@ -633,6 +688,7 @@ func readMembers(path string) (string, error) {
 			out = append(out, fmt.Sprintf("%s=%s", k, v))
 		}
 	}
+	// ZooKeeper compares nothing but the whole; an order makes it the same each time.
 	slices.Sort(out)
 	return strings.Join(out, "\n"), nil
 }

@@ -25,6 +25,7 @@ func shellFailure(format string, a ...any) error { return &shellError{fmt.Sprint
 // shellWords splits a line of the shell: words, or quoted text as one word without its quotes.
 func shellWords(line string) []string {
 	var out []string
+	// The pattern is ZooKeeperMain's. A quote inside a word is an ordinary character.
 	for _, m := range regexp.MustCompile(`\s*([^"']\S*|"[^"]*"|'[^']*')\s*`).FindAllStringSubmatch(line, -1) {
 		w := m[1]
 		if len(w) >= 2 && (w[0] == '"' || w[0] == '\'') && w[len(w)-1] == w[0] {
@@ -55,6 +56,7 @@ func parseShellOptions(words []string, spec ...string) (*shellOptions, error) {
 	for i := 0; i < len(tokens); i++ {
 		t := tokens[i]
 		switch {
+		// All behind -- is arguments, in both parsers of commons-cli.
 		case t == "--":
 			o.args = append(o.args, tokens[i+1:]...)
 			return o, nil
@@ -71,6 +73,7 @@ func parseShellOptions(words []string, spec ...string) (*shellOptions, error) {
 			o.values[name] = append(o.values[name], "")
 			continue
 		}
+		// A word that is an option is no value, unless joined to its letter.
 		if i+1 == len(tokens) || o.isOption(tokens[i+1]) {
 			return nil, shellFailure("org.apache.commons.cli.MissingArgumentException: Missing argument for option: %s", name)
 		}
@@ -96,6 +99,8 @@ func (o *shellOptions) burst(words []string) []string {
 		for i := 1; i < len(w); i++ {
 			value, known := o.takesValue[w[i:i+1]]
 			if !known {
+				// A letter that is no option ends it: the rest stays one word, as in
+				// PosixParser.burstToken.
 				out = append(out, w)
 				break
 			}
@@ -166,7 +171,9 @@ func checkPath(path string) error {
 }
 
 func invalidInPath(r rune) bool {
-	return r < 0x1f || r > 0x7f && r < 0x9f || r > 0xd800 && r < 0xf8ff || r > 0xfff0 && r < 0xffff
+	// The bounds themselves are allowed. What lies above 0xffff is two characters to Java, of which the
+	// second is always within 0xd800 and 0xf8ff.
+	return r < 0x1f || r > 0x7f && r < 0x9f || r > 0xd800 && r < 0xf8ff || r > 0xfff0 && r < 0xffff || r > 0xffff
 }
 
 // permission is a right to a znode and its letter.
@@ -185,6 +192,7 @@ func permissions() []permission {
 func parseZNodeACL(text string, warn func(format string, a ...any)) []gozk.ACL {
 	var out []gozk.ACL
 	for _, part := range strings.Split(text, ",") {
+		// The id may have colons: digest:user:hash.
 		first, last := strings.IndexByte(part, ':'), strings.LastIndexByte(part, ':')
 		if first == last {
 			warn("%s does not have the form scheme:id:perm\n", part)
@@ -193,6 +201,7 @@ func parseZNodeACL(text string, warn func(format string, a ...any)) []gozk.ACL {
 		a := gozk.ACL{Scheme: part[:first], ID: part[first+1 : last]}
 		for _, r := range part[last+1:] {
 			i := slices.IndexFunc(permissions(), func(p permission) bool { return p.letter == r })
+			// The letter is reported, and the others count.
 			if i < 0 {
 				warn("Unknown perm type: %c\n", r)
 				continue
@@ -236,6 +245,7 @@ func zkErrorName(err error) (class, text string) {
 	case gozk.ErrUnknown:
 		return "Unimplemented", "Unimplemented"
 	}
+	// What has no name here was caused by the connection.
 	return "ConnectionLoss", "ConnectionLoss"
 }
 
@@ -245,6 +255,7 @@ type keeperError struct {
 	path string // "" for none
 }
 
+// Error is the text of Java's KeeperException.
 func (e *keeperError) Error() string {
 	_, text := zkErrorName(e.err)
 	if e.path == "" {

@@ -24,11 +24,13 @@ type quota struct{ count, bytes int64 }
 // String is a quota as ZooKeeper keeps it in its node.
 func (q quota) String() string { return fmt.Sprintf("count=%d,bytes=%d", q.count, q.bytes) }
 
+// parseQuota reads count=N,bytes=N; -1 is no limit.
 func parseQuota(data []byte) (quota, error) {
 	q := quota{-1, -1}
 	for _, part := range strings.Split(string(data), ",") {
 		key, value, _ := strings.Cut(part, "=")
 		n, err := strconv.ParseInt(value, 10, 64)
+		// Also a part without a number: what is not in this form was written by nobody's server.
 		if err != nil {
 			return q, shellFailure("invalid string %s", data)
 		}
@@ -42,11 +44,13 @@ func parseQuota(data []byte) (quota, error) {
 	return q, nil
 }
 
+// Errors from ask carry the path; the library's value is inside.
 func isZooKeeper(err, want error) bool {
 	var keeper *keeperError
 	return errors.As(err, &keeper) && keeper.err == want
 }
 
+// exists asks whether a node is there.
 func (sh *zkShell) exists(ctx context.Context, path string) (found bool, err error) {
 	err = sh.ask(ctx, path, func(conn *gozk.Conn, abs string) (err error) {
 		found, _, err = conn.Exists(abs)
@@ -55,6 +59,7 @@ func (sh *zkShell) exists(ctx context.Context, path string) (found bool, err err
 	return found, err
 }
 
+// read gives a node's data.
 func (sh *zkShell) read(ctx context.Context, path string) (data []byte, err error) {
 	err = sh.ask(ctx, path, func(conn *gozk.Conn, abs string) (err error) {
 		data, _, err = conn.Get(abs)
@@ -63,6 +68,7 @@ func (sh *zkShell) read(ctx context.Context, path string) (data []byte, err erro
 	return data, err
 }
 
+// write replaces a node's data at any version.
 func (sh *zkShell) write(ctx context.Context, path string, data []byte) error {
 	return sh.ask(ctx, path, func(conn *gozk.Conn, abs string) error {
 		_, err := conn.Set(abs, data, -1)
@@ -70,6 +76,7 @@ func (sh *zkShell) write(ctx context.Context, path string, data []byte) error {
 	})
 }
 
+// make creates a node that everybody may change, as ZooKeeper's shell makes those of quotas.
 func (sh *zkShell) make(ctx context.Context, path string, data []byte) error {
 	return sh.ask(ctx, path, func(conn *gozk.Conn, abs string) error {
 		_, err := conn.Create(abs, data, 0, gozk.WorldACL(gozk.PermAll))
@@ -77,12 +84,14 @@ func (sh *zkShell) make(ctx context.Context, path string, data []byte) error {
 	})
 }
 
+// listQuota prints the limit of a node and what the server has counted.
 func (sh *zkShell) listQuota(ctx context.Context, o *shellOptions) error {
 	path := o.args[1]
 	sh.errorf("absolute path is %s/%s\n", quotaRoot+path, quotaLimit)
 	for _, part := range []struct{ node, word string }{{quotaLimit, "quota"}, {quotaStats, "stat"}} {
 		data, err := sh.read(ctx, quotaRoot+path+"/"+part.node)
 		if isZooKeeper(err, gozk.ErrNoNode) {
+			// Without either node there is no quota, and the exit code is still 0.
 			sh.errorf("quota for %s does not exist.\n", path)
 			return nil
 		}
@@ -98,15 +107,18 @@ func (sh *zkShell) listQuota(ctx context.Context, o *shellOptions) error {
 	return nil
 }
 
+// setQuota sets one limit, of nodes or of bytes; the other stays as it is.
 func (sh *zkShell) setQuota(ctx context.Context, o *shellOptions) error {
 	wanted := quota{-1, -1}
 	var err error
 	switch {
 	case o.has("b") && o.has("n"):
+		// Options of a group exclude each other in the order of declaration.
 		return shellFailure("org.apache.commons.cli.AlreadySelectedException: The option 'n' was specified but an option from this group has already been selected: 'b'")
 	case o.has("b"):
 		wanted.bytes, err = strconv.ParseInt(o.value("b"), 10, 64)
 	case o.has("n"):
+		// Java counts nodes in an int and bytes in a long.
 		wanted.count, err = strconv.ParseInt(o.value("n"), 10, 32)
 	default:
 		return shellFailure("org.apache.commons.cli.MissingOptionException: Missing required option: [-b bytes quota, -n num quota]")
@@ -131,6 +143,8 @@ func (sh *zkShell) createQuota(ctx context.Context, path string, wanted quota) e
 		return err
 	}
 	for _, n := range names {
+		// Other names than the two nodes of a quota are children of the path with quotas of their
+		// own.
 		if !strings.HasPrefix(n, "zookeeper_") {
 			return shellFailure("%s has child %s which has a quota", path, n)
 		}
@@ -141,6 +155,8 @@ func (sh *zkShell) createQuota(ctx context.Context, path string, wanted quota) e
 	at := ""
 	for part := range strings.SplitSeq(strings.TrimPrefix(quotaRoot+path, "/"), "/") {
 		at += "/" + part
+		// The nodes of the way down to it have no data and stay when the quota goes, unless they
+		// are empty.
 		if err := sh.make(ctx, at, nil); err != nil && !isZooKeeper(err, gozk.ErrNodeExists) {
 			return err
 		}
@@ -165,6 +181,7 @@ func (sh *zkShell) createQuota(ctx context.Context, path string, wanted quota) e
 	case err != nil:
 		return err
 	}
+	// The server fills it in at the next change below the path.
 	return sh.make(ctx, at+"/"+quotaStats, []byte(quota{}.String()))
 }
 
@@ -175,6 +192,7 @@ func (sh *zkShell) checkParentQuota(ctx context.Context, path string) error {
 	for part := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 		at += "/" + part
 		names, err := sh.children(ctx, at)
+		// No node here means no quota above either.
 		if isZooKeeper(err, gozk.ErrNoNode) || err == nil && len(names) == 0 {
 			return nil
 		}
@@ -190,6 +208,7 @@ func (sh *zkShell) checkParentQuota(ctx context.Context, path string) error {
 	return nil
 }
 
+// deleteQuota takes away the limit that an option names, or the whole quota.
 func (sh *zkShell) deleteQuota(ctx context.Context, o *shellOptions) error {
 	path := o.args[1]
 	if o.has("b") && o.has("n") {
@@ -232,6 +251,7 @@ func (sh *zkShell) deleteQuota(ctx context.Context, o *shellOptions) error {
 			return err
 		}
 	}
+	// Upwards, as long as nothing else is below.
 	for at := quotaRoot + path; at != quotaRoot; at = at[:strings.LastIndexByte(at, '/')] {
 		names, err := sh.children(ctx, at)
 		if err != nil {

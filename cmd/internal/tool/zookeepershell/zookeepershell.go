@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"os"
 	"slices"
@@ -36,6 +37,7 @@ func zooKeeperShell(ctx context.Context, c *core.Call) error {
 		c.Printf("USAGE: %s zookeeper_host:port[/path] [-zk-tls-config-file file] [args...]\n", c.CalledAs("zookeeper-shell.sh"))
 		return core.Exit(1)
 	}
+	// zookeeper.session.timeout's default in ZooKeeperMain is 30000.
 	sh := &zkShell{c: c, timeout: 30 * time.Second, watches: true, history: map[int]string{}, armed: map[zkWatch]bool{}}
 	words, err := sh.options(c.Args)
 	if err != nil {
@@ -46,6 +48,7 @@ func zooKeeperShell(ctx context.Context, c *core.Call) error {
 		c.Println("Welcome to ZooKeeper!\nJLine support is disabled")
 	}
 	c.Out.Flush()
+	// The shell parses a command before it needs the server.
 	if len(words) > 0 && commandUsage()[words[0]] == nil { // nothing to connect for
 		return core.Exit(sh.execute(ctx, words))
 	}
@@ -68,8 +71,9 @@ type zkShell struct {
 
 	conn     *zkConn // nil when not connected
 	commands int     // executed so far
-	history  map[int]string
-	quit     bool
+	// By their number from 0; lines as typed, so that redo splits them anew.
+	history map[int]string
+	quit    bool
 
 	mu      sync.Mutex // output comes from the connection's goroutine too
 	watches bool       // whether events are printed
@@ -108,6 +112,7 @@ func (sh *zkShell) options(args []string) (command []string, err error) {
 	sh.connect = args[0]
 	for i := 1; i < len(args); i++ {
 		switch {
+		// Other options, -r among them, are passed over without a word.
 		case args[i] == "-timeout":
 			if i++; i == len(args) {
 				return nil, errors.New("Error: no argument found for option -timeout")
@@ -132,7 +137,9 @@ func (sh *zkShell) interact(ctx context.Context) int {
 	lines := make(chan string)
 	go func() { // ends with standard input, or with the process
 		defer close(lines)
-		for in := bufio.NewScanner(sh.c.Stdin); in.Scan(); {
+		in := bufio.NewScanner(sh.c.Stdin)
+		in.Buffer(nil, math.MaxInt32) // data of a znode may be a megabyte and more
+		for in.Scan() {
 			select {
 			case lines <- in.Text():
 			case <-ctx.Done():
@@ -151,6 +158,7 @@ func (sh *zkShell) interact(ctx context.Context) int {
 				return code
 			}
 			if words := shellWords(line); len(words) > 0 {
+				// Under the number that it has while it runs: history shows the command itself.
 				sh.history[sh.commands] = line
 				code = sh.execute(ctx, words)
 				sh.commands++
@@ -166,6 +174,7 @@ func (sh *zkShell) prompt() {
 	if !ok {
 		return
 	}
+	// Only a terminal gets one: scripts read the output.
 	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 || info.Mode()&os.ModeDevice == 0 || f.Name() == os.DevNull {
 		return
 	}
@@ -179,6 +188,8 @@ func (sh *zkShell) prompt() {
 	sh.printf("[zk: %s(%s) %d] ", sh.connect, state, sh.commands)
 }
 
+// printf writes to standard output at once: events of watches come from another goroutine, between
+// the commands.
 func (sh *zkShell) printf(format string, a ...any) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -226,6 +237,7 @@ func (sh *zkShell) execute(ctx context.Context, words []string) int {
 	return 1
 }
 
+// usage lists the commands, sorted.
 func (sh *zkShell) usage() {
 	all := commandUsage()
 	sh.errorf("ZooKeeper -server host:port [-zk-tls-config-file <file>] cmd args\n")
@@ -238,6 +250,7 @@ func (sh *zkShell) usage() {
 func (sh *zkShell) command(ctx context.Context, words []string) error {
 	if commandUsage()[words[0]] == nil {
 		sh.usage()
+		// 127 as shells say of commands that are not found.
 		return &shellError{"Command not found: Command not found " + words[0], 127}
 	}
 	switch words[0] {
@@ -250,6 +263,7 @@ func (sh *zkShell) command(ctx context.Context, words []string) error {
 			return sh.redo(ctx, words[1])
 		}
 	case "history":
+		// The last ten and the one that runs.
 		for i := max(0, sh.commands-10); i <= sh.commands; i++ {
 			sh.printf("%d - %s\n", i, sh.history[i])
 		}
@@ -277,6 +291,8 @@ func (sh *zkShell) command(ctx context.Context, words []string) error {
 	return sh.run(ctx, words)
 }
 
+// redo runs a command of the history again, and puts it there a second time; a redo cannot be
+// redone.
 func (sh *zkShell) redo(ctx context.Context, number string) error {
 	n, err := strconv.Atoi(number)
 	switch {
@@ -305,10 +321,13 @@ func (sh *zkShell) dial(ctx context.Context, connect string) error {
 		dial = net.DialTimeout
 	}
 	ready := make(chan struct{})
+	// The library calls from its first moment; nothing is shown before the shell knows the session.
 	conn.zk, _, err = gozk.Connect(servers, sh.timeout, gozk.WithEventCallback(func(ev gozk.Event) { <-ready; conn.onEvent(ev) }),
 		gozk.WithDialer(func(network, address string, timeout time.Duration) (net.Conn, error) {
 			nc, err := dial(network, address, timeout)
 			if err != nil {
+				// Dials count as failures for await: all servers refused is known sooner than the
+				// time-out.
 				conn.note(func() { conn.failures++ })
 			}
 			return nc, err
@@ -330,7 +349,7 @@ func (sh *zkShell) hangUp(announced bool) {
 	sh.conn = nil
 	conn.note(func() { conn.closed = true })
 	conn.zk.Close()
-	if announced {
+	if announced { // at the end of the process nobody reads it
 		sh.event("Closed", "None", "null")
 	}
 }
@@ -343,6 +362,7 @@ func (sh *zkShell) await(ctx context.Context) bool {
 	defer look.Stop()
 	for {
 		sh.conn.mu.Lock()
+		// As many failures as there are servers: every one was tried.
 		connected, failed, change := sh.conn.connected, sh.conn.failures >= len(sh.conn.servers), sh.conn.change
 		sh.conn.mu.Unlock()
 		if connected || failed {
@@ -351,6 +371,8 @@ func (sh *zkShell) await(ctx context.Context) bool {
 		select {
 		case <-change:
 		case <-look.C:
+			// A broker takes the connection and stays silent, so that the time-out would pass in
+			// vain.
 			if servers := sh.conn.servers; len(servers) == 1 && clients.AnswersAsBroker(servers[0]) {
 				return false
 			}
@@ -388,10 +410,12 @@ type zkConn struct {
 	change    chan struct{} // closed and replaced when the above change
 }
 
+// note changes what is known of the session and wakes who waits for it.
 func (z *zkConn) note(fn func()) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	fn()
+	// Closed and replaced: any number may wait on the old one.
 	close(z.change)
 	z.change = make(chan struct{})
 }
@@ -407,6 +431,7 @@ func (z *zkConn) onEvent(ev gozk.Event) {
 	z.mu.Lock()
 	was, closed := z.connected, z.closed
 	z.mu.Unlock()
+	// Events of a session that was given up are the library's, on its way out.
 	if closed {
 		return
 	}
@@ -422,6 +447,7 @@ func (z *zkConn) onEvent(ev gozk.Event) {
 		z.shell.event("SyncConnected", "None", "null")
 		z.note(func() { z.connected, z.failures = true, 0 })
 	case gozk.StateDisconnected:
+		// Java reports the loss of a session only, not each attempt in vain.
 		if was {
 			z.shell.event("Disconnected", "None", "null")
 		}
@@ -441,6 +467,7 @@ func (z *zkConn) onEvent(ev gozk.Event) {
 
 // abs is a path as the server knows it.
 func (z *zkConn) abs(path string) string {
+	// The root of a chroot is the chroot's own path, without a slash behind it.
 	if path == "/" && z.chroot != "" {
 		return z.chroot
 	}
@@ -457,16 +484,24 @@ func (z *zkConn) typed(path string) string {
 
 // watchFired prints the event of a watch that is still wanted.
 func (sh *zkShell) watchFired(path, kind string) {
-	sh.mu.Lock()
-	wanted := sh.armed[zkWatch{path, "data"}] || sh.armed[zkWatch{path, "child"}]
-	delete(sh.armed, zkWatch{path, "data"})
-	if kind != "NodeDataChanged" {
-		delete(sh.armed, zkWatch{path, "child"})
-	}
-	sh.mu.Unlock()
-	if wanted {
+	if sh.disarm(path, kind) {
 		sh.event("SyncConnected", kind, path)
 	}
+}
+
+// disarm takes away the watches that an event has used up, and reports whether there was one: a change
+// of the children leaves a watch of the data, a change of the data one of the children, and the end of
+// a node ends both.
+func (sh *zkShell) disarm(path, kind string) (wanted bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, w := range []zkWatch{{path, "data"}, {path, "child"}} {
+		if kind == "NodeDeleted" || (kind == "NodeChildrenChanged") == (w.kind == "child") {
+			wanted = wanted || sh.armed[w]
+			delete(sh.armed, w)
+		}
+	}
+	return wanted
 }
 
 // zkServers offers the servers in turn; names are resolved when they are dialled.
@@ -485,6 +520,7 @@ func (h *zkServers) Len() int { return len(h.servers) }
 // Next implements gozk.HostProvider: retryStart when all have been tried.
 func (h *zkServers) Next() (server string, retryStart bool) {
 	server = h.servers[h.next%len(h.servers)]
+	// All tried: the library pauses before it begins again.
 	retryStart = h.tried >= len(h.servers)
 	h.next++
 	h.tried++

@@ -1,6 +1,7 @@
 package zookeepershell
 
 import (
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -45,6 +46,44 @@ quit
 		}
 	}
 	if code != 0 || t.Failed() {
+		t.Errorf("exit %d\n%s\n%s", code, out, errs)
+	}
+}
+
+// TestAnEventUsesUpTheWatchesOfItsKindAlone has a watch of the data and one of the children of the same
+// node: an event of one leaves the other.
+func TestAnEventUsesUpTheWatchesOfItsKindAlone(t *testing.T) {
+	data, child := zkWatch{"/a", "data"}, zkWatch{"/a", "child"}
+	for _, c := range []struct {
+		kind        string
+		armed, left []zkWatch
+		shown       bool
+	}{
+		{"NodeDataChanged", []zkWatch{data, child}, []zkWatch{child}, true},
+		{"NodeChildrenChanged", []zkWatch{data, child}, []zkWatch{data}, true},
+		{"NodeDeleted", []zkWatch{data, child}, nil, true},
+		{"NodeCreated", []zkWatch{data}, nil, true},
+		{"NodeDataChanged", []zkWatch{child}, []zkWatch{child}, false},
+		{"NodeDataChanged", nil, nil, false},
+	} {
+		sh := &zkShell{armed: map[zkWatch]bool{}}
+		for _, w := range c.armed {
+			sh.armed[w] = true
+		}
+		shown := sh.disarm("/a", c.kind)
+		left := slices.Collect(maps.Keys(sh.armed))
+		if shown != c.shown || !slices.Equal(left, c.left) {
+			t.Errorf("%s with %v: shown %t, left %v", c.kind, c.armed, shown, left)
+		}
+	}
+}
+
+// TestZooKeeperShellTakesLongLines has a line longer than the scanner's first buffer, as data of a
+// znode may be, and a command after it.
+func TestZooKeeperShellTakesLongLines(t *testing.T) {
+	lines := "create /long " + strings.Repeat("x", 200_000) + "\nstat /long\ncreate /\U0001F600 x\nquit\n"
+	code, out, errs := tooltest.Run(t, Tool(), &core.Env{Args: []string{tooltest.ZooKeeper(t)}, Stdin: strings.NewReader(lines)})
+	if code != 0 || !strings.Contains(errs, "Created /long\n") || !strings.Contains(out, "dataLength = 200000\n") || !strings.Contains(errs, "caused by invalid character @1") {
 		t.Errorf("exit %d\n%s\n%s", code, out, errs)
 	}
 }

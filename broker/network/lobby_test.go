@@ -1,0 +1,205 @@
+package network
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"momus/internal/model"
+)
+
+func stranger(ip string) *Conn {
+	c := &Conn{}
+	c.ip, c.done = ip, make(chan struct{})
+	c.lastActive.Store(time.Now().UnixNano())
+	return c
+}
+
+func TestStrangersWaitOutsideTheLobbyByTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLobby(2, time.Now)
+		first, second := stranger("f"), stranger("f")
+		if !l.enter(first, false) || !l.enter(second, false) {
+			t.Fatal("there was room")
+		}
+		var in []string
+		var waiting []*Conn
+		for _, name := range []string{"a1", "a2", "a3", "b1", "c1"} {
+			c := stranger(name[:1])
+			waiting = append(waiting, c)
+			go func() {
+				if l.enter(c, false) {
+					in = append(in, name) // one comes in at a time
+				}
+			}()
+			synctest.Wait()
+		}
+		if n := l.from("a"); n != 3 || len(in) != 0 {
+			t.Errorf("%d of a, %v inside", n, in)
+		}
+		trusted := stranger("t")
+		if !l.enter(trusted, true) {
+			t.Error("a trusted connection waits")
+		}
+		l.leave(trusted)
+		close(waiting[1].done) // a2 has gone
+		synctest.Wait()
+		inside := []*Conn{first, second, waiting[0], waiting[3], waiting[4]}
+		for _, c := range inside {
+			l.leave(c)
+			synctest.Wait()
+		}
+		if got := strings.Join(in, " "); got != "a1 b1 c1 a3" {
+			t.Error(got)
+		}
+		l.leave(waiting[2])
+		if len(l.inside)+len(l.count)+len(l.outside.turns)+len(l.outside.queue)+l.waiting != 0 {
+			t.Errorf("%d inside, %v counted, %v wait", len(l.inside), l.count, l.outside.turns)
+		}
+	})
+}
+
+func TestWhoIsSilentOrSlowHasToGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLobby(5, time.Now)
+		silent, computing, serving, dripping, heldUp := stranger("a"), stranger("b"), stranger("c"), stranger("d"), stranger("e")
+		computing.busy.Store(true)
+		serving.serving.Store(true)
+		heldUp.heldUp.Store(int64(strangerTime))
+		for _, c := range []*Conn{dripping, heldUp, silent, computing, serving} {
+			l.enter(c, false)
+			time.Sleep(time.Millisecond)
+		}
+		spoken := func() {
+			for _, c := range []*Conn{dripping, heldUp} {
+				c.lastActive.Store(time.Now().UnixNano())
+			}
+		}
+		time.Sleep(strangerPatience + time.Second)
+		spoken()
+		if got := l.stalled(); len(got) != 0 {
+			t.Errorf("%d have to go for nobody", len(got))
+		}
+		late := []*Conn{stranger("f"), stranger("g")}
+		for _, c := range late {
+			go l.enter(c, false)
+		}
+		synctest.Wait()
+		if got := l.stalled(); !slices.Equal(got, []*Conn{silent}) {
+			t.Errorf("%d have to go", len(got))
+		}
+		time.Sleep(strangerTime - strangerPatience)
+		spoken()
+		if got := l.stalled(); !slices.Equal(got, []*Conn{dripping, silent}) {
+			t.Errorf("%d have to go", len(got))
+		}
+		l.leave(silent)
+		synctest.Wait()
+		if got := l.stalled(); !slices.Equal(got, []*Conn{dripping}) { // who has waited outside is not to blame for that
+			t.Errorf("%d have to go", len(got))
+		}
+		for _, c := range late {
+			close(c.done)
+		}
+	})
+}
+
+// TestAFloodOfHandshakesLeavesRoomForClients has more strangers than the lobby takes, in every
+// state in which they may stall, and then a client.
+func TestAFloodOfHandshakesLeavesRoomForClients(t *testing.T) {
+	const size = 8
+	f := start(t, func(o *Options, _ *Limits) {
+		o.Listeners = append(o.Listeners, Listener{Name: "SASL_SSL", Protocol: model.SASLSSL, Addr: "127.0.0.1:0",
+			TLS: &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, MinVersion: tls.VersionTLS12}})
+	})
+	f.lobby.size = size
+	config := &tls.Config{InsecureSkipVerify: true}
+	for i := range 3 * size {
+		c := f.dialListener("SASL_SSL")
+		switch i % 3 {
+		case 0: // half a hello
+			_, _ = c.Write([]byte{22, 3, 1, 1, 0, 1, 0, 0, 0xfc, 3, 3})
+		case 1: // a hello and no more
+			go func() { _ = tls.Client(&spokenOnce{Conn: c}, config).Handshake() }()
+		case 2: // half a frame after the handshake
+			go func() {
+				if s := tls.Client(c, config); s.Handshake() == nil {
+					_, _ = s.Write([]byte{0, 0, 1})
+				}
+			}()
+		}
+	}
+	f.waitFor("the lobby is full", func() bool {
+		f.lobby.mu.Lock()
+		defer f.lobby.mu.Unlock()
+		return f.lobby.waiting == size
+	})
+	c := tls.Client(f.dialListener("SASL_SSL"), config)
+	_ = c.SetDeadline(time.Now().Add(60 * time.Second))
+	if err := c.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	send(t, c, "e1")
+	expect(t, c, "e1")
+}
+
+func (f *fixture) waitFor(what string, holds func() bool) {
+	f.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			f.t.Fatal("never: " + what)
+		}
+	}
+}
+
+// spokenOnce sends what is written first, and nothing more.
+type spokenOnce struct {
+	net.Conn
+	spoken bool
+}
+
+func (s *spokenOnce) Write(p []byte) (int, error) {
+	if s.spoken {
+		return len(p), nil
+	}
+	s.spoken = true
+	return s.Conn.Write(p)
+}
+
+// TestAHelloInPiecesIsPutTogether sends a hello byte by byte, and one that ends in the middle.
+func TestAHelloInPiecesIsPutTogether(t *testing.T) {
+	f := start(t, func(o *Options, _ *Limits) {
+		o.Listeners = append(o.Listeners, Listener{Name: "SSL", Protocol: model.SSL, Addr: "127.0.0.1:0",
+			TLS: &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, MinVersion: tls.VersionTLS12}})
+	})
+	c := tls.Client(&bytewise{f.dialListener("SSL")}, &tls.Config{InsecureSkipVerify: true})
+	_ = c.SetDeadline(time.Now().Add(60 * time.Second))
+	send(t, c, "e1")
+	expect(t, c, "e1")
+	half := f.dialListener("SSL")
+	_, _ = half.Write([]byte{22, 3, 1, 1, 0, 1, 0})
+	_ = half.(*net.TCPConn).CloseWrite()
+	_ = half.SetReadDeadline(time.Now().Add(60 * time.Second))
+	if _, err := io.ReadAll(half); errors.Is(err, os.ErrDeadlineExceeded) { // it may be a reset
+		t.Error("a client that ended in the middle of its hello was not closed")
+	}
+}
+
+// bytewise writes a byte at a time.
+type bytewise struct{ net.Conn }
+
+func (b *bytewise) Write(p []byte) (int, error) {
+	for i := range p {
+		if n, err := b.Conn.Write(p[i : i+1]); err != nil {
+			return i + n, err
+		}
+	}
+	return len(p), nil
+}

@@ -1,0 +1,139 @@
+// The course beside the picture of its cluster. What a learner does is sent to /api/tour; where the course stands is asked for while something runs.
+import { html, render, useState, useEffect, useRef } from '/page/vendor/htm-preact.js';
+import { language, setLanguage } from '/page/i18n.js';
+import { connect, changed, subscribe, token } from '/page/store.js';
+import { Cluster } from '/page/cluster.js';
+
+const texts = {
+  chapters: ['Chapters', '단원'], exercises: ['Exercises: something is wrong in this cluster', '연습: 이 클러스터에 문제가 있습니다'], choose: ['Choose a chapter.', '단원을 고르세요.'],
+  run: ['Run', '실행'], again: ['Run again', '다시 실행'], start: ['Start in the background', '뒤에서 시작'], stop: ['Stop {n}', '{n} 멈추기'], wait: ['See what {n} printed', '{n} 출력 보기'],
+  do: ['Do it', '해 보기'], skip: ['Skip', '건너뛰기'], own: ['or type the command yourself', '또는 직접 입력'], typed: ['typed into it:', '입력한 내용:'], running: ['running…', '실행 중…'],
+  background: ['runs in the background as {n}', '뒤에서 실행 중: {n}'], moreInside: ['{n} more', '{n}개 더 보기'], needs: ['These steps take {n} brokers: momus tour --page --brokers {n}', '이 부분에는 브로커 {n}대가 필요합니다: momus tour --page --brokers {n}'],
+  exerciseNeeds: ['This exercise takes {n} brokers: momus tour --page --brokers {n}', '이 연습에는 브로커 {n}대가 필요합니다: momus tour --page --brokers {n}'],
+  wrong: ['That is not what should come out:', '기대한 결과가 아닙니다:'], inside: ['What happened inside', '안에서 일어난 일'], question: ['Question', '질문'], answer: ['Show the answer', '답 보기'],
+  try: ['Try it yourself', '직접 해 보기'], goal: ['Your task', '할 일'], check: ['Check', '확인'], solution: ['Show the solution', '풀이 보기'], solved: ['Repaired.', '고쳤습니다.'],
+  notYet: ['Not yet:', '아직 아닙니다:'], terminal: ['A command of your own', '명령 직접 실행'], done: ['This chapter is done.', '이 단원을 마쳤습니다.'], preparing: ['Preparing the cluster…', '클러스터를 준비하는 중…'],
+  card: ['Reference card', '참고 카드'], language: ['Language', '언어'], script: ['The course', '과정'], picture: ['The cluster', '클러스터'], failed: ['That did not work: {n}', '되지 않았습니다: {n}'], result: ['what it printed', '출력'],
+};
+const t = (key, n) => texts[key][language() === 'ko' ? 1 : 0].replaceAll('{n}', () => n);
+
+function useCourse() {
+  const [course, setCourse] = useState(null), [problem, setProblem] = useState('');
+  const timer = useRef(0);
+  const ask = async wish => {
+    clearTimeout(timer.current);
+    if (wish) setCourse(c => c && { ...c, busy: true }); // a second click finds nothing to press
+    try {
+      const options = wish && { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Momus-Token': token }, body: JSON.stringify(wish) };
+      const r = await fetch('/api/tour?lang=' + language(), options || {});
+      if (!r.ok) throw new Error((await r.text()).trim() || r.statusText);
+      const s = await r.json();
+      setCourse(s);
+      setProblem('');
+      if (s.busy) timer.current = setTimeout(ask, 250);
+    } catch (e) {
+      setProblem(e.message);
+      if (wish) setCourse(c => c && { ...c, busy: false });
+      timer.current = setTimeout(ask, 2000);
+    }
+  };
+  useEffect(() => { ask(); return () => clearTimeout(timer.current); }, []);
+  return { course, problem, ask };
+}
+
+function Chapters({ course, ask }) {
+  const list = exercise => html`<ol>${course.chapters.filter(c => c.exercise === exercise).map(c => html`<li><button disabled=${course.busy}
+    aria-current=${course.chapter?.name === c.name} onClick=${() => ask({ do: 'open', chapter: c.name })}>${c.number}. ${c.title}</button></li>`)}</ol>`;
+  return html`<nav class="card chapters" aria-label=${t('chapters')}><h2>${t('chapters')}</h2>${list(false)}<h2>${t('exercises')}</h2>${list(true)}</nav>`;
+}
+
+function Result({ result }) {
+  if (!result) return null;
+  return html`${result.output ? html`<pre class="out" tabindex="0" role="group" aria-label=${t('result')}>${result.output}</pre>` : null}
+    ${result.problem ? html`<p class="bad">${t('wrong')} ${result.problem}</p>` : null}`;
+}
+
+const mostInside = 8;
+
+// Inside is what the journals said: the first lines, and the others when they are asked for.
+function Inside({ lines }) {
+  const list = some => html`<ul class="inside">${some.map(x => html`<li>${x}</li>`)}</ul>`;
+  return html`${list(lines.slice(0, mostInside))}${lines.length > mostInside ? html`<details><summary>${t('moreInside', lines.length - mostInside)}</summary>${list(lines.slice(mostInside))}</details>` : null}`;
+}
+
+function label(s) {
+  if (s.kind === 'run') return s.done ? t('again') : t('run');
+  if (s.kind === 'start' || s.kind === 'do') return t(s.kind);
+  return t(s.kind, s.as);
+}
+
+function Step({ s, course, ask }) {
+  const [typed, setTyped] = useState('');
+  const now = s.index === course.chapter.next, ref = useRef();
+  useEffect(() => { if (now && s.kind && s.index > 0) ref.current?.scrollIntoView({ block: 'nearest' }); }, [now]);
+  const may = !course.busy && (now || s.kind === 'run' && s.index < course.chapter.next);
+  const go = e => { e.preventDefault(); ask({ do: 'step', step: s.index, typed }); setTyped(''); };
+  return html`<li class=${'step' + (now && s.kind ? ' now' : '')} ref=${ref}>
+    ${s.text ? html`<p>${s.text}</p>` : null}
+    ${s.needs ? html`<p class="dim">${t('needs', s.needs)}</p>` : s.kind ? html`
+      ${s.command ? html`<pre class="command" lang="en">${s.command}</pre>` : null}
+      ${s.input ? html`<p class="dim">${t('typed')}</p><pre class="out">${s.input}</pre>` : null}
+      <form class="line" onSubmit=${go}>
+        <button class=${now ? 'main' : ''} disabled=${!may}>${s.running ? t('running') : label(s)}</button>
+        ${now && (s.kind === 'run' || s.kind === 'start') ? html`<input class="mono" aria-label=${t('own')} placeholder=${t('own')} value=${typed} onInput=${e => setTyped(e.target.value)} />` : null}
+        ${now ? html`<button type="button" disabled=${course.busy} onClick=${() => ask({ do: 'skip', step: s.index })}>${t('skip')}</button>` : null}
+      </form>
+      ${s.kind === 'start' && s.done ? html`<p class="dim">${t('background', s.as)}</p>` : null}
+      <${Result} result=${s.result} />
+      ${s.inside?.length ? html`<details open><summary>${t('inside')}</summary><${Inside} lines=${s.inside} /></details>` : null}` : null}
+    ${s.question ? html`<p><b>${t('question')}:</b> ${s.question}</p><details><summary>${t('answer')}</summary><p>${s.answer}</p></details>` : null}
+    ${s.try ? html`<p><b>${t('try')}:</b> ${s.try}</p>` : null}
+  </li>`;
+}
+
+function Own({ course, ask }) {
+  const [typed, setTyped] = useState('');
+  const go = e => { e.preventDefault(); ask({ do: 'run', typed }); };
+  return html`<section class="card try"><h2>${t('terminal')}</h2><form class="line row" onSubmit=${go}>
+    <input class="mono" aria-label=${t('terminal')} placeholder="kafka-topics.sh --bootstrap-server … --list" value=${typed} onInput=${e => setTyped(e.target.value)} />
+    <button disabled=${course.busy || !typed}>${t('run')}</button></form>
+    ${course.free ? html`<pre class="mono">$ ${course.free.command}</pre><${Result} result=${course.free} />` : null}</section>`;
+}
+
+function Script({ course, ask }) {
+  const c = course.chapter;
+  const [solution, setSolution] = useState('');
+  if (!c) return html`<p>${t('choose')}</p>`;
+  const shown = (!c.goal || solution === c.name ? c.steps : []).filter((s, i, all) => !(s.needs && all[i - 1]?.needs)); // told once
+  const waiting = course.busy && c.steps.every(s => !s.running && !s.done);
+  const over = c.steps.length > 0 && c.next > c.steps[c.steps.length - 1].index;
+  return html`<section class="card"><h1>${c.number}. ${c.title}</h1>
+    ${c.intro ? html`<p>${c.intro}</p>` : null}
+    ${waiting ? html`<p role="status">${t('preparing')}</p>` : null}
+    ${c.goal ? html`<p><b>${t('goal')}:</b> ${c.goal}</p><div class="row">
+      ${c.needs ? html`<span class="dim">${t('exerciseNeeds', c.needs)}</span>` : html`<button class="main" disabled=${course.busy} onClick=${() => ask({ do: 'check' })}>${t('check')}</button>
+      <button onClick=${() => setSolution(c.name)}>${t('solution')}</button>`}</div>` : null}
+    <div role="status">${course.solved ? html`<p class="ok"><b>${t('solved')}</b></p>` : course.problem ? html`<p class="bad">${t('notYet')} ${course.problem}</p>` : null}</div>
+    ${course.checked && !course.solved ? html`<pre class="mono">$ ${course.checked.command}</pre><${Result} result=${{ output: course.checked.output }} />` : null}
+    <ol class="steps">${shown.map(s => html`<${Step} key=${c.name + s.index} s=${s} course=${course} ask=${ask} />`)}</ol>
+    ${over ? html`<p class="ok">${t('done')}</p>` : null}</section>`;
+}
+
+function App() {
+  const { course, problem, ask } = useCourse();
+  const [, draw] = useState(0);
+  useEffect(() => subscribe(() => draw(n => n + 1)), []);
+  useEffect(() => { document.documentElement.lang = language(); }, [language()]);
+  const choose = e => { setLanguage(e.target.value); connect(); changed(); ask(); };
+  return html`<header><span class="name">momus tour</span><nav aria-label=${t('picture')}><ul><li><a href="/">${t('picture')}</a></li><li><a href=${'/tour/card?lang=' + language()} target="_blank" rel="noopener">${t('card')}</a></li></ul></nav>
+      <div class="end"><label>${t('language')} <select value=${language()} onChange=${choose}><option value="en" lang="en">English</option><option value="ko" lang="ko">한국어</option></select></label></div></header>
+    <div role="alert">${problem ? html`<p class="banner">${t('failed', problem)}</p>` : null}</div>
+    <main>${course ? html`<div class="course"><${Chapters} course=${course} ask=${ask} />
+      <div aria-label=${t('script')} role="region"><${Script} course=${course} ask=${ask} />${course.chapter ? html`<${Own} course=${course} ask=${ask} />` : null}</div>
+      <div class="picture" aria-label=${t('picture')} role="region" tabindex="0"><${Cluster} args=${[]} /></div></div>` : null}</main>`;
+}
+
+// The picture's links lead to views of the other page.
+addEventListener('hashchange', () => { if (location.hash.startsWith('#/')) open('/' + location.hash, '_blank', 'noopener'); });
+connect();
+render(html`<${App} />`, document.getElementById('app'));

@@ -1,0 +1,113 @@
+package tour
+
+import (
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// shellLines breaks a command line into lines of at most width columns, each but the last with the
+// \ that a shell wants there. An option stays with its value, and nothing in quotes is broken.
+func shellLines(command string, width int) []string {
+	var lines []string
+	line := ""
+	for _, p := range options(command) {
+		if line != "" && runewidth.StringWidth(line)+1+runewidth.StringWidth(p) > width-2 {
+			lines, line = append(lines, line+" \\"), ""
+		}
+		switch {
+		case line != "":
+			line += " " + p
+		case len(lines) > 0:
+			line = "    " + p
+		default:
+			line = p
+		}
+	}
+	return append(lines, line)
+}
+
+// options are the parts of a command line that belong together: its first word, options with their
+// values, other words.
+func options(command string) (parts []string) {
+	start, quote, before := 0, rune(0), ""
+	add := func(end int) {
+		w := command[start:end]
+		option := strings.HasPrefix(before, "-") && !strings.HasPrefix(w, "-")
+		switch {
+		case w == "":
+			return
+		case option || before == "|":
+			parts[len(parts)-1] += " " + w
+		default:
+			parts = append(parts, w)
+		}
+		before = w
+	}
+	for i, r := range command {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+		case r == '\'' || r == '"':
+			quote = r
+		case r == ' ':
+			add(i)
+			start = i + 1
+		}
+	}
+	add(len(command))
+	return parts
+}
+
+// fold breaks a line of output into rows of at most width columns. Tabs become blanks, as a terminal
+// shows them.
+func fold(line string, width int) (rows []string) {
+	var row strings.Builder
+	at := 0
+	put := func(r rune, w int) {
+		if at+w > width {
+			rows = append(rows, row.String())
+			row.Reset()
+			at = 0
+		}
+		row.WriteRune(r)
+		at += w
+	}
+	for _, r := range line {
+		if r != '\t' {
+			put(r, runewidth.RuneWidth(r))
+			continue
+		}
+		for n := 8 - at%8; n > 0; n-- {
+			put(' ', 1)
+		}
+	}
+	return append(rows, row.String())
+}
+
+// rows are the rows of a screen that an output takes, each behind an indentation.
+func (p *Player) rows(output string) (rows []string) {
+	for _, line := range strings.Split(Tidy(output), "\n") {
+		folded := []string{line}
+		if p.Width > 0 {
+			folded = fold(line, p.Width-2)
+		}
+		for _, r := range folded {
+			rows = append(rows, strings.TrimRight("  "+r, " "))
+		}
+	}
+	return rows
+}
+
+// Tidy leaves out of an output what says nothing: the prompts of a console producer without the
+// lines that somebody types, and empty lines around it.
+func Tidy(output string) string {
+	if strings.Trim(output, "> \n") == "" {
+		return ""
+	}
+	return strings.Trim(output, "\n")
+}
+
+// width is how many columns a text takes.
+func width(text string) int { return runewidth.StringWidth(text) }

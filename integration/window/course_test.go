@@ -1,0 +1,89 @@
+//go:build console
+
+package window
+
+import (
+	"fmt"
+	"regexp"
+	"testing"
+	"time"
+
+	"momus/integration/testkit"
+)
+
+// startCourse opens the course's page on a cluster of that many brokers.
+func startCourse(t *testing.T, brokers int) *browser {
+	t.Helper()
+	p := testkit.Start(t, "tour", testkit.Spec{Args: []string{
+		testkit.Binary(t), "tour", "--page", "--port", "0", "--brokers", fmt.Sprint(brokers), "--dir", t.TempDir()}})
+	p.WaitOutput(t, "Ctrl-C ends it", time.Minute)
+	return newBrowser(t, regexp.MustCompile(`http://localhost:\d+/tour#\S+`).FindString(p.Output()))
+}
+
+// click clicks the first button, or summary, with that text which can be used.
+func (b *browser) click(text string) {
+	b.t.Helper()
+	b.wait(time.Minute, "button:not(:disabled), summary", "^"+regexp.QuoteMeta(text)+"$")
+	eval[bool](b, `[...document.querySelectorAll('button:not(:disabled), summary')].find(x => x.textContent.trim() === `+quoted(text)+`).click() ?? true`)
+}
+
+// play runs the steps of the open chapter by their buttons until the page says that it is done.
+func (b *browser) play(done string) {
+	b.t.Helper()
+	for began := time.Now(); ; {
+		switch eval[string](b, `(() => {
+			const wrong = document.querySelector('.step .bad');
+			if (wrong) return wrong.closest('.step').textContent;
+			if ([...document.querySelectorAll('p.ok')].some(x => x.textContent.trim() === `+quoted(done)+`)) return 'done';
+			const button = document.querySelector('.step button.main:not(:disabled)');
+			if (button) button.click();
+			return '';
+		})()`) {
+		case "done":
+			return
+		case "":
+		default:
+			b.t.Fatal(eval[string](b, `document.querySelector('.step .bad').closest('.step').textContent`))
+		}
+		if time.Since(began) > 3*time.Minute {
+			b.t.Fatal("the chapter is not done:\n" + eval[string](b, `document.querySelector('main').innerText`))
+		}
+		b.wait(time.Minute, "button", ".")
+		eval[bool](b, `new Promise(r => setTimeout(() => r(true), 50))`)
+	}
+}
+
+// A learner plays a chapter by its buttons and sees the picture beside it, in both languages.
+func TestCourseIsPlayedOnThePage(t *testing.T) {
+	b := startCourse(t, 1)
+	b.click("4. Consumers and groups")
+	b.wait(time.Minute, "h1", "^4. Consumers and groups$")
+	b.wait(time.Minute, "section.house", "^Broker 0")
+	b.play("This chapter is done.")
+	if !eval[bool](b, `[...document.querySelectorAll('pre.out')].some(x => x.textContent.includes('"sent":4,"acked":4'))`) {
+		t.Error("what the commands print is not shown")
+	}
+	b.wait(5*time.Second, "ul.inside li", ".")
+	b.picture("course")
+	b.accessible("the course")
+
+	eval[bool](b, `(() => { const s = document.querySelector('header select'); s.value = 'ko'; s.dispatchEvent(new Event('change')); return true; })()`)
+	b.click("2. 토픽, 파티션, 오프셋")
+	b.wait(time.Minute, "h1", `^2\. `)
+	b.play("이 단원을 마쳤습니다.")
+	b.resize(390, 844)
+	b.picture("course-phone")
+	b.accessible("the course in Korean on a phone")
+}
+
+// An exercise is broken when it is opened, is not solved before something was done, and is solved
+// by the commands that a learner types on the page.
+func TestExerciseIsCheckedOnThePage(t *testing.T) {
+	b := startCourse(t, 1)
+	b.click("21. " + eval[string](b, `fetch('/api/tour').then(r => r.json()).then(s => s.chapters.find(c => c.number === 21).title)`))
+	b.click("Check")
+	b.wait(time.Minute, "p.bad", "^Not yet")
+	b.click("Show the solution")
+	b.play("Repaired.")
+	b.picture("exercise")
+}

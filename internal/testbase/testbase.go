@@ -1,0 +1,111 @@
+// Package testbase has the small things that tests of many packages need: output that is read while
+// it grows, waiting for a condition, recordings that are packed, a server of TLS handshakes. It is
+// for tests alone.
+package testbase
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/tls"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Buffer collects output, and may be read while it is written. Its zero value is empty.
+type Buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer; it does not fail.
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+// String is all that was written so far.
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// Reset forgets what was written.
+func (b *Buffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.b.Reset()
+}
+
+// Eventually waits until a condition holds, which is asked every few milliseconds; it ends the test
+// when it does not within 20 seconds. what says the condition.
+func Eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	deadline, tick := time.After(20*time.Second), time.NewTicker(2*time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatalf("never: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// Gunzip opens a recording that was packed with gzip; it is closed with the test.
+func Gunzip(t testing.TB, path string) io.Reader {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return z
+}
+
+// ServeTLS answers handshakes, one after the other, until the test ends, and gives its address on
+// this machine. Without a config it answers as a port does that speaks plaintext.
+func ServeTLS(t testing.TB, config *tls.Config) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { // ended by the cleanup
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			shakeHands(conn, config)
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return l.Addr().String()
+}
+
+// shakeHands serves one connection, for five seconds at most.
+func shakeHands(conn net.Conn, config *tls.Config) {
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if config == nil {
+		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n"))
+		return
+	}
+	server := tls.Server(conn, config)
+	if server.Handshake() == nil {
+		_, _ = server.Read(make([]byte, 1)) // the client's end
+	}
+	server.Close()
+}

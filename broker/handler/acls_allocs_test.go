@@ -1,8 +1,11 @@
+//go:build !race
+
 package handler
 
 import (
 	"encoding/binary"
 	"io"
+	"math"
 	"testing"
 
 	"momus/broker/protocol"
@@ -10,7 +13,9 @@ import (
 )
 
 // TestACLsAllocateNothingOnTheHotPath compares what a Produce and a Fetch request allocate, in the
-// whole process, with an authorizer that has 10,000 ACLs and without one.
+// whole process, with an authorizer that has 10,000 ACLs and without one. Of several measurements the
+// least counts: now and then another goroutine or an emptied pool adds its own. Not under the race
+// detector, which has pools drop things at random.
 func TestACLsAllocateNothingOnTheHotPath(t *testing.T) {
 	measure := func(acls bool) (produce, fetch float64, answered int) {
 		broker := newDataBroker(t)
@@ -40,7 +45,10 @@ func TestACLsAllocateNothingOnTheHotPath(t *testing.T) {
 			send()
 			read()
 		}
-		produce, fetch = testing.AllocsPerRun(500, send), testing.AllocsPerRun(500, read)
+		produce, fetch = math.Inf(1), math.Inf(1)
+		for range 5 {
+			produce, fetch = min(produce, testing.AllocsPerRun(200, send)), min(fetch, testing.AllocsPerRun(200, read))
+		}
 		return produce, fetch, answered
 	}
 	produce, fetch, whole := measure(false)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -14,6 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/cmd/internal/tool/clients"
+	"momus/cmd/internal/tool/core"
+	"momus/cmd/internal/tool/screen"
 	"momus/configs"
 	"momus/coordinator/zk"
 )
@@ -31,19 +35,24 @@ func withSeconds(ctx context.Context, seconds string) (context.Context, context.
 	return ctx, cancel, nil
 }
 
-// again calls try until it succeeds or ctx ends; the last reason counts.
+// again calls try until it succeeds or ctx ends. The last reason counts, and not that an attempt was
+// cut short by the end.
 func again(ctx context.Context, try func() error) error {
+	var reason error
 	for {
 		err := try()
 		if err == nil {
 			return nil
+		}
+		if reason == nil || ctx.Err() == nil {
+			reason = err
 		}
 		timer := time.NewTimer(awaitInterval)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return err
+			return reason
 		}
 	}
 }
@@ -88,25 +97,36 @@ func waitForZooKeeper(ctx context.Context, c *configs.Config, log *logrus.Logger
 	return nil
 }
 
-// awaitBrokers waits until a cluster has as many brokers as are expected. Without servers they are
-// looked up in ZooKeeper.
-func awaitBrokers(ctx context.Context, servers, zookeeper, expected string) error {
+// brokersWait is what the brokers are waited for with.
+type brokersWait struct {
+	servers, zookeeper string // bootstrap servers; without any they are looked up in ZooKeeper
+	config             string // file with a client's properties, "" for none
+	protocol           string // security protocol of the listeners that are looked up, "" for that of the properties
+	getenv             func(string) string
+}
+
+// await waits until a cluster has as many brokers as are expected.
+func (w *brokersWait) await(ctx context.Context, expected string) error {
 	n, err := strconv.Atoi(expected)
 	if err != nil || n < 1 {
 		return fmt.Errorf("%q is not a number of brokers", expected)
 	}
-	if servers == "" && zookeeper == "" {
+	if w.servers == "" && w.zookeeper == "" {
 		return errors.New("one of -b and -z is required")
 	}
+	props, err := w.properties()
+	if err != nil {
+		return err
+	}
 	return again(ctx, func() error {
-		seeds := servers
+		seeds := w.servers
 		if seeds == "" {
 			var err error
-			if seeds, err = brokersInZooKeeper(ctx, zookeeper); err != nil {
+			if seeds, err = brokersInZooKeeper(ctx, w.zookeeper, props["security.protocol"]); err != nil {
 				return err
 			}
 		}
-		found, err := countBrokers(ctx, seeds)
+		found, err := w.count(ctx, seeds, props)
 		if err == nil && found < n {
 			err = fmt.Errorf("expected %d brokers but found only %d", n, found)
 		}
@@ -114,9 +134,30 @@ func awaitBrokers(ctx context.Context, servers, zookeeper, expected string) erro
 	})
 }
 
-// brokersInZooKeeper gives host:port of every listener of every broker that is registered; none at
-// all is an error, since the caller wants to connect.
-func brokersInZooKeeper(ctx context.Context, connect string) (string, error) {
+// properties are those of the file; a protocol on the command line wins over its own.
+func (w *brokersWait) properties() (map[string]string, error) {
+	switch w.protocol {
+	case "", "PLAINTEXT":
+	case "SSL", "SASL_PLAINTEXT", "SASL_SSL":
+		if w.config == "" {
+			return nil, fmt.Errorf("-s %s needs -c FILE, with the client's properties for that protocol", w.protocol)
+		}
+	default:
+		return nil, fmt.Errorf("-s %s: the security protocols are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL", w.protocol)
+	}
+	props, err := core.ReadProperties(w.config)
+	if err != nil {
+		return nil, fmt.Errorf("-c %s: %w", w.config, err)
+	}
+	if w.protocol != "" {
+		props["security.protocol"] = w.protocol
+	}
+	return props, nil
+}
+
+// brokersInZooKeeper gives host:port of the listeners of every broker that is registered, those of a
+// security protocol alone, or with "" all; none at all is an error, since the caller wants to connect.
+func brokersInZooKeeper(ctx context.Context, connect, protocol string) (string, error) {
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
 	client, err := zk.Dial(ctx, zk.Options{Connect: connect, SessionTimeout: 10 * time.Second, ConnectTimeout: 10 * time.Second, Logger: logrus.NewEntry(quiet)})
@@ -131,20 +172,28 @@ func brokersInZooKeeper(ctx context.Context, connect string) (string, error) {
 	var out []string
 	for _, b := range brokers {
 		for _, e := range b.Endpoints {
+			if protocol != "" && e.Protocol.String() != protocol {
+				continue
+			}
 			out = append(out, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
 		}
 	}
 	if len(out) == 0 {
+		if protocol != "" {
+			return "", fmt.Errorf("no broker is registered in ZooKeeper with a listener of %s", protocol)
+		}
 		return "", errors.New("no broker is registered in ZooKeeper")
 	}
 	return strings.Join(out, ","), nil
 }
 
-// countBrokers asks any of the brokers how many there are; it fails after five seconds, so that its
-// caller can ask again.
-func countBrokers(ctx context.Context, seeds string) (int, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(seeds, ",")...), kgo.WithLogger(kgo.BasicLogger(io.Discard, kgo.LogLevelNone, nil)),
-		kgo.RetryTimeout(5*time.Second))
+// count asks any of the brokers how many there are; it fails after five seconds, so that its caller
+// can ask again.
+func (w *brokersWait) count(ctx context.Context, seeds string, props map[string]string) (int, error) {
+	call := &core.Call{Env: &core.Env{Stdout: io.Discard, Stderr: io.Discard, Getenv: w.getenv}, Out: screen.NewOutput(io.Discard)}
+	props = maps.Clone(props)
+	props["bootstrap.servers"] = seeds
+	client, err := clients.New(call, &clients.Config{Props: props}, kgo.RetryTimeout(5*time.Second))
 	if err != nil {
 		return 0, err
 	}

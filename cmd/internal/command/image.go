@@ -58,7 +58,7 @@ func imageCommands() []Command {
 	return []Command{
 		{Name: "entrypoint", Hidden: true, Args: "COMMAND ARG...", Help: "run one of these commands, or another program", Run: runEntrypoint},
 		{Name: "script", Hidden: true, Args: "PATH ARG...", Help: "be the image's script with this path", Run: runScript},
-		{Name: "cub", Hidden: true, Args: "zk-ready CONNECT SECONDS | kafka-ready [-b SERVERS | -z CONNECT] BROKERS SECONDS",
+		{Name: "cub", Hidden: true, Args: "zk-ready CONNECT SECONDS | kafka-ready [-b SERVERS | -z CONNECT] [-c FILE] [-s PROTOCOL] BROKERS SECONDS",
 			Help: "wait for ZooKeeper or brokers, as Confluent's utility does", Run: runCub},
 		{Name: "dub", Hidden: true, Args: "wait HOST PORT SECONDS | ensure VARIABLE", Help: "wait for a port, or check a variable, as Confluent's utility does", Run: runDub},
 	}
@@ -169,7 +169,7 @@ func runDub(ctx context.Context, e *Env, args []string) error {
 }
 
 // runCub waits for ZooKeeper or for brokers.
-func runCub(ctx context.Context, _ *Env, args []string) error {
+func runCub(ctx context.Context, e *Env, args []string) error {
 	wrong := errors.New(strings.TrimRight(usage("cub", nil), "\n"))
 	if len(args) == 0 {
 		return wrong
@@ -177,8 +177,8 @@ func runCub(ctx context.Context, _ *Env, args []string) error {
 	flags := pflag.NewFlagSet("cub", pflag.ContinueOnError)
 	servers := flags.StringP("bootstrap-servers", "b", "", "")
 	zookeeper := flags.StringP("zookeeper_connect", "z", "", "")
-	flags.StringP("config", "c", "", "")
-	flags.StringP("security", "s", "", "")
+	config := flags.StringP("config", "c", "", "")
+	protocol := flags.StringP("security", "s", "", "")
 	if err := flags.Parse(args[1:]); err != nil {
 		return errors.Join(err, wrong)
 	}
@@ -199,7 +199,8 @@ func runCub(ctx context.Context, _ *Env, args []string) error {
 		}
 		return awaitPort(ctx, hosts)
 	case "kafka-ready":
-		return awaitBrokers(ctx, *servers, *zookeeper, rest[0])
+		wait := brokersWait{servers: *servers, zookeeper: *zookeeper, config: *config, protocol: *protocol, getenv: e.getenv}
+		return wait.await(ctx, rest[0])
 	}
 	return wrong
 }

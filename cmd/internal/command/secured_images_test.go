@@ -88,7 +88,45 @@ func TestSecuredComposeFilesOfEachImageWork(t *testing.T) {
 			if err := send("alice", "wrong"); !errors.Is(err, kerr.SaslAuthenticationFailed) {
 				t.Errorf("a wrong password: %v", err)
 			}
+			if image.name == "confluent" {
+				cubWaits(t, "localhost:"+port, zookeeper+"/"+image.name)
+			}
 		})
+	}
+}
+
+// cubWaits waits for a broker that wants a login, as a compose file's command does.
+func cubWaits(t *testing.T, broker, zookeeper string) {
+	t.Helper()
+	properties := func(password string) string {
+		file := filepath.Join(t.TempDir(), "client.properties")
+		login := `org.apache.kafka.common.security.plain.PlainLoginModule required username="admin" password="` + password + `";`
+		if err := os.WriteFile(file, []byte("security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config="+login+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	file := properties("admin-secret")
+	for _, x := range []struct {
+		args []string
+		err  string // what it contains; "" for success
+	}{
+		{[]string{"-b", broker, "-c", file, "1", "30"}, ""},
+		{[]string{"-z", zookeeper, "-c", file, "-s", "SASL_PLAINTEXT", "1", "30"}, ""},
+		{[]string{"-z", zookeeper, "-c", file, "-s", "SASL_SSL", "1", "3"}, "no broker is registered in ZooKeeper with a listener of SASL_SSL"},
+		{[]string{"-b", broker, "-c", properties("wrong"), "1", "3"}, "Authentication failed"},
+		{[]string{"-b", broker, "-s", "SASL_PLAINTEXT", "1", "30"}, "-s SASL_PLAINTEXT needs -c FILE"},
+		{[]string{"-b", broker, "-s", "TLS", "1", "30"}, "the security protocols are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL"},
+		{[]string{"-b", broker, "-c", file + "x", "1", "30"}, file + "x"},
+	} {
+		w := newWorld()
+		w.Env.Args = append([]string{"momus", "cub", "kafka-ready"}, x.args...)
+		switch err := run(t.Context(), &w.Env); {
+		case x.err == "" && err != nil:
+			t.Errorf("cub kafka-ready %v: %v", x.args, err)
+		case x.err != "" && (err == nil || !strings.Contains(err.Error(), x.err)):
+			t.Errorf("cub kafka-ready %v: %v, want %q", x.args, err, x.err)
+		}
 	}
 }
 

@@ -261,16 +261,8 @@ func (r *perfRun) run(ctx context.Context) error {
 			}
 			open = time.Time{}
 		}
-		if r.rate > 0 {
-			// From the beginning of the run, so that a pause of the broker is made up for.
-			due := began.Add(time.Duration(float64(i+1) / float64(r.rate) * float64(time.Second)))
-			if wait := time.Until(due); wait > 0 {
-				select {
-				case <-ctx.Done():
-					return ctx.Err()
-				case <-time.After(wait):
-				}
-			}
+		if err := clients.Pace(ctx, r.c, began, i+1, r.rate); err != nil {
+			return err
 		}
 	}
 	if !open.IsZero() {

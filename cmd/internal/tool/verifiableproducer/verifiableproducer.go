@@ -122,14 +122,7 @@ func verifiableProducer(ctx context.Context, c *core.Call) error {
 				c.Event(&mu, "producer_send_success", "key", key(r), "value", string(r.Value), "offset", offset, "partition", r.Partition, "topic", r.Topic)
 			})
 		}
-		if rate > 0 {
-			if wait := time.Until(began.Add(time.Duration(float64(sent+1) / float64(rate) * float64(time.Second)))); wait > 0 {
-				select {
-				case <-ctx.Done():
-				case <-time.After(wait):
-				}
-			}
-		}
+		_ = clients.Pace(ctx, c, began, sent+1, rate) // the loop sees that ctx has ended
 	}
 	if err := p.Drain(context.WithoutCancel(ctx)); err != nil { // bounded by the delivery time-out
 		return err

@@ -36,7 +36,7 @@ type conn struct {
 	lastActive atomic.Int64 // Unix nanoseconds of the last byte read or written
 	frameBegan atomic.Int64 // Unix nanoseconds of the first byte of the frame that is being received
 	heldUp     atomic.Int64 // nanoseconds that a handshake has waited for its turn
-	serving    atomic.Bool  // the handler runs
+	serving    atomic.Bool  // a request is executed, until its answer is written or queued
 	receiving  atomic.Bool  // part of a frame has arrived
 	starved    atomic.Bool  // it waits for memory
 	writing    atomic.Bool  // an answer is being written
@@ -197,10 +197,11 @@ func (c *Conn) execute(ctx context.Context, buf *buffer, n int) (more bool) {
 	}
 	out.begin(store.b)
 
-	// Only while the handler runs: idleSince must not take a long request for an idle connection.
+	// Until the answer is written or in the queue: idleSince must not take a long request for an idle
+	// connection, nor retire cut its answer off.
 	c.serving.Store(true)
+	defer c.serving.Store(false)
 	verdict, pending := c.srv.o.Handler.Serve(ctx, c, frame, c.srv.o.Now(), out)
-	c.serving.Store(false)
 
 	if verdict == Later || verdict == HoldThenClose || verdict == CloseLate {
 		free()
@@ -361,9 +362,7 @@ func (c *Conn) finish(out *Output, verdict Verdict) (err error) {
 		out.finish()
 		n := out.Len()
 		c.touch()
-		c.writing.Store(true)
 		err = c.write(out)
-		c.writing.Store(false)
 		if err == nil {
 			c.touch()
 			c.srv.o.Handler.Sent(c, out, n)

@@ -124,7 +124,7 @@ func (l *lobby) stalled() []*Conn {
 	now := l.now()
 	for c, entered := range l.inside {
 		// Only those who let us wait; whom we let wait, for a slot or an answer, is not to blame.
-		if c.busy.Load() || c.serving.Load() {
+		if c.busy.Load() || c.serving.Load() && !c.writing.Load() {
 			continue
 		}
 		heard := time.Unix(0, max(c.lastActive.Load(), entered.UnixNano()))

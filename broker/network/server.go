@@ -26,8 +26,10 @@ type Server struct {
 	strangers budget // of connections that are not authenticated
 	gate      *gate
 	lobby     *lobby
-	ownLimit  int64     // of memory, when the configuration has none
-	queuedSet sync.Pool // of *queued
+	ownLimit  int64 // of memory, when the configuration has none
+	// lastAnswers bounds how long connections may take to write the answers that end with the server.
+	lastAnswers time.Duration
+	queuedSet   sync.Pool // of *queued
 	// refused and bad bound the lines about connections that are refused, and that are closed for
 	// what they sent.
 	refused, bad loglimit.Limit
@@ -58,7 +60,7 @@ func New(o Options) *Server {
 		l := logrus.New()
 		o.Logger = logrus.NewEntry(l)
 	}
-	s := &Server{o: o, ownLimit: defaultMemory(), gate: newGate(), lobby: newLobby(lobbySize, o.Now)}
+	s := &Server{o: o, ownLimit: defaultMemory(), lastAnswers: time.Second, gate: newGate(), lobby: newLobby(lobbySize, o.Now)}
 	s.memory.limit = s.memoryLimit
 	s.strangers.limit = func() int64 { return strangerMemory }
 	s.mu.conns = make(map[*Conn]struct{})
@@ -106,9 +108,6 @@ func (s *Server) Connections(listener string) int {
 	return s.mu.perList[listener]
 }
 
-// lastAnswers bounds how long connections may take to write the answers that end with the server.
-const lastAnswers = time.Second
-
 // Run serves until ctx ends, then closes the listeners and all connections, and returns once all
 // goroutines have ended. Answers that are pending when ctx ends are completed, which waits for
 // nobody any more, and written if the client reads them: it then knows that it is to send again,
@@ -131,7 +130,7 @@ func (s *Server) Run(ctx context.Context) error {
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(lastAnswers):
+	case <-time.After(s.lastAnswers):
 	}
 	for _, c := range s.all() {
 		c.close()

@@ -33,6 +33,8 @@ type writer struct {
 
 // write sends an answer.
 func (c *Conn) write(out *Output) error {
+	c.writing.Store(true)
+	defer c.writing.Store(false)
 	t, ok := c.nc.(*tls.Conn)
 	if !ok {
 		return c.writePieces(out)

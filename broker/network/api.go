@@ -94,6 +94,8 @@ type Options struct {
 	Hooks     Hooks
 	Logger    *logrus.Entry
 	Now       func() time.Time // nil: time.Now
+	// After is what a failed authentication waits for; nil: time.After.
+	After func(time.Duration) <-chan time.Time
 	// Wrap, if not nil, stands between each listener of the system and the server.
 	Wrap func(net.Listener) net.Listener
 	// Hold, if not nil, is asked before a request is executed and before an answer is written: both

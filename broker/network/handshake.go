@@ -438,10 +438,8 @@ func (c *Conn) delay() bool {
 	if d <= 0 {
 		return !c.broken.Load()
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-c.srv.o.After(d):
 		return true
 	case <-c.done:
 		return false

@@ -56,6 +56,9 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.After == nil {
+		o.After = time.After
+	}
 	if o.Logger == nil {
 		l := logrus.New()
 		o.Logger = logrus.NewEntry(l)

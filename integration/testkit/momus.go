@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"momus/configs"
+	"momus/internal/testbase"
 )
 
 var build struct {
@@ -64,7 +64,7 @@ type Cluster struct {
 func Quickstart(t testing.TB, brokers int, extra ...string) *Cluster {
 	t.Helper()
 	c := &Cluster{Dir: t.TempDir()}
-	port := freeRange(t, brokers)
+	port := testbase.FreePorts(t, brokers)
 	zk, web := FreePort(t), FreePort(t)
 	c.ZooKeeper = fmt.Sprintf("127.0.0.1:%d", zk)
 	c.HTTP = fmt.Sprintf("http://127.0.0.1:%d", web)
@@ -198,44 +198,6 @@ func (c *Cluster) Metric(t testing.TB, name string) float64 {
 		}
 	}
 	t.Fatalf("there is no metric %s", name)
-	return 0
-}
-
-// given are the ports that freeRange has returned: tests side by side choose theirs before they
-// listen on them.
-var given struct {
-	sync.Mutex
-	ports map[int]bool
-}
-
-// freeRange finds n ports in a row that nobody listens on and no other test of this process was
-// given, below those that the system hands out by itself.
-func freeRange(t testing.TB, n int) int {
-	t.Helper()
-	given.Lock()
-	defer given.Unlock()
-	for range 200 {
-		// Below 32768, where Linux begins to hand out ports for outgoing connections: a broker that
-		// is down for a moment would lose its port to one.
-		first := 12000 + rand.IntN(18000)
-		free := true
-		for p := first; p < first+n && free; p++ {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
-			if free = err == nil && !given.ports[p]; err == nil {
-				l.Close()
-			}
-		}
-		if free {
-			if given.ports == nil {
-				given.ports = map[int]bool{}
-			}
-			for p := first; p < first+n; p++ {
-				given.ports[p] = true
-			}
-			return first
-		}
-	}
-	t.Fatalf("no %d free ports in a row", n)
 	return 0
 }
 

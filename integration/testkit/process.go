@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"momus/internal/testbase"
 )
 
 // Process is a child process with its output kept in memory.
@@ -218,11 +220,10 @@ func Eventually(t testing.TB, limit time.Duration, what string, ok func() bool) 
 	}
 }
 
-// FreePort finds a TCP port that nobody listens on, and that the system hands to nobody else while
-// its owner is restarted.
+// FreePort is one of testbase.FreePorts.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	return freeRange(t, 1)
+	return testbase.FreePorts(t, 1)
 }
 
 // Root is the project's root directory.

@@ -43,10 +43,10 @@ func (b *Buffer) Reset() {
 }
 
 // Eventually waits until a condition holds, which is asked every few milliseconds; it ends the test
-// when it does not within 20 seconds. what says the condition.
+// when it does not within a minute. what says the condition.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(2*time.Millisecond)
+	deadline, tick := time.After(time.Minute), time.NewTicker(2*time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
@@ -95,10 +95,10 @@ func ServeTLS(t testing.TB, config *tls.Config) string {
 	return l.Addr().String()
 }
 
-// shakeHands serves one connection, for five seconds at most.
+// shakeHands serves one connection, for half a minute at most.
 func shakeHands(conn net.Conn, config *tls.Config) {
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 	if config == nil {
 		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n"))
 		return

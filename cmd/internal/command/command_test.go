@@ -156,30 +156,6 @@ func (w *world) until(t *testing.T, text string) {
 	}
 }
 
-// freePorts finds n ports in a row that nobody listens on.
-func freePorts(t *testing.T, n int) int {
-	t.Helper()
-next:
-	for range 100 {
-		l, err := net.Listen("tcp", "localhost:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		first := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		for i := range n {
-			l, err := net.Listen("tcp", net.JoinHostPort("localhost", strconv.Itoa(first+i)))
-			if err != nil {
-				continue next
-			}
-			l.Close()
-		}
-		return first
-	}
-	t.Fatal("no free ports")
-	return 0
-}
-
 func TestHelpAndVersion(t *testing.T) {
 	for _, tt := range []struct {
 		args   []string
@@ -265,7 +241,7 @@ func TestBrokerSaysWhatIsWrongWithTheConfiguration(t *testing.T) {
 
 func TestQuickstart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	port, zk, http := freePorts(t, 3), freePorts(t, 1), freePorts(t, 3)
+	port, zk, http := testbase.FreePorts(t, 3), testbase.FreePorts(t, 1), testbase.FreePorts(t, 3)
 	w := newWorld()
 	stop := w.start(t, "quickstart", "--brokers", "3", "--dir", dir, "--port", strconv.Itoa(port), "--zookeeper-port", strconv.Itoa(zk),
 		"--http-port", strconv.Itoa(http), "--override", "num.partitions=7")
@@ -324,7 +300,7 @@ func TestFreshLeavesWhatOthersMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld()
-	code := w.do("quickstart", "--dir", dir, "--port", strconv.Itoa(freePorts(t, 1)), "--zookeeper-port", strconv.Itoa(freePorts(t, 1)), "--http-port", "-1", "--fresh")
+	code := w.do("quickstart", "--dir", dir, "--port", strconv.Itoa(testbase.FreePorts(t, 1)), "--zookeeper-port", strconv.Itoa(testbase.FreePorts(t, 1)), "--http-port", "-1", "--fresh")
 	if code != 1 || !strings.Contains(w.stderr.String(), "was not made by momus quickstart") {
 		t.Errorf("exit %d, %s", code, w.stderr.String())
 	}
@@ -358,15 +334,15 @@ func TestAFullDiskIsSaidOnce(t *testing.T) {
 func TestQuickstartStopsWhenABrokerFails(t *testing.T) {
 	w := newWorld()
 	w.fail = errors.New("disk is gone")
-	code := w.do("quickstart", "--brokers", "2", "--dir", t.TempDir(), "--port", strconv.Itoa(freePorts(t, 2)), "--zookeeper-port", strconv.Itoa(freePorts(t, 1)), "--http-port", "-1")
+	code := w.do("quickstart", "--brokers", "2", "--dir", t.TempDir(), "--port", strconv.Itoa(testbase.FreePorts(t, 2)), "--zookeeper-port", strconv.Itoa(testbase.FreePorts(t, 1)), "--http-port", "-1")
 	if code != 1 || !strings.Contains(w.stderr.String(), "disk is gone") || !slices.Contains(w.events, "coordination stopped") {
 		t.Errorf("exit %d, %s, %v", code, w.stderr.String(), w.events)
 	}
 }
 
 func TestQuickstartExplainsOptionsThatCannotBe(t *testing.T) {
-	port := strconv.Itoa(freePorts(t, 2))
-	next := strconv.Itoa(freePorts(t, 1))
+	port := strconv.Itoa(testbase.FreePorts(t, 2))
+	next := strconv.Itoa(testbase.FreePorts(t, 1))
 	for want, args := range map[string][]string{
 		"--log-level loud: valid are": {"--log-level", "loud"},
 		"port " + port + " (Kafka, broker 1) is also that of ZooKeeper's protocol; choose another with --port": {"--port", port, "--zookeeper-port", port},
@@ -398,7 +374,7 @@ func TestPortInUseNamesPortAndProcess(t *testing.T) {
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
 	w := newWorld()
-	code := w.do("quickstart", "--dir", t.TempDir(), "--port", strconv.Itoa(port), "--zookeeper-port", strconv.Itoa(freePorts(t, 1)), "--http-port", "-1")
+	code := w.do("quickstart", "--dir", t.TempDir(), "--port", strconv.Itoa(port), "--zookeeper-port", strconv.Itoa(testbase.FreePorts(t, 1)), "--http-port", "-1")
 	want := fmt.Sprintf("port %d (Kafka, broker 1) is in use", port)
 	if runtime.GOOS == "linux" {
 		want += fmt.Sprintf(" by process %d (", os.Getpid())

@@ -98,7 +98,7 @@ func TestASecuredQuickstartServesWhoMayAndNobodyElse(t *testing.T) {
 	for _, brokers := range []int{1, 3} {
 		t.Run(fmt.Sprint(brokers), func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
-			port := freePorts(t, brokers+1)
+			port := testbase.FreePorts(t, brokers+1)
 			args := []string{"--secure", "--brokers", strconv.Itoa(brokers), "--dir", dir, "--port", strconv.Itoa(port), "--zookeeper-port", strconv.Itoa(port + brokers)}
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()

@@ -17,6 +17,7 @@ import (
 	"momus/cmd/internal/certs"
 	"momus/cmd/internal/tool"
 	"momus/cmd/internal/tool/core"
+	"momus/internal/testbase"
 )
 
 // onTerminal runs a tool as a person does, with standard error on a terminal, and gives everything
@@ -63,7 +64,7 @@ func changed(t *testing.T, dir, user string, settings map[string]string) string 
 func TestToolsSayWhatIsWrongWithASecuredCluster(t *testing.T) {
 	t.Cleanup(regexp2.StopTimeoutClock)
 	dir := filepath.Join(t.TempDir(), "data")
-	port := freePorts(t, 2)
+	port := testbase.FreePorts(t, 2)
 	_, stop := startQuickstart(t, "--secure", "--dir", dir, "--port", strconv.Itoa(port), "--zookeeper-port", strconv.Itoa(port+1))
 	defer stop()
 	bootstrap := "localhost:" + strconv.Itoa(port)

@@ -57,16 +57,15 @@ func TestConfigsOfNewTopicsWhileZooKeeperIsGone(t *testing.T) {
 	coordination.stop()
 	began := time.Now()
 	d.Learn(ctx, []string{"new", "wrong", "none"})
-	if took := time.Since(began); took > 2*learnWait {
+	if took := time.Since(began); took > learnWait+time.Minute {
 		t.Errorf("gave up after %v", took)
 	}
 	if got := d.Topic("new"); got.RetentionMs != 777 || strings.Count(logged.String(), "could not read the configs") != 1 {
 		t.Errorf("without ZooKeeper retention.ms=%d, logged %s", got.RetentionMs, logged.String())
 	}
-	began = time.Now()
 	d.Learn(ctx, []string{"new", "none"})
-	if took := time.Since(began); took > learnWait/2 {
-		t.Errorf("a topic that could not be read was asked for again, for %v", took)
+	if n := strings.Count(logged.String(), "could not read the configs"); n != 1 {
+		t.Errorf("topics that could not be read were asked for again: logged %s", logged.String())
 	}
 
 	ended := make(chan error, 1)

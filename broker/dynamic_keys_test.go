@@ -17,7 +17,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,22 +43,27 @@ type rig struct {
 	client *kgo.Client
 	dir    string
 	free   int // a port that nobody uses
+
+	coordination string        // the address of the coordination server
+	topics       *atomic.Int64 // how many topics were made for one probe each
 }
 
 // newRig starts a broker with the given settings besides its own.
 func newRig(t *testing.T, settings map[string]string) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir()}
+	r := &rig{t: t, dir: t.TempDir(), topics: new(atomic.Int64)}
 	server, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.coordination = server.Addr().String()
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	all := map[string]string{
-		"broker.id": "1", "listeners": "PLAINTEXT://127.0.0.1:0", "zookeeper.connect": server.Addr().String(), "log.dirs": t.TempDir(),
+		"broker.id": "1", "listeners": "PLAINTEXT://127.0.0.1:0", "zookeeper.connect": r.coordination, "log.dirs": t.TempDir(),
 		"offsets.topic.num.partitions": "1", "offsets.topic.replication.factor": "1", "password.encoder.secret": "secret",
 		"log.cleaner.dedupe.buffer.size": "8388608", "log.cleaner.backoff.ms": "20", "controlled.shutdown.enable": "false",
+		"log.retention.check.interval.ms": "20", "log.flush.scheduler.interval.ms": "20",
 	}
 	for k, v := range settings {
 		all[k] = v
@@ -86,11 +93,11 @@ func newRig(t *testing.T, settings map[string]string) *rig {
 	case err := <-done:
 		t.Fatal(err)
 	}
-	if r.zk, err = zk.Dial(ctx, zk.Options{Connect: server.Addr().String(), SessionTimeout: 10 * time.Second, ConnectTimeout: 5 * time.Second}); err != nil {
+	if r.zk, err = zk.Dial(ctx, zk.Options{Connect: r.coordination, SessionTimeout: 10 * time.Second, ConnectTimeout: 5 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.zk.Close() })
-	if r.client, err = kgo.NewClient(kgo.SeedBrokers(r.b.Addr("PLAINTEXT").String()), kgo.MaxVersions(nil)); err != nil {
+	if r.client, err = kgo.NewClient(kgo.SeedBrokers(r.b.Addr("PLAINTEXT").String()), kgo.MaxVersions(nil), kgo.ConnIdleTimeout(15*time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.client.Close)
@@ -107,10 +114,13 @@ func newRig(t *testing.T, settings map[string]string) *rig {
 	return r
 }
 
-func (r *rig) eventually(what string, ok func() bool) {
+func (r *rig) eventually(what string, ok func() bool, last ...*string) {
 	r.t.Helper()
 	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
+			for _, l := range last {
+				what += fmt.Sprintf(" (%q is to be seen)", *l)
+			}
 			r.t.Fatalf("%s: not within a minute", what)
 		}
 	}
@@ -131,7 +141,8 @@ func (r *rig) alter(resource string, settings map[string]*string) {
 		res.Configs = append(res.Configs, c)
 	}
 	req.Resources = append(req.Resources, res)
-	resp, err := req.RequestWith(r.t.Context(), r.client)
+	// Always the same connection, which stays open: with max.connections=1 there is no other.
+	resp, err := req.RequestWith(r.t.Context(), r.client.Broker(1))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -142,35 +153,57 @@ func (r *rig) alter(resource string, settings map[string]*string) {
 
 // dynamicKey is what is to be seen of one dynamic key, alone or together with others that it needs.
 type dynamicKey struct {
-	key, value string
-	probe      func() string // what the part of the broker that uses the key does
-	want       string        // of probe while the value holds
-	with       map[string]string
+	key   string
+	probe func(r *rig) string // what the part of the broker that uses the key does
+	steps []step              // values one after the other, each with another effect than the one before
 }
 
-// check changes a key on a level, waits for the effect, deletes it and waits for the old effect.
+// step is one change of a key on the running broker.
+type step struct {
+	value string
+	want  string            // of probe while the value holds
+	with  map[string]string // keys that change together with it
+}
+
+// check takes a key through its values on a level, waits for the effect of each, deletes it and
+// waits for the old effect: a part that reads its setting once, at its start or at the first
+// change, fails.
 func (r *rig) check(resource string, k dynamicKey) {
+	if len(k.steps) < 2 {
+		r.t.Fatalf("%s changes once only", k.key)
+	}
 	// A probe that nobody answers in time may show that for once.
 	var before string
-	r.eventually(fmt.Sprintf("%s shows something else than %s before the change", k.key, k.want), func() bool { before = k.probe(); return before != k.want })
-	set, unset := map[string]*string{k.key: &k.value}, map[string]*string{k.key: nil}
-	for name, value := range k.with {
-		set[name], unset[name] = &value, nil
+	first := k.steps[0].want
+	r.eventually(fmt.Sprintf("%s shows something else than %s before the change", k.key, first), func() bool { before = k.probe(r); return before != first })
+	seen, unset := before, map[string]*string{}
+	for _, s := range k.steps {
+		if s.want == seen {
+			r.t.Fatalf("%s: %q is to be seen before the change to %s", k.key, seen, s.value)
+		}
+		set := map[string]*string{k.key: &s.value}
+		for name, value := range s.with {
+			set[name] = &value
+		}
+		for name := range set {
+			unset[name] = nil
+		}
+		r.alter(resource, set)
+		r.eventually(fmt.Sprintf("%s=%s shows %s", k.key, s.value, s.want), func() bool {
+			seen = k.probe(r)
+			return seen == s.want
+		}, &seen)
 	}
-	r.alter(resource, set)
-	r.eventually(fmt.Sprintf("%s=%s shows %s", k.key, k.value, k.want), func() bool { return k.probe() == k.want })
 	r.alter(resource, unset)
-	r.eventually(fmt.Sprintf("%s deleted shows %s", k.key, before), func() bool { return k.probe() == before })
-}
-
-// topic probes the configuration that the log of t-0 uses.
-func (r *rig) topic(f func(c *configs.Topic) any) func() string {
-	return func() string { return fmt.Sprint(f(r.b.logs.Get(model.TopicPartition{Topic: "t"}).Config())) }
+	r.eventually(fmt.Sprintf("%s deleted shows %s", k.key, before), func() bool {
+		seen = k.probe(r)
+		return seen == before
+	}, &seen)
 }
 
 // used probes settings that parts ask for at each use.
-func (r *rig) used(f func(c *configs.Broker) any) func() string {
-	return func() string { return fmt.Sprint(f(r.b.config.Broker())) }
+func used(f func(c *configs.Broker) any) func(r *rig) string {
+	return func(r *rig) string { return fmt.Sprint(f(r.b.config.Broker())) }
 }
 
 // cleanerLooks measures how often the cleaner looks for logs that are due.
@@ -190,8 +223,8 @@ func (r *rig) cleanerLooks() string {
 }
 
 // replicates probes settings that the replicas are given whenever they ask.
-func (r *rig) replicates(f func(s replica.Settings) any) func() string {
-	return func() string { return fmt.Sprint(f(r.b.replicaSettings())) }
+func replicates(f func(s replica.Settings) any) func(r *rig) string {
+	return func(r *rig) string { return fmt.Sprint(f(r.b.replicaSettings())) }
 }
 
 // answered reports whether a connection to an address gets an answer to ApiVersions within half a
@@ -216,6 +249,17 @@ func asked(c net.Conn, patience time.Duration) bool {
 	return err == nil
 }
 
+// askPlain sends one request over a connection of its own.
+func askPlain(r *rig, req kmsg.Request) kmsg.Response {
+	c, err := net.DialTimeout("tcp", r.b.Addr("PLAINTEXT").String(), 5*time.Second)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	return ask(c, req)
+}
+
 // frame reads one answer.
 func frame(c net.Conn) ([]byte, error) {
 	var size [4]byte
@@ -227,8 +271,11 @@ func frame(c net.Conn) ([]byte, error) {
 	return body, err
 }
 
-func (r *rig) serves(addr func() string) func() string {
-	return func() string { return fmt.Sprint("served ", answered(addr())) }
+// serves probes whether an address is answered; of none: the rig's own listener.
+func serves(addr ...string) func(r *rig) string {
+	return func(r *rig) string {
+		return fmt.Sprint("served ", answered(append(addr, r.b.Addr("PLAINTEXT").String())[0]))
+	}
 }
 
 // registered probes what others read of this broker in ZooKeeper.
@@ -246,57 +293,62 @@ func (r *rig) registered() string {
 
 // keys are all dynamic keys but those of security.
 func (r *rig) keys() []dynamicKey {
-	extra := fmt.Sprintf("127.0.0.1:%d", r.free)
-	listeners := fmt.Sprintf("PLAINTEXT://%s,EXTRA://%s", r.b.Addr("PLAINTEXT"), extra)
+	return slices.Concat(r.listenerKeys(), limitKeys(), logKeys(), cleanerKeys(), electionKeys(), sharedKeys())
+}
+
+func (r *rig) listenerKeys() []dynamicKey {
+	own, extra := "PLAINTEXT://"+r.b.Addr("PLAINTEXT").String(), fmt.Sprintf("127.0.0.1:%d", r.free)
+	both := own + ",EXTRA://" + extra
 	const protocols = "PLAINTEXT:PLAINTEXT,EXTRA:PLAINTEXT"
-	own := r.serves(func() string { return r.b.Addr("PLAINTEXT").String() })
-	second := r.serves(func() string { return extra })
+	with := map[string]string{"listener.security.protocol.map": protocols}
+	at := func(host string) map[string]string {
+		return map[string]string{"listeners": both, "advertised.listeners": "PLAINTEXT://127.0.0.1:9092,EXTRA://" + host + ":9094"}
+	}
 	return []dynamicKey{
-		{key: "listeners", value: listeners, probe: second, want: "served true", with: map[string]string{"listener.security.protocol.map": protocols}},
-		{key: "listener.security.protocol.map", value: protocols, probe: r.registered, want: "PLAINTEXT at 127.0.0.1,EXTRA at other",
-			with: map[string]string{"listeners": listeners, "advertised.listeners": "PLAINTEXT://127.0.0.1:9092,EXTRA://other:9094"}},
-		{key: "advertised.listeners", value: "PLAINTEXT://127.0.0.2:9092", probe: r.registered, want: "PLAINTEXT at 127.0.0.2"},
-		{key: "max.connections", value: "1", probe: own, want: "served false"},
-		{key: "listener.name.plaintext.max.connections", value: "1", probe: own, want: "served false"},
-		{key: "max.connections.per.ip", value: "1", probe: own, want: "served false"},
-		{key: "max.connections.per.ip.overrides", value: "127.0.0.1:1", probe: own, want: "served false"},
-		{key: "compression.type", value: "lz4", probe: r.topic(func(c *configs.Topic) any { return c.CompressionType }), want: "lz4"},
-		{key: "log.cleanup.policy", value: "compact", probe: r.topic(func(c *configs.Topic) any { return c.Compact }), want: "true"},
-		{key: "log.cleaner.delete.retention.ms", value: "7", probe: r.topic(func(c *configs.Topic) any { return c.DeleteRetentionMs }), want: "7"},
-		{key: "log.cleaner.max.compaction.lag.ms", value: "7", probe: r.topic(func(c *configs.Topic) any { return c.MaxCompactionLagMs }), want: "7"},
-		{key: "log.cleaner.min.compaction.lag.ms", value: "7", probe: r.topic(func(c *configs.Topic) any { return c.MinCompactionLagMs }), want: "7"},
-		{key: "log.cleaner.min.cleanable.ratio", value: "0.7", probe: r.topic(func(c *configs.Topic) any { return c.MinCleanableDirtyRatio }), want: "0.7"},
-		{key: "log.flush.interval.messages", value: "7", probe: r.topic(func(c *configs.Topic) any { return c.FlushMessages }), want: "7"},
-		{key: "log.flush.interval.ms", value: "7", probe: r.topic(func(c *configs.Topic) any { return c.FlushMs }), want: "7"},
-		{key: "log.index.interval.bytes", value: "7", probe: r.topic(func(c *configs.Topic) any { return c.IndexIntervalBytes }), want: "7"},
-		{key: "log.index.size.max.bytes", value: "777", probe: r.topic(func(c *configs.Topic) any { return c.SegmentIndexBytes }), want: "777"},
-		{key: "log.message.downconversion.enable", value: "false", probe: r.topic(func(c *configs.Topic) any { return c.MessageDownconversionEnable }), want: "false"},
-		{key: "log.message.timestamp.difference.max.ms", value: "7", probe: r.topic(func(c *configs.Topic) any { return c.MessageTimestampDifferenceMaxMs }), want: "7"},
-		{key: "log.message.timestamp.type", value: "LogAppendTime", probe: r.topic(func(c *configs.Topic) any { return c.LogAppendTime }), want: "true"},
-		{key: "log.preallocate", value: "true", probe: r.topic(func(c *configs.Topic) any { return c.Preallocate }), want: "true"},
-		{key: "log.retention.bytes", value: "7", probe: r.topic(func(c *configs.Topic) any { return c.RetentionBytes }), want: "7"},
-		{key: "log.retention.ms", value: "7777777", probe: r.topic(func(c *configs.Topic) any { return c.RetentionMs }), want: "7777777"},
-		{key: "log.roll.jitter.ms", value: "7", probe: r.topic(func(c *configs.Topic) any { return c.SegmentJitterMs }), want: "7"},
-		{key: "log.roll.ms", value: "7777777", probe: r.topic(func(c *configs.Topic) any { return c.SegmentMs }), want: "7777777"},
-		{key: "log.segment.bytes", value: "777777", probe: r.topic(func(c *configs.Topic) any { return c.SegmentBytes }), want: "777777"},
-		{key: "log.segment.delete.delay.ms", value: "7", probe: r.topic(func(c *configs.Topic) any { return c.FileDeleteDelayMs }), want: "7"},
-		{key: "message.max.bytes", value: "777", probe: r.topic(func(c *configs.Topic) any { return c.MaxMessageBytes }), want: "777"},
-		{key: "min.insync.replicas", value: "2", probe: r.topic(func(c *configs.Topic) any { return c.MinInsyncReplicas }), want: "2"},
-		{key: "unclean.leader.election.enable", value: "true", probe: r.topic(func(c *configs.Topic) any { return c.UncleanLeaderElectionEnable }), want: "true"},
-		// The cleaner reads all of its settings in one place.
-		{key: "log.cleaner.backoff.ms", value: "700", probe: r.cleanerLooks, want: "seldom"},
-		// The parts that use these ask for them each time; storage/cleaner and broker/replica have
-		// tests of what they then do.
-		{key: "log.cleaner.dedupe.buffer.size", value: "4194304", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerDedupeBufferSize }), want: "4194304"},
-		{key: "log.cleaner.io.buffer.load.factor", value: "0.7", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerIOBufferLoadFactor }), want: "0.7"},
-		{key: "log.cleaner.io.buffer.size", value: "7777", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerIOBufferSize }), want: "7777"},
-		{key: "log.cleaner.io.max.bytes.per.second", value: "7777", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerIOMaxBytesPerSecond }), want: "7777"},
-		{key: "log.cleaner.threads", value: "2", probe: r.used(func(c *configs.Broker) any { return c.LogCleanerThreads }), want: "2"},
-		{key: "num.recovery.threads.per.data.dir", value: "2", probe: r.used(func(c *configs.Broker) any { return c.NumRecoveryThreadsPerDataDir }), want: "2"},
-		{key: "num.replica.fetchers", value: "2", probe: r.replicates(func(s replica.Settings) any { return s.Fetchers }), want: "2"},
-		{key: "leader.replication.throttled.rate", value: "7", probe: r.replicates(func(s replica.Settings) any { return s.LeaderRate }), want: "7"},
-		{key: "follower.replication.throttled.rate", value: "7", probe: r.replicates(func(s replica.Settings) any { return s.FollowerRate }), want: "7"},
-		{key: "replica.alter.log.dirs.io.max.bytes.per.second", value: "7", probe: r.replicates(func(s replica.Settings) any { return s.MoveRate }), want: "7"},
+		{"listeners", serves(extra), []step{{both, "served true", with}, {own, "served false", nil}, {both, "served true", nil}}},
+		{"listener.security.protocol.map", (*rig).registered, []step{
+			{protocols, "PLAINTEXT at 127.0.0.1,EXTRA at other", at("other")},
+			{protocols + ",MORE:PLAINTEXT", "PLAINTEXT at 127.0.0.1,MORE at third", map[string]string{"listeners": own + ",MORE://" + extra,
+				"advertised.listeners": "PLAINTEXT://127.0.0.1:9092,MORE://third:9094"}},
+		}},
+		{"advertised.listeners", (*rig).registered, []step{
+			{"PLAINTEXT://127.0.0.2:9092", "PLAINTEXT at 127.0.0.2", nil}, {"PLAINTEXT://127.0.0.3:9092", "PLAINTEXT at 127.0.0.3", nil}}},
+	}
+}
+
+// limitKeys are those of connections.
+func limitKeys() []dynamicKey {
+	on, off := "served true", "served false"
+	limit := []step{{"1", off, nil}, {"1000", on, nil}, {"1", off, nil}}
+	return []dynamicKey{
+		{"max.connections", serves(), limit},
+		{"listener.name.plaintext.max.connections", serves(), limit},
+		{"max.connections.per.ip", serves(), limit},
+		{"max.connections.per.ip.overrides", serves(), []step{{"127.0.0.1:1", off, nil}, {"127.0.0.1:1000", on, nil}, {"127.0.0.1:1", off, nil}}},
+	}
+}
+
+// sharedKeys are keys that parts ask for each time that they use them; the tests of storage/cleaner,
+// storage/logdir and broker/replica change them again and again and see what the parts then do.
+func sharedKeys() []dynamicKey {
+	follows := func(key string, probe func(r *rig) string, values ...string) dynamicKey {
+		k := dynamicKey{key: key, probe: probe}
+		for _, v := range values {
+			k.steps = append(k.steps, step{v, v, nil})
+		}
+		return k
+	}
+	return []dynamicKey{
+		follows("log.cleaner.dedupe.buffer.size", used(func(c *configs.Broker) any { return c.LogCleanerDedupeBufferSize }), "4194304", "2097152"),
+		follows("log.cleaner.io.buffer.load.factor", used(func(c *configs.Broker) any { return c.LogCleanerIOBufferLoadFactor }), "0.7", "0.5"),
+		follows("log.cleaner.io.buffer.size", used(func(c *configs.Broker) any { return c.LogCleanerIOBufferSize }), "7777", "8888"),
+		follows("log.cleaner.io.max.bytes.per.second", used(func(c *configs.Broker) any { return c.LogCleanerIOMaxBytesPerSecond }), "7777", "8888"),
+		follows("log.cleaner.threads", used(func(c *configs.Broker) any { return c.LogCleanerThreads }), "2", "1", "2"),
+		follows("num.recovery.threads.per.data.dir", used(func(c *configs.Broker) any { return c.NumRecoveryThreadsPerDataDir }), "2", "3"),
+		follows("num.replica.fetchers", replicates(func(s replica.Settings) any { return s.Fetchers }), "2", "3"),
+		follows("leader.replication.throttled.rate", replicates(func(s replica.Settings) any { return s.LeaderRate }), "7", "8"),
+		follows("follower.replication.throttled.rate", replicates(func(s replica.Settings) any { return s.FollowerRate }), "7", "8"),
+		follows("replica.alter.log.dirs.io.max.bytes.per.second", replicates(func(s replica.Settings) any { return s.MoveRate }), "7", "8"),
 	}
 }
 
@@ -317,7 +369,6 @@ func TestDynamicKeysTakeEffectAndGoAgain(t *testing.T) {
 			t.Run(fmt.Sprintf("%s of broker %q", k.key, level), func(t *testing.T) {
 				on := *r
 				on.t = t
-				k.probe = rebind(&on, k)
 				on.check(level, k)
 			})
 		}
@@ -337,16 +388,6 @@ func TestDynamicKeysTakeEffectAndGoAgain(t *testing.T) {
 	}
 }
 
-// rebind finds the row of k made for another test, so that its probe fails that one.
-func rebind(r *rig, k dynamicKey) func() string {
-	for _, o := range r.keys() {
-		if o.key == k.key {
-			return o.probe
-		}
-	}
-	return k.probe
-}
-
 // ofGSSAPI are keys of a mechanism, or of connections to other brokers, that a single broker does
 // not show.
 var ofGSSAPI = map[string]bool{
@@ -356,11 +397,11 @@ var ofGSSAPI = map[string]bool{
 // secureRig is a broker with a listener SECURE that speaks TLS and PLAIN.
 type secureRig struct {
 	*rig
-	old, other *identity // two servers' certificates, each trusted by itself
+	old, other, third *identity // servers' certificates, each trusted by itself
 }
 
 func newSecureRig(t *testing.T) *secureRig {
-	s := &secureRig{old: newIdentity(t, "old", oldSerial), other: newIdentity(t, "other", otherSerial)}
+	s := &secureRig{old: newIdentity(t, "old", oldSerial), other: newIdentity(t, "other", otherSerial), third: newIdentity(t, "third", thirdSerial)}
 	const jaas = `org.apache.kafka.common.security.plain.PlainLoginModule required user_a="1";`
 	s.rig = newRig(t, map[string]string{
 		"listeners": "PLAINTEXT://127.0.0.1:0,SECURE://127.0.0.1:0,CERTS://127.0.0.1:0", "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CERTS:SSL",
@@ -381,6 +422,7 @@ type identity struct {
 const (
 	oldSerial   = 1
 	otherSerial = 2
+	thirdSerial = 3
 )
 
 func newIdentity(t *testing.T, name string, serial int64) *identity {
@@ -430,8 +472,8 @@ func (s *secureRig) connect(listener string, with ...tls.Certificate) *tls.Conn 
 }
 
 // handshake is what a TLS client sees of a listener.
-func (s *secureRig) handshake(listener string, show func(tls.ConnectionState) string, with ...tls.Certificate) func() string {
-	return func() string {
+func (s *secureRig) handshake(listener string, show func(tls.ConnectionState) string, with ...tls.Certificate) func(r *rig) string {
+	return func(*rig) string {
 		c := s.connect(listener, with...)
 		if c == nil {
 			return "refused"
@@ -455,7 +497,7 @@ func ask(c net.Conn, req kmsg.Request) kmsg.Response {
 }
 
 // mechanisms are what the listener says it has.
-func (s *secureRig) mechanisms() string {
+func (s *secureRig) mechanisms(*rig) string {
 	c := s.connect("SECURE")
 	if c == nil {
 		return "refused"
@@ -469,8 +511,8 @@ func (s *secureRig) mechanisms() string {
 }
 
 // login is the outcome of a login of user a with a password.
-func (s *secureRig) login(password string) func() string {
-	return func() string {
+func (s *secureRig) login(password string) func(r *rig) string {
+	return func(*rig) string {
 		c := s.connect("SECURE")
 		if c == nil {
 			return "refused"
@@ -491,6 +533,8 @@ func name(c tls.ConnectionState) string {
 		return "old"
 	case otherSerial:
 		return "other"
+	case thirdSerial:
+		return "third"
 	default:
 		return leaf.Subject.CommonName
 	}
@@ -508,21 +552,34 @@ func (s *secureRig) secureKeys() []dynamicKey {
 		return all
 	}
 	jks, theirs := s.handshake("SECURE", name), "localhost"
+	// back returns to the PEM store that is there at the start.
+	back := map[string]string{on + "ssl.keystore.location": s.old.file, on + "ssl.keystore.type": "PEM"}
+	trusting := func(but string) map[string]string {
+		all := map[string]string{certs + "ssl.truststore.location": "testdata/stores/trust.jks", certs + "ssl.truststore.password": "secret1", certs + "ssl.truststore.type": "JKS"}
+		delete(all, certs+but)
+		return all
+	}
+	pem := map[string]string{certs + "ssl.truststore.location": s.old.file, certs + "ssl.truststore.type": "PEM"}
+	const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+	scrams := map[string]string{on + "scram-sha-256.sasl.jaas.config": scram, on + "scram-sha-512.sasl.jaas.config": scram}
+	user := func(password string) string {
+		return fmt.Sprintf(`org.apache.kafka.common.security.plain.PlainLoginModule required user_a=%q;`, password)
+	}
 	return []dynamicKey{
-		{key: on + "ssl.keystore.location", value: s.other.file, probe: s.handshake("SECURE", name), want: "other"},
-		{key: on + "ssl.keystore.type", value: "JKS", probe: jks, want: theirs, with: store("key.jks", "", "ssl.keystore.type")},
-		{key: on + "ssl.keystore.password", value: "secret1", probe: jks, want: theirs, with: store("key.jks", "JKS", "ssl.keystore.password")},
-		{key: on + "ssl.key.password", value: "secret2", probe: jks, want: theirs, with: store("key.jks", "JKS", "ssl.key.password")},
-		{key: on + "ssl.enabled.protocols", value: "TLSv1.3", probe: s.handshake("SECURE", version), want: "TLS 1.3"},
-		{key: on + "ssl.cipher.suites", value: "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", probe: s.handshake("SECURE", suite), want: "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"},
-		{key: certs + "ssl.client.auth", value: "none", probe: s.handshake("CERTS", name), want: "old"},
-		{key: certs + "ssl.truststore.location", value: s.other.file, probe: s.handshake("CERTS", name, s.other.pair), want: "old"},
-		{key: certs + "ssl.truststore.type", value: "JKS", probe: s.handshake("CERTS", name, s.old.pair), want: "refused",
-			with: map[string]string{certs + "ssl.truststore.location": "testdata/stores/trust.jks", certs + "ssl.truststore.password": "secret1"}},
-		{key: certs + "ssl.truststore.password", value: "secret1", probe: s.handshake("CERTS", name, s.old.pair), want: "refused",
-			with: map[string]string{certs + "ssl.truststore.location": "testdata/stores/trust.jks", certs + "ssl.truststore.type": "JKS"}},
-		{key: on + "sasl.enabled.mechanisms", value: "PLAIN,SCRAM-SHA-256", probe: s.mechanisms, want: "PLAIN,SCRAM-SHA-256", with: map[string]string{
-			on + "scram-sha-256.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;"}},
-		{key: on + "plain.sasl.jaas.config", value: `org.apache.kafka.common.security.plain.PlainLoginModule required user_a="2";`, probe: s.login("2"), want: "error 0"},
+		{on + "ssl.keystore.location", s.handshake("SECURE", name), []step{{s.other.file, "other", nil}, {s.third.file, "third", nil}}},
+		{on + "ssl.keystore.type", jks, []step{{"JKS", theirs, store("key.jks", "", "ssl.keystore.type")}, {"PEM", "old", back}}},
+		{on + "ssl.keystore.password", jks, []step{{"secret1", theirs, store("key.jks", "JKS", "ssl.keystore.password")}, {"other", "old", back}}},
+		{on + "ssl.key.password", jks, []step{{"secret2", theirs, store("key.jks", "JKS", "ssl.key.password")}, {"other", "old", back}}},
+		{on + "ssl.enabled.protocols", s.handshake("SECURE", version), []step{{"TLSv1.3", "TLS 1.3", nil}, {"TLSv1.2", "TLS 1.2", nil}, {"TLSv1.2,TLSv1.3", "TLS 1.3", nil}}},
+		{on + "ssl.cipher.suites", s.handshake("SECURE", suite), []step{
+			{"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", nil},
+			{"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", nil}}},
+		{certs + "ssl.client.auth", s.handshake("CERTS", name), []step{{"none", "old", nil}, {"required", "refused", nil}, {"requested", "old", nil}}},
+		{certs + "ssl.truststore.location", s.handshake("CERTS", name, s.other.pair), []step{{s.other.file, "old", nil}, {s.third.file, "refused", nil}, {s.other.file, "old", nil}}},
+		{certs + "ssl.truststore.type", s.handshake("CERTS", name, s.old.pair), []step{{"JKS", "refused", trusting("ssl.truststore.type")}, {"PEM", "old", pem}}},
+		{certs + "ssl.truststore.password", s.handshake("CERTS", name, s.old.pair), []step{{"secret1", "refused", trusting("ssl.truststore.password")}, {"other", "old", pem}}},
+		{on + "sasl.enabled.mechanisms", s.mechanisms, []step{
+			{"PLAIN,SCRAM-SHA-256", "PLAIN,SCRAM-SHA-256", scrams}, {"SCRAM-SHA-512", "SCRAM-SHA-512", nil}, {"SCRAM-SHA-512,PLAIN", "SCRAM-SHA-512,PLAIN", nil}}},
+		{on + "plain.sasl.jaas.config", s.login("2"), []step{{user("2"), "error 0", nil}, {user("3"), "error 58", nil}, {user("2"), "error 0", nil}}},
 	}
 }

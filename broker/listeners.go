@@ -55,15 +55,24 @@ func (b *Broker) listener(e model.Endpoint) network.Listener {
 
 // followListeners brings the listeners in step with dynamic configs that have changed. Who reads
 // the registration never finds an address in it that is not open: what was added is opened first,
-// then comes the registration, then what was removed is closed.
+// then comes the registration, then what was removed is closed; but for a port that goes from one
+// listener to another, which only one of them can have.
 func (b *Broker) followListeners(ctx context.Context) error {
 	b.listeners.mu.Lock()
 	defer b.listeners.mu.Unlock()
 	b.server.LimitsChanged()
 	errs := []error{b.security.Reload()}
-	removed := maps.Clone(b.listeners.bound)
-	for _, e := range b.config.Listeners().Bind {
+	wanted, removed := b.config.Listeners().Bind, maps.Clone(b.listeners.bound)
+	for _, e := range wanted {
 		delete(removed, e.Listener)
+	}
+	for name := range removed {
+		if port := b.portOf(name); slices.ContainsFunc(wanted, func(e model.Endpoint) bool { return e.Port == port }) {
+			b.closeListenerLocked(name)
+			delete(removed, name)
+		}
+	}
+	for _, e := range wanted {
 		// A listener whose security could not be read has no settings to be opened with; its error
 		// is in errs, from Reload.
 		if open, ok := b.listeners.bound[e.Listener]; ok && open == e || b.security.Listener(e.Listener) == nil {
@@ -85,21 +94,29 @@ func (b *Broker) followListeners(ctx context.Context) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(removed)) {
-		b.server.RemoveListener(name)
-		delete(b.listeners.bound, name)
-		b.log.WithField("listener", name).Info("closed a listener")
+		b.closeListenerLocked(name)
 	}
 	return errors.Join(errs...)
+}
+
+// closeListenerLocked gives up a listener that is open.
+func (b *Broker) closeListenerLocked(name string) {
+	b.server.RemoveListener(name)
+	delete(b.listeners.bound, name)
+	b.log.WithField("listener", name).Info("closed a listener")
+}
+
+// portOf is the port that a listener has, 0 of one that is not open.
+func (b *Broker) portOf(listener string) int32 {
+	if a, ok := b.server.Addr(listener).(*net.TCPAddr); ok {
+		return int32(a.Port)
+	}
+	return 0
 }
 
 // advertised are the endpoints that others are told: those of listeners that are open. A port 0 is
 // replaced by the one that the system chose.
 func (b *Broker) advertised() []model.Endpoint {
-	endpoints := b.config.Listeners().AdvertisedWith(func(listener string) int32 {
-		if a, ok := b.server.Addr(listener).(*net.TCPAddr); ok {
-			return int32(a.Port)
-		}
-		return 0
-	})
+	endpoints := b.config.Listeners().AdvertisedWith(b.portOf)
 	return slices.DeleteFunc(endpoints, func(e model.Endpoint) bool { return b.server.Addr(e.Listener) == nil })
 }

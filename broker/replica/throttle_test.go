@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -130,4 +131,70 @@ func TestThrottledMove(t *testing.T) {
 			t.Errorf("long after the move the rate is %.0f", rate)
 		}
 	}, "/data1", "/data2")
+}
+
+// The rates are dynamic: while replicas are copied, and while a log moves, each change of a rate is
+// followed.
+func TestThrottlesFollowTheirRates(t *testing.T) {
+	copied := func(c *testCluster) int64 { return c.brokers[2].log(tp0).Size() }
+	moved := func(c *testCluster) int64 { return c.brokers[1].logs.Future(tp0).Size() }
+	for _, tc := range []struct {
+		rate   string
+		broker int32 // whose rate is set
+		done   func(c *testCluster) int64
+	}{
+		{"leader.replication.throttled.rate", 1, copied},
+		{"follower.replication.throttled.rate", 2, copied},
+		{"replica.alter.log.dirs.io.max.bytes.per.second", 1, moved},
+	} {
+		t.Run(tc.rate, func(t *testing.T) {
+			inCluster(t, 2, func(t *testing.T, c *testCluster) {
+				begin(t, c, tc.rate, tc.broker)
+				for _, rate := range []int64{20_000, 60_000, 10_000, 40_000} {
+					setRate(t, c, tc.broker, tc.rate, rate)
+					time.Sleep(15 * time.Second) // the windows of before count no longer
+					from := tc.done(c)
+					time.Sleep(30 * time.Second)
+					synctest.Wait()
+					if per := (tc.done(c) - from) / 30; per < rate*7/10 || per > rate*13/10 {
+						t.Errorf("%d bytes a second at a rate of %d", per, rate)
+					}
+				}
+			}, "/data1", "/data2")
+		})
+	}
+}
+
+// begin has a follower, or a move, far behind a leader that has ten megabytes.
+func begin(t *testing.T, c *testCluster, key string, broker int32) {
+	t.Helper()
+	for _, b := range c.brokers {
+		b.settled.Store("t", map[string]string{"leader.replication.throttled.replicas": "*", "follower.replication.throttled.replicas": "*"})
+	}
+	c.brokers[2].stop(true)
+	c.lead(tp0, 1, 0, isr(1), 1, 2)
+	for range 2000 {
+		c.brokers[1].append(1, strings.Repeat("x", 4900))
+	}
+	c.brokers[2].extra = map[string]string{"replica.fetch.max.bytes": "10000", "replica.fetch.response.max.bytes": "10000"}
+	c.brokers[2].start()
+	setRate(t, c, broker, key, 20_000)
+	c.lead(tp0, 1, 1, isr(1), 1, 2)
+	time.Sleep(time.Second)
+	if !strings.Contains(key, "log.dirs") {
+		return
+	}
+	b := c.brokers[1]
+	to := map[bool]string{true: "/data2", false: "/data1"}[strings.HasPrefix(b.log(tp0).Dir(), "/data1")]
+	if err := b.m.AlterReplicaLogDirs(tp0, to); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+}
+
+func setRate(t *testing.T, c *testCluster, broker int32, key string, rate int64) {
+	t.Helper()
+	if err := c.brokers[broker].config.SetDynamicBroker(map[string]string{key: fmt.Sprint(rate)}); err != nil {
+		t.Fatal(err)
+	}
 }

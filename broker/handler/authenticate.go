@@ -50,19 +50,19 @@ func (d *Dispatcher) newSession(c *network.Conn, now time.Time) *session {
 	}
 	switch {
 	case s.server != nil:
-		// A copy for this connection, since the answer to ApiVersions is remembered in its session;
-		// the server of the listener is shared by all of its connections.
-		own := *s.server
-		own.APIVersions = func(h protocol.Header, body []byte) (kmsg.Response, bool) { return d.env.strangerVersions(s, h, body) }
-		s.server = &own
-		s.exchange = sasl.NewExchange(s.server, now)
+		s.exchange = sasl.NewExchange(s.server, d.strangerVersions(s), now)
 	case d.env.CertificatePrincipal != nil && c.Protocol == model.SSL:
 		s.principal, s.refusal = d.env.CertificatePrincipal(c)
 	}
 	return s
 }
 
-// strangerVersions answers ApiVersions before the client is authenticated.
+// strangerVersions answers ApiVersions before the client is authenticated: what he tells of himself
+// is remembered in his session.
+func (d *Dispatcher) strangerVersions(s *session) sasl.Versions {
+	return func(h protocol.Header, body []byte) (kmsg.Response, bool) { return d.env.strangerVersions(s, h, body) }
+}
+
 func (e *Env) strangerVersions(s *session, h protocol.Header, body []byte) (kmsg.Response, bool) {
 	// false leaves the exchange where it was, so that a client with too new a version may ask
 	// again; a valid question may come once only.
@@ -91,7 +91,7 @@ func (d *Dispatcher) authenticate(r *Request, frame []byte, out *network.Output)
 		switch {
 		case handshake && (s.reauthBegan.IsZero() || now.Sub(s.reauthBegan) >= reauthGap):
 			s.reauthBegan = now
-			s.exchange = sasl.NewReauthentication(s.server, s.auth, now)
+			s.exchange = sasl.NewReauthentication(s.server, d.strangerVersions(s), s.auth, now)
 		// 2.5.0 gives no answer and no error: the client sees a closed connection, and the metric
 		// counts it.
 		case now.After(s.auth.Ends):

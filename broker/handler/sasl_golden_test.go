@@ -157,13 +157,13 @@ func recordedServer(t testing.TB, d *dialogue) (*sasl.Server, error) {
 		return nil, err
 	}
 	options := map[string]string{"unsecuredValidatorAllowableClockSkewMs": "3000"}
-	s := &sasl.Server{Enabled: []string{sasl.PLAIN, sasl.SCRAMSHA256, sasl.SCRAMSHA512, sasl.OAUTHBEARER, sasl.GSSAPI}, MaxReauth: func(string) time.Duration { return 0 }}
+	enabled, reauth := []string{sasl.PLAIN, sasl.SCRAMSHA256, sasl.SCRAMSHA512, sasl.OAUTHBEARER, sasl.GSSAPI}, func(string) time.Duration { return 0 }
 	switch d.Listener {
 	case "NOGSS":
-		s.Enabled = []string{sasl.PLAIN, sasl.SCRAMSHA256, sasl.OAUTHBEARER}
+		enabled = []string{sasl.PLAIN, sasl.SCRAMSHA256, sasl.OAUTHBEARER}
 		options = map[string]string{"unsecuredValidatorRequiredScope": "kafka write"}
 	case "REAUTH":
-		s.MaxReauth = func(m string) time.Duration {
+		reauth = func(m string) time.Duration {
 			if m == sasl.SCRAMSHA256 {
 				return time.Minute
 			}
@@ -173,8 +173,10 @@ func recordedServer(t testing.TB, d *dialogue) (*sasl.Server, error) {
 		return nil, nil
 	}
 	if d.Keys.Service != "" {
-		s.Enabled = []string{sasl.GSSAPI} // of another broker
+		enabled = []string{sasl.GSSAPI} // of another broker
 	}
+	s := sasl.NewServer(enabled...)
+	s.MaxReauth = reauth
 	nonces, salt := recordedNonces(d)
 	tokens := sasl.NewTokenLogins(credentials).WithSalt(func(string, string) []byte { return salt })
 	scram := sasl.ScramSettings{Users: credentials, Tokens: tokens, Nonce: func() string {

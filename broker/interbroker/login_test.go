@@ -94,17 +94,18 @@ type loginPeer struct {
 
 func (p *loginPeer) serve(conn net.Conn) {
 	users := sasl.PlainUsers{"admin": "adminpw"}
-	server := &sasl.Server{Enabled: []string{sasl.PLAIN}, New: func(string) (sasl.Mechanism, error) { return sasl.NewPlain(users), nil },
-		MaxReauth: func(string) time.Duration { return p.lifetime },
-		APIVersions: func(protocol.Header, []byte) (kmsg.Response, bool) {
-			resp := kmsg.NewPtrApiVersionsResponse()
-			resp.ApiKeys = []kmsg.ApiVersionsResponseApiKey{{ApiKey: protocol.SaslHandshake, MaxVersion: 1}}
-			if p.newest >= 0 {
-				resp.ApiKeys = append(resp.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: protocol.SaslAuthenticate, MaxVersion: p.newest})
-			}
-			return resp, true
-		}}
-	x := sasl.NewExchange(server, time.Now())
+	server := sasl.NewServer(sasl.PLAIN)
+	server.New = func(string) (sasl.Mechanism, error) { return sasl.NewPlain(users), nil }
+	server.MaxReauth = func(string) time.Duration { return p.lifetime }
+	versions := func(protocol.Header, []byte) (kmsg.Response, bool) {
+		resp := kmsg.NewPtrApiVersionsResponse()
+		resp.ApiKeys = []kmsg.ApiVersionsResponseApiKey{{ApiKey: protocol.SaslHandshake, MaxVersion: 1}}
+		if p.newest >= 0 {
+			resp.ApiKeys = append(resp.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: protocol.SaslAuthenticate, MaxVersion: p.newest})
+		}
+		return resp, true
+	}
+	x := sasl.NewExchange(server, versions, time.Now())
 	var session *sasl.Session
 	for {
 		var size [4]byte
@@ -118,7 +119,7 @@ func (p *loginPeer) serve(conn net.Conn) {
 		p.keys = append(p.keys, int16(binary.BigEndian.Uint16(frame)))
 		var answer []byte
 		if x == nil && p.keys[len(p.keys)-1] == protocol.SaslHandshake {
-			x = sasl.NewReauthentication(server, session, time.Now())
+			x = sasl.NewReauthentication(server, versions, session, time.Now())
 		}
 		if x == nil {
 			h, _, _ := protocol.ParseHeader(frame)

@@ -140,11 +140,9 @@ func (s *Security) authenticate(l *Listener) error {
 			return err
 		}
 	}
-	l.SASL = &sasl.Server{
-		Enabled:   enabled,
-		New:       func(mechanism string) (sasl.Mechanism, error) { return makers[mechanism]() },
-		MaxReauth: func(mechanism string) time.Duration { return reauth[mechanism] },
-	}
+	l.SASL = sasl.NewServer(enabled...)
+	l.SASL.New = func(mechanism string) (sasl.Mechanism, error) { return makers[mechanism]() }
+	l.SASL.MaxReauth = func(mechanism string) time.Duration { return reauth[mechanism] }
 	return nil
 }
 

@@ -2,14 +2,11 @@ package sasl
 
 import (
 	"crypto/pbkdf2"
-	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
-	"math/big"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +52,7 @@ type scramClient struct {
 	name, password string
 	token          bool // the name is the id of a delegation token
 	nonce          string
-	hash           func() hash.Hash
+	hash           digest
 	first, proven  string // the client's first message, and what the server is to prove with
 	salted         []byte
 	step           int
@@ -69,18 +66,9 @@ func NewScramClient(mechanism, name, password string, token bool, nonce string) 
 		return nil, err
 	}
 	if nonce == "" {
-		nonce = clientNonce()
+		nonce = randomNonce()
 	}
 	return &scramClient{name: name, password: password, token: token, nonce: nonce, hash: h}, nil
-}
-
-// clientNonce is a random number of 130 bits in at most 26 digits 0-9a-z, as Java's clients send.
-func clientNonce() string {
-	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 130))
-	if err != nil {
-		panic("the system has no random numbers: " + err.Error())
-	}
-	return n.Text(36)
 }
 
 func (s *scramClient) Silent() bool { return false }
@@ -123,15 +111,13 @@ func (s *scramClient) final(server string) ([]byte, error) {
 	if iterations < minIterations || iterations > maxIterations {
 		return nil, fmt.Errorf("%w: it asks for %d iterations, from %d to %d are allowed", ErrServer, iterations, minIterations, maxIterations)
 	}
-	if s.salted, err = pbkdf2.Key(s.hash, s.password, salt, iterations, s.hash().Size()); err != nil {
+	if s.salted, err = pbkdf2.Key(s.hash.new, s.password, salt, iterations, s.hash.new().Size()); err != nil {
 		return nil, fmt.Errorf("SCRAM password: %w", err)
 	}
 	bare := "c=biws,r=" + fields["r"]
 	s.proven = s.first + "," + server + "," + bare
 	key := mac(s.hash, s.salted, "Client Key")
-	stored := s.hash()
-	stored.Write(key)
-	proof := mac(s.hash, stored.Sum(nil), s.proven)
+	proof := mac(s.hash, s.hash.sum(key), s.proven)
 	subtle.XORBytes(proof, proof, key)
 	return []byte(bare + ",p=" + base64.StdEncoding.EncodeToString(proof)), nil
 }

@@ -17,14 +17,21 @@ import (
 type Server struct {
 	// Enabled are the mechanisms in the order of sasl.enabled.mechanisms.
 	Enabled []string
+	shown   []string // in the order that clients see
 	// New begins an exchange of an enabled mechanism.
 	New func(mechanism string) (Mechanism, error)
 	// MaxReauth is connections.max.reauth.ms of a mechanism; 0: sessions never end.
 	MaxReauth func(mechanism string) time.Duration
-	// APIVersions answers a request for ApiVersions of any version. ok is false when the answer is
-	// an error, after which the client may ask again.
-	APIVersions func(h protocol.Header, body []byte) (resp kmsg.Response, ok bool)
 }
+
+// NewServer makes one for the mechanisms of sasl.enabled.mechanisms; what else it needs is to be set.
+func NewServer(enabled ...string) *Server {
+	return &Server{Enabled: enabled, shown: hashOrder(enabled)}
+}
+
+// Versions answers a request for ApiVersions of any version. ok is false when the answer is an
+// error, after which the client may ask again.
+type Versions func(h protocol.Header, body []byte) (resp kmsg.Response, ok bool)
 
 // Action is what is to happen to the connection after a frame.
 type Action int8
@@ -41,7 +48,8 @@ const (
 // Outcome is the answer to a frame.
 type Outcome struct {
 	Action Action
-	// Answer is the frame to send, without its size; nil for none. An empty one is sent.
+	// Answer is the frame to send, without its size; nil for none. An empty one is sent. It is valid
+	// until the next frame.
 	Answer []byte
 	// Session is set with Done.
 	Session *Session
@@ -67,22 +75,26 @@ const (
 // concurrent use.
 type Exchange struct {
 	server    *Server
+	versions  Versions
 	before    *Session // of the connection, when this is a re-authentication
 	state     state
 	began     time.Time
 	mechanism string
 	step      Mechanism
-	framed    bool  // tokens come in SaslAuthenticate requests
-	version   int16 // the last one of SaslAuthenticate
+	framed    bool   // tokens come in SaslAuthenticate requests
+	version   int16  // the last one of SaslAuthenticate
+	out       []byte // storage of answers
 }
 
 // NewExchange begins the first authentication of a connection.
-func NewExchange(s *Server, now time.Time) *Exchange { return &Exchange{server: s, began: now} }
+func NewExchange(s *Server, v Versions, now time.Time) *Exchange {
+	return &Exchange{server: s, versions: v, began: now}
+}
 
 // NewReauthentication begins another one on a connection that is authenticated; its first frame is
 // the handshake.
-func NewReauthentication(s *Server, before *Session, now time.Time) *Exchange {
-	return &Exchange{server: s, before: before, state: stateVersions, began: now}
+func NewReauthentication(s *Server, v Versions, before *Session, now time.Time) *Exchange {
+	return &Exchange{server: s, versions: v, before: before, state: stateVersions, began: now}
 }
 
 // Reauthenticating reports whether the connection was authenticated before.
@@ -138,14 +150,14 @@ func (x *Exchange) first(now time.Time, frame []byte) Outcome {
 		if x.state == stateHandshake {
 			return drop(errors.New("unexpected ApiVersions request received during SASL authentication state HANDSHAKE_REQUEST"))
 		}
-		resp, ok := x.server.APIVersions(h, body)
+		resp, ok := x.versions(h, body)
 		if resp == nil {
 			return drop(errors.New("malformed ApiVersions request"))
 		}
 		if ok {
 			x.state = stateHandshake
 		}
-		return Outcome{Answer: answer(h, resp)}
+		return Outcome{Answer: x.answer(h, resp)}
 	case protocol.SaslHandshake:
 		return x.handshake(h, body)
 	}
@@ -178,25 +190,25 @@ func (x *Exchange) handshake(h protocol.Header, body []byte) Outcome {
 	asked := decoded.(*kmsg.SASLHandshakeRequest).Mechanism
 	resp := kmsg.NewPtrSASLHandshakeResponse()
 	resp.Version = h.Version
-	resp.SupportedMechanisms = hashOrder(x.server.Enabled)
+	resp.SupportedMechanisms = x.server.shown
 	if !slices.Contains(x.server.Enabled, asked) {
 		err := fmt.Errorf("Unsupported SASL mechanism %s", printable(asked))
 		if x.before != nil {
 			return drop(err)
 		}
 		resp.ErrorCode = kerr.UnsupportedSASLMechanism.Code
-		return fail(Hold, answer(h, resp), err)
+		return fail(Hold, x.answer(h, resp), err)
 	}
 	x.mechanism, x.framed = asked, h.Version >= 1
 	if x.before != nil && x.before.Mechanism != asked {
 		x.state = stateBadMechanism
-		return Outcome{Answer: answer(h, resp)}
+		return Outcome{Answer: x.answer(h, resp)}
 	}
 	if x.step, err = x.server.New(asked); err != nil {
 		return drop(err)
 	}
 	x.state = stateAuthenticate
-	return Outcome{Answer: answer(h, resp)}
+	return Outcome{Answer: x.answer(h, resp)}
 }
 
 // rawToken takes a token that is a frame of its own.
@@ -234,7 +246,7 @@ func (x *Exchange) framedToken(now time.Time, frame []byte) Outcome {
 		if resp == nil {
 			return drop(err)
 		}
-		return fail(Hold, answer(h, resp), err)
+		return fail(Hold, x.answer(h, resp), err)
 	}
 	x.version = h.Version
 	token := decoded.(*kmsg.SASLAuthenticateRequest).SASLAuthBytes
@@ -256,12 +268,12 @@ func (x *Exchange) framedToken(now time.Time, frame []byte) Outcome {
 	}
 	resp.ErrorMessage, resp.SASLAuthBytes = kmsg.StringPtr(""), reply
 	if s == nil {
-		return Outcome{Answer: answer(h, resp)}
+		return Outcome{Answer: x.answer(h, resp)}
 	}
 	if !s.Ends.IsZero() {
 		resp.SessionLifetimeMillis = s.Ends.Sub(now).Milliseconds()
 	}
-	return Outcome{Action: Done, Answer: answer(h, resp), Session: s}
+	return Outcome{Action: Done, Answer: x.answer(h, resp), Session: s}
 }
 
 // nullToken reports whether the body of a SaslAuthenticate request has null for a token: kmsg takes
@@ -283,7 +295,7 @@ func (x *Exchange) refuse(h protocol.Header, err error) Outcome {
 		return drop(err)
 	case errors.As(err, &refusal):
 		resp.ErrorMessage = &refusal.Text
-		return fail(Hold, answer(h, resp), err)
+		return fail(Hold, x.answer(h, resp), err)
 	}
 	during := "authentication"
 	if x.before != nil {
@@ -291,7 +303,7 @@ func (x *Exchange) refuse(h protocol.Header, err error) Outcome {
 	}
 	text := "Authentication failed during " + during + " due to invalid credentials with SASL mechanism " + x.mechanism
 	resp.ErrorMessage = &text
-	return fail(CloseLate, answer(h, resp), fmt.Errorf("%s", text))
+	return fail(CloseLate, x.answer(h, resp), fmt.Errorf("%s", text))
 }
 
 // complete is the session of a client that is authenticated.
@@ -322,12 +334,19 @@ func (x *Exchange) samePrincipal(s *Session) error {
 	return refused("Cannot change principals during re-authentication from %s.%s: %s.%s", was.Type, was.Name, is.Type, is.Name)
 }
 
+// usualAnswer is room for those of a login, in bytes, but for that to ApiVersions.
+const usualAnswer = 192
+
 // answer encodes a response as a frame without its size.
-func answer(h protocol.Header, resp kmsg.Response) []byte {
+func (x *Exchange) answer(h protocol.Header, resp kmsg.Response) []byte {
 	if h.Key != protocol.ApiVersions { // which may answer in another version than it was asked in
 		resp.SetVersion(h.Version)
 	}
-	return resp.AppendTo(protocol.AppendResponseHeader(nil, h.Key, h.Version, h.CorrelationID))
+	if x.out == nil {
+		x.out = make([]byte, 0, usualAnswer)
+	}
+	x.out = resp.AppendTo(protocol.AppendResponseHeader(x.out[:0], h.Key, h.Version, h.CorrelationID))
+	return x.out
 }
 
 // apiName is an API's name as Kafka's enum has it: SASL_HANDSHAKE.

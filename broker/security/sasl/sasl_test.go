@@ -1,6 +1,8 @@
 package sasl
 
 import (
+	"bytes"
+	"crypto/hmac"
 	"errors"
 	"math"
 	"slices"
@@ -217,18 +219,65 @@ func TestMechanismsComeInTheOrderOfJavasSets(t *testing.T) {
 // server has all mechanisms but GSSAPI; nobody knows its passwords.
 func server(t testing.TB) *Server {
 	scram := ScramSettings{Users: users{SCRAMSHA256 + " u": credential(t, SCRAMSHA256, "unknown-password")}}
-	return &Server{
-		Enabled: []string{PLAIN, SCRAMSHA256, OAUTHBEARER}, MaxReauth: func(string) time.Duration { return 0 },
-		APIVersions: func(protocol.Header, []byte) (kmsg.Response, bool) { return kmsg.NewPtrApiVersionsResponse(), true },
-		New: func(m string) (Mechanism, error) {
-			switch m {
-			case PLAIN:
-				return NewPlain(PlainUsers{"u": "unknown-password"}), nil
-			case OAUTHBEARER:
-				return NewOAuth(NewUnsecured(map[string]string{"unsecuredValidatorRequiredScope": "never-given"})), nil
+	s := NewServer(PLAIN, SCRAMSHA256, OAUTHBEARER)
+	s.MaxReauth = func(string) time.Duration { return 0 }
+	s.New = func(m string) (Mechanism, error) {
+		switch m {
+		case PLAIN:
+			return NewPlain(PlainUsers{"u": "unknown-password"}), nil
+		case OAUTHBEARER:
+			return NewOAuth(NewUnsecured(map[string]string{"unsecuredValidatorRequiredScope": "never-given"})), nil
+		}
+		return NewScram(m, scram)
+	}
+	return s
+}
+
+func TestMacIsHMAC(t *testing.T) {
+	for _, m := range []string{SCRAMSHA256, SCRAMSHA512} {
+		h, err := scramHash(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []int{0, 1, 32, 64, 65, 128, 129, 1000} {
+			for _, text := range []int{0, 1, 31, 64, 128, 200, 1000} {
+				key, text := []byte(strings.Repeat("k", key)), strings.Repeat("t", text)
+				want := hmac.New(h.new, key)
+				want.Write([]byte(text))
+				if got := mac(h, key, text); !bytes.Equal(got, want.Sum(nil)) {
+					t.Errorf("%s of %d bytes with a key of %d: %x", m, len(text), len(key), got)
+				}
 			}
-			return NewScram(m, scram)
-		},
+		}
+	}
+}
+
+// BenchmarkScram is what a login by SCRAM-SHA-256 costs a server.
+func BenchmarkScram(b *testing.B) {
+	const nonce = "0123456789abcdefghijklmnop"
+	store := users{SCRAMSHA256 + " u": credential(b, SCRAMSHA256, "password")}
+	settings := ScramSettings{Users: store, Nonce: func() string { return nonce }}
+	client, err := NewScramClient(SCRAMSHA256, "u", "password", false, nonce)
+	if err != nil {
+		b.Fatal(err)
+	}
+	first, _ := client.Next(nil)
+	server, _ := NewScram(SCRAMSHA256, settings)
+	reply, _, _ := server.Step(now, first)
+	final, err := client.Next(reply)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		m, _ := NewScram(SCRAMSHA256, settings)
+		if _, _, err := m.Step(now, first); err != nil {
+			b.Fatal(err)
+		}
+		if _, done, err := m.Step(now, final); !done {
+			b.Fatal(err)
+		}
+		_ = randomNonce()
 	}
 }
 
@@ -248,8 +297,9 @@ func FuzzExchange(f *testing.F) {
 	}
 	f.Add(frame(kmsg.NewPtrApiVersionsRequest()), frame(kmsg.NewPtrMetadataRequest()), []byte{}, []byte{0})
 	s := server(f)
+	versions := func(protocol.Header, []byte) (kmsg.Response, bool) { return kmsg.NewPtrApiVersionsResponse(), true }
 	f.Fuzz(func(t *testing.T, a, b, c, d []byte) {
-		for _, x := range []*Exchange{NewExchange(s, now), NewReauthentication(s, &Session{Mechanism: PLAIN, Result: Result{Principal: model.User("u")}}, now)} {
+		for _, x := range []*Exchange{NewExchange(s, versions, now), NewReauthentication(s, versions, &Session{Mechanism: PLAIN, Result: Result{Principal: model.User("u")}}, now)} {
 			for _, frame := range [][]byte{a, b, c, d, a} {
 				o := x.Step(now, frame)
 				if o.Action == Done || o.Session != nil {

@@ -22,7 +22,8 @@ var errClosed = errors.New("connection closed by the server")
 // requests in flight is not read.
 const defaultMaxPending = 256
 
-// conn is the connection's own part of a Conn.
+// conn is the connection's own part of a Conn. There may be many that say nothing, so that what they
+// do not need is in traffic.
 type conn struct {
 	srv *Server
 	// base is the connection of the system, which close uses when a farewell of TLS would block.
@@ -30,9 +31,13 @@ type conn struct {
 	nc   net.Conn        // base, or the TLS over it: only others' when handshaken is set
 	tls  *tls.Config     // nil for a listener without
 	raw  syscall.RawConn // nil unless nc is plain TCP
-	done chan struct{}   // closed when the connection is to end
 
-	closeOnce  sync.Once
+	phase  atomic.Int32
+	index  int64  // in the order in which connections came
+	ticket uint64 // of the porter, who guards it
+	hears  bool   // who serves it is to wait until its client has spoken
+	*traffic
+
 	lastActive atomic.Int64 // Unix nanoseconds of the last byte read or written
 	frameBegan atomic.Int64 // Unix nanoseconds of the first byte of the frame that is being received
 	heldUp     atomic.Int64 // nanoseconds that a handshake has waited for its turn
@@ -46,8 +51,23 @@ type conn struct {
 	handshaken atomic.Bool // TLS is set up, or has failed
 	busy       atomic.Bool // a handshake computes, or waits for its turn
 
-	ip             string // of the client
+	host           string // address of the client
+	ip             string // what strangers take turns by: see neighbourhood
 	counted, guest bool   // the gate knows of it, it is in the lobby; only touched by the reader
+}
+
+// The phases of a connection. It is visiting until somebody begins to serve it: it has no goroutine
+// then, or one that waits. Who changes the phase is the one that ends it, or serves it.
+const (
+	visiting int32 = iota
+	begun
+	away // closed before it was begun
+)
+
+// traffic is what a connection needs when it is served. begin makes it.
+type traffic struct {
+	done      chan struct{} // closed when the connection is to end
+	closeOnce sync.Once
 
 	reader frameReader
 	out    Output // of answers that the reader writes itself
@@ -72,8 +92,26 @@ type queued struct {
 	verdict Verdict
 }
 
+// begin makes what a connection needs to be served; false when it was closed before. Called by who
+// is to serve it, or starts who does.
+func (c *Conn) begin() bool {
+	c.traffic = &traffic{done: make(chan struct{})}
+	c.ClientHost, c.ID = javaHost(c.Remote, c.host), connectionID(c.Local, c.Remote, c.index)
+	c.guest = c.visits()
+	c.touch()
+	return c.phase.CompareAndSwap(visiting, begun)
+}
+
 // close makes the connection end; safe to call at any time and more than once.
 func (c *Conn) close() {
+	if c.phase.CompareAndSwap(visiting, away) {
+		c.broken.Store(true)
+		c.base.Close()
+		c.srv.turnAway(c)
+	}
+	if c.phase.Load() != begun {
+		return
+	}
 	c.closeOnce.Do(func() {
 		c.broken.Store(true)
 		close(c.done)
@@ -156,6 +194,10 @@ func (c *Conn) held() {
 // retire makes the connection end when what it has begun is answered, at once if that is nothing.
 func (c *Conn) retire() {
 	c.retired.Store(true)
+	if c.phase.Load() != begun {
+		c.close()
+		return
+	}
 	c.mu.Lock()
 	busy := len(c.mu.queue) > 0 || c.serving.Load()
 	c.mu.Unlock()
@@ -398,7 +440,7 @@ func (c *Conn) panicked(r any) {
 // idleSince is when the connection was last active; the present while its requests are being
 // executed or wait. A client that does not read its answers is idle.
 func (c *Conn) idleSince(now time.Time) time.Time {
-	if !c.writing.Load() {
+	if c.phase.Load() == begun && !c.writing.Load() {
 		if c.serving.Load() {
 			return now
 		}

@@ -330,21 +330,9 @@ const maxHandshake = 64 << 10
 
 var errHandshakeSize = fmt.Errorf("the handshake has more than %d bytes", maxHandshake)
 
-// meet receives a client: it lets a stranger in once it has spoken, and does the handshake of TLS if
-// the listener has one. The limit of idle connections ends what never ends.
+// meet does the handshake of TLS if the listener has one. The limit of idle connections ends what
+// never ends.
 func (c *Conn) meet() error {
-	if c.tls == nil && !c.stranger.Load() {
-		return nil
-	}
-	if c.tls == nil && waitReadable(c.base) != nil || c.tls != nil && waitHello(c.base, c.srv.o.Limits().RecvBuffer) != nil {
-		return errClosed
-	}
-	l := c.srv.lobby
-	if !l.enter(c, c.srv.gate.trusts(c.ip, l.from(c.ip))) {
-		return errClosed
-	}
-	c.guest = true
-	c.touch()
 	if c.tls == nil {
 		return nil
 	}

@@ -295,7 +295,8 @@ func TestHandshakesLeaveHalfOfTheProcessors(t *testing.T) {
 
 func TestNeighbourhood(t *testing.T) {
 	for addr, want := range map[string]string{"10.1.2.3": "10.1.2.3", "::ffff:10.1.2.3": "10.1.2.3", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::", "2001:db8:1:2::7": "2001:db8:1:2::", "::1": "::"} {
-		if got := neighbourhood(&net.TCPAddr{IP: net.ParseIP(addr)}); got != want {
+		a := &net.TCPAddr{IP: net.ParseIP(addr)}
+		if got := neighbourhood(a, hostOf(a)); got != want {
 			t.Errorf("%s is of %s, want %s", addr, got, want)
 		}
 	}

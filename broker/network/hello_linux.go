@@ -16,9 +16,7 @@ const largestHello = 4 << 10
 // stalls in the middle of a hello costs no more than who says nothing. receiveBuffer is
 // socket.receive.buffer.bytes: a small one might not take a whole hello.
 func waitHello(conn net.Conn, receiveBuffer int32) error {
-	// The kernel's bookkeeping takes a part of the buffer: a hello that never fits would be waited
-	// for until the idle limit.
-	if receiveBuffer >= 0 && receiveBuffer < 4*largestHello {
+	if !takesHello(receiveBuffer) {
 		return waitReadable(conn)
 	}
 	c, ok := conn.(syscall.Conn)
@@ -30,6 +28,12 @@ func waitHello(conn net.Conn, receiveBuffer int32) error {
 		return err
 	}
 	return raw.Read(helloArrived)
+}
+
+// takesHello reports whether a receive buffer has room for a whole hello. The kernel's bookkeeping
+// takes a part of it: a hello that never fits would be waited for until the idle limit.
+func takesHello(receiveBuffer int32) bool {
+	return receiveBuffer < 0 || receiveBuffer >= 4*largestHello
 }
 
 // helloArrived looks at what has arrived without taking it.
@@ -63,10 +67,26 @@ func ended(fd uintptr) bool {
 
 // hungUp reports whether a client that has said hello has gone: nothing is computed for it.
 func hungUp(conn net.Conn) (gone bool) {
+	return onSocket(conn, func(fd uintptr) { gone = ended(fd) }) && gone
+}
+
+// left reports whether a client that was waited for has gone: nothing is to be read from him, or it is
+// a hello to which he waits for no answer.
+func (c *Conn) left() (yes bool) {
+	return onSocket(c.base, func(fd uintptr) {
+		if yes = ended(fd); yes && c.tls == nil {
+			here, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ)
+			yes = err != nil || here == 0
+		}
+	}) && yes
+}
+
+// onSocket calls f for the socket of a connection, unless that is closed, or there is none.
+func onSocket(conn net.Conn, f func(fd uintptr)) bool {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
 		return false
 	}
 	raw, err := c.SyscallConn()
-	return err == nil && raw.Control(func(fd uintptr) { gone = ended(fd) }) == nil && gone
+	return err == nil && raw.Control(f) == nil
 }

@@ -8,3 +8,5 @@ import "net"
 func waitHello(conn net.Conn, _ int32) error { return waitReadable(conn) }
 
 func hungUp(net.Conn) bool { return false }
+
+func (c *Conn) left() bool { return false }

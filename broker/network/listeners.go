@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"syscall"
 )
 
 // listener is a bound Listener.
@@ -39,20 +38,10 @@ func (s *Server) Listen() error {
 	return nil
 }
 
-// bind opens a listening socket. Its receive buffer is set before, since the window that TCP may
-// use is agreed on when a connection is made.
+// bind opens a listening socket. What its connections are to have is set before, as they inherit
+// it: the window that TCP may use is agreed on when a connection is made.
 func (s *Server) bind(l Listener) (*listener, error) {
-	limits := s.o.Limits()
-	config := net.ListenConfig{
-		// -1 leaves the times to the system, as Java does.
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: -1, Interval: -1, Count: -1},
-		Control: func(_, _ string, rc syscall.RawConn) error {
-			if limits.RecvBuffer <= 0 {
-				return nil
-			}
-			return setReceiveBuffer(rc, int(limits.RecvBuffer))
-		},
-	}
+	config := listenConfig(s.o.Limits())
 	ln, err := config.Listen(context.Background(), "tcp", l.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", l.Name, err)
@@ -121,8 +110,10 @@ func (s *Server) LimitsChanged() {
 
 // wakeWaitingLocked lets connections that wait for room look again.
 func (s *Server) wakeWaitingLocked() {
-	close(s.mu.freed)
-	s.mu.freed = make(chan struct{})
+	if s.mu.freed != nil {
+		close(s.mu.freed)
+		s.mu.freed = nil
+	}
 }
 
 // findLocked is the position of a listener by name, -1 for none.
@@ -135,6 +126,7 @@ func (s *Server) startAccepting(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.serving = ctx
+	s.openReception(ctx)
 	for _, l := range s.mu.listeners {
 		s.acceptLocked(l)
 	}

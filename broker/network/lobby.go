@@ -7,7 +7,7 @@ import (
 )
 
 // lobby bounds the strangers that have state of TLS or SASL: a number of them is inside, the others
-// wait outside, where they cost their socket and a small stack. Addresses take turns at coming in.
+// wait outside, where they cost little more than their socket. Addresses take turns at coming in.
 // While some wait, who is inside and says nothing for strangerPatience has to go, and so has who
 // speaks but is not authenticated after strangerTime.
 //
@@ -18,15 +18,12 @@ type lobby struct {
 
 	mu      sync.Mutex
 	inside  map[*Conn]time.Time // since when
-	outside fairQueue[*guest]
+	outside fairQueue[*Conn]
 	waiting int            // outside
 	count   map[string]int // inside and outside, by address
-}
 
-// guest is a connection that waits outside.
-type guest struct {
-	c  *Conn
-	in chan struct{} // closed when it is inside
+	// start serves a connection that has waited outside and is inside now; false when it has gone.
+	start func(c *Conn) bool
 }
 
 const (
@@ -42,33 +39,9 @@ func newLobby(size int, now func() time.Time) *lobby {
 	return &lobby{size: size, now: now, inside: map[*Conn]time.Time{}, count: map[string]int{}}
 }
 
-// enter waits until there is room, but not for a connection that is trusted; false when it was
-// closed first.
-func (l *lobby) enter(c *Conn, trusted bool) bool {
-	g := l.admit(c, trusted)
-	if g == nil {
-		return true
-	}
-	select {
-	case <-g.in:
-		return true
-	case <-c.done:
-	}
-	l.mu.Lock()
-	gone := l.outside.remove(c.ip, g)
-	if gone {
-		l.waiting--
-		l.uncountLocked(c.ip)
-	}
-	l.mu.Unlock()
-	if !gone { // its turn came at the same time
-		l.leave(c)
-	}
-	return false
-}
-
-// admit lets a connection in, or puts it into the queue.
-func (l *lobby) admit(c *Conn, trusted bool) *guest {
+// enter lets a connection in, or puts it into the queue: it is started when its turn has come. One
+// that is trusted never waits.
+func (l *lobby) enter(c *Conn, trusted bool) (inside bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.count[c.ip]++
@@ -76,12 +49,21 @@ func (l *lobby) admit(c *Conn, trusted bool) *guest {
 	// strangers.
 	if trusted || l.waiting == 0 && len(l.inside) < l.size {
 		l.inside[c] = l.now()
-		return nil
+		return true
 	}
-	g := &guest{c: c, in: make(chan struct{})}
-	l.outside.push(c.ip, g)
+	l.outside.push(c.ip, c)
 	l.waiting++
-	return g
+	return false
+}
+
+// forget takes a connection out of the queue, if it is there.
+func (l *lobby) forget(c *Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.outside.remove(c.ip, c) {
+		l.waiting--
+		l.uncountLocked(c.ip)
+	}
 }
 
 // from is how many strangers there are of an address.
@@ -100,16 +82,32 @@ func (l *lobby) uncountLocked(ip string) {
 
 // leave makes room for others.
 func (l *lobby) leave(c *Conn) {
+	for gone := []*Conn{c}; len(gone) > 0; {
+		next := l.replace(gone)
+		gone = gone[:0]
+		for _, c := range next {
+			if !l.start(c) {
+				gone = append(gone, c)
+			}
+		}
+	}
+}
+
+// replace takes connections out and lets others in.
+func (l *lobby) replace(gone []*Conn) (next []*Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.inside, c)
-	l.uncountLocked(c.ip)
-	for len(l.inside) < l.size && l.waiting > 0 {
-		g, _ := l.outside.pop()
-		l.waiting--
-		l.inside[g.c] = l.now()
-		close(g.in)
+	for _, c := range gone {
+		delete(l.inside, c)
+		l.uncountLocked(c.ip)
 	}
+	for len(l.inside) < l.size && l.waiting > 0 {
+		c, _ := l.outside.pop()
+		l.waiting--
+		l.inside[c] = l.now()
+		next = append(next, c)
+	}
+	return next
 }
 
 // stalled are those inside that have been silent or here for too long, who came first first, but

@@ -17,58 +17,77 @@ import (
 
 func stranger(ip string) *Conn {
 	c := &Conn{}
-	c.ip, c.done = ip, make(chan struct{})
+	c.ip = ip
 	c.lastActive.Store(time.Now().UnixNano())
 	return c
 }
 
 func TestStrangersWaitOutsideTheLobbyByTurns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newLobby(2, time.Now)
-		first, second := stranger("f"), stranger("f")
-		if !l.enter(first, false) || !l.enter(second, false) {
-			t.Fatal("there was room")
+	l := newLobby(2, time.Now)
+	names := map[*Conn]string{}
+	var in []string
+	gone := ""
+	l.start = func(c *Conn) bool {
+		if names[c] == gone {
+			return false
 		}
-		var in []string
-		var waiting []*Conn
-		for _, name := range []string{"a1", "a2", "a3", "b1", "c1"} {
-			c := stranger(name[:1])
-			waiting = append(waiting, c)
-			go func() {
-				if l.enter(c, false) {
-					in = append(in, name) // one comes in at a time
-				}
-			}()
-			synctest.Wait()
+		in = append(in, names[c])
+		return true
+	}
+	first, second := stranger("f"), stranger("f")
+	if !l.enter(first, false) || !l.enter(second, false) {
+		t.Fatal("there was room")
+	}
+	var waiting []*Conn
+	for _, name := range []string{"a1", "a2", "a3", "b1", "c1"} {
+		c := stranger(name[:1])
+		names[c], waiting = name, append(waiting, c)
+		if l.enter(c, false) {
+			t.Error("there is no room for", name)
 		}
-		if n := l.from("a"); n != 3 || len(in) != 0 {
-			t.Errorf("%d of a, %v inside", n, in)
+	}
+	if n := l.from("a"); n != 3 || len(in) != 0 {
+		t.Errorf("%d of a, %v inside", n, in)
+	}
+	trusted := stranger("t")
+	if !l.enter(trusted, true) {
+		t.Error("a trusted connection waits")
+	}
+	l.leave(trusted)
+	for range 2 {
+		l.forget(waiting[1]) // a2 has gone
+	}
+	for _, c := range []*Conn{first, second, waiting[0], waiting[3], waiting[4]} {
+		l.leave(c)
+	}
+	if got := strings.Join(in, " "); got != "a1 b1 c1 a3" {
+		t.Error(got)
+	}
+	in, gone = nil, "d1" // which is not to be served when its turn has come
+	last := []*Conn{stranger("e"), stranger("d"), stranger("e")}
+	names[last[1]], names[last[2]] = "d1", "e2"
+	for i, c := range append([]*Conn{stranger("f")}, last...) {
+		if l.enter(c, false) != (i < 1) {
+			t.Error("it is inside:", i >= 1)
 		}
-		trusted := stranger("t")
-		if !l.enter(trusted, true) {
-			t.Error("a trusted connection waits")
-		}
-		l.leave(trusted)
-		close(waiting[1].done) // a2 has gone
-		synctest.Wait()
-		inside := []*Conn{first, second, waiting[0], waiting[3], waiting[4]}
-		for _, c := range inside {
-			l.leave(c)
-			synctest.Wait()
-		}
-		if got := strings.Join(in, " "); got != "a1 b1 c1 a3" {
-			t.Error(got)
-		}
-		l.leave(waiting[2])
-		if len(l.inside)+len(l.count)+len(l.outside.turns)+len(l.outside.queue)+l.waiting != 0 {
-			t.Errorf("%d inside, %v counted, %v wait", len(l.inside), l.count, l.outside.turns)
-		}
-	})
+	}
+	l.leave(waiting[2])
+	l.leave(last[0])
+	if got := strings.Join(in, " "); got != " e2" {
+		t.Error(got)
+	}
+	for c := range l.inside {
+		l.leave(c)
+	}
+	if len(l.inside)+len(l.count)+len(l.outside.turns)+len(l.outside.queue)+l.waiting != 0 {
+		t.Errorf("%d inside, %v counted, %v wait", len(l.inside), l.count, l.outside.turns)
+	}
 }
 
 func TestWhoIsSilentOrSlowHasToGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLobby(5, time.Now)
+		l.start = func(*Conn) bool { return true }
 		silent, computing, serving, dripping, heldUp := stranger("a"), stranger("b"), stranger("c"), stranger("d"), stranger("e")
 		computing.busy.Store(true)
 		serving.serving.Store(true)
@@ -87,11 +106,9 @@ func TestWhoIsSilentOrSlowHasToGo(t *testing.T) {
 		if got := l.stalled(); len(got) != 0 {
 			t.Errorf("%d have to go for nobody", len(got))
 		}
-		late := []*Conn{stranger("f"), stranger("g")}
-		for _, c := range late {
-			go l.enter(c, false)
+		for _, ip := range []string{"f", "g"} {
+			l.enter(stranger(ip), false)
 		}
-		synctest.Wait()
 		if got := l.stalled(); !slices.Equal(got, []*Conn{silent}) {
 			t.Errorf("%d have to go", len(got))
 		}
@@ -101,12 +118,8 @@ func TestWhoIsSilentOrSlowHasToGo(t *testing.T) {
 			t.Errorf("%d have to go", len(got))
 		}
 		l.leave(silent)
-		synctest.Wait()
 		if got := l.stalled(); !slices.Equal(got, []*Conn{dripping}) { // who has waited outside is not to blame for that
 			t.Errorf("%d have to go", len(got))
-		}
-		for _, c := range late {
-			close(c.done)
 		}
 	})
 }

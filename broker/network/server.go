@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -26,7 +27,11 @@ type Server struct {
 	strangers budget // of connections that are not authenticated
 	gate      *gate
 	lobby     *lobby
-	ownLimit  int64 // of memory, when the configuration has none
+	porter    *porter      // nil where there is none; set before anything is accepted
+	hearing   atomic.Int32 // goroutines that wait for a stranger to speak
+	idle      chan *Conn   // to goroutines that have served
+	resting   atomic.Int32 // such goroutines
+	ownLimit  int64        // of memory, when the configuration has none
 	// lastAnswers bounds how long connections may take to write the answers that end with the server.
 	lastAnswers time.Duration
 	queuedSet   sync.Pool // of *queued
@@ -47,7 +52,7 @@ type Server struct {
 		conns   map[*Conn]struct{}
 		perIP   map[string]int
 		perList map[string]int
-		freed   chan struct{} // closed and replaced when a connection has gone
+		freed   chan struct{} // closed and dropped when a connection has gone; nil when nobody waits
 	}
 }
 
@@ -63,13 +68,12 @@ func New(o Options) *Server {
 		l := logrus.New()
 		o.Logger = logrus.NewEntry(l)
 	}
-	s := &Server{o: o, ownLimit: defaultMemory(), lastAnswers: time.Second, gate: newGate(), lobby: newLobby(lobbySize, o.Now)}
+	s := &Server{o: o, ownLimit: defaultMemory(), lastAnswers: time.Second, gate: newGate(), lobby: newLobby(lobbySize, o.Now), idle: make(chan *Conn)}
 	s.memory.limit = s.memoryLimit
 	s.strangers.limit = func() int64 { return strangerMemory }
 	s.mu.conns = make(map[*Conn]struct{})
 	s.mu.perIP = make(map[string]int)
 	s.mu.perList = make(map[string]int)
-	s.mu.freed = make(chan struct{})
 	return s
 }
 
@@ -121,6 +125,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.startAccepting(ctx)
 	s.sweep(ctx)
 	s.Close()
+	s.porter.close()
 	for _, c := range s.all() {
 		// Each ends by itself once it has answered what it has begun.
 		c.retire()
@@ -194,7 +199,6 @@ func (s *Server) admit(ctx context.Context, l *listener, nc net.Conn) bool {
 		} else if !protected && len(s.mu.conns) >= max(1, int(limits.MaxConnections)) {
 			full = true
 		}
-		freed := s.mu.freed
 		if !full {
 			// After the limits that make it wait, as in Kafka: a refused connection must not take a
 			// place.
@@ -204,15 +208,14 @@ func (s *Server) admit(ctx context.Context, l *listener, nc net.Conn) bool {
 					s.o.Hooks.Refused(l.Name, "per-ip")
 				}
 				s.refused.Log(s.o.Now(), s.o.Logger.WithField("listener", l.Name), logrus.InfoLevel, fmt.Sprintf(
-					"Rejected connection from %s, address already has the configured maximum of %d connections.", javaHost(nc.RemoteAddr()), perIP(limits, ip)))
+					"Rejected connection from %s, address already has the configured maximum of %d connections.", javaHost(nc.RemoteAddr(), ip), perIP(limits, ip)))
 				return false
 			}
-			c := s.newConn(l, nc)
+			c := s.newConn(l, nc, ip)
 			s.mu.conns[c] = struct{}{}
 			s.mu.perIP[ip]++
 			s.mu.perList[l.Name]++
 			over := protected && len(s.mu.conns) > max(1, int(limits.MaxConnections))
-			s.wg.Add(1)
 			s.mu.Unlock()
 			if over {
 				s.closeLeastActive(limits.InterBrokerListener)
@@ -220,9 +223,13 @@ func (s *Server) admit(ctx context.Context, l *listener, nc net.Conn) bool {
 			if s.o.Hooks.Accepted != nil {
 				s.o.Hooks.Accepted(l.Name)
 			}
-			go s.serve(ctx, c, ip)
+			s.receive(ctx, c)
 			return true
 		}
+		if s.mu.freed == nil {
+			s.mu.freed = make(chan struct{})
+		}
+		freed := s.mu.freed
 		s.mu.Unlock()
 		if !blocked {
 			blocked = true
@@ -258,21 +265,21 @@ func hostOf(a net.Addr) string {
 }
 
 // neighbourhood is what strangers take turns by: an address, and of IPv6 the network of 64 bits, as
-// nobody has fewer addresses there than those of one.
-func neighbourhood(a net.Addr) string {
+// nobody has fewer addresses there than those of one. host is the address.
+func neighbourhood(a net.Addr, host string) string {
 	t, ok := a.(*net.TCPAddr)
 	if !ok || t.IP.To4() != nil || len(t.IP) != net.IPv6len {
-		return hostOf(a)
+		return host
 	}
 	return t.IP.Mask(net.CIDRMask(64, 128)).String()
 }
 
 // javaHost is an address as Java's InetAddress prints it: a slash, and IPv6 in eight groups without
-// leading zeros.
-func javaHost(a net.Addr) string {
+// leading zeros. host is the address.
+func javaHost(a net.Addr, host string) string {
 	t, ok := a.(*net.TCPAddr)
 	if !ok || t.IP.To4() != nil || len(t.IP) != net.IPv6len {
-		return "/" + hostOf(a)
+		return "/" + host
 	}
 	b := []byte{'/'}
 	for i := 0; i < net.IPv6len; i += 2 {
@@ -287,16 +294,31 @@ func javaHost(a net.Addr) string {
 	return string(b)
 }
 
-func (s *Server) newConn(l *listener, nc net.Conn) *Conn {
-	c := &Conn{Listener: l.Name, Protocol: l.Protocol, Remote: nc.RemoteAddr(), Local: nc.LocalAddr(), ClientHost: javaHost(nc.RemoteAddr())}
-	// Kafka's logs name a connection so.
-	c.ID = c.Local.String() + "-" + c.Remote.String() + "-" + strconv.FormatInt(s.index.Add(1)-1, 10)
-	c.srv, c.base, c.nc, c.tls, c.done, c.ip = s, nc, nc, l.TLS, make(chan struct{}), neighbourhood(nc.RemoteAddr())
+// connectionID names a connection as Kafka's logs do.
+func connectionID(local, remote net.Addr, index int64) string {
+	b := make([]byte, 0, 96)
+	b = append(appendAddr(b, local), '-')
+	b = append(appendAddr(b, remote), '-')
+	return string(strconv.AppendInt(b, index, 10))
+}
+
+// appendAddr appends host:port, without the strings that net.Addr makes of it.
+func appendAddr(b []byte, a net.Addr) []byte {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return append(b, a.String()...)
+	}
+	p := t.AddrPort()
+	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port()).AppendTo(b)
+}
+
+func (s *Server) newConn(l *listener, nc net.Conn, host string) *Conn {
+	c := &Conn{Listener: l.Name, Protocol: l.Protocol, Remote: nc.RemoteAddr(), Local: nc.LocalAddr()}
+	c.srv, c.base, c.nc, c.tls, c.host, c.ip = s, nc, nc, l.TLS, host, neighbourhood(nc.RemoteAddr(), host)
+	c.index = s.index.Add(1) - 1
 	c.stranger.Store(l.Protocol == model.SASLPlaintext || l.Protocol == model.SASLSSL)
 	if tcp, ok := nc.(*net.TCPConn); ok {
-		if n := s.o.Limits().SendBuffer; n > 0 {
-			_ = tcp.SetWriteBuffer(int(n)) // the system's default serves as well
-		}
+		tune(tcp, s.o.Limits())
 		if l.TLS == nil {
 			if raw, err := tcp.SyscallConn(); err == nil {
 				c.raw = raw
@@ -305,26 +327,6 @@ func (s *Server) newConn(l *listener, nc net.Conn) *Conn {
 	}
 	c.touch()
 	return c
-}
-
-// serve runs one connection and forgets it.
-func (s *Server) serve(ctx context.Context, c *Conn, ip string) {
-	defer s.wg.Done()
-	if ctx.Err() != nil {
-		c.close()
-	}
-	c.run(ctx)
-	s.mu.Lock()
-	delete(s.mu.conns, c)
-	if s.mu.perIP[ip]--; s.mu.perIP[ip] == 0 {
-		delete(s.mu.perIP, ip)
-	}
-	s.mu.perList[c.Listener]--
-	s.wakeWaitingLocked()
-	s.mu.Unlock()
-	if s.o.Hooks.Closed != nil {
-		s.o.Hooks.Closed(c.Listener)
-	}
 }
 
 // closeLeastActive closes the connection that was idle longest on any listener but one.

@@ -780,8 +780,18 @@ func selfSigned(t *testing.T) tls.Certificate {
 
 func TestJavaHost(t *testing.T) {
 	for ip, want := range map[string]string{"127.0.0.1": "/127.0.0.1", "::1": "/0:0:0:0:0:0:0:1", "2001:db8::10": "/2001:db8:0:0:0:0:0:10"} {
-		if got := javaHost(&net.TCPAddr{IP: net.ParseIP(ip), Port: 1}); got != want {
+		a := &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}
+		if got := javaHost(a, hostOf(a)); got != want {
 			t.Errorf("%s is %s, want %s", ip, got, want)
+		}
+	}
+}
+
+func TestConnectionsAreNamedByTheirAddresses(t *testing.T) {
+	for _, a := range []net.Addr{&net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 9092}, &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3).To4(), Port: 1}, &net.TCPAddr{IP: net.IPv6loopback, Port: 65535},
+		&net.TCPAddr{IP: net.ParseIP("fe80::1"), Port: 7, Zone: "eth0"}, &net.UnixAddr{Name: "/s", Net: "unix"}} {
+		if got, want := connectionID(a, a, 17), fmt.Sprintf("%s-%s-17", a, a); got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }

@@ -93,7 +93,7 @@ func newRig(t *testing.T, settings map[string]string) *rig {
 	case err := <-done:
 		t.Fatal(err)
 	}
-	if r.zk, err = zk.Dial(ctx, zk.Options{Connect: r.coordination, SessionTimeout: 10 * time.Second, ConnectTimeout: 5 * time.Second}); err != nil {
+	if r.zk, err = zk.Dial(ctx, zk.Options{Connect: r.coordination, SessionTimeout: 30 * time.Second, ConnectTimeout: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.zk.Close() })

@@ -110,7 +110,7 @@ func coordination(t *testing.T) (ctx context.Context, client *zk.Client, address
 	t.Helper()
 	server, _ := zkservertest.Run(t, zkserver.Options{NoSync: true})
 	ctx = context.Background()
-	client, err := zk.Dial(ctx, zk.Options{Connect: server.Addr().String(), SessionTimeout: 10 * time.Second, ConnectTimeout: 5 * time.Second})
+	client, err := zk.Dial(ctx, zk.Options{Connect: server.Addr().String(), SessionTimeout: 30 * time.Second, ConnectTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func TestConfigsOfNewTopicsWhileZooKeeperIsGone(t *testing.T) {
 	defer func() { coordination.stop() }()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	client, err := zk.Dial(ctx, zk.Options{Connect: coordination.opts.Listen, SessionTimeout: 30 * time.Second, ConnectTimeout: 5 * time.Second})
+	client, err := zk.Dial(ctx, zk.Options{Connect: coordination.opts.Listen, SessionTimeout: 30 * time.Second, ConnectTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

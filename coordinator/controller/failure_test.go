@@ -11,7 +11,7 @@ import (
 // waitActive waits until a node is the active controller.
 func (n *node) waitActive(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !n.c.IsActive(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !n.c.IsActive(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("broker %d does not become controller", n.id)
 		}
@@ -22,9 +22,9 @@ func (n *node) waitActive(t *testing.T) {
 // knows: it resigns, the others compete, and it comes back when nobody else is there.
 func TestAControllerThatPanicsResigns(t *testing.T) {
 	address := startServer(t)
-	first := startNode(t, address, 1, nil, 10*time.Second)
+	first := startNode(t, address, 1, nil)
 	first.waitActive(t)
-	second := startNode(t, address, 2, nil, 10*time.Second)
+	second := startNode(t, address, 2, nil)
 	second.settle(t)
 	epoch := first.c.Epoch()
 

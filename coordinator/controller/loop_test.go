@@ -70,9 +70,9 @@ type node struct {
 	done   chan error
 }
 
-func startNode(t *testing.T, address string, id int32, dial zk.Dialer, timeout time.Duration) *node {
+func startNode(t *testing.T, address string, id int32, dial zk.Dialer) *node {
 	t.Helper()
-	client, err := zk.Dial(t.Context(), zk.Options{Connect: address, SessionTimeout: timeout, ConnectTimeout: 5 * time.Second, Dial: dial})
+	client, err := zk.Dial(t.Context(), zk.Options{Connect: address, SessionTimeout: time.Minute, ConnectTimeout: time.Minute, Dial: dial})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func (n *node) await(t *testing.T, line string) {
 			if got == line {
 				return
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("controller %d never told %q", n.id, line)
 		}
 	}
@@ -158,7 +158,7 @@ func awaitController(t *testing.T, watch *zk.Client, want func(id int32) bool) i
 		}
 		select {
 		case <-changed:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("the controller is still %d", id)
 		}
 	}
@@ -281,13 +281,13 @@ func compareWithGolden(t *testing.T, address, fixture string) map[string]treeNod
 // nodes, ACLs.
 func TestTreeIsTheOneOfKafka(t *testing.T) {
 	address := startServer(t)
-	one := startNode(t, address, 1, nil, 10*time.Second)
+	one := startNode(t, address, 1, nil)
 	awaitController(t, one.zk, func(id int32) bool { return id == 1 })
 	one.settle(t)
 	compareWithGolden(t, address, "01-first-broker")
 
-	three := startNode(t, address, 3, nil, 10*time.Second) // before 2, as in the recording
-	two := startNode(t, address, 2, nil, 10*time.Second)
+	three := startNode(t, address, 3, nil) // before 2, as in the recording
+	two := startNode(t, address, 2, nil)
 	two.settle(t)
 	three.settle(t)
 	compareWithGolden(t, address, "02-three-brokers")
@@ -326,9 +326,9 @@ func TestTopicsLiveAndDieThroughFailovers(t *testing.T) {
 	address := startServer(t)
 	nodes := map[int32]*node{}
 	for id := int32(1); id <= 3; id++ {
-		nodes[id] = startNode(t, address, id, nil, 10*time.Second)
+		nodes[id] = startNode(t, address, id, nil)
 	}
-	watch, err := zk.Dial(t.Context(), zk.Options{Connect: address, SessionTimeout: 10 * time.Second})
+	watch, err := zk.Dial(t.Context(), zk.Options{Connect: address, SessionTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -382,10 +382,10 @@ func TestTopicsLiveAndDieThroughFailovers(t *testing.T) {
 	if ok, err := watch.Watch(t.Context(), zk.DeleteTopicPath("t")); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
-	nodes[first] = startNode(t, address, first, nil, 10*time.Second)
+	nodes[first] = startNode(t, address, first, nil)
 	select {
 	case <-gone:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the topic was not deleted")
 	}
 	if exists, err := watch.TopicExists(t.Context(), "t"); err != nil || exists {
@@ -394,7 +394,8 @@ func TestTopicsLiveAndDieThroughFailovers(t *testing.T) {
 }
 
 func TestExpiredControllerResignsBeforeItsNewSession(t *testing.T) {
-	address := startServer(t)
+	server := zkservertest.Server(t)
+	address := server.Addr().String()
 	var mu sync.Mutex
 	down := false
 	var conns []net.Conn
@@ -410,11 +411,11 @@ func TestExpiredControllerResignsBeforeItsNewSession(t *testing.T) {
 		}
 		return c, err
 	}
-	one := startNode(t, address, 1, dial, 300*time.Millisecond)
+	one := startNode(t, address, 1, dial)
 	awaitController(t, one.zk, func(id int32) bool { return id == 1 })
 	one.settle(t)
 	epoch := one.c.BrokerEpoch()
-	two := startNode(t, address, 2, nil, 10*time.Second)
+	two := startNode(t, address, 2, nil)
 	two.settle(t)
 
 	mu.Lock()
@@ -423,6 +424,7 @@ func TestExpiredControllerResignsBeforeItsNewSession(t *testing.T) {
 		c.Close()
 	}
 	mu.Unlock()
+	zkservertest.EndSession(t, server, one.zk.SessionID())
 	awaitController(t, two.zk, func(id int32) bool { return id == 2 })
 	two.settle(t)
 	changed := make(chan struct{}, 10)
@@ -452,7 +454,7 @@ func TestExpiredControllerResignsBeforeItsNewSession(t *testing.T) {
 func TestAddressesOfADeadSessionAreWaitedFor(t *testing.T) {
 	server := startServer(t)
 	dial := func() *zk.Client {
-		client, err := zk.Dial(t.Context(), zk.Options{Connect: server, SessionTimeout: 2 * time.Second, ConnectTimeout: 5 * time.Second})
+		client, err := zk.Dial(t.Context(), zk.Options{Connect: server, SessionTimeout: time.Minute, ConnectTimeout: time.Minute})
 		if err == nil {
 			err = client.CreateTopLevelPaths(t.Context())
 		}
@@ -484,10 +486,10 @@ func TestAddressesOfADeadSessionAreWaitedFor(t *testing.T) {
 	if err := <-registered; err != nil {
 		t.Error(err)
 	}
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, errors.New("stopped"))
-	defer cancel()
 	third := dial()
 	defer third.Close()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, errors.New("stopped"))
+	defer cancel()
 	if err := controller.New(controller.Options{BrokerID: 1003, ZK: third, Registration: registration, NewSender: sender}).Register(ctx); err == nil || err.Error() != "stopped" {
 		t.Errorf("a wait that is stopped gives %v", err)
 	}

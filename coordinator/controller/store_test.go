@@ -13,7 +13,7 @@ import (
 // wish: it would begin what is left again, with another leader epoch for each partition. A node
 // that comes later must be seen nevertheless.
 func TestWhatIsLeftOfReassignmentsIsNoRequest(t *testing.T) {
-	client, err := zk.Dial(t.Context(), zk.Options{Connect: startServer(t), SessionTimeout: 10 * time.Second})
+	client, err := zk.Dial(t.Context(), zk.Options{Connect: startServer(t), SessionTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -216,11 +216,10 @@ func TestOperationsSurviveALostConnection(t *testing.T) {
 }
 
 func TestExpiredSessionIsFencedAndReplaced(t *testing.T) {
-	address := startServer(t)
+	server := zkservertest.Server(t)
+	address := server.Addr().String()
 	var n network
-	c := dial(t, address, func(o *zk.Options) {
-		o.Dial, o.SessionTimeout, o.ConnectTimeout = n.dial, 200*time.Millisecond, 5*time.Second
-	})
+	c := dial(t, address, func(o *zk.Options) { o.Dial = n.dial })
 	if err := c.CreateTopLevelPaths(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -240,16 +239,8 @@ func TestExpiredSessionIsFencedAndReplaced(t *testing.T) {
 		},
 	})
 	n.set(true)
+	zkservertest.EndSession(t, server, old)
 	r := raw(t, address)
-	for ok := true; ok; {
-		exists, _, events, err := r.ExistsW("/brokers/ids/1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ok = exists; ok {
-			<-events
-		}
-	}
 	n.set(false)
 	if err := <-lost; !errors.Is(err, zk.ErrSessionExpired) {
 		t.Fatalf("an operation between two sessions gave %v", err)

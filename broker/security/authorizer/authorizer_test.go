@@ -183,33 +183,12 @@ func (c *cuttable) set(down bool) {
 	c.conns = nil
 }
 
-// waitsForEnd registers a broker in the client's session, and returns what waits until that has
-// gone with it.
-func waitsForEnd(t *testing.T, client *zk.Client, address string) (ended func()) {
-	t.Helper()
-	endpoint := model.Endpoint{Listener: "PLAINTEXT", Host: "h", Port: 9092}
-	if err := client.CreateTopLevelPaths(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := client.RegisterBroker(t.Context(), 1, &zk.Registration{Version: 4, JMXPort: -1, Timestamp: 1, Endpoints: []model.Endpoint{endpoint}}, 0, 0); err != nil {
-		t.Fatal(err)
-	}
-	observer := dial(t, zk.Options{Connect: address})
-	return func() {
-		t.Helper()
-		testbase.Eventually(t, "the server ends the session", func() bool {
-			_, there, err := observer.Broker(t.Context(), 1)
-			return err == nil && !there
-		})
-	}
-}
-
 func TestALostSessionIsMadeUpFor(t *testing.T) {
-	address := startZooKeeper(t)
+	server := zkservertest.Server(t)
+	address := server.Addr().String()
 	var line cuttable
-	client := dial(t, zk.Options{Connect: address, SessionTimeout: 500 * time.Millisecond, Dial: line.dial})
+	client := dial(t, zk.Options{Connect: address, Dial: line.dial})
 	cut, whole := start(t, client, nil), start(t, dial(t, zk.Options{Connect: address}), nil)
-	ended := waitsForEnd(t, client, address)
 	if errs := whole.Create(t.Context(), []acl.Binding{{Resource: topic("before", acl.Literal), Entry: allow("alice", acl.Read)}}); errs[0] != nil {
 		t.Fatal(errs)
 	}
@@ -218,7 +197,7 @@ func TestALostSessionIsMadeUpFor(t *testing.T) {
 	if errs := whole.Create(t.Context(), []acl.Binding{{Resource: topic("after", acl.Literal), Entry: allow("alice", acl.Read)}}); errs[0] != nil {
 		t.Fatal(errs)
 	}
-	ended()
+	zkservertest.EndSession(t, server, client.SessionID())
 	if !cut.Authorize(ask("alice", acl.Read, "before")) || cut.Authorize(ask("alice", acl.Read, "after")) {
 		t.Error("without ZooKeeper the last known ACLs are obeyed")
 	}
@@ -307,9 +286,10 @@ func TestACLsThatCannotBeReadAreReadLater(t *testing.T) {
 // TestOneResourceThatCannotBeReadHoldsUpNoOthers loses the session while ACLs change, of which some
 // cannot be read afterwards. The notifications are gone by then.
 func TestOneResourceThatCannotBeReadHoldsUpNoOthers(t *testing.T) {
-	address := startZooKeeper(t)
+	server := zkservertest.Server(t)
+	address := server.Addr().String()
 	var line cuttable
-	client := dial(t, zk.Options{Connect: address, SessionTimeout: 500 * time.Millisecond, Dial: line.dial, MaxInFlight: 1})
+	client := dial(t, zk.Options{Connect: address, Dial: line.dial, MaxInFlight: 1})
 	a := start(t, client, nil)
 	hidden, open := topic("hidden", acl.Literal), topic("open", acl.Prefixed)
 	for _, r := range []acl.Resource{hidden, open} {
@@ -317,13 +297,12 @@ func TestOneResourceThatCannotBeReadHoldsUpNoOthers(t *testing.T) {
 			t.Fatal(errs)
 		}
 	}
-	ended := waitsForEnd(t, client, address)
 	line.set(true)
 	o := newOwner(t, address)
 	o.hide(zk.ACLResourcePath(hidden))
 	o.change(hidden, allow("bob", acl.Read))
 	o.change(open, allow("bob", acl.Read))
-	ended()
+	zkservertest.EndSession(t, server, client.SessionID())
 	line.set(false)
 	testbase.Eventually(t, "what can be read is obeyed", func() bool {
 		return !a.Authorize(ask("alice", acl.Read, "open")) && a.Authorize(ask("bob", acl.Read, "open"))

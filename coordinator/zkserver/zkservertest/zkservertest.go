@@ -13,11 +13,26 @@ import (
 )
 
 // Start runs a server on a free port and a directory of its own until the test ends, and returns
-// its address. Sessions may be as short as 100 ms.
+// its address.
 func Start(t testing.TB) string {
 	t.Helper()
-	s, _ := Run(t, zkserver.Options{TickTime: 50 * time.Millisecond, NoSync: true})
-	return s.Addr().String()
+	return Server(t).Addr().String()
+}
+
+// Server is Start for tests that end sessions. Sessions may last as long as a minute, so that a
+// machine that is busy ends none: a test that wants one to expire ends it with EndSession.
+func Server(t testing.TB) *zkserver.Server {
+	t.Helper()
+	s, _ := Run(t, zkserver.Options{TickTime: 50 * time.Millisecond, MaxSessionTimeout: time.Minute, NoSync: true})
+	return s
+}
+
+// EndSession lets a session expire.
+func EndSession(t testing.TB, s *zkserver.Server, id int64) {
+	t.Helper()
+	if !s.EndSession(id) {
+		t.Fatalf("there is no session %#x that could expire", id)
+	}
 }
 
 // Run runs a server until the test ends or stop is called, which may happen more than once. Without

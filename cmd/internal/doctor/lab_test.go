@@ -70,10 +70,12 @@ func newLab(t *testing.T, bootstrap, zookeeper string) *lab {
 // well is how a cluster of three is well configured.
 var well = map[string]string{"default.replication.factor": "3", "min.insync.replicas": "2"}
 
-// start makes a cluster of equal brokers, well configured but for the settings.
-func start(t *testing.T, brokers int, settings map[string]string) *lab {
+// start makes a cluster of equal brokers, well configured but for the settings. No session ends by
+// itself, unless more says so.
+func start(t *testing.T, brokers int, settings map[string]string, more ...momustest.Option) *lab {
 	t.Helper()
-	opts := []momustest.Option{momustest.Brokers(brokers), momustest.SessionTimeout(time.Second), momustest.Property("auto.create.topics.enable", "false")}
+	opts := []momustest.Option{momustest.Brokers(brokers), momustest.SessionTimeout(30 * time.Second), momustest.Property("auto.create.topics.enable", "false")}
+	opts = append(opts, more...)
 	if brokers >= 3 {
 		for k, v := range well {
 			opts = append(opts, momustest.Property(k, v))
@@ -93,7 +95,7 @@ func start(t *testing.T, brokers int, settings map[string]string) *lab {
 func startEach(t *testing.T, each []map[string]string) *lab {
 	t.Helper()
 	files := vfs.NewMem()
-	z, err := embed.StartCoordination(t.Context(), zkserver.Options{FS: files, Dir: "/zookeeper", NoSync: true, MaxClientCnxns: -1, TickTime: 50 * time.Millisecond}, nil)
+	z, err := embed.StartCoordination(t.Context(), zkserver.Options{FS: files, Dir: "/zookeeper", NoSync: true, MaxClientCnxns: -1, TickTime: 50 * time.Millisecond, MaxSessionTimeout: time.Minute}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +107,7 @@ func startEach(t *testing.T, each []map[string]string) *lab {
 		settings := map[string]string{"broker.id": strconv.Itoa(i + 1), "listeners": "PLAINTEXT://127.0.0.1:0", "log.dirs": "/broker-" + strconv.Itoa(i+1), "zookeeper.connect": z.Addr(),
 			"offsets.topic.num.partitions": "3", "offsets.topic.replication.factor": strconv.Itoa(min(3, len(each))), "transaction.state.log.num.partitions": "3",
 			"transaction.state.log.replication.factor": strconv.Itoa(min(3, len(each))), "transaction.state.log.min.isr": "1", "group.initial.rebalance.delay.ms": "0",
-			"auto.create.topics.enable": "false", "zookeeper.session.timeout.ms": "2000"}
+			"auto.create.topics.enable": "false", "zookeeper.session.timeout.ms": "30000"}
 		fault := vfs.NewFault(files)
 		faults = append(faults, fault)
 		o := embed.Options{Settings: settings, FS: fault}

@@ -263,7 +263,11 @@ func (p *Playground) watch(ctx context.Context, t *trace, tp model.TopicPartitio
 			continue
 		}
 		looked = time.Now()
-		open := p.groupsPast(ctx, t, tp, w.offset)
+		past, open := p.groupsPast(ctx, tp, w.offset)
+		w.look() // what came before is told before it
+		for _, group := range past {
+			t.reach("offset", 0, group)
+		}
 		// A follower that is away, or a group that stands still, keeps it open until followTime.
 		if !acked || open > 0 || slices.ContainsFunc(t.show().Stages, func(s stage) bool { return s.Ms < 0 }) {
 			reached = time.Time{}
@@ -294,6 +298,8 @@ func (w *watched) look() {
 		}
 		w.t.change(func(s *traceState) { s.Offset = w.offset })
 	}
+	// Asked before the brokers and told after them: what a consumer has read is committed.
+	readers := w.readers()
 	var followers []int32 // told after the leader, from whom they have it
 	for _, m := range w.p.site.Members() {
 		x, ok := m.View.Replica(w.tp)
@@ -313,14 +319,22 @@ func (w *watched) look() {
 	for _, id := range followers {
 		w.t.reach("fetched", id, "")
 	}
+	for _, id := range readers {
+		w.t.reach("read", 0, id)
+	}
+}
+
+// readers are the consumers of the page that have read the record.
+func (w *watched) readers() (ids []string) {
 	w.p.mu.Lock()
 	machines := slices.Clone(w.p.mu.machines)
 	w.p.mu.Unlock()
 	for _, m := range machines {
 		if m.order.Kind == consumer && m.past(w.tp, w.offset) {
-			w.t.reach("read", 0, m.id)
+			ids = append(ids, m.id)
 		}
 	}
+	return ids
 }
 
 // find looks for a record that is followed in the leader's log.
@@ -347,9 +361,9 @@ func (p *Playground) find(tp model.TopicPartition, id string, from int64) (offse
 	return -1, from
 }
 
-// groupsPast notes which groups have committed an offset behind a record. It returns how many groups
+// groupsPast lists the groups that have committed an offset behind a record, and says how many groups
 // with members still have to.
-func (p *Playground) groupsPast(ctx context.Context, t *trace, tp model.TopicPartition, offset int64) (open int) {
+func (p *Playground) groupsPast(ctx context.Context, tp model.TopicPartition, offset int64) (past []string, open int) {
 	// Each broker knows the groups that it coordinates.
 	for _, m := range p.site.Members() {
 		for _, g := range m.View.Groups(ctx) {
@@ -358,12 +372,12 @@ func (p *Playground) groupsPast(ctx context.Context, t *trace, tp model.TopicPar
 					continue
 				}
 				if o.Committed > offset {
-					t.reach("offset", 0, g.Name)
+					past = append(past, g.Name)
 				} else if len(g.Members) > 0 {
 					open++
 				}
 			}
 		}
 	}
-	return open
+	return past, open
 }

@@ -22,6 +22,7 @@
 //   - An ACL of more than 1000 entries is INVALIDACL, and a connection has at most 1000 identities.
 //   - Quotas are kept as the nodes they are; usage is not counted.
 //   - SASL is DIGEST-MD5 with users given at the start; Kerberos needs a real ensemble. TLS has a port of its own, as in 3.5.
+//   - While the server itself does not run (its process or machine is stopped) no session gets older.
 //   - Connections that wait 30 s before their connect request are closed.
 //   - The four-letter words gtmk and stmk (trace masks of the Java server) are unknown.
 package zkserver

@@ -10,6 +10,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -28,6 +29,7 @@ type Server struct {
 	secure   net.Listener // nil without TLS
 	store    *store
 	start    time.Time
+	awayMs   atomic.Int64 // how long the server did not run since
 	workers  sync.WaitGroup
 	kafkaMet sync.Once // a Kafka client has come to this port, and that was logged
 
@@ -156,7 +158,16 @@ func (s *Server) closeListeners() error {
 // now is the time of an event.
 func (s *Server) now() instant {
 	t := s.options.Now()
-	return instant{wallMs: t.UnixMilli(), elapsedMs: t.Sub(s.start).Milliseconds()}
+	return instant{wallMs: t.UnixMilli(), elapsedMs: t.Sub(s.start).Milliseconds() - s.awayMs.Load()}
+}
+
+// away is how long the server itself did not run, when so much time has passed between two looks that
+// are at most a tick apart.
+func away(passed, tick time.Duration) time.Duration {
+	if passed <= 2*tick {
+		return 0
+	}
+	return passed - tick
 }
 
 // Run serves until ctx is cancelled or the log cannot be written, and returns when every goroutine
@@ -352,12 +363,14 @@ func (s *Server) saveSilence(remaining map[int64]int64) {
 }
 
 // tick ends sessions. Sessions expire at multiples of the tick only, so it need not look more
-// often.
+// often. While the server does not run, because its process or machine was stopped, no session gets
+// older: its clients could not be heard, and most of them were stopped with it.
 func (s *Server) tick(ctx context.Context) {
 	tickMs := s.options.TickTime.Milliseconds()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	saved := true // there may be a file of the last run
+	looked := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -368,6 +381,8 @@ func (s *Server) tick(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
+		s.awayMs.Add(away(time.Since(looked), s.options.TickTime).Milliseconds())
+		looked = time.Now()
 		s.mu.Lock()
 		now := s.now()
 		expired := s.mu.core.tick(now)

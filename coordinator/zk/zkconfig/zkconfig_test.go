@@ -63,7 +63,9 @@ func source(settings map[string]string, opts string) zkconfig.Source {
 	return zkconfig.Source{Setting: func(k string) (string, bool) { v, ok := settings[k]; return v, ok }, Properties: jvm.ParseOptions(opts)}
 }
 
-func dial(src zkconfig.Source, addr string) (*zk.Client, error) { return dialWithin(time.Minute, src, addr) }
+func dial(src zkconfig.Source, addr string) (*zk.Client, error) {
+	return dialWithin(time.Minute, src, addr)
+}
 
 func dialWithin(patience time.Duration, src zkconfig.Source, addr string) (*zk.Client, error) {
 	s, err := zkconfig.Read(src)

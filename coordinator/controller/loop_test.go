@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	gozk "github.com/go-zookeeper/zk"
 	"go.uber.org/goleak"
 
 	"momus/coordinator/admin"
@@ -173,11 +172,7 @@ type treeNode struct {
 
 func dumpTree(t *testing.T, address string) map[string]treeNode {
 	t.Helper()
-	conn, _, err := gozk.Connect([]string{address}, 10*time.Second, gozk.WithLogInfo(false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := zkservertest.Connect(t, address)
 	tree := map[string]treeNode{}
 	var walk func(path string)
 	walk = func(path string) {
@@ -357,11 +352,7 @@ func TestTopicsLiveAndDieThroughFailovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Somebody deletes /controller: a new election, in which all take part.
-	conn, _, err := gozk.Connect([]string{address}, 10*time.Second, gozk.WithLogInfo(false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := zkservertest.Connect(t, address)
 	if err := conn.Delete("/controller", -1); err != nil {
 		t.Fatal(err)
 	}

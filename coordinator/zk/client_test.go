@@ -78,12 +78,7 @@ func dial(t *testing.T, connect string, change ...func(*zk.Options)) *zk.Client 
 // raw is a connection of the library, to see what is really there.
 func raw(t *testing.T, address string) *gozk.Conn {
 	t.Helper()
-	c, _, err := gozk.Connect([]string{address}, 10*time.Second, gozk.WithLogInfo(false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
+	return zkservertest.Connect(t, address)
 }
 
 var registration = &zk.Registration{Version: 4, JMXPort: -1, Timestamp: 1, Endpoints: []model.Endpoint{{Listener: "PLAINTEXT", Host: "h", Port: 9092}}}

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"momus/coordinator/zkserver/zkservertest"
 	"momus/integration/testkit"
 )
 
@@ -123,11 +124,7 @@ func tidy(t *testing.T, c *cluster) {
 			t.Fatal(err)
 		}
 	}
-	conn, _, err := gozk.Connect([]string{c.zookeeper}, 10*time.Second, gozk.WithLogInfo(false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := zkservertest.Connect(t, c.zookeeper)
 	testkit.Eventually(t, 30*time.Second, "the topics are gone", func() bool {
 		left, _, err := conn.Children("/brokers/topics")
 		left = slices.DeleteFunc(left, func(n string) bool { return strings.HasPrefix(n, "__") })

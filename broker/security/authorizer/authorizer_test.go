@@ -213,11 +213,7 @@ type owner struct {
 
 func newOwner(t *testing.T, address string) owner {
 	t.Helper()
-	conn, _, err := gozk.Connect([]string{address}, 10*time.Second, gozk.WithLogInfo(false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
+	conn := zkservertest.Connect(t, address)
 	if err := conn.AddAuth("digest", []byte("owner:secret")); err != nil {
 		t.Fatal(err)
 	}

@@ -5,11 +5,15 @@ package zkservertest
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"momus/coordinator/zkserver"
+	"momus/internal/testbase"
 )
 
 // Start runs a server on a free port and a directory of its own until the test ends, and returns
@@ -58,3 +62,23 @@ func Run(t testing.TB, o zkserver.Options) (s *zkserver.Server, stop func()) {
 	t.Cleanup(stop)
 	return s, stop
 }
+
+// Connect is a session of the library's at a server, to see what is really there; it ends with the
+// test.
+func Connect(t testing.TB, address string) *zk.Conn {
+	t.Helper()
+	dial := func(network, address string, _ time.Duration) (net.Conn, error) {
+		return net.DialTimeout(network, address, time.Minute) // the library would give up after a second
+	}
+	c, _, err := zk.Connect([]string{address}, 30*time.Second, zk.WithLogInfo(false), zk.WithLogger(quiet{}), zk.WithDialer(dial))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	testbase.Eventually(t, "a session at "+address, func() bool { _, _, err := c.Exists("/"); return err == nil })
+	return c
+}
+
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}

@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"os"
+	"path/filepath"
+	"runtime"
 	"testing"
 
 	"momus/configs"
@@ -136,4 +139,47 @@ func resized(b []byte) []byte {
 	binary.BigEndian.PutUint32(b[size:], uint32(len(b)-size-4))
 	binary.BigEndian.PutUint32(b[12:], crc32.ChecksumIEEE(b[16:]))
 	return b
+}
+
+// Bytes behind the last batch that look like the length of a batch of many megabytes cost a recovery
+// no more memory than others: the machine may have little, and would never get past its start.
+func TestRecoveryNeedsNoMemoryForWhatIsClaimed(t *testing.T) {
+	const claimed = 64 << 20
+	for magic := record.Magic0; magic <= record.Magic2; magic++ {
+		for name, end := range map[string]func(whole []byte) []byte{
+			"damaged": func(whole []byte) []byte { whole[len(whole)-1] ^= 1; return whole },
+			"whole":   func(whole []byte) []byte { return whole },
+		} {
+			t.Run(fmt.Sprintf("magic %d %s", magic, name), func(t *testing.T) {
+				e := newEnv(t, vfs.NewMem(), func(c *configs.Topic) { c.RecordVersion = magic }).open(true, 0)
+				o := record.DefaultOptions()
+				o.Magic = magic
+				w := record.NewBuilder(o)
+				w.Append(1_800_000_000_000, nil, make([]byte, claimed))
+				large := w.Bytes()
+				binary.BigEndian.PutUint64(large, 2) // its offset
+				e.append(1_800_000_000_000, "a", "b")
+				file := filepath.Join(testDir, "00000000000000000000.log")
+				f, err := e.fs.OpenFile(file, os.O_RDWR)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := f.WriteAt(end(large), e.Size()); err != nil {
+					t.Fatal(err)
+				}
+				f.Close()
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				e.open(false, 0)
+				runtime.ReadMemStats(&after)
+				if n := after.TotalAlloc - before.TotalAlloc; n > claimed/8 {
+					t.Errorf("%d bytes were allocated", n)
+				}
+				want := map[string]int64{"damaged": 2, "whole": 3}[name]
+				if e.LogEndOffset() != want {
+					t.Errorf("the log ends at %d, not %d", e.LogEndOffset(), want)
+				}
+			})
+		}
+	}
 }

@@ -161,17 +161,18 @@ func (ld *loader) scanSegment(s *Segment, d *dataFile, size int64, state *produc
 	next := s.base
 	epochs := ld.epochs.Load()
 	for scan := s.scan(d, 0, size, fullScan); ; {
-		b, pos, n, err := scan.next(true)
+		b, pos, n, err := scan.verified()
 		var corrupt *CorruptError
 		if b == nil && err == nil || errors.As(err, &corrupt) {
 			return valid, nil
 		}
-		if err != nil {
-			return 0, err
-		}
-		if err := b.Verify(); err != nil {
+		var invalid *record.CorruptError
+		if errors.As(err, &invalid) {
 			ld.logger.WithField("segment", s.base).WithField("position", pos).WithError(err).Warn("met invalid batch")
 			return valid, nil
+		}
+		if err != nil {
+			return 0, err
 		}
 		last := b.LastOffset()
 		if first := min(b.BaseOffset(), last); first < next {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"momus/internal/kerr"
@@ -112,6 +113,32 @@ func (s *scanner) next(whole bool) (b record.Batch, pos int64, size int, err err
 	}
 	s.pos += int64(size)
 	return record.Batch(have[:n:n]), pos, size, nil
+}
+
+// verified is next, and checks the checksum. It shows all of the batch if that fits into the buffer
+// of a scan or is a control batch, else its header: what a damaged length claims is read, and no
+// memory is made for it. A wrong checksum is a *record.CorruptError.
+func (s *scanner) verified() (b record.Batch, pos int64, size int, err error) {
+	if b, pos, size, err = s.next(false); b == nil || err != nil {
+		return nil, pos, 0, err
+	}
+	large := size > fullScan
+	if large {
+		b = slices.Clone(b)
+		s.have = nil // the rest is read into its buffer
+		rest := io.NewSectionReader(s.file, pos+headerBytes, int64(size)-headerBytes)
+		if err := b.VerifyWith(rest, s.buf); err != nil || !b.IsControl() {
+			return b, pos, size, err
+		}
+	}
+	s.pos = pos
+	if b, _, _, err = s.next(true); b == nil || err != nil {
+		return nil, pos, 0, err
+	}
+	if !large {
+		err = b.Verify()
+	}
+	return b, pos, size, err
 }
 
 const (

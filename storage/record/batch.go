@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"io"
 )
 
 // Positions in an entry. The first four are common to all formats.
@@ -231,11 +232,29 @@ func (b Batch) computeCRC() uint32 {
 
 // Verify checks the CRC: CRC-32C over everything from the attributes for magic 2, CRC-32 from the
 // magic byte for 0 and 1. The error is a *CorruptError.
-func (b Batch) Verify() error {
-	if got, want := b.computeCRC(), b.CRC(); got != want {
+func (b Batch) Verify() error { return b.compare(b.computeCRC()) }
+
+// compare holds a computed checksum against the stored one.
+func (b Batch) compare(got uint32) error {
+	if want := b.CRC(); got != want {
 		return corrupt(b.BaseOffset(), "record is corrupt (stored crc = %d, computed crc = %d)", want, got)
 	}
 	return nil
+}
+
+// VerifyWith checks the CRC as Verify does, of an entry of which only the first BatchOverhead bytes are
+// in memory: rest gives the others, and buf is what they are read into. What rest fails with is
+// returned as it is.
+func (b Batch) VerifyWith(rest io.Reader, buf []byte) error {
+	sum, from := crc32.New(castagnoli), posAttributes
+	if b.Magic() < Magic2 {
+		sum, from = crc32.NewIEEE(), posMagic
+	}
+	sum.Write(b[from:])
+	if _, err := io.CopyBuffer(sum, rest, buf); err != nil {
+		return err
+	}
+	return b.compare(sum.Sum32())
 }
 
 // SetBaseOffset writes the offset field: the base offset of magic 2, the offset of a message, the

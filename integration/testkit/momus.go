@@ -142,6 +142,9 @@ func ServerProperties(t testing.TB, dir string, id, port int, zookeeper string, 
 	return file
 }
 
+// startTime is what a process may take to start: a JVM takes minutes on a machine that does much else.
+const startTime = 5 * time.Minute
+
 // WaitServing waits until every address answers a metadata request that lists as many brokers as
 // there are addresses.
 func WaitServing(t testing.TB, p *Process, addrs ...string) {
@@ -151,7 +154,7 @@ func WaitServing(t testing.TB, p *Process, addrs ...string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		Eventually(t, 60*time.Second, a+" serves", func() bool {
+		Eventually(t, startTime, a+" serves", func() bool {
 			select {
 			case <-p.Done():
 				t.Fatalf("%s ended with status %d", p.Name, p.ExitCode())

@@ -92,7 +92,7 @@ func RestartableZooKeeper(t testing.TB, peer string) (addr string, restart func(
 func startZooKeeper(t testing.TB, peer, addr string, args []string) *Process {
 	t.Helper()
 	p := Start(t, peer, Spec{Args: args})
-	Eventually(t, 60*time.Second, "ZooKeeper serves", func() bool {
+	Eventually(t, startTime, "ZooKeeper serves", func() bool {
 		select {
 		case <-p.Done():
 			t.Fatal("ZooKeeper ended")

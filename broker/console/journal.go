@@ -117,7 +117,8 @@ func (q *query) wants(e *journal.Entry) bool {
 // answer writes the entries that are wanted, and from where to go on.
 func (q *query) answer(w nethttp.ResponseWriter, j *journal.Journal) {
 	entries, lost := j.Since(q.since)
-	last := q.since
+	// No more than there are: a reader sees by it that the journal has begun anew.
+	last := min(q.since, j.Last())
 	if len(entries) > 0 {
 		last = entries[len(entries)-1].ID
 	}
@@ -143,6 +144,9 @@ func (q *query) answer(w nethttp.ResponseWriter, j *journal.Journal) {
 // stream sends the entries that are wanted as they come; a reader that is too slow loses the
 // oldest.
 func (q *query) stream(ctx context.Context, j *journal.Journal, out *http.Stream) {
+	if q.since > j.Last() { // the broker has started anew, and its clock was set back
+		q.since = 0
+	}
 	for {
 		entries, lost := j.Since(q.since)
 		// A reader from the beginning (since 0) has lost nothing that was promised.

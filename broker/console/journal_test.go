@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"momus/broker/http"
 	"momus/internal/journal"
@@ -32,7 +33,7 @@ func port(t *testing.T, add func(s *http.Server)) string {
 }
 
 func sample() *journal.Journal {
-	j := journal.New(nil)
+	j := journal.New(func() time.Time { return time.UnixMicro(0) }) // IDs from 1 on
 	j.SetBroker(1)
 	j.Record(journal.Entry{Kind: journal.TopicCreated, Name: "orders", Count: 3})
 	j.Record(journal.Entry{Kind: journal.BecameLeader, Name: "orders", Partition: 1, To: []int32{1}})
@@ -49,6 +50,8 @@ func TestJournalFilters(t *testing.T) {
 	for query, want := range map[string]string{
 		"":                                  "1 2 3 4 5 6",
 		"?since=4":                          "5 6",
+		"?since=6":                          "",
+		"?since=700":                        "", // of a life whose clock was ahead; last says so
 		"?topic=orders":                     "1 2 3",
 		"?topic=orders&partition=2":         "1 3",
 		"?group=orders":                     "4",
@@ -133,6 +136,34 @@ func TestJournalIsFollowed(t *testing.T) {
 	if id, data := next(); id != "8" || !strings.Contains(data, "broker-up") {
 		t.Error(id, data)
 	}
+}
+
+// Who followed a broker until it was started again is told what it does now, also if its clock was
+// set back meanwhile.
+func TestJournalIsFollowedIntoANewLife(t *testing.T) {
+	j := sample()
+	base := port(t, func(s *http.Server) { ServeJournal(s, j) })
+	r, err := nethttp.NewRequestWithContext(t.Context(), "GET", base+"/journal", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Last-Event-ID", "700")
+	resp, err := nethttp.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	in := bufio.NewScanner(resp.Body)
+	for in.Scan() {
+		if id, ok := strings.CutPrefix(in.Text(), "id: "); ok {
+			if id != "1" {
+				t.Errorf("the first is %s", id)
+			}
+			return
+		}
+	}
+	t.Fatal("the stream ended", in.Err())
 }
 
 // FuzzQuery sends whatever a stranger may ask for.

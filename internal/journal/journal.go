@@ -13,7 +13,8 @@ const chunk = 128
 // Journal is the journal of one broker. Its methods may be called from any goroutine; those of a
 // nil Journal do nothing.
 type Journal struct {
-	now func() time.Time
+	now  func() time.Time
+	base uint64 // entries have larger IDs
 
 	// mu guards what follows. It is a leaf: nothing is called while it is held.
 	mu      sync.Mutex
@@ -32,12 +33,15 @@ type ring struct {
 	full   bool
 }
 
-// New makes an empty journal; now nil is time.Now.
+// New makes an empty journal; now nil is time.Now. IDs begin at the microseconds since 1970, so that
+// those of a broker that was started again are larger than those that it had before, and whoever
+// goes on where it was reads all that is new. (A program in JavaScript reads them exactly.)
 func New(now func() time.Time) *Journal {
 	if now == nil {
 		now = time.Now
 	}
-	return &Journal{now: now, broker: -1}
+	base := uint64(max(0, now().UnixMicro()))
+	return &Journal{now: now, base: base, last: base, broker: -1}
 }
 
 // SetBroker says whose journal it is, once that is known: entries from before become this broker's.
@@ -130,6 +134,7 @@ func (j *Journal) Since(after uint64) (entries []Entry, lost bool) {
 	if after >= j.last {
 		return nil, false
 	}
+	after = max(after, j.base)
 	for c := range j.rings {
 		entries = j.rings[c].since(entries, after, capacities[c])
 	}
@@ -140,7 +145,7 @@ func (j *Journal) Since(after uint64) (entries []Entry, lost bool) {
 	return entries, uint64(len(entries)) < j.last-after
 }
 
-// Last is the ID of the latest entry, 0 if there is none.
+// Last is the ID of the latest entry; before there is one, the ID that the first will follow.
 func (j *Journal) Last() uint64 {
 	if j == nil {
 		return 0

@@ -61,6 +61,28 @@ func TestEntriesAreBounded(t *testing.T) {
 	}
 }
 
+// Readers go on after the last ID that they have read, and a broker that is started again has a new
+// journal.
+func TestIDsGrowOverStarts(t *testing.T) {
+	start := time.UnixMicro(1_700_000_000_000_000)
+	first, second := New(func() time.Time { return start }), New(func() time.Time { return start.Add(time.Second) })
+	var read uint64
+	for range 1000 {
+		read = first.Record(Entry{Kind: TopicCreated})
+	}
+	second.Record(Entry{Kind: TopicCreated})
+	entries, lost := second.Since(read)
+	if len(entries) != 1 || lost {
+		t.Errorf("%d entries, lost %v", len(entries), lost)
+	}
+	if entries, lost := first.Since(0); len(entries) != 1000 || lost {
+		t.Errorf("%d entries from the beginning, lost %v", len(entries), lost)
+	}
+	if last := New(time.Now).Last(); last >= 1<<53 {
+		t.Errorf("%d is more than a float has digits for", last)
+	}
+}
+
 func TestANilJournalRecordsNothing(t *testing.T) {
 	var j *Journal
 	j.SetBroker(1)
@@ -81,8 +103,8 @@ func TestReadersAreWoken(t *testing.T) {
 			j.Record(Entry{Kind: SegmentRolled})
 		}
 	})
-	seen := uint64(0)
-	for seen < n {
+	first := j.Last()
+	for seen := first; seen < first+n; {
 		<-j.Changed(seen)
 		if entries, _ := j.Since(seen); len(entries) > 0 {
 			seen = entries[len(entries)-1].ID
@@ -122,6 +144,9 @@ func TestEveryKindAndReasonSpeaksBothLanguages(t *testing.T) {
 
 func TestSentences(t *testing.T) {
 	for want, e := range map[string]Entry{
+		`config of topic orders: retention.ms (default) → "5"`:        {Kind: ConfigChanged, Name: "topic orders", Who: "retention.ms", Old: "(default)", New: `"5"`},
+		"broker 1 cannot fetch from broker 2: the connection was cut": {Kind: LeaderUnreachable, Broker: 1, About: 2, New: "Fetch request: read response size: EOF"},
+		"broker 1 cannot fetch from broker 2: something else":         {Kind: LeaderUnreachable, Broker: 1, About: 2, New: "something else"},
 		"leader of orders-0 2 → 3 (epoch 7), because the old leader is gone; in sync: 3,1, before: 2,3,1": {
 			Kind: LeaderElected, Name: "orders", About: 3, Number: 2, LeaderEpoch: 7, Reason: LeaderGone, From: []int32{2, 3, 1}, To: []int32{3, 1}},
 		"broker 2 fell out of sync in orders-0: 1,204 records behind, last caught up 10.2 s ago; in sync: 3,1": {
@@ -143,6 +168,10 @@ func TestSentences(t *testing.T) {
 // A particle goes with the last sound of the word before it.
 func TestKoreanSentences(t *testing.T) {
 	for want, e := range map[string]Entry{
+		`orders 토픽 설정: retention.ms (기본값) → "5"`:   {Kind: ConfigChanged, Name: "topic orders", Who: "retention.ms", Old: "(default)", New: `"5"`},
+		`1번 브로커 설정: ssl.key.password (숨김) → (기본값)`: {Kind: ConfigChanged, Name: "broker 1", Who: "ssl.key.password", Old: "(hidden)", New: "(default)"},
+		`모든 브로커 설정: log.retention.ms "1" → "2"`:    {Kind: ConfigChanged, Name: "broker <default>", Who: "log.retention.ms", Old: `"1"`, New: `"2"`},
+		"1번 브로커가 2번 브로커에서 가져올 수 없다: 연결이 끊겼다":       {Kind: LeaderUnreachable, Broker: 1, About: 2, New: "Fetch request: read response size: EOF"},
 		"orders-0의 리더 2 → 3 (에포크 7), 이유: 이전 리더가 사라졌다; ISR: 3,1": {
 			Kind: LeaderElected, Name: "orders", About: 3, Number: 2, LeaderEpoch: 7, Reason: LeaderGone, To: []int32{3, 1}},
 		"1번 브로커가 orders-0을 오프셋 3부터 이끈다 (에포크 7); ISR: 1":           {Kind: BecameLeader, Broker: 1, Name: "orders", Offset: 3, LeaderEpoch: 7, To: []int32{1}},

@@ -105,6 +105,14 @@ func (e *Entry) field(word string, l Lang) string {
 		return e.Old
 	case "new":
 		return e.New
+	case "entity":
+		return entity(e.Name, l)
+	case "old value":
+		return value(e.Old, l)
+	case "new value":
+		return value(e.New, l)
+	case "error":
+		return failure(e.New, l)
 	case "offset":
 		return group(e.Offset)
 	case "count":
@@ -128,6 +136,52 @@ func (e *Entry) field(word string, l Lang) string {
 		return strconv.Itoa(int(e.LeaderEpoch))
 	}
 	return ""
+}
+
+// entities are whose configs there are, as Name of ConfigChanged has them before a blank.
+var entities = map[string]string{"topic": "%s 토픽", "broker": "%s번 브로커", "users": "사용자 %s", "clients": "클라이언트 %s"}
+
+// entity is the owner of a config for people.
+func entity(name string, l Lang) string {
+	kind, rest, ok := strings.Cut(name, " ")
+	if l == Korean && kind == "broker" && rest == "<default>" {
+		return "모든 브로커"
+	}
+	if format := entities[kind]; l == Korean && ok && format != "" {
+		return fmt.Sprintf(format, rest)
+	}
+	return name
+}
+
+// value is a value of a config for people: quoted, or a word in parentheses for what is not shown.
+func value(v string, l Lang) string {
+	switch {
+	case l == Korean && v == "(default)":
+		return "(기본값)"
+	case l == Korean && v == "(hidden)":
+		return "(숨김)"
+	}
+	return v
+}
+
+// failures are the errors of connections that are seen most, by what is in their texts.
+var failures = []struct {
+	part string
+	text
+}{
+	{"EOF", text{"the connection was cut", "연결이 끊겼다"}}, {"connection reset", text{"the connection was cut", "연결이 끊겼다"}}, {"broken pipe", text{"the connection was cut", "연결이 끊겼다"}},
+	{"connection refused", text{"nobody listens there (connection refused)", "그 주소에서 듣고 있는 것이 없다 (connection refused)"}},
+	{"i/o timeout", text{"no answer in time", "제때 답이 없다"}}, {"deadline exceeded", text{"no answer in time", "제때 답이 없다"}},
+}
+
+// failure says of an error of a connection what it means; of others what they say.
+func failure(err string, l Lang) string {
+	for _, f := range failures {
+		if strings.Contains(err, f.part) {
+			return f.text.in(l)
+		}
+	}
+	return err
 }
 
 // things is a number with its English noun.

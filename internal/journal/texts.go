@@ -39,7 +39,7 @@ var kinds = [numKinds]struct {
 	ISRRefused:        {"isr-refused", text{"the in-sync replicas of {tp} stayed {from} instead of {to}: {new}", "{tp}의 ISR이 {to}으로/로 바뀌지 못하고 {from} 그대로다: {new}"}},
 	WatermarkStalled:  {"watermark-stalled", text{"the high watermark of {tp} stands still at {offset}[ for {took}]: {n record} waiting for broker {about}", "{tp}의 하이 워터마크가 {offset}에 멈춰 있다[ ({took} 동안)]: 레코드 {n}개가 {about}번 브로커를 기다린다"}},
 	WatermarkMoves:    {"watermark-moves", text{"the high watermark of {tp} moves again, now {offset}[, after {took}]", "{tp}의 하이 워터마크가 다시 움직인다, 지금 {offset}[ ({took} 만에)]"}},
-	LeaderUnreachable: {"leader-unreachable", text{"broker {broker} cannot fetch from broker {about}: {new}", "{broker}번 브로커가 {about}번 브로커에서 가져올 수 없다: {new}"}},
+	LeaderUnreachable: {"leader-unreachable", text{"broker {broker} cannot fetch from broker {about}: {error}", "{broker}번 브로커가 {about}번 브로커에서 가져올 수 없다: {error}"}},
 	LeaderReachable:   {"leader-reachable", text{"broker {broker} fetches from broker {about} again", "{broker}번 브로커가 {about}번 브로커에서 다시 가져온다"}},
 	PartitionMoved:    {"partition-moved", text{"broker {broker} moved {tp} to {new}", "{broker}번 브로커가 {tp}을/를 {new}으로/로 옮겼다"}},
 	FetchFailed:       {"fetch-failed", text{"broker {broker} gave up fetching {tp} from broker {about}: {new}", "{broker}번 브로커가 {about}번 브로커에서 {tp}을/를 가져오기를 포기했다: {new}"}},
@@ -50,8 +50,8 @@ var kinds = [numKinds]struct {
 	LogRecovered:    {"log-recovered", text{"{tp} was checked after an unclean stop[: {count segment}]", "비정상 종료 뒤 {tp}을/를 점검했다[: 세그먼트 {count}개]"}},
 	DirectoryFailed: {"directory-failed", text{"log directory {name} of broker {broker} failed[ with {count partition} on it]: {new}", "{broker}번 브로커의 로그 디렉터리 {name}이/가 고장 났다[ (파티션 {count}개)]: {new}"}},
 
-	ConfigChanged:   {"config-changed", text{"config of {name}: {who} {old} → {new}", "{name} 설정: {who} {old} → {new}"}},
-	ClientThrottled: {"client-throttled", text{"client {who} is throttled for {took}: its {name} quota is used up", "클라이언트 {who}을/를 {took} 늦춘다: {name} 할당량을 넘었다"}},
+	ConfigChanged:   {"config-changed", text{"config of {entity}: {who} {old value} → {new value}", "{entity} 설정: {who} {old value} → {new value}"}},
+	ClientThrottled: {"client-throttled", text{"client {who} is throttled for {took}: its {name} quota is used up", "클라이언트 {who}을/를 {took} 늦춘다: {name} 쿼터를 넘었다"}},
 	LoginFailed:     {"login-failed", text{"a login from {who} failed[ ({name})]: {new}", "{who}의 로그인이 실패했다[ ({name})]: {new}"}},
 	AccessDenied:    {"access-denied", text{"{who} was denied {new} on {name}", "{who}에게 {name}에 대한 {new} 권한이 없다"}},
 

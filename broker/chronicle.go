@@ -88,6 +88,13 @@ func (h *configHistory) was(entity string, settings map[string]string) {
 	h.known[entity] = maps.Clone(settings)
 }
 
+// forget makes the next look at an entity its first.
+func (h *configHistory) forget(entity string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.known, entity)
+}
+
 // saw records which settings of an entity have changed since it was last seen; the first look is no
 // change. Values of keys that public does not let through are not shown.
 func (h *configHistory) saw(entity string, settings map[string]string, public func(key string) bool) {

@@ -21,6 +21,8 @@ func TestConfigChangesAreToldWithoutSecrets(t *testing.T) {
 	h.saw("users u", map[string]string{"SCRAM-SHA-256": "salt=s3cret", "producer_byte_rate": "1024"}, publicQuotaKey)
 	h.was("topic t", map[string]string{"retention.ms": "5"})
 	h.saw("topic t", map[string]string{"unknown": "s3cret"}, publicTopicKey)
+	h.forget("topic t")
+	h.saw("topic t", map[string]string{"retention.ms": "7"}, publicTopicKey) // nobody knows what it was
 	var got []string
 	entries, _ := j.Since(0)
 	for _, e := range entries {

@@ -243,7 +243,12 @@ func (d *dynamic) changeTopic(topic string, overrides map[string]string) error {
 	if known && d.warnOfTopic(topic, overrides, "a topic's config in ZooKeeper has values that are not valid; the configs before the change stay in use") {
 		return nil
 	}
-	d.history.was("topic "+topic, d.Overrides(topic))
+	// Of a topic that has no replica here, what was set before is not known, and not the default.
+	if known {
+		d.history.was("topic "+topic, d.Overrides(topic))
+	} else {
+		d.history.forget("topic " + topic)
+	}
 	d.history.saw("topic "+topic, overrides, publicTopicKey)
 	d.takeOver(topic, overrides)
 	d.logger.WithFields(logrus.Fields{"topic": topic, "overrides": len(overrides)}).Debug("topic configs changed")

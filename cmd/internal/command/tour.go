@@ -67,7 +67,7 @@ func runTour(ctx context.Context, e *Env, args []string) error {
 		return nil
 	}
 	if *dir == "" {
-		temporary, err := os.MkdirTemp("", "momus-tour-")
+		temporary, err := os.MkdirTemp("", "tour-")
 		if err != nil {
 			return err
 		}

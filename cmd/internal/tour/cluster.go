@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -35,6 +36,7 @@ type cluster struct {
 	dir          string
 	coordination *node
 	brokers      []*node
+	ports        ports
 }
 
 // startCluster starts all servers and waits until they serve.
@@ -45,22 +47,19 @@ func startCluster(ctx context.Context, o Options) (_ *cluster, err error) {
 			c.close()
 		}
 	}()
-	free := &ports{}
-	defer free.release()
-	zk, err := free.choose(o.ZooKeeperPort)
+	zk, err := c.ports.choose(o.ZooKeeperPort)
 	if err != nil {
 		return nil, err
 	}
 	c.coordination = &node{name: "coordination server", program: o.Program, addr: address(zk), dir: filepath.Join(o.Dir, "zookeeper"),
 		args: []string{"zookeeper", "--dir", filepath.Join(o.Dir, "zookeeper"), "--port", strconv.Itoa(zk)}}
 	for i := range o.Brokers {
-		b, err := newBroker(o, i, c.coordination.addr, free)
+		b, err := newBroker(o, i, c.coordination.addr, &c.ports)
 		if err != nil {
 			return nil, err
 		}
 		c.brokers = append(c.brokers, b)
 	}
-	free.release()
 	// All are started before any is waited for; brokers look for the coordination server until it
 	// is there.
 	for _, n := range append([]*node{c.coordination}, c.brokers...) {
@@ -115,28 +114,52 @@ func newBroker(o Options, id int, zookeeper string, free *ports) (*node, error) 
 
 func address(port int) string { return net.JoinHostPort("localhost", strconv.Itoa(port)) }
 
-// ports are chosen while none of them can be given away twice: all are held until the servers are
-// about to start.
-type ports struct{ held []net.Listener }
+// ports are the numbers that a cluster listens on. They are the cluster's from their choice to its
+// end, also while a broker is down: a UDP socket of the same number, which nobody sends to, keeps
+// other courses from choosing them, and the system hands none of them to a connection by itself.
+type ports struct{ held []net.PacketConn }
+
+// Where free ports are looked for: below 32768, where Linux begins to hand ports out; others begin
+// at 49152.
+const (
+	firstPort = 30000
+	lastPort  = 32767
+)
 
 // choose gives the wanted port if it is free, else another one that is.
 func (p *ports) choose(wanted int) (int, error) {
 	// A wanted port that is taken is no error: addresses are shown, not remembered.
-	for _, port := range []int{wanted, 0} {
-		l, err := net.Listen("tcp", address(port))
-		if err != nil {
-			continue
+	if wanted > 0 && p.take(wanted) {
+		return wanted, nil
+	}
+	for _, i := range rand.Perm(lastPort + 1 - firstPort) {
+		if p.take(firstPort + i) {
+			return firstPort + i, nil
 		}
-		p.held = append(p.held, l)
-		return l.Addr().(*net.TCPAddr).Port, nil
 	}
 	return 0, errors.New("there is no free port on localhost")
 }
 
-// release lets the servers have their ports.
+// take holds a port, unless another course does or somebody listens on it.
+func (p *ports) take(port int) bool {
+	hold, err := net.ListenPacket("udp", address(port))
+	if err != nil {
+		return false
+	}
+	probe, err := net.Listen("tcp", address(port))
+	if err != nil {
+		hold.Close()
+		return false
+	}
+	probe.Close()
+	p.held = append(p.held, hold)
+	return true
+}
+
+// release gives the ports up.
 func (p *ports) release() {
-	for _, l := range p.held {
-		l.Close()
+	for _, h := range p.held {
+		h.Close()
 	}
 	p.held = nil
 }
@@ -194,6 +217,7 @@ func (c *cluster) close() {
 	if c.coordination != nil {
 		c.coordination.kill()
 	}
+	c.ports.release()
 }
 
 // do does to a node what a step of a chapter says.

@@ -38,7 +38,8 @@ func (s *Session) News(ctx context.Context, lang Lang) (sentences []string) {
 	slices.SortStableFunc(all, func(a, b news) int { return a.Time.Compare(b.Time) })
 	for _, internal := range []bool{false, true} {
 		for _, n := range all {
-			if strings.HasPrefix(n.Name, "__") == internal {
+			// What happens to all brokers, such as a change of a config, is told once.
+			if strings.HasPrefix(n.Name, "__") == internal && !slices.Contains(sentences, n.Sentence) {
 				sentences = append(sentences, n.Sentence)
 			}
 		}

@@ -76,7 +76,7 @@ var phrases = map[phrase]Text{
 	sayCut:       {"… %d more lines …", "… %d줄 더 있음 …"},
 	sayMore:      {"Enter: go on   m: show all lines   q: leave", "Enter: 계속   m: 모두 보기   q: 나가기"},
 	sayNothing:   {"(it printed nothing)", "(출력 없음)"},
-	sayDone:      {"This chapter is done.", "이 단원을 마쳤습니다."},
+	sayDone:      {"This chapter is done.", "이 장을 마쳤습니다."},
 }
 
 func (p *Player) say(w phrase, args ...any) string {

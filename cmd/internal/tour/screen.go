@@ -7,11 +7,21 @@ import (
 )
 
 // shellLines breaks a command line into lines of at most width columns, each but the last with the
-// \ that a shell wants there. An option stays with its value, and nothing in quotes is broken.
+// \ that a shell wants there. An option stays with its value where both fit on a line, and nothing
+// in quotes is broken but at the ends of lines that it has itself.
 func shellLines(command string, width int) []string {
 	var lines []string
 	line := ""
-	for _, p := range options(command) {
+	for _, p := range fitting(options(command), width-len("     \\")) {
+		// What has lines of its own begins a line and keeps them.
+		if own := strings.Split(p, "\n"); len(own) > 1 {
+			if line != "" {
+				lines = append(lines, line+" \\")
+			}
+			lines = append(append(lines, "    "+own[0]), own[1:len(own)-1]...)
+			line = own[len(own)-1]
+			continue
+		}
 		if line != "" && runewidth.StringWidth(line)+1+runewidth.StringWidth(p) > width-2 {
 			lines, line = append(lines, line+" \\"), ""
 		}
@@ -25,6 +35,19 @@ func shellLines(command string, width int) []string {
 		}
 	}
 	return append(lines, line)
+}
+
+// fitting takes options from their values where both together are wider than width columns.
+func fitting(parts []string, width int) (out []string) {
+	for _, p := range parts {
+		option, value, ok := strings.Cut(p, " ")
+		if ok && strings.HasPrefix(p, "-") && runewidth.StringWidth(p) > width {
+			out = append(out, option, value)
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 // options are the parts of a command line that belong together: its first word, options with their

@@ -132,15 +132,32 @@ func TestCommandsAreBrokenAsAShellWantsIt(t *testing.T) {
 	if want := []string{`write plan.json \`, `    '{"a": "b c d e f"}' \`, `    | head -1`}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
+	got = shellLines("cat --some-option /a/long/path", 24)
+	if want := []string{`cat --some-option \`, `    /a/long/path`}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	got = shellLines("write plan.json '{\n  \"a\": 1}' | head -1", 40)
+	if want := []string{`write plan.json \`, `    '{`, `  "a": 1}' | head -1`}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
 	chapters, err := Chapters()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range chapters {
 		for _, s := range c.Steps {
-			joined := strings.ReplaceAll(strings.Join(shellLines(s.Command(), 76), " "), " \\     ", " ")
-			if joined != s.Command() {
-				t.Errorf("%s\nwas broken into\n%s", s.Command(), joined)
+			// With names as long as those of a learner's machine.
+			command := strings.NewReplacer("{dir}", "/tmp/tour-4294967295", "{logs0}", "/tmp/tour-4294967295/broker-0/logs", "{all}", "localhost:30000,localhost:30001,localhost:30002", "{bootstrap}", "localhost:30000", "{zookeeper}", "localhost:30003").Replace(s.Command())
+			lines := shellLines(command, 76)
+			joined := strings.ReplaceAll(strings.Join(lines, "\n"), " \\\n    ", " ")
+			if joined != command {
+				t.Errorf("%s\nwas broken into\n%s", command, joined)
+			}
+			for i, l := range lines {
+				// They are shown behind "  $ " and "  ".
+				if w := width(l); w > 78 || i == 0 && w > 76 {
+					t.Errorf("%d columns: %s", w, l)
+				}
 			}
 		}
 	}

@@ -12,7 +12,7 @@ const texts = {
   exerciseNeeds: ['This exercise takes {n} brokers: momus tour --page --brokers {n}', '이 연습에는 브로커 {n}대가 필요합니다: momus tour --page --brokers {n}'],
   wrong: ['That is not what should come out:', '기대한 결과가 아닙니다:'], inside: ['What happened inside', '안에서 일어난 일'], question: ['Question', '질문'], answer: ['Show the answer', '답 보기'],
   try: ['Try it yourself', '직접 해 보기'], goal: ['Your task', '할 일'], check: ['Check', '확인'], solution: ['Show the solution', '풀이 보기'], solved: ['Repaired.', '고쳤습니다.'],
-  notYet: ['Not yet:', '아직 아닙니다:'], terminal: ['A command of your own', '명령 직접 실행'], done: ['This chapter is done.', '이 단원을 마쳤습니다.'], preparing: ['Preparing the cluster…', '클러스터를 준비하는 중…'],
+  notYet: ['Not yet:', '아직 아닙니다:'], terminal: ['A command of your own', '명령 직접 실행'], done: ['This chapter is done.', '이 장을 마쳤습니다.'], preparing: ['Preparing the cluster…', '클러스터를 준비하는 중…'],
   card: ['Reference card', '참고 카드'], language: ['Language', '언어'], script: ['The course', '과정'], picture: ['The cluster', '클러스터'], failed: ['That did not work: {n}', '되지 않았습니다: {n}'], result: ['what it printed', '출력'],
 };
 const t = (key, n) => texts[key][language() === 'ko' ? 1 : 0].replaceAll('{n}', () => n);

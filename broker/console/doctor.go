@@ -18,28 +18,39 @@ import (
 // examineEvery bounds how often the rules of momus doctor look, however many pages ask.
 const examineEvery = 5 * time.Second
 
-// examination is the last report of the doctor's rules.
-// mu is held while the rules look: pages that ask at the same time wait for one report instead of
-// making their own.
+// examination is what the doctor's rules looked at last, and what they said about it, in the
+// languages that were asked for. mu is held while the rules look: pages that ask at the same time
+// wait for one report instead of making their own.
 type examination struct {
-	mu     sync.Mutex
-	at     time.Time
-	report *doctor.Report
+	mu       sync.Mutex
+	at       time.Time
+	snapshot *doctor.Snapshot
+	reports  map[doctor.Lang]*doctor.Report
 }
 
 // examine shows what the rules of momus doctor say about what the members know. What they cannot
 // know from inside (certificates, clocks, second looks) is left out: momus doctor asks for it.
-func (s *Site) examine(context.Context, *nethttp.Request) (any, error) {
+func (s *Site) examine(_ context.Context, r *nethttp.Request) (any, error) {
+	lang := doctor.English
+	if r.URL.Query().Get("lang") == string(doctor.Korean) {
+		lang = doctor.Korean
+	}
 	s.examined.mu.Lock()
 	defer s.examined.mu.Unlock()
-	if s.examined.report == nil || time.Since(s.examined.at) >= examineEvery {
+	if s.examined.snapshot == nil || time.Since(s.examined.at) >= examineEvery {
 		// Not the asker's context: the report is for the others too, when the one who asked first
 		// has gone.
 		ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
 		defer cancel()
-		s.examined.report, s.examined.at = doctor.Examine(s.snapshot(ctx)), time.Now()
+		s.examined.snapshot, s.examined.reports, s.examined.at = s.snapshot(ctx), map[doctor.Lang]*doctor.Report{}, time.Now()
 	}
-	return s.examined.report.Findings, nil
+	report := s.examined.reports[lang]
+	if report == nil {
+		s.examined.snapshot.Lang = lang
+		report = doctor.Examine(s.examined.snapshot)
+		s.examined.reports[lang] = report
+	}
+	return report.Findings, nil
 }
 
 // snapshot is the cluster as the doctor's rules want to see it.

@@ -15,7 +15,6 @@ import (
 
 	"momus/broker/http"
 	"momus/broker/view"
-	"momus/internal/doctor"
 	"momus/internal/fan"
 )
 
@@ -176,27 +175,6 @@ func TestThePageAsksForNothingElsewhere(t *testing.T) {
 	}
 	if resp, err := nethttp.Post(base+"/api/play", "application/json", strings.NewReader(`{}`)); err != nil || resp.StatusCode != 404 && resp.StatusCode != 405 {
 		t.Errorf("a page without a player: %v, %v", resp, err)
-	}
-}
-
-// Each rule of the doctor has a headline and a cure in Korean.
-func TestTheDoctorsRulesAreInKoreanToo(t *testing.T) {
-	text, err := files.ReadFile("page/doctor-ko.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^  '([a-z.-]+)': \['[^']*[가-힣][^']*\.', '[^']*[가-힣][^']*\.'\],$`).FindAllStringSubmatch(string(text), -1) {
-		found[m[1]] = true
-	}
-	for _, r := range doctor.Rules() {
-		if !found[r.Name] {
-			t.Errorf("%s has no Korean text", r.Name)
-		}
-		delete(found, r.Name)
-	}
-	for name := range found {
-		t.Errorf("%s is no rule", name)
 	}
 }
 

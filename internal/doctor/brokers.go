@@ -36,20 +36,20 @@ func noController(s *Snapshot) []Finding {
 	var evidence []string
 	if z := s.ZooKeeper; z != nil {
 		if b := s.Broker(z.Controller); z.Controller < 0 {
-			evidence = append(evidence, "there is no znode /controller")
+			evidence = append(evidence, s.say("there is no znode /controller"))
 		} else if b == nil || b.Registered == nil {
-			evidence = append(evidence, fmt.Sprintf("the znode /controller names broker %d, which is not registered", z.Controller))
+			evidence = append(evidence, s.say("the znode /controller names broker %d, which is not registered", z.Controller))
 		}
 	}
 	switch {
 	case shown < 0:
-		evidence = append(evidence, "the brokers name no controller")
+		evidence = append(evidence, s.say("the brokers name no controller"))
 	case known == nil || !known.InMetadata:
-		evidence = append(evidence, fmt.Sprintf("the brokers name broker %d as controller, which is not in the cluster", shown))
+		evidence = append(evidence, s.say("the brokers name broker %d as controller, which is not in the cluster", shown))
 	}
-	return found(evidence, Finding{Severity: Critical, Summary: "There is no active controller.",
-		Consequence: "No leader is elected when a broker fails, no topic is created or deleted, no broker learns of changes.",
-		Cure:        "See why no broker takes the office: its log around /controller, and whether ZooKeeper accepts writes. A broker that is restarted tries again.",
+	return found(evidence, Finding{Severity: Critical, Summary: s.say("There is no active controller."),
+		Consequence: s.say("No leader is elected when a broker fails, no topic is created or deleted, no broker learns of changes."),
+		Cure:        s.say("See why no broker takes the office: its log around /controller, and whether ZooKeeper accepts writes. A broker that is restarted tries again."),
 		Commands:    []string{s.shell("get", "/controller"), s.shell("ls", "/brokers/ids")}})
 }
 
@@ -80,19 +80,19 @@ func missingBrokers(s *Snapshot) []Finding {
 			continue
 		}
 		gone = append(gone, b.ID)
-		text := fmt.Sprintf("broker %d: %s", b.ID, count(replicas, "replica"))
+		text := s.say("broker %d: %s", b.ID, s.count(replicas, "replica"))
 		if alone > 0 {
-			text += fmt.Sprintf(", of %s no broker is left", count(alone, "partition"))
+			text += s.say(", of %s no broker is left", s.count(alone, "partition"))
 		}
 		evidence = append(evidence, text)
 	}
 	if gone == nil {
 		return nil
 	}
-	return []Finding{{Severity: Critical, Summary: fmt.Sprintf("%s %s missing.", strings.ToUpper(brokers(gone)[:1])+brokers(gone)[1:], has(len(gone), "is", "are")), Evidence: evidence,
+	return []Finding{{Severity: Critical, Summary: upper(s.say("%s %s missing.", s.brokers(gone), has(len(gone), "is", "are"))), Evidence: evidence,
 		// A reassignment leaves out partitions of which nobody is left to copy from.
-		Consequence: "The replicas there are out of date or not there at all; each further failure costs more partitions.",
-		Cure:        "Start it again, with the same broker.id and log.dirs. If it is gone for good, give its replicas to others, or start an empty one with its broker.id.",
+		Consequence: s.say("The replicas there are out of date or not there at all; each further failure costs more partitions."),
+		Cure:        s.say("Start it again, with the same broker.id and log.dirs. If it is gone for good, give its replicas to others, or start an empty one with its broker.id."),
 		Commands:    append([]string{s.command("kafka-topics", "--describe", "--under-replicated-partitions")}, s.reassign("without-missing.json", s.withoutBrokers(gone))...)}}
 }
 
@@ -163,13 +163,13 @@ func unreachable(s *Snapshot) []Finding {
 	for _, b := range s.alive() {
 		alive++
 		if b.Unreachable != "" {
-			evidence = append(evidence, fmt.Sprintf("broker %d announces %s: %s", b.ID, b.Address(), b.Unreachable))
+			evidence = append(evidence, s.say("broker %d announces %s: %s", b.ID, b.Address(), b.Unreachable))
 		}
 	}
-	return found(evidence, Finding{Severity: Critical, Summary: fmt.Sprintf("%d of %s cannot be reached from here.", len(evidence), count(alive, "broker")),
-		Consequence: "A client that starts here finds the cluster, is sent to these addresses, and waits until its time is over.",
-		Cure: "Set advertised.listeners (KAFKA_ADVERTISED_LISTENERS in a container) of these brokers to an address that clients can resolve and reach, and restart them. " +
-			"If the address is right, look for a firewall, or for a broker that hangs.",
+	return found(evidence, Finding{Severity: Critical, Summary: s.say("%d of %s cannot be reached from here.", len(evidence), s.count(alive, "broker")),
+		Consequence: s.say("A client that starts here finds the cluster, is sent to these addresses, and waits until its time is over."),
+		Cure: s.say("Set advertised.listeners (KAFKA_ADVERTISED_LISTENERS in a container) of these brokers to an address that clients can resolve and reach, and restart them. " +
+			"If the address is right, look for a firewall, or for a broker that hangs."),
 		Commands: []string{s.command("kafka-broker-api-versions")}})
 }
 
@@ -179,12 +179,12 @@ func impostors(s *Snapshot) []Finding {
 	var evidence []string
 	for _, b := range s.alive() {
 		if b.Impostor != "" {
-			evidence = append(evidence, fmt.Sprintf("broker %d announces %s, where %s answers", b.ID, b.Address(), b.Impostor))
+			evidence = append(evidence, s.say("broker %d announces %s, where %s answers", b.ID, b.Address(), b.Impostor))
 		}
 	}
-	return found(evidence, Finding{Severity: Critical, Summary: "Another broker answers at an advertised address.",
-		Consequence: "Clients send to a broker that does not lead: NOT_LEADER_FOR_PARTITION without end, and groups that find no coordinator.",
-		Cure:        "Give each broker an address of its own in advertised.listeners, and look at the port forwarding or load balancer between here and there."})
+	return found(evidence, Finding{Severity: Critical, Summary: s.say("Another broker answers at an advertised address."),
+		Consequence: s.say("Clients send to a broker that does not lead: NOT_LEADER_FOR_PARTITION without end, and groups that find no coordinator."),
+		Cure:        s.say("Give each broker an address of its own in advertised.listeners, and look at the port forwarding or load balancer between here and there.")})
 }
 
 // sameAddress compares whole addresses, host and port, of all listeners in ZooKeeper and of the one
@@ -209,12 +209,12 @@ func sameAddress(s *Snapshot) []Finding {
 	var evidence []string
 	for _, a := range sortedKeys(at) {
 		if len(at[a]) > 1 {
-			evidence = append(evidence, a+": "+brokers(at[a]))
+			evidence = append(evidence, a+": "+s.brokers(at[a]))
 		}
 	}
-	return found(evidence, Finding{Severity: Critical, Summary: "Several brokers advertise the same address.",
-		Consequence: "Clients and the brokers themselves reach one of them only: replication stands still and requests go to the wrong broker.",
-		Cure:        "Set advertised.listeners of each broker to its own host and port, and restart it. localhost is right only where all clients and brokers are one machine, each with another port."})
+	return found(evidence, Finding{Severity: Critical, Summary: s.say("Several brokers advertise the same address."),
+		Consequence: s.say("Clients and the brokers themselves reach one of them only: replication stands still and requests go to the wrong broker."),
+		Cure:        s.say("Set advertised.listeners of each broker to its own host and port, and restart it. localhost is right only where all clients and brokers are one machine, each with another port.")})
 }
 
 // isLoopback tells whether an address means the machine of whoever uses it.
@@ -240,7 +240,7 @@ func loopback(s *Snapshot) []Finding {
 			continue
 		}
 		here = append(here, b.ID)
-		evidence = append(evidence, fmt.Sprintf("broker %d announces %s", b.ID, b.Address()))
+		evidence = append(evidence, s.say("broker %d announces %s", b.ID, b.Address()))
 	}
 	remote := false
 	for _, server := range strings.Split(s.Asked.Servers, ",") {
@@ -251,13 +251,13 @@ func loopback(s *Snapshot) []Finding {
 		return nil
 	}
 	if remote {
-		evidence = append(evidence, "the cluster was asked at "+s.Asked.Servers)
+		evidence = append(evidence, s.say("the cluster was asked at %s", s.Asked.Servers))
 	} else {
-		evidence = append(evidence, brokers(elsewhere)+" "+has(len(elsewhere), "announces", "announce")+" other machines")
+		evidence = append(evidence, s.say("%s %s other machines", s.brokers(elsewhere), has(len(elsewhere), "announces", "announce")))
 	}
-	return []Finding{{Severity: Warning, Summary: fmt.Sprintf("%s announced an address that only its own machine can use.", has(len(here), "A broker has", "Brokers have")), Evidence: evidence,
-		Consequence: "Clients and brokers on other machines connect to themselves instead: connection refused, or another broker.",
-		Cure:        "Set advertised.listeners to the name or address that other machines know it by, and restart the broker."}}
+	return []Finding{{Severity: Warning, Summary: s.say("A broker announces an address that only its own machine can use."), Evidence: evidence,
+		Consequence: s.say("Clients and brokers on other machines connect to themselves instead: connection refused, or another broker."),
+		Cure:        s.say("Set advertised.listeners to the name or address that other machines know it by, and restart the broker.")}}
 }
 
 // notRegistered is the reverse of notInMetadata: a session that expired while the broker hangs or
@@ -267,16 +267,16 @@ func notRegistered(s *Snapshot) []Finding {
 	var evidence []string
 	for _, b := range s.Brokers {
 		if b.InMetadata && b.Registered == nil {
-			text := fmt.Sprintf("broker %d (%s) is in the brokers' metadata, and there is no /brokers/ids/%d", b.ID, b.Address(), b.ID)
+			text := s.say("broker %d (%s) is in the brokers' metadata, and there is no /brokers/ids/%d", b.ID, b.Address(), b.ID)
 			if b.Answers {
-				text += "; it answers"
+				text += s.say("; it answers")
 			}
 			evidence = append(evidence, text)
 		}
 	}
-	return found(evidence, Finding{Severity: Critical, Summary: "Brokers are not registered in ZooKeeper.",
-		Consequence: "Its session is gone or it registered elsewhere: the controller counts it as dead, while clients still write to it.",
-		Cure:        "Look in its log for the session with ZooKeeper, and whether its zookeeper.connect has the same chroot as the others'. A restart registers it again.",
+	return found(evidence, Finding{Severity: Critical, Summary: s.say("Brokers are not registered in ZooKeeper."),
+		Consequence: s.say("Its session is gone or it registered elsewhere: the controller counts it as dead, while clients still write to it."),
+		Cure:        s.say("Look in its log for the session with ZooKeeper, and whether its zookeeper.connect has the same chroot as the others'. A restart registers it again."),
 		Commands:    []string{s.shell("ls", "/brokers/ids")}})
 }
 
@@ -286,12 +286,12 @@ func notInMetadata(s *Snapshot) []Finding {
 	var evidence []string
 	for _, b := range s.Brokers {
 		if !b.InMetadata && b.Registered != nil && s.Time.Sub(b.Registered.Created) > 30*time.Second {
-			evidence = append(evidence, fmt.Sprintf("broker %d registered %s ago (/brokers/ids/%[1]d), and clients are not told of it", b.ID, length(s.Time.Sub(b.Registered.Created))))
+			evidence = append(evidence, s.say("broker %d registered %s ago (/brokers/ids/%[1]d), and clients are not told of it", b.ID, s.length(s.Time.Sub(b.Registered.Created))))
 		}
 	}
-	return found(evidence, Finding{Severity: Critical, Summary: "Brokers are in ZooKeeper, but not in the brokers' metadata.",
-		Consequence: "They get no partitions and serve nobody: the controller has not seen them, or cannot reach them.",
-		Cure:        "See whether the controller can connect to the address that it registered. If it can, let another broker be controller: it begins by reading all registrations.",
+	return found(evidence, Finding{Severity: Critical, Summary: s.say("Brokers are in ZooKeeper, but not in the brokers' metadata."),
+		Consequence: s.say("They get no partitions and serve nobody: the controller has not seen them, or cannot reach them."),
+		Cure:        s.say("See whether the controller can connect to the address that it registered. If it can, let another broker be controller: it begins by reading all registrations."),
 		Commands:    []string{s.shell("get", "/controller"), s.shell("delete", "/controller")}})
 }
 
@@ -306,17 +306,17 @@ func viewsDiffer(s *Snapshot) []Finding {
 				who = append(who, b.ID)
 			}
 			if i < 4 {
-				evidence = append(evidence, fmt.Sprintf("broker %d: %s", b.ID, d))
+				evidence = append(evidence, s.say("broker %d: %s", b.ID, d))
 			}
 		}
 		if n := len(b.Differs); n > 4 {
-			evidence = append(evidence, fmt.Sprintf("broker %d: and %d differences more", b.ID, n-4))
+			evidence = append(evidence, s.say("broker %d: and %d differences more", b.ID, n-4))
 		}
 	}
-	return found(evidence, Finding{Severity: Critical, Summary: fmt.Sprintf("The cluster looks different to %s than to the controller.", brokers(who)),
-		Consequence: "Clients that ask there go to the wrong leaders, and its followers may fetch from them.",
-		Cure: "The controller cannot reach it, or it follows an older controller: look for the connection between the two in both logs. Restart that broker, or let " +
-			"another be controller, which tells all brokers everything anew.",
+	return found(evidence, Finding{Severity: Critical, Summary: s.say("The cluster looks different to %s than to the controller.", s.brokers(who)),
+		Consequence: s.say("Clients that ask there go to the wrong leaders, and its followers may fetch from them."),
+		Cure: s.say("The controller cannot reach it, or it follows an older controller: look for the connection between the two in both logs. Restart that broker, or let " +
+			"another be controller, which tells all brokers everything anew."),
 		Commands: []string{s.shell("get", "/controller"), s.shell("delete", "/controller")}})
 }
 
@@ -332,23 +332,15 @@ func clocks(s *Snapshot) []Finding {
 	for _, b := range s.Brokers {
 		if r := b.Registered; r != nil && !r.Started.IsZero() && !r.Created.IsZero() {
 			if skew := r.Started.Sub(r.Created); skew.Abs() > maxSkew {
-				evidence = append(evidence, fmt.Sprintf("broker %d registered at %s by its clock and at %s by ZooKeeper's: %s", b.ID, moment(r.Started), moment(r.Created), aheadBy(skew)))
+				evidence = append(evidence, s.say("broker %d registered at %s by its clock and at %s by ZooKeeper's: %s", b.ID, moment(r.Started), moment(r.Created), s.aheadBy(skew)))
 				worst = max(worst, skew.Abs())
 			}
 		}
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: fmt.Sprintf("The clocks of brokers and ZooKeeper differ by %s.", length(worst)),
-		Consequence: "Records get wrong times (LogAppendTime), so retention and look-ups by time are wrong too; logs of several machines cannot be compared; Kerberos fails from 5 minutes on.",
-		Cure:        "Set the clock by NTP on that machine. (The clock was compared when the broker started: restart it to see that it is right.)",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("The clocks of brokers and ZooKeeper differ by %s.", s.length(worst)),
+		Consequence: s.say("Records get wrong times (LogAppendTime), so retention and look-ups by time are wrong too; logs of several machines cannot be compared; Kerberos fails from 5 minutes on."),
+		Cure:        s.say("Set the clock by NTP on that machine. (The clock was compared when the broker started: restart it to see that it is right.)"),
 		Commands:    []string{"timedatectl status"}})
-}
-
-// aheadBy says which way a clock is off; a positive d is ahead of ZooKeeper's.
-func aheadBy(d time.Duration) string {
-	if d < 0 {
-		return length(d) + " behind"
-	}
-	return length(d) + " ahead"
 }
 
 // versionsMixed counts versions of the protocol, so that a cluster of Apache Kafka 2.5 and momus is
@@ -375,10 +367,10 @@ func versionsMixed(s *Snapshot) []Finding {
 	}
 	var evidence []string
 	for _, v := range sortedKeys(by) {
-		evidence = append(evidence, fmt.Sprintf("%s: %s", v, brokers(by[v])))
+		evidence = append(evidence, s.say("%s: %s", v, s.brokers(by[v])))
 	}
-	return []Finding{{Severity: Warning, Summary: "The brokers have several versions.", Evidence: evidence,
-		Consequence: "Right in the middle of an upgrade, wrong for longer: what a client may ask for depends on the broker it meets, and the newest features stay off.",
-		Cure:        "Bring all brokers to one version, one after the other, and raise inter.broker.protocol.version only then.",
+	return []Finding{{Severity: Warning, Summary: s.say("The brokers have several versions."), Evidence: evidence,
+		Consequence: s.say("Right in the middle of an upgrade, wrong for longer: what a client may ask for depends on the broker it meets, and the newest features stay off."),
+		Cure:        s.say("Bring all brokers to one version, one after the other, and raise inter.broker.protocol.version only then."),
 		Commands:    []string{s.command("kafka-broker-api-versions")}}}
 }

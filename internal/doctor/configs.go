@@ -29,20 +29,20 @@ func uncleanElection(s *Snapshot) []Finding {
 		}
 	}
 	if on != nil && s.several() {
-		evidence = append(evidence, "unclean.leader.election.enable=true on "+brokers(on))
+		evidence = append(evidence, s.say("unclean.leader.election.enable=true on %s", s.brokers(on)))
 		commands = append(commands, s.alterBroker("", "--add-config", "unclean.leader.election.enable=false"))
 	}
 	for _, t := range s.Topics {
 		if t.Config.True("unclean.leader.election.enable") && t.Config.Set("unclean.leader.election.enable") {
 			if len(t.Partitions) > 0 && len(t.Partitions[0].Replicas) > 1 {
-				evidence = append(evidence, "unclean.leader.election.enable=true for topic "+t.Name)
+				evidence = append(evidence, s.say("unclean.leader.election.enable=true for topic %s", t.Name))
 				commands = append(commands, s.alterTopic(t.Name, "--delete-config", "unclean.leader.election.enable"))
 			}
 		}
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: "A replica that is out of sync may become leader.",
-		Consequence: "When the replicas in sync are down, acknowledged records are lost without a word, instead of the partition waiting for them.",
-		Cure:        "Turn it off, but for topics whose records may be lost. It was the default before Kafka 0.11.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("A replica that is out of sync may become leader."),
+		Consequence: s.say("When the replicas in sync are down, acknowledged records are lost without a word, instead of the partition waiting for them."),
+		Cure:        s.say("Turn it off, but for topics whose records may be lost. It was the default before Kafka 0.11."),
 		Commands:    firsts(commands)})
 }
 
@@ -53,10 +53,10 @@ func autoCreate(s *Snapshot) []Finding {
 	if n, ok := c.Int("default.replication.factor"); !ok || n > 1 || !c.True("auto.create.topics.enable") || !s.several() {
 		return nil
 	}
-	return []Finding{{Severity: Advice, Summary: "Topics create themselves, with one replica.",
-		Evidence:    []string{"auto.create.topics.enable=true, default.replication.factor=1, " + count(len(s.alive()), "broker")},
-		Consequence: "Whoever mistypes a name makes a topic, and each topic that is made so is lost with its broker.",
-		Cure:        fmt.Sprintf("Set default.replication.factor=%d, or auto.create.topics.enable=false, in server.properties of all brokers and restart them.", s.wanted())}}
+	return []Finding{{Severity: Advice, Summary: s.say("Topics create themselves, with one replica."),
+		Evidence:    []string{"auto.create.topics.enable=true, default.replication.factor=1, " + s.count(len(s.alive()), "broker")},
+		Consequence: s.say("Whoever mistypes a name makes a topic, and each topic that is made so is lost with its broker."),
+		Cure:        s.say("Set default.replication.factor=%d, or auto.create.topics.enable=false, in server.properties of all brokers and restart them.", s.wanted())}}
 }
 
 func defaultReplication(s *Snapshot) []Finding {
@@ -64,10 +64,10 @@ func defaultReplication(s *Snapshot) []Finding {
 	if !ok || n <= int64(len(s.Brokers)) { // one that is missing may come back
 		return nil
 	}
-	return []Finding{{Severity: Warning, Summary: "default.replication.factor is larger than the number of brokers.",
-		Evidence:    []string{fmt.Sprintf("default.replication.factor=%d, %s", n, count(len(s.alive()), "broker"))},
-		Consequence: "Topics that create themselves are not: their clients wait with LEADER_NOT_AVAILABLE or INVALID_REPLICATION_FACTOR.",
-		Cure:        "Start more brokers, or lower it in server.properties of all brokers and restart them."}}
+	return []Finding{{Severity: Warning, Summary: s.say("default.replication.factor is larger than the number of brokers."),
+		Evidence:    []string{s.say("default.replication.factor=%d, %s", n, s.count(len(s.alive()), "broker"))},
+		Consequence: s.say("Topics that create themselves are not: their clients wait with LEADER_NOT_AVAILABLE or INVALID_REPLICATION_FACTOR."),
+		Cure:        s.say("Start more brokers, or lower it in server.properties of all brokers and restart them.")}}
 }
 
 // equalKeys are settings that brokers must agree on, because the controller or whoever leads applies
@@ -105,15 +105,15 @@ func configDiffers(s *Snapshot) []Finding {
 		for _, v := range sortedKeys(by) {
 			shown := v
 			if shown == "" {
-				shown = "(nothing)"
+				shown = s.say("(nothing)")
 			}
-			parts = append(parts, fmt.Sprintf("%s on %s", shown, brokers(by[v])))
+			parts = append(parts, s.say("%s on %s", shown, s.brokers(by[v])))
 		}
 		evidence = append(evidence, key+": "+strings.Join(parts, "; "))
 	}
-	return found(evidence, Finding{Severity: worst, Summary: "Brokers have different settings that ought to be equal.",
-		Consequence: "What holds depends on which broker is controller, leads the partition or is asked: it changes when one restarts.",
-		Cure:        "Make server.properties of the brokers equal in these keys and restart those that change; what was set dynamically for one broker shows with the command.",
+	return found(evidence, Finding{Severity: worst, Summary: s.say("Brokers have different settings that ought to be equal."),
+		Consequence: s.say("What holds depends on which broker is controller, leads the partition or is asked: it changes when one restarts."),
+		Cure:        s.say("Make server.properties of the brokers equal in these keys and restart those that change; what was set dynamically for one broker shows with the command."),
 		Commands:    s.describeBrokers()})
 }
 
@@ -145,16 +145,17 @@ func noEffect(s *Snapshot) []Finding {
 		for _, x := range shadowed {
 			// An explicit null is no setting.
 			if b.Config.Set(x.key) && b.Config.Set(x.by) && b.Config[x.by].Value != "" {
-				text := fmt.Sprintf("%s: %s wins", x.key, x.by)
+				text := s.say("%s: %s wins", x.key, x.by)
 				by[text] = append(by[text], b.ID)
 			}
 		}
 		// KIP-724: from 3.0 on the format is that of 0.11 at least.
 		if (b.Major > 3 || b.Major == 3 && b.Minor >= 0) && b.Config.Set("log.message.format.version") {
-			by["log.message.format.version: Kafka 3.0 and later ignore it"] = append(by["log.message.format.version: Kafka 3.0 and later ignore it"], b.ID)
+			text := s.say("log.message.format.version: Kafka 3.0 and later ignore it")
+			by[text] = append(by[text], b.ID)
 		}
 		for _, key := range b.Idle {
-			text := key + ": momus has no use for it"
+			text := s.say("%s: momus has no use for it", key)
 			by[text] = append(by[text], b.ID)
 		}
 	}
@@ -163,11 +164,11 @@ func noEffect(s *Snapshot) []Finding {
 	}
 	var evidence []string
 	for _, text := range sortedKeys(by) {
-		evidence = append(evidence, text+" ("+brokers(by[text])+")")
+		evidence = append(evidence, text+" ("+s.brokers(by[text])+")")
 	}
-	return []Finding{{Severity: Advice, Summary: "Settings do nothing.", Evidence: evidence,
-		Consequence: "Whoever reads them, or changes them, believes what is not so.",
-		Cure:        "Take them out of server.properties."}}
+	return []Finding{{Severity: Advice, Summary: s.say("Settings do nothing."), Evidence: evidence,
+		Consequence: s.say("Whoever reads them, or changes them, believes what is not so."),
+		Cure:        s.say("Take them out of server.properties.")}}
 }
 
 // weekend is the shortest time of offsets.retention.minutes that outlasts a stop from Friday to
@@ -181,10 +182,10 @@ func offsetsRetention(s *Snapshot) []Finding {
 	if !ok || n >= weekend {
 		return nil
 	}
-	return []Finding{{Severity: Advice, Summary: "Offsets of groups are forgotten soon.",
-		Evidence:    []string{fmt.Sprintf("offsets.retention.minutes=%d", n)},
-		Consequence: "Consumers that were stopped over a long weekend begin where auto.offset.reset says: records are left out or read again.",
-		Cure:        "Set offsets.retention.minutes=10080 (the default since Kafka 2.0) in server.properties of all brokers and restart them."}}
+	return []Finding{{Severity: Advice, Summary: s.say("Offsets of groups are forgotten soon."),
+		Evidence:    []string{s.say("offsets.retention.minutes=%d", n)},
+		Consequence: s.say("Consumers that were stopped over a long weekend begin where auto.offset.reset says: records are left out or read again."),
+		Cure:        s.say("Set offsets.retention.minutes=10080 (the default since Kafka 2.0) in server.properties of all brokers and restart them.")}}
 }
 
 // deleteOff is Advice as long as nobody wanted to delete: some turn it off on purpose. A topic that
@@ -199,12 +200,12 @@ func deleteOff(s *Snapshot) []Finding {
 	if off == nil {
 		return nil
 	}
-	f := Finding{Severity: Advice, Summary: "Topics cannot be deleted.", Evidence: []string{"delete.topic.enable=false on " + brokers(off)},
-		Consequence: "kafka-topics --delete is refused, or over ZooKeeper only marks the topic.",
-		Cure:        "Set delete.topic.enable=true (the default since Kafka 1.0) in server.properties of all brokers and restart them, unless it is meant as a safeguard."}
+	f := Finding{Severity: Advice, Summary: s.say("Topics cannot be deleted."), Evidence: []string{s.say("delete.topic.enable=false on %s", s.brokers(off))},
+		Consequence: s.say("kafka-topics --delete is refused, or over ZooKeeper only marks the topic."),
+		Cure:        s.say("Set delete.topic.enable=true (the default since Kafka 1.0) in server.properties of all brokers and restart them, unless it is meant as a safeguard.")}
 	if s.ZooKeeper != nil && len(s.ZooKeeper.Deletions) > 0 {
 		f.Severity = Warning
-		f.Evidence = append(f.Evidence, "marked for deletion: "+strings.Join(sortedKeys(s.ZooKeeper.Deletions), ", "))
+		f.Evidence = append(f.Evidence, s.say("marked for deletion: %s", strings.Join(sortedKeys(s.ZooKeeper.Deletions), ", ")))
 	}
 	return []Finding{f}
 }
@@ -239,11 +240,11 @@ func protocolBehind(s *Snapshot) []Finding {
 			continue
 		}
 		target = fmt.Sprintf("%d.%d", b.Major, b.Minor)
-		evidence = append(evidence, fmt.Sprintf("broker %d is %s and speaks %s", b.ID, b.Version, v))
+		evidence = append(evidence, s.say("broker %d is %s and speaks %s", b.ID, b.Version, v))
 	}
-	return found(evidence, Finding{Severity: Advice, Summary: "inter.broker.protocol.version was left behind by an upgrade.",
-		Consequence: "What came since then is off: safer truncation of replicas (0.11, 2.0), zstd (2.1), reassignment through brokers (2.4).",
-		Cure:        fmt.Sprintf("When all brokers are of the new version and stay so: set inter.broker.protocol.version=%s, or take it out of server.properties, and restart the brokers one after the other.", target),
+	return found(evidence, Finding{Severity: Advice, Summary: s.say("inter.broker.protocol.version was left behind by an upgrade."),
+		Consequence: s.say("What came since then is off: safer truncation of replicas (0.11, 2.0), zstd (2.1), reassignment through brokers (2.4)."),
+		Cure:        s.say("When all brokers are of the new version and stay so: set inter.broker.protocol.version=%s, or take it out of server.properties, and restart the brokers one after the other.", target),
 		Commands:    nil})
 }
 
@@ -261,9 +262,9 @@ func formatBehind(s *Snapshot) []Finding {
 			return false
 		case older(major, minor, 0, 11):
 			worst = max(worst, Warning)
-			evidence = append(evidence, fmt.Sprintf("%s: %s, the format of 2016: every record is converted, in both directions", what, v))
+			evidence = append(evidence, s.say("%s: %s, the format of 2016: every record is converted, in both directions", what, v))
 		case older(major, minor, 2, 1):
-			evidence = append(evidence, fmt.Sprintf("%s: %s: zstd is refused", what, v))
+			evidence = append(evidence, s.say("%s: %s: zstd is refused", what, v))
 		default:
 			return false
 		}
@@ -280,18 +281,18 @@ func formatBehind(s *Snapshot) []Finding {
 		}
 	}
 	for _, v := range sortedKeys(behind) {
-		look("log.message.format.version of "+brokers(behind[v]), v)
+		look(s.say("log.message.format.version of %s", s.brokers(behind[v])), v)
 	}
 	for _, t := range s.Topics {
 		// A topic's value that is only the broker's default is the line above already.
 		if v, ok := t.Config.Get("message.format.version"); ok && t.Config.Set("message.format.version") {
-			if look("message.format.version of topic "+t.Name, v) {
+			if look(s.say("message.format.version of topic %s", t.Name), v) {
 				commands = append(commands, s.alterTopic(t.Name, "--delete-config", "message.format.version"))
 			}
 		}
 	}
-	return found(evidence, Finding{Severity: worst, Summary: "The message format was left behind by an upgrade.",
-		Consequence: "Before 0.11: no idempotent producers, transactions or headers; brokers unpack, convert and pack every batch, and cannot send files as they are (processor and memory).",
-		Cure:        "When no clients older than the format are left: remove the setting of topics, and set log.message.format.version of the brokers to their version and restart them one after the other.",
+	return found(evidence, Finding{Severity: worst, Summary: s.say("The message format was left behind by an upgrade."),
+		Consequence: s.say("Before 0.11: no idempotent producers, transactions or headers; brokers unpack, convert and pack every batch, and cannot send files as they are (processor and memory)."),
+		Cure:        s.say("When no clients older than the format are left: remove the setting of topics, and set log.message.format.version of the brokers to their version and restart them one after the other."),
 		Commands:    firsts(commands)})
 }

@@ -117,9 +117,9 @@ func Examine(s *Snapshot) *Report {
 	// sees all.
 	switch {
 	case s.ZooKeeper == nil:
-		s = s.withoutZooKeeper("ZooKeeper was not asked")
+		s = s.withoutZooKeeper(s.say("ZooKeeper was not asked"))
 	case otherCluster(s) != nil:
-		s = s.withoutZooKeeper("this ZooKeeper is not that of the brokers")
+		s = s.withoutZooKeeper(s.say("this ZooKeeper is not that of the brokers"))
 	}
 	for _, rule := range Rules() {
 		if i := slices.IndexFunc(rule.Needs, func(p Part) bool { return s.Missing[p] != "" }); i >= 0 && (rule.Name != otherName || whole.ZooKeeper == nil) {
@@ -133,7 +133,7 @@ func Examine(s *Snapshot) *Report {
 		for _, f := range rule.Check(seen) {
 			f.Name = rule.Name
 			if n := len(f.Evidence); n > maxEvidence {
-				f.Evidence = append(slices.Clone(f.Evidence[:maxEvidence-1]), fmt.Sprintf("and %d more", n-maxEvidence+1))
+				f.Evidence = append(slices.Clone(f.Evidence[:maxEvidence-1]), s.say("and %d more", n-maxEvidence+1))
 			}
 			if f.Commands == nil {
 				f.Commands = []string{}

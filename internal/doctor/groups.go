@@ -51,20 +51,20 @@ func recordsLost(s *Snapshot) []Finding {
 			}
 		}
 		if lost > 0 {
-			evidence = append(evidence, fmt.Sprintf("%s: %d records in %s were deleted before they were read (%s among them)", g.Name, records, count(lost, "partition"), example))
+			evidence = append(evidence, s.say("%s: %d records in %s were deleted before they were read (%s among them)", g.Name, records, s.count(lost, "partition"), example))
 		}
 		if beyond > 0 {
-			evidence = append(evidence, fmt.Sprintf("%s: in %s the committed offset is behind the end of the log (%s among them)", g.Name, count(beyond, "partition"), example))
+			evidence = append(evidence, s.say("%s: in %s the committed offset is behind the end of the log (%s among them)", g.Name, s.count(beyond, "partition"), example))
 		}
 		if lost+beyond > 0 {
 			commands = append(commands, s.groupCommand(g.Name))
 		}
 	}
-	return found(evidence, Finding{Severity: Critical, Summary: fmt.Sprintf("%s have offsets where there are no records.", count(len(commands), "group")),
-		Consequence: "Their consumers go where auto.offset.reset says: to the end, so that what lies between is never read, or to the beginning, so that all is read again. " +
-			"What retention has deleted is lost for them.",
-		Cure: "Lengthen retention.ms of the topics, and add consumers. An offset beyond the end comes from a topic that was deleted and created again, or from an unclean election: " +
-			"kafka-consumer-groups --reset-offsets --to-earliest sets it right while the group has no members.",
+	return found(evidence, Finding{Severity: Critical, Summary: s.say("%s have offsets where there are no records.", s.count(len(commands), "group")),
+		Consequence: s.say("Their consumers go where auto.offset.reset says: to the end, so that what lies between is never read, or to the beginning, so that all is read again. " +
+			"What retention has deleted is lost for them."),
+		Cure: s.say("Lengthen retention.ms of the topics, and add consumers. An offset beyond the end comes from a topic that was deleted and created again, or from an unclean election: " +
+			"kafka-consumer-groups --reset-offsets --to-earliest sets it right while the group has no members."),
 		Commands: firsts(commands)})
 }
 
@@ -84,15 +84,15 @@ func aboutToLose(s *Snapshot) []Finding {
 			if !ok || age < after/10*8 || after < time.Minute {
 				continue
 			}
-			evidence = append(evidence, fmt.Sprintf("%s: the next record of %s is %s old, retention.ms is %s", g.Name, o.Partition, length(age), length(after)))
+			evidence = append(evidence, s.say("%s: the next record of %s is %s old, retention.ms is %s", g.Name, o.Partition, s.length(age), s.length(after)))
 			if c := s.alterTopic(t.Name, "--add-config", fmt.Sprintf("retention.ms=%d", (after*2).Milliseconds())); !slices.Contains(commands, c) {
 				commands = append(commands, c)
 			}
 		}
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: "Records will be deleted before a group reads them.",
-		Consequence: "What is older than retention.ms goes with its segment, read or not.",
-		Cure:        "Let the consumers catch up; until then keep the records for longer.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("Records will be deleted before a group reads them."),
+		Consequence: s.say("What is older than retention.ms goes with its segment, read or not."),
+		Cure:        s.say("Let the consumers catch up; until then keep the records for longer."),
 		Commands:    firsts(commands)})
 }
 
@@ -133,19 +133,19 @@ func lagGrows(s *Snapshot) []Finding {
 		if after <= before || before < minLag && oldest < minUnread {
 			continue
 		}
-		text := fmt.Sprintf("%s: %d records behind, %d more than %s before (%d produced, %d consumed)", g.Name, after, after-before, length(s.Window), produced, consumed)
+		text := s.say("%s: %d records behind, %d more than %s before (%d produced, %d consumed)", g.Name, after, after-before, s.length(s.Window), produced, consumed)
 		if len(g.Members) == 0 {
-			text += "; it has no members"
+			text += s.say("; it has no members")
 		}
 		if oldest > 0 {
-			text += fmt.Sprintf("; the oldest record it has not read is %s old", length(oldest))
+			text += s.say("; the oldest record it has not read is %s old", s.length(oldest))
 		}
-		evidence = append(evidence, text, fmt.Sprintf("%s: most of it in %s, %d", g.Name, worst.tp, worst.lag))
+		evidence = append(evidence, text, s.say("%s: most of it in %s, %d", g.Name, worst.tp, worst.lag))
 		commands = append(commands, s.groupCommand(g.Name))
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: fmt.Sprintf("%s behind and %s further.", count(len(commands), "group")+" "+has(len(commands), "is", "are"), has(len(commands), "falls", "fall")),
-		Consequence: "What they make of the records comes later and later, and in the end the records are deleted unread.",
-		Cure:        "Start more consumers, up to one a partition, or make what they do with a record faster; if one partition has most of the lag, its keys are too frequent or its consumer hangs. A group that is not used any more: delete it.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("%s %s behind and %s further.", s.count(len(commands), "group"), has(len(commands), "is", "are"), has(len(commands), "falls", "fall")),
+		Consequence: s.say("What they make of the records comes later and later, and in the end the records are deleted unread."),
+		Cure:        s.say("Start more consumers, up to one a partition, or make what they do with a record faster; if one partition has most of the lag, its keys are too frequent or its consumer hangs. A group that is not used any more: delete it."),
 		Commands:    firsts(commands)})
 }
 
@@ -168,22 +168,22 @@ func rebalances(s *Snapshot) []Finding {
 			last := g.Commits.Generations[len(g.Commits.Generations)-manyGenerations:]
 			// It must be going on: what ended a while ago needs no cure.
 			if span, since := last[manyGenerations-1].Sub(last[0]), s.Time.Sub(last[manyGenerations-1]); span < shortTime && since < shortTime {
-				text = fmt.Sprintf("%s: %d generations within %s, the last %s ago", g.Name, manyGenerations, length(span), length(since))
+				text = s.say("%s: %d generations within %s, the last %s ago", g.Name, manyGenerations, s.length(span), s.length(since))
 			}
 		}
 		if text == "" && s.Window >= longRebalance && unstable(g.State) && unstable(g.LaterState) {
-			text = fmt.Sprintf("%s: %s, and %s after %s", g.Name, g.State, g.LaterState, length(s.Window))
+			text = s.say("%s: %s, and %s after %s", g.Name, g.State, g.LaterState, s.length(s.Window))
 		}
 		if text == "" {
 			continue
 		}
-		evidence = append(evidence, text+fmt.Sprintf("; %s", count(len(g.Members), "member")))
+		evidence = append(evidence, text+s.say("; %s", s.count(len(g.Members), "member")))
 		commands = append(commands, s.command("kafka-consumer-groups", "--describe", "--group", g.Name, "--members", "--verbose"))
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: fmt.Sprintf("%s over and over.", count(len(evidence), "group")+" "+has(len(evidence), "rebalances", "rebalance")),
-		Consequence: "Nobody reads while it lasts, and records are read twice after each.",
-		Cure: "Consumers leave because they do not poll for longer than max.poll.interval.ms (raise it, or lower max.poll.records), because they are restarted in turn (group.instance.id and a longer " +
-			"session.timeout.ms spare that), or because they are killed: their logs say which.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("%s %s over and over.", s.count(len(evidence), "group"), has(len(evidence), "rebalances", "rebalance")),
+		Consequence: s.say("Nobody reads while it lasts, and records are read twice after each."),
+		Cure: s.say("Consumers leave because they do not poll for longer than max.poll.interval.ms (raise it, or lower max.poll.records), because they are restarted in turn (group.instance.id and a longer " +
+			"session.timeout.ms spare that), or because they are killed: their logs say which."),
 		Commands: firsts(commands)})
 }
 
@@ -223,17 +223,17 @@ func offsetsExpire(s *Snapshot) []Finding {
 		}
 		// Nothing of the group was in what was read: it is at least as old as that.
 		if last.IsZero() {
-			last, atLeast = g.Commits.Since, "at least "
+			last, atLeast = g.Commits.Since, s.say("at least ")
 		}
 		if age := s.Time.Sub(last); !last.IsZero() && age > retention/100*expiryShare {
-			evidence = append(evidence, fmt.Sprintf("%s: no members, last seen %s%s ago; offsets.retention.minutes is %d (%s)", g.Name, atLeast, length(age), minutes, length(retention)))
+			evidence = append(evidence, s.say("%s: no members, last seen %s%s ago; offsets.retention.minutes is %d (%s)", g.Name, atLeast, s.length(age), minutes, s.length(retention)))
 			commands = append(commands, s.groupCommand(g.Name))
 		}
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: fmt.Sprintf("The offsets of %s are about to expire.", count(len(evidence), "group")),
-		Consequence: "When its consumers come back they begin where auto.offset.reset says: records are left out or read again.",
-		Cure: "Start its consumers, or raise offsets.retention.minutes in server.properties of all brokers (10080 since Kafka 2.0) and restart them. A group that is not used any more goes with kafka-consumer-groups --delete, " +
-			"or by itself.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("The offsets of %s are about to expire.", s.count(len(evidence), "group")),
+		Consequence: s.say("When its consumers come back they begin where auto.offset.reset says: records are left out or read again."),
+		Cure: s.say("Start its consumers, or raise offsets.retention.minutes in server.properties of all brokers (10080 since Kafka 2.0) and restart them. A group that is not used any more goes with kafka-consumer-groups --delete, " +
+			"or by itself."),
 		Commands: firsts(commands)})
 }
 
@@ -265,12 +265,12 @@ func commitsTooOften(s *Snapshot) []Finding {
 		if span <= 0 || span/time.Duration(most) >= commitsMinGap {
 			continue
 		}
-		evidence = append(evidence, fmt.Sprintf("%s: %d commits for %s within %s, %.0f a second", g.Name, most, where, length(span), float64(most)/span.Seconds()))
+		evidence = append(evidence, s.say("%s: %d commits for %s within %s, %.0f a second", g.Name, most, where, s.length(span), float64(most)/span.Seconds()))
 		commands = append(commands, s.groupCommand(g.Name))
 	}
-	return found(evidence, Finding{Severity: Advice, Summary: fmt.Sprintf("%s very often.", count(len(evidence), "group")+" "+has(len(evidence), "commits", "commit")),
-		Consequence: "Each commit is a record in __consumer_offsets, written to all its replicas: the consumer waits for it, and the coordinator's broker and the cleaner work for nothing.",
-		Cure:        "Commit once for each batch that poll returns, or every few seconds (auto.commit.interval.ms), not for each record.",
+	return found(evidence, Finding{Severity: Advice, Summary: s.say("%s %s very often.", s.count(len(evidence), "group"), has(len(evidence), "commits", "commit")),
+		Consequence: s.say("Each commit is a record in __consumer_offsets, written to all its replicas: the consumer waits for it, and the coordinator's broker and the cleaner work for nothing."),
+		Cure:        s.say("Commit once for each batch that poll returns, or every few seconds (auto.commit.interval.ms), not for each record."),
 		Commands:    firsts(commands)})
 }
 
@@ -286,17 +286,17 @@ func idleMembers(s *Snapshot) []Finding {
 		for _, m := range g.Members {
 			if m.Assigned == 0 {
 				idle++
-				example = m.Client + " at " + m.Host
+				example = s.say("%s at %s", m.Client, m.Host)
 			}
 		}
 		if idle == 0 {
 			continue
 		}
-		evidence = append(evidence, fmt.Sprintf("%s: %d of %s, such as %s", g.Name, idle, count(len(g.Members), "member"), example))
+		evidence = append(evidence, s.say("%s: %d of %s, such as %s", g.Name, idle, s.count(len(g.Members), "member"), example))
 		commands = append(commands, s.command("kafka-consumer-groups", "--describe", "--group", g.Name, "--members", "--verbose"))
 	}
-	return found(evidence, Finding{Severity: Advice, Summary: fmt.Sprintf("%s members that have no partitions.", count(len(evidence), "group")+" "+has(len(evidence), "has", "have")),
-		Consequence: "They do nothing but wait for another member to fail: more consumers than partitions do not read faster.",
-		Cure:        "Stop them, or give the topics more partitions (records with a key go elsewhere from then on).",
+	return found(evidence, Finding{Severity: Advice, Summary: s.say("%s %s members that have no partitions.", s.count(len(evidence), "group"), has(len(evidence), "has", "have")),
+		Consequence: s.say("They do nothing but wait for another member to fail: more consumers than partitions do not read faster."),
+		Cure:        s.say("Stop them, or give the topics more partitions (records with a key go elsewhere from then on)."),
 		Commands:    firsts(commands)})
 }

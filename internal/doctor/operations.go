@@ -41,11 +41,11 @@ func reassignmentStuck(s *Snapshot) []Finding {
 		for _, id := range adding {
 			b := s.Broker(id)
 			if b == nil || !b.Alive() {
-				evidence = append(evidence, fmt.Sprintf("%s: moves to broker %d, which is not in the cluster", tp, id))
+				evidence = append(evidence, s.say("%s: moves to broker %d, which is not in the cluster", tp, id))
 			} else if slices.Contains(p.ISR, id) || !b.standsStill(tp) {
 				continue
 			} else {
-				evidence = append(evidence, fmt.Sprintf("%s: moves to broker %d, which is as far behind as %s before", tp, id, length(s.Window)))
+				evidence = append(evidence, s.say("%s: moves to broker %d, which is as far behind as %s before", tp, id, s.length(s.Window)))
 			}
 			// The way back: the replicas that it had before the reassignment, with the new ones
 			// taken out.
@@ -54,10 +54,10 @@ func reassignmentStuck(s *Snapshot) []Finding {
 			}
 		}
 	})
-	return found(evidence, Finding{Severity: Warning, Summary: "A reassignment does not get on.",
-		Consequence: "It never ends, the old replicas stay, and no other reassignment can begin over ZooKeeper.",
-		Cure: "Start the brokers that it moves to, or raise the throttle (kafka-reassign-partitions --execute again with a larger --throttle). To give it up: stop it by removing its znode, move the partitions back where " +
-			"they were, and let another broker be controller.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("A reassignment does not get on."),
+		Consequence: s.say("It never ends, the old replicas stay, and no other reassignment can begin over ZooKeeper."),
+		Cure: s.say("Start the brokers that it moves to, or raise the throttle (kafka-reassign-partitions --execute again with a larger --throttle). To give it up: stop it by removing its znode, move the partitions back where " +
+			"they were, and let another broker be controller."),
 		Commands: append([]string{s.shell("get", "/admin/reassign_partitions"), s.shell("delete", "/admin/reassign_partitions")}, s.reassign("back.json", moves)...)})
 }
 
@@ -98,9 +98,9 @@ func throttleForgotten(s *Snapshot) []Finding {
 			rate, told := b.Config.Int(key) // Kafka does not tell the value without ZooKeeper
 			switch {
 			case !told:
-				evidence = append(evidence, fmt.Sprintf("broker %d: %s is set", b.ID, key))
+				evidence = append(evidence, s.say("broker %d: %s is set", b.ID, key))
 			case rate < unlimited:
-				evidence = append(evidence, fmt.Sprintf("broker %d: %s=%d (%s/s)", b.ID, key, rate, size(rate)))
+				evidence = append(evidence, s.say("broker %d: %s=%d (%s/s)", b.ID, key, rate, size(rate)))
 			default:
 				continue
 			}
@@ -113,14 +113,14 @@ func throttleForgotten(s *Snapshot) []Finding {
 	for _, t := range s.Topics {
 		for _, key := range topicThrottles {
 			if v, ok := t.Config.Get(key); ok && v != "" && v != "none" && t.Config.Set(key) {
-				evidence = append(evidence, fmt.Sprintf("topic %s: %s=%s", t.Name, key, v))
+				evidence = append(evidence, s.say("topic %s: %s=%s", t.Name, key, v))
 				commands = append(commands, s.alterTopic(t.Name, "--delete-config", key))
 			}
 		}
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: "Replication is throttled, and no reassignment is running.",
-		Consequence: "Replicas that were down catch up at this rate or not at all, and partitions stay under-replicated. --verify of the last reassignment would have removed the throttle.",
-		Cure:        "Remove the throttle.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("Replication is throttled, and no reassignment is running."),
+		Consequence: s.say("Replicas that were down catch up at this rate or not at all, and partitions stay under-replicated. --verify of the last reassignment would have removed the throttle."),
+		Cure:        s.say("Remove the throttle."),
 		Commands:    firsts(commands)})
 }
 
@@ -138,7 +138,7 @@ func deletionStuck(s *Snapshot) []Finding {
 		if s.Time.Sub(since) < patience && !disabled {
 			continue
 		}
-		text := fmt.Sprintf("%s: for %s", name, length(s.Time.Sub(since)))
+		text := s.say("%s: for %s", name, s.length(s.Time.Sub(since)))
 		assigned := s.ZooKeeper.Topics[name]
 		var dead []int32
 		for _, replicas := range assigned {
@@ -151,13 +151,13 @@ func deletionStuck(s *Snapshot) []Finding {
 		slices.Sort(dead)
 		switch {
 		case assigned == nil:
-			text += "; there is no such topic"
+			text += s.say("; there is no such topic")
 		case dead != nil:
-			text += "; replicas are on " + brokers(dead) + ", not in the cluster"
+			text += s.say("; replicas are on %s, not in the cluster", s.brokers(dead))
 		}
 		for tp := range s.ZooKeeper.Reassigning {
 			if tp.Topic == name {
-				text += "; it is being reassigned"
+				text += s.say("; it is being reassigned")
 				break
 			}
 		}
@@ -169,10 +169,10 @@ func deletionStuck(s *Snapshot) []Finding {
 	if disabled {
 		evidence = append([]string{"delete.topic.enable=false"}, evidence...)
 	}
-	return []Finding{{Severity: Warning, Summary: "Topics are marked for deletion and do not go.", Evidence: evidence,
-		Consequence: "They cannot be written to or created again, and take their room.",
-		Cure: "Start the brokers that hold their replicas: the deletion goes on by itself. With delete.topic.enable=false nobody deletes: set it to true and restart the brokers. If all that is in order, " +
-			"let another broker be controller.",
+	return []Finding{{Severity: Warning, Summary: s.say("Topics are marked for deletion and do not go."), Evidence: evidence,
+		Consequence: s.say("They cannot be written to or created again, and take their room."),
+		Cure: s.say("Start the brokers that hold their replicas: the deletion goes on by itself. With delete.topic.enable=false nobody deletes: set it to true and restart the brokers. If all that is in order, " +
+			"let another broker be controller."),
 		Commands: []string{s.shell("ls", "/admin/delete_topics"), s.shell("delete", "/controller")}}}
 }
 
@@ -194,9 +194,9 @@ func nameCollision(s *Snapshot) []Finding {
 			evidence = append(evidence, fmt.Sprint(by[k]))
 		}
 	}
-	return found(evidence, Finding{Severity: Advice, Summary: "Topics differ only in dots and underscores.",
-		Consequence: "In names of metrics a dot becomes an underscore: their figures are mixed up.",
-		Cure:        "Use either dots or underscores in names. Kafka does not create such topics any more; these came through ZooKeeper."})
+	return found(evidence, Finding{Severity: Advice, Summary: s.say("Topics differ only in dots and underscores."),
+		Consequence: s.say("In names of metrics a dot becomes an underscore: their figures are mixed up."),
+		Cure:        s.say("Use either dots or underscores in names. Kafka does not create such topics any more; these came through ZooKeeper.")})
 }
 
 // tinyQuota is a rate at which a single batch of usual size holds a client up for longer than its
@@ -214,7 +214,7 @@ func quotaBites(s *Snapshot) []Finding {
 				// wait of a second and more.
 				continue
 			}
-			evidence = append(evidence, fmt.Sprintf("%s: %s=%v", q.entity(), key, v))
+			evidence = append(evidence, s.say("%s: %s=%v", s.entity(&q), key, v))
 			commands = append(commands, s.overZooKeeper("kafka-configs", append(append([]string{"--alter"}, q.options()...), "--delete-config", key)...))
 		}
 	}
@@ -225,30 +225,35 @@ func quotaBites(s *Snapshot) []Finding {
 			if m.Name != "kafka_server_quota_throttle_time" || m.Value <= 0 {
 				continue
 			}
-			evidence = append(evidence, fmt.Sprintf("%s: %s of user %q, client %q: throttled for %.0f ms on average", page.From, m.Labels["type"], m.Labels["user"], m.Labels["client_id"], m.Value))
+			evidence = append(evidence, s.say("%s: %s of user %q, client %q: throttled for %.0f ms on average", page.From, m.Labels["type"], m.Labels["user"], m.Labels["client_id"], m.Value))
 		}
 	}
 	if s.Throttled > 0 {
-		evidence = append(evidence, fmt.Sprintf("the doctor itself was throttled, for %s in all", length(s.Throttled)))
+		evidence = append(evidence, s.say("the doctor itself was throttled, for %s in all", s.length(s.Throttled)))
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: "Quotas hold clients up.",
-		Consequence: "Throttled clients wait before each answer: producers run into delivery.timeout.ms, consumers fall behind.",
-		Cure:        "Raise the quota or remove it, unless it is meant to be so.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("Quotas hold clients up."),
+		Consequence: s.say("Throttled clients wait before each answer: producers run into delivery.timeout.ms, consumers fall behind."),
+		Cure:        s.say("Raise the quota or remove it, unless it is meant to be so."),
 		Commands:    firsts(commands)})
 }
 
 // entity is a quota's owner in words; every user or every client for a default (KIP-55).
-func (q *Quota) entity() string {
-	part := func(kind string, name *string) string {
-		switch {
-		case name == nil:
-			return ""
-		case *name == "":
-			return "every " + kind
-		}
-		return kind + " " + *name
+func (s *Snapshot) entity(q *Quota) string {
+	user, client := "", ""
+	switch {
+	case q.User == nil:
+	case *q.User == "":
+		user = s.say("every user")
+	default:
+		user = s.say("user %s", *q.User)
 	}
-	user, client := part("user", q.User), part("client", q.Client)
+	switch {
+	case q.Client == nil:
+	case *q.Client == "":
+		client = s.say("every client")
+	default:
+		client = s.say("client %s", *q.Client)
+	}
 	if user != "" && client != "" {
 		return user + ", " + client
 	}

@@ -66,7 +66,7 @@ func offline(s *Snapshot) []Finding {
 		if p.Leader >= 0 {
 			return
 		}
-		evidence = append(evidence, fmt.Sprintf("%s: replicas %s; in sync were %s", tp, ids(p.Replicas), ids(p.ISR)))
+		evidence = append(evidence, s.say("%s: replicas %s; in sync were %s", tp, s.ids(p.Replicas), s.ids(p.ISR)))
 		// Of the dead only those count that were in sync: no other brings the partition back.
 		var gone []int32
 		alive := false
@@ -87,13 +87,16 @@ func offline(s *Snapshot) []Finding {
 	}
 	cause := ""
 	if c := common(sets); len(c) > 0 {
-		dead = append(dead, "missing in all of them: "+brokers(c))
-		cause = " It is enough that " + has(len(c), "this broker", "one of these brokers") + " comes back."
+		dead = append(dead, s.say("missing in all of them: %s", s.brokers(c)))
+		cause = s.say(" It is enough that this broker comes back.")
+		if len(c) > 1 {
+			cause = s.say(" It is enough that one of these brokers comes back.")
+		}
 	}
-	f := Finding{Severity: Critical, Summary: fmt.Sprintf("%d of %s %s no leader.", len(evidence), count(s.partitions(), "partition"), has(len(evidence), "has", "have")),
+	f := Finding{Severity: Critical, Summary: s.say("%d of %s %s no leader.", len(evidence), s.count(s.partitions(), "partition"), has(len(evidence), "has", "have")),
 		Evidence:    append(dead, evidence...),
-		Consequence: "Nothing can be written to them or read from them.",
-		Cure:        "Start a broker that was in sync again." + cause,
+		Consequence: s.say("Nothing can be written to them or read from them."),
+		Cure:        s.say("Start a broker that was in sync again.") + cause,
 		Commands:    []string{s.command("kafka-topics", "--describe", "--unavailable-partitions")}}
 	if last != nil {
 		var b strings.Builder
@@ -103,7 +106,7 @@ func offline(s *Snapshot) []Finding {
 			}
 			fmt.Fprintf(&b, `{"topic":%q,"partition":%d}`, m.tp.Topic, m.tp.Partition)
 		}
-		f.Cure += " If none of them ever does, the last command makes a replica leader that was out of sync: what only the others had is lost."
+		f.Cure += s.say(" If none of them ever does, the last command makes a replica leader that was out of sync: what only the others had is lost.")
 		f.Commands = append(f.Commands, "echo "+quote(`{"partitions":[`+b.String()+"]}")+" >offline.json",
 			s.commandWith("--admin.config", "kafka-leader-election", "--election-type", "unclean", "--path-to-json-file", "offline.json"))
 	}
@@ -120,18 +123,18 @@ func underMinISR(s *Snapshot) []Finding {
 		if !ok || p.Leader < 0 || int64(len(p.ISR)) >= least || least > int64(len(p.Replicas)) {
 			return
 		}
-		evidence = append(evidence, fmt.Sprintf("%s: in sync %s of %s, min.insync.replicas %d", tp, ids(p.ISR), ids(p.Replicas), least))
+		evidence = append(evidence, s.say("%s: in sync %s of %s, min.insync.replicas %d", tp, s.ids(p.ISR), s.ids(p.Replicas), least))
 		sets = append(sets, p.outOfSync())
 	})
 	if evidence == nil {
 		return nil
 	}
 	if c := common(sets); len(c) > 0 {
-		evidence = append([]string{"out of sync in all of them: " + brokers(c)}, evidence...)
+		evidence = append([]string{s.say("out of sync in all of them: %s", s.brokers(c))}, evidence...)
 	}
-	return []Finding{{Severity: Critical, Summary: fmt.Sprintf("%d of %s %s fewer in-sync replicas than min.insync.replicas.", len(evidence), count(s.partitions(), "partition"), has(len(evidence), "has", "have")), Evidence: evidence,
-		Consequence: "Producers with acks=all get NOT_ENOUGH_REPLICAS: nothing is written. Offsets of groups cannot be committed if it is an internal topic.",
-		Cure:        "Bring the replicas that are out of sync back: start their brokers, or see why they do not catch up.",
+	return []Finding{{Severity: Critical, Summary: s.say("%d of %s %s fewer in-sync replicas than min.insync.replicas.", len(evidence), s.count(s.partitions(), "partition"), has(len(evidence), "has", "have")), Evidence: evidence,
+		Consequence: s.say("Producers with acks=all get NOT_ENOUGH_REPLICAS: nothing is written. Offsets of groups cannot be committed if it is an internal topic."),
+		Cure:        s.say("Bring the replicas that are out of sync back: start their brokers, or see why they do not catch up."),
 		Commands:    []string{s.command("kafka-topics", "--describe", "--under-min-isr-partitions")}}}
 }
 
@@ -155,30 +158,30 @@ func underReplicated(s *Snapshot) []Finding {
 		for _, id := range out {
 			by[id]++
 		}
-		evidence = append(evidence, fmt.Sprintf("%s: led by %d, out of sync: %s", tp, p.Leader, brokers(out)))
+		evidence = append(evidence, s.say("%s: led by %d, out of sync: %s", tp, p.Leader, s.brokers(out)))
 	})
 	if total == 0 {
 		return nil
 	}
 	// The lines about brokers come first: a finding has few lines of evidence, and these say why.
 	var heads []string
-	cure := "See whether the network or the disks of these brokers are slow, or whether a reassignment or a throttle holds replication up."
+	cure := s.say("See whether the network or the disks of these brokers are slow, or whether a reassignment or a throttle holds replication up.")
 	for _, id := range sortedKeys(by) {
-		text := fmt.Sprintf("broker %d is out of sync in %d of the %d", id, by[id], total)
+		text := s.say("broker %d is out of sync in %d of the %d", id, by[id], total)
 		switch b := s.Broker(id); {
 		case b == nil || !b.Alive():
-			text += "; it is not in the cluster"
-			cure = "Start the missing broker; the rest follows by itself."
+			text += s.say("; it is not in the cluster")
+			cure = s.say("Start the missing broker; the rest follows by itself.")
 		case b.Unreachable != "":
-			text += "; it does not answer"
+			text += s.say("; it does not answer")
 		default:
-			text += "; it is alive"
+			text += s.say("; it is alive")
 		}
 		heads = append(heads, text)
 	}
-	return []Finding{{Severity: Warning, Summary: fmt.Sprintf("%d of %s %s replicas out of sync.", total, count(s.partitions(), "partition"), has(total, "has", "have")),
+	return []Finding{{Severity: Warning, Summary: s.say("%d of %s %s replicas out of sync.", total, s.count(s.partitions(), "partition"), has(total, "has", "have")),
 		Evidence:    append(heads, evidence...),
-		Consequence: "The next failure may leave them without a leader, or below min.insync.replicas.",
+		Consequence: s.say("The next failure may leave them without a leader, or below min.insync.replicas."),
 		Cure:        cure,
 		Commands:    []string{s.command("kafka-topics", "--describe", "--under-replicated-partitions")}}}
 }
@@ -198,7 +201,7 @@ func notCreatable(s *Snapshot) []Finding {
 		if !ok || n <= alive || s.Topic(name) != nil {
 			continue
 		}
-		evidence = append(evidence, fmt.Sprintf("%s is %d, there %s %s, and %s is not there yet", internals[name], n, has(int(alive), "is", "are"), count(int(alive), "broker"), name))
+		evidence = append(evidence, s.say("%s is %d, there %s %s, and %s is not there yet", internals[name], n, has(int(alive), "is", "are"), s.count(int(alive), "broker"), name))
 		if name == model.OffsetsTopic {
 			worst = Critical
 		} else {
@@ -208,13 +211,13 @@ func notCreatable(s *Snapshot) []Finding {
 	if evidence == nil {
 		return nil
 	}
-	what := "no transaction can begin"
+	consequence := s.say("Until there are enough brokers no transaction can begin.")
 	if worst == Critical {
-		what = "no group of consumers can start: their clients wait for a coordinator for ever"
+		consequence = s.say("Until there are enough brokers no group of consumers can start: their clients wait for a coordinator for ever.")
 	}
-	return []Finding{{Severity: worst, Summary: "An internal topic cannot be created: there are too few brokers.", Evidence: evidence,
-		Consequence: "Until there are enough brokers " + what + ".",
-		Cure:        fmt.Sprintf("Start more brokers; or set the keys to %d in server.properties of all brokers and restart them.", alive)}}
+	return []Finding{{Severity: worst, Summary: s.say("An internal topic cannot be created: there are too few brokers."), Evidence: evidence,
+		Consequence: consequence,
+		Cure:        s.say("Start more brokers; or set the keys to %d in server.properties of all brokers and restart them.", alive)}}
 }
 
 // wanted is how many replicas an internal topic ought to have. Three is Kafka's own default for
@@ -243,13 +246,13 @@ func internalReplication(s *Snapshot) []Finding {
 			}
 		}
 		if few > 0 {
-			evidence = append(evidence, fmt.Sprintf("%s: %d of %s with %s; there are %d brokers", name, few, count(len(t.Partitions), "partition"), count(len(t.Partitions[0].Replicas), "replica"), len(s.alive())))
+			evidence = append(evidence, s.say("%s: %d of %s with %s; there are %d brokers", name, few, s.count(len(t.Partitions), "partition"), s.count(len(t.Partitions[0].Replicas), "replica"), len(s.alive())))
 		}
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: "Internal topics have too few replicas.",
-		Consequence: "When one broker is down, groups whose coordinator it was stop, and transactions hang; when its disk is lost, their offsets are too. " +
-			"offsets.topic.replication.factor counts only when the topic is created.",
-		Cure:     fmt.Sprintf("Give them %d replicas.", s.wanted()),
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("Internal topics have too few replicas."),
+		Consequence: s.say("When one broker is down, groups whose coordinator it was stop, and transactions hang; when its disk is lost, their offsets are too. " +
+			"offsets.topic.replication.factor counts only when the topic is created."),
+		Cure:     s.say("Give them %d replicas.", s.wanted()),
 		Commands: s.reassign("internal.json", moves)})
 }
 
@@ -283,12 +286,12 @@ func singleReplica(s *Snapshot) []Finding {
 			}
 		}
 		if few > 0 {
-			evidence = append(evidence, fmt.Sprintf("%s: %d of %s", t.Name, few, count(len(t.Partitions), "partition")))
+			evidence = append(evidence, s.say("%s: %d of %s", t.Name, few, s.count(len(t.Partitions), "partition")))
 		}
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: fmt.Sprintf("%s only one replica, while there are %d brokers.", count(len(evidence), "topic")+" "+has(len(evidence), "has", "have"), len(s.Brokers)),
-		Consequence: "When their broker is down they cannot be used; when its disk is lost their records are too.",
-		Cure:        fmt.Sprintf("Give them %d replicas, and set default.replication.factor so that new topics have them.", s.wanted()),
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("%s %s only one replica, while there are %d brokers.", s.count(len(evidence), "topic"), has(len(evidence), "has", "have"), len(s.Brokers)),
+		Consequence: s.say("When their broker is down they cannot be used; when its disk is lost their records are too."),
+		Cure:        s.say("Give them %d replicas, and set default.replication.factor so that new topics have them.", s.wanted()),
 		Commands:    s.reassign("replicas.json", moves)})
 }
 
@@ -310,17 +313,17 @@ func minISRFull(s *Snapshot) []Finding {
 		if int64(replicas) > least {
 			continue
 		}
-		text := fmt.Sprintf("%s: %s, min.insync.replicas %d", t.Name, count(replicas, "replica"), least)
+		text := s.say("%s: %s, min.insync.replicas %d", t.Name, s.count(replicas, "replica"), least)
 		if int64(replicas) < least {
-			text += ": acks=all can never succeed"
+			text += s.say(": acks=all can never succeed")
 			worst = Critical
 		}
 		evidence = append(evidence, text)
 		commands = append(commands, s.alterTopic(t.Name, "--add-config", fmt.Sprintf("min.insync.replicas=%d", max(1, replicas-1))))
 	}
-	return found(evidence, Finding{Severity: worst, Summary: "min.insync.replicas is as large as the number of replicas, or larger.",
-		Consequence: "Whenever one broker is down or restarts, producers with acks=all get NOT_ENOUGH_REPLICAS.",
-		Cure:        "Give the topics one replica more than min.insync.replicas, or lower it.",
+	return found(evidence, Finding{Severity: worst, Summary: s.say("min.insync.replicas is as large as the number of replicas, or larger."),
+		Consequence: s.say("Whenever one broker is down or restarts, producers with acks=all get NOT_ENOUGH_REPLICAS."),
+		Cure:        s.say("Give the topics one replica more than min.insync.replicas, or lower it."),
 		Commands:    firsts(commands)})
 }
 
@@ -333,12 +336,12 @@ func minISROne(s *Snapshot) []Finding {
 		if !ok || least != 1 || t.Internal || len(t.Partitions) == 0 || len(t.Partitions[0].Replicas) < 3 {
 			continue
 		}
-		evidence = append(evidence, fmt.Sprintf("%s: %d replicas, min.insync.replicas 1", t.Name, len(t.Partitions[0].Replicas)))
+		evidence = append(evidence, s.say("%s: %d replicas, min.insync.replicas 1", t.Name, len(t.Partitions[0].Replicas)))
 		commands = append(commands, s.alterTopic(t.Name, "--add-config", "min.insync.replicas=2"))
 	}
-	return found(evidence, Finding{Severity: Advice, Summary: "acks=all may mean one copy only.",
-		Consequence: "When the followers are out of sync, the leader alone acknowledges; if its disk is lost then, so is what was acknowledged.",
-		Cure:        "Set min.insync.replicas to 2 for topics with three replicas, unless writing at any time matters more than keeping everything.",
+	return found(evidence, Finding{Severity: Advice, Summary: s.say("acks=all may mean one copy only."),
+		Consequence: s.say("When the followers are out of sync, the leader alone acknowledges; if its disk is lost then, so is what was acknowledged."),
+		Cure:        s.say("Set min.insync.replicas to 2 for topics with three replicas, unless writing at any time matters more than keeping everything."),
 		Commands:    firsts(commands)})
 }
 
@@ -361,22 +364,22 @@ func notPreferred(s *Snapshot) []Finding {
 		}
 		n++
 		away[want]++
-		evidence = append(evidence, fmt.Sprintf("%s: led by %d, preferred is %d, which is in sync", tp, p.Leader, want))
+		evidence = append(evidence, s.say("%s: led by %d, preferred is %d, which is in sync", tp, p.Leader, want))
 	})
 	if n == 0 {
 		return nil
 	}
 	severity, automatic := Advice, ""
 	if s.config().False("auto.leader.rebalance.enable") {
-		severity, automatic = Warning, " auto.leader.rebalance.enable is off, so that nobody else does it."
+		severity, automatic = Warning, s.say(" auto.leader.rebalance.enable is off, so that nobody else does it.")
 	}
 	var heads []string
 	for _, id := range sortedKeys(away) {
-		heads = append(heads, fmt.Sprintf("broker %d does not lead %d that it ought to", id, away[id]))
+		heads = append(heads, s.say("broker %d does not lead %d that it ought to", id, away[id]))
 	}
-	return []Finding{{Severity: severity, Summary: fmt.Sprintf("%d of %s %s not led by the preferred replica.", n, count(leading, "partition"), has(n, "is", "are")), Evidence: append(heads, evidence...),
-		Consequence: "The load is not spread as it was meant to be." + automatic,
-		Cure:        "Give the leaderships back.",
+	return []Finding{{Severity: severity, Summary: s.say("%d of %s %s not led by the preferred replica.", n, s.count(leading, "partition"), has(n, "is", "are")), Evidence: append(heads, evidence...),
+		Consequence: s.say("The load is not spread as it was meant to be.") + automatic,
+		Cure:        s.say("Give the leaderships back."),
 		Commands:    []string{s.commandWith("--admin.config", "kafka-leader-election", "--election-type", "preferred", "--all-topic-partitions")}}}
 }
 
@@ -411,9 +414,9 @@ func (s *Snapshot) perBroker() map[int32]int64 {
 }
 
 // skewEvidence shows all brokers, not the worst alone: how even the others are is the evidence.
-func skewEvidence(load map[int32]int64, text func(n int64) string) (lines []string) {
+func (s *Snapshot) skewEvidence(load map[int32]int64, text func(n int64) string) (lines []string) {
 	for _, id := range sortedKeys(load) {
-		lines = append(lines, fmt.Sprintf("broker %d: %s", id, text(load[id])))
+		lines = append(lines, s.say("broker %d: %s", id, text(load[id])))
 	}
 	return lines
 }
@@ -431,10 +434,10 @@ func leaderSkew(s *Snapshot) []Finding {
 	if worst == nil {
 		return nil
 	}
-	return []Finding{{Severity: Advice, Summary: fmt.Sprintf("Leaders are spread unevenly: %s, %d on average.", brokers(worst), mean),
-		Evidence:    skewEvidence(load, func(n int64) string { return fmt.Sprintf("leads %d", n) }),
-		Consequence: "All writing and reading goes through leaders: this broker is the first that is too slow.",
-		Cure:        "Give leaderships back to the preferred replicas. If that changes nothing, let a reassignment spread the preferred replicas.",
+	return []Finding{{Severity: Advice, Summary: s.say("Leaders are spread unevenly: %s, %d on average.", s.brokers(worst), mean),
+		Evidence:    s.skewEvidence(load, func(n int64) string { return s.say("leads %d", n) }),
+		Consequence: s.say("All writing and reading goes through leaders: this broker is the first that is too slow."),
+		Cure:        s.say("Give leaderships back to the preferred replicas. If that changes nothing, let a reassignment spread the preferred replicas."),
 		Commands:    []string{s.commandWith("--admin.config", "kafka-leader-election", "--election-type", "preferred", "--all-topic-partitions")}}}
 }
 
@@ -446,10 +449,10 @@ func replicaSkew(s *Snapshot) []Finding {
 	if worst == nil {
 		return nil
 	}
-	return []Finding{{Severity: Advice, Summary: fmt.Sprintf("Replicas are spread unevenly: %s, %d on average.", brokers(worst), mean),
-		Evidence:    skewEvidence(load, func(n int64) string { return count(int(n), "replica") }),
-		Consequence: "Disks, page cache and network of this broker fill up first. A new broker gets only what is created after it came.",
-		Cure:        "Let a reassignment spread the replicas: the first command proposes one, which --execute carries out.",
+	return []Finding{{Severity: Advice, Summary: s.say("Replicas are spread unevenly: %s, %d on average.", s.brokers(worst), mean),
+		Evidence:    s.skewEvidence(load, func(n int64) string { return s.count(int(n), "replica") }),
+		Consequence: s.say("Disks, page cache and network of this broker fill up first. A new broker gets only what is created after it came."),
+		Cure:        s.say("Let a reassignment spread the replicas: the first command proposes one, which --execute carries out."),
 		Commands:    s.generate(load)}}
 }
 
@@ -500,10 +503,10 @@ func byteSkew(s *Snapshot) []Finding {
 	if worst == nil {
 		return nil
 	}
-	return []Finding{{Severity: Advice, Summary: fmt.Sprintf("Bytes are spread unevenly: %s, %s on average.", brokers(worst), size(mean)),
-		Evidence:    skewEvidence(load, size),
-		Consequence: "Its disks are full while others are empty.",
-		Cure:        "Move large partitions from there, throttled: the first command proposes a reassignment, which --execute carries out.",
+	return []Finding{{Severity: Advice, Summary: s.say("Bytes are spread unevenly: %s, %s on average.", s.brokers(worst), size(mean)),
+		Evidence:    s.skewEvidence(load, size),
+		Consequence: s.say("Its disks are full while others are empty."),
+		Cure:        s.say("Move large partitions from there, throttled: the first command proposes a reassignment, which --execute carries out."),
 		Commands:    s.generate(load)}}
 }
 
@@ -521,10 +524,10 @@ func rackPartial(s *Snapshot) []Finding {
 	if with == nil || without == nil {
 		return nil
 	}
-	return []Finding{{Severity: Warning, Summary: "Some brokers have a rack and some do not.",
-		Evidence:    []string{"with broker.rack: " + ids(with), "without: " + ids(without)},
-		Consequence: "Topics cannot be created: Kafka answers \"Not all brokers have rack information for replica rack aware assignment\".",
-		Cure:        "Set broker.rack in server.properties of every broker, or of none, and restart them."}}
+	return []Finding{{Severity: Warning, Summary: s.say("Some brokers have a rack and some do not."),
+		Evidence:    []string{s.say("with broker.rack: %s", s.ids(with)), s.say("without: %s", s.ids(without))},
+		Consequence: s.say("Topics cannot be created: Kafka answers \"Not all brokers have rack information for replica rack aware assignment\"."),
+		Cure:        s.say("Set broker.rack in server.properties of every broker, or of none, and restart them.")}}
 }
 
 // rackOne says nothing while some broker has no rack: rackPartial does then, and where the replicas
@@ -555,7 +558,7 @@ func rackOne(s *Snapshot) []Finding {
 			}
 			rack = b.Rack
 		}
-		evidence = append(evidence, fmt.Sprintf("%s: replicas %s, all in rack %s", tp, ids(p.Replicas), rack))
+		evidence = append(evidence, s.say("%s: replicas %s, all in rack %s", tp, s.ids(p.Replicas), rack))
 		if len(moves) == maxMoves {
 			return
 		}
@@ -574,8 +577,8 @@ func rackOne(s *Snapshot) []Finding {
 			load[p.Replicas[len(p.Replicas)-1]]--
 		}
 	})
-	return found(evidence, Finding{Severity: Warning, Summary: fmt.Sprintf("%s all replicas in one rack.", count(len(evidence), "partition")+" "+has(len(evidence), "has", "have")),
-		Consequence: "When that rack is down, nothing is left of them, although there are other racks.",
-		Cure:        "Move one replica of each to another rack.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("%s %s all replicas in one rack.", s.count(len(evidence), "partition"), has(len(evidence), "has", "have")),
+		Consequence: s.say("When that rack is down, nothing is left of them, although there are other racks."),
+		Cure:        s.say("Move one replica of each to another rack."),
 		Commands:    s.reassign("racks.json", moves)})
 }

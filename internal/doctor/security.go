@@ -32,17 +32,17 @@ func certificateExpires(s *Snapshot) []Finding {
 			if left < nowExpires {
 				worst = Critical
 			}
-			text := fmt.Sprintf("broker %d, %s %s (%s): ends in %s, %s", b.ID, c.Listener, c.Address, c.Subject, length(left), moment(c.NotAfter))
+			text := s.say("broker %d, %s %s (%s): ends in %s, %s", b.ID, c.Listener, c.Address, c.Subject, s.length(left), moment(c.NotAfter))
 			if left < 0 {
-				text = fmt.Sprintf("broker %d, %s %s (%s): ended %s ago, %s", b.ID, c.Listener, c.Address, c.Subject, length(left), moment(c.NotAfter))
+				text = s.say("broker %d, %s %s (%s): ended %s ago, %s", b.ID, c.Listener, c.Address, c.Subject, s.length(left), moment(c.NotAfter))
 			}
 			evidence = append(evidence, text)
 		}
 	}
-	return found(evidence, Finding{Severity: worst, Summary: "Certificates of brokers end soon, or have ended.",
-		Consequence: "From then on no client and no other broker connects there: all at once, where they were made on one day.",
-		Cure: "Make new ones (momus certs broker), put them where ssl.keystore.location points, and let the broker read them again without a restart: " +
-			"set ssl.keystore.location of the listener anew with kafka-configs, as the command shows what there is."})
+	return found(evidence, Finding{Severity: worst, Summary: s.say("Certificates of brokers end soon, or have ended."),
+		Consequence: s.say("From then on no client and no other broker connects there: all at once, where they were made on one day."),
+		Cure: s.say("Make new ones (momus certs broker), put them where ssl.keystore.location points, and let the broker read them again without a restart: " +
+			"set ssl.keystore.location of the listener anew with kafka-configs, as the command shows what there is.")})
 }
 
 func certificateName(s *Snapshot) []Finding {
@@ -50,13 +50,13 @@ func certificateName(s *Snapshot) []Finding {
 	for _, b := range s.Brokers {
 		for _, c := range b.Certificates {
 			if c.Names != "" {
-				evidence = append(evidence, fmt.Sprintf("broker %d, %s %s: %s", b.ID, c.Listener, c.Address, c.Names))
+				evidence = append(evidence, s.say("broker %d, %s %s: %s", b.ID, c.Listener, c.Address, c.Names))
 			}
 		}
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: "Certificates are for other names than their brokers advertise.",
-		Consequence: "Clients since Kafka 2.0 check the name, and refuse the connection.",
-		Cure:        "Make certificates with the advertised names among their subjectAltNames (momus certs broker), or advertise a name that they have."})
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("Certificates are for other names than their brokers advertise."),
+		Consequence: s.say("Clients since Kafka 2.0 check the name, and refuse the connection."),
+		Cure:        s.say("Make certificates with the advertised names among their subjectAltNames (momus certs broker), or advertise a name that they have.")})
 }
 
 func allowEveryone(s *Snapshot) []Finding {
@@ -72,14 +72,14 @@ func allowEveryone(s *Snapshot) []Finding {
 			hidden = append(hidden, b.ID)
 		}
 	}
-	severity, summary := Warning, "What has no ACL is open to everybody, although there is an authorizer."
+	severity, summary := Warning, s.say("What has no ACL is open to everybody, although there is an authorizer.")
 	var evidence []string
 	switch {
 	case on != nil:
-		evidence = append(evidence, key+"=true on "+brokers(on))
+		evidence = append(evidence, s.say("%s=true on %s", key, s.brokers(on)))
 	case hidden != nil:
-		severity, summary = Advice, "What has no ACL may be open to everybody, although there is an authorizer."
-		evidence = append(evidence, key+" is set on "+brokers(hidden)+", which "+has(len(hidden), "does", "do")+" not tell to what")
+		severity, summary = Advice, s.say("What has no ACL may be open to everybody, although there is an authorizer.")
+		evidence = append(evidence, s.say("%s is set on %s, which %s not tell to what", key, s.brokers(hidden), has(len(hidden), "does", "do")))
 	default:
 		return nil
 	}
@@ -91,21 +91,13 @@ func allowEveryone(s *Snapshot) []Finding {
 			}
 		}
 		if open != nil {
-			evidence = append(evidence, "without any ACL: "+listed(open))
+			evidence = append(evidence, s.say("without any ACL: %s", s.listed(open)))
 		}
 	}
 	return []Finding{{Severity: severity, Summary: summary, Evidence: evidence,
-		Consequence: "A topic that is created, or whose last ACL is removed, can be read, written and deleted by anybody who connects.",
-		Cure:        "Give rights to those who need them, then take allow.everyone.if.no.acl.found out of server.properties and restart the brokers. It is meant for the time of a migration.",
+		Consequence: s.say("A topic that is created, or whose last ACL is removed, can be read, written and deleted by anybody who connects."),
+		Cure:        s.say("Give rights to those who need them, then take allow.everyone.if.no.acl.found out of server.properties and restart the brokers. It is meant for the time of a migration."),
 		Commands:    []string{s.command("kafka-acls", "--list")}}}
-}
-
-// listed are the first names of a list.
-func listed(names []string) string {
-	if len(names) > 5 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:5], ", "), len(names)-5)
-	}
-	return strings.Join(names, ", ")
 }
 
 func (a *ACL) matches(name string) bool {
@@ -135,11 +127,11 @@ func aclUnused(s *Snapshot) []Finding {
 	var evidence, commands []string
 	list := slices.SortedFunc(keys(unused), func(a, b resource) int { return strings.Compare(a.name+a.pattern, b.name+b.pattern) })
 	for _, r := range list {
-		evidence = append(evidence, fmt.Sprintf("%s %s %s: %s", r.pattern, r.kind, r.name, listed(unused[r])))
+		evidence = append(evidence, s.say("%s %s %s: %s", r.pattern, r.kind, r.name, s.listed(unused[r])))
 		commands = append(commands, s.command("kafka-acls", "--remove", "--force", "--"+r.kind, r.name, "--resource-pattern-type", r.pattern))
 	}
-	return []Finding{{Severity: Advice, Summary: fmt.Sprintf("ACLs of %s match nothing.", count(len(list), "resource")), Evidence: evidence,
-		Consequence: "A typing error, so that somebody lacks the right that was meant; or left from a topic that was deleted, and then in force for whoever creates one of that name.",
-		Cure:        "Look at the names; remove what is not needed.",
+	return []Finding{{Severity: Advice, Summary: s.say("ACLs of %s match nothing.", s.count(len(list), "resource")), Evidence: evidence,
+		Consequence: s.say("A typing error, so that somebody lacks the right that was meant; or left from a topic that was deleted, and then in force for whoever creates one of that name."),
+		Cure:        s.say("Look at the names; remove what is not needed."),
 		Commands:    firsts(commands)}}
 }

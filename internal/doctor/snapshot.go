@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"fmt"
 	"maps"
 	"net"
 	"slices"
@@ -41,6 +40,8 @@ const (
 // is not one moment: its parts are read one after the other, for seconds in a large cluster, and
 // what is compared between two parts must allow for that.
 type Snapshot struct {
+	Lang // of the sentences of a report about it
+
 	Time time.Time // of the first look
 	// Window is the time between the two looks, 0 for one look.
 	Window time.Duration
@@ -447,39 +448,39 @@ const maxDifferences = 100
 // sets, not orders: brokers list in-sync replicas in the order in which these came. A view is of a
 // moment: news reach brokers one after the other, so that whoever calls this looks twice and keeps
 // what both looks have.
-func DiffViews(controller, other *View) (out []string) {
-	add := func(format string, args ...any) {
+func DiffViews(controller, other *View, l Lang) (out []string) {
+	add := func(difference string) {
 		if len(out) < maxDifferences {
-			out = append(out, fmt.Sprintf(format, args...))
+			out = append(out, difference)
 		}
 	}
 	if other.Controller != controller.Controller {
-		add("the controller is %d, not %d", other.Controller, controller.Controller)
+		add(l.say("the controller is %d, not %d", other.Controller, controller.Controller))
 	}
 	for _, id := range controller.Brokers {
 		if !slices.Contains(other.Brokers, id) {
-			add("it does not list broker %d", id)
+			add(l.say("it does not list broker %d", id))
 		}
 	}
 	for _, id := range other.Brokers {
 		if !slices.Contains(controller.Brokers, id) {
-			add("it lists broker %d, which the controller does not", id)
+			add(l.say("it lists broker %d, which the controller does not", id))
 		}
 	}
 	for _, tp := range slices.SortedFunc(maps.Keys(controller.Partitions), model.TopicPartition.Compare) {
 		want := controller.Partitions[tp]
 		switch have, ok := other.Partitions[tp]; {
 		case !ok:
-			add("it does not know %s", tp)
+			add(l.say("it does not know %s", tp))
 		case have.Leader != want.Leader:
-			add("%s is led by %d, not %d", tp, have.Leader, want.Leader)
+			add(l.say("%s is led by %d, not %d", tp, have.Leader, want.Leader))
 		case !sameSet(have.ISR, want.ISR):
-			add("in sync in %s are %s, not %s", tp, ids(have.ISR), ids(want.ISR))
+			add(l.say("in sync in %s are %s, not %s", tp, l.ids(have.ISR), l.ids(want.ISR)))
 		}
 	}
 	for _, tp := range slices.SortedFunc(maps.Keys(other.Partitions), model.TopicPartition.Compare) {
 		if _, ok := controller.Partitions[tp]; !ok {
-			add("it knows %s, which the controller does not", tp)
+			add(l.say("it knows %s, which the controller does not", tp))
 		}
 	}
 	return out

@@ -37,12 +37,12 @@ func dirsOffline(s *Snapshot) []Finding {
 	var evidence []string
 	s.dirs(func(b *Broker, d *Dir) {
 		if d.Failed {
-			evidence = append(evidence, fmt.Sprintf("broker %d: %s", b.ID, d.Path))
+			evidence = append(evidence, s.say("broker %d: %s", b.ID, d.Path))
 		}
 	})
-	return found(evidence, Finding{Severity: Critical, Summary: fmt.Sprintf("%s failed.", count(len(evidence), "log directory")+" "+has(len(evidence), "has", "have")),
-		Consequence: "The replicas there are offline until the broker is restarted with a disk that works.",
-		Cure:        "See in the broker's log which I/O error it was; repair or replace the disk and restart the broker, or take the directory out of log.dirs: the replicas are then made anew in the others.",
+	return found(evidence, Finding{Severity: Critical, Summary: s.say("%s %s failed.", s.count(len(evidence), "log directory"), has(len(evidence), "has", "have")),
+		Consequence: s.say("The replicas there are offline until the broker is restarted with a disk that works."),
+		Cure:        s.say("See in the broker's log which I/O error it was; repair or replace the disk and restart the broker, or take the directory out of log.dirs: the replicas are then made anew in the others."),
 		Commands:    []string{s.command("kafka-log-dirs", "--describe")}})
 }
 
@@ -69,15 +69,15 @@ func dirsFull(s *Snapshot) []Finding {
 		if used >= fullCritical {
 			worst = Critical
 		}
-		text := fmt.Sprintf("broker %d: %s is %d%% full, %s of %s left", b.ID, d.Path, used, size(d.Usable), size(d.Total))
+		text := s.say("broker %d: %s is %d%% full, %s of %s left", b.ID, d.Path, used, size(d.Usable), size(d.Total))
 		if large := largest(d); large != "" {
-			text += "; the largest are " + large
+			text += s.say("; the largest are %s", large)
 		}
 		evidence = append(evidence, text)
 	})
-	return found(evidence, Finding{Severity: worst, Summary: "A log directory is nearly full.",
-		Consequence: "When the disk is full the directory fails, and all its replicas are offline.",
-		Cure:        "Shorten retention.ms or set retention.bytes of the largest topics (the disk is freed within log.retention.check.interval.ms and log.segment.delete.delay.ms), move replicas away, or enlarge the disk. Never delete files by hand.",
+	return found(evidence, Finding{Severity: worst, Summary: s.say("A log directory is nearly full."),
+		Consequence: s.say("When the disk is full the directory fails, and all its replicas are offline."),
+		Cure:        s.say("Shorten retention.ms or set retention.bytes of the largest topics (the disk is freed within log.retention.check.interval.ms and log.segment.delete.delay.ms), move replicas away, or enlarge the disk. Never delete files by hand."),
 		Commands:    []string{s.command("kafka-log-dirs", "--describe")}})
 }
 
@@ -110,12 +110,12 @@ func dirsUneven(s *Snapshot) []Finding {
 		}
 		worst, mean := skewed(load, 1<<30)
 		for _, i := range worst {
-			evidence = append(evidence, fmt.Sprintf("broker %d: %s has %s, %s on average", b.ID, b.Dirs[i].Path, size(load[i]), size(mean)))
+			evidence = append(evidence, s.say("broker %d: %s has %s, %s on average", b.ID, b.Dirs[i].Path, size(load[i]), size(mean)))
 		}
 	}
-	return found(evidence, Finding{Severity: Advice, Summary: "The log directories of a broker are filled unevenly.",
-		Consequence: "Kafka puts a new partition where there are the fewest, not where there is room: one disk is full first.",
-		Cure:        "Move large partitions to another directory of the broker: a reassignment with log_dirs.",
+	return found(evidence, Finding{Severity: Advice, Summary: s.say("The log directories of a broker are filled unevenly."),
+		Consequence: s.say("Kafka puts a new partition where there are the fewest, not where there is room: one disk is full first."),
+		Cure:        s.say("Move large partitions to another directory of the broker: a reassignment with log_dirs."),
 		Commands:    []string{s.command("kafka-log-dirs", "--describe")}})
 }
 
@@ -139,20 +139,20 @@ func orphans(s *Snapshot) []Finding {
 					continue
 				}
 			}
-			why := "there is no such topic"
+			why := s.say("there is no such topic")
 			if p != nil {
-				why = "its replicas are " + ids(p.Replicas)
+				why = s.say("its replicas are %s", s.ids(p.Replicas))
 			} else if s.Topic(tp.Topic) != nil {
-				why = "the topic has no such partition"
+				why = s.say("the topic has no such partition")
 			}
 			bytes += d.Replicas[tp].Size
-			evidence = append(evidence, fmt.Sprintf("broker %d: %s in %s, %s: %s", b.ID, tp, d.Path, size(d.Replicas[tp].Size), why))
+			evidence = append(evidence, s.say("broker %d: %s in %s, %s: %s", b.ID, tp, d.Path, size(d.Replicas[tp].Size), why))
 		}
 	})
-	return found(evidence, Finding{Severity: Warning, Summary: fmt.Sprintf("%s on disk that nobody owns (%s).", count(len(evidence), "replica")+" "+has(len(evidence), "is", "are"), size(bytes)),
-		Consequence: "They take room for ever; and if a topic of that name is created again, their old records come back to life in it.",
-		Cure: "They were left when the broker was down while the topic was deleted or moved. Check that nobody misses them, stop the broker, remove these directories (only these), start it again. " +
-			"If the whole topic is missing from a chroot by mistake, see zookeeper.connect first."})
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("%s %s on disk that nobody owns (%s).", s.count(len(evidence), "replica"), has(len(evidence), "is", "are"), size(bytes)),
+		Consequence: s.say("They take room for ever; and if a topic of that name is created again, their old records come back to life in it."),
+		Cure: s.say("They were left when the broker was down while the topic was deleted or moved. Check that nobody misses them, stop the broker, remove these directories (only these), start it again. " +
+			"If the whole topic is missing from a chroot by mistake, see zookeeper.connect first.")})
 }
 
 // movesStuck compares the lag of the future replica behind the current one at both looks (KIP-113).
@@ -161,13 +161,13 @@ func movesStuck(s *Snapshot) []Finding {
 	s.dirs(func(b *Broker, d *Dir) {
 		for _, tp := range slices.SortedFunc(keys(d.Replicas), model.TopicPartition.Compare) {
 			if r := d.Replicas[tp]; r.Future && r.LaterLag >= r.Lag && r.LaterLag > 0 {
-				evidence = append(evidence, fmt.Sprintf("broker %d: %s into %s, %d records behind and no fewer after %s", b.ID, tp, d.Path, r.LaterLag, length(s.Window)))
+				evidence = append(evidence, s.say("broker %d: %s into %s, %d records behind and no fewer after %s", b.ID, tp, d.Path, r.LaterLag, s.length(s.Window)))
 			}
 		}
 	})
-	return found(evidence, Finding{Severity: Warning, Summary: "A move between log directories does not get on.",
-		Consequence: "The partition takes room twice until it ends.",
-		Cure:        "Raise or remove replica.alter.log.dirs.io.max.bytes.per.second of the broker, and see its log for errors of the target directory.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("A move between log directories does not get on."),
+		Consequence: s.say("The partition takes room twice until it ends."),
+		Cure:        s.say("Raise or remove replica.alter.log.dirs.io.max.bytes.per.second of the broker, and see its log for errors of the target directory."),
 		Commands:    []string{s.command("kafka-configs", "--describe", "--entity-type", "brokers", "--entity-default")}})
 }
 
@@ -198,16 +198,16 @@ func futureTimestamps(s *Snapshot) []Finding {
 		if policy, ok := s.setting(t, "cleanup.policy"); ok && !strings.Contains(policy, "delete") {
 			return
 		}
-		evidence = append(evidence, fmt.Sprintf("%s: the record at offset %d is from %s", tp, p.FutureOffset, moment(p.Future)))
+		evidence = append(evidence, s.say("%s: the record at offset %d is from %s", tp, p.FutureOffset, moment(p.Future)))
 		c := s.alterTopic(t.Name, "--add-config", "message.timestamp.type=LogAppendTime")
 		if !slices.Contains(commands, c) {
 			commands = append(commands, c)
 		}
 	})
-	return found(evidence, Finding{Severity: Warning, Summary: fmt.Sprintf("%s records from the future.", count(len(evidence), "partition")+" "+has(len(evidence), "has", "have")),
-		Consequence: "A segment is deleted when its newest record is old enough: these, and all segments behind them, stay until then. Look-ups by time go wrong.",
-		Cure: "Usually a producer sends seconds or microseconds instead of milliseconds, or its clock is wrong: repair it. LogAppendTime (or a small message.timestamp.difference.max.ms) keeps it from happening again. " +
-			"What is there goes by retention.bytes, or by kafka-delete-records.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("%s %s records from the future.", s.count(len(evidence), "partition"), has(len(evidence), "has", "have")),
+		Consequence: s.say("A segment is deleted when its newest record is old enough: these, and all segments behind them, stay until then. Look-ups by time go wrong."),
+		Cure: s.say("Usually a producer sends seconds or microseconds instead of milliseconds, or its clock is wrong: repair it. LogAppendTime (or a small message.timestamp.difference.max.ms) keeps it from happening again. " +
+			"What is there goes by retention.bytes, or by kafka-delete-records."),
 		Commands: firsts(commands)})
 }
 
@@ -230,17 +230,17 @@ func neverDeletes(s *Snapshot) []Finding {
 		// A segment goes when its newest record is old enough, and takes segment.ms to be filled.
 		due := after + time.Duration(roll)*time.Millisecond + 30*time.Minute
 		if age := s.Time.Sub(p.Oldest); age > due+due/4 {
-			text := fmt.Sprintf("%s: the first record is %s old, retention.ms is %s, segment.ms %s", tp, length(age), length(after), length(time.Duration(roll)*time.Millisecond))
+			text := s.say("%s: the first record is %s old, retention.ms is %s, segment.ms %s", tp, s.length(age), s.length(after), s.length(time.Duration(roll)*time.Millisecond))
 			if !p.Future.IsZero() {
-				text += "; there are records from the future"
+				text += s.say("; there are records from the future")
 			}
 			evidence = append(evidence, text)
 		}
 	})
-	return found(evidence, Finding{Severity: Warning, Summary: fmt.Sprintf("Retention does not delete in %s.", count(len(evidence), "partition")),
-		Consequence: "The disk fills with what ought to be gone, which may also be a matter of law.",
-		Cure: "Look for records with times in the future in the same segments (retention.future-timestamps), for a broker whose log.retention.check.interval.ms is very long, and " +
-			"in its log for errors of deletion. kafka-delete-records deletes up to an offset at once.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("Retention does not delete in %s.", s.count(len(evidence), "partition")),
+		Consequence: s.say("The disk fills with what ought to be gone, which may also be a matter of law."),
+		Cure: s.say("Look for records with times in the future in the same segments (retention.future-timestamps), for a broker whose log.retention.check.interval.ms is very long, and " +
+			"in its log for errors of deletion. kafka-delete-records deletes up to an offset at once."),
 		Commands: []string{s.command("kafka-configs", "--describe", "--entity-type", "topics")}})
 }
 
@@ -267,13 +267,13 @@ func cleanerOff(s *Snapshot) []Finding {
 	if off == nil || len(topics) == 0 {
 		return nil
 	}
-	evidence := []string{"log.cleaner.enable=false on " + brokers(off)}
+	evidence := []string{s.say("log.cleaner.enable=false on %s", s.brokers(off))}
 	for _, t := range topics {
-		evidence = append(evidence, "compacted: "+t.Name)
+		evidence = append(evidence, s.say("compacted: %s", t.Name))
 	}
-	return []Finding{{Severity: Warning, Summary: "The log cleaner is off, and there are compacted topics.", Evidence: evidence,
-		Consequence: "They grow for ever, __consumer_offsets among them: a broker that becomes coordinator has to read all of it first.",
-		Cure:        "Set log.cleaner.enable=true in server.properties (it is the default) and restart the brokers."}}
+	return []Finding{{Severity: Warning, Summary: s.say("The log cleaner is off, and there are compacted topics."), Evidence: evidence,
+		Consequence: s.say("They grow for ever, __consumer_offsets among them: a broker that becomes coordinator has to read all of it first."),
+		Cure:        s.say("Set log.cleaner.enable=true in server.properties (it is the default) and restart the brokers.")}}
 }
 
 // slowCleaner is how old dirty records must be before a cleaner that has not come is worth a word.
@@ -296,7 +296,7 @@ func neverCompacted(s *Snapshot) []Finding {
 				continue
 			}
 			if p.Head.Without > 0 {
-				evidence = append(evidence, fmt.Sprintf("%s: %d of the first %d records have no key", tp, p.Head.Without, p.Head.Records))
+				evidence = append(evidence, s.say("%s: %d of the first %d records have no key", tp, p.Head.Without, p.Head.Records))
 				continue
 			}
 			bytes := int64(0)
@@ -309,14 +309,14 @@ func neverCompacted(s *Snapshot) []Finding {
 			if lag, ok := s.number(t, "min.compaction.lag.ms"); ok && s.Time.Sub(p.Head.Last).Milliseconds() < lag {
 				continue
 			}
-			evidence = append(evidence, fmt.Sprintf("%s: of the first %d records, %s old and older, %d have keys that come again (%s), and the log has %d segments' worth of bytes",
-				tp, p.Head.Records, length(s.Time.Sub(p.Head.Last)), p.Head.Repeated, p.Head.Example, bytes/segment))
+			evidence = append(evidence, s.say("%s: of the first %d records, %s old and older, %d have keys that come again (%s), and the log has %d segments' worth of bytes",
+				tp, p.Head.Records, s.length(s.Time.Sub(p.Head.Last)), p.Head.Repeated, p.Head.Example, bytes/segment))
 		}
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: "Compaction does not run in some partitions.",
-		Consequence: "The log grows without end, and whoever reads it from the beginning takes ever longer.",
-		Cure: "See log-cleaner.log of the leader: a cleaner thread that died (restart the broker), an uncleanable partition, a log.cleaner.dedupe.buffer.size too small for the segments, or " +
-			"max.compaction.lag.ms and min.cleanable.dirty.ratio that keep it from starting.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("Compaction does not run in some partitions."),
+		Consequence: s.say("The log grows without end, and whoever reads it from the beginning takes ever longer."),
+		Cure: s.say("See log-cleaner.log of the leader: a cleaner thread that died (restart the broker), an uncleanable partition, a log.cleaner.dedupe.buffer.size too small for the segments, or " +
+			"max.compaction.lag.ms and min.cleanable.dirty.ratio that keep it from starting."),
 		Commands: []string{s.command("kafka-configs", "--describe", "--entity-type", "topics")}})
 }
 
@@ -327,11 +327,11 @@ func uncleanable(s *Snapshot) []Finding {
 	for _, page := range s.Pages {
 		for _, m := range page.Metrics {
 			if m.Name == "kafka_log_logcleanermanager_uncleanable_partitions_count" && m.Value > 0 {
-				evidence = append(evidence, fmt.Sprintf("%s: %s in %s", page.From, count(int(m.Value), "partition"), m.Labels["logDirectory"]))
+				evidence = append(evidence, s.say("%s: %s in %s", page.From, s.count(int(m.Value), "partition"), m.Labels["logDirectory"]))
 			}
 		}
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: "The log cleaner has given partitions up as uncleanable.",
-		Consequence: "They grow without end.",
-		Cure:        "Its log names the partitions and the reason, usually a damaged segment. If another replica is whole: stop the broker, remove the partition's directory, start it again."})
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("The log cleaner has given partitions up as uncleanable."),
+		Consequence: s.say("They grow without end."),
+		Cure:        s.say("Its log names the partitions and the reason, usually a damaged segment. If another replica is whole: stop the broker, remove the partition's directory, start it again.")})
 }

@@ -3,40 +3,14 @@ package doctor
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"momus/internal/model"
 )
 
-// ids lists ids of brokers for people. The order is the caller's: for replicas the first is the
-// preferred one.
-func ids(list []int32) string {
-	if len(list) == 0 {
-		return "none"
-	}
-	words := make([]string, len(list))
-	for i, id := range list {
-		words[i] = strconv.Itoa(int(id))
-	}
-	return strings.Join(words, ", ")
-}
-
 // plain is a list of ids without blanks, for commands.
-func plain(list []int32) string { return strings.ReplaceAll(ids(list), ", ", ",") }
-
-// count is a number with its noun, in the plural if it is not 1. Nouns here are regular, or end in
-// a consonant and y ("directory").
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	if stem, ok := strings.CutSuffix(noun, "y"); ok {
-		return strconv.Itoa(n) + " " + stem + "ies"
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
-}
+func plain(list []int32) string { return strings.ReplaceAll(English.ids(list), ", ", ",") }
 
 // has is a verb for so many things.
 func has(n int, one, many string) string {
@@ -55,14 +29,6 @@ func found(evidence []string, f Finding) []Finding {
 	return []Finding{f}
 }
 
-// brokers names brokers.
-func brokers(list []int32) string {
-	if len(list) == 1 {
-		return "broker " + ids(list)
-	}
-	return "brokers " + ids(list)
-}
-
 // size is a number of bytes for people.
 func size(n int64) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
@@ -74,23 +40,6 @@ func size(n int64) string {
 		return fmt.Sprintf("%d B", n)
 	}
 	return fmt.Sprintf("%.1f %s", f, units[i])
-}
-
-// length is a duration for people, in its largest unit or two. It is cut off, not rounded: what is
-// 1 day and 23 hours old is 47 hours old.
-func length(d time.Duration) string {
-	// Below two of a unit the smaller one says more: 90 minutes rather than 1 hours.
-	switch d = d.Abs(); {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%d days", int(d.Hours()/24))
-	case d >= 2*time.Hour:
-		return fmt.Sprintf("%d hours", int(d.Hours()))
-	case d >= 2*time.Minute:
-		return fmt.Sprintf("%d minutes", int(d.Minutes()))
-	case d >= 10*time.Second:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	}
-	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
 // moment is a time for people.

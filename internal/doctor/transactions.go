@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"fmt"
 	"time"
 
 	"momus/internal/model"
@@ -40,16 +39,16 @@ func hanging(s *Snapshot) []Finding {
 		if p.LaterStable > p.Stable || s.Time.Sub(p.StableSince) < longest+abortCheck {
 			return
 		}
-		text := fmt.Sprintf("%s: open since %s ago at offset %d, %d records are held back", tp, length(s.Time.Sub(p.StableSince)), p.Stable, max(p.End, p.LaterEnd)-p.Stable)
+		text := s.say("%s: open since %s ago at offset %d, %d records are held back", tp, s.length(s.Time.Sub(p.StableSince)), p.Stable, max(p.End, p.LaterEnd)-p.Stable)
 		if s.Missing[Transactions] == "" && !known[tp] {
-			text += "; no coordinator has a transaction there"
+			text += s.say("; no coordinator has a transaction there")
 		}
 		evidence = append(evidence, text)
 	})
-	return found(evidence, Finding{Severity: Critical, Summary: fmt.Sprintf("The last stable offset of %s stands still.", count(len(evidence), "partition")),
-		Consequence: "Consumers with isolation.level=read_committed get nothing beyond it, compaction stops there, and the producer state is never forgotten.",
-		Cure: "If a transaction is still known, its coordinator aborts it when its time-out is over: a producer with the same transactional.id that starts aborts it at once. If no coordinator has it, it hangs (KIP-664): " +
-			"kafka-transactions of Kafka 3.0 aborts such a one in brokers from 2.x on; else the records have to be deleted up to the offset behind it, or expire.",
+	return found(evidence, Finding{Severity: Critical, Summary: s.say("The last stable offset of %s stands still.", s.count(len(evidence), "partition")),
+		Consequence: s.say("Consumers with isolation.level=read_committed get nothing beyond it, compaction stops there, and the producer state is never forgotten."),
+		Cure: s.say("If a transaction is still known, its coordinator aborts it when its time-out is over: a producer with the same transactional.id that starts aborts it at once. If no coordinator has it, it hangs (KIP-664): " +
+			"kafka-transactions of Kafka 3.0 aborts such a one in brokers from 2.x on; else the records have to be deleted up to the offset behind it, or expire."),
 		Commands: []string{s.command("kafka-topics", "--describe", "--topic", model.TransactionTopic)}})
 }
 
@@ -65,15 +64,15 @@ func openTooLong(s *Snapshot) []Finding {
 		if age < t.Timeout+abortCheck {
 			continue
 		}
-		text := fmt.Sprintf("%s: %s since %s ago, its time-out is %s; %s", t.ID, t.State, length(age), length(t.Timeout), count(len(t.Partitions), "partition"))
+		text := s.say("%s: %s since %s ago, its time-out is %s; %s", t.ID, t.State, s.length(age), s.length(t.Timeout), s.count(len(t.Partitions), "partition"))
 		if len(t.Partitions) > 0 {
 			text += " (" + t.Partitions[0].String() + " …)"
 		}
 		evidence = append(evidence, text)
 	}
-	return found(evidence, Finding{Severity: Warning, Summary: fmt.Sprintf("%s open for longer than allowed.", count(len(evidence), "transaction")+" "+has(len(evidence), "is", "are")),
-		Consequence: "Consumers with isolation.level=read_committed do not get past them.",
-		Cure: "The coordinator aborts them by itself when it can write its markers: see whether the leaders of these partitions are there, and whether __transaction_state has enough replicas in sync. " +
-			"A producer with the same transactional.id that starts aborts the transaction at once.",
+	return found(evidence, Finding{Severity: Warning, Summary: s.say("%s %s open for longer than allowed.", s.count(len(evidence), "transaction"), has(len(evidence), "is", "are")),
+		Consequence: s.say("Consumers with isolation.level=read_committed do not get past them."),
+		Cure: s.say("The coordinator aborts them by itself when it can write its markers: see whether the leaders of these partitions are there, and whether __transaction_state has enough replicas in sync. " +
+			"A producer with the same transactional.id that starts aborts the transaction at once."),
 		Commands: []string{s.command("kafka-topics", "--describe", "--topic", model.TransactionTopic)}})
 }

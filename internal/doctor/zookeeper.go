@@ -59,9 +59,9 @@ func otherCluster(s *Snapshot) []Finding {
 	var evidence []string
 	switch {
 	case z.ClusterID != "" && s.ClusterID != "" && z.ClusterID != s.ClusterID:
-		evidence = append(evidence, fmt.Sprintf("the brokers' cluster is %s, that of %s is %s", s.ClusterID, s.connect(), z.ClusterID))
+		evidence = append(evidence, s.say("the brokers' cluster is %s, that of %s is %s", s.ClusterID, s.connect(), z.ClusterID))
 	case z.ClusterID == "" && !registered:
-		evidence = append(evidence, fmt.Sprintf("there is no cluster in %s of %s", z.root(), s.connect()))
+		evidence = append(evidence, s.say("there is no cluster in %s of %s", z.root(), s.connect()))
 	default:
 		return nil
 	}
@@ -70,21 +70,21 @@ func otherCluster(s *Snapshot) []Finding {
 		for _, b := range z.Others[path] {
 			list = append(list, b.ID)
 		}
-		evidence = append(evidence, fmt.Sprintf("%s has %s", path, brokers(list)))
+		evidence = append(evidence, s.say("%s has %s", path, s.brokers(list)))
 	}
 	servers, _, _ := strings.Cut(s.Asked.ZooKeeper, "/")
-	cure := "Name the ZooKeeper of these brokers with --zookeeper, with the chroot that their zookeeper.connect has."
+	cure := s.say("Name the ZooKeeper of these brokers with --zookeeper, with the chroot that their zookeeper.connect has.")
 	// The broker's own setting is better than advice, if this user may read it. The servers stay
 	// those that answer from here: the broker may know them by names of another network.
 	if v, ok := s.config().Get("zookeeper.connect"); ok && v != "" {
-		cure = "Name the ZooKeeper of these brokers, " + v + ", with --zookeeper."
+		cure = s.say("Name the ZooKeeper of these brokers, %s, with --zookeeper.", v)
 		_, chroot, found := strings.Cut(v, "/")
 		if found {
 			servers += "/" + chroot
 		}
 	}
-	return []Finding{{Severity: Critical, Summary: "This ZooKeeper, or this chroot of it, is not that of the brokers.", Evidence: evidence,
-		Consequence: "Tools with this --zookeeper change something else than they seem to; a broker that is started with it begins a cluster of its own.",
+	return []Finding{{Severity: Critical, Summary: s.say("This ZooKeeper, or this chroot of it, is not that of the brokers."), Evidence: evidence,
+		Consequence: s.say("Tools with this --zookeeper change something else than they seem to; a broker that is started with it begins a cluster of its own."),
 		Cure:        cure,
 		Commands:    []string{line("momus", "doctor", "--bootstrap-server", s.Asked.Servers, "--zookeeper", servers)}}}
 }
@@ -121,15 +121,15 @@ func connectDiffers(s *Snapshot) []Finding {
 	}
 	var evidence []string
 	for _, v := range sortedKeys(whole) {
-		evidence = append(evidence, fmt.Sprintf("%s: %s", brokers(whole[v]), v))
+		evidence = append(evidence, s.say("%s: %s", s.brokers(whole[v]), v))
 	}
-	severity, consequence := Advice, "Brokers that know fewer servers of the ensemble lose their session when these are down."
+	severity, consequence := Advice, s.say("Brokers that know fewer servers of the ensemble lose their session when these are down.")
 	if len(chroots) > 1 {
-		severity, consequence = Critical, "Another chroot is another cluster: these brokers do not see each other."
+		severity, consequence = Critical, s.say("Another chroot is another cluster: these brokers do not see each other.")
 	}
-	return []Finding{{Severity: severity, Summary: "The brokers have different zookeeper.connect.", Evidence: evidence,
+	return []Finding{{Severity: severity, Summary: s.say("The brokers have different zookeeper.connect."), Evidence: evidence,
 		Consequence: consequence,
-		Cure:        "Make it equal in server.properties of all brokers (the chroot stands once, at the end) and restart those that change."}}
+		Cure:        s.say("Make it equal in server.properties of all brokers (the chroot stands once, at the end) and restart those that change.")}}
 }
 
 // strayed finds the broker whose zookeeper.connect has the chroot behind each server instead of
@@ -146,19 +146,19 @@ func strayed(s *Snapshot) []Finding {
 	for _, path := range sortedKeys(s.ZooKeeper.Others) {
 		for _, o := range s.ZooKeeper.Others[path] {
 			if b := s.Broker(o.ID); b != nil && !b.Alive() {
-				evidence = append(evidence, fmt.Sprintf("broker %d, which is missing here, is registered in %s", o.ID, path))
+				evidence = append(evidence, s.say("broker %d, which is missing here, is registered in %s", o.ID, path))
 				continue
 			}
 			for _, e := range o.Endpoints {
 				if id, ok := ours[net.JoinHostPort(e.Host, fmt.Sprint(e.Port))]; ok {
-					evidence = append(evidence, fmt.Sprintf("broker %d of %s has the address of broker %d here, %s:%d", o.ID, path, id, e.Host, e.Port))
+					evidence = append(evidence, s.say("broker %d of %s has the address of broker %d here, %s:%d", o.ID, path, id, e.Host, e.Port))
 				}
 			}
 		}
 	}
-	return found(evidence, Finding{Severity: Critical, Summary: "A broker of this cluster has registered in another chroot.",
-		Consequence: "It is a cluster of its own there: its replicas are missing here, and what is written to it is not known here.",
-		Cure:        "Stop it, set its zookeeper.connect as that of the others (the chroot stands once, at the end), and start it again. What it wrote to its log directories meanwhile belongs to the other cluster."})
+	return found(evidence, Finding{Severity: Critical, Summary: s.say("A broker of this cluster has registered in another chroot."),
+		Consequence: s.say("It is a cluster of its own there: its replicas are missing here, and what is written to it is not known here."),
+		Cure:        s.say("Stop it, set its zookeeper.connect as that of the others (the chroot stands once, at the end), and start it again. What it wrote to its log directories meanwhile belongs to the other cluster.")})
 }
 
 // znodesOpen says nothing without an authorizer: where everybody may do everything over Kafka's
@@ -174,10 +174,10 @@ func znodesOpen(s *Snapshot) []Finding {
 	if s.config().True("zookeeper.set.acl") {
 		severity = Warning
 	}
-	return []Finding{{Severity: severity, Summary: "Anybody who reaches ZooKeeper may change the cluster, past the authorizer.",
-		Evidence:    []string{"open to the world: " + listed(z.Open), "zookeeper.set.acl=" + s.config()["zookeeper.set.acl"].Value},
-		Consequence: "Whoever can connect to ZooKeeper can give rights, delete topics and make users.",
-		Cure:        "Let the brokers log in at ZooKeeper (a section Client in the JAAS file, or TLS), set zookeeper.set.acl=true, restart them, and protect what is there with the command. Until then let only the brokers reach the port.",
+	return []Finding{{Severity: severity, Summary: s.say("Anybody who reaches ZooKeeper may change the cluster, past the authorizer."),
+		Evidence:    []string{s.say("open to the world: %s", s.listed(z.Open)), "zookeeper.set.acl=" + s.config()["zookeeper.set.acl"].Value},
+		Consequence: s.say("Whoever can connect to ZooKeeper can give rights, delete topics and make users."),
+		Cure:        s.say("Let the brokers log in at ZooKeeper (a section Client in the JAAS file, or TLS), set zookeeper.set.acl=true, restart them, and protect what is there with the command. Until then let only the brokers reach the port."),
 		Commands:    []string{line("momus", "zookeeper-security-migration", "--zookeeper.acl", "secure", "--zookeeper.connect", s.connect())}}}
 }
 
@@ -189,13 +189,13 @@ func znodeOrphans(s *Snapshot) []Finding {
 	var evidence, commands []string
 	for _, name := range z.ConfigTopics {
 		if _, ok := z.Topics[name]; !ok {
-			evidence = append(evidence, "/config/topics/"+name+": there is no such topic")
+			evidence = append(evidence, s.say("%s: there is no such topic", "/config/topics/"+name))
 			commands = append(commands, s.shell("delete", "/config/topics/"+name))
 		}
 	}
 	for _, name := range sortedKeys(z.Deletions) {
 		if _, ok := z.Topics[name]; !ok && s.Time.Sub(z.Deletions[name]) > patience {
-			evidence = append(evidence, "/admin/delete_topics/"+name+": there is no such topic")
+			evidence = append(evidence, s.say("%s: there is no such topic", "/admin/delete_topics/"+name))
 			commands = append(commands, s.shell("delete", "/admin/delete_topics/"+name))
 		}
 	}
@@ -203,14 +203,14 @@ func znodeOrphans(s *Snapshot) []Finding {
 		for _, id := range z.Nodes[name] {
 			if z.Topics[name] != nil && z.Topics[name][id] == nil {
 				path := fmt.Sprintf("/brokers/topics/%s/partitions/%d", name, id)
-				evidence = append(evidence, path+": the topic has no such partition")
+				evidence = append(evidence, s.say("%s: the topic has no such partition", path))
 				commands = append(commands, s.shell("deleteall", path))
 			}
 		}
 	}
-	return found(evidence, Finding{Severity: Advice, Summary: fmt.Sprintf("%s left from topics that are gone.", count(len(evidence), "znode")+" "+has(len(evidence), "is", "are")),
-		Consequence: "Old settings are in force again when a topic of that name is created.",
-		Cure:        "Remove them.",
+	return found(evidence, Finding{Severity: Advice, Summary: s.say("%s %s left from topics that are gone.", s.count(len(evidence), "znode"), has(len(evidence), "is", "are")),
+		Consequence: s.say("Old settings are in force again when a topic of that name is created."),
+		Cure:        s.say("Remove them."),
 		Commands:    firsts(commands)})
 }
 
@@ -229,15 +229,15 @@ func notifications(s *Snapshot) []Finding {
 	worst := Advice
 	for _, path := range sortedKeys(s.ZooKeeper.Notifications) {
 		if n, most := s.ZooKeeper.Notifications[path], manyNotifications[path]; most > 0 && n > most {
-			evidence = append(evidence, fmt.Sprintf("%s has %d children", path, n))
+			evidence = append(evidence, s.say("%s has %d children", path, n))
 			if most < 100 {
 				worst = Warning
 			}
 		}
 	}
-	return found(evidence, Finding{Severity: worst, Summary: "Notifications pile up in ZooKeeper.",
-		Consequence: "The controller does not get on: it knows in-sync replicas and failed disks that are out of date, and elects by them.",
-		Cure:        "See in the controller's log what holds it up. The command lets another broker be controller.",
+	return found(evidence, Finding{Severity: worst, Summary: s.say("Notifications pile up in ZooKeeper."),
+		Consequence: s.say("The controller does not get on: it knows in-sync replicas and failed disks that are out of date, and elects by them."),
+		Cure:        s.say("See in the controller's log what holds it up. The command lets another broker be controller."),
 		Commands:    []string{s.shell("get", "/controller"), s.shell("delete", "/controller")}})
 }
 
@@ -247,15 +247,15 @@ func oldConsumers(s *Snapshot) []Finding {
 	var evidence, commands []string
 	for _, name := range sortedKeys(s.ZooKeeper.OldGroups) {
 		if s.ZooKeeper.OldGroups[name] {
-			evidence = append(evidence, "/consumers/"+name+" has consumers")
+			evidence = append(evidence, s.say("%s has consumers", "/consumers/"+name))
 			continue
 		}
-		evidence = append(evidence, "/consumers/"+name+" has no consumers")
+		evidence = append(evidence, s.say("%s has no consumers", "/consumers/"+name))
 		commands = append(commands, s.shell("deleteall", "/consumers/"+name))
 	}
-	return found(evidence, Finding{Severity: Advice, Summary: fmt.Sprintf("%s in ZooKeeper.", count(len(evidence), "group")+" of old consumers "+has(len(evidence), "is", "are")),
-		Consequence: "Offsets that are committed there load ZooKeeper; the consumers that do it have been gone from Kafka since 2.0.",
-		Cure:        "Move consumers to the client of Kafka 0.9 or later; remove what no consumer uses.",
+	return found(evidence, Finding{Severity: Advice, Summary: s.say("%s of old consumers %s in ZooKeeper.", s.count(len(evidence), "group"), has(len(evidence), "is", "are")),
+		Consequence: s.say("Offsets that are committed there load ZooKeeper; the consumers that do it have been gone from Kafka since 2.0."),
+		Cure:        s.say("Move consumers to the client of Kafka 0.9 or later; remove what no consumer uses."),
 		Commands:    firsts(commands)})
 }
 
@@ -266,9 +266,9 @@ func electionStuck(s *Snapshot) []Finding {
 	if since.IsZero() || s.Time.Sub(since) < patience {
 		return nil
 	}
-	return []Finding{{Severity: Warning, Summary: "An election of preferred leaders does not end.",
-		Evidence:    []string{fmt.Sprintf("/admin/preferred_replica_election is there for %s", length(s.Time.Sub(since)))},
-		Consequence: "The controller does not take what it is asked; no other election of this kind can begin.",
-		Cure:        "See in the controller's log what holds it up; let another broker be controller.",
+	return []Finding{{Severity: Warning, Summary: s.say("An election of preferred leaders does not end."),
+		Evidence:    []string{s.say("/admin/preferred_replica_election is there for %s", s.length(s.Time.Sub(since)))},
+		Consequence: s.say("The controller does not take what it is asked; no other election of this kind can begin."),
+		Cure:        s.say("See in the controller's log what holds it up; let another broker be controller."),
 		Commands:    []string{s.shell("delete", "/controller")}}}
 }

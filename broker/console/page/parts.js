@@ -14,22 +14,23 @@ export function bytes(n) {
   for (const u of ['B', 'KiB', 'MiB', 'GiB']) { if (n < 1024 || u === 'GiB') return (u === 'B' ? n : n.toFixed(1)) + ' ' + u; n /= 1024; }
 }
 
-// usePoll asks for something again and again while the view is open and visible.
+// usePoll asks for something again and again while the view is open and visible. What was answered to another question is not shown.
+const nothing = { data: null, error: '' };
 export function usePoll(path, everyMs = 1000) {
-  const [answer, setAnswer] = useState({ data: null, error: '' });
+  const [answer, setAnswer] = useState({ path, ...nothing });
   useEffect(() => {
     let over = false, timer;
     const ask = async () => {
       if (!document.hidden) {
-        try { const data = await get(path); if (!over) setAnswer({ data, error: '' }); }
-        catch (e) { if (!over) setAnswer(a => ({ data: a.data, error: e.message })); }
+        try { const data = await get(path); if (!over) setAnswer({ path, data, error: '' }); }
+        catch (e) { if (!over) setAnswer(a => ({ path, data: a.path === path ? a.data : null, error: e.message })); }
       }
       if (!over) timer = setTimeout(ask, everyMs);
     };
     if (path) ask();
     return () => { over = true; clearTimeout(timer); };
   }, [path, everyMs]);
-  return answer;
+  return answer.path === path ? answer : nothing;
 }
 
 export function Waiting({ answer }) {

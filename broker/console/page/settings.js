@@ -1,7 +1,6 @@
 // Configs, quotas and what is not as it should be.
 import { html, useState } from './vendor/htm-preact.js';
 import { t, language } from './i18n.js';
-import { doctorKo } from './doctor-ko.js';
 import { state } from './store.js';
 import { number, usePoll, Waiting } from './parts.js';
 
@@ -54,23 +53,20 @@ function Rights() {
   const columns = operations.filter(o => rights.some(r => r.may[o] !== undefined));
   return html`<section class="card" aria-labelledby="rights"><h2 id="rights">${t('rights')}</h2><${Waiting} answer=${answer} />
     ${answer.data && !enabled ? html`<p>${t('noAuthorizer')}</p>` : null}
-    ${enabled ? html`<form class="row" onSubmit=${e => { e.preventDefault(); if (other) setUser(other.includes(':') ? other : 'User:' + other); }}><label>${t('chooseUser')} <select value=${user} onChange=${e => setUser(e.target.value)}>${[...new Set([...principals, user].filter(Boolean))].map(p => html`<option key=${p} value=${p}>${p}</option>`)}</select></label>
+    ${enabled || user ? html`<form class="row" onSubmit=${e => { e.preventDefault(); if (other) setUser(other.includes(':') ? other : 'User:' + other); }}><label>${t('chooseUser')} <select value=${user} onChange=${e => setUser(e.target.value)}>${[...new Set([...principals, user].filter(Boolean))].map(p => html`<option key=${p} value=${p}>${p}</option>`)}</select></label>
       <label>${t('otherUser')} <input value=${other} placeholder="User:alice" onInput=${e => setOther(e.target.value)} /></label></form>
       ${rights.length ? html`<div class="scroll" tabindex="0" role="group" aria-label=${t('rights')}><table class="matrix"><thead><tr><th scope="col">${t('resource_')}</th>${columns.map(o => html`<th scope="col" key=${o}>${o.replace('_', ' ').toLowerCase()}</th>`)}</tr></thead>
         <tbody>${rights.map(r => html`<tr key=${r.type + r.pattern + r.name}><th scope="row">${r.type.toLowerCase().replace('_', ' ')} <span class="mono">${r.name}${r.pattern === 'PREFIXED' ? '…' : ''}</span></th>
           ${columns.map(o => html`<td key=${o} class=${'may ' + (r.may[o] || '')}>${r.may[o] ? html`<span title=${t('may:' + r.may[o])}><span aria-hidden="true">${marks[r.may[o]] || '·'}</span><span class="hidden">${t('may:' + r.may[o])}</span></span>` : ''}</td>`)}</tr>`)}</tbody></table></div>` : answer.data ? html`<p>${t('noRights')}</p>` : null}` : null}</section>`;
 }
 
-// inKorean is a finding's headline and cure in Korean, if that is what is read; what was seen and its details stay in the rule's English.
-const inKorean = f => language() === 'ko' ? doctorKo[f.name] : undefined;
-
 // Doctor is what the rules of momus doctor say, with the cure.
 function Doctor() {
-  const answer = usePoll('/api/doctor', 5000), list = answer.data || [];
+  const answer = usePoll('/api/doctor?lang=' + language(), 5000), list = answer.data || [];
   return html`<section class="card" aria-labelledby="doctor"><h2 id="doctor">${t('doctor')}</h2><p class="dim">${t('doctorMore')}</p><${Waiting} answer=${answer} />
     ${answer.data && !list.length ? html`<p class="ok">✓ ${t('nothingFound')}</p>` : null}
-    ${list.map((f, i) => html`<article key=${f.name + i} class="finding" lang="en"><h3 lang=${inKorean(f) ? 'ko' : 'en'}><span class=${'badge ' + (f.severity === 'critical' ? 'bad' : f.severity === 'warning' ? 'warn' : '')}>${t(f.severity)}</span> ${inKorean(f) ? inKorean(f)[0] : f.summary}</h3>
-      ${inKorean(f) ? html`<p class="dim">${f.summary}</p>` : null}<ul>${(f.evidence || []).map((e, k) => html`<li key=${k} class="mono">${e}</li>`)}</ul><p>${f.consequence}</p><details><summary lang=${language()}>${t('cure')}</summary>${inKorean(f) ? html`<p lang="ko">${inKorean(f)[1]}</p>` : null}<p>${f.cure}</p>${f.commands.length ? html`<pre>${f.commands.join('\n')}</pre>` : null}</details></article>`)}</section>`;
+    ${list.map((f, i) => html`<article key=${f.name + i} class="finding"><h3><span class=${'badge ' + (f.severity === 'critical' ? 'bad' : f.severity === 'warning' ? 'warn' : '')}>${t(f.severity)}</span> ${f.summary}</h3>
+      <ul>${(f.evidence || []).map((e, k) => html`<li key=${k} class="mono">${e}</li>`)}</ul><p>${f.consequence}</p><details><summary>${t('cure')}</summary><p>${f.cure}</p>${f.commands.length ? html`<pre>${f.commands.join('\n')}</pre>` : null}</details></article>`)}</section>`;
 }
 
 export function Health() {

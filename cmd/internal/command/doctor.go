@@ -39,6 +39,7 @@ func doctorWith(ctx context.Context, e *Env, args []string) error {
 	severity := flags.String("severity", "advice", "leave out what is milder: advice, warning or critical")
 	flags.StringSliceVar(&o.Ignore, "ignore", nil, "leave out findings of these names, separated by commas")
 	flags.BoolVar(&o.JSON, "json", false, "print JSON")
+	lang := flags.String("lang", languageOf(e.Environ), "language of the report, en or ko; that of the environment (LANG) without it")
 	list := flags.Bool("list", false, "list what is looked for, and end")
 	if err := parse(e, "doctor", flags, args); err != nil {
 		return err
@@ -48,6 +49,10 @@ func doctorWith(ctx context.Context, e *Env, args []string) error {
 	}
 	if flags.NArg() > 0 {
 		return misuse("Found non argument parameters: %s", flags.Arg(0))
+	}
+	o.Lang = rules.Lang(*lang)
+	if o.Lang != rules.English && o.Lang != rules.Korean {
+		return misuse("--lang %s: the report is in en and ko", *lang)
 	}
 	if o.Wait < 0 || o.Timeout <= 0 {
 		return misuse("--wait may not be negative, and --timeout has to be positive")
@@ -60,7 +65,7 @@ func doctorWith(ctx context.Context, e *Env, args []string) error {
 	for _, r := range rules.Rules() {
 		names = append(names, r.Name)
 		if *list {
-			fmt.Fprintf(e.Stdout, "%-29s %s\n", r.Name, r.Looks)
+			fmt.Fprintf(e.Stdout, "%-29s %s\n", r.Name, o.Lang.Looks(&r))
 		}
 	}
 	if *list {

@@ -30,7 +30,7 @@ func runWhy(ctx context.Context, e *Env, args []string) error {
 	flags.IntVar(&o.Last, "last", 20, "how many entries to show")
 	flags.BoolVar(&o.JSON, "json", false, "print JSON")
 	flags.BoolVar(&o.Follow, "follow", false, "go on with what happens from now on")
-	lang := flags.String("lang", "en", "language of the sentences: en or ko")
+	lang := flags.String("lang", languageOf(e.Environ), "language of the sentences, en or ko; that of the environment (LANG) without it")
 	if err := parse(e, "why", flags, args); err != nil {
 		return err
 	}
@@ -44,6 +44,9 @@ func runWhy(ctx context.Context, e *Env, args []string) error {
 		return errors.New("--json and --follow do not go together: GET /journal with Accept: text/event-stream streams JSON")
 	}
 	o.Lang = journal.Lang(*lang)
+	if o.Lang != journal.English && o.Lang != journal.Korean {
+		return fmt.Errorf("--lang %s: the sentences are in en and ko", *lang)
+	}
 	o.Password = e.getenv("MOMUS_CONSOLE_PASSWORD")
 	return runTool(tool.Tool{Name: "why", Main: o.Main})(ctx, e, nil)
 }

@@ -51,6 +51,19 @@ func TestOnlyReads(t *testing.T) {
 		slices.Sort(lines)
 		return strings.Join(lines, "")
 	}
+	// The marker of a transaction is written after its end was answered.
+	testkit.Eventually(t, 10*time.Second, "no transaction is open", func() bool {
+		end, err := l.admin.ListEndOffsets(l.ctx())
+		l.must(err)
+		stable, err := l.admin.ListCommittedOffsets(l.ctx())
+		l.must(err)
+		open := false
+		end.Each(func(p kadm.ListedOffset) {
+			o, ok := stable.Lookup(p.Topic, p.Partition)
+			open = open || !ok || o.Offset != p.Offset
+		})
+		return !open
+	})
 	znodes, offsets := l.every(), ends()
 	l.examine()
 	l.options.ZooKeeper = l.zookeeper + "/no/such/chroot"

@@ -29,6 +29,7 @@ type Options struct {
 	Least                      doctor.Severity
 	Ignore                     []string // names of rules
 	JSON                       bool
+	Lang                       doctor.Lang
 	Now                        func() time.Time // what ages are measured by; nil for the clock
 }
 
@@ -52,7 +53,7 @@ func (o *Options) Main(ctx context.Context, c *core.Call) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, errNobody):
-		c.Errorf("No broker of %s answers: %s.\n", o.Servers, reason(err))
+		c.Errorf("No broker of %s answers: %s.\n", o.Servers, reason(o.Lang, err))
 		// The watchers saw the client's connections: where these ended says more than the error,
 		// such as that the listener wants TLS or a login.
 		for _, w := range g.quiet.Watchers {
@@ -70,7 +71,7 @@ func (o *Options) Main(ctx context.Context, c *core.Call) error {
 	if o.JSON {
 		err = printJSON(c.Out, s, r)
 	} else {
-		printer{c.Out, style{on: c.Terminal.Out && c.Terminal.Colour}}.report(s, r)
+		printer{c.Out, style{on: c.Terminal.Out && c.Terminal.Colour}, o.Lang}.report(s, r)
 	}
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)

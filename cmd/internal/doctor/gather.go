@@ -95,7 +95,7 @@ func (g *gatherer) gather(ctx context.Context) (*doctor.Snapshot, error) {
 	if g.o.Now != nil {
 		now = g.o.Now
 	}
-	g.s = &doctor.Snapshot{Time: now(), Controller: -1, Missing: map[doctor.Part]string{},
+	g.s = &doctor.Snapshot{Lang: g.o.Lang, Time: now(), Controller: -1, Missing: map[doctor.Part]string{},
 		Asked: doctor.Asked{Servers: g.o.Servers, CommandConfig: g.o.ConfigFile, ZooKeeper: g.o.ZooKeeper}}
 	if err := g.first(ctx); err != nil {
 		return nil, err
@@ -249,24 +249,24 @@ func (g *gatherer) miss(part doctor.Part, reason string) {
 
 // reason says in a few words why something was not answered. The library's errors have types for
 // some of these and texts for the others.
-func reason(err error) string {
+func reason(l doctor.Lang, err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	switch text := err.Error(); {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return "there is no host of that name"
+		return l.Say("there is no host of that name", "그런 이름의 호스트가 없음")
 	case dns != nil:
-		return "its name could not be looked up"
+		return l.Say("its name could not be looked up", "이름을 찾을 수 없음")
 	case errors.Is(err, context.DeadlineExceeded):
-		return "no answer in time"
+		return l.Say("no answer in time", "제때 응답하지 않음")
 	case strings.Contains(text, "refused"):
-		return "nothing listens there (connection refused)"
+		return l.Say("nothing listens there (connection refused)", "그 포트를 듣는 것이 없음 (connection refused)")
 	case errors.Is(err, wire.UnsupportedVersion), strings.Contains(text, "too old"), strings.Contains(text, "unknown request key"):
-		return "brokers of this version do not tell"
+		return l.Say("brokers of this version do not tell", "이 버전의 브로커는 알려 주지 않음")
 	case errors.As(err, &op) && op.Timeout():
-		return "no answer in time"
+		return l.Say("no answer in time", "제때 응답하지 않음")
 	case errors.Is(err, wire.ClusterAuthorizationFailed), errors.Is(err, wire.GroupAuthorizationFailed), errors.Is(err, wire.TopicAuthorizationFailed):
-		return "this user lacks the right to ask"
+		return l.Say("this user lacks the right to ask", "이 사용자에게는 물어볼 권한이 없음")
 	default:
 		return text
 	}
@@ -283,7 +283,7 @@ func (g *gatherer) broker(ctx context.Context, b *doctor.Broker) {
 	conn, err := (&net.Dialer{}).DialContext(limit, "tcp", b.Address())
 	cancel()
 	if err != nil {
-		b.Unreachable = reason(err)
+		b.Unreachable = reason(g.o.Lang, err)
 		return
 	}
 	conn.Close()
@@ -295,7 +295,7 @@ func (g *gatherer) broker(ctx context.Context, b *doctor.Broker) {
 		err = wire.ErrorForCode(versions.ErrorCode)
 	}
 	if err != nil {
-		b.Unreachable = "it accepts connections, but: " + reason(err)
+		b.Unreachable = g.o.Lang.Say("it accepts connections, but: %s", "연결은 받지만: %s", reason(g.o.Lang, err))
 		return
 	}
 	b.Answers = true
@@ -348,12 +348,12 @@ func (g *gatherer) brokerConfig(ctx context.Context, b *doctor.Broker) {
 	// The answer came from another broker than the address was announced for.
 	if r != nil && r.ErrorMessage != nil && err != nil {
 		if m := expectedID.FindStringSubmatch(*r.ErrorMessage); m != nil && m[1] != name {
-			b.Impostor = "broker " + m[1]
+			b.Impostor = g.o.Lang.Say("broker %s", "%s번 브로커", m[1])
 			return
 		}
 	}
 	if err != nil {
-		g.miss(doctor.BrokerConfigs, fmt.Sprintf("broker %d: %s", b.ID, reason(err)))
+		g.miss(doctor.BrokerConfigs, g.o.Lang.Say("broker %d: %s", "%d번 브로커: %s", b.ID, reason(g.o.Lang, err)))
 		return
 	}
 	b.Config = doctor.Config{}
@@ -406,7 +406,7 @@ func (g *gatherer) logDirs(ctx context.Context, b *doctor.Broker, later bool) {
 	resp, err := ask[*kmsg.DescribeLogDirsResponse](ctx, g, b.ID, req)
 	if err != nil {
 		if !later {
-			g.miss(doctor.LogDirs, fmt.Sprintf("broker %d: %s", b.ID, reason(err)))
+			g.miss(doctor.LogDirs, g.o.Lang.Say("broker %d: %s", "%d번 브로커: %s", b.ID, reason(g.o.Lang, err)))
 		}
 		return
 	}
@@ -414,7 +414,7 @@ func (g *gatherer) logDirs(ctx context.Context, b *doctor.Broker, later bool) {
 	for _, d := range resp.Dirs {
 		err := wire.ErrorForCode(d.ErrorCode)
 		if errors.Is(err, wire.ClusterAuthorizationFailed) {
-			g.miss(doctor.LogDirs, "this user lacks the right to ask")
+			g.miss(doctor.LogDirs, g.o.Lang.Say("this user lacks the right to ask", "이 사용자에게는 물어볼 권한이 없음"))
 			return
 		}
 		x := doctor.Dir{Path: d.Dir, Failed: err != nil, Replicas: map[model.TopicPartition]doctor.Replica{}, Total: -1, Usable: -1}
@@ -430,7 +430,7 @@ func (g *gatherer) logDirs(ctx context.Context, b *doctor.Broker, later bool) {
 		dirs = append(dirs, x)
 	}
 	if len(dirs) == 0 { // some brokers answer those so who lack the right
-		g.miss(doctor.LogDirs, fmt.Sprintf("broker %d names none: this user may lack the right to ask", b.ID))
+		g.miss(doctor.LogDirs, g.o.Lang.Say("broker %d names none: this user may lack the right to ask", "%d번 브로커가 하나도 알려 주지 않음: 이 사용자에게 물어볼 권한이 없을지도 모름", b.ID))
 		return
 	}
 	if !later {
@@ -509,7 +509,7 @@ func (g *gatherer) views(ctx context.Context) map[int32][]string {
 	}
 	differences := map[int32][]string{}
 	for id, m := range all {
-		if d := doctor.DiffViews(viewOf(reference), viewOf(m)); d != nil {
+		if d := doctor.DiffViews(viewOf(reference), viewOf(m), g.o.Lang); d != nil {
 			differences[id] = d
 		}
 	}
@@ -539,7 +539,7 @@ func (g *gatherer) summarize() {
 		if slices.ContainsFunc(g.s.Brokers, has) {
 			delete(g.s.Missing, part)
 		} else if g.s.Missing[part] == "" {
-			g.s.Missing[part] = "no broker answers"
+			g.s.Missing[part] = g.o.Lang.Say("no broker answers", "응답하는 브로커가 없음")
 		}
 	}
 	told(doctor.BrokerConfigs, func(b *doctor.Broker) bool { return b.Config != nil })
@@ -550,7 +550,7 @@ func (g *gatherer) summarize() {
 func (g *gatherer) second(ctx context.Context, begun time.Time, before map[int32][]string) {
 	window := g.o.Wait
 	if window == 0 {
-		g.s.Missing[doctor.SecondSample] = "there was one look only (--wait 0)"
+		g.s.Missing[doctor.SecondSample] = g.o.Lang.Say("there was one look only (--wait 0)", "한 번만 살펴봄 (--wait 0)")
 		// Nothing differs: there is nothing to be confirmed.
 		if len(before) == 0 {
 			return

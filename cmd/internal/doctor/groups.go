@@ -36,7 +36,7 @@ func (g *gatherer) groups(ctx context.Context) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		if err != nil {
-			failed = reason(err)
+			failed = reason(g.o.Lang, err)
 			return
 		}
 		told = true

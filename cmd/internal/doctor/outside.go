@@ -124,13 +124,13 @@ func (g *gatherer) pages(ctx context.Context) {
 	failed := "the brokers show none over HTTP, as far as is known; --metrics names the ports of JMX exporters"
 	ports, err := clients.HTTPPortsFor(g.o.ConfigFile)
 	if err != nil {
-		g.miss(doctor.Metrics, reason(err))
+		g.miss(doctor.Metrics, reason(g.o.Lang, err))
 		return
 	}
 	for _, from := range slices.Sorted(keysOf(at)) {
 		samples, err := g.metrics(ctx, ports, at[from])
 		if err != nil {
-			failed = at[from] + ": " + reason(err)
+			failed = at[from] + ": " + reason(g.o.Lang, err)
 			continue
 		}
 		g.s.Pages = append(g.s.Pages, doctor.Page{From: from, Metrics: samples})

@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
 
 	"momus/internal/doctor"
 )
@@ -29,8 +30,8 @@ func (s style) paint(code, text string) string {
 }
 
 // severity is shown in capitals, so that it is to be found without colours too.
-func (s style) severity(v doctor.Severity) string {
-	word := strings.ToUpper(v.String())
+func (s style) severity(v doctor.Severity, l doctor.Lang) string {
+	word := strings.ToUpper(l.Name(v))
 	switch v {
 	case doctor.Critical:
 		return s.paint("1;31", word)
@@ -45,17 +46,18 @@ func (s style) severity(v doctor.Severity) string {
 type printer struct {
 	w io.Writer
 	style
+	lang doctor.Lang
 }
 
 // wrap writes a text in lines of the width, the first after lead and the others indented as far.
-// Widths are counted in characters. A word that is longer than a line is not broken: it may be a
+// A letter of Korean takes two columns. A word that is longer than a line is not broken: it may be a
 // path.
 func (p printer) wrap(lead, text string) {
-	indent := strings.Repeat(" ", utf8.RuneCountInString(lead))
+	indent := strings.Repeat(" ", runewidth.StringWidth(lead))
 	line := lead
 	empty := true
 	for _, word := range strings.Fields(text) {
-		if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+		if !empty && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > width {
 			fmt.Fprintln(p.w, line)
 			line, empty = indent, true
 		}
@@ -70,16 +72,16 @@ func (p printer) wrap(lead, text string) {
 
 // report writes a report for people.
 func (p printer) report(s *doctor.Snapshot, r *doctor.Report) {
-	p.wrap("", summary(s))
+	p.wrap("", p.summary(s))
 	for _, f := range r.Findings {
 		fmt.Fprintln(p.w)
-		fmt.Fprintf(p.w, "%s %s\n", p.severity(f.Severity), p.paint("1", f.Name))
+		fmt.Fprintf(p.w, "%s %s\n", p.severity(f.Severity, p.lang), p.paint("1", f.Name))
 		p.wrap("  ", f.Summary)
 		for _, e := range f.Evidence {
 			p.wrap("  - ", e)
 		}
-		p.wrap("  Leads to: ", f.Consequence)
-		p.wrap("  Cure:     ", f.Cure)
+		p.wrap("  "+p.lang.Say("Leads to: ", "결과:  "), f.Consequence)
+		p.wrap("  "+p.lang.Say("Cure:     ", "할 일: "), f.Cure)
 		// Commands are not wrapped: a line that is copied must work.
 		for _, c := range f.Commands {
 			fmt.Fprintf(p.w, "      %s\n", p.paint("32", c))
@@ -92,19 +94,19 @@ func (p printer) report(s *doctor.Snapshot, r *doctor.Report) {
 		for _, u := range r.Unknown {
 			by[u.Reason] = append(by[u.Reason], u.Name)
 		}
-		fmt.Fprintln(p.w, "Not known:")
+		fmt.Fprintln(p.w, p.lang.Say("Not known:", "알 수 없는 것:"))
 		for _, why := range slices.Sorted(maps.Keys(by)) {
 			p.wrap("  - ", strings.Join(by[why], ", ")+": "+why)
 		}
 	}
 	fmt.Fprintln(p.w)
-	fmt.Fprintln(p.w, verdict(p.style, r))
+	fmt.Fprintln(p.w, p.verdict(r))
 }
 
 // verdict is the last line, which alone is seen when a long report scrolls by.
-func verdict(st style, r *doctor.Report) string {
+func (p printer) verdict(r *doctor.Report) string {
 	if len(r.Findings) == 0 {
-		return st.paint("1;32", "Nothing is wrong.")
+		return p.paint("1;32", p.lang.Say("Nothing is wrong.", "문제가 없습니다."))
 	}
 	var parts []string
 	for _, v := range []doctor.Severity{doctor.Critical, doctor.Warning, doctor.Advice} {
@@ -115,15 +117,15 @@ func verdict(st style, r *doctor.Report) string {
 			}
 		}
 		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, v))
+			parts = append(parts, p.lang.Say("%[1]d %[2]s", "%[2]s %[1]d", n, p.lang.Name(v)))
 		}
 	}
-	return "Findings: " + strings.Join(parts, ", ") + "."
+	return p.lang.Say("Findings: %s.", "찾은 것: %s.", strings.Join(parts, ", "))
 }
 
 // summary is the cluster in a sentence. It comes first, so that a person sees at once whether the
 // right cluster was asked.
-func summary(s *doctor.Snapshot) string {
+func (p printer) summary(s *doctor.Snapshot) string {
 	partitions := 0
 	for _, t := range s.Topics {
 		partitions += len(t.Partitions)
@@ -141,20 +143,20 @@ func summary(s *doctor.Snapshot) string {
 			versions["Apache Kafka "+b.Version] = true
 		}
 	}
-	text := "Cluster"
+	text := p.lang.Say("Cluster", "클러스터")
 	if s.ClusterID != "" {
 		text += " " + s.ClusterID
 	}
-	text += fmt.Sprintf(": brokers %d", alive)
+	text += p.lang.Say(": brokers %d", ": 브로커 %d", alive)
 	if len(versions) > 0 {
 		text += " (" + strings.Join(slices.Sorted(maps.Keys(versions)), ", ") + ")"
 	}
-	text += fmt.Sprintf(", topics %d, partitions %d, groups %d", len(s.Topics), partitions, len(s.Groups))
+	text += p.lang.Say(", topics %d, partitions %d, groups %d", ", 토픽 %d, 파티션 %d, 그룹 %d", len(s.Topics), partitions, len(s.Groups))
 	if s.Window > 0 {
-		text += fmt.Sprintf("; looked at for %d s", int(s.Window.Round(time.Second).Seconds()))
+		text += p.lang.Say("; looked at for %d s", "; %d초 동안 살펴봄", int(s.Window.Round(time.Second).Seconds()))
 	}
 	if alive == 1 {
-		text += ". There is one broker, so nothing is replicated"
+		text += p.lang.Say(". There is one broker, so nothing is replicated", ". 브로커가 하나뿐이라 복제되는 것이 없습니다")
 	}
 	return text + "."
 }

@@ -25,7 +25,7 @@ func sample() (*doctor.Snapshot, *doctor.Report) {
 // Lines are no wider than a terminal but for commands, which are copied, and words that are.
 func TestReportFitsTheScreen(t *testing.T) {
 	var b bytes.Buffer
-	printer{&b, style{}}.report(sample())
+	printer{&b, style{}, doctor.English}.report(sample())
 	if strings.Contains(b.String(), "\x1b") {
 		t.Errorf("colours:\n%q", b.String())
 	}
@@ -43,7 +43,7 @@ func TestReportFitsTheScreen(t *testing.T) {
 		t.Error("the mildest first")
 	}
 	b.Reset()
-	printer{&b, style{on: true}}.report(sample())
+	printer{&b, style{on: true}, doctor.English}.report(sample())
 	if !strings.Contains(b.String(), "\x1b[1;31mCRITICAL\x1b[0m") {
 		t.Errorf("no colours:\n%s", b.String())
 	}

@@ -48,7 +48,7 @@ func (g *gatherer) records(ctx context.Context) {
 	peeks = append(peeks, g.unreadPeeks()...)
 	peeks = append(peeks, g.headPeeks()...)
 	if err := g.read(ctx, peeks); err != nil {
-		g.miss(doctor.Records, reason(err))
+		g.miss(doctor.Records, reason(g.o.Lang, err))
 	}
 	g.tails(ctx)
 }
@@ -225,11 +225,11 @@ func (g *gatherer) readOnce(ctx context.Context, peeks map[model.TopicPartition]
 // which few users have: each is missing by itself.
 func (g *gatherer) tails(ctx context.Context) {
 	if err := g.read(ctx, g.commitPeeks()); err != nil {
-		g.miss(doctor.CommitLog, model.OffsetsTopic+": "+reason(err))
+		g.miss(doctor.CommitLog, model.OffsetsTopic+": "+reason(g.o.Lang, err))
 	}
 	open := map[string]doctor.Transaction{}
 	if err := g.read(ctx, g.transactionPeeks(open)); err != nil {
-		g.miss(doctor.Transactions, model.TransactionTopic+": "+reason(err))
+		g.miss(doctor.Transactions, model.TransactionTopic+": "+reason(g.o.Lang, err))
 	}
 	for _, id := range slices.Sorted(keysOf(open)) {
 		g.s.Transactions = append(g.s.Transactions, open[id])
@@ -359,8 +359,8 @@ func (g *gatherer) transactionPeeks(open map[string]doctor.Transaction) []*peek 
 func (g *gatherer) access(ctx context.Context) {
 	brokers := g.answering()
 	if len(brokers) == 0 {
-		g.miss(doctor.ACLs, "no broker answers")
-		g.miss(doctor.Quotas, "no broker answers")
+		g.miss(doctor.ACLs, g.o.Lang.Say("no broker answers", "응답하는 브로커가 없음"))
+		g.miss(doctor.Quotas, g.o.Lang.Say("no broker answers", "응답하는 브로커가 없음"))
 		return
 	}
 	g.acls(ctx, brokers[0].ID)
@@ -383,14 +383,14 @@ func (g *gatherer) acls(ctx context.Context, broker int32) {
 	req.ResourceType, req.ResourcePatternType, req.Operation, req.PermissionType = kmsg.ACLResourceTypeAny, kmsg.ACLResourcePatternTypeAny, kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
 	resp, err := ask[*kmsg.DescribeACLsResponse](ctx, g, broker, req)
 	if err == nil && resp.ErrorCode == securityDisabled {
-		g.miss(doctor.ACLs, "there is no authorizer")
+		g.miss(doctor.ACLs, g.o.Lang.Say("there is no authorizer", "인가가 켜져 있지 않음"))
 		return
 	}
 	if err == nil {
 		err = codeError(resp.ErrorCode)
 	}
 	if err != nil {
-		g.miss(doctor.ACLs, reason(err))
+		g.miss(doctor.ACLs, reason(g.o.Lang, err))
 		return
 	}
 	for _, r := range resp.Resources {
@@ -421,7 +421,7 @@ func (g *gatherer) quotas(ctx context.Context, broker int32) {
 	}
 	if err != nil {
 		if g.s.ZooKeeper == nil {
-			g.miss(doctor.Quotas, reason(err)+"; --zookeeper would")
+			g.miss(doctor.Quotas, g.o.Lang.Say("%s; --zookeeper would", "%s; --zookeeper를 주면 알 수 있음", reason(g.o.Lang, err)))
 		}
 		return
 	}

@@ -24,7 +24,7 @@ const topicsPerRequest = 200
 func (g *gatherer) topicConfigs(ctx context.Context) {
 	brokers := g.answering()
 	if len(brokers) == 0 {
-		g.miss(doctor.TopicConfigs, "no broker answers")
+		g.miss(doctor.TopicConfigs, g.o.Lang.Say("no broker answers", "응답하는 브로커가 없음"))
 		return
 	}
 	failed := ""
@@ -37,7 +37,7 @@ func (g *gatherer) topicConfigs(ctx context.Context) {
 		}
 		resp, err := ask[*kmsg.DescribeConfigsResponse](ctx, g, brokers[0].ID, req)
 		if err != nil {
-			failed = reason(err)
+			failed = reason(g.o.Lang, err)
 			break
 		}
 		for _, r := range resp.Resources {
@@ -47,7 +47,7 @@ func (g *gatherer) topicConfigs(ctx context.Context) {
 					t.Config[c.Name] = settingOf(&c, true)
 				}
 			} else if r.ErrorCode != 0 {
-				failed = reason(wire.ErrorForCode(r.ErrorCode))
+				failed = reason(g.o.Lang, wire.ErrorForCode(r.ErrorCode))
 			}
 		}
 	}
@@ -83,7 +83,7 @@ func (g *gatherer) reassignments(ctx context.Context) {
 	}
 	if err != nil {
 		if g.s.ZooKeeper == nil {
-			g.miss(doctor.ReassignedParts, reason(err))
+			g.miss(doctor.ReassignedParts, reason(g.o.Lang, err))
 		}
 		return
 	}
@@ -203,7 +203,7 @@ func (g *gatherer) partitionOffsets(ctx context.Context, later bool) {
 		err = g.listOffsets(ctx, atStart, false, all, func(p *doctor.Partition, offset int64, _ time.Time) { p.Start = offset })
 	}
 	if err != nil && !later {
-		g.miss(doctor.Offsets, reason(err))
+		g.miss(doctor.Offsets, reason(g.o.Lang, err))
 		return
 	}
 	// Brokers before 0.11 have no transactions: nothing is missing.
@@ -232,6 +232,6 @@ func (g *gatherer) timestamps(ctx context.Context) {
 		})
 	}
 	if err != nil {
-		g.miss(doctor.Timestamps, reason(err))
+		g.miss(doctor.Timestamps, reason(g.o.Lang, err))
 	}
 }

@@ -90,7 +90,7 @@ func (n *nodes) each(ctx context.Context, parent string, names []string, fn func
 // zookeeper reads the znodes of the cluster.
 func (g *gatherer) zookeeper(ctx context.Context) {
 	if g.o.ZooKeeper == "" {
-		g.miss(doctor.ZooKeeperNodes, "ZooKeeper was not named (--zookeeper)")
+		g.miss(doctor.ZooKeeperNodes, g.o.Lang.Say("ZooKeeper was not named (--zookeeper)", "ZooKeeper를 지정하지 않음 (--zookeeper)"))
 		return
 	}
 	err := g.readZooKeeper(ctx)
@@ -98,7 +98,7 @@ func (g *gatherer) zookeeper(ctx context.Context) {
 		err = g.readZooKeeper(ctx)
 	}
 	if err != nil {
-		g.miss(doctor.ZooKeeperNodes, "ZooKeeper did not answer: "+err.Error())
+		g.miss(doctor.ZooKeeperNodes, g.o.Lang.Say("ZooKeeper did not answer: %v", "ZooKeeper가 응답하지 않음: %v", err))
 	}
 }
 

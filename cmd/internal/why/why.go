@@ -7,6 +7,8 @@ package why
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -171,8 +173,12 @@ func (r *run) gaps() {
 		if s.Broker >= 0 {
 			name = say{"broker %d", "%d번 브로커"}.in(r.o.Lang, s.Broker)
 		}
+		reason := fmt.Sprint(s.Err)
+		if errors.Is(s.Err, errNoPort) {
+			reason = say{errNoPort.Error(), "momus가 아니거나, HTTP 포트가 닫혀 있다"}.in(r.o.Lang)
+		}
 		r.c.Printf("\n%s\n", say{"The journal of %s cannot be read (%v): what it did is known only from what others and ZooKeeper saw, and its reasons are not known.",
-			"%s의 저널을 읽을 수 없다 (%v). 무엇을 했는지는 다른 브로커와 ZooKeeper가 본 것까지만, 왜 했는지는 알 수 없다."}.in(r.o.Lang, name, s.Err))
+			"%s의 저널을 읽을 수 없다 (%v). 무엇을 했는지는 다른 브로커와 ZooKeeper가 본 것까지만, 왜 했는지는 알 수 없다."}.in(r.o.Lang, name, reason))
 	}
 }
 

@@ -70,7 +70,7 @@ func TestCourseIsPlayedOnThePage(t *testing.T) {
 	eval[bool](b, `(() => { const s = document.querySelector('header select'); s.value = 'ko'; s.dispatchEvent(new Event('change')); return true; })()`)
 	b.click("2. 토픽, 파티션, 오프셋")
 	b.wait(time.Minute, "h1", `^2\. `)
-	b.play("이 단원을 마쳤습니다.")
+	b.play("이 장을 마쳤습니다.")
 	b.resize(390, 844)
 	b.picture("course-phone")
 	b.accessible("the course in Korean on a phone")

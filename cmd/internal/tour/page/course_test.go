@@ -293,7 +293,7 @@ func TestCardIsAPage(t *testing.T) {
 	c.Sections = append(c.Sections, tour.CardSection{Title: tour.Text{English: "<b>", Korean: "<b>"}, Rows: []tour.CardRow{{Word: "a&b"}, {Run: "x < y"}}})
 	for lang, want := range map[tour.Lang]string{tour.English: "<h2>Words</h2>", tour.Korean: "<h2>용어</h2>"} {
 		page := cardPage(c, lang)
-		for _, w := range []string{want, `<html lang="` + string(lang) + `">`, "<h2>&lt;b&gt;</h2>", "a&amp;b</dt>", "<code lang=\"en\">x &lt; y</code>", "kafka-topics.sh --bootstrap-server B --describe --topic T</code>"} {
+		for _, w := range []string{want, `<html lang="` + string(lang) + `">`, "<h2>&lt;b&gt;</h2>", "a&amp;b</dt>", "<code lang=\"en\">x &lt; y</code>", "<span>kafka-topics.sh</span> <span>--bootstrap-server</span> B <span>--describe</span> <span>--topic</span> T</code>"} {
 			if !strings.Contains(page, w) {
 				t.Errorf("%s: no %s", lang, w)
 			}

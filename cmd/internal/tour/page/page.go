@@ -73,7 +73,7 @@ func cardPage(c *tour.Card, lang tour.Lang) string {
 		fmt.Fprintf(&b, "<section>\n<h2>%s</h2>\n<dl>\n", text(s.Title))
 		for _, r := range s.Rows {
 			if r.Run != "" {
-				fmt.Fprintf(&b, "<div class=\"run\"><dt>%s</dt><dd><code lang=\"en\">%s</code></dd></div>\n", text(r.Text), html.EscapeString(r.Run))
+				fmt.Fprintf(&b, "<div class=\"run\"><dt>%s</dt><dd><code lang=\"en\">%s</code></dd></div>\n", text(r.Text), unbroken(r.Run))
 			} else {
 				fmt.Fprintf(&b, "<div class=\"word\"><dt lang=\"en\">%s</dt><dd>%s</dd></div>\n", html.EscapeString(r.Word), text(r.Text))
 			}
@@ -82,6 +82,19 @@ func cardPage(c *tour.Card, lang tour.Lang) string {
 	}
 	fmt.Fprintf(&b, "</div>\n<footer>%s</footer>\n</main>\n</body>\n</html>\n", text(c.Footer))
 	return b.String()
+}
+
+// unbroken is a command as HTML that is broken between words only: a browser would take a - for the
+// end of a line, and half an option is no option.
+func unbroken(command string) string {
+	words := strings.Fields(command)
+	for i, w := range words {
+		words[i] = html.EscapeString(w)
+		if strings.Contains(w, "-") {
+			words[i] = "<span>" + words[i] + "</span>"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func language(r *nethttp.Request) tour.Lang {

@@ -129,10 +129,11 @@ func underMinISR(s *Snapshot) []Finding {
 	if evidence == nil {
 		return nil
 	}
+	n := len(evidence)
 	if c := common(sets); len(c) > 0 {
 		evidence = append([]string{s.say("out of sync in all of them: %s", s.brokers(c))}, evidence...)
 	}
-	return []Finding{{Severity: Critical, Summary: s.say("%d of %s %s fewer in-sync replicas than min.insync.replicas.", len(evidence), s.count(s.partitions(), "partition"), has(len(evidence), "has", "have")), Evidence: evidence,
+	return []Finding{{Severity: Critical, Summary: s.say("%d of %s %s fewer in-sync replicas than min.insync.replicas.", n, s.count(s.partitions(), "partition"), has(n, "has", "have")), Evidence: evidence,
 		Consequence: s.say("Producers with acks=all get NOT_ENOUGH_REPLICAS: nothing is written. Offsets of groups cannot be committed if it is an internal topic."),
 		Cure:        s.say("Bring the replicas that are out of sync back: start their brokers, or see why they do not catch up."),
 		Commands:    []string{s.command("kafka-topics", "--describe", "--under-min-isr-partitions")}}}

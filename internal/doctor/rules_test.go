@@ -146,6 +146,17 @@ func (x *seen) test(t *testing.T) {
 	})
 }
 
+func TestPartitionsAreCountedAndNotTheirCauses(t *testing.T) {
+	s := three()
+	s.Topics[0].Config["min.insync.replicas"] = Setting{Value: "3"}
+	s.Topics[0].Partitions[0].ISR = []int32{1, 2}
+	s.Topics[0].Partitions[1].ISR = []int32{2, 1}
+	f := underMinISR(s)
+	if len(f) != 1 || f[0].Summary != "2 of 3 partitions have fewer in-sync replicas than min.insync.replicas." || f[0].Evidence[0] != "out of sync in all of them: broker 3" {
+		t.Errorf("%+v", f)
+	}
+}
+
 // What is proposed for many partitions does not make one broker carry them all.
 func TestReplicasThatLeaveARackAreSpread(t *testing.T) {
 	s := three()

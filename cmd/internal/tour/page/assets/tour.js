@@ -5,7 +5,7 @@ import { connect, changed, subscribe, token } from '/page/store.js';
 import { Cluster } from '/page/cluster.js';
 
 const texts = {
-  chapters: ['Chapters', '단원'], exercises: ['Exercises: something is wrong in this cluster', '연습: 이 클러스터에 문제가 있습니다'], choose: ['Choose a chapter.', '단원을 고르세요.'],
+  chapters: ['Chapters', '차례'], exercises: ['Exercises: something is wrong in this cluster', '연습: 이 클러스터에 문제가 있습니다'], choose: ['Choose a chapter.', '차례에서 장을 고르세요.'],
   run: ['Run', '실행'], again: ['Run again', '다시 실행'], start: ['Start in the background', '뒤에서 시작'], stop: ['Stop {n}', '{n} 멈추기'], wait: ['See what {n} printed', '{n} 출력 보기'],
   do: ['Do it', '해 보기'], skip: ['Skip', '건너뛰기'], own: ['or type the command yourself', '또는 직접 입력'], typed: ['typed into it:', '입력한 내용:'], running: ['running…', '실행 중…'],
   background: ['runs in the background as {n}', '뒤에서 실행 중: {n}'], moreInside: ['{n} more', '{n}개 더 보기'], needs: ['These steps take {n} brokers: momus tour --page --brokers {n}', '이 부분에는 브로커 {n}대가 필요합니다: momus tour --page --brokers {n}'],

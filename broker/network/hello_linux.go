@@ -12,7 +12,7 @@ import (
 const largestHello = 4 << 10
 
 // waitHello waits until the first record of TLS is here as a whole, or what is here will never be
-// one, or the client has ended its side. It holds nothing but a small stack meanwhile, so that who
+// one, or the client has ended its side. It holds nothing but its stack meanwhile, so that who
 // stalls in the middle of a hello costs no more than who says nothing. receiveBuffer is
 // socket.receive.buffer.bytes: a small one might not take a whole hello.
 func waitHello(conn net.Conn, receiveBuffer int32) error {

@@ -84,20 +84,27 @@ func runTour(ctx context.Context, e *Env, args []string) error {
 func playTour(ctx context.Context, e *Env, chapters []*tour.Chapter, lang tour.Lang, brokers int, dir string, auto bool) error {
 	session, err := startTour(ctx, brokers, dir, !auto)
 	if err != nil {
+		if ctx.Err() != nil && !auto { // the person left before it began
+			return nil
+		}
 		return err
 	}
 	defer session.Close()
 	p := &tour.Player{Session: session, Lang: lang, Out: e.Stdout}
 	if out, ok := e.Stdout.(*os.File); ok && term.IsTerminal(int(out.Fd())) {
 		p.Color = true
-		p.Width, p.Height, _ = term.GetSize(int(out.Fd()))
+		p.Size = func() (width, height int) {
+			width, height, _ = term.GetSize(int(out.Fd())) // 0 if it cannot be told
+			return width, height
+		}
+		p.Width, p.Height = p.Size()
 	}
 	if !auto {
 		p.In = bufio.NewReader(os.Stdin)
 	}
 	for _, c := range chapters {
 		switch err := p.Play(ctx, c); {
-		case errors.Is(err, tour.ErrQuit):
+		case errors.Is(err, tour.ErrQuit), err != nil && ctx.Err() != nil && !auto:
 			return nil
 		case err != nil:
 			return err

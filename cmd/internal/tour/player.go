@@ -21,6 +21,8 @@ type Player struct {
 	Width   int  // columns of the terminal; 0 for none: prose has 80 then, and output is as it is
 	Height  int  // rows of the terminal; 0 for none: output is shown whole
 	Color   bool // the terminal shows colours
+	// Size tells Width and Height, which a person changes at any time; nil if they stay.
+	Size func() (width, height int)
 }
 
 // ErrQuit is returned when the person leaves.
@@ -157,13 +159,13 @@ func (p *Player) exercise(ctx context.Context, c *Chapter) error {
 // it reports; it is not when the person gives up, or is nobody.
 func (p *Player) repair(ctx context.Context, c *Chapter) (solved bool, err error) {
 	for p.In != nil {
-		answer, err := p.ask(p.say(sayGoalEnter))
+		answer, err := p.ask(ctx, p.say(sayGoalEnter))
 		if err != nil || answer == "s" {
 			return false, err
 		}
 		if answer != "" {
 			own := &Step{Run: answer}
-			if err := p.show(own, p.do(ctx, own, "")); err != nil {
+			if err := p.show(ctx, own, p.do(ctx, own, "")); err != nil {
 				return false, err
 			}
 			continue
@@ -177,7 +179,7 @@ func (p *Player) repair(ctx context.Context, c *Chapter) (solved bool, err error
 		}
 		// The check's own output says how things stand, and not what to do.
 		p.command(p.Session.Shown(&check))
-		if err := p.show(&check, o); err != nil {
+		if err := p.show(ctx, &check, o); err != nil {
 			return false, err
 		}
 		fmt.Fprintln(p.Out, p.paint(red, p.say(sayStill)))
@@ -222,7 +224,7 @@ func (p *Player) step(ctx context.Context, s *Step) error {
 	}
 	if !s.Question.empty() {
 		p.prose(p.say(sayQuestion), s.Question)
-		if _, err := p.ask(p.say(sayEnter)); err != nil {
+		if _, err := p.ask(ctx, p.say(sayEnter)); err != nil {
 			return err
 		}
 		p.prose(p.say(sayAnswer), s.Answer)
@@ -231,7 +233,7 @@ func (p *Player) step(ctx context.Context, s *Step) error {
 		p.prose(p.say(sayTry), s.Try)
 	}
 	if s.Command() == "" {
-		_, err := p.ask(p.say(sayEnter))
+		_, err := p.ask(ctx, p.say(sayEnter))
 		return err
 	}
 	return nil
@@ -248,7 +250,7 @@ func (p *Player) perform(ctx context.Context, s *Step) error {
 		if s.Input != "" {
 			fmt.Fprintf(p.Out, "%s\n%s\n", p.paint(dim, "  "+p.say(sayTyped)), indent(strings.TrimRight(p.Session.Expand(s.Input), "\n"), "  > "))
 		}
-		answer, err := p.ask(p.say(sayCommand))
+		answer, err := p.ask(ctx, p.say(sayCommand))
 		if err != nil {
 			return err
 		}
@@ -262,18 +264,21 @@ func (p *Player) perform(ctx context.Context, s *Step) error {
 	}
 	for {
 		o := p.do(ctx, s, typed)
-		if err := p.show(s, o); err != nil {
+		if err := p.show(ctx, s, o); err != nil {
 			return err
 		}
 		if o.Err == nil {
 			p.inside(ctx)
 			return nil
 		}
-		if p.In == nil || ctx.Err() != nil {
+		if p.In != nil && ctx.Err() != nil { // the person has pressed Ctrl-C while it ran
+			return ErrQuit
+		}
+		if p.In == nil {
 			return fmt.Errorf("%s: %w; it printed:\n%s", p.what(s), o.Err, o.Output)
 		}
 		fmt.Fprintln(p.Out, p.paint(red, p.say(sayNotYet, Problem(o.Err, p.Lang))))
-		answer, err := p.ask(p.say(sayCommand))
+		answer, err := p.ask(ctx, p.say(sayCommand))
 		// Skipped: the chapter goes on, whatever did not come out.
 		if err != nil || answer == "s" {
 			return err
@@ -297,7 +302,7 @@ func (p *Player) what(s *Step) string {
 
 // show prints what came of a step. More than fits on a screen is cut until the person wants to see
 // it.
-func (p *Player) show(s *Step, o Outcome) error {
+func (p *Player) show(ctx context.Context, s *Step, o Outcome) error {
 	switch {
 	case s.Hidden:
 		return nil
@@ -320,7 +325,7 @@ func (p *Player) show(s *Step, o Outcome) error {
 	}
 	first, last := max(p.Height-14, 4), 4
 	fmt.Fprint(p.Out, lines(rows[:first]), p.paint(dim, "  "+p.say(sayCut, len(rows)-first-last)), "\n", lines(rows[len(rows)-last:]))
-	answer, err := p.ask(p.say(sayMore))
+	answer, err := p.ask(ctx, p.say(sayMore))
 	if err != nil {
 		return err
 	}
@@ -343,20 +348,46 @@ func indent(text, with string) string {
 	return with + strings.ReplaceAll(text, "\n", "\n"+with)
 }
 
-// ask waits for a line; without a person the answer is "".
-func (p *Player) ask(prompt string) (string, error) {
+// line is what a person has typed, or why there is no more.
+type line struct {
+	text string
+	err  error
+}
+
+// ask waits for a line; without a person the answer is "". Who presses Ctrl-C leaves, as with q.
+func (p *Player) ask(ctx context.Context, prompt string) (string, error) {
 	if p.In == nil {
 		return "", nil
 	}
 	fmt.Fprintf(p.Out, "%s ", p.paint(dim, "["+prompt+"]"))
+	typed := make(chan line, 1)
+	// It ends with the line. When the person leaves without one there is no way to end a read of a
+	// terminal, nobody asks again, and it ends with the process.
+	go func() {
+		text, err := p.In.ReadString('\n')
+		typed <- line{text, err}
+	}()
+	var l line
+	select {
+	case l = <-typed:
+	case <-ctx.Done():
+		l.err = ctx.Err()
+	}
+	p.measure()
 	// A last line without its end is an answer, too; an end without one is somebody leaving.
-	line, err := p.In.ReadString('\n')
-	answer := strings.TrimSpace(line)
-	if answer == "q" || err != nil && answer == "" {
+	answer := strings.TrimSpace(l.text)
+	if answer == "q" || l.err != nil && answer == "" {
 		fmt.Fprintln(p.Out)
 		return "", ErrQuit
 	}
 	return answer, nil
+}
+
+// measure looks how large the terminal is now.
+func (p *Player) measure() {
+	if p.Size != nil {
+		p.Width, p.Height = p.Size()
+	}
 }
 
 // mostInside bounds the lines that are shown of the journals after a step.

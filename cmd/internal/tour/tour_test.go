@@ -3,6 +3,8 @@ package tour
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"io"
 	"os/exec"
 	"slices"
 	"strings"
@@ -170,7 +172,7 @@ func TestOutputFitsTheScreen(t *testing.T) {
 	var out bytes.Buffer
 	p := &Player{In: bufio.NewReader(strings.NewReader("m\n")), Out: &out, Lang: English, Width: 80, Height: 24}
 	long := Outcome{Output: strings.Repeat("line\n", 100)}
-	if err := p.show(&Step{Run: "x"}, long); err != nil {
+	if err := p.show(t.Context(), &Step{Run: "x"}, long); err != nil {
 		t.Fatal(err)
 	}
 	if first, rest, cut := strings.Cut(out.String(), "[Enter: go on   m: show all lines"); !cut || strings.Count(first, "\n") > 20 || !strings.Contains(first, "86 more lines") || strings.Count(rest, "line\n") != 100 {
@@ -178,7 +180,7 @@ func TestOutputFitsTheScreen(t *testing.T) {
 	}
 	out.Reset()
 	p.In = nil
-	if err := p.show(&Step{Run: "x"}, long); err != nil || strings.Count(out.String(), "line\n") != 100 {
+	if err := p.show(t.Context(), &Step{Run: "x"}, long); err != nil || strings.Count(out.String(), "line\n") != 100 {
 		t.Error("without a person all of it is shown:", err, out.String())
 	}
 	for output, want := range map[string]string{">>>>\n": "", "\n\na\n": "a", ">ERROR": ">ERROR"} {
@@ -250,16 +252,38 @@ func TestAskingEndsWithTheInput(t *testing.T) {
 	var out bytes.Buffer
 	p := &Player{In: bufio.NewReader(strings.NewReader("\nls\nq\n")), Out: &out, Lang: English}
 	for _, want := range []string{"", "ls"} {
-		if got, err := p.ask("?"); got != want || err != nil {
+		if got, err := p.ask(t.Context(), "?"); got != want || err != nil {
 			t.Errorf("%q, %v", got, err)
 		}
 	}
-	if _, err := p.ask("?"); err != ErrQuit {
+	if _, err := p.ask(t.Context(), "?"); err != ErrQuit {
 		t.Error(err)
 	}
-	if _, err := p.ask("?"); err != ErrQuit {
+	if _, err := p.ask(t.Context(), "?"); err != ErrQuit {
 		t.Errorf("at the end of the input: %v", err)
 	}
+}
+
+// Ctrl-C at a prompt leaves, although no line comes.
+func TestAskingEndsWithTheContext(t *testing.T) {
+	in, typing := io.Pipe()
+	defer typing.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	p := &Player{In: bufio.NewReader(in), Out: writer(func([]byte) { cancel() }), Width: 80, Size: func() (int, int) { return 100, 30 }}
+	if _, err := p.ask(ctx, "?"); err != ErrQuit {
+		t.Error(err)
+	}
+	if p.Width != 100 || p.Height != 30 {
+		t.Errorf("%d×%d: the terminal was changed meanwhile", p.Width, p.Height)
+	}
+}
+
+// writer is called with what is written.
+type writer func(p []byte)
+
+func (w writer) Write(p []byte) (int, error) {
+	w(p)
+	return len(p), nil
 }
 
 // The card is whole in both languages and fits a terminal.

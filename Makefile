@@ -31,7 +31,7 @@ run: build ## build, and start a broker with the embedded coordination server: K
 test: ## vet and run all tests that need nothing but Go
 	$(GO) vet ./...
 	$(GO) vet -tags $(TAGS) ./integration/...
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 check: lint transcripts race ## lint, replay the tools' transcripts, and run unit tests and a cluster under the race detector
 
@@ -44,15 +44,15 @@ lint: ## vet and staticcheck everything, and see that go.mod and the format are 
 # The brokers of the cluster are built with the detector too; it writes what it finds to build/race, which has to stay empty. One race
 # of the ZooKeeper library is known, and without consequence: the file of suppressions says why.
 race: ## the unit tests under the race detector, which also overwrites released buffers, and with the order of locks checked, and brokers built with it that are killed under load
-	GORACE="$(RACE)" $(GO) test -race ./internal/... ./configs/... ./storage/... ./coordinator/... ./broker/... ./integration/inprocess
-	$(GO) test -tags invariants ./internal/rank ./storage/... ./coordinator/... ./broker/... ./integration/crash
+	GORACE="$(RACE)" $(GO) test -timeout 30m -race ./internal/... ./configs/... ./storage/... ./coordinator/... ./broker/... ./integration/inprocess
+	$(GO) test -timeout 30m -tags invariants ./internal/rank ./storage/... ./coordinator/... ./broker/... ./integration/crash
 	$(GO) build -race -tags invariants -o bin/momus-race ./cmd/momus
 	rm -rf build/race && mkdir -p build/race
-	MOMUS_BINARY=$(CURDIR)/bin/momus-race GORACE="$(RACE) log_path=$(CURDIR)/build/race/report" $(GO) test -tags faults -count 1 -timeout 10m -run 'TestKilledBrokersLoseNothing' ./integration/cluster
+	MOMUS_BINARY=$(CURDIR)/bin/momus-race GORACE="$(RACE) log_path=$(CURDIR)/build/race/report" $(GO) test -tags faults -count 1 -timeout 20m -run 'TestKilledBrokersLoseNothing' ./integration/cluster
 	@test -z "$$(ls build/race)" || { cat build/race/*; exit 1; }
 
 outside: ## use the public packages momus and momustest from another module, with three clients
-	cd integration/outside && $(GO) vet ./... && $(GO) test -count 1 ./...
+	cd integration/outside && $(GO) vet ./... && $(GO) test -count 1 -timeout 30m ./...
 
 peers: ## fetch Apache Kafka, ZooKeeper and the clients of the interop tests into build/peers (needs Java, Maven, Python, Node)
 	integration/peers.sh $(PEERS)
@@ -77,7 +77,7 @@ console-test: ## open the page in headless Chromium: every view by its accessibl
 	$(GO) test -tags console -count 1 -timeout 10m ./integration/window
 
 transcripts: ## replay the recorded transcripts of Kafka's tools with the native ones; MOMUS_TEST_APACHE=1 (after make peers): against Apache Kafka
-	$(GO) test -tags transcripts -count 1 ./integration/tools
+	$(GO) test -tags transcripts -count 1 -timeout 30m ./integration/tools
 
 histories: ## random histories of the controller from seeds of chance, a minute or two; a failure names its seed
 	$(GO) test -count 20 -run 'TestRandomHistories' ./coordinator/controller -random

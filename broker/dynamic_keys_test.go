@@ -256,7 +256,7 @@ func askPlain(r *rig, req kmsg.Request) kmsg.Response {
 		r.t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return ask(c, req)
 }
 

@@ -143,7 +143,7 @@ func TestWhatIsNotTLSGetsAnAlert(t *testing.T) {
 	})
 	c := f.dialListener("SSL")
 	send(t, c, "e1")
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	got, err := io.ReadAll(c)
 	if err != nil || !bytes.Equal(got, []byte{21, 3, 3, 0, 2, 2, 80}) {
 		t.Errorf("%x, %v", got, err)

@@ -193,7 +193,7 @@ func TestZnodesAfterEachOperation(t *testing.T) {
 				got = changes(current, now, skip)
 				return slices.Equal(got, want)
 			}
-			deadline := time.Now().Add(10 * time.Second)
+			deadline := time.Now().Add(time.Minute)
 			for !same() && time.Now().Before(deadline) {
 				time.Sleep(100 * time.Millisecond)
 			}

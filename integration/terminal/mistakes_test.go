@@ -82,7 +82,7 @@ func mistakes(t *testing.T, server, zooKeeper string) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			p := pipe(t, strings.Fields(c.args)...)
-			if p.code != c.code || p.took > c.limit+5*time.Second { // the machine may be busy
+			if p.code != c.code || p.took > c.limit+time.Minute { // the machine may be busy
 				t.Errorf("exit %d after %v, want %d in %v", p.code, p.took, c.code, c.limit)
 			}
 			if !strings.Contains(p.out, c.out) || !strings.Contains(p.err, c.err) {
@@ -153,7 +153,7 @@ func serve(t *testing.T, l net.Listener, talk func(conn net.Conn)) string {
 			}
 			go func() { // ends with the connection, or at its deadline
 				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(10 * time.Second))
+				conn.SetDeadline(time.Now().Add(time.Minute))
 				talk(conn)
 			}()
 		}

@@ -41,7 +41,7 @@ func Binary(t testing.TB) string {
 			return
 		}
 		build.path = filepath.Join(dir, "momus")
-		_, build.err = TryRun(5*time.Minute, Spec{Args: []string{"go", "build", "-o", build.path, "./cmd/momus"}, Dir: root, Env: []string{"CGO_ENABLED=0"}})
+		_, build.err = TryRun(9*time.Minute, Spec{Args: []string{"go", "build", "-o", build.path, "./cmd/momus"}, Dir: root, Env: []string{"CGO_ENABLED=0"}})
 	})
 	if build.err != nil {
 		t.Fatal(build.err)

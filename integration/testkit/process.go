@@ -207,9 +207,11 @@ func TryRun(limit time.Duration, s Spec) (string, error) {
 	return out.String(), nil
 }
 
-// Eventually asks until ok says yes; the test fails at the deadline.
+// Eventually asks until ok says yes; the test fails at the deadline, which is a minute away at least:
+// a machine may be busy.
 func Eventually(t testing.TB, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
+	limit = max(limit, time.Minute)
 	deadline := time.Now().Add(limit)
 	for !ok() {
 		if time.Now().After(deadline) {

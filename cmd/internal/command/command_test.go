@@ -137,7 +137,7 @@ func (w *world) start(t *testing.T, args ...string) (stop func() int) {
 		select {
 		case code := <-done:
 			return code
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("the command does not stop")
 			return -1
 		}
@@ -147,7 +147,7 @@ func (w *world) start(t *testing.T, args ...string) (stop func() int) {
 // until waits for text on the standard output.
 func (w *world) until(t *testing.T, text string) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !strings.Contains(w.stdout.String(), text) {
 		if time.Now().After(deadline) {
 			t.Fatalf("no %q in\n%s\n%s", text, w.stdout.String(), w.stderr.String())

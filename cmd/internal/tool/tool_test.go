@@ -42,7 +42,7 @@ func TestUnreachableBrokerEndsInItsTime(t *testing.T) {
 	var out, errs bytes.Buffer
 	began := time.Now()
 	code := Tools()[3].Run(context.Background(), &core.Env{Args: strings.Fields("--bootstrap-server 127.0.0.1:1 --list --timeout 300"), Stdout: &out, Stderr: &errs})
-	if took := time.Since(began); code != 0 || took > 10*time.Second || out.String() != "\nError: Executing consumer group command failed due to org.apache.kafka.common.KafkaException: Failed to find brokers to send ListGroups\n" {
+	if took := time.Since(began); code != 0 || took > time.Minute || out.String() != "\nError: Executing consumer group command failed due to org.apache.kafka.common.KafkaException: Failed to find brokers to send ListGroups\n" {
 		t.Errorf("exit %d after %v\n%s%s", code, took, out.String(), errs.String())
 	}
 	if !strings.Contains(errs.String(), "Connection to node -1 (/127.0.0.1:1) could not be established. Broker may not be available.") {

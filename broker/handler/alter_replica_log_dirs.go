@@ -16,32 +16,25 @@ import (
 func alterReplicaLogDirs(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AlterReplicaLogDirsRequest)
 	resp := kmsg.NewPtrAlterReplicaLogDirsResponse()
-	resp.Topics = []kmsg.AlterReplicaLogDirsResponseTopic{}
 	// The request is grouped by directory, the answer by topic; a topic that comes in several
 	// directories is one entry of the answer, and of a partition the last directory counts.
-	index := map[string]int{}
+	topics := logDirTopics()
 	dirs := map[model.TopicPartition]string{}
 	for _, d := range req.Dirs {
 		for _, t := range d.Topics {
-			i, ok := index[t.Topic]
-			if !ok {
-				i = len(resp.Topics)
-				index[t.Topic] = i
-				topic := kmsg.NewAlterReplicaLogDirsResponseTopic()
-				topic.Topic = t.Topic
-				resp.Topics = append(resp.Topics, topic)
-			}
+			topic := topics.Entry(t.Topic)
 			for _, p := range t.Partitions {
 				tp := model.TopicPartition{Topic: t.Topic, Partition: p}
 				if _, again := dirs[tp]; !again {
 					out := kmsg.NewAlterReplicaLogDirsResponseTopicPartition()
 					out.Partition = p
-					resp.Topics[i].Partitions = append(resp.Topics[i].Partitions, out)
+					topic.Partitions = append(topic.Partitions, out)
 				}
 				dirs[tp] = d.Dir
 			}
 		}
 	}
+	resp.Topics = topics.List
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		for j := range t.Partitions {
@@ -50,4 +43,14 @@ func alterReplicaLogDirs(ctx context.Context, e *Env, r *Request) Reply {
 		}
 	}
 	return Respond(resp)
+}
+
+// logDirTopics builds the topics of the answer.
+func logDirTopics() model.ByTopic[kmsg.AlterReplicaLogDirsResponseTopic] {
+	return model.ByTopic[kmsg.AlterReplicaLogDirsResponseTopic]{
+		List: []kmsg.AlterReplicaLogDirsResponseTopic{}, // never null
+		New: func(topic string) kmsg.AlterReplicaLogDirsResponseTopic {
+			return kmsg.AlterReplicaLogDirsResponseTopic{Topic: topic}
+		},
+	}
 }

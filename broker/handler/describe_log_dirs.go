@@ -29,21 +29,19 @@ func describeLogDirs(ctx context.Context, e *Env, r *Request) Reply {
 	for _, d := range e.Replicas.DescribeLogDirs(wanted) {
 		out := kmsg.NewDescribeLogDirsResponseDir()
 		out.Dir, out.ErrorCode = d.Path, kerr.Code(d.Err)
-		out.Topics = []kmsg.DescribeLogDirsResponseDirTopic{}
-		index := map[string]int{}
+		topics := model.ByTopic[kmsg.DescribeLogDirsResponseDirTopic]{
+			List: []kmsg.DescribeLogDirsResponseDirTopic{}, // never null
+			New: func(topic string) kmsg.DescribeLogDirsResponseDirTopic {
+				return kmsg.DescribeLogDirsResponseDirTopic{Topic: topic}
+			},
+		}
 		for _, l := range d.Replicas {
-			i, ok := index[l.TP.Topic]
-			if !ok {
-				i = len(out.Topics)
-				index[l.TP.Topic] = i
-				topic := kmsg.NewDescribeLogDirsResponseDirTopic()
-				topic.Topic = l.TP.Topic
-				out.Topics = append(out.Topics, topic)
-			}
 			p := kmsg.NewDescribeLogDirsResponseDirTopicPartition()
 			p.Partition, p.Size, p.OffsetLag, p.IsFuture = l.TP.Partition, l.Size, l.OffsetLag, l.Future
-			out.Topics[i].Partitions = append(out.Topics[i].Partitions, p)
+			topic := topics.Entry(l.TP.Topic)
+			topic.Partitions = append(topic.Partitions, p)
 		}
+		out.Topics = topics.List
 		resp.Dirs = append(resp.Dirs, out)
 	}
 	return Respond(resp)

@@ -43,25 +43,21 @@ func electLeaders(ctx context.Context, e *Env, r *Request) Reply {
 		}
 	}
 	e.awaitLeaders(ctx, time.Duration(req.TimeoutMillis)*time.Millisecond, results)
-	index := map[string]int{}
+	topics := model.ByTopic[kmsg.ElectLeadersResponseTopic]{New: func(topic string) kmsg.ElectLeadersResponseTopic {
+		return kmsg.ElectLeadersResponseTopic{Topic: topic}
+	}}
 	for i := range results {
 		res := &results[i]
-		at, ok := index[res.Topic]
-		if !ok {
-			at = len(resp.Topics)
-			index[res.Topic] = at
-			t := kmsg.NewElectLeadersResponseTopic()
-			t.Topic = res.Topic
-			resp.Topics = append(resp.Topics, t)
-		}
 		p := kmsg.NewElectLeadersResponseTopicPartition()
 		p.Partition, p.ErrorCode = res.Partition, kerr.Code(res.Err)
 		// Kafka sends no text with these two.
 		if res.Err != nil && !errors.Is(res.Err, kerr.RequestTimedOut) && !errors.Is(res.Err, kerr.NotController) {
 			p.ErrorMessage = message(res.Err)
 		}
-		resp.Topics[at].Partitions = append(resp.Topics[at].Partitions, p)
+		topic := topics.Entry(res.Topic)
+		topic.Partitions = append(topic.Partitions, p)
 	}
+	resp.Topics = topics.List
 	return Respond(resp)
 }
 

@@ -67,8 +67,10 @@ func offsetFetch(ctx context.Context, e *Env, r *Request) Reply {
 // grouped are the partitions asked for, each once under its topic, without topics that have none:
 // what Kafka makes of a request.
 func grouped(topics []kmsg.OffsetFetchRequestTopic) []kmsg.OffsetFetchRequestTopic {
-	out := make([]kmsg.OffsetFetchRequestTopic, 0, len(topics))
-	at := make(map[string]int, len(topics))
+	out := model.ByTopic[kmsg.OffsetFetchRequestTopic]{
+		List: make([]kmsg.OffsetFetchRequestTopic, 0, len(topics)),
+		New:  func(topic string) kmsg.OffsetFetchRequestTopic { return kmsg.OffsetFetchRequestTopic{Topic: topic} },
+	}
 	seen := make(map[model.TopicPartition]bool)
 	for _, t := range topics {
 		for _, p := range t.Partitions {
@@ -77,16 +79,11 @@ func grouped(topics []kmsg.OffsetFetchRequestTopic) []kmsg.OffsetFetchRequestTop
 				continue
 			}
 			seen[tp] = true
-			i, ok := at[t.Topic]
-			if !ok {
-				i = len(out)
-				at[t.Topic] = i
-				out = append(out, kmsg.OffsetFetchRequestTopic{Topic: t.Topic})
-			}
-			out[i].Partitions = append(out[i].Partitions, p)
+			topic := out.Entry(t.Topic)
+			topic.Partitions = append(topic.Partitions, p)
 		}
 	}
-	return out
+	return out.List
 }
 
 // offsetFetchAll answers with all offsets of the group.

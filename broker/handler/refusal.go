@@ -117,20 +117,16 @@ func refuseWriteTxnMarkers(req *kmsg.WriteTxnMarkersRequest, code int16) kmsg.Re
 // refuseAlterReplicaLogDirs groups the answer by topic, while the request is grouped by directory.
 func refuseAlterReplicaLogDirs(req *kmsg.AlterReplicaLogDirsRequest, code int16) kmsg.Response {
 	resp := kmsg.NewPtrAlterReplicaLogDirsResponse()
-	index := map[string]int{}
+	topics := logDirTopics()
 	for _, d := range req.Dirs {
 		for _, t := range d.Topics {
-			at, ok := index[t.Topic]
-			if !ok {
-				at = len(resp.Topics)
-				index[t.Topic] = at
-				resp.Topics = append(resp.Topics, kmsg.AlterReplicaLogDirsResponseTopic{Topic: t.Topic})
-			}
+			topic := topics.Entry(t.Topic)
 			for _, p := range t.Partitions {
-				resp.Topics[at].Partitions = append(resp.Topics[at].Partitions, kmsg.AlterReplicaLogDirsResponseTopicPartition{Partition: p, ErrorCode: code})
+				topic.Partitions = append(topic.Partitions, kmsg.AlterReplicaLogDirsResponseTopicPartition{Partition: p, ErrorCode: code})
 			}
 		}
 	}
+	resp.Topics = topics.List
 	return resp
 }
 

@@ -94,7 +94,7 @@ func (r *Remote) fetchRequest(partitions []ReplicaFetch, maxWait time.Duration) 
 	if !incremental {
 		next = make(map[model.TopicPartition]ReplicaFetch, len(partitions))
 	}
-	topics := map[string]int{}
+	topics := model.ByTopic[kmsg.FetchRequestTopic]{New: func(topic string) kmsg.FetchRequestTopic { return kmsg.FetchRequestTopic{Topic: topic} }}
 	wanted := 0
 	for _, p := range partitions {
 		wanted++
@@ -104,17 +104,13 @@ func (r *Remote) fetchRequest(partitions []ReplicaFetch, maxWait time.Duration) 
 			}
 		}
 		next[p.TP] = p
-		i, ok := topics[p.TP.Topic]
-		if !ok {
-			i = len(req.Topics)
-			topics[p.TP.Topic] = i
-			req.Topics = append(req.Topics, kmsg.FetchRequestTopic{Topic: p.TP.Topic})
-		}
 		part := kmsg.NewFetchRequestTopicPartition()
 		part.Partition, part.FetchOffset, part.LogStartOffset = p.TP.Partition, p.Offset, p.LogStartOffset
 		part.CurrentLeaderEpoch, part.PartitionMaxBytes = p.CurrentLeaderEpoch, c.FetchMaxBytes
-		req.Topics[i].Partitions = append(req.Topics[i].Partitions, part)
+		topic := topics.Entry(p.TP.Topic)
+		topic.Partitions = append(topic.Partitions, part)
 	}
+	req.Topics = topics.List
 	if incremental && len(next) > wanted {
 		r.forget(req, partitions)
 	}
@@ -127,20 +123,18 @@ func (r *Remote) forget(req *kmsg.FetchRequest, partitions []ReplicaFetch) {
 	for _, p := range partitions {
 		wanted[p.TP] = struct{}{}
 	}
-	topics := map[string]int{}
+	topics := model.ByTopic[kmsg.FetchRequestForgottenTopic]{New: func(topic string) kmsg.FetchRequestForgottenTopic {
+		return kmsg.FetchRequestForgottenTopic{Topic: topic}
+	}}
 	for tp := range r.session.sent {
 		if _, ok := wanted[tp]; ok {
 			continue
 		}
 		delete(r.session.sent, tp)
-		i, ok := topics[tp.Topic]
-		if !ok {
-			i = len(req.ForgottenTopics)
-			topics[tp.Topic] = i
-			req.ForgottenTopics = append(req.ForgottenTopics, kmsg.FetchRequestForgottenTopic{Topic: tp.Topic})
-		}
-		req.ForgottenTopics[i].Partitions = append(req.ForgottenTopics[i].Partitions, tp.Partition)
+		topic := topics.Entry(tp.Topic)
+		topic.Partitions = append(topic.Partitions, tp.Partition)
 	}
+	req.ForgottenTopics = topics.List
 }
 
 // sessionAnswered moves the session on.
@@ -182,21 +176,19 @@ func (r *Remote) EndOffsets(ctx context.Context, queries []EpochQuery) ([]EpochA
 	req := kmsg.NewPtrOffsetForLeaderEpochRequest()
 	req.SetVersion(r.opts.Versions.OffsetForLeaderEpoch)
 	req.ReplicaID = r.opts.BrokerID
-	topics := map[string]int{}
+	topics := model.ByTopic[kmsg.OffsetForLeaderEpochRequestTopic]{New: func(topic string) kmsg.OffsetForLeaderEpochRequestTopic {
+		return kmsg.OffsetForLeaderEpochRequestTopic{Topic: topic}
+	}}
 	at := map[model.TopicPartition]int{}
 	for n, q := range queries {
 		at[q.TP] = n
 		answers[n].Err = kerr.UnknownServerError // in case it is not in the answer
-		i, ok := topics[q.TP.Topic]
-		if !ok {
-			i = len(req.Topics)
-			topics[q.TP.Topic] = i
-			req.Topics = append(req.Topics, kmsg.OffsetForLeaderEpochRequestTopic{Topic: q.TP.Topic})
-		}
 		p := kmsg.NewOffsetForLeaderEpochRequestTopicPartition()
 		p.Partition, p.CurrentLeaderEpoch, p.LeaderEpoch = q.TP.Partition, q.CurrentLeaderEpoch, q.LeaderEpoch
-		req.Topics[i].Partitions = append(req.Topics[i].Partitions, p)
+		topic := topics.Entry(q.TP.Topic)
+		topic.Partitions = append(topic.Partitions, p)
 	}
+	req.Topics = topics.List
 	answer, err := r.opts.Client.Do(ctx, req)
 	if err != nil {
 		return nil, err

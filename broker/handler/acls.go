@@ -204,32 +204,27 @@ func matchingACL(d *acl.Deleted) kmsg.DeleteACLsResponseResultMatchingACL {
 	return m
 }
 
-// The numbers that Kafka 2.5 does not know are all the same to it: UNKNOWN.
-
 func knownResource(t kmsg.ACLResourceType) acl.ResourceType {
-	if t < 0 || acl.ResourceType(t) > acl.DelegationToken {
-		return acl.UnknownResource
-	}
-	return acl.ResourceType(t)
+	return known(t, acl.DelegationToken, acl.UnknownResource)
 }
 
 func knownPattern(t kmsg.ACLResourcePatternType) acl.PatternType {
-	if t < 0 || acl.PatternType(t) > acl.Prefixed {
-		return acl.UnknownPattern
-	}
-	return acl.PatternType(t)
+	return known(t, acl.Prefixed, acl.UnknownPattern)
 }
 
 func knownOperation(o kmsg.ACLOperation) acl.Operation {
-	if o < 0 || acl.Operation(o) > acl.IdempotentWrite {
-		return acl.UnknownOperation
-	}
-	return acl.Operation(o)
+	return known(o, acl.IdempotentWrite, acl.UnknownOperation)
 }
 
 func knownPermission(p kmsg.ACLPermissionType) acl.Permission {
-	if p < 0 || acl.Permission(p) > acl.Allow {
-		return acl.UnknownPermission
+	return known(p, acl.Allow, acl.UnknownPermission)
+}
+
+// known is a number of the wire in our type. Those above the last that Kafka 2.5 knows are all the
+// same to it: unknown.
+func known[W, T ~int8](number W, last, unknown T) T {
+	if number < 0 || T(number) > last {
+		return unknown
 	}
-	return acl.Permission(p)
+	return T(number)
 }

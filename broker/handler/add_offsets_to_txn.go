@@ -5,7 +5,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/coordinator/acl"
 	"momus/coordinator/txn"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -17,15 +16,8 @@ import (
 func addOffsetsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AddOffsetsToTxnRequest)
 	resp := kmsg.NewPtrAddOffsetsToTxnResponse()
-	var err *kerr.Error
-	switch {
-	case e.transactionsRefused():
-		err = kerr.UnsupportedVersion
-	case !e.allowed(r, acl.Write, acl.TransactionalID, req.TransactionalID):
-		err = kerr.TransactionalIDAuthorizationFailed
-	case !e.allowed(r, acl.Read, acl.Group, req.Group):
-		err = kerr.GroupAuthorizationFailed
-	default:
+	err := e.refuseTransactionOf(r, req.TransactionalID, req.Group)
+	if err == nil {
 		err = e.Transactions.AddPartitions(ctx, &txn.AddRequest{
 			TransactionalID: req.TransactionalID, ProducerID: req.ProducerID, Epoch: req.ProducerEpoch,
 			// That the partition exists is not checked: the group's coordinator has it, or the

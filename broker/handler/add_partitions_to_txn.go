@@ -22,13 +22,7 @@ func addPartitionsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 	req.Topics = merged(req.Topics, func(t *kmsg.AddPartitionsToTxnRequestTopic) string { return t.Topic },
 		func(t *kmsg.AddPartitionsToTxnRequestTopic) *[]int32 { return &t.Partitions }, func(p *int32) int32 { return *p })
 	resp := kmsg.NewPtrAddPartitionsToTxnResponse()
-	var whole *kerr.Error
-	switch {
-	case e.transactionsRefused():
-		whole = kerr.UnsupportedVersion
-	case !e.allowed(r, acl.Write, acl.TransactionalID, req.TransactionalID):
-		whole = kerr.TransactionalIDAuthorizationFailed
-	}
+	whole := e.refuseTransaction(r, req.TransactionalID)
 	var writable rights
 	if whole == nil {
 		writable = e.rightsTo(r, acl.Write, acl.Topic, loudly, each(req.Topics, func(t *kmsg.AddPartitionsToTxnRequestTopic) (string, int) {

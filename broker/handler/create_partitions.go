@@ -19,11 +19,7 @@ import (
 func createPartitions(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.CreatePartitionsRequest)
 	resp := kmsg.NewPtrCreatePartitionsResponse()
-	names := make([]string, len(req.Topics))
-	for i := range req.Topics {
-		names[i] = req.Topics[i].Topic
-	}
-	twice := namedTwice(names)
+	names, twice := namesOf(req.Topics, func(t *kmsg.CreatePartitionsRequestTopic) string { return t.Topic })
 	var alterable rights
 	if e.Controller.IsActive() {
 		alterable = e.rightsTo(r, acl.Alter, acl.Topic, loudly, each(names, func(name *string) (string, int) {

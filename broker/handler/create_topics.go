@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -34,11 +33,7 @@ import (
 func createTopics(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.CreateTopicsRequest)
 	resp := kmsg.NewPtrCreateTopicsResponse()
-	names := make([]string, len(req.Topics))
-	for i := range req.Topics {
-		names[i] = req.Topics[i].Topic
-	}
-	twice := namedTwice(names)
+	names, twice := namesOf(req.Topics, func(t *kmsg.CreateTopicsRequestTopic) string { return t.Topic })
 	active := e.Controller.IsActive()
 	var creatable, describable rights
 	if active {
@@ -262,17 +257,19 @@ func hasLeaders(ps []metadata.Partition, n int) bool {
 	return true
 }
 
-// namedTwice are the names that occur more than once.
-func namedTwice(names []string) map[string]bool {
-	sorted := append([]string(nil), names...)
-	sort.Strings(sorted)
-	twice := map[string]bool{}
-	for i := 1; i < len(sorted); i++ {
-		if sorted[i] == sorted[i-1] {
-			twice[sorted[i]] = true
+// namesOf are the names of what a request lists, in their order, and those of them that occur more than once.
+func namesOf[T any](list []T, name func(*T) string) (names []string, twice map[string]bool) {
+	named := make(map[string]struct{}, len(list))
+	twice = map[string]bool{}
+	for i := range list {
+		n := name(&list[i])
+		if _, again := named[n]; again {
+			twice[n] = true
 		}
+		named[n] = struct{}{}
+		names = append(names, n)
 	}
-	return twice
+	return names, twice
 }
 
 // errNullValue is a config without a value, which Kafka trips over: UNKNOWN_SERVER_ERROR without a

@@ -5,7 +5,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"momus/coordinator/acl"
 	"momus/coordinator/txn"
 	"momus/internal/kerr"
 )
@@ -15,13 +14,8 @@ import (
 func endTxn(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.EndTxnRequest)
 	resp := kmsg.NewPtrEndTxnResponse()
-	var err *kerr.Error
-	switch {
-	case e.transactionsRefused():
-		err = kerr.UnsupportedVersion
-	case !e.allowed(r, acl.Write, acl.TransactionalID, req.TransactionalID):
-		err = kerr.TransactionalIDAuthorizationFailed
-	default:
+	err := e.refuseTransaction(r, req.TransactionalID)
+	if err == nil {
 		err = e.Transactions.EndTxn(ctx, &txn.EndRequest{
 			TransactionalID: req.TransactionalID, ProducerID: req.ProducerID, Epoch: req.ProducerEpoch, Commit: req.Commit,
 		})

@@ -1,7 +1,9 @@
 package handler
 
 import (
+	"momus/coordinator/acl"
 	"momus/coordinator/txn"
+	"momus/internal/kerr"
 	"momus/internal/model"
 )
 
@@ -32,4 +34,27 @@ func (e *StorageEnv) hostedFormat(tp model.TopicPartition) (int8, bool) {
 // the same.
 func (e *Env) transactionsRefused() bool {
 	return e.Config().InterBrokerVersion().RecordVersion() < 2
+}
+
+// refuseTransaction says why a producer may not use a transactional id, nil if it may.
+func (e *Env) refuseTransaction(r *Request, id string) *kerr.Error {
+	switch {
+	case e.transactionsRefused():
+		return kerr.UnsupportedVersion
+	case !e.allowed(r, acl.Write, acl.TransactionalID, id):
+		return kerr.TransactionalIDAuthorizationFailed
+	}
+	return nil
+}
+
+// refuseTransactionOf says why a producer may not use a transactional id for offsets of a group,
+// nil if it may.
+func (e *Env) refuseTransactionOf(r *Request, id, group string) *kerr.Error {
+	if refused := e.refuseTransaction(r, id); refused != nil {
+		return refused
+	}
+	if !e.allowed(r, acl.Read, acl.Group, group) {
+		return kerr.GroupAuthorizationFailed
+	}
+	return nil
 }

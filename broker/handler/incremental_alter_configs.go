@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -54,22 +55,17 @@ func incrementalAlterConfigs(ctx context.Context, e *Env, r *Request) Reply {
 // alterIncrementally applies operations to what is stored, in their order. A key may be named once,
 // and only deletion goes without a value.
 func (e *Env) alterIncrementally(ctx context.Context, res *kmsg.IncrementalAlterConfigsRequestResource, validateOnly bool) error {
-	names := make([]string, len(res.Configs))
+	_, duplicate := namesOf(res.Configs, func(c *kmsg.IncrementalAlterConfigsRequestResourceConfig) string { return c.Name })
 	var nulls []string
-	for i, c := range res.Configs {
-		names[i] = c.Name
+	for _, c := range res.Configs {
 		if c.Value == nil && c.Op != kmsg.IncrementalAlterConfigOpDelete {
 			nulls = append(nulls, c.Name)
 		}
 	}
-	var twice []string
-	// Sorted, so that the text does not depend on the order of a map.
-	for name := range namedTwice(names) {
-		twice = append(twice, name)
-	}
-	slices.Sort(twice)
 	switch {
-	case len(twice) > 0:
+	case len(duplicate) > 0:
+		// Sorted, so that the text does not depend on the order of a map.
+		twice := slices.Sorted(maps.Keys(duplicate))
 		return &admin.Error{Kind: kerr.InvalidRequest, Message: "Error due to duplicate config keys : " + strings.Join(twice, ",")}
 	case len(nulls) > 0:
 		return fmt.Errorf("%w: configs without value: %s", errNullValue, strings.Join(nulls, ","))

@@ -28,15 +28,8 @@ func txnOffsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 		Group: req.Group, Generation: req.Generation, MemberID: req.MemberID, InstanceID: req.InstanceID,
 		ProducerID: req.ProducerID, ProducerEpoch: req.ProducerEpoch,
 	}
-	var refused *kerr.Error
-	switch {
-	case e.transactionsRefused():
-		refused = kerr.UnsupportedVersion
-	case !e.allowed(r, acl.Write, acl.TransactionalID, req.TransactionalID):
-		refused = kerr.TransactionalIDAuthorizationFailed
-	case !e.allowed(r, acl.Read, acl.Group, req.Group):
-		refused = kerr.GroupAuthorizationFailed
-	case req.ProducerID < 0:
+	refused := e.refuseTransactionOf(r, req.TransactionalID, req.Group)
+	if refused == nil && req.ProducerID < 0 {
 		refused = kerr.InvalidProducerIDMapping // -1 would be a plain commit
 	}
 	var readable rights

@@ -14,6 +14,7 @@ import (
 	"momus/broker/quota"
 	"momus/configs"
 	"momus/coordinator/zk"
+	"momus/internal/bell"
 	"momus/storage/logdir"
 )
 
@@ -42,7 +43,7 @@ type dynamic struct {
 	defaults  *configs.Topic
 	unread    map[string]bool // topics that go by the defaults because their configs could not be read
 
-	retry chan struct{} // of capacity 1: unread has grown
+	retry bell.Bell // unread has grown
 }
 
 // defaultEntity is the name of the entity whose settings hold for all others.
@@ -51,7 +52,7 @@ const defaultEntity = "<default>"
 func newDynamic(c *configs.Config, client *zk.Client, id int32, logger *logrus.Entry) *dynamic {
 	d := &dynamic{config: c, zk: client, id: id, logger: logger, quotas: newQuotas(c.Broker()), scram: &scramUsers{},
 		overrides: map[string]map[string]string{}, effective: map[string]*configs.Topic{}, defaults: c.Topic(nil),
-		unread: map[string]bool{}, retry: make(chan struct{}, 1)}
+		unread: map[string]bool{}, retry: bell.New()}
 	c.Subscribe(func(_, _ *configs.Broker) { d.rebase() })
 	return d
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"momus/coordinator/zk"
+	"momus/internal/retry"
 )
 
 const (
@@ -48,11 +49,7 @@ func (d *dynamic) Learn(ctx context.Context, topics []string) {
 		}
 	}
 	if err != nil {
-		select {
-		// readAgain looks at all of unread, so that one token is enough for any number.
-		case d.retry <- struct{}{}:
-		default:
-		}
+		d.retry.Ring()
 	}
 }
 
@@ -70,7 +67,7 @@ func (d *dynamic) readAgain(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		for pause := readAgainFirst; ; pause = min(2*pause, readAgainMost) {
+		for pause := (retry.Pause{First: readAgainFirst, Longest: readAgainMost}); ; {
 			done, err := d.readUnread(ctx)
 			if err != nil {
 				d.logger.WithError(err).Debug("could not read the configs of new topics again")
@@ -79,7 +76,7 @@ func (d *dynamic) readAgain(ctx context.Context) error {
 				break
 			}
 			select {
-			case <-time.After(pause):
+			case <-time.After(pause.Failed()):
 			case <-ctx.Done():
 				return nil
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/controller"
+	"momus/internal/bell"
 	"momus/internal/model"
 )
 
@@ -55,7 +56,7 @@ type channel struct {
 	owner  *Channels
 	cancel context.CancelFunc
 	client *Client
-	wake   chan struct{} // capacity 1
+	wake   bell.Bell
 
 	mu     sync.Mutex
 	broker *model.Broker
@@ -75,7 +76,7 @@ func (c *Channels) AddBroker(b *model.Broker) {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	ch := &channel{owner: c, cancel: cancel, broker: b, wake: make(chan struct{}, 1)}
+	ch := &channel{owner: c, cancel: cancel, broker: b, wake: bell.New()}
 	ch.client = NewClient(ClientOptions{
 		ClientID: strconv.Itoa(int(c.opts.ControllerID)),
 		// Asked at each connect, so that a broker that came back on another port is found.
@@ -114,10 +115,7 @@ func (c *Channels) Send(to int32, r controller.Request) {
 	ch.mu.Lock()
 	ch.queue = append(ch.queue, r)
 	ch.mu.Unlock()
-	select {
-	case ch.wake <- struct{}{}:
-	default:
-	}
+	ch.wake.Ring()
 }
 
 // QueueSizes is the number of requests that wait, by broker.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/internal/bell"
 	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -40,7 +41,7 @@ type fetcher struct {
 	logger   *logrus.Entry
 	stopped  context.Context // ends when the fetcher is no longer wanted
 	stop     context.CancelFunc
-	wake     chan struct{} // capacity 1: partitions were added
+	wake     bell.Bell // partitions were added
 	polls    polls
 	failing  bool  // the last request failed, and was logged; used by run only
 	round    int   // counts fetches; used by run only
@@ -55,7 +56,7 @@ type fetcher struct {
 }
 
 func newFetcher(fm *fetcherManager, key fetcherKey) *fetcher {
-	f := &fetcher{fm: fm, m: fm.m, key: key, wake: make(chan struct{}, 1)}
+	f := &fetcher{fm: fm, m: fm.m, key: key, wake: bell.New()}
 	f.endpoint = fm.m.opts.Endpoint(key.leader, key.id)
 	f.logger = fm.m.logger.WithFields(logrus.Fields{"leader": key.leader, "fetcher": key.id})
 	f.stopped, f.stop = context.WithCancel(context.Background())
@@ -68,10 +69,7 @@ func newFetcher(fm *fetcherManager, key fetcherKey) *fetcher {
 func (f *fetcher) add(list []*fetching) {
 	f.insert(list)
 	f.polls.added(f.m.now())
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
+	f.wake.Ring()
 }
 
 // insert puts partitions behind those that are fetched already.

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"momus/internal/bell"
 	"momus/internal/model"
 	"momus/internal/rank"
 )
@@ -24,7 +25,7 @@ type fetcherManager struct {
 		// about them.
 		starting []*fetcher
 	}
-	wake chan struct{}
+	wake bell.Bell
 }
 
 type fetcherKey struct {
@@ -34,7 +35,7 @@ type fetcherKey struct {
 
 func (fm *fetcherManager) init(m *Manager) {
 	fm.m = m
-	fm.wake = make(chan struct{}, 1)
+	fm.wake = bell.New()
 	fm.mu.fetchers = map[fetcherKey]*fetcher{}
 	fm.mu.owner = map[model.TopicPartition]*fetcher{}
 	fm.mu.failed = map[model.TopicPartition]struct{}{}
@@ -91,10 +92,7 @@ func (fm *fetcherManager) add(list []assigned) {
 	for f, states := range fm.assign(list) {
 		f.add(states)
 	}
-	select {
-	case fm.wake <- struct{}{}:
-	default:
-	}
+	fm.wake.Ring()
 }
 
 // assign chooses the fetcher of each partition, new ones where there are none, and remembers it.

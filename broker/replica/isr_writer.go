@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"momus/internal/bell"
 	"momus/internal/model"
 	"momus/internal/rank"
 )
@@ -38,10 +39,9 @@ const (
 // isrWriter carries out ISR changes and tells the controller about them. Its queue is bounded by
 // the number of led partitions, as each has at most one change on its way.
 type isrWriter struct {
-	m    *Manager
-	wake chan struct{} // capacity 1
-	// dirFailures has capacity 1: a failure that the controller has not been told of.
-	dirFailures chan struct{}
+	m           *Manager
+	wake        bell.Bell
+	dirFailures bell.Bell // there is a failure that the controller has not been told of
 
 	// mu guards what is to be written and announced.
 	mu struct {
@@ -55,8 +55,8 @@ type isrWriter struct {
 
 func (w *isrWriter) init(m *Manager) {
 	w.m = m
-	w.wake = make(chan struct{}, 1)
-	w.dirFailures = make(chan struct{}, 1)
+	w.wake = bell.New()
+	w.dirFailures = bell.New()
 	w.mu.changed = map[model.TopicPartition]struct{}{}
 }
 
@@ -76,10 +76,7 @@ func (w *isrWriter) submit(c *isrChange) {
 }
 
 func (w *isrWriter) signal() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
+	w.wake.Ring()
 }
 
 // next takes what is queued, but not too much for one; nil when there is nothing.
@@ -306,10 +303,7 @@ func (p *Partition) proposeShrink(r *role, now time.Time) *isrChange {
 
 // dirFailed asks run to tell the controller that a log directory has failed.
 func (w *isrWriter) dirFailed() {
-	select {
-	case w.dirFailures <- struct{}{}:
-	default: // one that is not sent yet tells as much
-	}
+	w.dirFailures.Ring()
 }
 
 // announceDirFailures writes a notification for failed directories, and tries until it is written.

@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"momus/internal/bell"
 	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -22,7 +23,7 @@ import (
 // target directory, one partition at a time in name order.
 type moverManager struct {
 	m    *Manager
-	wake chan struct{} // capacity 1: there is a directory without a goroutine
+	wake bell.Bell // there is a directory without a goroutine
 
 	mu struct {
 		rank.Mutex[rank.Movers]
@@ -39,7 +40,7 @@ type mover struct {
 
 func (mm *moverManager) init(m *Manager) {
 	mm.m = m
-	mm.wake = make(chan struct{}, 1)
+	mm.wake = bell.New()
 	mm.mu.byDir = map[string]*mover{}
 }
 
@@ -55,10 +56,7 @@ func (mm *moverManager) add(tp model.TopicPartition, dir string) {
 	if i, found := slices.BinarySearchFunc(v.queue, tp, model.TopicPartition.Compare); !found {
 		v.queue = slices.Insert(v.queue, i, tp)
 	}
-	select {
-	case mm.wake <- struct{}{}:
-	default:
-	}
+	mm.wake.Ring()
 }
 
 // remove takes partitions out of the queues; a copy that is going on ends when it next looks.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"momus/internal/bell"
 	"momus/internal/kerr"
 )
 
@@ -14,12 +15,12 @@ type queue struct {
 	mu     sync.Mutex
 	events []Event
 	queued map[Event]bool // the events of watches in events
-	wake   chan struct{}  // capacity 1: something was put
+	wake   bell.Bell      // something was put
 	closed error
 }
 
 func newQueue() *queue {
-	return &queue{queued: map[Event]bool{}, wake: make(chan struct{}, 1)}
+	return &queue{queued: map[Event]bool{}, wake: bell.New()}
 }
 
 // collapsible reports whether one queued event stands for many.
@@ -48,10 +49,7 @@ func (q *queue) put(ev Event) {
 		drop(ev, closed)
 		return
 	}
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
+	q.wake.Ring()
 }
 
 // clearAndPut drops what is queued, with answers, and queues ev.

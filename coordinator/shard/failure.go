@@ -52,10 +52,7 @@ func (l *loop) fail(reason any, stack []byte) {
 		"panic": fmt.Sprint(reason), "event": fmt.Sprintf("%T", l.current.ev), "leader_epoch": l.epoch.Load(), "stack": string(stack),
 	}).Error("a coordinator partition failed and is loaded again; please report this")
 	l.abandon(now)
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
+	l.wake.Ring()
 }
 
 // describe is what the machine says of the event over which it panicked; it may be in no state to

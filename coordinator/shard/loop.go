@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/internal/bell"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/internal/rank"
@@ -46,7 +47,7 @@ type loop struct {
 	mu     rank.Mutex[rank.ShardMailbox] // guards the mailbox
 	box    []message
 	closed bool
-	wake   chan struct{} // capacity 1: "the mailbox is not empty"
+	wake   bell.Bell // "the mailbox is not empty"
 
 	waitMu  rank.Mutex[rank.ShardWaiter] // guards what the waiter works on
 	waits   []waiting                    // in append order, so in the order in which replicas get them
@@ -71,7 +72,7 @@ type waiting struct {
 func newLoop(r *Runtime, partition, epoch int32) *loop {
 	ctx, cancel := context.WithCancel(r.ctx)
 	l := &loop{
-		r: r, tp: r.topicPartition(partition), ctx: ctx, cancel: cancel, ended: make(chan struct{}), wake: make(chan struct{}, 1),
+		r: r, tp: r.topicPartition(partition), ctx: ctx, cancel: cancel, ended: make(chan struct{}), wake: bell.New(),
 		open: map[*Call]struct{}{}, poison: map[int64]bool{},
 		logger: r.o.Logger.WithFields(logrus.Fields{"topic": r.o.Topic, "partition": partition}),
 	}
@@ -96,10 +97,7 @@ func (l *loop) post(m message) bool {
 	first := len(l.box) == 1
 	l.mu.Unlock()
 	if first {
-		select {
-		case l.wake <- struct{}{}:
-		default:
-		}
+		l.wake.Ring()
 	}
 	return true
 }

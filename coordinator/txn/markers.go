@@ -7,6 +7,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/internal/bell"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/internal/rank"
@@ -60,7 +61,7 @@ type markerQueue struct {
 	ctx  context.Context // ends with run
 	stop context.CancelFunc
 	wg   sync.WaitGroup
-	wake chan struct{} // capacity 1: "delayed is not empty"
+	wake bell.Bell // "delayed is not empty"
 
 	mu      rank.Mutex[rank.Markers]
 	closed  bool
@@ -97,7 +98,7 @@ type destination struct {
 func newMarkerQueue(c Cluster, s Sender, written func(int32, *SendMarkers), logger *logrus.Entry) *markerQueue {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &markerQueue{
-		cluster: c, sender: s, written: written, logger: logger, ctx: ctx, stop: cancel, wake: make(chan struct{}, 1),
+		cluster: c, sender: s, written: written, logger: logger, ctx: ctx, stop: cancel, wake: bell.New(),
 		jobs: map[jobKey]*markerJob{}, brokers: map[int32]*destination{},
 	}
 }
@@ -196,10 +197,7 @@ func (q *markerQueue) queueLocked(broker int32, part markerPart) {
 
 func (q *markerQueue) delayLocked(part markerPart) {
 	q.delayed = append(q.delayed, part)
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
+	q.wake.Ring()
 }
 
 // doneLocked notes that n more partitions of a job are done, and adds the job to done if none is

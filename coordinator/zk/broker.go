@@ -11,6 +11,7 @@ import (
 
 	gozk "github.com/go-zookeeper/zk"
 
+	"momus/internal/bell"
 	"momus/internal/model"
 )
 
@@ -114,13 +115,8 @@ func (c *Client) RegisterBroker(ctx context.Context, id int32, r *Registration, 
 
 // awaitGone waits until the node is deleted, at most for the given time.
 func (c *Client) awaitGone(ctx context.Context, path string, atMost time.Duration) error {
-	gone := make(chan struct{}, 1)
-	cancel := c.OnNode(path, func(NodeEvent) {
-		select {
-		case gone <- struct{}{}:
-		default:
-		}
-	})
+	gone := bell.New()
+	cancel := c.OnNode(path, func(NodeEvent) { gone.Ring() })
 	defer cancel()
 	// After the handler is registered, so that no deletion falls between.
 	if exists, err := c.Watch(ctx, path); err != nil || !exists {

@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"momus/internal/bell"
+	"momus/internal/retry"
 )
 
 // What could not be read is read again after a pause that gets longer each time.
@@ -29,9 +32,9 @@ type ChangeReader struct {
 	prefix string
 	handle func(ctx context.Context, data []byte) error
 	now    func() time.Time
-	// wake has capacity 1: any number of events are one look. last is the highest number handled,
+	// wake is rung by events, any number of which are one look. last is the highest number handled,
 	// -1 at first, so that what was there before the start is handled, too, as in Kafka.
-	wake    chan struct{}
+	wake    bell.Bell
 	last    int64
 	cleanup []func()
 }
@@ -42,7 +45,7 @@ func (c *Client) NewChangeReader(parent, prefix string, now func() time.Time, ha
 	if now == nil {
 		now = time.Now
 	}
-	return &ChangeReader{client: c, parent: parent, prefix: prefix, handle: handle, now: now, wake: make(chan struct{}, 1), last: -1}
+	return &ChangeReader{client: c, parent: parent, prefix: prefix, handle: handle, now: now, wake: bell.New(), last: -1}
 }
 
 // NewConfigChangeReader makes the reader of /config/changes.
@@ -58,15 +61,9 @@ func (c *Client) NewConfigChangeReader(now func() time.Time, handle func(ctx con
 
 // Start sets the watch and handles what is there. It must be called once, before Run.
 func (r *ChangeReader) Start(ctx context.Context) error {
-	wake := func() {
-		select {
-		case r.wake <- struct{}{}:
-		default:
-		}
-	}
-	r.cleanup = append(r.cleanup, r.client.OnChildren(r.parent, wake))
+	r.cleanup = append(r.cleanup, r.client.OnChildren(r.parent, r.wake.Ring))
 	// The watch has died with the session; the next look sets it again.
-	r.cleanup = append(r.cleanup, r.client.OnSession(SessionHandler{Renewed: func(context.Context) { wake() }}))
+	r.cleanup = append(r.cleanup, r.client.OnSession(SessionHandler{Renewed: func(context.Context) { r.wake.Ring() }}))
 	if err := r.client.makeSure(ctx, r.parent); err != nil {
 		return err
 	}
@@ -81,7 +78,7 @@ func (r *ChangeReader) Run(ctx context.Context) error {
 		}
 	}()
 	var again <-chan time.Time
-	pause := firstRetry
+	pause := retry.Pause{First: firstRetry, Longest: longestRetry}
 	for {
 		select {
 		case <-ctx.Done():
@@ -92,7 +89,7 @@ func (r *ChangeReader) Run(ctx context.Context) error {
 		again = nil
 		err := r.pass(ctx)
 		if err == nil {
-			pause = firstRetry
+			pause.Succeeded()
 			continue
 		}
 		if ctx.Err() != nil || errors.Is(err, ErrClosed) {
@@ -101,7 +98,7 @@ func (r *ChangeReader) Run(ctx context.Context) error {
 		r.client.log.WithError(err).WithField("path", r.parent).Warn("could not read change notifications")
 		// A new session wakes us; after other errors nobody would until the next change.
 		if !errors.Is(err, ErrSessionExpired) {
-			again, pause = time.After(pause), min(2*pause, longestRetry)
+			again = time.After(pause.Failed())
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/internal/bell"
 	"momus/internal/model"
 	"momus/internal/release"
 	"momus/storage/log"
@@ -14,7 +15,7 @@ import (
 // panicked collects logs that a panic took offline until watchFailures tells of them: they are
 // added under the log's lock, where nobody may wait.
 type panicked struct {
-	ready chan struct{} // of capacity 1: logs has grown
+	ready bell.Bell // logs has grown
 	mu    sync.Mutex
 	logs  []*log.Log // guarded by mu
 }
@@ -23,10 +24,7 @@ func (p *panicked) add(l *log.Log) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.logs = append(p.logs, l)
-	select {
-	case p.ready <- struct{}{}:
-	default:
-	}
+	p.ready.Ring()
 }
 
 func (p *panicked) take() []*log.Log {

@@ -16,6 +16,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"momus/internal/bell"
 	"momus/internal/kerr"
 	"momus/internal/model"
 	"momus/storage/checkpoint"
@@ -43,7 +44,7 @@ func Open(ctx context.Context, o Options) (*Manager, error) {
 	m.mu.preferred = map[model.TopicPartition]string{}
 	m.tasks = newScheduler(int(o.Settings().BackgroundThreads))
 	m.failures = make(chan *dir, len(o.Dirs))
-	m.panicked.ready = make(chan struct{}, 1)
+	m.panicked.ready = bell.New()
 	seen := map[string]string{}
 	for _, path := range o.Dirs {
 		d := &dir{path: clean(path)}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"momus/internal/bell"
 	"momus/internal/rank"
 )
 
@@ -13,7 +14,7 @@ import (
 // it stops are dropped, as Kafka does: what they would have removed is removed at the next start.
 type scheduler struct {
 	limit int
-	wake  chan struct{} // capacity 1: there is an earlier task
+	wake  bell.Bell // there is an earlier task
 
 	mu struct {
 		rank.Mutex[rank.LogDirSchedule]
@@ -48,7 +49,7 @@ func (h *taskHeap) Pop() any {
 }
 
 func newScheduler(limit int) *scheduler {
-	return &scheduler{limit: max(1, limit), wake: make(chan struct{}, 1)}
+	return &scheduler{limit: max(1, limit), wake: bell.New()}
 }
 
 // after runs fn in another goroutine after d, unless the scheduler stops before. Before run is
@@ -61,10 +62,7 @@ func (s *scheduler) after(d time.Duration, fn func()) {
 	}
 	s.mu.seq++
 	heap.Push(&s.mu.tasks, task{at: time.Now().Add(d), seq: s.mu.seq, fn: fn})
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.wake.Ring()
 }
 
 // run runs tasks until ctx ends, and returns when those that have begun are done.

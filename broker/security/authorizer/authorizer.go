@@ -21,6 +21,8 @@ import (
 
 	"momus/coordinator/acl"
 	"momus/coordinator/zk"
+	"momus/internal/bell"
+	"momus/internal/retry"
 )
 
 // The classes of authorizer.class.name that there are.
@@ -59,7 +61,7 @@ type Authorizer struct {
 	turn chan struct{}
 	// reload wakes Run after the session was lost, when notifications may have come and gone; failed
 	// wakes it when ACLs could not be read. One token each is enough, as Run looks at everything.
-	reload, failed chan struct{}
+	reload, failed bell.Bell
 	// unread is what has changed, or may have, and could not be read yet. Who has the turn has it.
 	unread struct {
 		all       bool // not even the resources are known
@@ -78,7 +80,7 @@ func CheckClass(class string) error {
 
 // New makes an Authorizer that denies everything but to super users until Start has read the ACLs.
 func New(o Options) *Authorizer {
-	a := &Authorizer{o: o, turn: make(chan struct{}, 1), reload: make(chan struct{}, 1), failed: make(chan struct{}, 1)}
+	a := &Authorizer{o: o, turn: make(chan struct{}, 1), reload: bell.New(), failed: bell.New()}
 	a.unread.resources = map[acl.Resource]struct{}{}
 	a.swap(&acl.Index{})
 	return a
@@ -96,7 +98,7 @@ func (a *Authorizer) Start(ctx context.Context) error {
 			return fmt.Errorf("listen for changes of ACLs: %w", err)
 		}
 	}
-	a.forget = a.o.ZK.OnSession(zk.SessionHandler{Renewed: func(context.Context) { wake(a.reload) }})
+	a.forget = a.o.ZK.OnSession(zk.SessionHandler{Renewed: func(context.Context) { a.reload.Ring() }})
 	return a.load(ctx)
 }
 
@@ -122,7 +124,7 @@ const (
 // notifies twice.
 func (a *Authorizer) follow(ctx context.Context) {
 	var again <-chan time.Time
-	pause := firstRetry
+	pause := retry.Pause{First: firstRetry, Longest: longestRetry}
 	for {
 		read := a.readUnread
 		select {
@@ -132,7 +134,7 @@ func (a *Authorizer) follow(ctx context.Context) {
 			read = a.load
 		case <-a.failed:
 			if again == nil {
-				again = time.After(pause)
+				again = time.After(pause.Failed())
 			}
 			continue
 		case <-again:
@@ -143,19 +145,12 @@ func (a *Authorizer) follow(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			a.o.Logger.WithError(err).Errorf("could not read ACLs that may have changed; the old ones stay, and are read again in %v", pause)
-			again, pause = time.After(pause), min(2*pause, longestRetry)
-		case pause != firstRetry:
+			wait := pause.Failed()
+			a.o.Logger.WithError(err).Errorf("could not read ACLs that may have changed; the old ones stay, and are read again in %v", wait)
+			again = time.After(wait)
+		case pause.Succeeded():
 			a.o.Logger.Info("read the ACLs that could not be read before")
-			pause = firstRetry
 		}
-	}
-}
-
-func wake(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
 	}
 }
 
@@ -236,7 +231,7 @@ func (a *Authorizer) refresh(ctx context.Context, r acl.Resource) error {
 	entries, err := a.o.ZK.ResourceACLs(ctx, r)
 	if err != nil {
 		a.unread.resources[r] = struct{}{}
-		wake(a.failed)
+		a.failed.Ring()
 		return err
 	}
 	delete(a.unread.resources, r)

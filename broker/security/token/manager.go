@@ -23,6 +23,7 @@ import (
 
 	"momus/broker/security/sasl"
 	"momus/coordinator/zk"
+	"momus/internal/bell"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -52,7 +53,7 @@ type Manager struct {
 	// so that what is read later counts.
 	turn chan struct{}
 	// sweep wakes Run to remove expired tokens, reload to read all of them again.
-	sweep, reload chan struct{}
+	sweep, reload bell.Bell
 }
 
 // table is an immutable set of tokens.
@@ -71,7 +72,7 @@ type Token struct {
 
 // New makes a Manager without tokens.
 func New(o Options) *Manager {
-	m := &Manager{o: o, turn: make(chan struct{}, 1), sweep: make(chan struct{}, 1), reload: make(chan struct{}, 1)}
+	m := &Manager{o: o, turn: make(chan struct{}, 1), sweep: bell.New(), reload: bell.New()}
 	m.tokens.Store(&table{})
 	return m
 }
@@ -85,7 +86,7 @@ func (m *Manager) Start(ctx context.Context) error {
 	if err := m.reader.Start(ctx); err != nil {
 		return fmt.Errorf("listen for changes of delegation tokens: %w", err)
 	}
-	m.forget = m.o.ZK.OnSession(zk.SessionHandler{Renewed: func(context.Context) { wake(m.reload) }})
+	m.forget = m.o.ZK.OnSession(zk.SessionHandler{Renewed: func(context.Context) { m.reload.Ring() }})
 	return m.load(ctx)
 }
 
@@ -118,14 +119,7 @@ func (m *Manager) Run(ctx context.Context) error {
 
 // Elected tells that this broker has become the active controller: expired tokens are removed now,
 // not only in an interval from now.
-func (m *Manager) Elected() { wake(m.sweep) }
-
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
+func (m *Manager) Elected() { m.sweep.Ring() }
 
 // Token implements sasl.TokenStore.
 func (m *Manager) Token(id string) (sasl.Token, bool) {

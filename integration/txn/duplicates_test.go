@@ -115,14 +115,51 @@ func createReplicated(ctx context.Context, t *testing.T, bootstrap, topic string
 	}
 }
 
+// mistakes are counted, since one cause may make very many, and may be added after the test has
+// ended: a producer tells of records that it gives up when it is closed.
+type mistakes struct {
+	mu    sync.Mutex
+	count int
+	first string
+}
+
+func (m *mistakes) add(format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.count++; m.count == 1 {
+		m.first = fmt.Sprintf(format, args...)
+	}
+}
+
+func (m *mistakes) check(t *testing.T) {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.count > 0 {
+		t.Errorf("%s, and %d more", m.first, m.count-1)
+	}
+}
+
+// whileMoving is a context that ends when step was not called for a minute: how long a million
+// records take depends on the machine, and on how the broker was built.
+func whileMoving(t *testing.T) (ctx context.Context, step func()) {
+	t.Helper()
+	const still = time.Minute
+	ctx, cancel := context.WithCancelCause(t.Context())
+	timer := time.AfterFunc(still, func() { cancel(fmt.Errorf("nothing has moved for %v", still)) })
+	t.Cleanup(func() { timer.Stop(); cancel(nil) })
+	return ctx, func() { timer.Reset(still) }
+}
+
 // A million records of idempotent producers, while a fifth of the answers is cut after the broker
 // has appended and before it is heard: none is lost, none is there twice, the order is kept.
 func TestMillionRecordsThroughCutConnections(t *testing.T) {
 	const records, partitions, producers = 1_000_000, 8, 4
-	ctx := deadline(t)
+	ctx, step := whileMoving(t)
 	at, brokers, cut := cutCluster(t, 0.2)
 	createReplicated(ctx, t, at, "t", partitions)
 	began := time.Now()
+	var wrong mistakes
 	var wg sync.WaitGroup
 	for n := range producers {
 		p, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(at, ",")...), kgo.DefaultProduceTopic("t"), kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -139,8 +176,9 @@ func TestMillionRecordsThroughCutConnections(t *testing.T) {
 				partition, number := int32(n*own+i%own), i/own
 				p.Produce(ctx, &kgo.Record{Partition: partition, Value: strconv.AppendInt(nil, int64(number), 10)}, func(r *kgo.Record, err error) {
 					if err != nil || r.Offset != int64(number) {
-						t.Errorf("record %d of partition %d: offset %d, %v", number, partition, r.Offset, err)
+						wrong.add("record %d of partition %d: offset %d, %v", number, partition, r.Offset, err)
 					}
+					step()
 				})
 			}
 			if err := p.Flush(ctx); err != nil {
@@ -149,6 +187,7 @@ func TestMillionRecordsThroughCutConnections(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	wrong.check(t)
 	t.Logf("%d records in %s", records, time.Since(began).Round(time.Millisecond))
 	if t.Failed() {
 		t.FailNow()
@@ -180,6 +219,7 @@ func TestMillionRecordsThroughCutConnections(t *testing.T) {
 			}
 			next[r.Partition]++
 			total++
+			step()
 		})
 	}
 }

@@ -2,7 +2,6 @@ package acl_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"regexp"
@@ -11,6 +10,7 @@ import (
 	"testing"
 
 	"momus/coordinator/acl"
+	"momus/coordinator/acl/acltest"
 	"momus/internal/model"
 )
 
@@ -148,27 +148,12 @@ func slow(all map[acl.Resource][]acl.Entry, q *acl.Question) (allowed, found boo
 // TestDecisionsAgainstAModel changes ACLs at random and asks about names that share prefixes.
 func TestDecisionsAgainstAModel(t *testing.T) {
 	seed := rand.Uint64()
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := acltest.Seeded(seed, 0)
 	t.Logf("seed %d", seed)
-	pick := func(words ...string) string { return words[rng.IntN(len(words))] }
-	name := func() string {
-		n := ""
-		for range rng.IntN(5) {
-			n += pick("a", "b", "*", "ab")
-		}
-		return n
-	}
 	all := map[acl.Resource][]acl.Entry{}
 	x, p := &acl.Index{}, policy(t, "", false)
 	for step := range 3000 {
-		r := acl.Resource{Type: acl.Topic + acl.ResourceType(rng.IntN(2)), Name: name(), Pattern: acl.Literal + acl.PatternType(rng.IntN(2))}
-		var entries []acl.Entry
-		for range rng.IntN(4) {
-			entries = append(entries, acl.Entry{
-				Principal: pick("User:a", "User:b", "Group:a", "User:*", "Group:*"), Host: pick("*", "*", "127.0.0.1", "10.0.0.1"),
-				Operation: acl.Operation(rng.IntN(13)), Permission: acl.Permission(rng.IntN(4)),
-			})
-		}
+		r, entries := rng.Resource(), rng.Entries()
 		if len(entries) == 0 {
 			delete(all, r)
 		} else {
@@ -182,11 +167,11 @@ func TestDecisionsAgainstAModel(t *testing.T) {
 			x = acl.Build(all)
 		}
 		for range 10 {
-			q := ask(pick("User:a", "User:b", "Group:a", "User:*", "Group:*"), acl.Read+acl.Operation(rng.IntN(10)), r.Type, name())
-			wantAllowed, found := slow(all, q)
-			got := x.Decide(p, q)
+			q := rng.Question()
+			wantAllowed, found := slow(all, &q)
+			got := x.Decide(p, &q)
 			if got.Allowed != wantAllowed || (got.Reason == acl.NoneFound) == found {
-				t.Fatalf("step %d: %+v is %+v, want %v (found %v) with %v", step, *q, got, wantAllowed, found, all)
+				t.Fatalf("step %d: %+v is %+v, want %v (found %v) with %v", step, q, got, wantAllowed, found, all)
 			}
 		}
 	}
@@ -203,25 +188,8 @@ func TestDecisionsAgainstAModel(t *testing.T) {
 	}
 }
 
-// many has n ACLs: half on literal topics of different users, a quarter on prefixes, a quarter on
-// one topic that everybody shares.
-func many(n int) *acl.Index {
-	all := map[acl.Resource][]acl.Entry{}
-	for i := range n {
-		r := acl.Resource{Type: acl.Topic, Name: fmt.Sprintf("team-%d.orders", i), Pattern: acl.Literal}
-		switch i % 4 {
-		case 2:
-			r.Name, r.Pattern = fmt.Sprintf("team-%d.", i), acl.Prefixed
-		case 3:
-			r.Name = "shared"
-		}
-		all[r] = append(all[r], acl.Entry{Principal: fmt.Sprintf("User:u%d", i), Host: "*", Operation: acl.Write, Permission: acl.Allow})
-	}
-	return acl.Build(all)
-}
-
 func TestDecisionsAllocateNothing(t *testing.T) {
-	x, p := many(1000), policy(t, "User:admin", false)
+	x, p := acltest.Many(1000), policy(t, "User:admin", false)
 	for _, q := range []*acl.Question{
 		ask("User:u4", acl.Write, acl.Topic, "team-4.orders"), ask("User:u6", acl.Write, acl.Topic, "team-6.orders"), ask("User:u7", acl.Write, acl.Topic, "shared"),
 		ask("User:nobody", acl.Write, acl.Topic, "shared"), ask("User:admin", acl.Write, acl.Topic, "x"),
@@ -233,7 +201,7 @@ func TestDecisionsAllocateNothing(t *testing.T) {
 }
 
 func BenchmarkDecide(b *testing.B) {
-	x, p := many(10000), policy(b, "User:admin", false)
+	x, p := acltest.Many(10000), policy(b, "User:admin", false)
 	for name, q := range map[string]*acl.Question{
 		"literal":  ask("User:u4444", acl.Write, acl.Topic, "team-4444.orders"),
 		"prefixed": ask("User:u4446", acl.Write, acl.Topic, "team-4446.orders"),
@@ -251,7 +219,7 @@ func BenchmarkDecide(b *testing.B) {
 }
 
 func BenchmarkWith(b *testing.B) {
-	x := many(10000)
+	x := acltest.Many(10000)
 	e := []acl.Entry{{Principal: "User:new", Host: "*", Operation: acl.Read, Permission: acl.Allow}}
 	for _, pattern := range []acl.PatternType{acl.Literal, acl.Prefixed} {
 		b.Run(pattern.String(), func(b *testing.B) {

@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/coordinator/acl"
+	"momus/coordinator/acl/acltest"
 	"momus/internal/model"
 )
 
@@ -34,53 +35,18 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// random makes ACLs and questions that often meet.
-type random struct{ *rand.Rand }
-
-func (r random) pick(words ...string) string { return words[r.IntN(len(words))] }
-
-func (r random) name() string {
-	n := ""
-	for range 1 + r.IntN(3) {
-		n += r.pick("a", "b", "ab", "*")
-	}
-	return n
-}
-
-func (r random) resource() acl.Resource {
-	return acl.Resource{Type: acl.Topic + acl.ResourceType(r.IntN(3)), Name: r.name(), Pattern: acl.Literal + acl.PatternType(r.IntN(2))}
-}
-
-func (r random) entries() (out []acl.Entry) {
-	for range r.IntN(4) {
-		out = append(out, acl.Entry{
-			Principal: r.pick("User:a", "User:b", "Group:a", "User:*"), Host: r.pick("*", "*", "127.0.0.1", "10.0.0.1"),
-			Operation: acl.Operation(2 + r.IntN(11)), Permission: acl.Deny + acl.Permission(r.IntN(2)),
-		})
-	}
-	return out
-}
-
-func (r random) question() acl.Question {
-	return acl.Question{
-		Principal: model.Principal{Type: r.pick("User", "User", "Group"), Name: r.pick("a", "b", "c", "admin"), TokenID: r.pick("", "t")}, Host: r.pick("127.0.0.1", "10.0.0.1", "::1"),
-		Operation: acl.Read + acl.Operation(r.IntN(10)), Type: acl.Topic + acl.ResourceType(r.IntN(3)), Name: r.name(), API: "Produce", References: r.IntN(3),
-		QuietAllowed: r.IntN(2) == 0, QuietDenied: r.IntN(2) == 0,
-	}
-}
-
 // TestKeptDecisionsAreThoseOfTheACLs asks at random, many questions often, while ACLs change: what
 // is answered is what the ACLs of that moment decide, with the same reason.
 func TestKeptDecisionsAreThoseOfTheACLs(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	r := random{rand.New(rand.NewPCG(seed, 0))}
+	r := acltest.Seeded(seed, 0)
 	a := unstarted(t, &acl.Index{})
 	kept := 0
 	for step := range 300 {
-		a.swap(a.index().With(r.resource(), r.entries()))
+		a.swap(a.index().With(r.Resource(), r.Entries()))
 		for range 300 {
-			q := r.question()
+			q := r.Question()
 			s := a.current.Load()
 			if s.known.find(hash(&q), &q) != nil {
 				kept++
@@ -105,14 +71,14 @@ func TestDecisionsWhileACLsChange(t *testing.T) {
 	defer close(done)
 	for g := range uint64(3) {
 		wg.Go(func() {
-			r := random{rand.New(rand.NewPCG(g, 1))}
+			r := acltest.Seeded(g, 1)
 			for {
 				select {
 				case <-done:
 					return
 				default:
 				}
-				q := r.question()
+				q := r.Question()
 				s := a.current.Load()
 				if got, want := s.decide(&a.o.Policy, &q), s.index.Decide(&a.o.Policy, &q); got != want {
 					t.Errorf("%+v is %+v, the ACLs say %+v", q, got, want)
@@ -121,11 +87,12 @@ func TestDecisionsWhileACLsChange(t *testing.T) {
 			}
 		})
 	}
-	r := random{rand.New(rand.NewPCG(7, 7))}
-	alice := acl.Question{Principal: model.User("alice"), Host: "h", Operation: acl.Write, Type: acl.Topic, Name: "mine"}
-	mine := acl.Resource{Type: acl.Topic, Name: "mine", Pattern: acl.Literal}
+	r := acltest.Seeded(7, 7)
+	// Of a type of which no other ACLs are made.
+	alice := acl.Question{Principal: model.User("alice"), Host: "h", Operation: acl.Write, Type: acl.TransactionalID, Name: "mine"}
+	mine := acl.Resource{Type: acl.TransactionalID, Name: "mine", Pattern: acl.Literal}
 	for i := range 2000 {
-		a.swap(a.index().With(r.resource(), r.entries()))
+		a.swap(a.index().With(r.Resource(), r.Entries()))
 		permission := acl.Allow + acl.Permission(i%2)*(acl.Deny-acl.Allow)
 		a.swap(a.index().With(mine, []acl.Entry{{Principal: "User:alice", Host: "*", Operation: acl.Write, Permission: permission}}))
 		for range 2 {
@@ -213,23 +180,6 @@ func TestKeptDecisionsAreBounded(t *testing.T) {
 	}
 }
 
-// many has n ACLs, as clusters have them: a topic for each user, some with prefixes, and one that
-// all share.
-func many(n int) *acl.Index {
-	all := map[acl.Resource][]acl.Entry{}
-	for i := range n {
-		r := acl.Resource{Type: acl.Topic, Name: fmt.Sprintf("team-%d.orders", i), Pattern: acl.Literal}
-		switch i % 4 {
-		case 2:
-			r.Name, r.Pattern = fmt.Sprintf("team-%d.", i), acl.Prefixed
-		case 3:
-			r.Name = "shared"
-		}
-		all[r] = append(all[r], acl.Entry{Principal: fmt.Sprintf("User:u%d", i), Host: "*", Operation: acl.Write, Permission: acl.Allow})
-	}
-	return acl.Build(all)
-}
-
 func benchmarkQuestions() map[string]acl.Question {
 	q := func(user, topic string) acl.Question {
 		return acl.Question{Principal: model.User(user), Host: "192.168.100.100", Operation: acl.Write, Type: acl.Topic, Name: topic, API: "Produce", References: 6}
@@ -240,7 +190,7 @@ func benchmarkQuestions() map[string]acl.Question {
 }
 
 func TestKeptDecisionsAllocateNothing(t *testing.T) {
-	a := unstarted(t, many(10_000))
+	a := unstarted(t, acltest.Many(10_000))
 	for name, q := range benchmarkQuestions() {
 		if !a.Authorize(q) {
 			t.Errorf("%s is denied", name)
@@ -256,7 +206,7 @@ func TestKeptDecisionsAllocateNothing(t *testing.T) {
 func BenchmarkAuthorize(b *testing.B) {
 	for name, q := range benchmarkQuestions() {
 		b.Run(name, func(b *testing.B) {
-			a := unstarted(b, many(10_000))
+			a := unstarted(b, acltest.Many(10_000))
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
@@ -265,7 +215,7 @@ func BenchmarkAuthorize(b *testing.B) {
 			})
 		})
 		b.Run(name+"/first time", func(b *testing.B) {
-			a := unstarted(b, many(10_000))
+			a := unstarted(b, acltest.Many(10_000))
 			for b.Loop() {
 				a.Explain(q)
 			}

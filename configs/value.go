@@ -265,6 +265,17 @@ func splitList(s string) []string {
 	return parts
 }
 
+// NonEmpty are the entries of a list with commas, without the blanks round them and without those
+// that are empty: of the lists that Kafka's parts split themselves, most forgive a comma too many.
+func NonEmpty(list string) (out []string) {
+	for _, e := range strings.Split(list, ",") {
+		if e = strings.TrimSpace(e); e != "" {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 // store puts a parsed value into a field of Broker or Topic.
 func store(field any, v any) {
 	switch f := field.(type) {

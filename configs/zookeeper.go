@@ -23,11 +23,7 @@ func ParseZooKeeperConnect(s string) (servers []string, chroot string, err error
 		// "/" is no chroot.
 		chroot = strings.TrimRight(chroot, "/")
 	}
-	for _, server := range strings.Split(list, ",") {
-		server = strings.TrimSpace(server)
-		if server == "" {
-			continue
-		}
+	for _, server := range NonEmpty(list) {
 		host, port := server, "2181"
 		// After a bracket there is no port.
 		if i := strings.LastIndexByte(server, ':'); i >= 0 && !strings.HasSuffix(server, "]") {

@@ -19,15 +19,7 @@ func waitHello(conn net.Conn, receiveBuffer int32) error {
 	if !takesHello(receiveBuffer) {
 		return waitReadable(conn)
 	}
-	c, ok := conn.(syscall.Conn)
-	if !ok {
-		return nil
-	}
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return raw.Read(helloArrived)
+	return readRaw(conn, helloArrived)
 }
 
 // takesHello reports whether a receive buffer has room for a whole hello. The kernel's bookkeeping

@@ -86,15 +86,7 @@ func (c *Conn) readOnce(fd uintptr) bool {
 // waitReadable waits until a connection has something to read, or has ended, without holding
 // anything while it waits.
 func waitReadable(conn net.Conn) error {
-	c, ok := conn.(syscall.Conn)
-	if !ok {
-		return nil
-	}
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return raw.Read(readable)
+	return readRaw(conn, readable)
 }
 
 // readable reports whether a socket has something to read, or has ended.
@@ -106,4 +98,18 @@ func readable(fd uintptr) bool {
 			return err != syscall.EAGAIN
 		}
 	}
+}
+
+// readRaw calls ready whenever a socket may have become readable, until it is content. A connection
+// that is no socket of the system, as in tests, is taken for ready.
+func readRaw(conn net.Conn, ready func(fd uintptr) bool) error {
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Read(ready)
 }

@@ -11,6 +11,7 @@ import (
 
 	"momus/broker/security/kerberos"
 	"momus/broker/security/principal"
+	"momus/configs"
 	"momus/internal/krb5"
 )
 
@@ -38,7 +39,7 @@ func (s *Security) acceptor(listener string, context loginContext) (*kerberos.Ac
 	if !strings.Contains(name, "@") {
 		name += "@" + realm
 	}
-	rules, err := principal.ParseKerberosRules(realm, splitList(s.o.Config.ListenerValue(listener, "sasl.kerberos.principal.to.local.rules")))
+	rules, err := principal.ParseKerberosRules(realm, configs.NonEmpty(s.o.Config.ListenerValue(listener, "sasl.kerberos.principal.to.local.rules")))
 	if err != nil {
 		return nil, fmt.Errorf("sasl.kerberos.principal.to.local.rules: %w", err)
 	}

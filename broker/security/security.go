@@ -121,7 +121,7 @@ func (s *Security) mechanismValue(listener, mechanism, key string) string {
 
 // authenticate sets up SASL on a listener.
 func (s *Security) authenticate(l *Listener) error {
-	enabled := splitList(s.o.Config.ListenerValue(l.Name, "sasl.enabled.mechanisms"))
+	enabled := configs.NonEmpty(s.o.Config.ListenerValue(l.Name, "sasl.enabled.mechanisms"))
 	if len(enabled) == 0 {
 		return errors.New("sasl.enabled.mechanisms is empty; name at least one of " + strings.Join(sasl.Mechanisms(), ", "))
 	}
@@ -248,13 +248,4 @@ func (s *Security) checkInterBroker() error {
 	}
 	return fmt.Errorf("brokers speak over listener %s with sasl.mechanism.inter.broker.protocol=%s, which is not among its sasl.enabled.mechanisms (%s); set "+
 		"sasl.mechanism.inter.broker.protocol to one of them", name, m, strings.Join(l.SASL.Enabled, ","))
-}
-
-func splitList(s string) (out []string) {
-	for _, e := range strings.Split(s, ",") {
-		if e = strings.TrimSpace(e); e != "" {
-			out = append(out, e)
-		}
-	}
-	return out
 }

@@ -110,11 +110,8 @@ func decodeOffsets(key, value []byte) (about, says any, err error) {
 		if value == nil {
 			return about, nil, nil
 		}
-		if err := knownValue(value); err != nil {
-			return nil, nil, err
-		}
 		x := kmsg.NewOffsetCommitValue()
-		if err := x.ReadFrom(value); err != nil {
+		if err := readValue(value, &x); err != nil {
 			return nil, nil, err
 		}
 		o := offsetValue{Offset: x.Offset, LeaderEpoch: -1, Metadata: x.Metadata, Committed: at(x.CommitTimestamp)}
@@ -136,11 +133,8 @@ func decodeOffsets(key, value []byte) (about, says any, err error) {
 		if value == nil {
 			return about, nil, nil
 		}
-		if err := knownValue(value); err != nil {
-			return nil, nil, err
-		}
 		x := kmsg.NewGroupMetadataValue()
-		if err := x.ReadFrom(value); err != nil {
+		if err := readValue(value, &x); err != nil {
 			return nil, nil, err
 		}
 		g := groupValue{ProtocolType: x.ProtocolType, Generation: x.Generation, Protocol: x.Protocol, Leader: x.Leader, Members: []groupMember{}}
@@ -155,13 +149,16 @@ func decodeOffsets(key, value []byte) (about, says any, err error) {
 	return nil, nil, fmt.Errorf("version %d", v)
 }
 
-// knownValue refuses values of versions that Kafka 2.5 does not write.
-func knownValue(b []byte) error {
+// readValue reads the value of a record, but for versions that Kafka 2.5 does not write.
+func readValue(b []byte, into interface{ ReadFrom(b []byte) error }) error {
 	v, err := version(b)
-	if err == nil && (v < 0 || v > 3) {
-		err = fmt.Errorf("version %d", v)
+	switch {
+	case err != nil:
+		return err
+	case v < 0 || v > 3:
+		return fmt.Errorf("version %d", v)
 	}
-	return err
+	return into.ReadFrom(b)
 }
 
 type transactionKey struct {

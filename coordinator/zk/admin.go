@@ -94,15 +94,21 @@ func below(parent string, names []string) []string {
 // PreferredElection reads /admin/preferred_replica_election and arms its watch; ok is false when
 // there is none. A malformed one counts as empty.
 func (c *Client) PreferredElection(ctx context.Context) (tps []model.TopicPartition, ok bool, err error) {
-	data, ok, err := c.findOrAwait(ctx, PreferredElectionPath)
+	return wish(ctx, c, PreferredElectionPath, DecodePartitions)
+}
+
+// wish reads a node by which a tool asks for something, and arms its watch; ok is false when there
+// is none. What cannot be read counts as empty.
+func wish[T any](ctx context.Context, c *Client, path string, decode func([]byte) ([]T, error)) (list []T, ok bool, err error) {
+	data, ok, err := c.findOrAwait(ctx, path)
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	if tps, err = DecodePartitions(data); err != nil {
-		c.log.WithError(err).Warn("ignored " + PreferredElectionPath)
-		tps = nil
+	if list, err = decode(data); err != nil {
+		c.log.WithError(err).Warn("ignored " + path)
+		list = nil
 	}
-	return tps, true, nil
+	return list, true, nil
 }
 
 // DeletePreferredElection removes /admin/preferred_replica_election, whether it exists or not.
@@ -116,15 +122,7 @@ func (c *Client) DeletePreferredElection(ctx context.Context, epoch ControllerEp
 // Reassignments reads /admin/reassign_partitions and arms its watch; ok is false when there is
 // none. A malformed one counts as empty and stays where it is.
 func (c *Client) Reassignments(ctx context.Context) (rs []Reassignment, ok bool, err error) {
-	data, ok, err := c.findOrAwait(ctx, ReassignPartitionsPath)
-	if err != nil || !ok {
-		return nil, false, err
-	}
-	if rs, err = DecodeReassignments(data); err != nil {
-		c.log.WithError(err).Warn("ignored " + ReassignPartitionsPath)
-		rs = nil
-	}
-	return rs, true, nil
+	return wish(ctx, c, ReassignPartitionsPath, DecodeReassignments)
 }
 
 // SetReassignments rewrites what is left of /admin/reassign_partitions, and deletes it when nothing

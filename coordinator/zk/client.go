@@ -12,6 +12,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/configs"
 	"momus/coordinator/zk/zksasl"
 	"momus/internal/journal"
 )
@@ -256,11 +257,7 @@ func ParseConnect(connect string) (servers []string, chroot string, err error) {
 	if i := strings.IndexByte(connect, '/'); i >= 0 {
 		hosts, chroot = connect[:i], strings.TrimRight(connect[i:], "/")
 	}
-	for _, h := range strings.Split(hosts, ",") {
-		h = strings.TrimSpace(h)
-		if h == "" {
-			continue
-		}
+	for _, h := range configs.NonEmpty(hosts) {
 		if strings.HasPrefix(h, "[") { // [::1]:2181
 			if strings.HasSuffix(h, "]") {
 				h += ":2181"

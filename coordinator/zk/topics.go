@@ -213,24 +213,30 @@ type StateResult struct {
 // CreateStates.
 func (c *Client) SetStates(ctx context.Context, epoch ControllerEpoch, states []PartitionState) ([]StateResult, error) {
 	results := make([]StateResult, len(states))
-	err := c.checkedBatch(ctx, epoch, &batch{
+	err := c.checkedBatch(ctx, epoch, c.stateWrites(states, results, func(ctx context.Context, i int, _ bool) error {
+		s := &states[i]
+		stat, err := c.checkedSet(ctx, epoch, StatePath(s.TopicPartition), EncodeState(s.State), s.State.ZKVersion)
+		results[i].Err = err
+		if err == nil {
+			results[i].Version = stat.Version
+		}
+		return fatal(err)
+	}))
+	return results, err
+}
+
+// stateWrites writes each leadership record on condition that its data version is State.ZKVersion.
+// single writes one of them alone, and its result.
+func (c *Client) stateWrites(states []PartitionState, results []StateResult, single func(ctx context.Context, i int, repeated bool) error) *batch {
+	return &batch{
 		what: "write states", n: len(states),
 		ops: func(i int) []any {
 			s := &states[i]
 			return []any{&gozk.SetDataRequest{Path: c.abs(StatePath(s.TopicPartition)), Data: EncodeState(s.State), Version: s.State.ZKVersion}}
 		},
 		written: func(i int, r gozk.MultiResponse) { results[i].Version = r.Stat.Version },
-		single: func(ctx context.Context, i int, _ bool) error {
-			s := &states[i]
-			stat, err := c.checkedSet(ctx, epoch, StatePath(s.TopicPartition), EncodeState(s.State), s.State.ZKVersion)
-			results[i].Err = err
-			if err == nil {
-				results[i].Version = stat.Version
-			}
-			return fatal(err)
-		},
-	})
-	return results, err
+		single:  single,
+	}
 }
 
 // UpdateISR is the write of a partition's leader: conditional on next.ZKVersion, without the check
@@ -257,18 +263,10 @@ func (c *Client) UpdateISR(ctx context.Context, tp model.TopicPartition, next mo
 // those that were not tried have it.
 func (c *Client) UpdateISRs(ctx context.Context, next []PartitionState) []StateResult {
 	results := make([]StateResult, len(next))
-	err := c.batch(ctx, &batch{
-		what: "write states", n: len(next),
-		ops: func(i int) []any {
-			s := &next[i]
-			return []any{&gozk.SetDataRequest{Path: c.abs(StatePath(s.TopicPartition)), Data: EncodeState(s.State), Version: s.State.ZKVersion}}
-		},
-		written: func(i int, r gozk.MultiResponse) { results[i].Version = r.Stat.Version },
-		single: func(ctx context.Context, i int, _ bool) error {
-			results[i].Version, results[i].Err = c.UpdateISR(ctx, next[i].TopicPartition, next[i].State)
-			return fatal(results[i].Err)
-		},
-	}, func() []any { return nil }, func(err error) error { return err })
+	err := c.batch(ctx, c.stateWrites(next, results, func(ctx context.Context, i int, _ bool) error {
+		results[i].Version, results[i].Err = c.UpdateISR(ctx, next[i].TopicPartition, next[i].State)
+		return fatal(results[i].Err)
+	}), func() []any { return nil }, func(err error) error { return err })
 	for i := range results {
 		// 0 is "not written": a write makes the version 1 at least.
 		if r := &results[i]; err != nil && r.Version == 0 && r.Err == nil {

@@ -52,47 +52,35 @@ func newHub() *hub {
 // OnNode registers fn for creation, deletion and data changes of path. The watch is set by the next
 // read (Exists or data) of path.
 func (c *Client) OnNode(path string, fn func(NodeEvent)) (cancel func()) {
-	h := c.hub
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	in := h.node[path]
-	if in == nil {
-		in = &interest{node: map[int]func(NodeEvent){}}
-		h.node[path] = in
-	}
-	id := in.nextID
-	in.nextID++
-	in.node[id] = fn
-	return func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		delete(in.node, id)
-		if len(in.node) == 0 && h.node[path] == in && !in.armed {
-			delete(h.node, path)
-		}
-	}
+	return c.hub.register(c.hub.node, path, func(in *interest, id int) { in.node[id] = fn })
 }
 
 // OnChildren registers fn for changes of the list of children of path. The watch is set by the next
 // listing of path.
 func (c *Client) OnChildren(path string, fn func()) (cancel func()) {
-	h := c.hub
+	return c.hub.register(c.hub.child, path, func(in *interest, id int) { in.child[id] = fn })
+}
+
+// register lets add note somebody's interest in path, in all, under an id of its own. An interest
+// that nobody has any more is forgotten once its watch is not armed.
+func (h *hub) register(all map[string]*interest, path string, add func(in *interest, id int)) (cancel func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	in := h.child[path]
+	in := all[path]
 	if in == nil {
-		in = &interest{child: map[int]func(){}}
-		h.child[path] = in
+		in = &interest{node: map[int]func(NodeEvent){}, child: map[int]func(){}}
+		all[path] = in
 	}
 	id := in.nextID
 	in.nextID++
-	in.child[id] = fn
+	add(in, id)
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
+		delete(in.node, id)
 		delete(in.child, id)
-		if len(in.child) == 0 && h.child[path] == in && !in.armed {
-			delete(h.child, path)
+		if len(in.node)+len(in.child) == 0 && all[path] == in && !in.armed {
+			delete(all, path)
 		}
 	}
 }

@@ -58,17 +58,26 @@ func ReadOffsets(f vfs.FS, path string) (map[model.TopicPartition]int64, error) 
 
 func parseOffsets(path string, content []byte, offsets map[model.TopicPartition]int64) error {
 	return parseLines(path, content, 3, func(fields [][]byte) error {
-		partition, err := strconv.ParseInt(string(fields[1]), 10, 32)
+		partition, err := number(fields[1], 32, "partition")
 		if err != nil {
-			return fmt.Errorf("partition %q is not a number", fields[1])
+			return err
 		}
-		offset, err := strconv.ParseInt(string(fields[2]), 10, 64)
+		offset, err := number(fields[2], 64, "offset")
 		if err != nil {
-			return fmt.Errorf("offset %q is not a number", fields[2])
+			return err
 		}
 		offsets[model.TopicPartition{Topic: string(fields[0]), Partition: int32(partition)}] = offset
 		return nil
 	})
+}
+
+// number parses a field of so many bits. what is its name in the error.
+func number(field []byte, bits int, what string) (int64, error) {
+	n, err := strconv.ParseInt(string(field), 10, bits)
+	if err != nil {
+		return 0, fmt.Errorf("%s %q is not a number", what, field)
+	}
+	return n, nil
 }
 
 // WriteOffsets replaces an offset checkpoint. Entries are written in order of topic and partition.
@@ -113,16 +122,15 @@ func ReadEpochs(f vfs.FS, path string) ([]Epoch, error) {
 func parseEpochs(path string, content []byte) ([]Epoch, error) {
 	var epochs []Epoch
 	err := parseLines(path, content, 2, func(fields [][]byte) error {
-		epoch, err := strconv.ParseInt(string(fields[0]), 10, 32)
+		epoch, err := number(fields[0], 32, "leader epoch")
 		if err != nil {
-			return fmt.Errorf("leader epoch %q is not a number", fields[0])
+			return err
 		}
-		start, err := strconv.ParseInt(string(fields[1]), 10, 64)
-		if err != nil {
-			return fmt.Errorf("start offset %q is not a number", fields[1])
+		var start int64
+		if start, err = number(fields[1], 64, "start offset"); err == nil {
+			epochs = append(epochs, Epoch{int32(epoch), start})
 		}
-		epochs = append(epochs, Epoch{int32(epoch), start})
-		return nil
+		return err
 	})
 	var format *FormatError
 	if errors.As(err, &format) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"sync"
 
 	"momus/internal/rank"
 	"momus/storage/vfs"
@@ -335,20 +336,29 @@ func (t *table) Sync() error {
 // SyncWritten makes durable what was written to the file. Nobody waits for it who only looks
 // something up.
 func (t *table) SyncWritten() error {
-	t.mu.Lock()
-	path, dirty := t.path, t.dirty
-	t.dirty = false // first: what is written during the sync is not covered
-	t.mu.Unlock()
-	if !dirty {
-		return nil
-	}
-	if err := vfs.SyncFile(t.fs, path); err != nil {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.dirty = true
+	if err := syncChanged(t.fs, &t.mu, &t.path, &t.dirty); err != nil {
 		return fmt.Errorf("sync index: %w", err)
 	}
 	return nil
+}
+
+// syncChanged makes a file durable that was changed since it was synced: dirty says so. mu guards
+// path and dirty, and is not held meanwhile, so that nobody waits for the disk.
+func syncChanged(f vfs.FS, mu sync.Locker, path *string, dirty *bool) error {
+	mu.Lock()
+	name, changed := *path, *dirty
+	*dirty = false // first: what is written during the sync is not covered
+	mu.Unlock()
+	if !changed {
+		return nil
+	}
+	err := vfs.SyncFile(f, name)
+	if err != nil {
+		mu.Lock()
+		*dirty = true
+		mu.Unlock()
+	}
+	return err
 }
 
 // Release gives back the memory of look-ups.

@@ -60,7 +60,7 @@ type Txn struct {
 
 	mu      rank.Mutex[rank.Index]
 	path    string       // guarded by mu, as is all that follows
-	absent  bool         // there is no file
+	absent  bool         // there is no file; then it is not dirty
 	loaded  bool         // entries are those of the file
 	entries []AbortedTxn // replaced or appended to, never changed in place
 	dirty   bool         // the file was changed since it was synced
@@ -77,7 +77,7 @@ func (x *Txn) loadLocked() error {
 	}
 	content, err := vfs.ReadFile(x.fs, x.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		x.absent = true
+		x.absent, x.dirty = true, false
 		return nil
 	}
 	if err == nil {
@@ -177,7 +177,7 @@ func (x *Txn) Reset() error {
 	}
 	err := x.keepLocked(0)
 	if errors.Is(err, fs.ErrNotExist) {
-		x.absent = true
+		x.absent, x.dirty = true, false
 		return nil
 	}
 	return err
@@ -201,17 +201,7 @@ func (x *Txn) keepLocked(n int) error {
 
 // Sync makes the file durable. Neither Add nor who looks something up waits for it.
 func (x *Txn) Sync() error {
-	x.mu.Lock()
-	path, dirty := x.path, x.dirty && !x.absent
-	x.dirty = x.dirty && !dirty // first: what is written during the sync is not covered
-	x.mu.Unlock()
-	if !dirty {
-		return nil
-	}
-	if err := vfs.SyncFile(x.fs, path); err != nil {
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		x.dirty = true
+	if err := syncChanged(x.fs, &x.mu, &x.path, &x.dirty); err != nil {
 		return fmt.Errorf("sync transaction index: %w", err)
 	}
 	return nil

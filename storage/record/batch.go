@@ -122,26 +122,21 @@ func (b Batch) TimestampType() TimestampType {
 
 // FirstTimestamp is the field of magic 2 in ms (the base of the records' deltas), the message's
 // timestamp for magic 1, -1 for magic 0.
-func (b Batch) FirstTimestamp() int64 {
-	switch b.Magic() {
-	case Magic0:
-		return NoTimestamp
-	case Magic1:
-		return b.i64(posLegacyTimestamp)
-	}
-	return b.i64(posFirstTs)
-}
+func (b Batch) FirstTimestamp() int64 { return b.timestamp(posFirstTs) }
 
 // MaxTimestamp is the largest timestamp in ms as the batch states it: the field of magic 2, the
 // timestamp of a magic 1 message or wrapper, -1 for magic 0.
-func (b Batch) MaxTimestamp() int64 {
+func (b Batch) MaxTimestamp() int64 { return b.timestamp(posMaxTs) }
+
+// timestamp is the field at pos of magic 2, of older formats the only one there is.
+func (b Batch) timestamp(pos int) int64 {
 	switch b.Magic() {
 	case Magic0:
 		return NoTimestamp
 	case Magic1:
 		return b.i64(posLegacyTimestamp)
 	}
-	return b.i64(posMaxTs)
+	return b.i64(pos)
 }
 
 // ProducerID is -1 for none, and for magic 0 and 1.

@@ -14,6 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"momus/broker/security/sasl"
+	"momus/configs"
 )
 
 // Settings say which tokens are valid.
@@ -38,7 +39,7 @@ func Read(get func(key string) string) (s Settings, ok bool, err error) {
 		}
 		return fallback
 	}
-	s = Settings{URL: value("jwks.endpoint.url", ""), Issuer: value("expected.issuer", ""), Audience: split(value("expected.audience", "")), Scope: strings.Fields(value("expected.scope", "")),
+	s = Settings{URL: value("jwks.endpoint.url", ""), Issuer: value("expected.issuer", ""), Audience: configs.NonEmpty(value("expected.audience", "")), Scope: strings.Fields(value("expected.scope", "")),
 		ScopeClaim: value("scope.claim.name", "scope"), SubjectClaim: value("sub.claim.name", "sub")}
 	if s.URL == "" {
 		return s, false, nil
@@ -53,15 +54,6 @@ func Read(get func(key string) string) (s Settings, ok bool, err error) {
 	}
 	s.Refresh, s.Skew = time.Duration(refresh)*time.Millisecond, time.Duration(skew)*time.Second
 	return s, true, nil
-}
-
-func split(list string) (out []string) {
-	for _, e := range strings.Split(list, ",") {
-		if e = strings.TrimSpace(e); e != "" {
-			out = append(out, e)
-		}
-	}
-	return out
 }
 
 // Validator validates tokens. It is safe for concurrent use.

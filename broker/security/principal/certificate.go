@@ -15,9 +15,9 @@ type CertificateRules struct {
 }
 
 type certificateRule struct {
-	pattern      *expression // nil for DEFAULT
-	replacement  string
-	lower, upper bool
+	pattern     *expression // nil for DEFAULT
+	replacement string
+	letterCase
 }
 
 // The grammar of Kafka's SslPrincipalMapper.
@@ -99,13 +99,7 @@ func (r certificateRule) apply(dn string) (string, bool, error) {
 	if err != nil {
 		return "", false, err
 	}
-	switch {
-	case r.lower:
-		name = lower(name)
-	case r.upper:
-		name = upper(name)
-	}
-	return name, true, nil
+	return r.fold(name), true, nil
 }
 
 // String is the rule as Kafka's errors show it.

@@ -115,3 +115,16 @@ var longer = strings.NewReplacer("\u00df", "SS", "\u0149", "\u02bcN", "\u01f0", 
 
 // upper is String.toUpperCase.
 func upper(s string) string { return strings.ToUpper(longer.Replace(s)) }
+
+// letterCase is what the end of a rule, /L or /U, does to the name that it makes.
+type letterCase struct{ lower, upper bool }
+
+func (c letterCase) fold(name string) string {
+	switch {
+	case c.lower:
+		return lower(name)
+	case c.upper:
+		return upper(name)
+	}
+	return name
+}

@@ -16,14 +16,14 @@ type KerberosRules struct {
 // kerberosRule is a rule of sasl.kerberos.principal.to.local.rules, such as
 // RULE:[1:$1@$0](.*@EXAMPLE)s/@.*///L.
 type kerberosRule struct {
-	text         string // as Kafka's errors show it
-	def          bool   // DEFAULT
-	components   int
-	format       string
-	match, from  *expression // nil for none
-	to           string
-	all          bool
-	lower, upper bool
+	text        string // as Kafka's errors show it
+	def         bool   // DEFAULT
+	components  int
+	format      string
+	match, from *expression // nil for none
+	to          string
+	all         bool
+	letterCase
 }
 
 // The grammars of Kafka's KerberosShortNamer and KerberosName.
@@ -43,7 +43,7 @@ func ParseKerberosRules(realm string, settings []string) (*KerberosRules, error)
 		if rest := s[len(m[0]):]; rest != "" {
 			return nil, fmt.Errorf("Invalid rule: `%s`, unmatched substring: `%s`", s, rest)
 		}
-		rule := kerberosRule{def: m[1] != "", format: m[3], to: m[8], all: m[9] != "", lower: m[10] == "L", upper: m[10] == "U"}
+		rule := kerberosRule{def: m[1] != "", format: m[3], to: m[8], all: m[9] != "", letterCase: letterCase{lower: m[10] == "L", upper: m[10] == "U"}}
 		var err error
 		if !rule.def {
 			if rule.components, err = strconv.Atoi(m[2]); err != nil {
@@ -136,13 +136,7 @@ func (r *kerberosRule) apply(realm string, params []string) (string, bool, error
 	if strings.ContainsAny(name, "/@") {
 		return "", false, fmt.Errorf("%w: Non-simple name %s after auth_to_local rule %s", ErrNoRule, name, r.text)
 	}
-	switch {
-	case r.lower:
-		name = lower(name)
-	case r.upper:
-		name = upper(name)
-	}
-	return name, true, nil
+	return r.fold(name), true, nil
 }
 
 // formatName replaces $0, $1 and so on.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"momus/configs"
 	"momus/internal/javatls"
 	"momus/internal/keystore"
 )
@@ -32,7 +33,7 @@ func Read(get func(key string) string, saslListener bool) (Settings, error) {
 		Keystore: keystore.Store{Location: get("ssl.keystore.location"), Type: get("ssl.keystore.type"), Password: get("ssl.keystore.password"),
 			KeyPassword: get("ssl.key.password")},
 		Truststore: keystore.Store{Location: get("ssl.truststore.location"), Type: get("ssl.truststore.type"), Password: get("ssl.truststore.password")},
-		Protocols:  list(get("ssl.enabled.protocols")), CipherSuites: list(get("ssl.cipher.suites")), ClientAuth: get("ssl.client.auth"),
+		Protocols:  configs.NonEmpty(get("ssl.enabled.protocols")), CipherSuites: configs.NonEmpty(get("ssl.cipher.suites")), ClientAuth: get("ssl.client.auth"),
 		VerifyHost: strings.EqualFold(get("ssl.endpoint.identification.algorithm"), "https"),
 	}
 	if saslListener {
@@ -48,15 +49,6 @@ func Read(get func(key string) string, saslListener bool) (Settings, error) {
 		return s, errors.New("ssl.truststore.password is set, but ssl.truststore.location is not")
 	}
 	return s, nil
-}
-
-func list(s string) (out []string) {
-	for _, e := range strings.Split(s, ",") {
-		if e = strings.TrimSpace(e); e != "" {
-			out = append(out, e)
-		}
-	}
-	return out
 }
 
 // material is what the settings name, read from its files.

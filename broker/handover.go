@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"momus/broker/interbroker"
@@ -20,9 +21,10 @@ func (b *Broker) handOver(orderly bool) {
 	b.replicas.BeginShutdown()
 	// Not Run's context, which has ended: that is why the broker stops.
 	ctx, cancel := context.WithTimeout(context.Background(), ms(c.RequestTimeoutMs)*time.Duration(max(1, c.ControlledShutdownMaxRetries)))
+	var watching sync.WaitGroup
+	watching.Go(func() { b.watchCoordination(ctx, cancel) })
+	defer watching.Wait()
 	defer cancel()
-	// It ends with ctx, at the latest when this function returns.
-	go b.watchCoordination(ctx, cancel)
 	err := interbroker.ControlledShutdown(ctx, interbroker.ControlledShutdownOptions{
 		BrokerID: b.id, BrokerEpoch: b.control.BrokerEpoch, Controller: b.findController,
 		MaxRetries: int(c.ControlledShutdownMaxRetries), Backoff: time.Duration(c.ControlledShutdownRetryBackoffMs) * time.Millisecond,

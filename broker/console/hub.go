@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	nethttp "net/http"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -35,6 +34,7 @@ type hub struct {
 		// pages is how many streams are open; the last one's end stops the looking.
 		pages   int
 		stop    context.CancelFunc // of the looking goroutine; nil while nobody looks
+		looking *sync.WaitGroup    // waits for that goroutine
 		frame   *frame             // the latest; nil before the first
 		changed chan struct{}      // closed and replaced with each new frame
 		// panicked is what ended the looking before its time, until all pages that waited for it
@@ -70,28 +70,35 @@ func (h *hub) open() (done func()) {
 	defer h.mu.Unlock()
 	if h.mu.pages++; h.mu.pages == 1 {
 		ctx, cancel := context.WithCancel(context.Background())
-		h.mu.stop, h.mu.panicked = cancel, nil
-		go h.look(ctx) // ended by the last page
+		h.mu.stop, h.mu.looking, h.mu.panicked = cancel, new(sync.WaitGroup), nil
+		h.mu.looking.Go(func() { // ended by the last page
+			if p := fan.Guard(func() { h.look(ctx) }); p != nil {
+				h.failed(ctx, p)
+			}
+		})
 	}
 	return func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if h.mu.pages--; h.mu.pages == 0 {
-			// The frame goes too: a page that opens later must not be shown what was true long ago.
-			// A look that is still under way sees that its context has ended and keeps its frame to
-			// itself.
-			h.mu.stop()
-			h.mu.frame = nil
+		if ended := h.leave(); ended != nil {
+			ended.Wait() // without the lock, which the look may be about to take
 		}
 	}
 }
 
+// leave counts a page out. The last one stops the looking, and is given what waits for its end.
+func (h *hub) leave() (ended *sync.WaitGroup) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.mu.pages--; h.mu.pages > 0 {
+		return nil
+	}
+	// The frame goes too: a page that opens later must not be shown what was true long ago. A look
+	// that is still under way sees that its context has ended and keeps its frame to itself.
+	h.mu.stop()
+	h.mu.frame = nil
+	return h.mu.looking
+}
+
 func (h *hub) look(ctx context.Context) {
-	defer func() {
-		if r := recover(); r != nil {
-			h.failed(ctx, &fan.Panic{Value: r, Stack: debug.Stack()})
-		}
-	}()
 	every := lookTick
 	if h.site.opts.Outside != nil {
 		every = outsideTick

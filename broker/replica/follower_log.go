@@ -12,8 +12,9 @@ import (
 // errNotFollowing means that the role has changed since the fetcher got the partition.
 var errNotFollowing = errors.New("the replica does not follow this leader epoch any more")
 
-// errorOfPanic lets what a fetcher does to one partition fail where it panics. As in Kafka, which
-// catches every Throwable there, the fetcher gives that partition up and goes on with the others.
+// errorOfPanic lets what a fetcher, or a move to another directory, does to one partition fail where
+// it panics. As in Kafka, which catches every Throwable there, that partition is given up, and the
+// others go on.
 func errorOfPanic(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())

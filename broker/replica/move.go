@@ -176,12 +176,13 @@ const moveChunk = 1 << 20 // bytes copied at a time
 
 // copy copies one partition until the future log has everything, and puts it in the place of the
 // current one.
-func (mm *moverManager) copy(ctx context.Context, tp model.TopicPartition, dir string) error {
+func (mm *moverManager) copy(ctx context.Context, tp model.TopicPartition, dir string) (err error) {
+	defer errorOfPanic(&err)
 	p := mm.m.partitions.get(tp)
 	if p == nil {
 		return errMoveCancelled
 	}
-	err := p.truncateFuture()
+	err = p.truncateFuture()
 	mm.m.logs.CheckpointDue()
 	if err != nil {
 		return err

@@ -83,3 +83,30 @@ func TestPanicEndsTheFetchingOfOnePartition(t *testing.T) {
 		}
 	}
 }
+
+// A panic over the move of one partition to another directory costs that move, not the others.
+func TestPanicEndsTheMoveOfOnePartition(t *testing.T) {
+	quiet := logrus.New()
+	quiet.SetOutput(io.Discard)
+	m := &Manager{logger: logrus.NewEntry(quiet)}
+	m.movers.init(m)
+	var all []*Partition
+	for i := range int32(2) {
+		p := &Partition{m: m, tp: model.TopicPartition{Topic: "t", Partition: i}}
+		p.role.Store(&role{log: new(log.Log), future: new(log.Log)}) // on which everything panics
+		m.movers.add(p.tp, "/data")
+		all = append(all, p)
+	}
+	m.partitions.add(all)
+	v := m.movers.mu.byDir["/data"]
+	m.movers.work(t.Context(), v)
+	if len(v.queue) != 0 {
+		t.Errorf("still to be moved: %v", v.queue)
+	}
+	for _, p := range all {
+		func() { // waits for ever if the lock was left behind
+			p.mu.Lock()
+			defer p.mu.Unlock()
+		}()
+	}
+}

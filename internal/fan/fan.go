@@ -1,6 +1,7 @@
 // Package fan does the parts of one call in several goroutines, all of which have ended when the
 // call returns. Unlike those of an errgroup, a part that panics does not end the process: the panic
-// goes on in the caller, where whoever bounds what a panic costs expects it.
+// goes on in the caller, where whoever bounds what a panic costs expects it. For goroutines that
+// nobody waits for there is Guard.
 package fan
 
 import (
@@ -9,7 +10,7 @@ import (
 	"sync"
 )
 
-// Panic is what Each panics with when a part of it has.
+// Panic is what Each panics with when a part of it has, and what Guard caught.
 type Panic struct {
 	Value any    // what the part panicked with
 	Stack []byte // of the part, which the caller's stack does not show
@@ -41,17 +42,15 @@ func Each(n, limit int, fn func(i int)) {
 		return next - 1, true
 	}
 	work := func() {
-		defer func() {
-			if r := recover(); r != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				if panicked == nil {
-					panicked = &Panic{Value: r, Stack: debug.Stack()}
-				}
+		p := Guard(func() {
+			for i, ok := take(); ok; i, ok = take() {
+				fn(i)
 			}
-		}()
-		for i, ok := take(); ok; i, ok = take() {
-			fn(i)
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		if panicked == nil {
+			panicked = p
 		}
 	}
 	for range min(n, limit) {
@@ -61,4 +60,16 @@ func Each(n, limit int, fn func(i int)) {
 	if panicked != nil {
 		panic(panicked)
 	}
+}
+
+// Guard calls fn, and gives the panic that ended it, nil for none: for the owner of a goroutine who
+// knows what to do without what it did. It must have left nothing locked or half changed.
+func Guard(fn func()) (panicked *Panic) {
+	defer func() {
+		if r := recover(); r != nil {
+			panicked = &Panic{Value: r, Stack: debug.Stack()}
+		}
+	}()
+	fn()
+	return nil
 }

@@ -86,3 +86,12 @@ func panicOf(t *testing.T, fn func()) (p *Panic) {
 }
 
 func explode() { panic("boom") }
+
+func TestGuardTellsOfAPanic(t *testing.T) {
+	if p := Guard(func() {}); p != nil {
+		t.Errorf("without a panic: %v", p)
+	}
+	if p := Guard(func() { panic("injected") }); p == nil || p.Value != "injected" || !strings.Contains(string(p.Stack), "TestGuardTellsOfAPanic") {
+		t.Errorf("caught %v", p)
+	}
+}

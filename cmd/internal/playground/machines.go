@@ -51,6 +51,7 @@ type machine struct {
 		count, failed int64
 		latency       time.Duration // of all of count together
 		problem       string        // the last one
+		fault         string        // of this program, which has ended the machine
 		problemAt     time.Time
 		assigned      map[string][]int32
 		next          map[model.TopicPartition]int64 // offset after the last record that it read
@@ -107,16 +108,29 @@ func (p *Playground) startMachine(o *console.Order) (any, error) {
 	p.mu.Lock()
 	p.mu.machines = append(p.mu.machines, m)
 	p.mu.Unlock()
-	p.workers.Go(func() { // ended by stopMachine or Close
-		defer close(m.done)
+	p.workers.Go(func() { p.work(ctx, m) }) // ended by stopMachine or Close
+	return map[string]string{"id": m.id}, nil
+}
+
+// work lets a machine run until ctx ends. A panic ends the machine, which the page then shows with
+// the reason, and nothing else of this process, in which the brokers run, too.
+func (p *Playground) work(ctx context.Context, m *machine) {
+	defer close(m.done)
+	err := p.guard(m.id, func() {
 		if m.order.Kind == producer {
 			m.produce(ctx)
 		} else {
 			m.consume(ctx)
 		}
-		m.leave(ctx)
 	})
-	return map[string]string{"id": m.id}, nil
+	if left := p.guard(m.id, func() { m.leave(ctx) }); err == nil {
+		err = left
+	}
+	if err != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.mu.fault = oneLine(err)
+	}
 }
 
 func (m *machine) check() error {
@@ -281,21 +295,25 @@ func (m *machine) consume(ctx context.Context) {
 		most = max(1, int(m.order.Rate/5))
 	}
 	for ctx.Err() == nil {
-		fetches := m.client.PollRecords(ctx, most)
-		n := 0
-		m.mu.Lock()
-		fetches.EachError(func(_ string, _ int32, err error) { m.troubleLocked(err) })
-		fetches.EachRecord(func(r *kgo.Record) {
-			n++
-			m.mu.next[model.TopicPartition{Topic: r.Topic, Partition: r.Partition}] = r.Offset + 1
-		})
-		m.mu.count += int64(n)
-		m.mu.Unlock()
+		n := m.took(m.client.PollRecords(ctx, most))
 		if m.order.Rate > 0 && n > 0 {
 			// The wait is for what was read: the rate holds in the mean.
 			wait(ctx, time.Duration(float64(n)/m.order.Rate*float64(time.Second)))
 		}
 	}
+}
+
+// took counts what was read.
+func (m *machine) took(fetches kgo.Fetches) (records int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	fetches.EachError(func(_ string, _ int32, err error) { m.troubleLocked(err) })
+	fetches.EachRecord(func(r *kgo.Record) {
+		records++
+		m.mu.next[model.TopicPartition{Topic: r.Topic, Partition: r.Partition}] = r.Offset + 1
+	})
+	m.mu.count += int64(records)
+	return records
 }
 
 // wait waits for d or the end of ctx.
@@ -376,6 +394,9 @@ func (m *machine) show(now time.Time) machineState {
 	slices.Sort(x.Assigned)
 	if now.Sub(m.mu.problemAt) < problemTime {
 		x.Problem = m.mu.problem
+	}
+	if m.mu.fault != "" {
+		x.Problem = m.mu.fault
 	}
 	s.at, s.count, s.failed, s.latency = now, m.mu.count, m.mu.failed, m.mu.latency
 	m.mu.shown = x

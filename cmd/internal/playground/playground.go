@@ -24,6 +24,7 @@ import (
 	"momus/broker"
 	"momus/broker/console"
 	"momus/broker/sabotage"
+	"momus/internal/fan"
 	"momus/internal/journal"
 	"momus/storage/vfs"
 )
@@ -119,6 +120,19 @@ func (p *Playground) Site() *console.Site { return p.site }
 func (p *Playground) Close() {
 	p.end()
 	p.workers.Wait()
+}
+
+// guard does the work of something that the page has started. A panic becomes an error; its stack
+// is logged.
+func (p *Playground) guard(what string, work func()) error {
+	fault := fan.Guard(work)
+	if fault == nil {
+		return nil
+	}
+	if p.opts.Logger != nil {
+		p.opts.Logger.WithField("of", what).WithField("panic", fault.Value).WithField("stack", string(fault.Stack)).Error("a panic ended what the page has started; please report this")
+	}
+	return fmt.Errorf("ended by a fault of this program (panic: %v); please report the stack in the log", fault.Value)
 }
 
 // Life is what a life of a broker is made with.

@@ -9,8 +9,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"momus/broker/console"
+	"momus/internal/testbase"
 )
 
 // fake is a Server that runs until it is told to stop, or fails.
@@ -164,5 +168,37 @@ func TestMachinesAreBounded(t *testing.T) {
 	}
 	if len(p.mu.machines) > 0 || len(p.mu.sent) > 0 {
 		t.Error("something was started")
+	}
+}
+
+// A panic in what the page has started ends that, with the reason shown, and leaves nothing locked
+// and nobody waiting.
+func TestAPanicEndsOnlyWhatThePageHasStarted(t *testing.T) {
+	var logged testbase.Buffer
+	logger := logrus.New()
+	logger.SetOutput(&logged)
+	p := New("test", 0)
+	defer p.Close()
+	p.Configure(Options{Logger: logger})
+	for _, kind := range []string{producer, consumer} {
+		m := &machine{order: console.Order{Kind: kind, Rate: 1}, id: kind, done: make(chan struct{})} // without a client, which is a fault
+		p.workers.Go(func() { p.work(p.life, m) })
+		<-m.done
+		if x := m.show(time.Now()); !strings.Contains(x.Problem, "a fault of this program") {
+			t.Errorf("%s: %+v", kind, x)
+		}
+	}
+	record, err := p.newTrace(&console.Order{Topic: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.trace(nil, record, &console.Order{Topic: "t"}, nil, nil)
+	if s := record.show(); !s.Over || !strings.Contains(s.Error, "a fault of this program") {
+		t.Errorf("a record: %+v", s)
+	}
+	for _, what := range []string{"of=producer", "of=consumer", "follow"} {
+		if !strings.Contains(logged.String(), what) {
+			t.Errorf("no %s in the log", what)
+		}
 	}
 }

@@ -131,14 +131,25 @@ func (p *Playground) send(o *console.Order) (any, error) {
 	}
 	p.workers.Go(func() { // ended by followTime or Close
 		defer client.Close()
-		defer t.change(func(s *traceState) { s.Over = true })
-		ctx, cancel := context.WithTimeout(p.life, followTime)
-		defer cancel()
-		if err := p.follow(ctx, client, t, o, key, value); err != nil {
-			t.change(func(s *traceState) { s.Error = oneLine(err) })
-		}
+		p.trace(client, t, o, key, value)
 	})
 	return map[string]string{"id": t.id}, nil
+}
+
+// trace follows a record to its end. A panic is shown as any other reason why it was lost sight of.
+func (p *Playground) trace(client *kgo.Client, t *trace, o *console.Order, key, value []byte) {
+	ctx, cancel := context.WithTimeout(p.life, followTime)
+	defer cancel()
+	var err error
+	if fault := p.guard("record "+t.id, func() { err = p.follow(ctx, client, t, o, key, value) }); fault != nil {
+		err = fault
+	}
+	t.change(func(s *traceState) {
+		s.Over = true
+		if err != nil {
+			s.Error = oneLine(err)
+		}
+	})
 }
 
 func bytesOf(s *string) []byte {

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"momus/cmd/internal/tour"
+	"momus/internal/fan"
 )
 
 // runner is what a Course plays on; *tour.Session in life.
@@ -84,11 +85,15 @@ func (c *Course) begin(work func(ctx context.Context)) error {
 		return errBusy
 	}
 	c.busy = true
-	c.work.Go(func() {
-		work(c.ctx)
+	c.work.Go(func() { // ended by Close
+		fault := fan.Guard(func() { work(c.ctx) })
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.busy = false
+		// What runs beside the course, brokers and page, goes on.
+		if fault != nil {
+			c.problem = fmt.Sprintf("This program has a fault; please report it. panic: %s", fault)
+		}
 	})
 	return nil
 }
@@ -128,13 +133,13 @@ func (c *Course) set(change func()) {
 // hidden carries out the steps that nobody sees, from next up to the first that is seen or before.
 func (c *Course) hidden(ctx context.Context, before int) error {
 	for {
-		c.mu.Lock()
-		i := c.next
-		for i < len(c.steps) && !acts(&c.chapter.Steps[i], c.session.Brokers()) {
-			i++
-		}
-		c.next = i
-		c.mu.Unlock()
+		var i int
+		c.set(func() {
+			for c.next < len(c.steps) && !acts(&c.chapter.Steps[c.next], c.session.Brokers()) {
+				c.next++
+			}
+			i = c.next
+		})
 		if i >= before || i >= len(c.steps) || !c.chapter.Steps[i].Hidden {
 			return nil
 		}

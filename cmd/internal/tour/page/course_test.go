@@ -21,9 +21,16 @@ type stage struct {
 	fail    string        // the command that does not print what it should
 	hold    chan struct{} // if not nil, steps wait for it
 	brokers int
+	panics  bool
 }
 
-func (s *stage) Begin(context.Context) error { s.done = append(s.done, "begin"); return nil }
+func (s *stage) Begin(context.Context) error {
+	if s.panics {
+		panic("injected")
+	}
+	s.done = append(s.done, "begin")
+	return nil
+}
 
 func (s *stage) Do(ctx context.Context, step *tour.Step, typed string) tour.Outcome {
 	if s.hold != nil {
@@ -105,6 +112,23 @@ func TestExerciseNeedsItsBrokers(t *testing.T) {
 			t.Error("it was checked:", err)
 		}
 		if x := c.State(tour.English); x.Solved || x.Chapter.Needs != 3 {
+			t.Errorf("%+v", x)
+		}
+	})
+}
+
+// A panic over a step ends that step: the page says so, and goes on with another chapter.
+func TestAPanicEndsTheStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{brokers: 3, panics: true}
+		c := newCourse(t, s)
+		do(t, c.Open("one", tour.English))
+		if x := c.State(tour.English); !strings.Contains(x.Problem, "panic: injected") {
+			t.Errorf("%+v", x)
+		}
+		s.panics = false
+		do(t, c.Open("two", tour.English))
+		if x := c.State(tour.English); x.Problem != "" {
 			t.Errorf("%+v", x)
 		}
 	})

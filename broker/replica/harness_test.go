@@ -150,17 +150,19 @@ func (b *testBroker) start() {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Of this life alone: the fetchers of others may still ask the one before.
+	config := b.config
 	b.fs = vfs.NewFault(b.mem)
 	topicConfig := func(topic string) *configs.Topic {
 		o, _ := b.settled.Load(topic)
 		overrides, _ := o.(map[string]string)
-		return b.config.Topic(overrides)
+		return config.Topic(overrides)
 	}
-	b.logs, err = logdir.Open(context.Background(), logdir.Options{FS: b.fs, Dirs: b.cluster.dirs, Settings: func() logdir.Settings { return logdir.SettingsOf(b.config.Broker()) }, TopicConfig: topicConfig, Logger: quiet()})
+	b.logs, err = logdir.Open(context.Background(), logdir.Options{FS: b.fs, Dirs: b.cluster.dirs, Settings: func() logdir.Settings { return logdir.SettingsOf(config.Broker()) }, TopicConfig: topicConfig, Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.m = New(Options{BrokerID: b.id, Settings: func() Settings { return SettingsOf(b.config.Broker()) }, TopicConfig: topicConfig, Logs: b.logs, Metadata: b.cluster.cache, ISR: b.cluster.zk,
+	b.m = New(Options{BrokerID: b.id, Settings: func() Settings { return SettingsOf(config.Broker()) }, TopicConfig: topicConfig, Logs: b.logs, Metadata: b.cluster.cache, ISR: b.cluster.zk,
 		Endpoint: func(leader int32, fetcherID int) LeaderEndpoint {
 			return &localEndpoint{me: b, leader: b.cluster.brokers[leader]}
 		},

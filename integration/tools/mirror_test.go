@@ -34,7 +34,7 @@ func TestMirrorMaker(t *testing.T) {
 	consumer := file("consumer.properties", "bootstrap.servers="+source.Bootstrap+"\ngroup.id=mirror\nauto.offset.reset=earliest\n")
 	producer := file("producer.properties", "bootstrap.servers="+target.Bootstrap+"\n")
 
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(source.Bootstrap), kgo.AllowAutoTopicCreation())
 	if err != nil {
@@ -43,15 +43,17 @@ func TestMirrorMaker(t *testing.T) {
 	defer cl.Close()
 	const n = 2000
 	var want []string
+	var records []*kgo.Record
 	for i := range n {
 		r := &kgo.Record{Topic: []string{"copied-a", "copied-b", "left"}[i%3], Key: fmt.Appendf(nil, "k%d", i%7), Value: fmt.Appendf(nil, "v%d", i),
 			Headers: []kgo.RecordHeader{{Key: "h", Value: []byte{byte(i)}}}, Timestamp: time.UnixMilli(1_600_000_000_000 + int64(i))}
-		if err := cl.ProduceSync(ctx, r).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		records = append(records, r)
 		if r.Topic != "left" {
 			want = append(want, text(r))
 		}
+	}
+	if err := cl.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		t.Fatal(err)
 	}
 	mirror := testkit.Start(t, "kafka-mirror-maker", testkit.Spec{Args: []string{filepath.Join(bin(t), "kafka-mirror-maker.sh"), "--consumer.config", consumer,
 		"--producer.config", producer, "--whitelist", "copied-.*", "--num.streams", "2", "--offset.commit.interval.ms", "500"}})
@@ -72,7 +74,7 @@ func TestMirrorMaker(t *testing.T) {
 	mirror.Signal(t, syscall.SIGTERM)
 	select {
 	case <-mirror.Done():
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the tool did not end after SIGTERM")
 	}
 	if mirror.ExitCode() != 143 {

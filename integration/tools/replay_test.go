@@ -123,8 +123,12 @@ func (r *replay) run(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s: %v", s.ID, err)
 				}
+				limit := time.Duration(s.WaitMs) * time.Millisecond
+				if words[0] == "start-broker" { // all can be in sync again, which takes a busy machine longer
+					limit = max(limit, patience)
+				}
 				map[string]func(int){"stop-broker": r.cluster.stop, "start-broker": r.cluster.start}[words[0]](id)
-				r.settle(t, time.Duration(s.WaitMs)*time.Millisecond)
+				r.settle(t, limit)
 			}
 			continue
 		}
@@ -132,7 +136,11 @@ func (r *replay) run(t *testing.T) {
 	}
 }
 
-// settle waits until all replicas are in sync, at most as long as the recording did.
+// patience is how long what does not come is waited for.
+const patience = time.Minute
+
+// settle waits until all replicas are in sync, but no longer than limit: while a broker is stopped
+// they cannot be.
 func (r *replay) settle(t *testing.T, limit time.Duration) {
 	t.Helper()
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
@@ -161,21 +169,21 @@ func (r *replay) step(t *testing.T, s *Step) {
 			t.Errorf("%s: nothing runs under the name %s", s.ID, s.Stop)
 			return
 		}
-		c.awaitLines(strings.Count(s.Stdout, "\n"), 10*time.Second)
+		c.awaitLines(strings.Count(s.Stdout, "\n"), patience)
 		c.signal(s.Signal)
 		r.check(t, s, c)
 	case s.Background != "":
 		c := r.start(t, s)
 		r.running[s.Background] = c
-		if !c.awaitLines(s.ReadyLines, 20*time.Second) {
+		if !c.awaitLines(s.ReadyLines, patience) {
 			t.Errorf("%s: %d lines did not come\n%s", s.ID, s.ReadyLines, c.err.String())
 		}
 	default:
 		// What only looks may look again: recorded tools took seconds to start, in which the
 		// cluster went on.
 		end := time.Now().Add(time.Duration(s.RetryMs) * time.Millisecond)
-		if looks(s.Cmd) {
-			end = time.Now().Add(12 * time.Second)
+		if looks(s.Cmd) || s.RetryMs > 0 {
+			end = time.Now().Add(patience)
 		}
 		for {
 			c := r.start(t, s)
@@ -184,10 +192,10 @@ func (r *replay) step(t *testing.T, s *Step) {
 				case s.Exit < 128: // the recorded one had ended by itself before the signal came
 					select {
 					case <-c.done:
-					case <-time.After(time.Duration(s.AfterMs) * time.Millisecond):
+					case <-time.After(max(patience, time.Duration(s.AfterMs)*time.Millisecond)):
 					}
 				case s.AfterLines > 0:
-					c.awaitLines(s.AfterLines, 20*time.Second)
+					c.awaitLines(s.AfterLines, patience)
 				case n > 0 && s.Compare == "none": // it goes on printing until it is ended
 					c.awaitLines(n, time.Duration(s.AfterMs)*time.Millisecond)
 				default:

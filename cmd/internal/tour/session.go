@@ -174,6 +174,11 @@ func (s *Session) run(ctx context.Context, step *Step, typed string) (o Outcome)
 	for {
 		var failed error
 		o.Output, failed = s.exec(ctx, command, step.Input)
+		// Why a line could not be run at all is what the learner has to read.
+		var exit *exec.ExitError
+		if failed != nil && o.Output == "" && !errors.As(failed, &exit) {
+			o.Output = failed.Error() + "\n"
+		}
 		// What came out counts more than how the command ended: the first is the lesson.
 		switch o.Err = mismatch(step, s.vars, o.Output); {
 		case o.Err != nil:

@@ -264,6 +264,17 @@ func TestAskingEndsWithTheInput(t *testing.T) {
 	}
 }
 
+// A line that cannot be run at all is answered with the reason, not with silence.
+func TestLinesThatCannotRunAreExplained(t *testing.T) {
+	s := &Session{cluster: &cluster{dir: t.TempDir()}, vars: &vars{}}
+	for typed, want := range map[string]string{"kafka-topics.sh 'open": "a ' is open", "ls /": "/ is not in", "ls . | sort": "behind a | only"} {
+		o := s.Do(t.Context(), &Step{Run: "ls .", Expect: []string{"something"}}, typed)
+		if o.Err == nil || !strings.Contains(o.Output, want) {
+			t.Errorf("%s: %v, %q", typed, o.Err, o.Output)
+		}
+	}
+}
+
 // Ctrl-C at a prompt leaves, although no line comes.
 func TestAskingEndsWithTheContext(t *testing.T) {
 	in, typing := io.Pipe()

@@ -153,6 +153,9 @@ func (v *View) Batches(tp model.TopicPartition, offset int64) ([]Batch, error) {
 		return nil, err
 	}
 	defer r.Release()
+	if r.Len() == 0 { // at the end of the log, as in one that is empty
+		return []Batch{}, nil
+	}
 	buf := make([]byte, min(r.Len(), maxBatch))
 	if _, err := r.ReadAt(buf, 0); err != nil {
 		return nil, fmt.Errorf("read %s at %d: %w", tp, offset, err)

@@ -35,7 +35,7 @@ function Group({ g, most }) {
   g.members.forEach(m => m.partitions.forEach(p => p.partitions.forEach(n => owner.set(p.topic + '-' + n, m))));
   const rows = new Map(g.offsets.map(o => [o.topic + '-' + o.partition, o]));
   owner.forEach((m, k) => { if (!rows.has(k)) { const i = k.lastIndexOf('-'); rows.set(k, { topic: k.slice(0, i), partition: +k.slice(i + 1), committed: -1, end: -1 }); } });
-  const id = 'group-' + g.name;
+  const id = 'group-' + encodeURIComponent(g.name); // ids have no blanks
   return html`<section class="card" aria-labelledby=${id}>
     <h2 id=${id}>${g.name}</h2>
     <p class="facts"><span>${t('coordinator')} ${g.coordinator}</span><span>${g.protocol}</span><span>${t('members')} ${g.members.length}</span><span>${t('lag')} <strong>${number(lag)}</strong></span></p>

@@ -46,6 +46,8 @@ func (r *Release) archive(p Platform) error {
 	return writeFile(out+".tar.gz", func(w io.Writer) error { return writeTarGz(w, inOrder(append(files, links...)), r.Time) })
 }
 
+// writeFile creates a file and lets write fill it. The error of closing counts, as a full disk may
+// tell of itself only then.
 func writeFile(name string, write func(io.Writer) error) error {
 	f, err := os.Create(name)
 	if err != nil {
@@ -58,6 +60,8 @@ func writeFile(name string, write func(io.Writer) error) error {
 	return err
 }
 
+// writeTarGz writes an archive without a name or a time in the header of gzip, which would be those
+// of the build.
 func writeTarGz(w io.Writer, files []File, at time.Time) error {
 	// The level is part of the bytes: another Go with another compressor makes another archive.
 	zw, err := gzip.NewWriterLevel(w, gzip.BestCompression)
@@ -70,7 +74,8 @@ func writeTarGz(w io.Writer, files []File, at time.Time) error {
 	return zw.Close()
 }
 
-// writeTar writes files that belong to root, all of one time.
+// writeTar writes files that belong to root, all of one time, in the order in which they are given:
+// sorted files make the same bytes each time.
 func writeTar(w io.Writer, files []File, at time.Time) error {
 	tw := tar.NewWriter(w)
 	for _, f := range files {
@@ -99,6 +104,7 @@ func writeTar(w io.Writer, files []File, at time.Time) error {
 	return tw.Close()
 }
 
+// writeZip writes files for Windows, where nobody asks for owners and there are no links.
 func writeZip(w io.Writer, files []File, at time.Time) error {
 	zw := zip.NewWriter(w)
 	for _, f := range files {

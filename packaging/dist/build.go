@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// build makes the binaries, the manual pages and the completions.
+// build makes the binaries, the manual pages and the completions. The pages are those of the commands
+// in the binaries: the repository writes them of the same tables.
 func (r *Release) build(chosen []Platform) error {
 	for _, p := range chosen {
 		fmt.Println("building", r.Name(p))

@@ -33,10 +33,12 @@ type Release struct {
 // Platform is one that momus is built for.
 type Platform struct{ OS, Arch string }
 
+// platforms are those of a release. Packages and images are made for Linux alone, see make.
 var platforms = []Platform{
 	{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}, {"windows", "amd64"}, {"windows", "arm64"},
 }
 
+// String is the form in which -only, and go tool dist list, name a platform.
 func (p Platform) String() string { return p.OS + "/" + p.Arch }
 
 // Name is the stem of the files of a platform.
@@ -73,8 +75,12 @@ func main() {
 	}
 }
 
+// versionForm is what Debian, RPM and Go alike take for a version, and order in the same way. A build
+// between two releases has the part behind the plus sign, see packaging/version.sh.
 var versionForm = regexp.MustCompile(`^\d+\.\d+\.\d+(\+[0-9A-Za-z.]+)?$`)
 
+// run makes the release in r.Out. After an error what is there is incomplete, and has no checksums:
+// these are written last.
 func run(r *Release, only string) (err error) {
 	// Epoch 0 means that nobody has said: a release of 1970 would be older than any installation.
 	if !versionForm.MatchString(r.Version) || r.Out == "" || r.Time.Unix() == 0 {
@@ -107,7 +113,8 @@ func run(r *Release, only string) (err error) {
 	return r.sums()
 }
 
-// make writes everything but the checksums, from the binaries that are there.
+// make writes everything but the checksums, from the binaries that are there. The first error ends
+// it: a release that lacks one of its files is none.
 func (r *Release) make(chosen []Platform) error {
 	for _, p := range chosen {
 		if err := r.archive(p); err != nil {
@@ -129,7 +136,8 @@ func (r *Release) make(chosen []Platform) error {
 	return nil
 }
 
-// sums writes SHA256SUMS, which sha256sum -c reads.
+// sums writes SHA256SUMS, which sha256sum -c reads: whoever has built the same commit compares this
+// one file with that of the release.
 func (r *Release) sums() error {
 	entries, err := os.ReadDir(r.Out) // in the order of names
 	if err != nil {

@@ -15,11 +15,13 @@ import (
 	_ "github.com/goreleaser/nfpm/v2/rpm" // registers the form
 )
 
+// description is what apt show and rpm -qi print: a line that stands alone, and a paragraph.
 const description = `Broker that takes the place of an Apache Kafka 2.5 broker
 The same protocol, the same ZooKeeper nodes, the same files on disk, in one
 program without a JVM, with Kafka's command-line tools.`
 
-// packages makes the .deb and the .rpm of a Linux platform.
+// packages makes the .deb and the .rpm of a Linux platform. Both have the same files and scripts; what
+// differs is what they depend on, and how nfpm names them.
 func (r *Release) packages(p Platform) error {
 	contents, err := r.contents(p)
 	if err != nil {
@@ -27,6 +29,8 @@ func (r *Release) packages(p Platform) error {
 	}
 	script := func(name string) string { return filepath.Join(r.Root, "packaging", "linux", name) }
 	for _, form := range []string{"deb", "rpm"} {
+		// VersionSchema none: our version is in the form of both already, and is not to be parsed
+		// into another.
 		info := nfpm.WithDefaults(&nfpm.Info{
 			Name: "momus", Arch: p.Arch, Platform: "linux", Version: r.Version, VersionSchema: "none", Release: "1", MTime: r.Time,
 			Section: "net", Priority: "optional", Maintainer: "momus maintainers <momus@localhost>", Vendor: "momus", Description: description, License: "see /usr/share/doc/momus/copyright",
@@ -58,7 +62,8 @@ func (r *Release) packages(p Platform) error {
 	return nil
 }
 
-// contents are the files of the packages.
+// contents are the files of the packages. Nothing goes to /usr/local or /opt, and nothing to
+// /var/lib/momus, which systemd makes for the user of the service.
 func (r *Release) contents(p Platform) (files.Contents, error) {
 	stage := filepath.Join(r.Work, p.OS+"-"+p.Arch, "package")
 	if err := os.MkdirAll(stage, 0o755); err != nil {
@@ -95,8 +100,8 @@ func (r *Release) contents(p Platform) (files.Contents, error) {
 	add("", linux("momus.service"), "/usr/lib/systemd/system/momus.service", 0o644, "root")
 	add("", linux("momus-zookeeper.service"), "/usr/lib/systemd/system/momus-zookeeper.service", 0o644, "root")
 	add("", linux("sysusers.conf"), "/usr/lib/sysusers.d/momus.conf", 0o644, "root")
-	// It may have passwords in it.
-	// NoReplace: what an administrator has changed stays when the package is upgraded.
+	// It may have passwords in it, which the group of the service reads and others do not. NoReplace:
+	// what an administrator has changed stays when the package is upgraded.
 	add(files.TypeConfigNoReplace, filepath.Join(r.Root, "configs", "examples", "server.properties"), "/etc/momus/server.properties", 0o640, "momus")
 	add(files.TypeConfigNoReplace, linux("default"), "/etc/default/momus", 0o644, "root")
 	for name, to := range map[string]string{"LICENSE": "copyright", "NOTICES": "NOTICES", "README.md": "README.md"} {
@@ -118,6 +123,8 @@ func (r *Release) contents(p Platform) (files.Contents, error) {
 			return nil, err
 		}
 		var b bytes.Buffer
+		// Without the name and the time of a file in its header, as Debian wants it to be
+		// reproducible.
 		zw, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 		if err != nil {
 			return nil, err
@@ -130,7 +137,6 @@ func (r *Release) contents(p Platform) (files.Contents, error) {
 		}
 		staged := filepath.Join(stage, path.Base(to))
 		if err := os.WriteFile(staged, b.Bytes(), 0o644); err != nil {
-			// gzip without the name and the time of a file, as Debian wants it to be reproducible.
 			return nil, err
 		}
 		add("", staged, to, 0o644, "root")

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// bom is a bill of materials in the form of CycloneDX 1.5.
+// bom is a bill of materials in the form of CycloneDX 1.5. The names of the fields are the format's;
+// of the many that it has these are what scanners for known vulnerabilities ask for.
 type bom struct {
 	Format       string       `json:"bomFormat"`
 	Spec         string       `json:"specVersion"`
@@ -24,11 +25,15 @@ type bom struct {
 	Dependencies []dependency `json:"dependencies"`
 }
 
+// metadata says what the bill is of. There is no tool in it that made the bill: its version would be
+// one more thing that differs between two builds of the same commit.
 type metadata struct {
 	Timestamp string    `json:"timestamp"`
 	Component component `json:"component"`
 }
 
+// component is the program or a module in it. Ref names it within the bill, PURL (package-url) in
+// the databases of vulnerabilities; both are the same here.
 type component struct {
 	Type       string     `json:"type"`
 	Ref        string     `json:"bom-ref"`
@@ -39,22 +44,29 @@ type component struct {
 	Properties []property `json:"properties,omitempty"`
 }
 
+// hash is a check sum in hexadecimal digits: of the program's file, of a module's files as go.sum
+// counts them.
 type hash struct {
 	Algorithm string `json:"alg"`
 	Content   string `json:"content"`
 }
 
+// property is what the format has no field for; the prefix of its name, momus:, says whose it is.
 type property struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
+// dependency says what a component needs. A binary does not tell which module needs which, so that
+// the program depends on all, and they on nothing.
 type dependency struct {
 	Ref       string   `json:"ref"`
 	DependsOn []string `json:"dependsOn,omitempty"`
 }
 
-// billOfMaterials lists the modules in a binary, as the binary itself names them.
+// billOfMaterials lists the modules in a binary, as the binary itself names them: what is in go.mod
+// and was not linked in is not there. The standard library is listed as a module of its own, since it
+// has vulnerabilities of its own.
 func (r *Release) billOfMaterials(p Platform) error {
 	info, err := buildinfo.ReadFile(r.Binary(p))
 	if err != nil {

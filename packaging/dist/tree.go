@@ -8,16 +8,18 @@ import (
 	"strings"
 )
 
-// File is one of an archive, a package or an image.
+// File is one of an archive, a package or an image. It belongs to root and has the time of the commit,
+// whoever builds it and whenever.
 type File struct {
 	Name   string // with slashes
-	Mode   int64
+	Mode   int64  // permissions, and the sticky bit
 	Source string // its content; "" for what is below
 	Data   []byte
 	Link   string // what a symbolic link points to; "" for a file
 	Dir    bool
 }
 
+// content is read when it is written, so that not all binaries are in memory at once.
 func (f File) content() ([]byte, error) {
 	if f.Source == "" {
 		return f.Data, nil
@@ -39,7 +41,8 @@ func (r *Release) links(dir string) ([]File, error) {
 	return out, nil
 }
 
-// tree are the files below a directory, under another name.
+// tree are the files below a directory, under another name. All are readable and none is executable:
+// modes of the working tree depend on who checked it out.
 func tree(source, under string) ([]File, error) {
 	var out []File
 	err := filepath.WalkDir(source, func(name string, d os.DirEntry, err error) error {
@@ -53,7 +56,8 @@ func tree(source, under string) ([]File, error) {
 	return out, err
 }
 
-// inOrder sorts files by name and puts the directories that they need before them.
+// inOrder sorts files by name and puts the directories that they need before them: unpacking makes
+// no directory by itself, which would have the mode and the time of the one who unpacks.
 func inOrder(files []File) []File {
 	seen := map[string]bool{".": true, "/": true}
 	for _, f := range files {

@@ -23,6 +23,7 @@ type objects struct {
 	budgets  map[string]policyv1.PodDisruptionBudget
 }
 
+// build reads the manifests as kustomize puts them together.
 func build(t *testing.T) objects {
 	t.Helper()
 	all, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "base")
@@ -59,6 +60,8 @@ func strict[T any](t *testing.T, name string, data []byte) T {
 	return v
 }
 
+// Each set selects its own pods, which have names before they are ready: the members of an ensemble
+// find each other only by them. What a pod mounts, and what probes it, is there.
 func TestManifests(t *testing.T) {
 	o := build(t)
 	if got := slices.Sorted(maps.Keys(o.sets)); !slices.Equal(got, []string{"momus", "zookeeper"}) {
@@ -104,6 +107,8 @@ func TestManifests(t *testing.T) {
 			}
 		}
 	}
+	// A service finds pods by labels and their ports by name: a change of either in one place would
+	// leave it without anybody to send clients to, and Kubernetes would not say so.
 	for name, s := range o.services {
 		found := false
 		for _, set := range o.sets {
@@ -142,6 +147,7 @@ func TestBrokersKnowTheEnsemble(t *testing.T) {
 	}
 }
 
+// within reports whether a selector, part, chooses what has the labels all.
 func within(part, all map[string]string) bool {
 	for k, v := range part {
 		if all[k] != v {
@@ -151,6 +157,7 @@ func within(part, all map[string]string) bool {
 	return len(part) > 0
 }
 
+// portOf reports whether a container of a pod has a port of that name.
 func portOf(pod corev1.PodSpec, name string) bool {
 	for _, c := range pod.Containers {
 		for _, p := range c.Ports {

@@ -24,6 +24,8 @@ func main() {
 	}
 }
 
+// run makes the site in out. The manual pages are made anew, in a directory that goes when it is done:
+// they belong to the version that is named.
 func run(version, root, out string) error {
 	if out == "" {
 		return fmt.Errorf("give -out")

@@ -54,18 +54,22 @@ type site struct {
 	images   map[string][]byte
 }
 
+// chapter is a part of the contents with its pages, in their order.
 type chapter struct {
 	Title string
 	Pages []*page
 }
 
+// markdown reads pages as the repository's host shows them, so that a table or a link looks the same
+// in both.
 var markdown = goldmark.New(
 	goldmark.WithExtensions(extension.GFM),
 	goldmark.WithParserOptions(parser.WithAutoHeadingID()),
 	goldmark.WithRendererOptions(html.WithXHTML(), html.WithUnsafe()), // the README's comments; the pages are our own
 )
 
-// load reads the pages of a repository and of a directory with manual pages.
+// load reads the pages of a repository and of a directory with manual pages. A page that no chapter
+// names is an error, as is one that a chapter names and that is not there.
 func load(root, manualDir string) (*site, error) {
 	s := &site{bySource: map[string]*page{}, images: map[string][]byte{}}
 	found := map[string][]byte{}
@@ -93,6 +97,7 @@ func load(root, manualDir string) (*site, error) {
 		}
 		found[name] = data
 	}
+	// All of them first, since a chapter that is further down may name a page of this one's directory.
 	named := map[string]bool{}
 	for _, c := range chapters {
 		for _, name := range c.pages {
@@ -138,6 +143,7 @@ func load(root, manualDir string) (*site, error) {
 	return s, nil
 }
 
+// parse reads a page. Its title is its first heading of the first level.
 func parse(source string, data []byte) *page {
 	p := &page{source: source, data: data, tree: markdown.Parser().Parse(text.NewReader(data))}
 	p.url = strings.TrimSuffix(strings.TrimPrefix(source, "docs/"), ".md") + ".html"
@@ -185,7 +191,8 @@ func plain(n ast.Node, data []byte) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// entry is what can be found: a heading with the text below it.
+// entry is what can be found: a heading with the text below it. Its names are short because the
+// browser loads the whole index before the first search.
 type entry struct {
 	Page string `json:"p"`
 	Head string `json:"h"`
@@ -207,6 +214,7 @@ func (p *page) entries() []entry {
 	return out
 }
 
+// idOf is the name of a heading's place in its page, as links have it behind the #.
 func idOf(h *ast.Heading) string {
 	if id, ok := h.AttributeString("id"); ok {
 		if b, ok := id.([]byte); ok {
@@ -295,7 +303,7 @@ func (s *site) resolve() error {
 	return nil
 }
 
-// render gives the files of the site.
+// render gives the files of the site, by their names from its root. Whoever calls it writes them.
 func (s *site) render(version string) (map[string][]byte, error) {
 	if err := s.resolve(); err != nil {
 		return nil, err
@@ -305,6 +313,9 @@ func (s *site) render(version string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Each page has the whole contents at its side: it has to work from a directory, where a script
+	// cannot fetch another page. The index is a script of its own for the same reason, which a page
+	// loads when somebody begins to search.
 	var index []entry
 	for i, p := range s.pages {
 		var body, out bytes.Buffer
@@ -366,12 +377,14 @@ type view struct {
 	Before, After      *navPage
 }
 
+// navChapter is a chapter in the contents at the side; that of the page itself is open.
 type navChapter struct {
 	Title string
 	Open  bool
 	Pages []navPage
 }
 
+// navPage is a page, or a section of one, in the contents. URL leads there from the page that is shown.
 type navPage struct {
 	Title, URL string
 	Here       bool

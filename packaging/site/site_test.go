@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// rendered is the site of this repository, as a release has it.
 func rendered(t *testing.T) map[string][]byte {
 	t.Helper()
 	work := t.TempDir()

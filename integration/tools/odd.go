@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"momus/internal/shellwords"
 )
 
 // Odd is one command line with an odd value, and what the released tool made of it.
@@ -73,7 +75,7 @@ func LoadOdd(path string) (*OddCases, error) {
 		case "|":
 			out.Files[file] += rest + "\n"
 		case "$":
-			last = &Odd{Note: note, Args: Words(rest), Line: n}
+			last = &Odd{Note: note, Args: shellwords.Split(rest), Line: n}
 			note = nil
 			out.Cases = append(out.Cases, last)
 		case "<":

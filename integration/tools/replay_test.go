@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"momus/integration/testkit"
+	"momus/internal/shellwords"
 	"momus/internal/testbase"
 )
 
@@ -266,7 +267,7 @@ type command struct {
 
 func (r *replay) start(t *testing.T, s *Step) *command {
 	t.Helper()
-	words := Words(strings.ReplaceAll(s.Cmd, "<HMAC>", r.hmac))
+	words := shellwords.Split(strings.ReplaceAll(s.Cmd, "<HMAC>", r.hmac))
 	env := append(os.Environ(), "TZ=UTC")
 	if words[0] == "env" {
 		env, words = append(env, words[1]), words[2:]

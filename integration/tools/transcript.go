@@ -254,33 +254,3 @@ func SameErrors(want, got string) bool {
 	w, g := count(want), count(got)
 	return len(w) == len(g) && allFound(w, g)
 }
-
-// Words splits a command as a POSIX shell does: blanks, single and double quotes.
-func Words(cmd string) []string {
-	var out []string
-	var word strings.Builder
-	in, quote := false, rune(0)
-	for _, r := range cmd {
-		switch {
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote != 0:
-			word.WriteRune(r)
-		case r == '\'' || r == '"':
-			in, quote = true, r
-		case r == ' ':
-			if in {
-				out = append(out, word.String())
-				word.Reset()
-			}
-			in = false
-		default:
-			in = true
-			word.WriteRune(r)
-		}
-	}
-	if in {
-		out = append(out, word.String())
-	}
-	return out
-}

@@ -13,6 +13,7 @@ import (
 
 	"momus/cmd/internal/tool/tooltest"
 	recorded "momus/integration/tools"
+	"momus/internal/shellwords"
 )
 
 // TestTranscriptsInThisProcess replays recordings of the released tools against brokers in the
@@ -41,7 +42,7 @@ func TestTranscriptsInThisProcess(t *testing.T) {
 			r := newTranscript(t)
 			for _, s := range steps {
 				if first := x.make[s.ID]; first != "" {
-					r.run(t, recorded.Words(first), nil)
+					r.run(t, shellwords.Split(first), nil)
 				}
 				if !slices.Contains(x.skip, s.ID) {
 					r.step(t, s)
@@ -97,7 +98,7 @@ func (r *transcript) step(t *testing.T, s *recorded.Step) {
 			t.Fatal(err)
 		}
 	}
-	words := recorded.Words(s.Cmd)
+	words := shellwords.Split(s.Cmd)
 	if s.Background != "" || s.Stop != "" || s.Signal != "" || len(words) == 0 || words[0] == "env" {
 		return
 	}

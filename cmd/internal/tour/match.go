@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"momus/internal/shellwords"
 )
 
 // vars are the words in braces that commands and expectations may use. They may be read while a
@@ -16,6 +18,7 @@ type vars struct {
 	words map[string]string
 }
 
+// word is a name in braces, which stands for a value of the session.
 var word = regexp.MustCompile(`\{([a-z][a-z0-9-]*)\}`)
 
 // expand replaces {word} by its value; a word that is not known stays, as JSON has braces too.
@@ -30,6 +33,7 @@ func (v *vars) expand(s string) string {
 	})
 }
 
+// set gives a word its value; the goroutines that read the output of commands set words too.
 func (v *vars) set(name, value string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -101,6 +105,7 @@ func mismatch(s *Step, v *vars, output string) error {
 	return nil
 }
 
+// missed is the mistake of an expectation that was not met.
 func missed(want string, unwanted bool) error {
 	return &Mismatch{Want: want, Unwanted: unwanted, pattern: strings.HasPrefix(want, "re:")}
 }
@@ -147,40 +152,17 @@ func (v *vars) capture(s *Step, output string) error {
 // commands; no expansion. There is at least one command, which may have no words. An open quote is
 // an error.
 func words(line string) (commands [][]string, err error) {
-	var (
-		args    []string
-		current strings.Builder
-		inWord  bool
-		quote   rune // 0 outside of quotes
-	)
-	end := func() {
-		if inWord {
-			args = append(args, current.String())
-			current.Reset()
-			inWord = false
-		}
+	list, err := shellwords.Cut(line, "|")
+	if err != nil {
+		return nil, err
 	}
-	for _, r := range line {
-		switch {
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote != 0:
-			current.WriteRune(r)
-		case r == '\'' || r == '"':
-			quote, inWord = r, true
-		case r == ' ' || r == '\t' || r == '\n':
-			end()
-		case r == '|':
-			end()
+	var args []string
+	for _, w := range list {
+		if w.Operator {
 			commands, args = append(commands, args), nil
-		default:
-			current.WriteRune(r)
-			inWord = true
+			continue
 		}
+		args = append(args, w.Text)
 	}
-	if quote != 0 {
-		return nil, fmt.Errorf("a %c is open at the end of the line", quote)
-	}
-	end()
 	return append(commands, args), nil
 }

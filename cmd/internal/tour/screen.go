@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/mattn/go-runewidth"
+
+	"momus/internal/shellwords"
 )
 
 // shellLines breaks a command line into lines of at most width columns, each but the last with the
@@ -53,33 +55,17 @@ func fitting(parts []string, width int) (out []string) {
 // options are the parts of a command line that belong together: its first word, options with their
 // values, other words.
 func options(command string) (parts []string) {
-	start, quote, before := 0, rune(0), ""
-	add := func(end int) {
-		w := command[start:end]
-		option := strings.HasPrefix(before, "-") && !strings.HasPrefix(w, "-")
-		switch {
-		case w == "":
-			return
-		case option || before == "|":
-			parts[len(parts)-1] += " " + w
-		default:
-			parts = append(parts, w)
+	list, _ := shellwords.Cut(command, "") // what has an open quote is shown as it is
+	before := ""
+	for _, w := range list {
+		option := strings.HasPrefix(before, "-") && !strings.HasPrefix(w.Raw, "-")
+		if option || before == "|" {
+			parts[len(parts)-1] += " " + w.Raw
+		} else {
+			parts = append(parts, w.Raw)
 		}
-		before = w
+		before = w.Raw
 	}
-	for i, r := range command {
-		switch {
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote != 0:
-		case r == '\'' || r == '"':
-			quote = r
-		case r == ' ':
-			add(i)
-			start = i + 1
-		}
-	}
-	add(len(command))
 	return parts
 }
 

@@ -1,0 +1,74 @@
+// Package shellwords cuts a command line into words as a POSIX shell does where nothing is to be
+// expanded: at blanks, with 'single' and "double" quotes. A backslash and a $ are letters like any
+// other, so that regular expressions and templates pass as they are written.
+package shellwords
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Word is one word of a command line.
+type Word struct {
+	Text     string // without its quotes
+	Raw      string // as it is written
+	Operator bool   // it is one of the operators, and nothing in it was quoted
+}
+
+// Cut gives the words of a line. Each letter of operators is a word of its own wherever it stands
+// outside quotes, with or without blanks around it. A quote that is still open at the end is an
+// error; its word then reaches to the end of the line.
+func Cut(line, operators string) ([]Word, error) {
+	var (
+		words []Word
+		text  strings.Builder
+		begun = -1 // where the word begins that is being read; -1 between words
+		quote rune // 0 outside of quotes
+		end   = func(at int) {
+			if begun >= 0 {
+				words = append(words, Word{Text: text.String(), Raw: line[begun:at]})
+				text.Reset()
+				begun = -1
+			}
+		}
+	)
+	for i, r := range line {
+		blank := r == ' ' || r == '\t' || r == '\n'
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+			continue
+		case quote == 0 && blank:
+			end(i)
+			continue
+		case quote == 0 && strings.ContainsRune(operators, r):
+			end(i)
+			words = append(words, Word{Text: string(r), Raw: string(r), Operator: true})
+			continue
+		}
+		if begun < 0 { // also for an empty pair of quotes, which is a word
+			begun = i
+		}
+		if quote == 0 && (r == '\'' || r == '"') {
+			quote = r
+			continue
+		}
+		text.WriteRune(r)
+	}
+	end(len(line))
+	if quote != 0 {
+		return words, fmt.Errorf("a %c is open at the end of the line", quote)
+	}
+	return words, nil
+}
+
+// Split gives the texts of the words of a line that has no operators. An open quote reaches to the
+// end of the line.
+func Split(line string) []string {
+	words, _ := Cut(line, "") // the words are there whether a quote is open or not
+	var out []string
+	for _, w := range words {
+		out = append(out, w.Text)
+	}
+	return out
+}

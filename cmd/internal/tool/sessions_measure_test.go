@@ -30,55 +30,19 @@ Reading payloads from: FILE/missing
 ! File does not exist or empty file provided.
 = 1
 $ kafka-producer-perf-test --topic t --num-records 3 --throughput -1
-! usage: producer-performance [-h] --topic TOPIC --num-records NUM-RECORDS
-!                             [--payload-delimiter PAYLOAD-DELIMITER]
-!                             --throughput THROUGHPUT
-!                             [--producer-props PROP-NAME=PROP-VALUE [PROP-NAME=PROP-VALUE ...]]
-!                             [--producer.config CONFIG-FILE]
-!                             [--print-metrics]
-!                             [--transactional-id TRANSACTIONAL-ID]
-!                             [--transaction-duration-ms TRANSACTION-DURATION]
-!                             (--record-size RECORD-SIZE |
-!                             --payload-file PAYLOAD-FILE)
+! (the usage)
 ! producer-performance: error: one of the arguments --record-size --payload-file is required
 = 1
 $ kafka-producer-perf-test --topic t --num-records many --record-size 5 --throughput -1
-! usage: producer-performance [-h] --topic TOPIC --num-records NUM-RECORDS
-!                             [--payload-delimiter PAYLOAD-DELIMITER]
-!                             --throughput THROUGHPUT
-!                             [--producer-props PROP-NAME=PROP-VALUE [PROP-NAME=PROP-VALUE ...]]
-!                             [--producer.config CONFIG-FILE]
-!                             [--print-metrics]
-!                             [--transactional-id TRANSACTIONAL-ID]
-!                             [--transaction-duration-ms TRANSACTION-DURATION]
-!                             (--record-size RECORD-SIZE |
-!                             --payload-file PAYLOAD-FILE)
+! (the usage)
 ! producer-performance: error: argument --num-records: could not convert 'many' to Long (For input string: "many")
 = 1
 $ kafka-producer-perf-test --topic t --num-records 5 --record-size 5 --payload-file FILE/payloads --throughput -1
-! usage: producer-performance [-h] --topic TOPIC --num-records NUM-RECORDS
-!                             [--payload-delimiter PAYLOAD-DELIMITER]
-!                             --throughput THROUGHPUT
-!                             [--producer-props PROP-NAME=PROP-VALUE [PROP-NAME=PROP-VALUE ...]]
-!                             [--producer.config CONFIG-FILE]
-!                             [--print-metrics]
-!                             [--transactional-id TRANSACTIONAL-ID]
-!                             [--transaction-duration-ms TRANSACTION-DURATION]
-!                             (--record-size RECORD-SIZE |
-!                             --payload-file PAYLOAD-FILE)
+! (the usage)
 ! producer-performance: error: argument --payload-file: not allowed with argument --record-size
 = 1
 $ kafka-producer-perf-test --num-records 5 --record-size 5 --throughput -1
-! usage: producer-performance [-h] --topic TOPIC --num-records NUM-RECORDS
-!                             [--payload-delimiter PAYLOAD-DELIMITER]
-!                             --throughput THROUGHPUT
-!                             [--producer-props PROP-NAME=PROP-VALUE [PROP-NAME=PROP-VALUE ...]]
-!                             [--producer.config CONFIG-FILE]
-!                             [--print-metrics]
-!                             [--transactional-id TRANSACTIONAL-ID]
-!                             [--transaction-duration-ms TRANSACTION-DURATION]
-!                             (--record-size RECORD-SIZE |
-!                             --payload-file PAYLOAD-FILE)
+! (the usage)
 ! producer-performance: error: argument --topic is required
 = 1
 $ kafka-producer-perf-test --topic t --num-records 5 --record-size 5 --throughput -1 --producer-props acks
@@ -96,100 +60,38 @@ $ kafka-verifiable-producer --topic t --max-messages 1 --bootstrap-server BROKER
 {"timestamp":T,"name":"shutdown_complete"}
 {"timestamp":T,"name":"tool_data","sent":1,"acked":1,"target_throughput":-1,"avg_throughput":N.N}
 $ kafka-verifiable-producer --topic t --max-messages 1 --bootstrap-server BROKERS --acks 3
-! usage: verifiable-producer [-h] --topic TOPIC [--max-messages MAX-MESSAGES]
-!                            [--throughput THROUGHPUT] [--acks ACKS]
-!                            [--producer.config CONFIG_FILE]
-!                            [--message-create-time CREATETIME]
-!                            [--value-prefix VALUE-PREFIX]
-!                            [--repeating-keys REPEATING-KEYS]
-!                            (--bootstrap-server HOST1:PORT1[,HOST2:PORT2[...]]
-!                            | --broker-list HOST1:PORT1[,HOST2:PORT2[...]])
+! (the usage)
 ! verifiable-producer: error: argument --acks: invalid choice: '3' (choose from {0,1,-1})
 = 1
 $ kafka-verifiable-producer --topic t --max-messages 1
-! usage: verifiable-producer [-h] --topic TOPIC [--max-messages MAX-MESSAGES]
-!                            [--throughput THROUGHPUT] [--acks ACKS]
-!                            [--producer.config CONFIG_FILE]
-!                            [--message-create-time CREATETIME]
-!                            [--value-prefix VALUE-PREFIX]
-!                            [--repeating-keys REPEATING-KEYS]
-!                            (--bootstrap-server HOST1:PORT1[,HOST2:PORT2[...]]
-!                            | --broker-list HOST1:PORT1[,HOST2:PORT2[...]])
+! (the usage)
 ! verifiable-producer: error: one of the arguments --bootstrap-server --broker-list is required
 = 1
 $ kafka-verifiable-producer --max-messages 1 --bootstrap-server BROKERS
-! usage: verifiable-producer [-h] --topic TOPIC [--max-messages MAX-MESSAGES]
-!                            [--throughput THROUGHPUT] [--acks ACKS]
-!                            [--producer.config CONFIG_FILE]
-!                            [--message-create-time CREATETIME]
-!                            [--value-prefix VALUE-PREFIX]
-!                            [--repeating-keys REPEATING-KEYS]
-!                            (--bootstrap-server HOST1:PORT1[,HOST2:PORT2[...]]
-!                            | --broker-list HOST1:PORT1[,HOST2:PORT2[...]])
+! (the usage)
 ! verifiable-producer: error: argument --topic is required
 = 1
 $ kafka-verifiable-producer --topic t --max
-! usage: verifiable-producer [-h] --topic TOPIC [--max-messages MAX-MESSAGES]
-!                            [--throughput THROUGHPUT] [--acks ACKS]
-!                            [--producer.config CONFIG_FILE]
-!                            [--message-create-time CREATETIME]
-!                            [--value-prefix VALUE-PREFIX]
-!                            [--repeating-keys REPEATING-KEYS]
-!                            (--bootstrap-server HOST1:PORT1[,HOST2:PORT2[...]]
-!                            | --broker-list HOST1:PORT1[,HOST2:PORT2[...]])
+! (the usage)
 ! verifiable-producer: error: argument --max-messages: expected one argument
 = 1
 $ kafka-verifiable-producer --topic t --bootstrap-server BROKERS --broker-list BROKERS
-! usage: verifiable-producer [-h] --topic TOPIC [--max-messages MAX-MESSAGES]
-!                            [--throughput THROUGHPUT] [--acks ACKS]
-!                            [--producer.config CONFIG_FILE]
-!                            [--message-create-time CREATETIME]
-!                            [--value-prefix VALUE-PREFIX]
-!                            [--repeating-keys REPEATING-KEYS]
-!                            (--bootstrap-server HOST1:PORT1[,HOST2:PORT2[...]]
-!                            | --broker-list HOST1:PORT1[,HOST2:PORT2[...]])
+! (the usage)
 ! verifiable-producer: error: argument --broker-list: not allowed with argument --bootstrap-server
 = 1
 $ kafka-verifiable-consumer --topic t --group-id g
-! usage: verifiable-consumer [-h] --topic TOPIC --group-id GROUP_ID
-!                            [--group-instance-id GROUP_INSTANCE_ID]
-!                            [--max-messages MAX-MESSAGES]
-!                            [--session-timeout TIMEOUT_MS] [--verbose]
-!                            [--enable-autocommit]
-!                            [--reset-policy RESETPOLICY]
-!                            [--assignment-strategy ASSIGNMENTSTRATEGY]
-!                            [--consumer.config CONFIG_FILE]
-!                            (--bootstrap-server HOST1:PORT1[,HOST2:PORT2[...]]
-!                            | --broker-list HOST1:PORT1[,HOST2:PORT2[...]])
+! (the usage)
 ! verifiable-consumer: error: one of the arguments --bootstrap-server --broker-list is required
 = 1
 $ kafka-verifiable-consumer --topic t --bootstrap-server BROKERS
-! usage: verifiable-consumer [-h] --topic TOPIC --group-id GROUP_ID
-!                            [--group-instance-id GROUP_INSTANCE_ID]
-!                            [--max-messages MAX-MESSAGES]
-!                            [--session-timeout TIMEOUT_MS] [--verbose]
-!                            [--enable-autocommit]
-!                            [--reset-policy RESETPOLICY]
-!                            [--assignment-strategy ASSIGNMENTSTRATEGY]
-!                            [--consumer.config CONFIG_FILE]
-!                            (--bootstrap-server HOST1:PORT1[,HOST2:PORT2[...]]
-!                            | --broker-list HOST1:PORT1[,HOST2:PORT2[...]])
+! (the usage)
 ! verifiable-consumer: error: argument --group-id is required
 = 1
 $ kafka-verifiable-consumer --topic t --group-id g --bootstrap-server BROKERS --reset-policy never
 ! Invalid value never for configuration auto.offset.reset: String must be one of: latest, earliest, none
 = 1
 $ kafka-verifiable-consumer --topic t --group-id g --bootstrap-server BROKERS --session-timeout soon
-! usage: verifiable-consumer [-h] --topic TOPIC --group-id GROUP_ID
-!                            [--group-instance-id GROUP_INSTANCE_ID]
-!                            [--max-messages MAX-MESSAGES]
-!                            [--session-timeout TIMEOUT_MS] [--verbose]
-!                            [--enable-autocommit]
-!                            [--reset-policy RESETPOLICY]
-!                            [--assignment-strategy ASSIGNMENTSTRATEGY]
-!                            [--consumer.config CONFIG_FILE]
-!                            (--bootstrap-server HOST1:PORT1[,HOST2:PORT2[...]]
-!                            | --broker-list HOST1:PORT1[,HOST2:PORT2[...]])
+! (the usage)
 ! verifiable-consumer: error: argument --session-timeout: could not convert 'soon' to Integer (For input string: "soon")
 = 1
 $ kafka-consumer-perf-test --bootstrap-server BROKERS --topic t --messages 10 --hide-header --timeout 5000

@@ -132,32 +132,7 @@ printwatches is on
 Sync is OK
 ! Command index out of range
 ! Node does not exist: /zookeeper/config
-! ZooKeeper -server host:port [-zk-tls-config-file <file>] cmd args
-! 	addauth scheme auth
-! 	close
-! 	config [-c] [-w] [-s]
-! 	connect host:port
-! 	create [-s] [-e] [-c] [-t ttl] path [data] [acl]
-! 	delete [-v version] path
-! 	deleteall path
-! 	delquota [-n|-b] path
-! 	get [-s] [-w] path
-! 	getAcl [-s] path
-! 	history
-! 	listquota path
-! 	ls [-s] [-w] [-R] path
-! 	ls2 path [watch]
-! 	printwatches on|off
-! 	quit
-! 	reconfig [-s] [-v version] [[-file path] | [-members serverID=host:port1:port2;port3[,...]*]] | [-add serverId=host:port1:port2;port3[,...]]* [-remove serverId[,...]*]
-! 	redo cmdno
-! 	removewatches path [-c|-d|-a] [-l]
-! 	rmr path
-! 	set [-s] [-v version] path data
-! 	setAcl [-s] [-v version] [-R] path acl
-! 	setquota -n|-b val path
-! 	stat [-w] path
-! 	sync path
+! (the commands)
 ! Command not found: Command not found unknown
 ! ls [-s] [-w] [-R] path
 ! get [-s] [-w] path
@@ -180,32 +155,7 @@ WatchedEvent state:SyncConnected type:None path:null
 = 1
 $ zookeeper-shell ZOOKEEPER nonsense
 Connecting to ZOOKEEPER
-! ZooKeeper -server host:port [-zk-tls-config-file <file>] cmd args
-! 	addauth scheme auth
-! 	close
-! 	config [-c] [-w] [-s]
-! 	connect host:port
-! 	create [-s] [-e] [-c] [-t ttl] path [data] [acl]
-! 	delete [-v version] path
-! 	deleteall path
-! 	delquota [-n|-b] path
-! 	get [-s] [-w] path
-! 	getAcl [-s] path
-! 	history
-! 	listquota path
-! 	ls [-s] [-w] [-R] path
-! 	ls2 path [watch]
-! 	printwatches on|off
-! 	quit
-! 	reconfig [-s] [-v version] [[-file path] | [-members serverID=host:port1:port2;port3[,...]*]] | [-add serverId=host:port1:port2;port3[,...]]* [-remove serverId[,...]*]
-! 	redo cmdno
-! 	removewatches path [-c|-d|-a] [-l]
-! 	rmr path
-! 	set [-s] [-v version] path data
-! 	setAcl [-s] [-v version] [-R] path acl
-! 	setquota -n|-b val path
-! 	stat [-w] path
-! 	sync path
+! (the commands)
 ! Command not found: Command not found nonsense
 = 127
 $ zookeeper-shell

@@ -41,7 +41,7 @@ func aclsOptions() *options.Options {
 		--consumer                           all that a consumer needs of topics and group: Read and Describe, and Read
 		--force                              ask nothing
 		--zk-tls-config-file <FILE>          TLS settings of the connection to ZooKeeper
-	`).Standard()
+	`).Standard().Checks(checkACLsOptions)
 }
 
 // checkACLsOptions refuses what does not go together, in the order and with the words of Kafka's
@@ -100,21 +100,13 @@ type aclStore interface {
 
 // Tool is kafka-acls.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-acls", Help: "show and change who may do what", Main: aclsTool,
-		Class:   "kafka.admin.AclCommand",
-		Options: core.TableOf(aclsOptions)}
+	return core.Tool{Name: "kafka-acls", Help: "show and change who may do what", Class: "kafka.admin.AclCommand"}.
+		Begun(aclsOptions, aclsTool)
 }
 
 // aclsTool prints every failure but a misuse on standard output, as Kafka does, with the exit code
 // 1; the blank line stands where Java has its stack trace.
-func aclsTool(ctx context.Context, c *core.Call) error {
-	o := aclsOptions()
-	if err := c.Begin(o, ""); err != nil {
-		return err
-	}
-	if err := checkACLsOptions(o); err != nil {
-		return err
-	}
+func aclsTool(ctx context.Context, c *core.Call, o *options.Options) error {
 	err := java.Of((&aclCommand{c: c, o: o}).run(ctx))
 	var known *options.UsageError
 	if err == nil || ctx.Err() != nil || errors.As(err, &known) {

@@ -99,12 +99,7 @@ func (s *brokerACLs) add(ctx context.Context, r resourceRules) error {
 	if err != nil {
 		return java.Execution(err)
 	}
-	for _, x := range resp.Results {
-		if err := java.OfCode(x.ErrorCode, x.ErrorMessage); err != nil {
-			return java.Execution(err)
-		}
-	}
-	return nil
+	return java.Execution(java.FirstOf(resp.Results, func(r kmsg.CreateACLsResponseResult) (int16, *string) { return r.ErrorCode, r.ErrorMessage }))
 }
 
 // remove deletes by exact filters, one for each entry, or by one that takes all entries of the

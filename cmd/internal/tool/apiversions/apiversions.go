@@ -21,27 +21,19 @@ func apiVersionsOptions() *options.Options {
 	return options.Read("This tool helps to retrieve broker version information.", `
 		--bootstrap-server <HOST:PORT,…>  brokers to begin with
 		--command-config <FILE>           properties of the client
-	`).JSON().Standard()
+	`).JSON().Standard().Requires("bootstrap-server")
 }
 
 // Tool is kafka-broker-api-versions.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-broker-api-versions", Help: "show which versions of which APIs brokers have", Main: apiVersions,
-		Class:   "kafka.admin.BrokerApiVersionsCommand",
-		Options: core.TableOf(apiVersionsOptions)}
+	return core.Tool{Name: "kafka-broker-api-versions", Help: "show which versions of which APIs brokers have", Class: "kafka.admin.BrokerApiVersionsCommand"}.
+		Begun(apiVersionsOptions, apiVersions)
 }
 
 // apiVersions asks every broker of the cluster for its versions, not only the first: the point of
 // the tool is to find the one that is older. A broker that does not answer gets a line of its own
 // and the others are still asked.
-func apiVersions(ctx context.Context, c *core.Call) error {
-	o := apiVersionsOptions()
-	if err := c.Begin(o, ""); err != nil {
-		return err
-	}
-	if err := o.Require("bootstrap-server"); err != nil {
-		return err
-	}
+func apiVersions(ctx context.Context, c *core.Call, o *options.Options) error {
 	texts, err := o.Texts("bootstrap-server", "command-config")
 	if err != nil {
 		return err

@@ -41,6 +41,18 @@ func OpenAdmin(c *core.Call, o *options.Options, fixed map[string]string) (*Admi
 	return AdminFor(c, texts["bootstrap-server"], texts["command-config"], fixed)
 }
 
+// WithAdmin lends an admin client of the options of the tool to what the tool does.
+func WithAdmin(run func(context.Context, *core.Call, *options.Options, *Admin) error) func(context.Context, *core.Call, *options.Options) error {
+	return func(ctx context.Context, c *core.Call, o *options.Options) error {
+		a, err := OpenAdmin(c, o, nil)
+		if err != nil {
+			return err
+		}
+		defer a.Close()
+		return run(ctx, c, o, a)
+	}
+}
+
 // AdminFor makes an admin client for bootstrap servers with the properties of a file; "" is no
 // file. What is fixed wins over the file.
 func AdminFor(c *core.Call, servers, file string, fixed map[string]string) (*Admin, error) {

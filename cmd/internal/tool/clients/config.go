@@ -54,16 +54,9 @@ func (cc *Config) Bootstrap() ([]string, error) {
 
 // duration reads a setting in milliseconds.
 func (cc *Config) duration(key string, fallback time.Duration) (time.Duration, error) {
-	s, ok := cc.Props[key]
-	if !ok {
-		return fallback, nil
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-	if err != nil {
-		return 0, NotANumber(s, key, "INT")
-	}
+	n, err := cc.number(key, fallback.Milliseconds())
 	// Long.MAX_VALUE milliseconds are Java's for ever and would overflow a Duration.
-	return time.Duration(min(n, int64(forever/time.Millisecond))) * time.Millisecond, nil
+	return time.Duration(min(n, forever.Milliseconds())) * time.Millisecond, err
 }
 
 // forever is what a time-out without an end is counted with: whole milliseconds, which may be added.

@@ -38,9 +38,7 @@ func (x *completer) candidates(name string) []Candidate {
 		case "brokers", "broker-loggers":
 			return x.brokers()
 		}
-	case "config":
-		return x.keys(true)
-	case "add-config":
+	case "config", "add-config":
 		return x.keys(true)
 	case "delete-config":
 		return x.keys(false)

@@ -213,12 +213,9 @@ func (s *brokerConfigs) incremental(ctx context.Context, kind kmsg.ConfigResourc
 	if err != nil {
 		return err
 	}
-	for _, r := range resp.Resources {
-		if err := java.OfCode(r.ErrorCode, r.ErrorMessage); err != nil {
-			return err
-		}
-	}
-	return nil
+	return java.FirstOf(resp.Resources, func(r kmsg.IncrementalAlterConfigsResponseResource) (int16, *string) {
+		return r.ErrorCode, r.ErrorMessage
+	})
 }
 
 // replaceBroker writes all dynamic configs of a broker, as Kafka 2.5's tool does. Two that do so at
@@ -258,10 +255,5 @@ func (s *brokerConfigs) replaceBroker(ctx context.Context, name string, old map[
 	if err != nil {
 		return err
 	}
-	for _, r := range resp.Resources {
-		if err := java.OfCode(r.ErrorCode, r.ErrorMessage); err != nil {
-			return err
-		}
-	}
-	return nil
+	return java.FirstOf(resp.Resources, func(r kmsg.AlterConfigsResponseResource) (int16, *string) { return r.ErrorCode, r.ErrorMessage })
 }

@@ -65,19 +65,17 @@ func badArgument(parts ...string) error { return &argumentError{strings.Join(par
 
 // Tool is kafka-configs.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-configs", Help: "show and change configs of topics, brokers, users and clients", Main: configsTool,
-		Class:   "kafka.admin.ConfigCommand",
-		Options: core.TableOf(configsOptions)}
+	return core.Tool{Name: "kafka-configs", Help: "show and change configs of topics, brokers, users and clients", Class: "kafka.admin.ConfigCommand"}.
+		WithOptions(configsOptions, configsTool)
 }
 
 // configsTool prints some mistakes as a plain text and others behind "Error while executing config
 // command", as Kafka's ConfigCommand does; which is which depends on the class of the exception
 // there.
-func configsTool(ctx context.Context, c *core.Call) error {
-	o := configsOptions()
+func configsTool(ctx context.Context, c *core.Call, o *options.Options) error {
 	// Parse errors are printed bare, without the usage table of the other tools.
-	c.Options, c.Exact = o, true
-	err := c.Begin(o, "")
+	c.Exact = true
+	err := c.Begin(o)
 	if err == nil {
 		err = act(c, ctx, o)
 	}

@@ -40,7 +40,7 @@ func consoleConsumerOptions() *options.Options {
 		--isolation-level <LEVEL>         read_committed leaves out what was aborted or is still open (default: read_uncommitted)
 		--group <GROUP>                   the consumer group
 		--json                            print each message as a line of JSON, with its headers
-	`).Standard()
+	`).Standard().UsageOfMistakes()
 }
 
 // consoleSpec is what the command line of the console consumer says.
@@ -55,21 +55,13 @@ type consoleSpec struct {
 
 // Tool is kafka-console-consumer.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-console-consumer", Help: "print the messages of topics", Main: consoleConsumer,
-		Class:   "kafka.tools.ConsoleConsumer",
-		Options: core.TableOf(consoleConsumerOptions)}
+	return core.Tool{Name: "kafka-console-consumer", Help: "print the messages of topics", Class: "kafka.tools.ConsoleConsumer"}.
+		Begun(consoleConsumerOptions, consoleConsumer)
 }
 
 // consoleConsumer reads until it has what was asked for, the time-out is over, or it is told to
 // stop.
-func consoleConsumer(ctx context.Context, c *core.Call) error {
-	o := consoleConsumerOptions()
-	if err := c.Parse(o); err != nil {
-		return options.ParserMisuse(err)
-	}
-	if err := c.HelpOrVersion(o, ""); err != nil {
-		return err
-	}
+func consoleConsumer(ctx context.Context, c *core.Call, o *options.Options) error {
 	s, err := consoleConsumerSpec(c, o)
 	if err != nil {
 		return err

@@ -41,31 +41,26 @@ func consoleProducerOptions() *options.Options {
 		--property <KEY=VALUE>                of the reader: parse.key, key.separator, ignore.error; may be repeated
 		--producer-property <KEY=VALUE>       of the producer; may be repeated
 		--producer.config <FILE>              properties of the producer
-	`).Standard()
+	`).Standard().UsageOfMistakes().Requires("topic").Conditions(needsServer)
+}
+
+// needsServer asks for either name of the option; a call without words meets it before it gets
+// help.
+func needsServer(o *options.Options) error {
+	if !o.Any("bootstrap-server", "broker-list") {
+		return options.Misuse("Missing required option(s) [bootstrap-server]")
+	}
+	return nil
 }
 
 // Tool is kafka-console-producer.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-console-producer", Help: "send lines of standard input to a topic", Main: consoleProducer,
-		Class:   "kafka.tools.ConsoleProducer",
-		Options: core.TableOf(consoleProducerOptions)}
+	return core.Tool{Name: "kafka-console-producer", Help: "send lines of standard input to a topic", Class: "kafka.tools.ConsoleProducer"}.
+		Begun(consoleProducerOptions, consoleProducer)
 }
 
 // consoleProducer prints a > before each line it reads, also when nobody sees it.
-func consoleProducer(ctx context.Context, c *core.Call) error {
-	o := consoleProducerOptions()
-	if err := c.Parse(o); err != nil {
-		return options.ParserMisuse(err)
-	}
-	if o.Any("help", "version") {
-		return c.HelpOrVersion(o, "")
-	}
-	if !o.Any("bootstrap-server", "broker-list") {
-		return options.Misuse("Missing required option(s) [bootstrap-server]")
-	}
-	if err := o.Require("topic"); err != nil {
-		return err
-	}
+func consoleProducer(ctx context.Context, c *core.Call, o *options.Options) error {
 	topic, err := o.One("topic")
 	if err != nil {
 		return err

@@ -56,10 +56,11 @@ func consumerGroupsOptions() *options.Options {
 		--offsets                         describe the offsets; the default
 		--state                           describe the state
 		--verbose                         with --members: show which partitions they own
-	`).JSON().Standard()
+	`).JSON().Standard().Conditions(checkAvailable)
 }
 
-// checkAvailable are joptsimple's conditions between options.
+// checkAvailable are joptsimple's conditions between options; it sorts the names that it complains
+// of.
 func checkAvailable(o *options.Options) error {
 	var bad []string
 	views := []string{"members", "offsets", "state"}
@@ -73,7 +74,7 @@ func checkAvailable(o *options.Options) error {
 	}
 	if len(bad) > 0 {
 		slices.Sort(bad)
-		return &options.ParseError{Class: "joptsimple.UnavailableOptionException", Text: "Option(s) [" + strings.Join(bad, ", ") + "] are unavailable given other options on the command line"}
+		return options.Unavailable(bad...)
 	}
 	return nil
 }
@@ -123,25 +124,13 @@ func checkConsumerGroupsOptions(c *core.Call, o *options.Options) error {
 
 // Tool is kafka-consumer-groups.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-consumer-groups", Help: "list, describe, delete and reset consumer groups", Main: consumerGroups,
-		Class:   "kafka.admin.ConsumerGroupCommand",
-		Options: core.TableOf(consumerGroupsOptions)}
+	return core.Tool{Name: "kafka-consumer-groups", Help: "list, describe, delete and reset consumer groups", Class: "kafka.admin.ConsumerGroupCommand"}.
+		Begun(consumerGroupsOptions, consumerGroups)
 }
 
 // consumerGroups has the exit code 0 also when its command failed, as Kafka's has; only mistakes in
 // the options are 1. Whether it failed is kept for the hints.
-func consumerGroups(ctx context.Context, c *core.Call) error {
-	o := consumerGroupsOptions()
-	if err := c.Parse(o); err != nil {
-		return err
-	}
-	// joptsimple sorts the names that it complains of.
-	if err := checkAvailable(o); err != nil && !o.Any("help", "version") {
-		return err
-	}
-	if err := c.HelpOrVersion(o, ""); err != nil {
-		return err
-	}
+func consumerGroups(ctx context.Context, c *core.Call, o *options.Options) error {
 	if err := checkConsumerGroupsOptions(c, o); err != nil {
 		return err
 	}

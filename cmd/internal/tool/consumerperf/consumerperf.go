@@ -35,31 +35,26 @@ func consumerPerfOptions() *options.Options {
 		--reporting-interval <MS>         interval of --show-detailed-stats (default: 5000)
 		--date-format <FORMAT>            how times are printed (default: yyyy-MM-dd HH:mm:ss:SSS)
 		--hide-header                     leave the header out
-	`).Numeric("timeout").Standard()
+	`).Numeric("timeout").Standard().Conditions(needsServer).Requires("topic", "messages")
+}
+
+// needsServer asks for either name of the option, with the exception of joptsimple: the tool
+// declares the newer one as required unless the older is there.
+func needsServer(o *options.Options) error {
+	if !o.Any("bootstrap-server", "broker-list") {
+		return &options.ParseError{Class: "joptsimple.MissingRequiredOptionsException", Text: "Missing required option(s) [bootstrap-server]"}
+	}
+	return nil
 }
 
 // Tool is kafka-consumer-perf-test.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-consumer-perf-test", Help: "measure how fast messages can be read", Main: consumerPerf,
-		Class:   "kafka.tools.ConsumerPerformance",
-		Options: core.TableOf(consumerPerfOptions)}
+	return core.Tool{Name: "kafka-consumer-perf-test", Help: "measure how fast messages can be read", Class: "kafka.tools.ConsumerPerformance"}.
+		Begun(consumerPerfOptions, consumerPerf)
 }
 
 // consumerPerf reads messages as fast as it may and reports the rates.
-func consumerPerf(ctx context.Context, c *core.Call) error {
-	o := consumerPerfOptions()
-	if err := c.Parse(o); err != nil {
-		return err
-	}
-	if !o.Any("help", "version", "bootstrap-server", "broker-list") {
-		return &options.ParseError{Class: "joptsimple.MissingRequiredOptionsException", Text: "Missing required option(s) [bootstrap-server]"}
-	}
-	if err := c.HelpOrVersion(o, ""); err != nil {
-		return err
-	}
-	if err := o.Require("topic", "messages"); err != nil {
-		return err
-	}
+func consumerPerf(ctx context.Context, c *core.Call, o *options.Options) error {
 	run, err := newConsumerPerf(c, o)
 	if err != nil {
 		return err

@@ -24,34 +24,20 @@ func (c *Call) BeginArguments(a *options.Argparse) error {
 // Version is what --version prints: scripts compare it.
 const Version = "2.5.0 (Commit:66563e712b0b9f84)"
 
-// Begin parses the words of a call and treats --help, --version and no words at all as Kafka's
-// tools do. empty is what is said without words, "" for what --help says.
-func (c *Call) Begin(o *options.Options, empty string) error {
-	if err := c.Parse(o); err != nil {
+// Begin reads the words of a call into the options of its tool, which hints and usage are about
+// from here on, answers --help, --version and no words at all, and checks what was given, in the
+// order of Kafka's tools.
+func (c *Call) Begin(o *options.Options) error {
+	c.Options = o
+	if err := o.ReadArgs(c.Args); err != nil {
 		return err
 	}
-	return c.HelpOrVersion(o, empty)
-}
-
-// Parse reads the words of a call into the options of its tool, which hints and usage are about
-// from here on.
-func (c *Call) Parse(o *options.Options) error {
-	c.Options = o
-	return o.Parse(c.Args)
-}
-
-// HelpOrVersion answers --help, --version and no words at all, as Begin does; for tools that look
-// at their words first.
-func (c *Call) HelpOrVersion(o *options.Options, empty string) error {
-	if o.Empty && empty != "" {
-		return options.Misuse("%s", empty)
+	if err := o.Help(); err != nil {
+		return err
 	}
-	if o.Empty || o.Has("help") {
-		return options.Misuse("%s", o.Purpose)
-	}
-	if o.Has("version") {
+	if o.WantsVersion() {
 		c.Println(Version)
 		return Exit(0)
 	}
-	return nil
+	return o.CheckArgs()
 }

@@ -11,11 +11,6 @@ import (
 	"momus/cmd/internal/tool/screen"
 )
 
-// TableOf is how a tool registers its options.
-func TableOf[T options.Table](f func() T) func() options.Table {
-	return func() options.Table { return f() }
-}
-
 // Values says what the values of an option are: a set of the constants.
 type Values int
 
@@ -54,6 +49,38 @@ type Tool struct {
 	Options func() options.Table // what completion offers; nil for a tool that takes words
 	Values  map[string]Values    // of options whose names do not say it
 	Main    func(ctx context.Context, c *Call) error
+}
+
+// WithOptions gives the tool its options, in joptsimple's style, and what it does with them: run
+// gets them unread, and its first step is Begin. read is called anew for each call.
+func (t Tool) WithOptions(read func() *options.Options, run func(context.Context, *Call, *options.Options) error) Tool {
+	t.Options = func() options.Table { return read() }
+	t.Main = func(ctx context.Context, c *Call) error { return run(ctx, c, read()) }
+	return t
+}
+
+// Begun is WithOptions for a tool that has nothing to say or do before Begin: run gets options that
+// were read and checked.
+func (t Tool) Begun(read func() *options.Options, run func(context.Context, *Call, *options.Options) error) Tool {
+	return t.WithOptions(read, func(ctx context.Context, c *Call, o *options.Options) error {
+		if err := c.Begin(o); err != nil {
+			return err
+		}
+		return run(ctx, c, o)
+	})
+}
+
+// WithArguments is Begun for a tool that uses argparse4j.
+func (t Tool) WithArguments(read func() *options.Argparse, run func(context.Context, *Call, *options.Argparse) error) Tool {
+	t.Options = func() options.Table { return read() }
+	t.Main = func(ctx context.Context, c *Call) error {
+		a := read()
+		if err := c.BeginArguments(a); err != nil {
+			return err
+		}
+		return run(ctx, c, a)
+	}
+	return t
 }
 
 // Run runs the tool until it is done or ctx ends and returns its exit code.

@@ -32,41 +32,30 @@ func delegationTokensOptions() *options.Options {
 		--renew-time-period [MS]          how long the token is to live on; -1 for the broker's setting
 		--expiry-time-period [MS]         when the token is to expire; -1 for now
 		--hmac [HMAC]                     the token, as it was shown when it was created
-	`).Numeric("max-life-time-period", "renew-time-period", "expiry-time-period").Standard()
+	`).Numeric("max-life-time-period", "renew-time-period", "expiry-time-period").Standard().Checks(checkTokenOptions)
 }
 
 // Tool is kafka-delegation-tokens.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-delegation-tokens", Help: "create, renew, expire and show delegation tokens", Main: delegationTokens,
-		Class:   "kafka.admin.DelegationTokenCommand",
-		Options: core.TableOf(delegationTokensOptions)}
+	return core.Tool{Name: "kafka-delegation-tokens", Help: "create, renew, expire and show delegation tokens", Class: "kafka.admin.DelegationTokenCommand"}.
+		Begun(delegationTokensOptions, clients.WithAdmin(delegationTokens))
 }
 
 // delegationTokens prints a failure on standard output and logs it, as Kafka does, with the exit
 // code 1.
-func delegationTokens(ctx context.Context, c *core.Call) error {
-	o := delegationTokensOptions()
-	if err := c.Begin(o, ""); err != nil {
-		return err
+func delegationTokens(ctx context.Context, c *core.Call, o *options.Options, a *clients.Admin) error {
+	s := &tokenService{c: c, o: o, admin: a}
+	var err error
+	switch {
+	case o.Has("create"):
+		err = s.create(ctx)
+	case o.Has("renew"):
+		err = s.renew(ctx)
+	case o.Has("expire"):
+		err = s.expire(ctx)
+	default:
+		err = s.describe(ctx)
 	}
-	actions := o.Given("create", "renew", "expire", "describe")
-	if len(actions) != 1 {
-		return options.Misuse("Command must include exactly one action: --create, --renew, --expire or --describe")
-	}
-	if err := checkTokenOptions(o, actions[0]); err != nil {
-		return err
-	}
-	hmac, err := o.One("hmac")
-	if err != nil {
-		return err
-	}
-	a, err := clients.OpenAdmin(c, o, nil)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	s := &tokenService{c: c, o: o, admin: a, hmac: hmac}
-	err = map[string]func(context.Context) error{"create": s.create, "renew": s.renew, "expire": s.expire, "describe": s.describe}[actions[0]](ctx)
 	if err = java.Of(err); err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -77,11 +66,15 @@ func delegationTokens(ctx context.Context, c *core.Call) error {
 }
 
 // checkTokenOptions refuses what an action does not take, and asks for what it needs.
-func checkTokenOptions(o *options.Options, action string) error {
+func checkTokenOptions(o *options.Options) error {
+	actions := o.Given("create", "renew", "expire", "describe")
+	if len(actions) != 1 {
+		return options.Misuse("Command must include exactly one action: --create, --renew, --expire or --describe")
+	}
 	required := map[string][]string{
 		"create": {"max-life-time-period"}, "renew": {"hmac", "renew-time-period"}, "expire": {"hmac", "expiry-time-period"},
 	}
-	if err := o.Require(append([]string{"bootstrap-server", "command-config"}, required[action]...)...); err != nil {
+	if err := o.Require(append([]string{"bootstrap-server", "command-config"}, required[actions[0]]...)...); err != nil {
 		return err
 	}
 	return o.ExcludeAll([]options.Rule{
@@ -97,7 +90,6 @@ type tokenService struct {
 	c     *core.Call
 	o     *options.Options
 	admin *clients.Admin
-	hmac  string
 }
 
 // principal is type:name.
@@ -198,49 +190,59 @@ func decodeHMAC(s string) ([]byte, error) {
 
 // renew lets a token live on for the period, up to its maximum.
 func (s *tokenService) renew(ctx context.Context) error {
-	period, err := s.o.Number("renew-time-period", 64)
-	if err != nil {
-		return err
-	}
-	s.c.Printf("Calling renew token operation with hmac :%s , renew-time-period :%d\n", s.hmac, period)
-	s.c.Out.Flush()
-	req := kmsg.NewPtrRenewDelegationTokenRequest()
-	req.RenewTimeMillis = period
-	if req.HMAC, err = decodeHMAC(s.hmac); err != nil {
-		return err
-	}
-	resp, err := clients.Request[*kmsg.RenewDelegationTokenResponse](ctx, s.admin, "renewDelegationToken", req)
-	if err != nil {
-		return java.Execution(err)
-	}
-	if err := java.OfCode(resp.ErrorCode, nil); err != nil {
-		return java.Execution(err)
-	}
-	s.c.Printf("Completed renew operation. New expiry date : %s\n", minute(resp.ExpiryTimestamp))
-	return nil
+	return s.reschedule("renew", "renew-time-period", "renew-time-period :%d", func(hmac []byte, period int64) (int64, error) {
+		req := kmsg.NewPtrRenewDelegationTokenRequest()
+		req.HMAC, req.RenewTimeMillis = hmac, period
+		resp, err := clients.Request[*kmsg.RenewDelegationTokenResponse](ctx, s.admin, "renewDelegationToken", req)
+		if err != nil {
+			return 0, err
+		}
+		if err := java.OfCode(resp.ErrorCode, nil); err != nil {
+			return 0, err
+		}
+		return resp.ExpiryTimestamp, nil
+	})
 }
 
 // expire sets when a token ends; a negative period ends it now.
 func (s *tokenService) expire(ctx context.Context) error {
-	period, err := s.o.Number("expiry-time-period", 64)
+	return s.reschedule("expire", "expiry-time-period", "expire-time-period : %d", func(hmac []byte, period int64) (int64, error) {
+		req := kmsg.NewPtrExpireDelegationTokenRequest()
+		req.HMAC, req.ExpiryPeriodMillis = hmac, period
+		resp, err := clients.Request[*kmsg.ExpireDelegationTokenResponse](ctx, s.admin, "expireDelegationToken", req)
+		if err != nil {
+			return 0, err
+		}
+		if err := java.OfCode(resp.ErrorCode, nil); err != nil {
+			return 0, err
+		}
+		return resp.ExpiryTimestamp, nil
+	})
+}
+
+// reschedule is what renew and expire have in common: they send the token and a period, and are
+// told when the token ends now, in ms. The line that is printed first has the HMAC as it was given;
+// only then is it decoded, so that a bad one is told behind that line.
+func (s *tokenService) reschedule(action, option, period string, send func(hmac []byte, period int64) (int64, error)) error {
+	hmac, err := s.o.One("hmac")
 	if err != nil {
 		return err
 	}
-	s.c.Printf("Calling expire token operation with hmac :%s , expire-time-period : %d\n", s.hmac, period)
+	ms, err := s.o.Number(option, 64)
+	if err != nil {
+		return err
+	}
+	s.c.Printf("Calling "+action+" token operation with hmac :%s , "+period+"\n", hmac, ms)
 	s.c.Out.Flush()
-	req := kmsg.NewPtrExpireDelegationTokenRequest()
-	req.ExpiryPeriodMillis = period
-	if req.HMAC, err = decodeHMAC(s.hmac); err != nil {
+	secret, err := decodeHMAC(hmac)
+	if err != nil {
 		return err
 	}
-	resp, err := clients.Request[*kmsg.ExpireDelegationTokenResponse](ctx, s.admin, "expireDelegationToken", req)
+	expires, err := send(secret, ms)
 	if err != nil {
 		return java.Execution(err)
 	}
-	if err := java.OfCode(resp.ErrorCode, nil); err != nil {
-		return java.Execution(err)
-	}
-	s.c.Printf("Completed expire operation. New expiry date : %s\n", minute(resp.ExpiryTimestamp))
+	s.c.Printf("Completed %s operation. New expiry date : %s\n", action, minute(expires))
 	return nil
 }
 

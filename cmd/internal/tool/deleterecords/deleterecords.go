@@ -21,35 +21,22 @@ func deleteRecordsOptions() *options.Options {
 		--bootstrap-server <HOST:PORT,…>  brokers to begin with
 		--offset-json-file <FILE>         the offsets: {"partitions": [{"topic": "foo", "partition": 1, "offset": 1}], "version": 1}; -1 is the end
 		--command-config <FILE>           properties of the client
-	`).Standard()
+	`).Standard().Requires("bootstrap-server", "offset-json-file")
 }
 
 // Tool is kafka-delete-records.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-delete-records", Help: "delete the oldest records of partitions", Main: deleteRecords,
-		Class:   "kafka.admin.DeleteRecordsCommand",
-		Options: core.TableOf(deleteRecordsOptions)}
+	return core.Tool{Name: "kafka-delete-records", Help: "delete the oldest records of partitions", Class: "kafka.admin.DeleteRecordsCommand"}.
+		Begun(deleteRecordsOptions, clients.WithAdmin(deleteRecords))
 }
 
 // deleteRecords goes through the partitions one by one, as the file has them: one that fails is
 // reported in its line, and the others are still done. Kafka prints both headings before it begins.
-func deleteRecords(ctx context.Context, c *core.Call) error {
-	o := deleteRecordsOptions()
-	if err := c.Begin(o, ""); err != nil {
-		return err
-	}
-	if err := o.Require("bootstrap-server", "offset-json-file"); err != nil {
-		return err
-	}
+func deleteRecords(ctx context.Context, c *core.Call, o *options.Options, a *clients.Admin) error {
 	file, err := o.One("offset-json-file")
 	if err != nil {
 		return err
 	}
-	a, err := clients.OpenAdmin(c, o, nil)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
 	data, err := core.ReadFile(file)
 	if err != nil {
 		return &java.Error{Class: "java.io.IOException", Text: "Unable to read file " + file, Cause: err}

@@ -83,12 +83,10 @@ func decodeOffsetsRecord(key, value []byte) (*string, *string) {
 			return texts("<unreadable>", "<unreadable>")
 		}
 		head := fmt.Sprintf("offset_commit::group=%s,partition=%s-%d", k.Group, k.Topic, k.Partition)
-		switch {
-		case value == nil:
-			return texts(head, "<DELETE>")
-		case v.ReadFrom(value) != nil:
-			return texts(head, "<unreadable>")
-		case v.Metadata == "":
+		if text := unread(value, v.ReadFrom); text != "" {
+			return texts(head, text)
+		}
+		if v.Metadata == "" {
 			return texts(head, fmt.Sprintf("offset=%d", v.Offset))
 		}
 		return texts(head, fmt.Sprintf("offset=%d,metadata=%s", v.Offset, v.Metadata))
@@ -98,16 +96,25 @@ func decodeOffsetsRecord(key, value []byte) (*string, *string) {
 			return texts("<unreadable>", "<unreadable>")
 		}
 		head := "group_metadata::group=" + k.Group
-		switch {
-		case value == nil:
-			return texts(head, "<DELETE>")
-		case v.ReadFrom(value) != nil:
-			return texts(head, "<unreadable>")
+		if text := unread(value, v.ReadFrom); text != "" {
+			return texts(head, text)
 		}
 		return texts(head, groupJSON(&v))
 	default:
 		return texts(fmt.Sprintf("unknown::version=%d", version), "")
 	}
+}
+
+// unread reads a value; for one that is a tombstone, or cannot be read, it gives what is printed
+// instead, and "" for one that was read.
+func unread(value []byte, read func([]byte) error) string {
+	switch {
+	case value == nil:
+		return "<DELETE>"
+	case read(value) != nil:
+		return "<unreadable>"
+	}
+	return ""
 }
 
 // groupJSON is a group's record as Kafka's OffsetsMessageFormatter shows it in a dump: assignments
@@ -153,11 +160,8 @@ func decodeTransactionRecord(key, value []byte) (*string, *string) {
 		return texts("<unreadable>", "<unreadable>")
 	}
 	head := "transaction_metadata::transactionalId=" + k.TransactionalID
-	switch {
-	case value == nil:
-		return texts(head, "<DELETE>")
-	case v.ReadFrom(value) != nil:
-		return texts(head, "<unreadable>")
+	if text := unread(value, v.ReadFrom); text != "" {
+		return texts(head, text)
 	}
 	var tps []string
 	for _, t := range v.Topics {

@@ -34,7 +34,7 @@ func dumpLogOptions() *options.Options {
 		--key-decoder-class [CLASS]    how keys become text (default: kafka.serializer.StringDecoder)
 		--offsets-decoder              read the records of __consumer_offsets
 		--transaction-log-decoder      read the records of __transaction_state
-	`).Standard()
+	`).Standard().Requires("files")
 }
 
 // dump is one run of kafka-dump-log: what was found wrong is reported at the end.
@@ -63,21 +63,13 @@ func fileList(list string) []string {
 
 // Tool is kafka-dump-log.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-dump-log", Help: "print segment files, indexes and snapshots", Main: dumpLog,
-		Class:   "kafka.tools.DumpLogSegments",
-		Options: core.TableOf(dumpLogOptions)}
+	return core.Tool{Name: "kafka-dump-log", Help: "print segment files, indexes and snapshots", Class: "kafka.tools.DumpLogSegments"}.
+		Begun(dumpLogOptions, dumpLog)
 }
 
 // dumpLog dumps file after file; what is inconsistent in them is told at the end, on standard
 // error.
-func dumpLog(_ context.Context, c *core.Call) error {
-	o := dumpLogOptions()
-	if err := c.Begin(o, ""); err != nil {
-		return err
-	}
-	if err := o.Require("files"); err != nil {
-		return err
-	}
+func dumpLog(_ context.Context, c *core.Call, o *options.Options) error {
 	list, err := o.One("files")
 	if err != nil {
 		return err
@@ -369,18 +361,27 @@ func entries(file string, size int) ([][]byte, error) {
 
 func logOf(file string) string { return strings.TrimSuffix(file, filepath.Ext(file)) + ".log" }
 
-// index dumps an offset index: int32 offset relative to the base, int32 position.
-func (d *dump) index(file string) error {
-	base, err := baseOffset(file)
-	if err != nil {
-		return err
+// indexEntries gives the base offset of an index and its entries of size bytes, in which the
+// relative offset stands at byte at. With --index-sanity-check they are only checked, and none are
+// left to dump.
+func (d *dump) indexEntries(file string, size, at int) (base int64, list [][]byte, err error) {
+	if base, err = baseOffset(file); err != nil {
+		return 0, nil, err
 	}
-	list, err := entries(file, 8)
-	if err != nil {
-		return err
+	if list, err = entries(file, size); err != nil {
+		return 0, nil, err
 	}
 	if d.o.Has("index-sanity-check") {
-		return d.sane(file, base, list, 8, 0)
+		return base, nil, d.sane(file, base, list, size, at)
+	}
+	return base, list, nil
+}
+
+// index dumps an offset index: int32 offset relative to the base, int32 position.
+func (d *dump) index(file string) error {
+	base, list, err := d.indexEntries(file, 8, 0)
+	if err != nil {
+		return err
 	}
 	for i, e := range list {
 		offset, position := base+int64(int32(binary.BigEndian.Uint32(e))), int64(int32(binary.BigEndian.Uint32(e[4:])))
@@ -428,16 +429,9 @@ func (d *dump) sane(file string, base int64, list [][]byte, size, at int) error 
 
 // timeIndex dumps a time index: int64 timestamp, int32 offset relative to the base.
 func (d *dump) timeIndex(file string) error {
-	base, err := baseOffset(file)
+	base, list, err := d.indexEntries(file, 12, 8)
 	if err != nil {
 		return err
-	}
-	list, err := entries(file, 12)
-	if err != nil {
-		return err
-	}
-	if d.o.Has("index-sanity-check") {
-		return d.sane(file, base, list, 12, 8)
 	}
 	decoder := record.NewDecoder(record.DefaultMaxDecompressed)
 	previous := int64(-1)

@@ -27,7 +27,7 @@ func leaderElectionOptions() *options.Options {
 		--partition <N>                   the partition of --topic
 		--all-topic-partitions            all partitions
 		--election-type <TYPE>            preferred, or unclean, which may lose data and only happens where there is no leader
-	`).Standard()
+	`).Standard().Checks(checkLeaderElection)
 }
 
 // checkLeaderElection asks for exactly one way of naming partitions.
@@ -59,21 +59,13 @@ func checkLeaderElection(o *options.Options) error {
 
 // Leader is kafka-leader-election.sh.
 func Leader() core.Tool {
-	return core.Tool{Name: "kafka-leader-election", Help: "elect preferred or unclean leaders", Main: leaderElection,
-		Class:   "kafka.admin.LeaderElectionCommand",
-		Options: core.TableOf(leaderElectionOptions)}
+	return core.Tool{Name: "kafka-leader-election", Help: "elect preferred or unclean leaders", Class: "kafka.admin.LeaderElectionCommand"}.
+		Begun(leaderElectionOptions, leaderElection)
 }
 
 // leaderElection elects leaders over the brokers (KIP-460); the exit code is 1 when any partition
 // failed.
-func leaderElection(ctx context.Context, c *core.Call) error {
-	o := leaderElectionOptions()
-	if err := c.Begin(o, ""); err != nil {
-		return err
-	}
-	if err := checkLeaderElection(o); err != nil {
-		return err
-	}
+func leaderElection(ctx context.Context, c *core.Call, o *options.Options) error {
 	texts, err := o.Texts("bootstrap-server", "admin.config", "path-to-json-file", "topic", "election-type")
 	if err != nil {
 		return err
@@ -227,32 +219,31 @@ func preferredElectionOptions() *options.Options {
 		--zookeeper <HOST:PORT,…>         ZooKeeper to write the request to (deprecated)
 		--bootstrap-server <HOST:PORT,…>  brokers to begin with
 		--admin.config <FILE>             properties of the client, with --bootstrap-server
-	`).Standard()
+	`).Standard().Conditions(func(o *options.Options) error {
+		if o.Has("admin.config") && !o.Has("bootstrap-server") {
+			return options.Unavailable("admin.config")
+		}
+		return nil
+	}).Checks(func(o *options.Options) error {
+		if o.Has("bootstrap-server") == o.Has("zookeeper") {
+			return options.Misuse("Exactly one of '[bootstrap-server]' or '[zookeeper]' must be provided")
+		}
+		return nil
+	})
 }
 
 // Preferred is kafka-preferred-replica-election.sh.
 func Preferred() core.Tool {
-	return core.Tool{Name: "kafka-preferred-replica-election", Help: "elect preferred leaders (deprecated)", Main: preferredElection,
-		Class:   "kafka.admin.PreferredReplicaLeaderElectionCommand",
-		Options: core.TableOf(preferredElectionOptions)}
+	return core.Tool{Name: "kafka-preferred-replica-election", Help: "elect preferred leaders (deprecated)", Class: "kafka.admin.PreferredReplicaLeaderElectionCommand"}.
+		WithOptions(preferredElectionOptions, preferredElection)
 }
 
 // preferredElection is the older tool: its first line tells that it is deprecated, also before
 // --help.
-func preferredElection(ctx context.Context, c *core.Call) error {
+func preferredElection(ctx context.Context, c *core.Call, o *options.Options) error {
 	c.Println("This tool is deprecated. Please use kafka-leader-election tool. Tracking issue: KAFKA-8405")
-	o := preferredElectionOptions()
-	if err := c.Parse(o); err != nil {
+	if err := c.Begin(o); err != nil {
 		return err
-	}
-	if o.Has("admin.config") && !o.Has("bootstrap-server") && !o.Any("help", "version") {
-		return &options.ParseError{Class: "joptsimple.UnavailableOptionException", Text: "Option(s) [admin.config] are unavailable given other options on the command line"}
-	}
-	if err := c.HelpOrVersion(o, ""); err != nil {
-		return err
-	}
-	if o.Has("bootstrap-server") == o.Has("zookeeper") {
-		return options.Misuse("Exactly one of '[bootstrap-server]' or '[zookeeper]' must be provided")
 	}
 	texts, err := o.Texts("path-to-json-file", "zookeeper", "bootstrap-server", "admin.config")
 	if err != nil {

@@ -22,31 +22,19 @@ func getOffsetsOptions() *options.Options {
 		--time <MS>                  a time, -1 for the end, -2 for the beginning (default: -1)
 		--offsets <N>                read, and not used (default: 1)
 		--max-wait-ms <MS>           read, and not used (default: 1000)
-	`)
+	`).Requires("broker-list", "topic")
 }
 
 // Tool is kafka-get-offsets.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-get-offsets", Help: "print offsets of a topic's partitions (kafka.tools.GetOffsetShell)", Main: getOffsets,
-		Class:   "kafka.tools.GetOffsetShell",
-		Options: core.TableOf(getOffsetsOptions)}
+	return core.Tool{Name: "kafka-get-offsets", Help: "print offsets of a topic's partitions (kafka.tools.GetOffsetShell)", Class: "kafka.tools.GetOffsetShell"}.
+		Begun(getOffsetsOptions, getOffsets)
 }
 
 // getOffsets is kafka.tools.GetOffsetShell, which 2.5 has no script for. Its steps and their texts
 // follow its main method: the list of partitions, those that are missing, those without a leader,
 // and then offsets of what is left.
-func getOffsets(ctx context.Context, c *core.Call) error {
-	o := getOffsetsOptions()
-	if err := c.Parse(o); err != nil {
-		return err
-	}
-	if o.Empty {
-		// 2.5 prints the purpose and the table of options, and exits with 1.
-		return options.Misuse("%s", o.Purpose)
-	}
-	if err := o.Require("broker-list", "topic"); err != nil {
-		return err
-	}
+func getOffsets(ctx context.Context, c *core.Call, o *options.Options) error {
 	texts, err := o.Texts("broker-list", "topic", "partitions")
 	if err != nil {
 		return err

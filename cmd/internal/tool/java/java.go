@@ -83,6 +83,17 @@ func OfCode(code int16, message *string) *Error {
 	return e
 }
 
+// FirstOf is the exception of the first of an answer's results that failed, nil when none did; code
+// gives a result's error code and message.
+func FirstOf[T any](results []T, code func(T) (int16, *string)) error {
+	for _, r := range results {
+		if err := OfCode(code(r)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Timeout is Kafka's TimeoutException.
 func Timeout(format string, a ...any) *Error {
 	return &Error{Class: ErrorsPackage + "TimeoutException", Text: fmt.Sprintf(format, a...)}

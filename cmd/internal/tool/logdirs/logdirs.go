@@ -27,7 +27,7 @@ func logDirsOptions() *options.Options {
 		--describe                        show the log directories
 		--topic-list <TOPIC,…>            only these topics
 		--broker-list <ID,…>              only these brokers
-	`).JSON().Standard()
+	`).JSON().Standard().Requires("bootstrap-server", "describe")
 }
 
 // The document of kafka-log-dirs, keys in Kafka's order.
@@ -55,22 +55,14 @@ type (
 
 // Tool is kafka-log-dirs.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-log-dirs", Help: "show the size of replicas in the log directories", Main: logDirsTool,
-		Class:   "kafka.admin.LogDirsCommand",
-		Options: core.TableOf(logDirsOptions),
-		Values:  map[string]core.Values{"broker-list": core.ValueBrokerIDs | core.ValueList}}
+	return core.Tool{Name: "kafka-log-dirs", Help: "show the size of replicas in the log directories", Class: "kafka.admin.LogDirsCommand",
+		Values: map[string]core.Values{"broker-list": core.ValueBrokerIDs | core.ValueList}}.
+		Begun(logDirsOptions, logDirsTool)
 }
 
 // logDirsTool prints two lines of progress and the JSON of Kafka's tool; --json prints a document
 // alone.
-func logDirsTool(ctx context.Context, c *core.Call) error {
-	o := logDirsOptions()
-	if err := c.Begin(o, ""); err != nil {
-		return err
-	}
-	if err := o.Require("bootstrap-server", "describe"); err != nil {
-		return err
-	}
+func logDirsTool(ctx context.Context, c *core.Call, o *options.Options) error {
 	texts, err := o.Texts("topic-list", "broker-list")
 	if err != nil {
 		return err

@@ -33,28 +33,20 @@ func mirrorMakerOptions() *options.Options {
 		--message.handler <CLASS>             a class of Java; refused
 		--message.handler.args <TEXT>         what that class wants to know
 		--abort.on.send.failure <BOOL>        end when a message cannot be sent; otherwise it is dropped (default: true)
-	`).Standard()
+	`).Standard().Requires("consumer.config", "producer.config")
 }
 
 const mirrorMakerClass = "kafka.tools.MirrorMaker$"
 
 // Tool is kafka-mirror-maker.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-mirror-maker", Help: "copy topics from one cluster to another", Main: mirrorMaker,
-		Class:   "kafka.tools.MirrorMaker",
-		Options: core.TableOf(mirrorMakerOptions)}
+	return core.Tool{Name: "kafka-mirror-maker", Help: "copy topics from one cluster to another", Class: "kafka.tools.MirrorMaker"}.
+		Begun(mirrorMakerOptions, mirrorMaker)
 }
 
 // mirrorMaker copies topics from one cluster to another until it is ended. What is committed in the
 // source cluster is in the target.
-func mirrorMaker(ctx context.Context, c *core.Call) error {
-	o := mirrorMakerOptions()
-	if err := c.Begin(o, ""); err != nil {
-		return err
-	}
-	if err := o.Require("consumer.config", "producer.config"); err != nil {
-		return err
-	}
+func mirrorMaker(ctx context.Context, c *core.Call, o *options.Options) error {
 	m := &mirror{c: c}
 	if err := m.settings(o); err != nil {
 		return err

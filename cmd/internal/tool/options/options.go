@@ -19,6 +19,13 @@ type Options struct {
 	ByName  map[string]*Option
 	Empty   bool     // no words at all
 	Order   []string // the names of the options as they were given
+
+	nothing    string               // said of a call without words; "" for the purpose
+	wordless   bool                 // a call without words is one like any other
+	usage      bool                 // the parser's mistakes are shown with the usage table
+	conditions func(*Options) error // part of parsing; nil for none
+	required   []string
+	check      func(*Options) error // nil for none
 }
 
 // Option is one option of a tool, and what the command line had for it.
@@ -205,54 +212,4 @@ func (o *Options) Usage() string {
 		fmt.Fprintf(&b, "%-*s  %s\n", width, h, help)
 	}
 	return b.String()
-}
-
-// Require reports the first of the options that is missing.
-func (o *Options) Require(names ...string) error {
-	for _, n := range names {
-		if !o.Has(n) {
-			return Misuse("Missing required argument \"[%s]\"", n)
-		}
-	}
-	return nil
-}
-
-// Exclude reports the first of others that was given together with name.
-func (o *Options) Exclude(name string, others ...string) error {
-	if !o.Has(name) {
-		return nil
-	}
-	for _, n := range others {
-		if n != name && o.Has(n) {
-			return Misuse("Option \"[%s]\" can't be used with option \"[%s]\"", name, n)
-		}
-	}
-	return nil
-}
-
-// Rule is a condition of excludeAll.
-type Rule struct {
-	Name   string
-	Others []string
-}
-
-// ExcludeAll checks rules in order.
-func (o *Options) ExcludeAll(rules []Rule) error {
-	for _, r := range rules {
-		if err := o.Exclude(r.Name, r.Others...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Without gives the names of all that are not among the others.
-func Without(all []string, others ...string) []string {
-	var out []string
-	for _, n := range all {
-		if !slices.Contains(others, n) {
-			out = append(out, n)
-		}
-	}
-	return out
 }

@@ -53,17 +53,12 @@ func producerPerfArguments() *options.Argparse {
 
 // Tool is kafka-producer-perf-test.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-producer-perf-test", Help: "measure how fast messages can be sent", Main: producerPerf,
-		Class:   "org.apache.kafka.tools.ProducerPerformance",
-		Options: core.TableOf(producerPerfArguments)}
+	return core.Tool{Name: "kafka-producer-perf-test", Help: "measure how fast messages can be sent", Class: "org.apache.kafka.tools.ProducerPerformance"}.
+		WithArguments(producerPerfArguments, producerPerf)
 }
 
 // producerPerf sends as fast as it may and reports rates and latencies.
-func producerPerf(ctx context.Context, c *core.Call) error {
-	a := producerPerfArguments()
-	if err := c.BeginArguments(a); err != nil {
-		return err
-	}
+func producerPerf(ctx context.Context, c *core.Call, a *options.Argparse) error {
 	if !a.Find("--producer-props").Seen && !a.Find("--producer.config").Seen {
 		c.Errorf("%s%s: error: Either --producer-props or --producer.config must be specified.\n", a.Usage, a.Name)
 		return core.Exit(1)

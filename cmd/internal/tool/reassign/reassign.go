@@ -35,7 +35,7 @@ func reassignOptions() *options.Options {
 		--throttle <BYTES>                    limit between brokers, bytes per second (default: -1)
 		--replica-alter-log-dirs-throttle <BYTES>  limit between log directories, bytes per second (default: -1)
 		--timeout <MS>                        how long to wait until directories can be named (default: 10000)
-	`).Standard()
+	`).Standard().Checks(checkReassign)
 }
 
 // checkReassign refuses what an action does not take. ZooKeeper is needed always: in 2.5 a plan is
@@ -73,21 +73,13 @@ type reassigner struct {
 
 // Tool is kafka-reassign-partitions.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-reassign-partitions", Help: "move partitions to other brokers or log directories", Main: reassign,
-		Class:   "kafka.admin.ReassignPartitionsCommand",
-		Options: core.TableOf(reassignOptions),
-		Values:  map[string]core.Values{"broker-list": core.ValueBrokerIDs | core.ValueList}}
+	return core.Tool{Name: "kafka-reassign-partitions", Help: "move partitions to other brokers or log directories", Class: "kafka.admin.ReassignPartitionsCommand",
+		Values: map[string]core.Values{"broker-list": core.ValueBrokerIDs | core.ValueList}}.
+		Begun(reassignOptions, reassign)
 }
 
 // reassign has the exit code 0 also for a plan that failed, as Kafka's has.
-func reassign(ctx context.Context, c *core.Call) error {
-	o := reassignOptions()
-	if err := c.Begin(o, ""); err != nil {
-		return err
-	}
-	if err := checkReassign(o); err != nil {
-		return err
-	}
+func reassign(ctx context.Context, c *core.Call, o *options.Options) error {
 	texts, err := o.Texts("zookeeper", "bootstrap-server", "command-config", "reassignment-json-file", "topics-to-move-json-file", "broker-list")
 	if err != nil {
 		return err

@@ -31,31 +31,19 @@ func replicaVerificationOptions() *options.Options {
 		--topic-white-list <REGEX>   the topics to compare (default: .*)
 		--time <MS>                  where to begin: a time, -1 for the end, -2 for the beginning (default: -1)
 		--report-interval-ms <MS>    how often to report (default: 30000)
-	`).Standard()
+	`).Standard().Requires("broker-list")
 }
 
 // Tool is kafka-replica-verification.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-replica-verification", Help: "compare the replicas of partitions", Main: replicaVerification,
-		Class:   "kafka.tools.ReplicaVerificationTool",
-		Options: core.TableOf(replicaVerificationOptions)}
+	return core.Tool{Name: "kafka-replica-verification", Help: "compare the replicas of partitions", Class: "kafka.tools.ReplicaVerificationTool"}.
+		Begun(replicaVerificationOptions, replicaVerification)
 }
 
 // replicaVerification reads the same offsets from all replicas, compares what came, and reports the
 // greatest lag, until it is ended.
-func replicaVerification(ctx context.Context, c *core.Call) error {
-	o := replicaVerificationOptions()
-	if err := c.Begin(o, ""); err != nil {
-		return err
-	}
-	if err := o.Require("broker-list"); err != nil {
-		return err
-	}
-	pattern, err := o.One("topic-white-list")
-	if err != nil {
-		return err
-	}
-	wanted, err := topicList(pattern)
+func replicaVerification(ctx context.Context, c *core.Call, o *options.Options) error {
+	wanted, err := topicList(o)
 	if err != nil {
 		return err
 	}
@@ -80,8 +68,13 @@ func replicaVerification(ctx context.Context, c *core.Call) error {
 	return v.run(ctx)
 }
 
-// topicList is a regular expression of topics, anchored, in which a comma is an alternative.
-func topicList(raw string) (func(string) bool, error) {
+// topicList reads --topic-white-list, a regular expression of topics, anchored, in which a comma is
+// an alternative.
+func topicList(o *options.Options) (func(string) bool, error) {
+	raw, err := o.One("topic-white-list")
+	if err != nil {
+		return nil, err
+	}
 	text := strings.NewReplacer(",", "|", " ", "", `"`, "", "'", "").Replace(strings.TrimSpace(raw))
 	re, err := regexp.Compile("^(?:" + text + ")$")
 	if err != nil {

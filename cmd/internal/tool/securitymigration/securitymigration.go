@@ -23,27 +23,19 @@ func migrationOptions() *options.Options {
 		--zookeeper.connection.timeout <MS>  how long to wait for a connection (default: 30000)
 		--enable.path.check                  end with an error if one of the root paths does not exist, instead of creating it
 		--zk-tls-config-file <FILE>          TLS settings of the connection to ZooKeeper
-	`).Standard()
+	`).Standard().Wordless()
 }
 
 // Tool is zookeeper-security-migration.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "zookeeper-security-migration", Help: "protect Kafka's nodes in ZooKeeper, or open them", Main: migrate,
-		Class:   "kafka.admin.ZkSecurityMigrator",
-		Options: core.TableOf(migrationOptions)}
+	return core.Tool{Name: "zookeeper-security-migration", Help: "protect Kafka's nodes in ZooKeeper, or open them", Class: "kafka.admin.ZkSecurityMigrator"}.
+		Begun(migrationOptions, migrate)
 }
 
 // migrate writes the ACLs of all of Kafka's nodes anew: for secure only Kafka writes, and only
 // Kafka reads what has secrets. Who runs it must be logged in as Kafka, or the brokers lock
 // themselves out.
-func migrate(ctx context.Context, c *core.Call) error {
-	o := migrationOptions()
-	if err := c.Parse(o); err != nil {
-		return err
-	}
-	if o.Has("help") || o.Has("version") {
-		return c.HelpOrVersion(o, "")
-	}
+func migrate(ctx context.Context, c *core.Call, o *options.Options) error {
 	texts, err := o.Texts("zookeeper.acl", "zookeeper.connect", "zk-tls-config-file")
 	if err != nil {
 		return err

@@ -43,38 +43,17 @@ func streamsResetOptions() *options.Options {
 		--execute                          do it (the default)
 		--dry-run                          only show what would be done
 		--zookeeper                        not used any more
-	`).Standard()
+	`).Standard().UsageOfMistakes().Conditions(needsApplication).Checks(checkStreamsReset)
 }
 
 // Tool is kafka-streams-application-reset.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-streams-application-reset", Help: "set a Kafka Streams application back to its beginning", Main: streamsReset,
-		Class:   "kafka.tools.StreamsResetter",
-		Options: core.TableOf(streamsResetOptions)}
+	return core.Tool{Name: "kafka-streams-application-reset", Help: "set a Kafka Streams application back to its beginning", Class: "kafka.tools.StreamsResetter"}.
+		Begun(streamsResetOptions, streamsReset)
 }
 
 // streamsReset is kafka-streams-application-reset.sh.
-func streamsReset(ctx context.Context, c *core.Call) error {
-	o := streamsResetOptions()
-	if err := c.Parse(o); err != nil {
-		return options.Misuse("%s", err)
-	}
-	if !o.Any("help", "version", "application-id") {
-		return options.Misuse("Missing required option(s) [application-id]")
-	}
-	if err := c.HelpOrVersion(o, ""); err != nil {
-		return err
-	}
-	if o.Has("execute") && o.Has("dry-run") {
-		return options.Misuse("Only one of --dry-run and --execute can be specified")
-	}
-	var rules []options.Rule
-	for _, p := range resetPlans() {
-		rules = append(rules, options.Rule{Name: p, Others: options.Without(resetPlans(), p)})
-	}
-	if err := o.ExcludeAll(rules); err != nil {
-		return err
-	}
+func streamsReset(ctx context.Context, c *core.Call, o *options.Options) error {
 	s := &streamsResetter{c: c, o: o, dryRun: o.Has("dry-run")}
 	err := java.Of(s.run(ctx))
 	var code core.Exit
@@ -83,6 +62,26 @@ func streamsReset(ctx context.Context, c *core.Call) error {
 	}
 	c.Errorf("ERROR: %s\n", java.Text(err))
 	return core.Exit(1)
+}
+
+// needsApplication is the one option that joptsimple requires of the tool.
+func needsApplication(o *options.Options) error {
+	if !o.Has("application-id") {
+		return options.Misuse("Missing required option(s) [application-id]")
+	}
+	return nil
+}
+
+// checkStreamsReset refuses to do it and only to show it, and more than one place to move to.
+func checkStreamsReset(o *options.Options) error {
+	if o.Has("execute") && o.Has("dry-run") {
+		return options.Misuse("Only one of --dry-run and --execute can be specified")
+	}
+	var rules []options.Rule
+	for _, p := range resetPlans() {
+		rules = append(rules, options.Rule{Name: p, Others: options.Without(resetPlans(), p)})
+	}
+	return o.ExcludeAll(rules)
 }
 
 // streamsResetter is one run of the tool.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"momus/cmd/internal/tool/core"
+	"momus/internal/shellwords"
 )
 
 // Session is a person at a terminal, written down: a line that begins with $ is a command line of a
@@ -24,9 +25,20 @@ type Session struct {
 	Files   map[string]string // what is in files, by name
 	// Hide are regular expressions of texts that differ from run to run, each with the word that
 	// stands for it; they are applied in the order of their texts. Times of log lines are hidden
-	// always, tables of options unless the session is Full.
+	// always, tables of options, usages and the commands of ZooKeeper's shell unless the session is
+	// Full.
 	Hide map[string]string
-	Full bool // tables of options are shown
+	Full bool // these are shown
+}
+
+// PlayFile is Play of what a file has; long ones are kept there.
+func (s *Session) PlayFile(t *testing.T, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Play(t, string(text))
 }
 
 // Play carries the session out, and compares what is printed with what is written down.
@@ -80,12 +92,16 @@ var (
 	changes    = regexp.MustCompile(` --(create|alter|delete)\b`)
 	logTime    = regexp.MustCompile(`\[20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]`)
 	usageTable = regexp.MustCompile(`(?m)(^! --.*\n(! +.*\n)*){3,}`)
+	// usageLines is the usage of a tool with argparse4j, and shellHelp the list of commands of
+	// ZooKeeper's shell.
+	usageLines = regexp.MustCompile(`(?m)^! usage: .*\n(!  +.*\n)+`)
+	shellHelp  = regexp.MustCompile(`(?m)^! ZooKeeper -server .*\n(! \t.*\n)+`)
 )
 
 // run runs one command line and gives what it printed, in the form of a session.
 func (s *Session) run(t *testing.T, line string, back *strings.Replacer) string {
 	t.Helper()
-	words := shellWords(line)
+	words := shellwords.Split(line)
 	i := slices.IndexFunc(s.Tools, func(x core.Tool) bool { return x.Name == words[0] })
 	if i < 0 {
 		t.Fatalf("there is no tool %s", words[0])
@@ -114,36 +130,12 @@ func (s *Session) run(t *testing.T, line string, back *strings.Replacer) string 
 	text = logTime.ReplaceAllString(text, "[time]")
 	if !s.Full {
 		text = usageTable.ReplaceAllString(text, "! (the options)\n")
+		text = usageLines.ReplaceAllString(text, "! (the usage)\n")
+		text = shellHelp.ReplaceAllString(text, "! (the commands)\n")
 	}
 	var lines []string
 	for l := range strings.Lines(text) {
 		lines = append(lines, strings.TrimRight(l, " \t\n"))
 	}
 	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
-}
-
-// shellWords cuts a command line at blanks; what stands in single quotes is one word.
-func shellWords(line string) []string {
-	var words []string
-	var word strings.Builder
-	quoted, begun := false, false
-	for _, r := range line {
-		switch {
-		case r == '\'':
-			quoted, begun = !quoted, true
-		case r == ' ' && !quoted:
-			if begun {
-				words = append(words, word.String())
-			}
-			word.Reset()
-			begun = false
-		default:
-			word.WriteRune(r)
-			begun = true
-		}
-	}
-	if begun {
-		words = append(words, word.String())
-	}
-	return words
 }

@@ -72,10 +72,8 @@ func (s *brokerTopics) create(ctx context.Context, t *topicSpec) error {
 	if err != nil {
 		return java.Execution(err)
 	}
-	for _, r := range resp.Topics {
-		if err := java.OfCode(r.ErrorCode, r.ErrorMessage); err != nil {
-			return java.Execution(err)
-		}
+	if err := java.FirstOf(resp.Topics, func(r kmsg.CreateTopicsResponseTopic) (int16, *string) { return r.ErrorCode, r.ErrorMessage }); err != nil {
+		return java.Execution(err)
 	}
 	s.c.Printf("Created topic %s.\n", t.name)
 	return nil
@@ -112,12 +110,7 @@ func (s *brokerTopics) alter(ctx context.Context, names []string) error {
 	if err != nil {
 		return java.Execution(err)
 	}
-	for _, r := range resp.Topics {
-		if err := java.OfCode(r.ErrorCode, r.ErrorMessage); err != nil {
-			return java.Execution(err)
-		}
-	}
-	return nil
+	return java.Execution(java.FirstOf(resp.Topics, func(r kmsg.CreatePartitionsResponseTopic) (int16, *string) { return r.ErrorCode, r.ErrorMessage }))
 }
 
 // delete asks for all at once; the first failure is the tool's. Those that could be deleted are.

@@ -60,7 +60,7 @@ func topicsOptions() *options.Options {
 		--disable-rack-aware                  ignore racks when choosing replicas
 		--force                               ask nothing
 		--exclude-internal                    leave internal topics out
-	`).JSON().Standard()
+	`).JSON().Standard().WithoutWords("Create, delete, describe, or change a topic.").Checks(checkTopicsOptions)
 }
 
 // checkTopicsOptions refuses what does not go together, with the words of
@@ -155,22 +155,14 @@ type topicSpec struct {
 
 // Tool is kafka-topics.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-topics", Help: "create, list, describe, alter and delete topics", Main: topics,
-		Class:   "kafka.admin.TopicCommand",
-		Options: core.TableOf(topicsOptions),
-		Values:  map[string]core.Values{"topic": core.ValueList}}
+	return core.Tool{Name: "kafka-topics", Help: "create, list, describe, alter and delete topics", Class: "kafka.admin.TopicCommand",
+		Values: map[string]core.Values{"topic": core.ValueList}}.
+		Begun(topicsOptions, topics)
 }
 
 // topics prints a failure on standard output behind "Error while executing topic command" and logs
 // the exception, as Kafka does.
-func topics(ctx context.Context, c *core.Call) error {
-	o := topicsOptions()
-	if err := c.Begin(o, "Create, delete, describe, or change a topic."); err != nil {
-		return err
-	}
-	if err := checkTopicsOptions(o); err != nil {
-		return err
-	}
+func topics(ctx context.Context, c *core.Call, o *options.Options) error {
 	run := &topicRun{Call: c, o: o}
 	service, err := run.service(ctx)
 	if err != nil {

@@ -78,17 +78,12 @@ func partitionEvents(parts map[string][]int32) []partitionEvent {
 
 // Tool is kafka-verifiable-consumer.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-verifiable-consumer", Help: "read messages and report each step as JSON", Main: verifiableConsumer,
-		Class:   "org.apache.kafka.tools.VerifiableConsumer",
-		Options: core.TableOf(verifiableConsumerArguments)}
+	return core.Tool{Name: "kafka-verifiable-consumer", Help: "read messages and report each step as JSON", Class: "org.apache.kafka.tools.VerifiableConsumer"}.
+		WithArguments(verifiableConsumerArguments, verifiableConsumer)
 }
 
 // verifiableConsumer reads and reports each step as JSON.
-func verifiableConsumer(ctx context.Context, c *core.Call) error {
-	a := verifiableConsumerArguments()
-	if err := c.BeginArguments(a); err != nil {
-		return err
-	}
+func verifiableConsumer(ctx context.Context, c *core.Call, a *options.Argparse) error {
 	props, err := core.ReadProperties(a.Get("--consumer.config"))
 	if err != nil {
 		c.Errorf("%s%s: error: %s\n", a.Usage, a.Name, a.Get("--consumer.config"))

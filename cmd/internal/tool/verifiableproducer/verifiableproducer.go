@@ -41,17 +41,12 @@ func verifiableProducerArguments() *options.Argparse {
 
 // Tool is kafka-verifiable-producer.sh.
 func Tool() core.Tool {
-	return core.Tool{Name: "kafka-verifiable-producer", Help: "send numbered messages and report each as JSON", Main: verifiableProducer,
-		Class:   "org.apache.kafka.tools.VerifiableProducer",
-		Options: core.TableOf(verifiableProducerArguments)}
+	return core.Tool{Name: "kafka-verifiable-producer", Help: "send numbered messages and report each as JSON", Class: "org.apache.kafka.tools.VerifiableProducer"}.
+		WithArguments(verifiableProducerArguments, verifiableProducer)
 }
 
 // verifiableProducer sends numbered messages and reports each as JSON.
-func verifiableProducer(ctx context.Context, c *core.Call) error {
-	a := verifiableProducerArguments()
-	if err := c.BeginArguments(a); err != nil {
-		return err
-	}
+func verifiableProducer(ctx context.Context, c *core.Call, a *options.Argparse) error {
 	number := func(name string, fallback int64) int64 {
 		if !a.Find(name).Seen {
 			return fallback

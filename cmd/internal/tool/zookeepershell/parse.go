@@ -270,26 +270,25 @@ func (e *keeperError) java() string {
 	return "org.apache.zookeeper.KeeperException$" + class + "Exception: " + e.Error()
 }
 
-// friendly is what most commands say instead.
+// friendly is what most commands say instead, in front of the path: the texts of
+// CliWrapperException.
 func (e *keeperError) friendly() string {
 	class, _ := zkErrorName(e.err)
-	switch class {
-	case "NoNode":
-		return "Node does not exist: " + e.path
-	case "NoChildrenForEphemerals":
-		return "Ephemerals cannot have children: " + e.path
-	case "NodeExists":
-		return "Node already exists: " + e.path
-	case "NotEmpty":
-		return "Node not empty: " + e.path
-	case "InvalidACL":
-		return "Acl is not valid : " + cmp.Or(e.path, "null")
-	case "NoAuth":
-		return "Authentication is not valid : " + e.path
-	case "BadArguments":
-		return "Arguments are not valid : " + e.path
-	case "BadVersion":
-		return "version No is not valid : " + e.path
+	text, ok := map[string]string{
+		"NoNode":                  "Node does not exist: ",
+		"NoChildrenForEphemerals": "Ephemerals cannot have children: ",
+		"NodeExists":              "Node already exists: ",
+		"NotEmpty":                "Node not empty: ",
+		"InvalidACL":              "Acl is not valid : ",
+		"NoAuth":                  "Authentication is not valid : ",
+		"BadArguments":            "Arguments are not valid : ",
+		"BadVersion":              "version No is not valid : ",
+	}[class]
+	switch {
+	case !ok:
+		return e.Error()
+	case class == "InvalidACL":
+		return text + cmp.Or(e.path, "null")
 	}
-	return e.Error()
+	return text + e.path
 }

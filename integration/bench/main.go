@@ -113,17 +113,7 @@ func run(momus, peers string, rounds int, window, warm time.Duration, markdown b
 }
 
 func printTable(sides []*side, markdown bool) {
-	row := func(cells ...string) {
-		if markdown {
-			fmt.Println("| " + strings.Join(cells, " | ") + " |")
-			return
-		}
-		fmt.Printf("%-38s", cells[0])
-		for _, c := range cells[1:] {
-			fmt.Printf(" %20s", c)
-		}
-		fmt.Println()
-	}
+	row := rows(38, markdown)
 	head := []string{""}
 	for _, s := range sides {
 		head = append(head, s.name)

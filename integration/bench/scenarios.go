@@ -94,20 +94,26 @@ func (t *table) note(side, name, unit string, v float64) {
 	t.lines[i].values[side] = append(t.lines[i].values[side], v)
 }
 
-// print shows the medians, and of two sides the ratio of the first to the second with the range of
-// the rounds' ratios.
-func (t *table) print(markdown bool) {
-	row := func(cells ...string) {
+// rows prints the rows of a table: of Markdown, or with a first column of width and the others lined
+// up at their ends, as figures are read.
+func rows(width int, markdown bool) func(cells ...string) {
+	return func(cells ...string) {
 		if markdown {
 			fmt.Println("| " + strings.Join(cells, " | ") + " |")
 			return
 		}
-		fmt.Printf("%-46s", cells[0])
+		fmt.Printf("%-*s", width, cells[0])
 		for _, c := range cells[1:] {
 			fmt.Printf(" %20s", c)
 		}
 		fmt.Println()
 	}
+}
+
+// print shows the medians, and of two sides the ratio of the first to the second with the range of
+// the rounds' ratios.
+func (t *table) print(markdown bool) {
+	row := rows(46, markdown)
 	head := append([]string{""}, t.sides...)
 	if len(t.sides) == 2 {
 		head = append(head, "ratio", "range")

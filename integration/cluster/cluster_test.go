@@ -68,11 +68,13 @@ func brokers(t *testing.T, zookeeper string) []*testkit.Cluster {
 	return bs
 }
 
-func startLoad(t *testing.T, bs []*testkit.Cluster) *testkit.Load {
+// endures runs a load on brokers that come to harm, and wants nothing lost and every in-sync set
+// whole again within limit.
+func endures(t *testing.T, bs []*testkit.Cluster, harm func(*testkit.Load)) {
 	t.Helper()
-	load := testkit.StartReplicatedLoad(t, testkit.Bootstrap(bs), topic, 3, testkit.Replication{Factor: 3, MinISR: 2})
-	load.WaitAcked(t, 300)
-	return load
+	load := testkit.LoadOfThree(t, bs, topic)
+	harm(load)
+	testkit.Settle(t, bs, load, limit)
 }
 
 // limit is how long an in-sync set may take to be whole again.
@@ -81,42 +83,34 @@ const limit = time.Minute
 func TestKilledBrokersLoseNothing(t *testing.T) {
 	t.Parallel()
 	bs := brokers(t, startCoordination(t).opts.Listen)
-	load := startLoad(t, bs)
-	testkit.KillInTurn(t, bs, load, limit)
-	testkit.Settle(t, bs, load, limit)
+	endures(t, bs, func(load *testkit.Load) { testkit.KillInTurn(t, bs, load, limit) })
 }
 
 func TestPausedBrokersWakeAsZombiesAndJoinAgain(t *testing.T) {
 	t.Parallel()
 	bs := brokers(t, startCoordination(t).opts.Listen)
-	load := startLoad(t, bs)
-	testkit.PauseInTurn(t, bs, load, limit)
-	testkit.Settle(t, bs, load, limit)
+	endures(t, bs, func(load *testkit.Load) { testkit.PauseInTurn(t, bs, load, limit) })
 }
 
 func TestBrokersCutOffFromZooKeeperComeBack(t *testing.T) {
 	t.Parallel()
 	testkit.Binary(t)
 	bs, proxies := testkit.BehindProxies(t, startCoordination(t).opts.Listen, settings...)
-	load := startLoad(t, bs)
-	testkit.CutFromZooKeeperInTurn(t, bs, proxies, load, limit)
-	testkit.Settle(t, bs, load, limit)
+	endures(t, bs, func(load *testkit.Load) { testkit.CutFromZooKeeperInTurn(t, bs, proxies, load, limit) })
 }
 
 func TestBrokerCutOffFromItsPeersComesBack(t *testing.T) {
 	t.Parallel()
 	testkit.Binary(t)
 	bs, proxies := testkit.ProxiedPeers(t, startCoordination(t).opts.Listen, settings...)
-	load := startLoad(t, bs)
-	testkit.CutFromPeersInTurn(t, bs, proxies, load, limit)
-	testkit.Settle(t, bs, load, limit)
+	endures(t, bs, func(load *testkit.Load) { testkit.CutFromPeersInTurn(t, bs, proxies, load, limit) })
 }
 
 func TestCoordinationServerRestarted(t *testing.T) {
 	t.Parallel()
 	c := startCoordination(t)
 	bs := brokers(t, c.opts.Listen)
-	load := startLoad(t, bs)
+	load := testkit.LoadOfThree(t, bs, topic)
 	for _, outage := range []time.Duration{0, 3 * time.Second} { // within the sessions' timeout, and longer
 		c.stop()
 		testkit.Outage(t, load, outage)
@@ -134,7 +128,7 @@ func TestBrokersStopWithoutCoordination(t *testing.T) {
 	t.Parallel()
 	c := startCoordination(t)
 	bs := brokers(t, c.opts.Listen)
-	load := startLoad(t, bs)
+	load := testkit.LoadOfThree(t, bs, topic)
 	load.WaitCommitted(t, testkit.Bootstrap(bs), 1500)
 	load.Stop()
 	c.stop()

@@ -51,16 +51,23 @@ func TestSameAsKafka(t *testing.T) {
 				wg.Go(func() { play(sessions[i], sc) })
 			}
 			wg.Wait()
-			for _, s := range sessions {
-				s.close()
-			}
-			compare(t, sessions[0], sessions[1])
-			for _, s := range sessions {
-				if s.fatal != nil {
-					t.Error(s.fatal)
-				}
-			}
+			conclude(t, sessions)
 		})
+	}
+}
+
+// conclude ends two sessions that were played and compares them; one that could not be played to
+// its end fails by its own error as well.
+func conclude(t *testing.T, sessions [2]*session) {
+	t.Helper()
+	for _, s := range sessions {
+		s.close()
+	}
+	compare(t, sessions[0], sessions[1])
+	for _, s := range sessions {
+		if s.fatal != nil {
+			t.Error(s.fatal)
+		}
 	}
 }
 

@@ -38,17 +38,7 @@ func fileCases(s *session) {
 		if strings.HasPrefix(name, "o-del-") || slices.Contains([]string{"ol-0", "ol-3", "ol-4"}, name) {
 			continue // its deleted records' segments go half a minute after the broker's start, which is not the same moment on both sides
 		}
-		segments, _ := filepath.Glob(filepath.Join(dir, "*.log"))
-		sort.Strings(segments)
-		var text strings.Builder
-		for _, file := range segments {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				s.fail("%v", err)
-			}
-			fmt.Fprintf(&text, "%s: %s\n", filepath.Base(file), dumpRecords(b, "  "))
-		}
-		s.note("segments of "+name, text.String())
+		s.showSegments(dir, name)
 	}
 	for p := range int32(4) {
 		s.note(fmt.Sprintf("group records of partition %d", p), s.internal("__consumer_offsets", p, groupRecord))
@@ -74,6 +64,21 @@ func (s *session) untilNobodyIsMember() {
 			s.fail("there are members of groups after five minutes")
 		}
 	}
+}
+
+// showSegments writes down what the segments of a directory hold, under a name.
+func (s *session) showSegments(dir, name string) {
+	segments, _ := filepath.Glob(filepath.Join(dir, "*.log"))
+	sort.Strings(segments)
+	var text strings.Builder
+	for _, file := range segments {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			s.fail("%v", err)
+		}
+		fmt.Fprintf(&text, "%s: %s\n", filepath.Base(file), dumpRecords(b, "  "))
+	}
+	s.note("segments of "+name, text.String())
 }
 
 // internal reads a partition of an internal topic, its records made readable.

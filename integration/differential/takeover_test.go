@@ -55,15 +55,7 @@ func TestTakenOverAsByKafka(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			for _, s := range sessions {
-				s.close()
-			}
-			compare(t, sessions[0], sessions[1])
-			for _, s := range sessions {
-				if s.fatal != nil {
-					t.Error(s.fatal)
-				}
-			}
+			conclude(t, sessions)
 		})
 	}
 	names := [2]string{"kafka", "momus"}
@@ -203,17 +195,7 @@ func (s *session) cleaned(topics []string) {
 
 // showCleaned writes down what the files of a topic hold, and which offsets its times have.
 func (s *session) showCleaned(topic string) {
-	segments, _ := filepath.Glob(filepath.Join(s.peer.cluster.Dir, "logs", topic+"-0", "*.log"))
-	sort.Strings(segments)
-	var text strings.Builder
-	for _, file := range segments {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			s.fail("%v", err)
-		}
-		fmt.Fprintf(&text, "%s: %s\n", filepath.Base(file), dumpRecords(b, "  "))
-	}
-	s.note("segments of "+topic, text.String())
+	s.showSegments(filepath.Join(s.peer.cluster.Dir, "logs", topic+"-0"), topic)
 	s.showTimes(topic)
 }
 

@@ -47,15 +47,7 @@ func TestMembersOfEveryKindInOneGroup(t *testing.T) {
 	})
 	defer release()
 	p.startAs(kinds[3], "newcomer")
-	testkit.Eventually(t, limit, "a round is open", func() bool {
-		state, _ := p.state()
-		return state == "PreparingRebalance" && held() > 0
-	})
-	p.failOver(func() {
-		release()
-		p.stable("joining, without the coordinator")
-	})
-	p.stable("joining, with the coordinator again")
+	p.failOverWhile("PreparingRebalance", "joining", held, release)
 
 	// The leader's assignment does not arrive before the coordinator goes.
 	held, release = p.watch.hold(func(_ string, req kmsg.Request) bool {
@@ -64,15 +56,7 @@ func TestMembersOfEveryKindInOneGroup(t *testing.T) {
 	})
 	defer release()
 	p.leave(p.members[0])
-	testkit.Eventually(t, limit, "an assignment is awaited", func() bool {
-		state, _ := p.state()
-		return state == "CompletingRebalance" && held() > 0
-	})
-	p.failOver(func() {
-		release()
-		p.stable("syncing, without the coordinator")
-	})
-	p.stable("syncing, with the coordinator again")
+	p.failOverWhile("CompletingRebalance", "syncing", held, release)
 
 	for len(p.members) > 0 {
 		p.leave(p.members[0])

@@ -405,3 +405,18 @@ func (p *party) failOver(meanwhile func()) {
 	b.Restart(p.t)
 	testkit.WaitWholeISR(p.t, p.brokers, limit)
 }
+
+// failOverWhile takes the coordinator away as soon as the group is in a state and a request of a
+// member is held, and lets that request go when there is no coordinator.
+func (p *party) failOverWhile(state, doing string, held func() int, release func()) {
+	p.t.Helper()
+	testkit.Eventually(p.t, limit, "the group is "+state, func() bool {
+		is, _ := p.state()
+		return is == state && held() > 0
+	})
+	p.failOver(func() {
+		release()
+		p.stable(doing + ", without the coordinator")
+	})
+	p.stable(doing + ", with the coordinator again")
+}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,19 +18,10 @@ import (
 // path.
 func walkthrough(t *testing.T, c *testkit.Cluster, scenario string) {
 	t.Helper()
-	root := testkit.Root(t)
 	if !filepath.IsAbs(scenario) {
-		scenario = filepath.Join(root, "integration/walkthrough", scenario)
+		scenario = filepath.Join(testkit.Root(t), "integration/walkthrough", scenario)
 	}
-	out, err := testkit.TryRun(14*time.Minute, testkit.Spec{Args: []string{"python3", filepath.Join(root, "integration/walkthrough/run.py"),
-		"--jars", testkit.Peers(t, "kafka"), "--zookeeper", c.ZooKeeper, "--bootstrap-server", c.Bootstrap, scenario}})
-	t.Log(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasSuffix(strings.TrimSpace(out), " passed, 0 failed") {
-		t.Fatal("the scenario did not pass")
-	}
+	testkit.Walkthrough(t, 14*time.Minute, "--jars", testkit.Peers(t, "kafka"), "--zookeeper", c.ZooKeeper, "--bootstrap-server", c.Bootstrap, scenario)
 }
 
 func TestWalkthroughOnQuickstart(t *testing.T) {

@@ -199,7 +199,7 @@ func TestZnodesAfterEachOperation(t *testing.T) {
 			}
 			current = now
 			if !slices.Equal(got, want) {
-				t.Errorf("the tree changed differently\n%s", difference(want, got))
+				t.Errorf("the tree changed differently\n%s", testkit.Difference(want, got))
 			}
 		})
 		if !ok && c == nil {
@@ -242,24 +242,9 @@ func TestZnodesAfterEachOperation(t *testing.T) {
 			return lines
 		}
 		if w, g := rack(changes(nil, want, none)), changes(nil, now, none); !slices.Equal(w, g) {
-			t.Errorf("the tree under the chroot differs\n%s", difference(w, g))
+			t.Errorf("the tree under the chroot differs\n%s", testkit.Difference(w, g))
 		}
 	})
-}
-
-func difference(want, got []string) string {
-	var b strings.Builder
-	for _, w := range want {
-		if !slices.Contains(got, w) {
-			fmt.Fprintln(&b, "missing ", w)
-		}
-	}
-	for _, g := range got {
-		if !slices.Contains(want, g) {
-			fmt.Fprintln(&b, "surplus ", g)
-		}
-	}
-	return b.String()
 }
 
 func produceOne(t *testing.T, bootstrap, topic string) {

@@ -3,6 +3,7 @@
 package layers
 
 import (
+	"bytes"
 	"encoding/json"
 	"os/exec"
 	"strings"
@@ -43,23 +44,35 @@ var forbidden = []struct {
 	{from: "momus/broker/http", to: "momus/broker", except: []string{"momus/broker/http"}, reason: "the port does not know what its handlers show"},
 }
 
-func TestImportsPointDownwards(t *testing.T) {
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+// listed is a package as go list shows it; its imports are those of its files without tests.
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+// packages lists those of the module that a pattern of go list matches.
+func packages(t *testing.T, pattern string) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", pattern)
 	cmd.Dir = testkit.Root(t)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dec := json.NewDecoder(strings.NewReader(string(out)))
-	checked := 0
-	for dec.More() {
-		var p struct {
-			ImportPath string
-			Imports    []string
-		}
+	var list []listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
+		var p listed
 		if err := dec.Decode(&p); err != nil {
 			t.Fatal(err)
 		}
+		list = append(list, p)
+	}
+	return list
+}
+
+func TestImportsPointDownwards(t *testing.T) {
+	checked := 0
+	for _, p := range packages(t, "./...") {
 		checked++
 		for _, imp := range p.Imports {
 			for _, f := range forbidden {

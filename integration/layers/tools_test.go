@@ -1,13 +1,9 @@
 package layers
 
 import (
-	"encoding/json"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
-
-	"momus/integration/testkit"
 )
 
 // ground are the packages that the tools stand on, from the bottom: each may import those before
@@ -18,21 +14,8 @@ var ground = []string{"java", "options", "screen", "core", "clients", "complete"
 // imports tools, and only tests import tooltest.
 func TestToolsDoNotKnowEachOther(t *testing.T) {
 	const registry = "momus/cmd/internal/tool"
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./cmd/internal/tool/...")
-	cmd.Dir = testkit.Root(t)
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dec, tools := json.NewDecoder(strings.NewReader(string(out))), 0
-	for dec.More() {
-		var p struct {
-			ImportPath string
-			Imports    []string
-		}
-		if err := dec.Decode(&p); err != nil {
-			t.Fatal(err)
-		}
+	tools := 0
+	for _, p := range packages(t, "./cmd/internal/tool/...") {
 		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, registry), "/")
 		floor := slices.Index(ground, name)
 		if name != "" && floor < 0 {

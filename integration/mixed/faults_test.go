@@ -18,7 +18,7 @@ func TestPausedBrokersWakeAsZombiesAndJoinAgain(t *testing.T) {
 	for _, kinds := range []string{"mmm", "kkm"} {
 		t.Run(kinds, func(t *testing.T) {
 			bs := cluster(t, kinds)
-			load := startLoad(t, bs)
+			load := testkit.LoadOfThree(t, bs, topic)
 			if kinds == "mmm" {
 				testkit.PauseInTurn(t, bs, load, limit)
 			} else {
@@ -31,14 +31,14 @@ func TestPausedBrokersWakeAsZombiesAndJoinAgain(t *testing.T) {
 
 func TestBrokersCutOffFromZooKeeperComeBack(t *testing.T) {
 	bs, proxies := testkit.BehindProxies(t, testkit.ZooKeeper(t, "zookeeper"), quick...)
-	load := startLoad(t, bs)
+	load := testkit.LoadOfThree(t, bs, topic)
 	testkit.CutFromZooKeeperInTurn(t, bs, proxies, load, limit)
 	testkit.Settle(t, bs, load, limit)
 }
 
 func TestBrokerCutOffFromItsPeersComesBack(t *testing.T) {
 	bs, proxies := testkit.ProxiedPeers(t, testkit.ZooKeeper(t, "zookeeper"), quick...)
-	load := startLoad(t, bs)
+	load := testkit.LoadOfThree(t, bs, topic)
 	testkit.CutFromPeersInTurn(t, bs, proxies, load, limit)
 	testkit.Settle(t, bs, load, limit)
 }
@@ -50,7 +50,7 @@ func TestZooKeeperRestarted(t *testing.T) {
 		bs = append(bs, testkit.Broker(t, id, zookeeper, quick...))
 	}
 	testkit.WaitBrokers(t, bs, 3)
-	load := startLoad(t, bs)
+	load := testkit.LoadOfThree(t, bs, topic)
 	for _, outage := range []time.Duration{0, 10 * time.Second} {
 		restart(func() { testkit.Outage(t, load, outage) })
 		testkit.WaitBrokers(t, bs, 3)

@@ -39,13 +39,6 @@ func cluster(t *testing.T, kinds string, more ...string) []*testkit.Cluster {
 	return bs
 }
 
-func startLoad(t *testing.T, bs []*testkit.Cluster) *testkit.Load {
-	t.Helper()
-	load := testkit.StartReplicatedLoad(t, testkit.Bootstrap(bs), topic, 3, testkit.Replication{Factor: 3, MinISR: 2})
-	load.WaitAcked(t, 300)
-	return load
-}
-
 func TestKilledBrokersLoseNothing(t *testing.T) {
 	for _, c := range []struct {
 		kinds       string
@@ -55,7 +48,7 @@ func TestKilledBrokersLoseNothing(t *testing.T) {
 	} {
 		t.Run(c.kinds, func(t *testing.T) {
 			bs := cluster(t, c.kinds)
-			load := startLoad(t, bs)
+			load := testkit.LoadOfThree(t, bs, topic)
 			for _, id := range c.controllers {
 				testkit.MakeController(t, bs, id)
 				testkit.KillInTurn(t, bs, load, limit)
@@ -97,7 +90,7 @@ func verifyReplicas(t *testing.T, bs []*testkit.Cluster) {
 // directories, as docs/rollover.md describes it. Producers and group members go on all the while.
 func TestRollOverAndBackUnderLoad(t *testing.T) {
 	bs := cluster(t, "kkk")
-	load := startLoad(t, bs)
+	load := testkit.LoadOfThree(t, bs, topic)
 	roll := func(to string) {
 		t.Helper()
 		for i, b := range bs {

@@ -127,18 +127,7 @@ func (r *recording) eventually(name string, want []string, got func() []string) 
 		r.t.Logf("%s %s: %d nodes as recorded", time.Now().Format(time.TimeOnly), name, len(want))
 		return
 	}
-	var b strings.Builder
-	for _, w := range want {
-		if !slices.Contains(now, w) {
-			fmt.Fprintln(&b, "missing ", w)
-		}
-	}
-	for _, g := range now {
-		if !slices.Contains(want, g) {
-			fmt.Fprintln(&b, "surplus ", g)
-		}
-	}
-	r.t.Fatalf("%s: the tree is not the recorded one\n%s", name, b.String())
+	r.t.Fatalf("%s: the tree is not the recorded one\n%s", name, testkit.Difference(want, now))
 }
 
 // overrides are the overrides that a config node holds.

@@ -48,6 +48,19 @@ func patient(t *testing.T) context.Context {
 	return ctx
 }
 
+// send produces the numbers 0 to records-1, and kills the leader after half of them; none may fail.
+func send(t *testing.T, kill func(), produce func(value string) error) {
+	t.Helper()
+	for i := range records {
+		if i == records/2 {
+			kill()
+		}
+		if err := produce(fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestFranzGo(t *testing.T) {
 	t.Parallel()
 	c, kill := cluster(t)
@@ -57,14 +70,9 @@ func TestFranzGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	for i := range records {
-		if i == records/2 {
-			kill()
-		}
-		if err := client.ProduceSync(ctx, &kgo.Record{Topic: "t", Value: fmt.Append(nil, i)}).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	send(t, kill, func(value string) error {
+		return client.ProduceSync(ctx, &kgo.Record{Topic: "t", Value: []byte(value)}).FirstErr()
+	})
 	seen := 0
 	for seen < records {
 		fetches := client.PollFetches(ctx)
@@ -93,14 +101,10 @@ func TestSarama(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer producer.Close()
-	for i := range records {
-		if i == records/2 {
-			kill()
-		}
-		if _, _, err := producer.SendMessage(&sarama.ProducerMessage{Topic: "t", Value: sarama.StringEncoder(fmt.Sprint(i))}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	send(t, kill, func(value string) error {
+		_, _, err := producer.SendMessage(&sarama.ProducerMessage{Topic: "t", Value: sarama.StringEncoder(value)})
+		return err
+	})
 	consumer, err := sarama.NewConsumer(c.Bootstrap(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -131,14 +135,7 @@ func TestKafkaGo(t *testing.T) {
 	defer transport.CloseIdleConnections()
 	writer := &kafka.Writer{Addr: kafka.TCP(c.Bootstrap()...), Topic: "t", RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, MaxAttempts: 100, Transport: transport}
 	defer writer.Close()
-	for i := range records {
-		if i == records/2 {
-			kill()
-		}
-		if err := writer.WriteMessages(ctx, kafka.Message{Value: fmt.Append(nil, i)}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	send(t, kill, func(value string) error { return writer.WriteMessages(ctx, kafka.Message{Value: []byte(value)}) })
 	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: c.Bootstrap(), Topic: "t", MaxWait: 100 * time.Millisecond})
 	defer reader.Close()
 	seen := map[string]bool{}

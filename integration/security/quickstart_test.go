@@ -3,26 +3,18 @@
 package security
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 
-	"momus/configs"
 	"momus/integration/testkit"
-	"momus/internal/jaas"
-	"momus/internal/keystore"
 )
 
 // quickstart is a running `momus quickstart --secure`.
@@ -117,45 +109,7 @@ func TestJavaToolsOnASecuredQuickstart(t *testing.T) {
 // alice is a client with the file that the quickstart wrote for her.
 func (q *quickstart) alice(t *testing.T) *kgo.Client {
 	t.Helper()
-	text, err := os.ReadFile(q.file("alice"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := configs.ParseProperties(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	login, err := jaas.ParseProperty(p["sasl.jaas.config"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots, err := keystore.Store{Location: p["ssl.truststore.location"], Type: p["ssl.truststore.type"], Password: p["ssl.truststore.password"]}.Certificates()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(q.bootstrap, ",")...), kgo.DialTLSConfig(&tls.Config{RootCAs: roots}), kgo.AllowAutoTopicCreation(), kgo.MetadataMinAge(10*time.Millisecond),
-		kgo.SASL(scram.Auth{User: login.Options["username"], Pass: login.Options["password"]}.AsSha512Mechanism()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	return cl
-}
-
-// processorTime is what a process has used of the processor.
-func processorTime(t *testing.T, pid int) time.Duration {
-	t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-	user, err1 := strconv.Atoi(fields[11])
-	system, err2 := strconv.Atoi(fields[12])
-	if err := errors.Join(err1, err2); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(user+system) * 10 * time.Millisecond // ticks of the clock
+	return testkit.UserClient(t, q.file("alice"), kgo.SeedBrokers(strings.Split(q.bootstrap, ",")...), kgo.AllowAutoTopicCreation(), kgo.MetadataMinAge(10*time.Millisecond))
 }
 
 // From nothing to the first authorised message a secured quickstart needs less than a second of the
@@ -170,7 +124,7 @@ func TestASecuredQuickstartTakesLessThanASecond(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spent := processorTime(t, q.process.Pid())
+		spent := testkit.ProcessorTime(t, q.process.Pid())
 		t.Logf("%d brokers: %v of the processor, %v on the clock", brokers, spent.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 		if spent >= time.Second {
 			t.Errorf("%d brokers took %v of the processor", brokers, spent)

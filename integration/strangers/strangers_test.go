@@ -246,12 +246,5 @@ func open(t *testing.T, pid int) int {
 // cpu is the CPU time of a process so far in seconds.
 func cpu(t *testing.T, pid int) float64 {
 	t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	user, _ := strconv.ParseFloat(fields[11], 64)
-	system, _ := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / 100 // clock ticks
+	return testkit.ProcessorTime(t, pid).Seconds()
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,14 +20,7 @@ import (
 // mistakes are made through a pipe: the exit code is Kafka's, the time is the tool's own limit,
 // what to do is said, and nothing of the program's insides is shown.
 func mistakes(t *testing.T, server, zooKeeper string) {
-	dir := t.TempDir()
-	file := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	file := testkit.Files(t)
 	fast := file("fast.properties", "default.api.timeout.ms=1500\nrequest.timeout.ms=1500\n")
 	secure := file("secure.properties", "security.protocol=SSL\ndefault.api.timeout.ms=1500\n")
 	sasl := file("sasl.properties", "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n")
@@ -52,7 +44,7 @@ func mistakes(t *testing.T, server, zooKeeper string) {
 		{"missing argument", "topics --create --bootstrap-server " + server, 1, second, "", "hint: add --topic <NAME>"},
 		{"no server", "console-consumer --topic x", 1, second, "", "hint: add --bootstrap-server <HOST:PORT,…>"},
 		{"an address without a port", "topics --list --bootstrap-server localhost", 1, second, "", "Invalid url in bootstrap.servers: localhost"},
-		{"a missing property file", "topics --list --bootstrap-server x:1 --command-config " + dir + "/none", 1, second, "", "no such file"},
+		{"a missing property file", "topics --list --bootstrap-server x:1 --command-config " + t.TempDir() + "/none", 1, second, "", "no such file"},
 
 		{"unreachable broker", "topics --list --bootstrap-server " + closed + " --command-config " + fast, 1, 4 * second,
 			"Error while executing topic command : org.apache.kafka.common.errors.TimeoutException: Call(callName=listTopics", "hint: " + closed + " cannot be reached: nothing listens there"},

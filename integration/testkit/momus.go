@@ -204,6 +204,20 @@ func (c *Cluster) Metric(t testing.TB, name string) float64 {
 	return 0
 }
 
+// Files writes files into a directory of their own, which goes with the test; it gives their paths.
+func Files(t testing.TB) func(name, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	return func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+}
+
 // Coordination starts `momus zookeeper` in a directory of its own and returns its address.
 func Coordination(t testing.TB) string {
 	t.Helper()

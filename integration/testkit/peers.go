@@ -112,6 +112,20 @@ func startZooKeeper(t testing.TB, peer, addr string, args []string) *Process {
 	return p
 }
 
+// Walkthrough replays a scenario of users with run.py, whose words args are, and fails unless every
+// step has passed.
+func Walkthrough(t testing.TB, limit time.Duration, args ...string) {
+	t.Helper()
+	out, err := TryRun(limit, Spec{Args: append([]string{"python3", filepath.Join(Root(t), "integration/walkthrough/run.py")}, args...)})
+	t.Log(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(strings.TrimSpace(out), " passed, 0 failed") {
+		t.Fatal("the scenario did not pass")
+	}
+}
+
 // Kafka starts a real Apache Kafka 2.5.0 broker; lines are added to its server.properties.
 func Kafka(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
 	t.Helper()

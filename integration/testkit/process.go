@@ -6,11 +6,13 @@ package testkit
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -71,6 +73,25 @@ func Start(t testing.TB, name string, s Spec) *Process {
 		}
 	})
 	return p
+}
+
+// ProcessorTime is how much processor time a process of this machine has used, in its own code and
+// in the kernel's.
+func ProcessorTime(t testing.TB, pid int) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The name of the program, in brackets, may have blanks and brackets itself: fields are counted
+	// from its end.
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	user, err1 := strconv.Atoi(string(fields[11]))
+	system, err2 := strconv.Atoi(string(fields[12]))
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond // ticks of the clock: USER_HZ is 100
 }
 
 // Write collects the process's output.

@@ -84,17 +84,29 @@ func MakeController(t testing.TB, brokers []*Cluster, id int) {
 	}
 }
 
+// LoadOfThree starts a load on a topic of three partitions, each on three brokers of which two must
+// have every record, and waits until it flows.
+func LoadOfThree(t testing.TB, brokers []*Cluster, topic string) *Load {
+	t.Helper()
+	load := StartReplicatedLoad(t, Bootstrap(brokers), topic, 3, Replication{Factor: 3, MinISR: 2})
+	load.WaitAcked(t, 300)
+	return load
+}
+
+// leaderThenController does something to a leader of the load's topic and then to the controller,
+// whichever broker each is by then.
+func leaderThenController(t testing.TB, brokers []*Cluster, load *Load, harm func(victim int)) {
+	t.Helper()
+	harm(Leader(t, Bootstrap(brokers), load.topic, 0))
+	harm(Controller(t, Bootstrap(brokers)))
+}
+
 // PauseInTurn stops (SIGSTOP) a leader and the controller for longer than their sessions; they wake
 // up as zombies, whose writes must be refused, and every in-sync set must be whole again without a
 // restart.
 func PauseInTurn(t testing.TB, brokers []*Cluster, load *Load, limit time.Duration) {
 	t.Helper()
-	for _, find := range []func() int{
-		func() int { return Leader(t, Bootstrap(brokers), load.topic, 0) },
-		func() int { return Controller(t, Bootstrap(brokers)) },
-	} {
-		Pause(t, brokers, brokers[find()-1], load, limit)
-	}
+	leaderThenController(t, brokers, load, func(victim int) { Pause(t, brokers, brokers[victim-1], load, limit) })
 }
 
 // Pause stops one broker for longer than its session and lets it go on.
@@ -125,11 +137,7 @@ func BehindProxies(t testing.TB, zookeeper string, lines ...string) ([]*Cluster,
 // their sessions.
 func CutFromZooKeeperInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, load *Load, limit time.Duration) {
 	t.Helper()
-	for _, find := range []func() int{
-		func() int { return Leader(t, Bootstrap(brokers), load.topic, 0) },
-		func() int { return Controller(t, Bootstrap(brokers)) },
-	} {
-		victim := find()
+	leaderThenController(t, brokers, load, func(victim int) {
 		proxies[victim-1].Cut()
 		SessionGone(t, proxies[victim-1].target, victim)
 		load.WaitMore(t, 500)
@@ -137,7 +145,7 @@ func CutFromZooKeeperInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, 
 		WaitBrokers(t, brokers, len(brokers))
 		WaitWholeISR(t, brokers, limit)
 		load.WaitMore(t, 300)
-	}
+	})
 }
 
 // ProxiedPeers starts three momus brokers that reach each other through proxies, one before each
@@ -162,11 +170,7 @@ func ProxiedPeers(t testing.TB, zookeeper string, lines ...string) ([]*Cluster, 
 // other brokers, in both directions, but not from ZooKeeper or clients.
 func CutFromPeersInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, load *Load, limit time.Duration) {
 	t.Helper()
-	for _, find := range []func() int{
-		func() int { return Leader(t, Bootstrap(brokers), load.topic, 0) },
-		func() int { return Controller(t, Bootstrap(brokers)) },
-	} {
-		victim := find()
+	leaderThenController(t, brokers, load, func(victim int) {
 		for i, p := range proxies {
 			p.CutClients(func(client string) bool { // brokers say who they are in their client ids
 				// client.id of a follower's fetcher is broker-ID-fetcher-N; the controller's
@@ -183,7 +187,7 @@ func CutFromPeersInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, load
 		}
 		WaitWholeISR(t, brokers, limit)
 		load.WaitMore(t, 500)
-	}
+	})
 }
 
 // Outage lets time pass without coordination; data goes on.

@@ -3,7 +3,9 @@ package testkit
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +37,22 @@ func RecordedZnodes(t testing.TB, file string) Znodes {
 		t.Fatalf("%s: %v", file, err)
 	}
 	return tree
+}
+
+// Difference tells what of two lists stands in one of them only, a line each.
+func Difference(want, got []string) string {
+	var b strings.Builder
+	for _, w := range want {
+		if !slices.Contains(got, w) {
+			fmt.Fprintln(&b, "missing ", w)
+		}
+	}
+	for _, g := range got {
+		if !slices.Contains(want, g) {
+			fmt.Fprintln(&b, "surplus ", g)
+		}
+	}
+	return b.String()
 }
 
 // ZooKeeperConn is a session of the test's own; it ends with the test.

@@ -60,16 +60,8 @@ func TestJavasToolsReplayTheSecuredTranscripts(t *testing.T) {
 // walkthrough replays the users' scenario with the native tools.
 func walkthrough(t *testing.T, bootstrap, zookeeper string) {
 	t.Helper()
-	root := testkit.Root(t)
-	out, err := testkit.TryRun(5*time.Minute, testkit.Spec{Args: []string{"python3", filepath.Join(root, "integration/walkthrough/run.py"), "--bin", bin(t),
-		"--stderr", "--zookeeper", zookeeper, "--bootstrap-server", bootstrap, filepath.Join(root, "integration/walkthrough/seed.yaml")}})
-	t.Log(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasSuffix(strings.TrimSpace(out), " passed, 0 failed") {
-		t.Fatal("the scenario did not pass")
-	}
+	testkit.Walkthrough(t, 5*time.Minute, "--bin", bin(t), "--stderr", "--zookeeper", zookeeper, "--bootstrap-server", bootstrap,
+		filepath.Join(testkit.Root(t), "integration/walkthrough/seed.yaml"))
 }
 
 func TestWalkthrough(t *testing.T) {

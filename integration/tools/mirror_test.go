@@ -5,7 +5,6 @@ package tools
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,14 +22,7 @@ import (
 // finds that what is committed was copied.
 func TestMirrorMaker(t *testing.T) {
 	source, target := testkit.Quickstart(t, 1, "--http-port", "-1"), testkit.Quickstart(t, 1, "--http-port", "-1")
-	dir := t.TempDir()
-	file := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	file := testkit.Files(t)
 	consumer := file("consumer.properties", "bootstrap.servers="+source.Bootstrap+"\ngroup.id=mirror\nauto.offset.reset=earliest\n")
 	producer := file("producer.properties", "bootstrap.servers="+target.Bootstrap+"\n")
 

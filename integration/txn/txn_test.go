@@ -142,22 +142,24 @@ func TestCommittedTransactionsAreReadAbortedOnesAreNot(t *testing.T) {
 
 func committedEnd(ctx context.Context, t *testing.T, a *kadm.Client, topic string) int64 {
 	t.Helper()
-	l, err := a.ListCommittedOffsets(ctx, topic)
-	if err = errors.Join(err, l.Error()); err != nil {
-		t.Fatal(err)
-	}
-	o, _ := l.Lookup(topic, 0)
-	return o.Offset
+	return offset(t, topic)(a.ListCommittedOffsets(ctx, topic))
 }
 
 func logEnd(ctx context.Context, t *testing.T, a *kadm.Client, topic string) int64 {
 	t.Helper()
-	l, err := a.ListEndOffsets(ctx, topic)
-	if err = errors.Join(err, l.Error()); err != nil {
-		t.Fatal(err)
+	return offset(t, topic)(a.ListEndOffsets(ctx, topic))
+}
+
+// offset takes that of partition 0 out of a list, or fails.
+func offset(t *testing.T, topic string) func(kadm.ListedOffsets, error) int64 {
+	return func(l kadm.ListedOffsets, err error) int64 {
+		t.Helper()
+		if err = errors.Join(err, l.Error()); err != nil {
+			t.Fatal(err)
+		}
+		o, _ := l.Lookup(topic, 0)
+		return o.Offset
 	}
-	o, _ := l.Lookup(topic, 0)
-	return o.Offset
 }
 
 func TestSecondProducerFencesTheFirstAndAbortsItsTransaction(t *testing.T) {

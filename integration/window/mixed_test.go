@@ -76,13 +76,7 @@ func TestWhyInAMixedCluster(t *testing.T) {
 		id := named(t, bs, "payments", false, func(a *kadm.Client, n string) kadm.FindCoordinatorResponses {
 			return a.FindTxnCoordinators(t.Context(), n)
 		})
-		cl := client(t, bs, kgo.DefaultProduceTopic("orders"), kgo.TransactionalID(id), kgo.TransactionTimeout(8*time.Second))
-		if err := cl.BeginTransaction(); err != nil {
-			t.Fatal(err)
-		}
-		if err := cl.ProduceSync(t.Context(), &kgo.Record{Value: []byte("x")}).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		hang(t, bs, id)
 		why(t, bs, 0, []string{"a transaction of " + id + " began", "is decided: abort, because it was open longer than transaction.timeout.ms", "is over (abort)"}, "--transactional-id", id)
 	})
 
@@ -99,13 +93,7 @@ func TestWhyInAMixedCluster(t *testing.T) {
 		id := named(t, bs, "billing", true, func(a *kadm.Client, n string) kadm.FindCoordinatorResponses {
 			return a.FindTxnCoordinators(t.Context(), n)
 		})
-		cl := client(t, bs, kgo.DefaultProduceTopic("orders"), kgo.TransactionalID(id), kgo.TransactionTimeout(8*time.Second))
-		if err := cl.BeginTransaction(); err != nil {
-			t.Fatal(err)
-		}
-		if err := cl.ProduceSync(t.Context(), &kgo.Record{Value: []byte("x")}).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
+		hang(t, bs, id)
 		why(t, bs, 0, []string{"The coordinator of " + id + " is broker 3.", "__transaction_state", "Ongoing", "It has been open for", "after 8s the coordinator aborts it"}, "--transactional-id", id)
 		why(t, bs, 0, []string{"Ongoing", "PrepareAbort", "CompleteAbort", "the time-out is 8s: the coordinator did it, because the transaction was open for too long", silent}, "--transactional-id", id)
 	})
@@ -186,4 +174,17 @@ func TestWhyAfterApacheKafkaTakesOver(t *testing.T) {
 		"broker 3 cannot be read"}, "orders-0", "--zookeeper", zookeeper)
 	// The brokers of momus say themselves that they were killed.
 	why(t, bs, 0, []string{"broker 1 started; its last stop was unclean"}, "--broker", "1")
+}
+
+// hang begins a transaction that its client never ends, with a record in it; the coordinator aborts
+// it after eight seconds.
+func hang(t *testing.T, bs []*testkit.Cluster, id string) {
+	t.Helper()
+	cl := client(t, bs, kgo.DefaultProduceTopic("orders"), kgo.TransactionalID(id), kgo.TransactionTimeout(8*time.Second))
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cl.ProduceSync(t.Context(), &kgo.Record{Value: []byte("x")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -275,18 +275,8 @@ func consume(t *testing.T, bootstrap string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for ctx.Err() == nil {
-			cl.PollFetches(ctx)
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		wg.Wait()
-		cl.Close()
-	})
+	t.Cleanup(cl.Close)
+	poll(t, cl)
 }
 
 func TestEveryViewIsReadByItsNames(t *testing.T) {
@@ -551,21 +541,6 @@ func (b *browser) scripting() float64 {
 	return sum
 }
 
-// processor is how much processor time a process has used.
-func processor(t *testing.T, pid int) time.Duration {
-	t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	var user, system int64
-	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(user+system) * time.Second / 100
-}
-
 func TestAThousandTopicsAndFiftyGroupsStaySmooth(t *testing.T) {
 	c := testkit.Quickstart(t, 3, "--console-port", "0")
 	admin := testkit.Admin(t, c.Bootstrap)
@@ -628,10 +603,10 @@ func TestIdlePagesCostABrokerNothing(t *testing.T) {
 	c := testkit.Quickstart(t, 1, "--console-port", "0")
 	base, _, _ := strings.Cut(page(t, c), "/#")
 	measure := func() float64 {
-		before := processor(t, c.Process.Pid())
+		before := testkit.ProcessorTime(t, c.Process.Pid())
 		const seconds = 10
 		time.Sleep(seconds * time.Second) // a measurement, not a wait
-		return (processor(t, c.Process.Pid()) - before).Seconds() / seconds
+		return (testkit.ProcessorTime(t, c.Process.Pid()) - before).Seconds() / seconds
 	}
 	without := measure()
 	ctx, cancel := context.WithCancel(t.Context())

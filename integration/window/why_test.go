@@ -221,21 +221,6 @@ func (c *cable) cut() {
 	}
 }
 
-// poll has a client read until the test ends.
-func poll(t *testing.T, cl *kgo.Client) {
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for ctx.Err() == nil {
-			cl.PollFetches(ctx)
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		wg.Wait()
-	})
-}
-
 func TestWhyNamesMissedHeartbeats(t *testing.T) {
 	t.Parallel()
 	bs := cluster(t)

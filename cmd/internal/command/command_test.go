@@ -366,13 +366,19 @@ func TestConfigPrintsTheConfigsOfATopicInOneOrder(t *testing.T) {
 	}
 }
 
-func TestPortInUseNamesPortAndProcess(t *testing.T) {
-	l, err := net.Listen("tcp", "localhost:0")
+// takenPort is a port of localhost that this process listens on until the test ends.
+func takenPort(t *testing.T) int {
+	t.Helper()
+	_, text, _ := net.SplitHostPort(listening(t))
+	port, err := strconv.Atoi(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	port := l.Addr().(*net.TCPAddr).Port
+	return port
+}
+
+func TestPortInUseNamesPortAndProcess(t *testing.T) {
+	port := takenPort(t)
 	w := newWorld()
 	code := w.do("quickstart", "--dir", t.TempDir(), "--port", strconv.Itoa(port), "--zookeeper-port", strconv.Itoa(testbase.FreePorts(t, 1)), "--http-port", "-1")
 	want := fmt.Sprintf("port %d (Kafka, broker 1) is in use", port)
@@ -382,7 +388,7 @@ func TestPortInUseNamesPortAndProcess(t *testing.T) {
 	if code != 1 || !strings.Contains(w.stderr.String(), want) || !strings.Contains(w.stderr.String(), "--port") {
 		t.Errorf("exit %d, %q, want %q", code, w.stderr.String(), want)
 	}
-	_, err = net.Listen("tcp", l.Addr().String())
+	_, err := net.Listen("tcp", net.JoinHostPort("localhost", strconv.Itoa(port)))
 	if text := explainPort(fmt.Errorf("listen: %w", err)).Error(); runtime.GOOS == "linux" && !strings.Contains(text, strconv.Itoa(os.Getpid())) {
 		t.Error(text)
 	}

@@ -115,12 +115,7 @@ func TestBannerIsForWhoReadsIt(t *testing.T) {
 
 // A port for metrics that nobody asked for never keeps a quickstart from starting.
 func TestTakenMetricsPortIsNoObstacle(t *testing.T) {
-	l, err := net.Listen("tcp", "localhost:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	port := l.Addr().(*net.TCPAddr).Port
+	port := takenPort(t)
 	o := quickstartOptions{brokers: 1, httpPort: port}
 	if err := o.check(); err != nil {
 		t.Error(err)

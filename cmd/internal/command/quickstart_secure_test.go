@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -15,48 +14,24 @@ import (
 	"github.com/dlclark/regexp2"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 
-	"momus/configs"
-	"momus/internal/jaas"
-	"momus/internal/keystore"
+	"momus/integration/testkit"
 	"momus/internal/testbase"
 )
 
 // properties reads the file of a user.
 func properties(t *testing.T, dir, user string) map[string]string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, securityDir, user+".properties"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := configs.ParseProperties(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return testkit.UserProperties(t, userFile(dir, user))
 }
 
-// userClient is a client with the file of a user, as Java reads it.
+// userClient is a client with the file of a user.
 func userClient(t *testing.T, dir, user string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	p := properties(t, dir, user)
-	login, err := jaas.ParseProperty(p["sasl.jaas.config"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots, err := keystore.Store{Location: p["ssl.truststore.location"], Type: p["ssl.truststore.type"], Password: p["ssl.truststore.password"]}.Certificates()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(p["bootstrap.servers"], ",")...), kgo.DialTLSConfig(&tls.Config{RootCAs: roots}),
-		kgo.SASL(scram.Auth{User: login.Options["username"], Pass: login.Options["password"]}.AsSha512Mechanism())}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
+	return testkit.UserClient(t, userFile(dir, user), opts...)
 }
+
+func userFile(dir, user string) string { return filepath.Join(dir, securityDir, user+".properties") }
 
 // startQuickstart runs a quickstart until stop is called, and returns when it is ready.
 func startQuickstart(t *testing.T, args ...string) (out *testbase.Buffer, stop func()) {

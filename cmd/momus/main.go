@@ -14,6 +14,7 @@ var (
 	commit  string
 )
 
+// main hands the process over to a command; everything a command knows of the process is in Env.
 func main() {
 	os.Exit(command.Main(&command.Env{
 		Args:    os.Args,

@@ -173,4 +173,6 @@ func sign(t *x509.Certificate, algorithm Algorithm, authority *Identity) (*Ident
 	return &Identity{Certificate: c, Key: key, Authorities: chain}, nil
 }
 
+// day is a time for a person, to the minute in the zone of this machine; certificates have theirs
+// in UTC.
 func day(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }

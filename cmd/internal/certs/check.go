@@ -139,6 +139,8 @@ func (c Check) noTLS(err error) string {
 	return fmt.Sprintf("the TLS handshake failed: %v", err)
 }
 
+// isReset reports whether the other side broke the connection off, and not merely kept silent: a
+// plaintext listener does so when it takes the greeting of TLS for the size of a request.
 func isReset(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && !op.Timeout()

@@ -80,6 +80,8 @@ func (o *certsOptions) flags(name string, days int, stores bool) *pflag.FlagSet 
 	return f
 }
 
+// spec says what kind of certificate the options ask for; hosts are the names and addresses that
+// clients may compare, none for an authority or a user.
 func (o *certsOptions) spec(name string, hosts ...string) certs.Spec {
 	return certs.Spec{Name: name, Organization: o.organization, Hosts: hosts, Days: o.days, Algorithm: certs.Algorithm(o.algorithm)}
 }
@@ -95,6 +97,7 @@ func (o *certsOptions) parse(e *Env, f *pflag.FlagSet, args []string) ([]string,
 	return f.Args(), nil
 }
 
+// directory is where all files of an authority lie; what is there is replaced only with --force.
 func (o *certsOptions) directory() certs.Dir { return certs.Dir{Path: o.dir, Replace: o.force} }
 
 // bundle writes the files of an identity and says so.

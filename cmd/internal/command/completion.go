@@ -175,6 +175,7 @@ func commandNames(word string) []tool.Candidate {
 	return out
 }
 
+// usageOption finds options in the usage text of a command of ours.
 var usageOption = regexp.MustCompile(`--[a-z][a-z-]*`)
 
 // ownOptions reads the options of a command of our own out of its usage text.
@@ -235,6 +236,8 @@ func shellWords(line string) []string {
 	return out
 }
 
+// assignment is a variable before a command, as in KAFKA_HEAP_OPTS=-Xmx1g kafka-topics.sh;
+// completion is about the command behind it.
 var assignment = regexp.MustCompile(`^[A-Za-z_]\w*=`)
 
 // escapeForBash puts a backslash before what bash would take for itself.

@@ -90,12 +90,15 @@ type reportKey struct {
 	place  string
 }
 
+// reportOrigin says where a value comes from; Name is the file, the variable or the option of that
+// kind.
 type reportOrigin struct {
 	Kind string `json:"kind"` // default, file, environment, image, override
 	Name string `json:"name,omitempty"`
 	Line int    `json:"line,omitempty"`
 }
 
+// reportTopic is a topic that KAFKA_CREATE_TOPICS wants created at the start.
 type reportTopic struct {
 	Name       string            `json:"name"`
 	Partitions int32             `json:"partitions"`

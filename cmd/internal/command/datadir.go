@@ -30,6 +30,8 @@ type dataDir struct {
 	lock io.Closer
 }
 
+// dataFileContent is a file in the data directory that lists the directories which quickstarts have
+// made in it; the comment is for a person who finds it.
 type dataFileContent struct {
 	Comment     string   `json:"comment"`
 	Directories []string `json:"directories"`
@@ -59,10 +61,12 @@ func openDataDir(path string) (*dataDir, error) {
 // dataLock is the file that a running quickstart holds locked.
 const dataLock = ".momus-quickstart.lock"
 
+// inUse is the error of a directory that another process holds the lock of.
 func inUse(path string) error {
 	return fmt.Errorf("%s is in use: another momus, or a Kafka, is running with this data. Stop it, or choose another directory with --dir", path)
 }
 
+// close gives the lock back; the file of the lock stays.
 func (d *dataDir) close() error { return d.lock.Close() }
 
 // readDataDir reads the list of what was made before.

@@ -26,6 +26,9 @@ func runDoctor(ctx context.Context, e *Env, args []string) error {
 	return &Exit{Code: doctor.Unknown, Err: err}
 }
 
+// doctorWith reads the options and has the cluster looked at; --list only names what would be
+// looked for. A name for --ignore that no finding has is refused, since it would silently ignore
+// nothing.
 func doctorWith(ctx context.Context, e *Env, args []string) error {
 	var o doctor.Options
 	flags := pflag.NewFlagSet("doctor", pflag.ContinueOnError)

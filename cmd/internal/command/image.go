@@ -34,6 +34,8 @@ func imageScripts() []imageEntry {
 	}
 }
 
+// imageEntry is a script of an image of Kafka, by the end of the path at which that image has it;
+// this program does its work when it is called by such a path.
 type imageEntry struct {
 	path string
 	run  script
@@ -103,6 +105,8 @@ func writeConfig(d configs.Dialect, file string) script {
 	}
 }
 
+// checkConfig is the script with which an image makes sure of its variables before it starts: it
+// loads the configuration in the image's dialect and throws it away.
 func checkConfig(d configs.Dialect) script {
 	return func(_ context.Context, e *Env, _ []string) error {
 		e.dialect = d

@@ -11,6 +11,7 @@ import (
 	"syscall"
 )
 
+// isRoot reports whether the process may give files away and become another user.
 func isRoot() bool { return os.Geteuid() == 0 }
 
 // handOver makes dir if it is missing and gives it and all in it to a user; it returns how many

@@ -22,6 +22,7 @@ type pageServer struct {
 	token  string
 }
 
+// newPageServer makes the page of so many brokers that can be killed, paused and cut off.
 func newPageServer(version string, brokers int) *pageServer {
 	return &pageServer{Playground: playground.New(version, brokers)}
 }

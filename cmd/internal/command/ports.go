@@ -47,6 +47,7 @@ func checkPorts(uses []portUse) error {
 	return errors.Join(errs...)
 }
 
+// by names who holds a port, as the end of a sentence; nothing where the system does not tell.
 func by(port int) string {
 	if h := portHolder(port); h != "" {
 		return " by " + h

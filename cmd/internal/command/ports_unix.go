@@ -7,4 +7,5 @@ import (
 	"syscall"
 )
 
+// isAddrInUse reports whether err is that a port is taken.
 func isAddrInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }

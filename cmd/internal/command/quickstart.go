@@ -300,6 +300,7 @@ func whyStopped(errs []error, dir string) error {
 	return errors.Join(errs...)
 }
 
+// portOf is the port of an address that a server listens on; "" for one that has none.
 func portOf(a net.Addr) string {
 	_, port, err := net.SplitHostPort(a.String())
 	if err != nil {
@@ -488,6 +489,7 @@ func (o *quickstartOptions) announce(e *Env, all readyContent, took time.Duratio
 	return nil
 }
 
+// portOfText is portOf of a text; a text without a port is given back, for a message.
 func portOfText(address string) string {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {

@@ -27,6 +27,8 @@ type readiness struct {
 	withParent bool
 }
 
+// addFlags gives a command the two options that programs want which start a broker for themselves,
+// such as a test in another language.
 func (r *readiness) addFlags(flags *pflag.FlagSet, e *Env) {
 	flags.StringVar(&r.file, "ready-file", e.getenv(readyVariable), "file for addresses and process id as JSON, written when all serves and removed at the end")
 	flags.BoolVar(&r.withParent, "exit-with-parent", false, "stop when the process ends that started this one")
@@ -154,6 +156,7 @@ func (r readiness) follow(parent context.Context, e *Env) (ctx context.Context, 
 	}
 }
 
+// remove takes the file away when nothing serves any more; that it is gone already is no error.
 func (r readiness) remove() {
 	if r.file != "" {
 		os.Remove(r.file)

@@ -56,6 +56,7 @@ type Coordination interface {
 // NewCoordination makes a coordination server, which listens when it returns.
 type NewCoordination func(zkserver.Options) (Coordination, error)
 
+// newBroker makes the real broker, or what a test has put in its place.
 func (e *Env) newBroker(o BrokerOptions) (Server, error) {
 	if e.NewBroker != nil {
 		return e.NewBroker(o)
@@ -64,6 +65,7 @@ func (e *Env) newBroker(o BrokerOptions) (Server, error) {
 		Journal: o.Journal, Console: o.Console, Net: o.Net, FS: o.FS, Abandon: o.Abandon})
 }
 
+// newCoordination is newBroker for the embedded coordination server.
 func (e *Env) newCoordination(o zkserver.Options) (Coordination, error) {
 	if e.NewCoordination != nil {
 		return e.NewCoordination(o)

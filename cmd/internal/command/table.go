@@ -85,6 +85,7 @@ type Exit struct {
 	Err  error // nil when there is nothing to say
 }
 
+// Error is the error that led to the code, or the code itself.
 func (e *Exit) Error() string {
 	if e.Err == nil {
 		return fmt.Sprintf("exit status %d", e.Code)

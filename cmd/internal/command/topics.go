@@ -53,6 +53,7 @@ func startTopicCreation(ctx context.Context, e *Env, c *configs.Config, b Server
 	return t
 }
 
+// stop ends the attempts and returns when the last one is over.
 func (t *topicCreation) stop() {
 	t.cancel()
 	t.done.Wait()

@@ -147,6 +147,10 @@ func serveTour(ctx context.Context, e *Env, chapters []*tour.Chapter, brokers, p
 	}})(ctx, e, nil)
 }
 
+// serveTourPage shows the course in a browser beside the console's page, until ctx ends. The page
+// looks at the cluster of the course from outside, as any client would: with an admin client, and
+// with a session of its own in ZooKeeper. The token in the address keeps other users of this
+// machine out.
 func serveTourPage(ctx context.Context, c *core.Call, server *http.Server, token string, session *tour.Session, chapters []*tour.Chapter, version string) (err error) {
 	admin, err := clients.AdminFor(quiet(c), session.Expand("{all}"), "", map[string]string{"client.id": "momus-tour"})
 	if err != nil {

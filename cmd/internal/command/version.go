@@ -23,6 +23,8 @@ type versionInfo struct {
 	Arch    string `json:"arch"`
 }
 
+// version puts together what the build knows: releases are linked with version and commit, and of
+// others Go itself keeps the commit.
 func (e *Env) version() versionInfo {
 	v := versionInfo{Version: e.Version, Commit: e.Commit, Kafka: kafkaVersion, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok && v.Commit == "" {
@@ -35,6 +37,7 @@ func (e *Env) version() versionInfo {
 	return v
 }
 
+// runVersion prints it in one line, or as JSON.
 func runVersion(_ context.Context, e *Env, args []string) error {
 	flags := pflag.NewFlagSet("version", pflag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print JSON, for programs")

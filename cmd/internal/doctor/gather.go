@@ -304,6 +304,7 @@ func (g *gatherer) broker(ctx context.Context, b *doctor.Broker) {
 	g.logDirs(ctx, b, false)
 }
 
+// releaseNumber finds the first two numbers of a release's name.
 var releaseNumber = regexp.MustCompile(`v(\d+)\.(\d+)`)
 
 // releaseOf is what release the versions of a broker's APIs belong to. Apache Kafka does not tell

@@ -29,6 +29,7 @@ import (
 
 func keysOf[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
 
+// codeError is the error of a code in an answer; nil for 0.
 func codeError(code int16) error { return wire.ErrorForCode(code) }
 
 // certificates looks at those of a broker's listeners.

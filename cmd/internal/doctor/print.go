@@ -172,6 +172,7 @@ type document struct {
 	Unknown   []doctor.Unknown `json:"unknown"`
 }
 
+// documentBroker is a broker in --json; what could not be read of it is left out.
 type documentBroker struct {
 	ID      int32  `json:"id"`
 	Address string `json:"address,omitempty"`

@@ -17,6 +17,8 @@ import (
 	"momus/internal/model"
 )
 
+// parseEndpoint reads an endpoint of a broker's node; protocols are the security protocols by
+// listener name.
 func parseEndpoint(s string, protocols map[string]string) (model.Endpoint, error) {
 	return zk.ParseEndpoint(s, protocols)
 }
@@ -35,6 +37,7 @@ type failure struct {
 	err error
 }
 
+// note keeps the first error; those after it are mostly its consequences.
 func (f *failure) note(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

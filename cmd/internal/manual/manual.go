@@ -66,6 +66,7 @@ func Pages() []Page {
 	return append(pages, keysPage())
 }
 
+// overview is momus(1): what the program is, its commands, exit codes and signals.
 func overview() Page {
 	p := Page{Name: "momus", Section: 1, Help: "a broker for Apache Kafka 2.5's clients and tools",
 		Synopsis: []string{"momus COMMAND [ARGUMENT...]", "kafka-TOOL.sh [OPTION...]"},
@@ -139,6 +140,8 @@ func Usage(c command.Command) string {
 	return out.String()
 }
 
+// scriptPage is the page of a start script, kafka-server-start or zookeeper-server-start, under the
+// name that Kafka gives it.
 func scriptPage(c command.Command) Page {
 	name := strings.TrimSuffix(c.Name, ".sh")
 	for _, a := range c.Aliases {
@@ -151,6 +154,8 @@ func scriptPage(c command.Command) Page {
 		SeeAlso: []string{"momus(1)", "momus-broker(1)", "momus-zookeeper(1)"}}
 }
 
+// toolPage is the page of a tool. Its options are read from the table that the tool itself parses
+// with, so that the page cannot fall behind.
 func toolPage(c command.Command, t tool.Tool) Page {
 	p := Page{Name: t.Name, Section: 1, Help: t.Help, Synopsis: []string{t.Name + ".sh [OPTION...]", "momus " + c.Name + " [OPTION...]"},
 		SeeAlso: []string{"momus(1)", "momus-completion(1)"}}
@@ -190,6 +195,8 @@ func toolPage(c command.Command, t tool.Tool) Page {
 	return p
 }
 
+// keysPage is momus-configuration(5): all keys of brokers, of topics and of momus itself, each with
+// the facts of the tables in package configs.
 func keysPage() Page {
 	p := Page{Name: "momus-configuration", Section: 5, Help: "the keys of server.properties", Synopsis: []string{"/etc/momus/server.properties"},
 		SeeAlso: []string{"momus(1)", "momus-broker(1)", "momus-config(1)"}}

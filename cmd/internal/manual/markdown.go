@@ -34,4 +34,5 @@ func plain(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "[", `\[`).Replace(s)
 }
 
+// cell escapes what would end a cell of a table.
 func cell(s string) string { return strings.ReplaceAll(plain(s), "|", `\|`) }

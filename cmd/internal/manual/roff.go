@@ -54,4 +54,5 @@ func line(s string) string {
 	return s
 }
 
+// quoted is an argument of a macro that may have blanks.
 func quoted(s string) string { return `"` + escaped(s) + `"` }

@@ -59,6 +59,8 @@ type brokerState struct {
 	SessionIn *int64 `json:"sessionIn,omitempty"` // seconds until ZooKeeper ends the session of a killed broker
 }
 
+// show is the broker as the page draws it, with the seconds, rounded up, until ZooKeeper ends its
+// session.
 func (b *played) show(sessions Sessions) brokerState {
 	s := brokerState{ID: b.id, State: b.state, Why: b.why, Paused: b.paused, CutZK: b.cutZK, CutPeers: b.cutPeers, Slow: b.slow, Full: b.full}
 	if b.session != 0 && sessions != nil {
@@ -286,6 +288,7 @@ func (p *Playground) doBroker(ctx context.Context, o *console.Order) error {
 	return nil
 }
 
+// brokerLocked is the broker of an id, which counts from 1.
 func (p *Playground) brokerLocked(id int32) (*played, error) {
 	if id < 1 || int(id) > len(p.mu.brokers) {
 		return nil, noBroker(id)
@@ -293,6 +296,9 @@ func (p *Playground) brokerLocked(id int32) (*played, error) {
 	return p.mu.brokers[id-1], nil
 }
 
+// startBroker starts a broker that was killed. What is left of its former life must have ended
+// before: its log directories are locked, and its ZooKeeper session would take the new broker's
+// node with it.
 func (p *Playground) startBroker(ctx context.Context, id int32) error {
 	p.mu.Lock()
 	b, err := p.brokerLocked(id)
@@ -383,6 +389,9 @@ func (p *Playground) sessionOf(id int32) int64 {
 	return 0
 }
 
+// endSession has the coordination server end a broker's session, as if nothing had been heard of it
+// for session.timeout: its ephemeral node goes, the controller moves its leaderships, and the
+// broker itself is told only when it asks next.
 func (p *Playground) endSession(id int32) error {
 	p.mu.Lock()
 	_, err := p.brokerLocked(id)

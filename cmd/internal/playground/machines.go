@@ -133,6 +133,8 @@ func (p *Playground) work(ctx context.Context, m *machine) {
 	}
 }
 
+// check puts defaults into an order and refuses what a machine cannot do. The limits keep a page
+// from overloading the machine that the brokers run on.
 func (m *machine) check() error {
 	o := &m.order
 	switch {
@@ -337,6 +339,7 @@ func (m *machine) leave(ctx context.Context) {
 	m.client.CloseAllowingRebalance()
 }
 
+// assign keeps which partitions the consumer has; a rebalance gives or takes them by topic.
 func (m *machine) assign(changed map[string][]int32, got bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -351,12 +354,14 @@ func (m *machine) assign(changed map[string][]int32, got bool) {
 	}
 }
 
+// trouble keeps the last error for the page to show; that the client was closed is none.
 func (m *machine) trouble(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.troubleLocked(err)
 }
 
+// troubleLocked is trouble for who holds the lock.
 func (m *machine) troubleLocked(err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed) {
 		return

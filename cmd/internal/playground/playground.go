@@ -106,6 +106,8 @@ func New(version string, brokers int) *Playground {
 	return p
 }
 
+// watchers are the sessions that watch a node: its data, and its children. With a ZooKeeper of
+// somebody else nobody can tell.
 func (p *Playground) watchers(path string) (data, children []int64) {
 	if p.opts.Sessions == nil {
 		return nil, nil
@@ -182,6 +184,7 @@ func (p *Playground) Actions() []string {
 // maxName bounds names and numbers that a page may give.
 const maxName = 249
 
+// errLong refuses a name that is longer than any of Kafka's may be.
 var errLong = errors.New("that name is too long")
 
 // Do implements console.Player.
@@ -271,4 +274,5 @@ func oneLine(err error) string {
 	return text[:min(len(text), 300)]
 }
 
+// noBroker is the error of an id that is not of this playground.
 func noBroker(id int32) error { return fmt.Errorf("there is no broker %d to play with", id) }

@@ -69,6 +69,7 @@ type stage struct {
 	Ms     float64 `json:"ms"` // after it was sent; -1: not yet
 }
 
+// show is a copy that may be written out while the record goes on.
 func (t *trace) show() traceState {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -94,6 +95,7 @@ func (t *trace) reach(what string, broker int32, who string) {
 	t.mu.state.Stages = append(t.mu.state.Stages, stage{what, broker, who, ms})
 }
 
+// change changes the state under the lock.
 func (t *trace) change(fn func(s *traceState)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -152,6 +154,7 @@ func (p *Playground) trace(client *kgo.Client, t *trace, o *console.Order, key, 
 	})
 }
 
+// bytesOf is a key or a value: none is null in the record, which is not the same as an empty one.
 func bytesOf(s *string) []byte {
 	if s == nil {
 		return nil
@@ -159,6 +162,8 @@ func bytesOf(s *string) []byte {
 	return []byte(*s)
 }
 
+// newTrace begins to follow a record; only so many are followed at a time, and only the last ones
+// are kept for the page.
 func (p *Playground) newTrace(o *console.Order) (*trace, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

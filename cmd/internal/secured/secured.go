@@ -139,6 +139,7 @@ func (c *Cluster) renew() error {
 	return c.issue(authority)
 }
 
+// path is the path of a file in the directory of the cluster's secrets.
 func (c *Cluster) path(name string) string { return filepath.Join(c.dir.Path, name) }
 
 // jaas is the file for brokers, for the coordination server and for tools that speak to it.

@@ -38,6 +38,7 @@ func (t Text) In(l Lang) string {
 	return strings.TrimSpace(t.English)
 }
 
+// empty reports whether there is nothing in either language.
 func (t Text) empty() bool { return t == Text{} }
 
 // Chapter is a lesson, or an exercise when it has Goal.

@@ -112,6 +112,7 @@ func newBroker(o Options, id int, zookeeper string, free *ports) (*node, error) 
 	return &node{name: "broker " + strconv.Itoa(id), program: o.Program, args: []string{"broker", file}, addr: address(port), web: "http://" + address(web), dir: dir}, nil
 }
 
+// address is a port of this machine as clients write it.
 func address(port int) string { return net.JoinHostPort("localhost", strconv.Itoa(port)) }
 
 // ports are the numbers that a cluster listens on. They are the cluster's from their choice to its
@@ -164,6 +165,7 @@ func (p *ports) release() {
 	p.held = nil
 }
 
+// web are the addresses at which the brokers have their journals and metrics.
 func (c *cluster) web() (all []string) {
 	for _, b := range c.brokers {
 		all = append(all, b.web)

@@ -56,6 +56,8 @@ const (
 	sayDone
 )
 
+// phrases are all words of the player that do not come from a chapter, in English and Korean. Keys
+// and commands are the same in both.
 var phrases = map[phrase]Text{
 	sayEnter:     {"Enter: go on   q: leave", "Enter: 계속   q: 나가기"},
 	sayCommand:   {"Enter: run it   or type it yourself   s: skip   q: leave", "Enter: 실행   직접 입력해도 됩니다   s: 건너뛰기   q: 나가기"},
@@ -81,6 +83,7 @@ var phrases = map[phrase]Text{
 	sayDone:      {"This chapter is done.", "이 장을 마쳤습니다."},
 }
 
+// say is a phrase in the language of the course.
 func (p *Player) say(w phrase, args ...any) string {
 	return fmt.Sprintf(phrases[w].In(p.Lang), args...)
 }
@@ -118,6 +121,8 @@ func leftOut(steps []Step, brokers int) (n int) {
 	return n
 }
 
+// heading prints number and title, underlined over the width that they take: a Korean letter takes
+// two columns.
 func (p *Player) heading(c *Chapter) {
 	title := fmt.Sprintf("%d. %s", c.Number, c.Title.In(p.Lang))
 	fmt.Fprintf(p.Out, "\n%s\n%s\n\n", p.paint(bold, title), strings.Repeat("=", runewidth.StringWidth(title)))
@@ -344,6 +349,7 @@ func lines(rows []string) string {
 	return strings.Join(rows, "\n") + "\n"
 }
 
+// indent puts something before each line.
 func indent(text, with string) string {
 	return with + strings.ReplaceAll(text, "\n", "\n"+with)
 }
@@ -422,6 +428,7 @@ const (
 	yellow = "33"
 )
 
+// paint colours a text, with the codes that every terminal understands.
 func (p *Player) paint(color, text string) string {
 	if !p.Color {
 		return text
@@ -429,6 +436,7 @@ func (p *Player) paint(color, text string) string {
 	return "\x1b[" + color + "m" + text + "\x1b[0m"
 }
 
+// width is that of the terminal; 80 where there is none.
 func (p *Player) width() int {
 	if p.Width <= 0 {
 		return 80

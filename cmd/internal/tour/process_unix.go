@@ -7,6 +7,12 @@ import (
 	"syscall"
 )
 
+// interrupt is Ctrl-C.
 func interrupt(p *os.Process) error { return p.Signal(syscall.SIGINT) }
-func suspend(p *os.Process) error   { return p.Signal(syscall.SIGSTOP) }
-func resume(p *os.Process) error    { return p.Signal(syscall.SIGCONT) }
+
+// suspend stops a process without its knowing, as a long pause of a JVM's garbage collector does:
+// to the others it looks dead, and when it goes on it does not know how much time has passed.
+func suspend(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }
+
+// resume lets it go on.
+func resume(p *os.Process) error { return p.Signal(syscall.SIGCONT) }

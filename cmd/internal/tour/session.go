@@ -129,6 +129,7 @@ func (s *Session) sweep(ctx context.Context) error {
 	return nil
 }
 
+// lines runs a command for the session itself and gives the words that it prints.
 func (s *Session) lines(ctx context.Context, command string) ([]string, error) {
 	out, err := s.exec(ctx, command, "")
 	if err != nil {
@@ -197,6 +198,7 @@ func (s *Session) run(ctx context.Context, step *Step, typed string) (o Outcome)
 	}
 }
 
+// pause waits a little, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):
@@ -215,6 +217,8 @@ func (s *Session) exec(ctx context.Context, line, input string) (string, error) 
 	return pass(out, through), err
 }
 
+// execArgs runs one command with an input and gives what it printed, both streams in the order in
+// which they came. One that does not end by itself is ended after patience.
 func (s *Session) execArgs(ctx context.Context, args []string, input string) (string, error) {
 	if len(args) == 0 {
 		return "", errors.New("there is no command")
@@ -292,6 +296,8 @@ func (s *Session) builtin(verb string, own func(args []string) (string, error), 
 	return own(args)
 }
 
+// builtins are the commands that the course brings along, so that it is the same on systems without
+// them: no chapter needs a shell.
 var builtins = map[string]func(args []string) (string, error){
 	"write": func(args []string) (string, error) {
 		if len(args) != 2 {
@@ -420,6 +426,7 @@ func (s *Session) start(ctx context.Context, step *Step, typed string) Outcome {
 	return s.await(ctx, b, step)
 }
 
+// wait gives a command in the background the time to print what the step expects.
 func (s *Session) wait(ctx context.Context, step *Step) Outcome {
 	b := s.background[step.Wait]
 	if b == nil { // its start was skipped
@@ -490,6 +497,7 @@ func (s *Session) end(name string) {
 	}
 }
 
+// endBackground ends what still runs.
 func (s *Session) endBackground() {
 	// Last started first, so that a reader ends before what it reads from.
 	for len(s.order) > 0 {

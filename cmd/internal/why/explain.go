@@ -11,6 +11,7 @@ import (
 // texts are the few words around the journal's sentences.
 type texts struct{ because, noLeader, open, nothing string }
 
+// textsIn are the words that are put between what the journals say, in a language.
 func textsIn(l journal.Lang) texts {
 	if l == journal.Korean {
 		return texts{"← ", "리더 없이 %s", "열린 지 %s", "브로커들의 저널에 이에 대한 기록이 없다."}
@@ -25,6 +26,7 @@ type told struct {
 	kind            journal.Kind // of the last one
 }
 
+// newTold is the memory of an explanation that has said nothing yet.
 func newTold() *told {
 	return &told{entries: map[journal.Ref]bool{}, causes: map[journal.Ref]bool{}}
 }

@@ -96,6 +96,8 @@ func (s *Source) read(ctx context.Context, p *ports) error {
 	return nil
 }
 
+// history merges the journals of all brokers by time, so that a cause on one broker is found from
+// its effect on another.
 func history(sources []*Source) *journal.History {
 	lists := make([][]journal.Entry, len(sources))
 	for i, s := range sources {

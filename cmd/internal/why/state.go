@@ -61,6 +61,8 @@ func (s *Source) locate(ctx context.Context, a *clients.Admin, host string) {
 	}
 }
 
+// hostPort joins them as net.JoinHostPort does, of a port that is a text; an IPv6 address gets its
+// brackets.
 func hostPort(host, port string) string {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
@@ -71,6 +73,7 @@ func hostPort(host, port string) string {
 // say is a sentence in both languages, for fmt.
 type say struct{ en, ko string }
 
+// in is the sentence in a language; the arguments are the same, in the same order, in both.
 func (s say) in(l journal.Lang, args ...any) string {
 	if l == journal.Korean {
 		return fmt.Sprintf(s.ko, args...)
@@ -321,6 +324,7 @@ func (r *run) brokerState(ctx context.Context, id int32) ([]string, error) {
 	return lines, nil
 }
 
+// list is broker ids as Kafka's tools print them: separated by commas, without blanks.
 func list(ids []int32) string {
 	s := make([]string, len(ids))
 	for i, id := range ids {

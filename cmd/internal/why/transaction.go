@@ -63,6 +63,7 @@ type logged struct {
 	count   int // partitions
 }
 
+// text is a record of __transaction_state in a sentence.
 func (s *logged) text(l journal.Lang) string {
 	return say{"%s, producer epoch %d, %d partitions", "%s, 프로듀서 에포크 %d, 파티션 %d개"}.in(l, s.state, s.epoch, s.count)
 }

@@ -25,6 +25,8 @@ func main() {
 	}
 }
 
+// write makes the pages for man and for the site, and the completion scripts, below dir; packages
+// and the site take them from there.
 func write(dir, version string) error {
 	files := map[string]string{}
 	for _, p := range manual.Pages() {

@@ -30,6 +30,7 @@ func (c *Course) Mount(server *http.Server) {
 	server.Change("/api/tour", nethttp.HandlerFunc(c.change))
 }
 
+// serve sends one of the files that are built in.
 func serve(w nethttp.ResponseWriter, r *nethttp.Request, name string) {
 	text, err := assets.ReadFile("assets/" + name)
 	if err != nil {
@@ -97,6 +98,7 @@ func unbroken(command string) string {
 	return strings.Join(words, " ")
 }
 
+// language is what the page asks for; everything that is not Korean is English.
 func language(r *nethttp.Request) tour.Lang {
 	if r.URL.Query().Get("lang") == string(tour.Korean) {
 		return tour.Korean
@@ -104,6 +106,7 @@ func language(r *nethttp.Request) tour.Lang {
 	return tour.English
 }
 
+// tell sends the whole state: it is small, and the page draws what has changed.
 func (c *Course) tell(w nethttp.ResponseWriter, r *nethttp.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(c.State(language(r))) // the browser is gone if this fails
@@ -116,6 +119,9 @@ type wish struct {
 	Step               int
 }
 
+// change does what the page wants and answers with the new state. A wish that cannot be read is the
+// page's mistake (400), and one that does not fit where the course is, such as the second click on
+// a step, is a conflict (409).
 func (c *Course) change(w nethttp.ResponseWriter, r *nethttp.Request) {
 	var x wish
 	if err := json.NewDecoder(r.Body).Decode(&x); err != nil {
@@ -129,6 +135,7 @@ func (c *Course) change(w nethttp.ResponseWriter, r *nethttp.Request) {
 	c.tell(w, r)
 }
 
+// carryOut carries out one wish.
 func (c *Course) carryOut(x *wish, lang tour.Lang) error {
 	switch x.Do {
 	case "open":

@@ -80,6 +80,7 @@ func (c *Course) State(lang tour.Lang) *State {
 	return s
 }
 
+// title is a chapter in the list; one with a goal is an exercise.
 func title(c *tour.Chapter, lang tour.Lang) Title {
 	return Title{Number: c.Number, Name: c.Name, Title: c.Title.In(lang), Exercise: c.Goal != tour.Text{}}
 }

@@ -249,6 +249,8 @@ type conn struct {
 	in *bufio.Reader
 }
 
+// dial connects a client of one request at a time, which shares nothing with a library: what is
+// measured is the broker.
 func dial(addr string) (*conn, error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {

@@ -60,6 +60,7 @@ func codecBatches() ([]namedBatch, error) {
 	return all, nil
 }
 
+// namedBatch is a batch as a producer of that codec sends it.
 type namedBatch struct {
 	name  string
 	batch []byte

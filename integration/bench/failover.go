@@ -37,6 +37,9 @@ func (l *lab) inNewClusters(rounds int, do func(c *cluster) error) error {
 	return nil
 }
 
+// failover kills the controller of a cluster with many partitions, and takes the time from the
+// election of its successor until every broker knows a living leader of each partition, and until
+// each can be written to.
 func (c *cluster) failover(t *table) error {
 	names := manyNames(failoverTopics)
 	began := time.Now()

@@ -232,6 +232,7 @@ func (c *cluster) closedLoop(n int, loop func(i int, end time.Time) ([]time.Dura
 	return loopResult{rate: count / time.Since(began).Seconds(), cpu: (c.cpu() - cpu) * 1000 / count, p50: at(0.5), p99: at(0.99)}, nil
 }
 
+// errIf is an error of a text if something has failed.
 func errIf(failed bool, text string) error {
 	if failed {
 		return errors.New(text)

@@ -57,6 +57,7 @@ func measureLoadOffsets(l *lab, t *table, rounds int) error {
 	})
 }
 
+// storedGroup is the name of a group.
 func storedGroup(i int) string { return fmt.Sprintf("stored-%d", i) }
 
 // storeOffsets commits the offsets of all groups.

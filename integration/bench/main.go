@@ -39,6 +39,8 @@ var figures = []figure{
 	{"memory after load (RSS)", "MB"},
 }
 
+// main reads the options. It also is the program that package limit needs, so that the bench is one
+// file to carry about.
 func main() {
 	momus := flag.String("momus", "bin/momus", "the momus binary")
 	peers := flag.String("peers", "build/peers", "directory with the jars of Apache Kafka 2.5.0 and ZooKeeper (make peers)")
@@ -67,6 +69,8 @@ func main() {
 	}
 }
 
+// run measures the standard table. In each round all kinds of broker take their turn, so that what
+// the machine does besides hits all of them.
 func run(momus, peers string, rounds int, window, warm time.Duration, markdown bool) error {
 	dir, err := os.MkdirTemp("", "momus-bench-")
 	if err != nil {
@@ -112,6 +116,8 @@ func run(momus, peers string, rounds int, window, warm time.Duration, markdown b
 	return nil
 }
 
+// printTable prints the medians of all rounds and, of two sides, the first one divided by the
+// second.
 func printTable(sides []*side, markdown bool) {
 	row := rows(38, markdown)
 	head := []string{""}
@@ -145,6 +151,7 @@ func printTable(sides []*side, markdown bool) {
 	}
 }
 
+// number is a figure with three digits that matter.
 func number(v float64) string {
 	switch {
 	case v >= 100:
@@ -157,6 +164,7 @@ func number(v float64) string {
 	return fmt.Sprintf("%.3f", v)
 }
 
+// median is the middle value, of an even number the mean of the two in the middle; 0 of none.
 func median(vs []float64) float64 {
 	if len(vs) == 0 {
 		return 0

@@ -20,6 +20,7 @@ type process struct {
 	errors  bytes.Buffer  // what it has written to standard error, once it has ended
 }
 
+// startProcess starts a program and keeps what it says of errors, for when it does not serve.
 func startProcess(args []string) (*process, error) {
 	p := &process{cmd: exec.Command(args[0], args[1:]...), done: make(chan struct{})}
 	p.cmd.Stderr = &p.errors
@@ -48,6 +49,7 @@ func (p *process) ended() error {
 // lastWords is how much is shown of what a process has written, in bytes.
 const lastWords = 4 << 10
 
+// stop ends it as an operator does, and the hard way if it takes more than 20 seconds.
 func (p *process) stop() {
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -75,6 +77,7 @@ func (p *process) cpu() float64 {
 	return (user + system) / 100 // clock ticks are 1/100 s on Linux
 }
 
+// rssMB is the memory that is in use, shared pages among it: what an operator sees in top.
 func (p *process) rssMB() float64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {

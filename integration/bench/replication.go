@@ -356,6 +356,9 @@ func (c *cluster) controller() (index int, err error) {
 	return index, err
 }
 
+// livePartitions creates many partitions at once and takes the time until they have leaders and all
+// can be written to; then that of a controlled shutdown, of a start until all replicas are in sync,
+// and of the loss of the controller.
 func (c *cluster) livePartitions(t *table) error {
 	names := manyNames(manyTopics)
 	cpu, began := c.cpu(), time.Now()

@@ -30,6 +30,7 @@ func scenarios() []scenario {
 	}
 }
 
+// scenarioNames lists them for a message.
 func scenarioNames() string {
 	var names []string
 	for _, s := range scenarios() {
@@ -79,6 +80,7 @@ type table struct {
 	lines []*line
 }
 
+// line is a figure with its values.
 type line struct {
 	figure
 	values map[string][]float64 // by side, in the order of the rounds

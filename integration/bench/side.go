@@ -26,8 +26,11 @@ type side struct {
 	values map[string][]float64
 }
 
+// note adds a value of a round.
 func (s *side) note(name string, v float64) { s.values[name] = append(s.values[name], v) }
 
+// stop ends the processes of a side, those that were started last first: a broker before its
+// ZooKeeper.
 func (s *side) stop() {
 	for _, p := range slices.Backward(s.procs) {
 		p.stop()
@@ -35,6 +38,7 @@ func (s *side) stop() {
 	s.procs = nil
 }
 
+// partitions is how many the topics of the throughput windows have.
 const partitions = 6
 
 // startUp starts the broker on an empty directory and takes the time until a record is
@@ -104,6 +108,8 @@ func (s *side) topic(name string) (drop func(), err error) {
 	}, nil
 }
 
+// warmUp loads a topic of its own with all that is measured later: a JVM compiles what it has seen
+// often, and without it the first round would measure its interpreter.
 func (s *side) warmUp(d time.Duration) error {
 	drop, err := s.topic("warm")
 	if err != nil {
@@ -222,6 +228,7 @@ func (s *side) consume(topic string, d time.Duration) (rate, cpu float64, err er
 	return float64(n) / 1e6 / time.Since(began).Seconds(), (s.proc.cpu() - cpu0) / (float64(n) / 1e9), nil
 }
 
+// latencyNoted measures latencies, notes them, and gives how many cores the broker used for it.
 func (s *side) latencyNoted(topic string, d time.Duration) (cores float64, err error) {
 	cpu0, began := s.proc.cpu(), time.Now()
 	ls, err := s.latency(topic, d)
@@ -268,6 +275,7 @@ func (s *side) latency(topic string, d time.Duration) ([]time.Duration, error) {
 	return ls, failed
 }
 
+// freePort is a port that nobody listens on now.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -277,6 +285,7 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
+// listening waits until a server takes connections.
 func listening(addr string) error {
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if c, err := net.Dial("tcp", addr); err == nil {

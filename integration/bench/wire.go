@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// result is what a connection got: so many answers, or an error.
 type result struct {
 	answers int
 	err     error

@@ -80,6 +80,7 @@ type hold struct {
 	held     int
 }
 
+// newWatch watches a group that nobody has joined yet: -1 is before any generation.
 func newWatch(group string) *watch {
 	return &watch{group: group, generation: -1, settled: -1, members: map[string]*member{}, assigned: map[int32]map[partition]string{}, acked: map[partition]committed{},
 		joins: map[string]int{}, asked: map[*testkit.Request]*question{}}
@@ -229,6 +230,7 @@ func (w *watch) end(member string, tp partition) {
 	}
 }
 
+// wrong keeps a violation with its time, by which it is found in the brokers' logs.
 func (w *watch) wrong(format string, args ...any) {
 	w.violations = append(w.violations, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
 }

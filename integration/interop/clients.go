@@ -32,6 +32,7 @@ type client struct {
 	member  func(t testing.TB, bootstrap, topic, group string) *testkit.Process // nil: no group members
 }
 
+// codecs is a set of codecs, of names that are separated by blanks.
 func codecs(list string) map[string]bool {
 	m := map[string]bool{}
 	for _, c := range strings.Fields(list) {
@@ -40,18 +41,24 @@ func codecs(list string) map[string]bool {
 	return m
 }
 
+// everyCodec are the codecs of Kafka 2.5. zstd came with 2.1 (KIP-110); older clients cannot read
+// it.
 const everyCodec = "none gzip snappy lz4 zstd"
 
 // external is a client that is a program with the commands of java/src/Client.java.
 func external(name, codecList string, headers bool, argv func(t testing.TB) testkit.Spec) client {
 	with := func(t testing.TB, more ...string) testkit.Spec {
 		s := argv(t)
+		// A copy: two tests may ask for the same client at once.
 		s.Args = append(append([]string{}, s.Args...), more...)
 		return s
 	}
 	return client{
 		name: name, headers: headers, codecs: codecs(codecList),
 		produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
+			// The commands of the external clients: produce BOOTSTRAP TOPIC CODEC COUNT NAME,
+			// consume BOOTSTRAP TOPIC COUNT, and member BOOTSTRAP TOPIC GROUP, which runs until it
+			// is ended.
 			testkit.Run(t, 2*time.Minute, with(t, "produce", bootstrap, topic, codec, fmt.Sprint(n), name))
 		},
 		consume: func(t testing.TB, bootstrap, topic string, n int) []record {
@@ -69,6 +76,7 @@ func parse(t testing.TB, out string) []record {
 	var rs []record
 	for l := range strings.Lines(out) {
 		f := strings.Split(strings.TrimSuffix(l, "\n"), "\t")
+		// A line is made of four fields with tabs between them, whatever the language.
 		if len(f) != 4 {
 			continue // a client library's own warning
 		}
@@ -82,6 +90,8 @@ func parse(t testing.TB, out string) []record {
 	return rs
 }
 
+// java is the Java client of a version, in a JVM that starts fast and is small: many of them run
+// beside the brokers.
 func java(version, codecList string, headers bool) client {
 	return external("java-"+version, codecList, headers, func(t testing.TB) testkit.Spec {
 		return testkit.Spec{Args: []string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
@@ -107,6 +117,7 @@ func python(library, codecList string, env ...string) client {
 	})
 }
 
+// node is kafkajs, with the codecs that it takes from other packages.
 func node() client {
 	return external("kafkajs", everyCodec, true, func(t testing.TB) testkit.Spec {
 		return testkit.Spec{Args: []string{"node", filepath.Join(testkit.Root(t), "integration/node/client.js")},
@@ -114,6 +125,8 @@ func node() client {
 	})
 }
 
+// value is the i-th record of a producer of that name, the same whichever client writes it; the
+// header is named n.
 var value = func(name string, i int) (key, val, header string) {
 	return fmt.Sprintf("%s-%d", name, i), fmt.Sprintf("%s value %d", name, i), fmt.Sprint(i)
 }
@@ -124,6 +137,8 @@ func goClients() []client {
 		{
 			name: "franz-go", headers: true, codecs: codecs(everyCodec),
 			produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
+				// franz-go takes a list of codecs and falls back to what the broker has; a list of
+				// one is that codec.
 				comp := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
 					"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}[codec]
 				cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ProducerBatchCompression(comp), kgo.DefaultProduceTopic(topic))
@@ -143,6 +158,7 @@ func goClients() []client {
 				}
 			},
 			consume: func(t testing.TB, bootstrap, topic string, n int) []record {
+				// Without a group: the partitions are all this client's, and nothing is committed.
 				cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 				if err != nil {
 					t.Fatal(err)
@@ -168,6 +184,8 @@ func goClients() []client {
 			name: "sarama", headers: true, codecs: codecs(everyCodec),
 			produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
 				cfg := sarama.NewConfig()
+				// The version decides which versions of requests sarama sends: its default is an
+				// old one.
 				cfg.Version = sarama.V2_5_0_0
 				cfg.Producer.RequiredAcks = sarama.WaitForAll
 				cfg.Producer.Return.Successes = true
@@ -196,6 +214,8 @@ func goClients() []client {
 			name: "sarama-plain", headers: false, codecs: codecs("none gzip snappy"),
 			produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
 				cfg := sarama.NewConfig()
+				// Message sets of magic 0, which the broker stores as batches and turns back for
+				// this consumer.
 				cfg.Version = sarama.V0_8_2_0
 				cfg.Producer.Return.Successes = true
 				cfg.Producer.Compression = map[string]sarama.CompressionCodec{"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP, "snappy": sarama.CompressionSnappy}[codec]
@@ -219,6 +239,8 @@ func goClients() []client {
 				tr := &kafka.Transport{} // its own: the shared one keeps metadata of before the topic was created
 				defer tr.CloseIdleConnections()
 				w := &kafka.Writer{Transport: tr, Addr: kafka.TCP(strings.Split(bootstrap, ",")...), Topic: topic, RequiredAcks: kafka.RequireAll, BatchTimeout: 10 * time.Millisecond,
+					// Hash spreads keys by FNV-1a and not by murmur2: the partition is this
+					// client's own choice.
 					Balancer: &kafka.Hash{}, Compression: map[string]kafka.Compression{"none": 0, "gzip": kafka.Gzip, "snappy": kafka.Snappy, "lz4": kafka.Lz4, "zstd": kafka.Zstd}[codec]}
 				defer w.Close()
 				var ms []kafka.Message
@@ -236,6 +258,8 @@ func goClients() []client {
 				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 				defer cancel()
 				brokers := strings.Split(bootstrap, ",")
+				// kafka-go reads a topic without a group by a reader for each partition, which have
+				// to be known.
 				conn, err := kafka.DialContext(ctx, "tcp", brokers[0])
 				if err != nil {
 					t.Fatal(err)
@@ -247,11 +271,15 @@ func goClients() []client {
 				}
 				var rs []record
 				for _, p := range ps {
+					// A short wait: the reader asks for more than there is, and the last answer
+					// takes as long.
 					r := kafka.NewReader(kafka.ReaderConfig{Brokers: brokers, Topic: topic, Partition: p.ID, MaxWait: 50 * time.Millisecond})
 					leader, err := kafka.DialLeader(ctx, "tcp", brokers[0], topic, p.ID)
 					if err != nil {
 						t.Fatal(err)
 					}
+					// ListOffsets with -1: where the partition ends now, and where this reader has
+					// to stop.
 					end, err := leader.ReadLastOffset()
 					leader.Close()
 					if err != nil {
@@ -277,6 +305,8 @@ func goClients() []client {
 	}
 }
 
+// consumeSarama reads all partitions of a topic from the beginning with sarama, which asks for the
+// versions of the Kafka that it is told, not for the newest that the broker has.
 func consumeSarama(v sarama.KafkaVersion) func(t testing.TB, bootstrap, topic string, n int) []record {
 	return func(t testing.TB, bootstrap, topic string, n int) []record {
 		cfg := sarama.NewConfig()

@@ -66,6 +66,8 @@ func (c *Certificates) SignFor(name string, subject pkix.Name, hosts ...string) 
 	return c.issue(name, subject, time.Time{}, hosts...)
 }
 
+// issue makes a key and a certificate that serves brokers and clients, and writes both in the forms
+// that Java (PKCS#12) and the other clients (PEM) read.
 func (c *Certificates) issue(name string, subject pkix.Name, until time.Time, hosts ...string) tls.Certificate {
 	c.t.Helper()
 	key := c.key()
@@ -93,6 +95,7 @@ func (c *Certificates) issue(name string, subject pkix.Name, until time.Time, ho
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
+// sign signs a certificate with the authority's key.
 func (c *Certificates) sign(t, parent *x509.Certificate, key *ecdsa.PrivateKey) []byte {
 	c.serial++
 	// A day back, for a clock of another container.
@@ -109,16 +112,19 @@ func (c *Certificates) sign(t, parent *x509.Certificate, key *ecdsa.PrivateKey) 
 	return der
 }
 
+// key makes a key: ECDSA, since RSA takes a second or more on a busy machine.
 func (c *Certificates) key() *ecdsa.PrivateKey {
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	c.must(err)
 	return k
 }
 
+// write writes a file that only its owner may read.
 func (c *Certificates) write(name string, data []byte) {
 	c.must(os.WriteFile(c.Path(name), data, 0o600))
 }
 
+// must ends the test at an error: without certificates there is nothing to test.
 func (c *Certificates) must(err error) {
 	if err != nil {
 		c.t.Helper()
@@ -126,6 +132,7 @@ func (c *Certificates) must(err error) {
 	}
 }
 
+// pemBlock is DER in the armour of PEM.
 func pemBlock(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }

@@ -111,6 +111,7 @@ func NewFrameProxy(t testing.TB, target string, hooks Hooks) *FrameProxy {
 	return p
 }
 
+// serveAll serves what comes in at a listener until it is closed.
 func (p *FrameProxy) serveAll(l net.Listener) {
 	p.mu.Lock()
 	p.l = l

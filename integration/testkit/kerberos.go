@@ -52,6 +52,7 @@ func (r *Realm) Env() []string {
 	return []string{"KRB5_CONFIG=" + r.Config, "KRB5_KDC_PROFILE=" + filepath.Join(r.Dir, "kdc.conf")}
 }
 
+// run runs a program of MIT Kerberos with the realm's own configuration.
 func (r *Realm) run(t testing.TB, args ...string) {
 	t.Helper()
 	Run(t, time.Minute, Spec{Args: append([]string{"/usr/sbin/" + args[0]}, args[1:]...), Env: r.Env()})

@@ -20,6 +20,7 @@ import (
 	"momus/internal/testbase"
 )
 
+// build is the binary under test, which is built once for all tests of a package.
 var build struct {
 	once sync.Once
 	path string
@@ -107,6 +108,8 @@ func BrokerAt(t testing.TB, id, port int, zookeeper string, lines ...string) *Cl
 	return c
 }
 
+// momusArgs starts a broker whose port for metrics is a free one: the usual one may be another
+// broker's.
 func momusArgs(t testing.TB, file string, web int) []string {
 	return []string{Binary(t), "broker", file, "--override", fmt.Sprintf("%s=%d", configs.HTTPPortKey, web)}
 }

@@ -89,6 +89,7 @@ func RestartableZooKeeper(t testing.TB, peer string) (addr string, restart func(
 	}
 }
 
+// startZooKeeper starts a server and waits until it answers its four-letter word.
 func startZooKeeper(t testing.TB, peer, addr string, args []string) *Process {
 	t.Helper()
 	p := Start(t, peer, Spec{Args: args})
@@ -163,6 +164,7 @@ func SessionGone(t testing.TB, zookeeper string, broker int) {
 	})
 }
 
+// quietZK keeps the library's log out of the tests'.
 type quietZK struct{}
 
 func (quietZK) Printf(string, ...any) {}

@@ -268,6 +268,7 @@ func Root(t testing.TB) string {
 	}
 }
 
+// tail is the end of a long text.
 func tail(s string, n int) string {
 	if len(s) <= n {
 		return s

@@ -162,6 +162,7 @@ func (p *Proxy) add(cs ...net.Conn) bool {
 	return !p.closed
 }
 
+// remove forgets connections that have ended.
 func (p *Proxy) remove(cs ...net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -162,18 +162,26 @@ func quoted(word string) string {
 }
 
 var (
+	// loggedAt is log4j's time, and stackLines, causes and uncaught what a JVM prints of
+	// exceptions.
 	loggedAt   = regexp.MustCompile(`(?m)^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]`)
 	stackLines = regexp.MustCompile(`(?m)^\s+(?:at .*|\.\.\. \d+ more|\.\.\. \d+ common frames omitted|Suppressed: .*)\n`)
 	causes     = regexp.MustCompile(`(?m)^Caused by: .*\n`)
-	deadlines  = regexp.MustCompile(`deadlineMs=\d+(, tries=\d+, nextAllowedTryMs=-?\d+)?\) (?:timed out|aborted) at \d+`)
-	table      = regexp.MustCompile(`(?m)^Option(?: \(\* = required\))? +Description *\n(?s:.*)`)
-	mbeans     = regexp.MustCompile(`(?m)^\[<TS>\] WARN Error registering AppInfo mbean .*\n(?:javax\.management.*\n)?`)
-	uncaught   = regexp.MustCompile(`(?m)^Exception in thread "main" ([\w.$]+)(?:: ?)?`)
-	thrown     = regexp.MustCompile(`^[a-z]+(?:\.[a-z]+)*\.[A-Z][\w$]*(?:Exception|Error)(?:: (.*))?$`)
+	// deadlines are the times in the text of a time-out, of the admin client's own clock.
+	deadlines = regexp.MustCompile(`deadlineMs=\d+(, tries=\d+, nextAllowedTryMs=-?\d+)?\) (?:timed out|aborted) at \d+`)
+	// table is joptsimple's table of options, to the end: ours has other words on purpose.
+	table = regexp.MustCompile(`(?m)^Option(?: \(\* = required\))? +Description *\n(?s:.*)`)
+	// mbeans are complaints of two clients of one name in a JVM, which do not matter to anybody.
+	mbeans   = regexp.MustCompile(`(?m)^\[<TS>\] WARN Error registering AppInfo mbean .*\n(?:javax\.management.*\n)?`)
+	uncaught = regexp.MustCompile(`(?m)^Exception in thread "main" ([\w.$]+)(?:: ?)?`)
+	// thrown is a line that is an exception and nothing else.
+	thrown = regexp.MustCompile(`^[a-z]+(?:\.[a-z]+)*\.[A-Z][\w$]*(?:Exception|Error)(?:: (.*))?$`)
+	// identities are the hash codes with which Java prints an array.
 	identities = regexp.MustCompile(`\[I@[0-9a-f]+`)
-	groups     = regexp.MustCompile(`\b(console-consumer|perf-consumer)-\d+`)
-	moments    = regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d{3}\b`)
-	millis     = regexp.MustCompile(`\b1[5-9]\d{11}\b`)
+	// groups are the random names of groups, and moments and millis the times of a run.
+	groups  = regexp.MustCompile(`\b(console-consumer|perf-consumer)-\d+`)
+	moments = regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d{3}\b`)
+	millis  = regexp.MustCompile(`\b1[5-9]\d{11}\b`)
 )
 
 // Plain takes out of an answer what differs from run to run, stack traces, and the tables of

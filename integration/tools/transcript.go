@@ -31,6 +31,7 @@ type Step struct {
 	line       int
 }
 
+// stepLine is a key of a step; the first one of a step stands behind a dash.
 var stepLine = regexp.MustCompile(`^(  - |    |)([a-z_]+):(?: (.*))?$`)
 
 // Load reads a transcript: YAML of which only scalars on one line, as JSON, and literal blocks are
@@ -101,6 +102,7 @@ func Load(path string) ([]*Step, error) {
 	return steps, flush(len(lines))
 }
 
+// placeholder is a text that is another in each run, such as <ADDRESS>.
 var placeholder = regexp.MustCompile(`<[A-Z0-9]+>`)
 
 // patterns are what the placeholders of the transcripts stand for.
@@ -149,6 +151,8 @@ func allFound(want, got []string) bool {
 	return true
 }
 
+// blocks are the entries of an answer that each take several lines, from one that is not indented
+// to one that is a bracket; their order is that of a table in Java.
 var blocks = regexp.MustCompile(`(?ms)^\S.*?^\)\n`)
 
 // Same compares what was printed with what was recorded. Stack traces are left out of what was
@@ -174,6 +178,7 @@ func Same(mode, want, got string) bool {
 	return len(w) == len(g) && allInOrder(w, g)
 }
 
+// logDirLists is the document of kafka-log-dirs.sh, a single line.
 var logDirLists = regexp.MustCompile(`(?m)^\{"version":1,"brokers":\[.*\]\}$`)
 
 // sortedDirs sorts the directories in answers of kafka-log-dirs.sh, whose order is that of a table

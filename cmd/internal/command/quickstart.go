@@ -67,6 +67,7 @@ func runQuickstart(ctx context.Context, e *Env, args []string) error {
 		return fmt.Errorf("Found non argument parameters: %s\n%s", strings.Join(rest, ","), strings.TrimRight(usage("quickstart", flags), "\n"))
 	}
 	// A default port that is taken is replaced by a free one; a port that was asked for is not.
+	// Changed is true also for the default value when it was written.
 	o.httpWanted, o.consoleWanted = flags.Changed("http-port"), flags.Changed("console-port")
 	if _, err := logrus.ParseLevel(*level); err != nil {
 		return fmt.Errorf("--log-level %s: valid are error, warn, info, debug and trace", *level)
@@ -82,9 +83,11 @@ func runQuickstart(ctx context.Context, e *Env, args []string) error {
 	}
 	applyMemoryLimit(log, e.Environ, maxHeap)
 	defer fitProcessors(ctx, e.Environ, log)()
+	// In a container the directory may have to be given to the user that the brokers run as.
 	if err := e.settle(log, []string{o.dir}, nil); err != nil {
 		return err
 	}
+	// From here on ctx also ends with the parent process, if that was asked for.
 	ctx, stop := o.ready.follow(ctx, e)
 	defer stop()
 	return o.serve(ctx, e, log, began)
@@ -99,6 +102,7 @@ func (o *quickstartOptions) check() error {
 		option              string
 		first, count, least int
 	}{{"--port", o.port, o.brokers, 0}, {"--zookeeper-port", o.zookeeperPort, 1, 0}, {"--http-port", o.httpPort, o.brokers, -1}, {"--console-port", o.consolePort, 1, -1}} {
+		// The ports of several brokers follow each other, and the last one has to be a port, too.
 		if p.first < p.least || p.first+p.count-1 > 65535 {
 			return fmt.Errorf("%s %d: valid are %d to %d", p.option, p.first, p.least, 65536-p.count)
 		}
@@ -109,6 +113,7 @@ func (o *quickstartOptions) check() error {
 // ports lists what will be listened on and has to be free.
 func (o *quickstartOptions) ports() []portUse {
 	var uses []portUse
+	// 0 is any free port, which cannot be taken.
 	if o.zookeeperPort > 0 {
 		uses = append(uses, portUse{host, o.zookeeperPort, "ZooKeeper's protocol", "--zookeeper-port"})
 	}
@@ -164,6 +169,7 @@ func (o *quickstartOptions) settings(id int, dir, zookeeper string) []string {
 // directories prepares the data: it returns that of the coordination server and those of the
 // brokers.
 func (o *quickstartOptions) directories(d *dataDir) (coordination string, brokers []string, err error) {
+	// wipe refuses if one of these was made by somebody else.
 	names := []string{"zookeeper"}
 	for i := range o.brokers {
 		names = append(names, "broker-"+strconv.Itoa(i+1))
@@ -176,6 +182,7 @@ func (o *quickstartOptions) directories(d *dataDir) (coordination string, broker
 			return "", nil, err
 		}
 	}
+	// After the wipe, which takes old secrets with it, and before the directories are made anew.
 	if err := o.openSecurity(); err != nil {
 		return "", nil, err
 	}
@@ -195,6 +202,7 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	if err != nil {
 		return err
 	}
+	// The lock is the last to go: nobody may open the data while something still writes.
 	defer func() { err = errors.Join(err, data.close()) }()
 	coordinationDir, brokerDirs, err := o.directories(data)
 	if err != nil {
@@ -224,6 +232,7 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	sessions, _ := coordination.(playground.Sessions)
 	brokers, configured, err := o.newBrokers(e, log, brokerDirs, zookeeper, sessions)
 	if err == nil && o.secured != nil {
+		// Users and ACLs are written before any broker serves, so that none is ever open.
 		err = o.secured.Provision(ctx, zookeeper)
 	}
 	// Nothing but the coordination server runs yet.
@@ -231,6 +240,7 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 		stopCoordination()
 		return errors.Join(err, <-coordinationDone)
 	}
+	// One context for all brokers: when one fails the others stop in an orderly way.
 	brokersCtx, stopBrokers := context.WithCancel(ctx)
 	defer stopBrokers()
 	stopPage, err := o.openPage(ctx, log)
@@ -242,6 +252,7 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	brokersDone := make(chan error, len(brokers)) // one for each
 	for i, b := range brokers {
 		go func() {
+			// The page may kill this broker and start it again within Run.
 			err := o.play.Run(brokersCtx, i, b)
 			if err != nil {
 				err = fmt.Errorf("broker %d: %w", i+1, explainPort(err))
@@ -252,6 +263,7 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 
 	var errs []error
 	running := len(brokers)
+	// Each broker that ends takes the others with it, whether it failed or was told to.
 	note := func(err error) {
 		running--
 		errs = append(errs, err)

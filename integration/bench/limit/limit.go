@@ -120,8 +120,11 @@ type thread struct {
 	parts    [][]unix.Iovec // what is to be written, by partition
 }
 
+// errEnd is the orderly end of a connection.
 var errEnd = errors.New("the client has closed the connection")
 
+// run serves the thread's connections. It stays on one thread of the system, since its requests are
+// few instructions each and a move to another core would cost more than they do.
 func (t *thread) run() {
 	runtime.LockOSThread()
 	events := make([]unix.EpollEvent, 64)
@@ -145,6 +148,7 @@ func (t *thread) run() {
 	}
 }
 
+// end closes a connection, and tells why if its client did not do it.
 func (t *thread) end(c *connection, err error) {
 	if err != errEnd {
 		fmt.Fprintln(os.Stderr, "limit:", err)
@@ -205,6 +209,7 @@ func (t *thread) receive(c *connection) error {
 	return fmt.Errorf("request of API %d", header.Key)
 }
 
+// begin is the beginning of an answer: room for its size, and the header of the request's version.
 func (c *connection) begin() []byte {
 	return protocol.AppendResponseHeader(append(c.out[:0], 0, 0, 0, 0), c.header.Key, c.header.Version, c.header.CorrelationID)
 }
@@ -267,6 +272,8 @@ func (f *appended) append(v []unix.Iovec) error {
 	return nil
 }
 
+// call is a system call that does not tell the scheduler: descriptors are non-blocking, so that
+// none of them takes long.
 func call(number uintptr, fd int, b []byte) (int, error) {
 	for {
 		n, _, e := syscall.RawSyscall(number, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))

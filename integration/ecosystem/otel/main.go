@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 )
 
+// main is called with bootstrap servers, a topic and a number of log records.
 func main() {
 	if err := echo(os.Args[1], os.Args[2], os.Args[3]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -28,6 +29,9 @@ func main() {
 	}
 }
 
+// echo sends log records, one at a time, through the exporter of the OpenTelemetry collector,
+// receives them with its receiver in a group of the topic's name, and prints how many came. Both
+// are the components of a released collector.
 func echo(bootstrap, topic, n string) error {
 	count, err := strconv.Atoi(n)
 	if err != nil {

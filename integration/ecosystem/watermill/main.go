@@ -16,6 +16,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
+// main is called with bootstrap servers, a topic and a number of messages.
 func main() {
 	if err := echo(strings.Split(os.Args[1], ","), os.Args[2], os.Args[3]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -23,6 +24,8 @@ func main() {
 	}
 }
 
+// echo publishes messages and subscribes to them with Watermill, whose client of Kafka is sarama,
+// and prints how many came; each is acknowledged before the next is given.
 func echo(brokers []string, topic, n string) error {
 	count, err := strconv.Atoi(n)
 	if err != nil {

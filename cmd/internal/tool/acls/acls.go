@@ -15,6 +15,9 @@ import (
 	"momus/coordinator/acl"
 )
 
+// aclsOptions are those of kafka.admin.AclCommand. Names of resources are literal unless
+// --resource-pattern-type says otherwise (KIP-290); --producer and --consumer stand for sets of
+// operations.
 func aclsOptions() *options.Options {
 	return options.Read("This tool helps to manage acls on kafka.", `
 		--bootstrap-server <HOST:PORT,…>     brokers to ask; or --authorizer-properties

@@ -34,6 +34,7 @@ func openStore(c *core.Call, ctx context.Context, o *options.Options) (aclStore,
 // brokerACLs asks brokers.
 type brokerACLs struct{ admin *clients.Admin }
 
+// close ends the connections.
 func (s *brokerACLs) close() { s.admin.Close() }
 
 // list asks once for each filter and puts together what several of them select; without a filter it
@@ -75,6 +76,7 @@ func (s *brokerACLs) list(ctx context.Context, filters []acl.Resource) ([]resour
 	return out, nil
 }
 
+// nameOrNil is the name in a filter, where null stands for every name.
 func nameOrNil(name string) *string {
 	// null on the wire is any name.
 	if name == "" {
@@ -220,6 +222,7 @@ func milliseconds(text, key string, fallback time.Duration) (time.Duration, erro
 	return time.Duration(n) * time.Millisecond, nil
 }
 
+// close ends the session.
 func (s *zkACLs) close() { s.client.Close() }
 
 // list reads the nodes of all resources and selects here, as Kafka's authorizer does from its

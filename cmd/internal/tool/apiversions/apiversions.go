@@ -17,6 +17,7 @@ import (
 	"momus/cmd/internal/tool/screen"
 )
 
+// apiVersionsOptions are those of kafka.admin.BrokerApiVersionsCommand, and --json.
 func apiVersionsOptions() *options.Options {
 	return options.Read("This tool helps to retrieve broker version information.", `
 		--bootstrap-server <HOST:PORT,…>  brokers to begin with
@@ -43,6 +44,7 @@ func apiVersions(ctx context.Context, c *core.Call, o *options.Options) error {
 		return err
 	}
 	props["bootstrap.servers"] = texts["bootstrap-server"]
+	// Kafka 2.5 uses an older client of its own here, whose log lines are prefixed with this.
 	cc := &clients.Config{Props: props, Prefix: "[LegacyAdminClient clientId=admin-1]", Boot: true}
 	seeds, err := cc.Bootstrap()
 	if err != nil {
@@ -56,6 +58,7 @@ func apiVersions(ctx context.Context, c *core.Call, o *options.Options) error {
 	var brokers []kmsg.MetadataResponseBroker
 	for _, seed := range cl.SeedBrokers() { // each is tried once
 		req := kmsg.NewPtrMetadataRequest()
+		// An empty list is no topics; null would be all of them.
 		req.Topics = []kmsg.MetadataRequestTopic{}
 		resp, err := seed.Request(ctx, req)
 		if ctx.Err() != nil {
@@ -71,15 +74,18 @@ func apiVersions(ctx context.Context, c *core.Call, o *options.Options) error {
 	}
 	if brokers == nil {
 		for i, s := range seeds {
+			// Java's Node.toString: brokers that are known by address alone count down from -1.
 			seeds[i] = fmt.Sprintf("%s (id: %d rack: null)", s, -i-1)
 		}
 		return &java.Error{Class: "java.lang.RuntimeException", Text: "Request METADATA failed on brokers List(" + strings.Join(seeds, ", ") + ")"}
 	}
 	form, v := c.Form(o), &apiView{Brokers: []apiBroker{}}
+	// Kafka goes through a hash map; by id two runs can be compared.
 	slices.SortFunc(brokers, func(a, b kmsg.MetadataResponseBroker) int { return int(a.NodeID - b.NodeID) })
 	for _, b := range brokers {
 		head := fmt.Sprintf("%s:%d (id: %d rack: %s) -> ", b.Host, b.Port, b.NodeID, core.StringOf(b.Rack))
 		req := kmsg.NewPtrApiVersionsRequest()
+		// Version 3 wants a name that brokers can count clients by (KIP-511).
 		req.ClientSoftwareName, req.ClientSoftwareVersion = "momus-tools", "2.5.0"
 		resp, err := cl.Broker(int(b.NodeID)).Request(ctx, req)
 		if form != screen.Exact {
@@ -105,6 +111,7 @@ func apiLines(resp *kmsg.ApiVersionsResponse) string {
 	var lines []string
 	for _, a := range apiEntries(resp) {
 		span := ""
+		// A single version stands alone, several with their ends.
 		if a.Min != nil {
 			if span = fmt.Sprint(*a.Min); *a.Max != *a.Min {
 				span = fmt.Sprintf("%d to %d", *a.Min, *a.Max)
@@ -157,6 +164,8 @@ func apiEntries(resp *kmsg.ApiVersionsResponse) []apiEntry {
 		}
 		if int(k) < len(known) {
 			e.Name = known[k].Name
+			// The highest that both have. 2.5 has no API whose oldest versions are gone, so that
+			// only the lower end of the broker can be too high.
 			if ok && v.MinVersion <= known[k].Max {
 				usable := min(v.MaxVersion, known[k].Max)
 				e.Usable = &usable

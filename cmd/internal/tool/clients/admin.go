@@ -135,6 +135,8 @@ func BrokerRequest[R kmsg.Response](ctx context.Context, a *Admin, name string, 
 	return request[R](ctx, a, name, req, a.Broker(int(broker)).RetriableRequest)
 }
 
+// request sends with a's time-outs and retries, and gives the answer its type; name is Kafka's of
+// the call, as it stands in the text of a time-out.
 func request[R kmsg.Response](ctx context.Context, a *Admin, name string, req kmsg.Request, send func(context.Context, kmsg.Request) (kmsg.Response, error)) (R, error) {
 	var out R
 	err := a.do(ctx, name, func(ctx context.Context) error {

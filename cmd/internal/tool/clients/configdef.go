@@ -20,6 +20,7 @@ type definition struct {
 	choices []string // of a text that has a few values
 }
 
+// kind is what type a setting is of.
 type kind int
 
 const (
@@ -57,6 +58,7 @@ func ofKind(k kind, names ...string) []definition {
 	return out
 }
 
+// oneOfThese is a setting with a list of valid values.
 func oneOfThese(name string, choices ...string) []definition {
 	return []definition{{name: name, choices: choices}}
 }
@@ -74,6 +76,7 @@ func common() []definition {
 		ofKind(wholeLong, "connections.max.idle.ms"))
 }
 
+// adminDefinitions are the checked settings of Kafka's AdminClientConfig.
 func adminDefinitions() []definition {
 	return slices.Concat(common(), atLeast(wholeInt, 0, "retries", "default.api.timeout.ms"))
 }

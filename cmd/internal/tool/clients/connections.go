@@ -22,6 +22,7 @@ import (
 	"momus/cmd/internal/tool/java"
 )
 
+// networkClient is the class that logs what becomes of connections.
 const networkClient = "org.apache.kafka.clients.NetworkClient"
 
 // connections watches a client's connections: it writes Kafka's lines about those that could not be
@@ -70,6 +71,7 @@ func (p *peer) worthALine(now time.Time) bool {
 	return true
 }
 
+// address is where the broker listens, as metadata have it.
 func (p *peer) address() string { return net.JoinHostPort(p.host, strconv.Itoa(int(p.port))) }
 
 var (
@@ -280,6 +282,8 @@ var errNoBroker = &java.Error{Class: java.ErrorsPackage + "TimeoutException", Te
 // n-th attempt from 0.
 func reconnectBackoff(n int) time.Duration { return min(50*time.Millisecond<<min(n, 5), time.Second) }
 
+// isConnectionError reports whether a connection failed in a way that may mend while the tool
+// waits.
 func isConnectionError(err error) bool {
 	var op *net.OpError
 	// What the other side closed or reset may be a restart; certificates and passwords do not mend

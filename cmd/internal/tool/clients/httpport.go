@@ -66,6 +66,7 @@ func (p *HTTPPorts) Get(ctx context.Context, url, user, password string) (*http.
 	return p.get(ctx, url, user, password)
 }
 
+// get asks for a page, with a password if there is a user.
 func (p *HTTPPorts) get(ctx context.Context, url, user, password string) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

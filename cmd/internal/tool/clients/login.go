@@ -141,6 +141,7 @@ func kerberos(props map[string]string, login jaas.Entry, properties jvm.Properti
 	return kerberosLogin{l, own}, nil
 }
 
+// Name is the mechanism's in SaslHandshake.
 func (kerberosLogin) Name() string { return "GSSAPI" }
 
 // Authenticate implements sasl.Mechanism.
@@ -157,6 +158,7 @@ func (k kerberosLogin) Authenticate(_ context.Context, address string) (sasl.Ses
 	return kerberosSession{i}, i.First(), nil
 }
 
+// kerberosSession is one login, between its token and the end.
 type kerberosSession struct{ initiator *krb5.Initiator }
 
 // Challenge implements sasl.Session: the answer to the offer of security layers is the last word.

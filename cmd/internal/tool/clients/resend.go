@@ -72,6 +72,8 @@ func (s *resender) send(ctx context.Context, r *kgo.Record, done func(*kgo.Recor
 	s.attempt(x)
 }
 
+// changedLocked is closed when something next becomes of a record; it is made only when somebody
+// waits.
 func (s *resender) changedLocked() chan struct{} {
 	if s.mu.changed == nil {
 		s.mu.changed = make(chan struct{})
@@ -79,6 +81,8 @@ func (s *resender) changedLocked() chan struct{} {
 	return s.mu.changed
 }
 
+// attempt sends a record and keeps how much was written and lost before, by which the result is
+// told from one whose connection broke under it.
 func (s *resender) attempt(x *sending) {
 	x.written, x.lost = s.traffic.written.Load(), s.traffic.lost.Load()
 	s.produce(x.ctx, x.record, func(_ *kgo.Record, err error) { s.result(x, err) })
@@ -187,10 +191,12 @@ func (s *resender) again() {
 	}
 }
 
+// tooLate reports whether delivery.timeout.ms is over for a record.
 func (s *resender) tooLate(x *sending) bool {
 	return time.Since(x.began) >= s.delivery
 }
 
+// partitionOf is a record's partition as Java's TopicPartition prints it.
 func partitionOf(r *kgo.Record) string { return fmt.Sprintf("%s-%d", r.Topic, r.Partition) }
 
 // drain waits until every record has its result; flush hurries the client below, which may be

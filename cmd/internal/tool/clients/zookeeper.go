@@ -19,6 +19,8 @@ func DialZooKeeper(c *core.Call, ctx context.Context, connect string) (*zk.Clien
 	return DialZooKeeperTLS(c, ctx, connect, "")
 }
 
+// toolSession is a session as Kafka's tools make it: KafkaZkClient gets 30 seconds for both
+// time-outs, whatever zookeeper.session.timeout.ms the brokers have.
 func toolSession(connect string) zk.Options {
 	return zk.Options{Connect: connect, SessionTimeout: 30 * time.Second, ConnectTimeout: 30 * time.Second, MaxInFlight: 64}
 }

@@ -71,6 +71,8 @@ func fixedValues() map[string][]string {
 
 // admin is a client for the cluster that the line names; nil when its settings are wrong.
 func (x *completer) admin() *clients.Admin {
+	// The options under which the tools take the properties of their clients; the last one on the
+	// line counts.
 	file := ""
 	for _, name := range []string{"command-config", "admin.config", "consumer.config", "producer.config", "config-file"} {
 		if v := x.last(name); v != "" {
@@ -81,6 +83,7 @@ func (x *completer) admin() *clients.Admin {
 	if err != nil {
 		return nil
 	}
+	// Without a colon the address is still being typed.
 	for _, name := range []string{"broker-list", "bootstrap-servers", "bootstrap-server"} {
 		if v := x.last(name); strings.Contains(v, ":") {
 			props["bootstrap.servers"] = v
@@ -91,9 +94,11 @@ func (x *completer) admin() *clients.Admin {
 			props["bootstrap.servers"] = v
 		}
 	}
+	// As somebody who has just started a broker here would want it.
 	if props["bootstrap.servers"] == "" {
 		props["bootstrap.servers"] = "localhost:9092"
 	}
+	// A shell waits for the answer, key by key.
 	props["default.api.timeout.ms"] = strconv.FormatInt(completionTime.Milliseconds(), 10)
 	a, err := clients.NewAdmin(x.c, props)
 	if err != nil {
@@ -140,8 +145,10 @@ func (x *completer) topics() []Candidate {
 	})
 }
 
+// groups are the names of all groups, of consumers and of others.
 func (x *completer) groups() []Candidate {
 	return x.ask(func(a *clients.Admin) []Candidate {
+		// Groups of brokers that answer are better than none.
 		names, _ := a.ListGroups(x.ctx)
 		return words(names...)
 	})
@@ -200,6 +207,8 @@ func (x *completer) entity() (kind, name string) {
 func (x *completer) keys(set bool) []Candidate {
 	kind, name := x.entity()
 	out := x.ask(func(a *clients.Admin) []Candidate {
+		// The defaults of all brokers may be set before any is: one broker knows which keys there
+		// are.
 		if kind == "brokers" && name == "" {
 			ids := x.brokers()
 			if len(ids) == 0 {
@@ -222,6 +231,7 @@ func (x *completer) keys(set bool) []Candidate {
 		}
 		return out
 	})
+	// No cluster to ask, or one that does not allow it.
 	if len(out) == 0 && set {
 		out = knownKeys(kind)
 	}
@@ -242,6 +252,7 @@ func knownKeys(kind string) []Candidate {
 	case "brokers":
 		keys = slices.DeleteFunc(slices.Clone(configs.BrokerKeys()), func(k configs.Key) bool { return k.Update == configs.ReadOnly })
 	case "users", "clients":
+		// Quotas (KIP-13, KIP-124), and for users also the passwords of SCRAM (KIP-84).
 		out := words("producer_byte_rate", "consumer_byte_rate", "request_percentage")
 		if kind == "users" {
 			out = append(out, words("SCRAM-SHA-256", "SCRAM-SHA-512")...)

@@ -112,6 +112,8 @@ func (x *completer) complete(word string) Completion {
 	return Completion{Words: Matching(out, word)}
 }
 
+// repeatable reports whether an option may be given more than once; others are offered until they
+// are there.
 func repeatable(name string) bool {
 	return slices.Contains([]string{"topic", "group", "config", "delete-config", "property", "producer-property", "consumer-property", "entity-type", "entity-name",
 		"entity-default", "operation", "allow-principal", "deny-principal", "allow-host", "deny-host", "principal", "owner-principal", "renewer-principal"}, name)
@@ -159,10 +161,13 @@ func (x *completer) value(p *options.Info, word string) Completion {
 	return Completion{Words: out}
 }
 
+// isFileOption reports whether the value is a path, which the shell completes better.
 func isFileOption(name string) bool {
 	return strings.HasSuffix(name, ".config") || strings.HasSuffix(name, "-file") || strings.HasSuffix(name, "-config-file") || slices.Contains([]string{"command-config", "files", "config-file"}, name)
 }
 
+// isListOption reports whether the value is a list with commas: what is offered goes behind the
+// last one.
 func isListOption(name string) bool {
 	return slices.Contains([]string{"topic-list", "broker-list", "add-config", "delete-config", "input-topics", "intermediate-topics"}, name)
 }

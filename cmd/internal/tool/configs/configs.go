@@ -19,6 +19,9 @@ import (
 	"momus/coordinator/admin"
 )
 
+// configsOptions are those of kafka.admin.ConfigCommand, the short forms of KIP-543 among them, and
+// --json. In 2.5 the brokers' API has no quotas (KIP-546 is 2.6), so that users and clients need
+// ZooKeeper.
 func configsOptions() *options.Options {
 	return options.Read("This tool helps to manipulate and describe entity config for a topic, client, user or broker", `
 		--zookeeper <HOST:PORT,…>         ZooKeeper to work on directly; the only way for users and clients
@@ -57,6 +60,7 @@ type configChange struct {
 // argumentError is a mistake of which the configs tool prints the text only.
 type argumentError struct{ text string }
 
+// Error is the text alone; it is printed without a class.
 func (e *argumentError) Error() string { return e.text }
 
 // badArgument joins the parts of a text; it takes no format, since names and values may have

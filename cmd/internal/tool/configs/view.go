@@ -23,6 +23,7 @@ type entityView struct {
 	Configs []configView `json:"configs"`
 }
 
+// entityName is a part of an entity's name: quotas may be those of a user and of a client together.
 type entityName struct {
 	Type string  `json:"type"`
 	Name *string `json:"name"` // null: the default
@@ -37,12 +38,15 @@ type configView struct {
 	Synonyms  []configSource `json:"synonyms,omitempty"`
 }
 
+// configSource is one of the places that a value is looked for in, the first that has it wins
+// (KIP-226).
 type configSource struct {
 	Source string  `json:"source"`
 	Name   string  `json:"name"`
 	Value  *string `json:"value"`
 }
 
+// newEntityName is the name of an entity of a type; "" is the default of the type.
 func newEntityName(kind, name string) entityName {
 	if name == "" {
 		return entityName{Type: kind}

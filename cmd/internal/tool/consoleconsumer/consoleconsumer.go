@@ -17,8 +17,11 @@ import (
 	"momus/cmd/internal/tool/options"
 )
 
+// consoleConsumerClass is the logger of the tool: the $ is that of Scala's object.
 const consoleConsumerClass = "kafka.tools.ConsoleConsumer$"
 
+// consoleConsumerOptions are those of kafka.tools.ConsoleConsumer, and --json. The tool has a group
+// of a random name unless one is given, and then commits nothing.
 func consoleConsumerOptions() *options.Options {
 	return options.Read("This tool helps to read data from Kafka topics and outputs it to standard output.", `
 		--topic <TOPIC>                   the topic to read

@@ -65,8 +65,10 @@ func newFormatter(c *core.Call, class string, words []string, key, value string)
 	return nil, &java.Error{Class: "java.lang.ClassNotFoundException", Text: class}
 }
 
+// formatterFunc is a formatter without settings.
 type formatterFunc func(w io.Writer, r *kgo.Record) error
 
+// write implements formatter.
 func (f formatterFunc) write(w io.Writer, r *kgo.Record) error { return f(w, r) }
 
 // defaultFormatter is kafka.tools.DefaultMessageFormatter.
@@ -97,6 +99,7 @@ func newDefaultFormatter(props map[string]string) (*defaultFormatter, error) {
 	return f, err
 }
 
+// isTrue reads a property as Java's tools do: all that is not true is false, without an error.
 func isTrue(s string) bool { return strings.EqualFold(strings.TrimSpace(s), "true") }
 
 // write prints the fields in Kafka's fixed order, a separator between them. A deserializer's
@@ -184,6 +187,7 @@ type jsonMessage struct {
 	Value         any          `json:"value"`
 }
 
+// jsonHeader is a header in --json; they are a list, since keys may repeat and their order counts.
 type jsonHeader struct {
 	Key   string `json:"key"`
 	Value any    `json:"value"`

@@ -19,6 +19,8 @@ import (
 	"momus/cmd/internal/tool/options"
 )
 
+// consoleProducerOptions are those of kafka.tools.ConsoleProducer, with its defaults, some of which
+// are not the producer's own: acks are 1 and the linger is a second.
 func consoleProducerOptions() *options.Options {
 	return options.Read("This tool helps to read data from standard input and publish it to Kafka.", `
 		--topic <TOPIC>                       where to send to
@@ -239,6 +241,8 @@ func (r *lineReader) read() (*kgo.Record, error) {
 	return &kgo.Record{Key: nonNil(key), Value: nonNil(value)}, nil
 }
 
+// nonNil is an empty value for none: null would be a tombstone, and a line has no way to ask for
+// one.
 func nonNil(b []byte) []byte {
 	if b == nil {
 		return []byte{}

@@ -16,8 +16,10 @@ import (
 	"momus/cmd/internal/tool/screen"
 )
 
+// consumerGroupCommand is the logger of the tool.
 const consumerGroupCommand = "kafka.admin.ConsumerGroupCommand$"
 
+// dryRunWarning is Kafka's text, with the blank that is missing in it.
 const dryRunWarning = "WARN: No action will be performed as the --execute option is missing." +
 	"In a future major release, the default behavior of this command will be to prompt the user before executing the reset rather than doing a dry run. " +
 	"You should add the --dry-run option explicitly if you are scripting this command and want to keep the current default behavior without prompting."
@@ -27,6 +29,8 @@ func resetScenarios() []string {
 	return []string{"by-duration", "to-offset", "from-file", "to-datetime", "to-earliest", "to-current", "shift-by", "to-latest"}
 }
 
+// consumerGroupsOptions are those of kafka.admin.ConsumerGroupCommand, and --json. --all-groups,
+// and more than one --group, are of 2.4 and later (KAFKA-7471).
 func consumerGroupsOptions() *options.Options {
 	return options.Read("This tool helps to list all consumer groups, describe a consumer group, delete consumer group info, or reset consumer group offsets.", `
 		--bootstrap-server <HOST:PORT,…>  brokers to begin with
@@ -164,6 +168,7 @@ type groupService struct {
 	form  screen.Form // of lists and descriptions
 }
 
+// printError is how the tool tells most mistakes: on standard output, behind an empty line.
 func (s *groupService) printError(text string) { s.c.Printf("\nError: %s\n", text) }
 
 // run finds the groups that are meant and does what was asked with them.

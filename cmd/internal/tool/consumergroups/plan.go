@@ -53,6 +53,7 @@ func parsePlan(data string, groups []string) (resetPlan, error) {
 	return out, nil
 }
 
+// jackson is the package of the exceptions of the CSV reader.
 const jackson = "com.fasterxml.jackson.databind.exc."
 
 // parsePlanLine reads one line; its errors are those of the library that Kafka reads it with.

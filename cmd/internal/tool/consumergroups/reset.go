@@ -23,6 +23,7 @@ import (
 func (s *groupService) topicPartitions(ctx context.Context) (tps []model.TopicPartition, unknown map[string]error, err error) {
 	unknown = map[string]error{}
 	for _, word := range s.o.All("topic") {
+		// No topic can have a colon in its name.
 		topic, list, some := strings.Cut(word, ":")
 		var ids []int32
 		if some {
@@ -37,6 +38,7 @@ func (s *groupService) topicPartitions(ctx context.Context) (tps []model.TopicPa
 				continue
 			case err != nil:
 				return nil, nil, java.Execution(err)
+			// Code 3 is UNKNOWN_TOPIC_OR_PARTITION.
 			case ids == nil:
 				unknown[topic] = java.Execution(java.OfCode(3, nil))
 			}
@@ -86,6 +88,8 @@ func (s *groupService) reset(ctx context.Context, groups []string) error {
 			s.printError(fmt.Sprintf("Assignments can only be reset if the group '%s' is inactive, but the current state is %s.", g, state))
 			continue
 		}
+		// Groups before this one are reset already when one fails: Kafka's tool works group by
+		// group, too.
 		if plan[g], err = s.newOffsets(ctx, g); err != nil {
 			return err
 		}
@@ -99,6 +103,7 @@ func (s *groupService) reset(ctx context.Context, groups []string) error {
 		for _, g := range order {
 			for _, tp := range core.SortedPartitions(plan[g]) {
 				// A file for one group has three columns, so that --from-file reads it again.
+				// Even if --all-groups has found only one.
 				if len(s.o.All("group")) != 1 {
 					s.c.Printf("%s,", g)
 				}
@@ -132,12 +137,14 @@ func (s *groupService) newOffsets(ctx context.Context, group string) (map[model.
 		if err != nil {
 			return nil, java.Execution(err)
 		}
+		// All topics are those that the group has offsets of, not those of the cluster.
 		tps = core.SortedPartitions(committed)
 	case o.Has("topic"):
 		var unknown map[string]error
 		if tps, unknown, err = s.topicPartitions(ctx); err != nil {
 			return nil, err
 		}
+		// Any one of them: Kafka's exception is that of the first topic it asks about.
 		for _, err := range unknown {
 			return nil, err
 		}
@@ -204,6 +211,7 @@ func (s *groupService) clamp(ctx context.Context, wanted map[model.TopicPartitio
 	}
 	for _, tp := range tps {
 		switch n := wanted[tp]; {
+		// Only what lies outside is told; the end itself is a good offset.
 		case n > last[tp]:
 			s.c.Log("WARN", consumerGroupCommand, "New offset (%d) is higher than latest offset for topic partition %s-%d. Value will be set to %d", n, tp.Topic, tp.Partition, last[tp])
 			wanted[tp] = last[tp]
@@ -229,6 +237,7 @@ func (s *groupService) shifted(ctx context.Context, group string, tps []model.To
 	wanted := map[model.TopicPartition]int64{}
 	for _, tp := range tps {
 		n, ok := committed[tp]
+		// Kafka shifts only what was committed.
 		if !ok {
 			return nil, java.IllegalArgument("Cannot shift offset for partition %s-%d since there is no current committed offset", tp.Topic, tp.Partition)
 		}
@@ -253,6 +262,7 @@ func (s *groupService) current(ctx context.Context, group string, tps []model.To
 		}
 	}
 	// Kafka's tool: partitions without an offset go to the end.
+	// One request a broker for all that is left.
 	ends, err := s.admin.OffsetsAt(ctx, rest, -1)
 	maps.Copy(out, ends)
 	return out, err
@@ -269,6 +279,7 @@ func (s *groupService) fromFile(group string) (map[model.TopicPartition]int64, e
 		return nil, &java.Error{Class: "java.io.IOException", Text: "Unable to read file " + path, Cause: err}
 	}
 	plan, err := parsePlan(string(data), s.o.All("group"))
+	// A plan for other groups is no mistake.
 	if err == nil && plan[group] == nil {
 		s.printError("No reset plan for group " + group + " found")
 	}
@@ -354,6 +365,7 @@ func (s *groupService) sendOffsetDelete(ctx context.Context, group string, tps [
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
+			// nil is a success in the table.
 			results[tp] = nil
 			if e := java.OfCode(p.ErrorCode, nil); e != nil {
 				results[tp] = java.Execution(e)

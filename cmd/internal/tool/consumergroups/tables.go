@@ -20,6 +20,7 @@ type offsetRow struct {
 	member, host, client string
 }
 
+// dash is an offset; what is not known is -1 inside and a dash in the table.
 func dash(n int64) string {
 	if n < 0 {
 		return "-"

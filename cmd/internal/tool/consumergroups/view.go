@@ -32,6 +32,7 @@ type groupView struct {
 	verbose     bool
 }
 
+// groupCoordinator is the broker that leads the group's partition of __consumer_offsets.
 type groupCoordinator struct {
 	ID   int32  `json:"id"`
 	Host string `json:"host"`
@@ -60,6 +61,7 @@ type memberView struct {
 	text     string
 }
 
+// memberPartition is a partition that a member was given.
 type memberPartition struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`
@@ -113,11 +115,14 @@ func (x *groupView) members(g *clients.DescribedGroup, verbose bool) {
 	x.Members, x.verbose = &list, verbose
 }
 
+// state adds what --state shows.
 func (x *groupView) state(g *clients.DescribedGroup) {
 	n := len(g.Members)
 	x.Coordinator, x.Strategy, x.Count = &groupCoordinator{g.Node, g.Host, g.Port}, &g.Protocol, &n
 }
 
+// byTopic sorts partitions by topic and number; their order in an assignment is that of the
+// assignor.
 func byTopic(tps []model.TopicPartition) []model.TopicPartition {
 	return slices.SortedFunc(slices.Values(tps), func(a, b model.TopicPartition) int {
 		return cmp.Or(strings.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))

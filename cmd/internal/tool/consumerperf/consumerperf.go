@@ -16,6 +16,8 @@ import (
 	"momus/internal/model"
 )
 
+// consumerPerfOptions are those of kafka.tools.ConsumerPerformance; the purpose still speaks of the
+// consumer that is gone since 2.0.
 func consumerPerfOptions() *options.Options {
 	return options.Read("This tool helps in performance test for the full zookeeper consumer", `
 		--broker-list <HOST:PORT,…>       older name of --bootstrap-server
@@ -110,6 +112,7 @@ func newConsumerPerf(c *core.Call, o *options.Options) (*consumerPerfRun, error)
 	}
 	group := texts["group"]
 	if group == "" {
+		// A new group each time reads everything, whatever the last run has committed.
 		group = fmt.Sprintf("perf-consumer-%d", rand.IntN(100000))
 	}
 	r.spec = &clients.ConsumeSpec{Topic: texts["topic"], Partition: -1, Group: group, Named: true, Props: props}
@@ -123,6 +126,7 @@ func (r *consumerPerfRun) run(ctx context.Context) error {
 	if err := checkPattern(r.format); err != nil {
 		return err
 	}
+	// These four columns came with KIP-177.
 	const fetchColumns = ", rebalance.time.ms, fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec"
 	switch {
 	case !r.header:
@@ -155,6 +159,7 @@ func (r *consumerPerfRun) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		// Kafka counts until the assignment; here until it has brought messages, a moment later.
 		if joined == 0 {
 			joined = time.Since(began)
 			interval.joined = joined
@@ -163,6 +168,7 @@ func (r *consumerPerfRun) run(ctx context.Context) error {
 		for _, rec := range consumer.Records {
 			n++
 			size += int64(len(rec.Key) + len(rec.Value))
+			// What was read is where a commit would go; once a poll and not once a message.
 			last[model.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}] = clients.Position{Offset: rec.Offset + 1, Epoch: rec.LeaderEpoch}
 		}
 		for tp, p := range last {
@@ -202,6 +208,7 @@ type progress struct {
 func (p *progress) next(now time.Time, n, size int64, format string) string {
 	elapsed := now.Sub(p.at)
 	mb, messages := float64(size-p.size)/(1<<20), float64(n-p.n)
+	// The first interval has the wait for the group in it.
 	fetching := elapsed - p.joined
 	fetchMB, fetchMessages := 0.0, 0.0
 	if fetching.Milliseconds() > 0 {
@@ -226,6 +233,7 @@ func checkPattern(pattern string) error {
 			return java.IllegalArgument("Illegal pattern character '%c'", r)
 		}
 	}
+	// A quote that is left open.
 	if quoted {
 		return java.IllegalArgument("Unterminated quote")
 	}

@@ -58,6 +58,7 @@ func (c *Call) Log(level, class, format string, a ...any) {
 // Exit is an error that ends the tool with a code; all there is to say was said.
 type Exit int
 
+// Error is never printed: all there is to say was said.
 func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // report writes what is left to say about err and gives the exit code.

@@ -16,8 +16,11 @@ import (
 	"momus/cmd/internal/tool/options"
 )
 
+// delegationTokenCommand is the logger of the tool.
 const delegationTokenCommand = "kafka.admin.DelegationTokenCommand$"
 
+// delegationTokensOptions are those of kafka.admin.DelegationTokenCommand (KIP-48). Periods may be
+// negative numbers, which must not be taken for options.
 func delegationTokensOptions() *options.Options {
 	return options.Read("This tool helps to create, renew, expire, or describe delegation tokens.", `
 		--bootstrap-server <HOST:PORT,…>  brokers to ask
@@ -95,6 +98,7 @@ type tokenService struct {
 // principal is type:name.
 type principal struct{ kind, name string }
 
+// String is KafkaPrincipal.toString.
 func (p principal) String() string { return p.kind + ":" + p.name }
 
 // principalsText lists principals as a java.util.List does.

@@ -16,6 +16,7 @@ import (
 	"momus/internal/model"
 )
 
+// deleteRecordsOptions are those of kafka.admin.DeleteRecordsCommand.
 func deleteRecordsOptions() *options.Options {
 	return options.Read("This tool helps to delete records of the given partitions down to the specified offset.", `
 		--bootstrap-server <HOST:PORT,…>  brokers to begin with

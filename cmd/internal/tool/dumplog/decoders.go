@@ -69,6 +69,7 @@ func (d *dump) decoder() (textDecoder, error) {
 	}, nil
 }
 
+// texts are a key and a value that are both there.
 func texts(key, value string) (*string, *string) { return &key, &value }
 
 // decodeOffsetsRecord reads a record of __consumer_offsets.

@@ -22,6 +22,8 @@ import (
 	"momus/storage/record"
 )
 
+// dumpLogOptions are those of kafka.tools.DumpLogSegments; the kind of a file is told by its
+// suffix.
 func dumpLogOptions() *options.Options {
 	return options.Read("This tool helps to parse a log file and dump its contents to the console, useful for debugging a seemingly corrupt log segment.", `
 		--print-data-log               print keys and values
@@ -359,6 +361,7 @@ func entries(file string, size int) ([][]byte, error) {
 	return out, err
 }
 
+// logOf is the segment that an index belongs to: it has the same base offset in its name.
 func logOf(file string) string { return strings.TrimSuffix(file, filepath.Ext(file)) + ".log" }
 
 // indexEntries gives the base offset of an index and its entries of size bytes, in which the

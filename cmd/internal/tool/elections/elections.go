@@ -18,6 +18,7 @@ import (
 	"momus/internal/model"
 )
 
+// leaderElectionOptions are those of kafka.admin.LeaderElectionCommand (KIP-460).
 func leaderElectionOptions() *options.Options {
 	return options.Read("This tool attempts to elect a new leader for a set of topic partitions. The type of elections supported are preferred replicas and unclean replicas.", `
 		--bootstrap-server <HOST:PORT,…>  brokers to begin with
@@ -107,6 +108,7 @@ func electionClient(c *core.Call, file, servers, api, request string) (*clients.
 		return nil, err
 	}
 	props["bootstrap.servers"] = servers
+	// The tool's limits are defaults to Kafka, too: it sets them only where the file has none.
 	for key, v := range map[string]string{"default.api.timeout.ms": api, "request.timeout.ms": request} {
 		if _, ok := props[key]; !ok {
 			props[key] = v
@@ -127,9 +129,11 @@ func readElection(path, empty, missing, duplicate string) ([]model.TopicPartitio
 			Partition int32
 		}
 	}
+	// Fields that are not known are ignored: Kafka looks for its own.
 	if err := java.ParseJSON(data, &doc, java.AdminOperation(empty)); err != nil {
 		return nil, err
 	}
+	// A pointer, since an empty list is one and a missing list is not.
 	if doc.Partitions == nil {
 		return nil, java.AdminOperation(missing)
 	}
@@ -159,6 +163,7 @@ func elect(a *clients.Admin, ctx context.Context, unclean bool, tps []model.Topi
 		// 0 is a preferred election.
 		req.ElectionType = 1
 	}
+	// null is all partitions: ByTopic gives that for none.
 	req.Topics = clients.ByTopic(tps, func(topic string) kmsg.ElectLeadersRequestTopic {
 		rt := kmsg.NewElectLeadersRequestTopic()
 		rt.Topic = topic
@@ -213,6 +218,9 @@ func reportElection(c *core.Call, r *election, what, noop, failure string) error
 	return nil
 }
 
+// preferredElectionOptions are those of the older
+// kafka.admin.PreferredReplicaLeaderElectionCommand; joptsimple knows that the client's properties
+// go with brokers, and the tool that only one way may be chosen.
 func preferredElectionOptions() *options.Options {
 	return options.Read("This tool helps to causes leadership for each partition to be transferred back to the 'preferred replica', it can be used to balance leadership among the servers.", `
 		--path-to-json-file <FILE>        the partitions; without it all

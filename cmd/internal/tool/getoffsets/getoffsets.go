@@ -14,6 +14,8 @@ import (
 	"momus/internal/model"
 )
 
+// getOffsetsOptions are those of kafka.tools.GetOffsetShell, which has neither --help nor
+// --version.
 func getOffsetsOptions() *options.Options {
 	return options.Read("An interactive shell for getting topic offsets.", `
 		--broker-list <HOST:PORT,…>  brokers to begin with

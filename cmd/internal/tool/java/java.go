@@ -44,8 +44,10 @@ type Error struct {
 	Cause error
 }
 
+// Error is Throwable.getMessage.
 func (e *Error) Error() string { return e.Text }
 
+// Unwrap is Throwable.getCause.
 func (e *Error) Unwrap() error { return e.Cause }
 
 // ToString is Throwable.toString.

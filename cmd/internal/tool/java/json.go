@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 )
 
+// jsonMapping is the class of what Jackson throws for an empty document.
 const jsonMapping = "com.fasterxml.jackson.databind.JsonMappingException"
 
 // ParseJSON reads a document as Kafka's Json does: that it has no content is another exception than

@@ -36,6 +36,8 @@ type Random struct{ seed uint64 }
 // NewRandom begins the sequence of a seed.
 func NewRandom(seed uint64) *Random { return &Random{(seed ^ 0x5DEECE66D) & (1<<48 - 1)} }
 
+// next gives the upper bits of the next state: the constants are those that java.util.Random
+// documents.
 func (r *Random) next() int32 {
 	r.seed = (r.seed*0x5DEECE66D + 0xB) & (1<<48 - 1)
 	return int32(r.seed >> 17)

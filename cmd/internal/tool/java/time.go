@@ -24,6 +24,7 @@ func ParseDateTime(s string) (time.Time, error) {
 	return time.Time{}, &Error{Class: "java.text.ParseException", Text: fmt.Sprintf("Unparseable date: %q", full)}
 }
 
+// dateTime is the form of the times of --to-datetime, with milliseconds and, perhaps, a zone.
 var dateTime = regexp.MustCompile(`^(-?\d+)-(-?\d+)-(-?\d+)T(-?\d+):(-?\d+):(-?\d+)\.(-?\d+)(?:Z|([-+])(\d\d):?(\d\d)?)$`)
 
 // lenient reads a date as SimpleDateFormat does: a thirteenth month is January of the next year,

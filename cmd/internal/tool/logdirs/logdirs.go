@@ -20,6 +20,8 @@ import (
 	"momus/cmd/internal/tool/screen"
 )
 
+// logDirsOptions are those of kafka.admin.LogDirsCommand (KIP-113), and --json, with which the
+// document stands alone, without the two lines before it.
 func logDirsOptions() *options.Options {
 	return options.Read("This tool helps to query log directory usage on the specified brokers.", `
 		--bootstrap-server <HOST:PORT,…>  brokers to begin with

@@ -21,6 +21,8 @@ import (
 	"momus/cmd/internal/tool/options"
 )
 
+// mirrorMakerOptions are those of kafka.tools.MirrorMaker, the first one: MirrorMaker 2 runs in
+// Connect.
 func mirrorMakerOptions() *options.Options {
 	return options.Read("This tool helps to continuously copy data between two Kafka clusters.", `
 		--consumer.config <FILE>              properties of the consumers of the source cluster, group.id among them
@@ -36,6 +38,7 @@ func mirrorMakerOptions() *options.Options {
 	`).Standard().Requires("consumer.config", "producer.config")
 }
 
+// mirrorMakerClass is the logger of the tool.
 const mirrorMakerClass = "kafka.tools.MirrorMaker$"
 
 // Tool is kafka-mirror-maker.sh.

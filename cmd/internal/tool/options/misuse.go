@@ -22,4 +22,5 @@ type UsageError struct {
 	Option *ParseError // the parser's mistake that it tells of, if it is one
 }
 
+// Error is the text without the table.
 func (e *UsageError) Error() string { return e.Text }

@@ -48,6 +48,7 @@ type ParseError struct{ Class, Text string }
 // found when the value is read.
 const ConversionError = "joptsimple.OptionArgumentConversionException"
 
+// Error is Throwable.getMessage.
 func (e *ParseError) Error() string { return e.Text }
 
 // ToString is Throwable.toString.
@@ -131,6 +132,7 @@ func (o *Options) Given(names ...string) []string {
 	return out
 }
 
+// hasValue reports whether an option was given with a value, which may be empty.
 func (o *Options) hasValue(name string) bool { return len(o.ByName[name].values) > 0 }
 
 // All gives every value of an option that may be repeated.

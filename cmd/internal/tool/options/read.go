@@ -49,6 +49,7 @@ func readOption(line string) *Option {
 	return p
 }
 
+// add declares an option; the usage table sorts them, completion has them in this order.
 func (o *Options) add(p *Option) {
 	o.List = append(o.List, p)
 	o.ByName[p.Name] = p

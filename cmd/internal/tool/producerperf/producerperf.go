@@ -23,6 +23,7 @@ import (
 	"momus/cmd/internal/tool/screen"
 )
 
+// producerPerfUsage is what argparse4j prints of the tool, broken into lines as it breaks them.
 const producerPerfUsage = `usage: producer-performance [-h] --topic TOPIC --num-records NUM-RECORDS
                             [--payload-delimiter PAYLOAD-DELIMITER]
                             --throughput THROUGHPUT
@@ -35,6 +36,8 @@ const producerPerfUsage = `usage: producer-performance [-h] --topic TOPIC --num-
                             --payload-file PAYLOAD-FILE)
 `
 
+// producerPerfArguments are those of org.apache.kafka.tools.ProducerPerformance; messages are
+// either of a size or of a file.
 func producerPerfArguments() *options.Argparse {
 	return &options.Argparse{Name: "producer-performance", Usage: producerPerfUsage, List: []*options.Argument{
 		{Name: "--topic", Required: true, Help: "where to send to"},
@@ -146,6 +149,7 @@ func splitPayloads(data []byte, delimiter string) ([][]byte, error) {
 	if delimiter == "" {
 		delimiter = "\n"
 	}
+	// Go lacks a few of Java's constructs, such as look-behind, and refuses them.
 	re, err := regexp.Compile(delimiter)
 	if err != nil {
 		return nil, &java.Error{Class: "java.util.regex.PatternSyntaxException", Text: delimiter + " is an invalid regex."}
@@ -187,6 +191,7 @@ func (f *failures) add(c *core.Call, text string) {
 		f.count = map[string]int64{}
 	}
 	f.count[text]++
+	// Printed outside the lock: standard error may be a pipe that nobody reads.
 	first := f.count[text] == 1
 	f.mu.Unlock()
 	if first {
@@ -227,6 +232,7 @@ func (r *perfRun) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		// A transaction begins with its first message: an empty one would be none.
 		if r.transaction > 0 && open.IsZero() {
 			if err := r.p.Begin(); err != nil {
 				return err
@@ -237,6 +243,7 @@ func (r *perfRun) run(ctx context.Context) error {
 		if len(r.payloads) > 1 {
 			payload = r.payloads[random.NextInt(int32(len(r.payloads)))]
 		}
+		// Before the message waits for memory or for metadata, as in Kafka: that is latency, too.
 		sent := time.Now()
 		record := &kgo.Record{Topic: r.topic, Value: payload}
 		if err := r.p.Prepare(ctx, record); err != nil {
@@ -250,6 +257,7 @@ func (r *perfRun) run(ctx context.Context) error {
 				r.stats.record(r.c, time.Now(), sent, len(rec.Value))
 			})
 		}
+		// Committed between two messages, however long the commit takes.
 		if !open.IsZero() && sent.Sub(open) >= r.transaction {
 			if err := r.p.Commit(ctx); err != nil {
 				return err
@@ -292,6 +300,7 @@ func (r *perfRun) refused(err error) error {
 // printMetrics prints the two metrics that this producer has, in the form in which Kafka prints its
 // hundred.
 func (r *perfRun) printMetrics() {
+	// The id stands in the prefix of log lines, between its label and a bracket.
 	id := "{client-id=" + r.p.Prefix[len("[Producer clientId="):len(r.p.Prefix)-1] + "}"
 	rows := [][2]string{
 		{"producer-metrics:record-send-total:" + id, fmt.Sprintf("%.3f", float64(r.stats.count))},
@@ -324,6 +333,7 @@ type perfStats struct {
 	windowSum, windowLongest time.Duration
 }
 
+// start begins the measurement of a run of total messages.
 func (s *perfStats) start(now time.Time, total int64) {
 	s.began, s.window = now, now
 	// At most 500,000 latencies, as in Kafka: of a longer run every n-th message.
@@ -337,6 +347,7 @@ func (s *perfStats) record(c *core.Call, now, sent time.Time, size int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	latency := now.Sub(sent)
+	// The percentiles are of a sample; sum and maximum are of all.
 	if s.count%s.every == 0 {
 		s.latencies = append(s.latencies, int32(latency.Milliseconds()))
 	}
@@ -348,6 +359,7 @@ func (s *perfStats) record(c *core.Call, now, sent time.Time, size int) {
 	s.windowBytes += int64(size)
 	s.windowSum += latency
 	s.windowLongest = max(s.windowLongest, latency)
+	// Often enough for a bar.
 	if s.count%1024 == 0 {
 		s.bar.Set(s.count)
 	}
@@ -360,6 +372,7 @@ func (s *perfStats) record(c *core.Call, now, sent time.Time, size int) {
 	}
 }
 
+// ms is a duration in milliseconds with their fractions.
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // print prints the sum; percentiles are those of the samples.

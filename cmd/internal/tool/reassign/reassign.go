@@ -20,6 +20,9 @@ import (
 	"momus/internal/model"
 )
 
+// reassignOptions are those of kafka.admin.ReassignPartitionsCommand of 2.5, which still works over
+// ZooKeeper; brokers are asked for log directories only (KIP-113). The API of KIP-455 is there, and
+// the tool does not use it before 2.6.
 func reassignOptions() *options.Options {
 	return options.Read("This tool helps to moves topic partitions between replicas.", `
 		--bootstrap-server <HOST:PORT,…>      brokers to begin with, needed for plans with log directories

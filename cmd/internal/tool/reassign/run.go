@@ -19,6 +19,7 @@ import (
 	"momus/internal/model"
 )
 
+// needsBootstrap is Kafka's text for a plan with log directories and without brokers to ask.
 const needsBootstrap = "bootstrap-server needs to be provided in order to reassign replica to the specified log directory"
 
 // replica is one replica of a partition.

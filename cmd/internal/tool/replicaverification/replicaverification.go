@@ -23,6 +23,7 @@ import (
 	"momus/internal/model"
 )
 
+// replicaVerificationOptions are those of kafka.tools.ReplicaVerificationTool.
 func replicaVerificationOptions() *options.Options {
 	return options.Read("Validate that all replicas for a set of topics have the same data.", `
 		--broker-list <HOST:PORT,…>  brokers to begin with

@@ -45,6 +45,7 @@ type Cell struct {
 	Mood mood
 }
 
+// mood is how bad what a cell says is; colours show it where there are any.
 type mood int
 
 const (

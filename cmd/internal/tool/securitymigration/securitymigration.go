@@ -15,6 +15,8 @@ import (
 	"momus/internal/jvm"
 )
 
+// migrationOptions are those of kafka.admin.ZkSecurityMigrator (KIP-38); its names have points, and
+// only the one of KIP-515 has dashes.
 func migrationOptions() *options.Options {
 	return options.Read("ZooKeeper Migration Tool Help. This tool updates the ACLs of znodes as part of the process of setting up ZooKeeper authentication.", `
 		--zookeeper.acl <secure|unsecure>    make Kafka's nodes in ZooKeeper secure or unsecure

@@ -77,6 +77,8 @@ func isBroker(command []string) bool {
 	return runs(command, "kafka.Kafka", []string{"broker", "server-start", "kafka-server-start"})
 }
 
+// isCoordinationServer reports whether a process is ZooKeeper or ours: Kafka's script looks for the
+// class QuorumPeerMain.
 func isCoordinationServer(command []string) bool {
 	return runs(command, "QuorumPeerMain", []string{"zookeeper", "zookeeper-server-start"})
 }

@@ -24,6 +24,8 @@ func resetPlans() []string {
 	return []string{"to-offset", "to-datetime", "by-duration", "to-earliest", "to-latest", "from-file", "shift-by"}
 }
 
+// streamsResetOptions are those of kafka.tools.StreamsResetter. It does what it says unless
+// --dry-run is given, the other way round than kafka-consumer-groups.
 func streamsResetOptions() *options.Options {
 	return options.Read("This tool sets a Kafka Streams application back: its input topics are read again from the beginning (or from where an option says), "+
 		"intermediate topics are skipped to their end, and its internal topics are deleted.\n"+
@@ -116,10 +118,13 @@ func (s *streamsResetter) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// In 2.5 the option is --bootstrap-servers, in the plural, unlike that of all other tools.
 	if s.admin, err = clients.AdminFor(s.c, texts["bootstrap-servers"], texts["config-file"], nil); err != nil {
 		return err
 	}
 	defer s.admin.Close()
+	// The application's id is the name of its consumer group and the beginning of its topics'
+	// names.
 	s.application = texts["application-id"]
 	s.input, s.middle = commaList(s.o.All("input-topics")), commaList(s.o.All("intermediate-topics"))
 	if err := s.checkStopped(ctx); err != nil {
@@ -137,6 +142,7 @@ func (s *streamsResetter) run(ctx context.Context) error {
 	if err := s.deleteTopics(ctx); err != nil {
 		return err
 	}
+	// What was found is done all the same; the code alone tells that something was not.
 	if s.missing {
 		return core.Exit(1)
 	}
@@ -145,6 +151,7 @@ func (s *streamsResetter) run(ctx context.Context) error {
 
 // checkStopped refuses to go on while the application runs.
 func (s *streamsResetter) checkStopped(ctx context.Context) error {
+	// A group that nobody knows is Dead and without members, which is as good as stopped.
 	groups, err := s.admin.DescribeGroups(ctx, []string{s.application})
 	if err != nil {
 		return java.Execution(err)
@@ -155,6 +162,7 @@ func (s *streamsResetter) checkStopped(ctx context.Context) error {
 	}
 	var members []string
 	for _, m := range g.Members {
+		// The text is MemberDescription.toString, in which what is not there is null.
 		instance := m.Instance
 		if instance == "" {
 			instance = "null"
@@ -200,12 +208,14 @@ func (s *streamsResetter) resetOffsets(ctx context.Context) error {
 	if len(s.middle) > 0 {
 		s.c.Printf("Seek-to-end for intermediate topics [%s]\n", strings.Join(s.middle, ", "))
 	}
+	// One label has a blank and the other has none, as in Kafka.
 	s.reportMissing("input", "Topic: ", s.input)
 	s.reportMissing("intermediate", "Topic:", s.middle)
 	input, err := s.partitions(ctx, s.input)
 	if err != nil {
 		return err
 	}
+	// A topic that is named as both is an input topic: reading it again is what was asked for.
 	middle, err := s.partitions(ctx, slices.DeleteFunc(slices.Clone(s.middle), func(t string) bool { return slices.Contains(s.input, t) }))
 	if err != nil {
 		return err
@@ -216,6 +226,8 @@ func (s *streamsResetter) resetOffsets(ctx context.Context) error {
 	offsets := map[model.TopicPartition]int64{}
 	if len(input) > 0 {
 		s.c.Printf("Following input topics offsets will be reset to (for consumer group %s)\n", s.application)
+		// Looked up before anything is printed of it, so that a mistake in an option changes
+		// nothing.
 		found, err := s.wanted(ctx, input)
 		if err != nil {
 			return err
@@ -236,6 +248,7 @@ func (s *streamsResetter) resetOffsets(ctx context.Context) error {
 		}
 		maps.Copy(offsets, ends)
 	}
+	// A group without members takes a commit that names no generation.
 	if !s.dryRun {
 		if err := s.admin.CommitOffsets(ctx, s.application, offsets); err != nil {
 			return err
@@ -293,6 +306,7 @@ func (s *streamsResetter) wanted(ctx context.Context, tps []model.TopicPartition
 		return s.shifted(ctx, tps, n)
 	case o.Has("to-datetime"):
 		when, err := java.ParseDateTime(texts["to-datetime"])
+		// Kafka looks for the T first, and says this in place of the parser's own text.
 		if !strings.Contains(texts["to-datetime"], "T") {
 			s.c.Errorf("ERROR: Resetting offsets failed.\n")
 			err = &java.Error{Class: "java.text.ParseException", Text: "Error parsing timestamp. It does not contain a 'T' according to ISO8601 format"}
@@ -363,6 +377,7 @@ func (s *streamsResetter) clamp(ctx context.Context, tps []model.TopicPartition,
 	out := map[model.TopicPartition]int64{}
 	for _, tp := range tps {
 		switch n := wanted[tp]; {
+		// The order matters for an empty log, whose first and last offset are the same.
 		case n >= last[tp]: // the end itself is reported too
 			s.c.Printf("New offset (%d) is higher than latest offset. Value will be set to %d\n", n, last[tp])
 			out[tp] = last[tp]
@@ -387,6 +402,7 @@ func readResetPlan(path string) (map[model.TopicPartition]int64, error) {
 	}
 	out := map[model.TopicPartition]int64{}
 	for line := range strings.SplitSeq(strings.TrimRight(string(data), "\n"), "\n") {
+		// No quotes and no heading, unlike the CSV of kafka-consumer-groups.
 		fields := strings.Split(strings.TrimRight(line, "\r"), ",")
 		if len(fields) != 3 {
 			return nil, &java.Error{Class: "java.text.ParseException", Text: "Reset plan CSV file is not following the format `TOPIC,PARTITION,OFFSET`."}
@@ -416,6 +432,7 @@ func (s *streamsResetter) isInternal(topic string) bool {
 // their names; a dry run lists them.
 func (s *streamsResetter) deleteTopics(ctx context.Context) error {
 	s.c.Printf("Deleting all internal/auto-created topics for application %s\n", s.application)
+	// Topics that were named on the command line are never among them.
 	internal := slices.DeleteFunc(slices.Clone(s.topics), func(t string) bool { return !s.isInternal(t) })
 	switch {
 	case s.dryRun:
@@ -441,6 +458,7 @@ func (s *streamsResetter) deleteAll(ctx context.Context, topics []string) error 
 	for _, r := range results {
 		if r.Err != nil {
 			failed = true
+			// Told one by one; the tool goes on and fails at the end.
 			s.c.Errorf("ERROR: deleting topic %s\n%s\n", r.Topic, r.Err.ToString())
 		}
 	}

@@ -89,8 +89,11 @@ func (s *Session) Play(t *testing.T, text string) {
 }
 
 var (
-	changes    = regexp.MustCompile(` --(create|alter|delete)\b`)
-	logTime    = regexp.MustCompile(`\[20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]`)
+	// changes finds the commands after which the brokers' metadata are waited for.
+	changes = regexp.MustCompile(` --(create|alter|delete)\b`)
+	// logTime is the beginning of log4j's lines.
+	logTime = regexp.MustCompile(`\[20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]`)
+	// usageTable is the table of options of a tool with joptsimple, of at least three.
 	usageTable = regexp.MustCompile(`(?m)(^! --.*\n(! +.*\n)*){3,}`)
 	// usageLines is the usage of a tool with argparse4j, and shellHelp the list of commands of
 	// ZooKeeper's shell.

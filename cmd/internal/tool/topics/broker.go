@@ -22,6 +22,7 @@ type brokerTopics struct {
 	admin *clients.Admin
 }
 
+// close ends the connections.
 func (s *brokerTopics) close() { s.admin.Close() }
 
 // names are all topics of the cluster in order; the client leaves internal ones out if asked to.

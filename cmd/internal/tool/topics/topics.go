@@ -34,6 +34,8 @@ const (
 	alterWarning     = "WARNING: Altering topic configuration from this script has been deprecated and may be removed in future releases.\n         Going forward, please use kafka-configs.sh for this functionality"
 )
 
+// topicsOptions are those of kafka.admin.TopicCommand, and --json. The same options work over
+// brokers (KIP-377) and over ZooKeeper, but for a few that only one of the two has.
 func topicsOptions() *options.Options {
 	return options.Read("This tool helps to create, delete, describe, or change a topic.", `
 		--bootstrap-server <HOST:PORT,…>      brokers to ask; or --zookeeper
@@ -490,4 +492,5 @@ func describesTopics(o *options.Options) bool {
 	return !o.Any("under-replicated-partitions", "unavailable-partitions", "under-min-isr-partitions", "at-min-isr-partitions")
 }
 
+// describesPartitions reports whether --describe shows partitions, and not only topics.
 func describesPartitions(o *options.Options) bool { return !o.Has("topics-with-overrides") }

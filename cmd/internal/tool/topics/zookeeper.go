@@ -23,6 +23,7 @@ type zkTopics struct {
 	admin  *admin.Admin
 }
 
+// close ends the session.
 func (s *zkTopics) close() { s.client.Close() }
 
 // names has internal topics, whatever is asked for: nobody marks them in ZooKeeper.

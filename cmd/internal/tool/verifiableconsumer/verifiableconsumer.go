@@ -17,6 +17,8 @@ import (
 	"momus/internal/model"
 )
 
+// verifiableConsumerArguments are those of org.apache.kafka.tools.VerifiableConsumer, which Kafka's
+// system tests drive: they read its events, a line of JSON each.
 func verifiableConsumerArguments() *options.Argparse {
 	return &options.Argparse{Name: "verifiable-consumer", Usage: `usage: verifiable-consumer [-h] --topic TOPIC --group-id GROUP_ID
                            [--group-instance-id GROUP_INSTANCE_ID]
@@ -62,6 +64,8 @@ type (
 	}
 )
 
+// partitionEvents are partitions as the events of a rebalance list them, sorted, so that two runs
+// can be compared.
 func partitionEvents(parts map[string][]int32) []partitionEvent {
 	out := []partitionEvent{}
 	set := map[model.TopicPartition]bool{}
@@ -84,6 +88,7 @@ func Tool() core.Tool {
 
 // verifiableConsumer reads and reports each step as JSON.
 func verifiableConsumer(ctx context.Context, c *core.Call, a *options.Argparse) error {
+	// Kafka turns a file that cannot be read into a mistake of the command line.
 	props, err := core.ReadProperties(a.Get("--consumer.config"))
 	if err != nil {
 		c.Errorf("%s%s: error: %s\n", a.Usage, a.Name, a.Get("--consumer.config"))
@@ -109,6 +114,7 @@ func verifiableConsumer(ctx context.Context, c *core.Call, a *options.Argparse) 
 	if id := a.Get("--group-instance-id"); id != "" {
 		props["group.instance.id"] = id
 	}
+	// -1 never reaches 0 and is no limit.
 	left := int64(-1)
 	if a.Find("--max-messages").Seen {
 		left = a.Int("--max-messages")
@@ -118,12 +124,14 @@ func verifiableConsumer(ctx context.Context, c *core.Call, a *options.Argparse) 
 		return err
 	}
 	var mu sync.Mutex
+	// Called by the client's goroutine, within Poll or not: events take a lock of their own.
 	r.OnAssigned = func(parts map[string][]int32) {
 		c.Event(&mu, "partitions_assigned", "partitions", partitionEvents(parts))
 	}
 	r.OnRevoked = func(parts map[string][]int32) {
 		c.Event(&mu, "partitions_revoked", "partitions", partitionEvents(parts))
 	}
+	// The system tests wait for this line before they begin to count.
 	c.Event(&mu, "startup_complete")
 	for left != 0 && ctx.Err() == nil {
 		err = r.Poll(ctx, time.Second)
@@ -142,6 +150,7 @@ func verifiableConsumer(ctx context.Context, c *core.Call, a *options.Argparse) 
 		}
 		reportConsumed(r, ctx, &mu, a.Find("--verbose").Seen, auto)
 	}
+	// What was not reported must not be committed when the consumer leaves.
 	r.Records = nil
 	r.Close()
 	c.Event(&mu, "shutdown_complete")
@@ -159,6 +168,7 @@ func reportConsumed(r *clients.Consumer, ctx context.Context, mu *sync.Mutex, ve
 		tp := model.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}
 		if verbose {
 			text := func(b []byte) any {
+				// null in JSON, for a tombstone or a message without a key.
 				if b == nil {
 					return nil
 				}
@@ -176,6 +186,8 @@ func reportConsumed(r *clients.Consumer, ctx context.Context, mu *sync.Mutex, ve
 		if offsets[tp.Topic] == nil {
 			offsets[tp.Topic] = map[int32]kgo.EpochOffset{}
 		}
+		// Committed is the offset that comes next, with the epoch in which the last one was read
+		// (KIP-320).
 		offsets[tp.Topic][tp.Partition] = kgo.EpochOffset{Offset: rec.Offset + 1, Epoch: rec.LeaderEpoch}
 		r.SetPosition(tp, clients.Position{Offset: rec.Offset + 1, Epoch: rec.LeaderEpoch})
 	}

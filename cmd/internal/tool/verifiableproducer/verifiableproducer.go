@@ -16,6 +16,8 @@ import (
 	"momus/cmd/internal/tool/options"
 )
 
+// verifiableProducerArguments are those of org.apache.kafka.tools.VerifiableProducer, which Kafka's
+// system tests drive: each message is reported with its offset or with its error.
 func verifiableProducerArguments() *options.Argparse {
 	return &options.Argparse{Name: "verifiable-producer", Usage: `usage: verifiable-producer [-h] --topic TOPIC [--max-messages MAX-MESSAGES]
                            [--throughput THROUGHPUT] [--acks ACKS]

@@ -127,6 +127,7 @@ func (sh *zkShell) arm(path, kind string) {
 	sh.armed[zkWatch{path, kind}] = true
 }
 
+// printStat prints the eleven fields of a node in the order of ZooKeeper's StatPrinter.
 func (sh *zkShell) printStat(s *gozk.Stat) {
 	// java.util.Date's form, in the zone of this machine.
 	date := func(ms int64) string { return time.UnixMilli(ms).Format("Mon Jan 02 15:04:05 MST 2006") }
@@ -262,6 +263,7 @@ func (sh *zkShell) deleteAll(ctx context.Context, o *shellOptions) error {
 	return nil
 }
 
+// childPath is the path of a child; the root ends in the slash already.
 func childPath(parent, name string) string { return strings.TrimSuffix(parent, "/") + "/" + name }
 
 // children lists the names of children in order.
@@ -665,6 +667,7 @@ func (sh *zkShell) reconfig(ctx context.Context, o *shellOptions) error {
 	return nil
 }
 
+// notEmpty is a list of one text, or of none.
 func notEmpty(s string) []string {
 	if s == "" {
 		return nil

@@ -18,8 +18,11 @@ type shellError struct {
 	code int
 }
 
+// Error is what the shell prints.
 func (e *shellError) Error() string { return e.text }
 
+// shellFailure is a mistake of which the shell prints the text alone, and which ends a command on
+// the command line with 1.
 func shellFailure(format string, a ...any) error { return &shellError{fmt.Sprintf(format, a...), 1} }
 
 // shellWords splits a line of the shell: words, or quoted text as one word without its quotes.
@@ -83,6 +86,8 @@ func parseShellOptions(words []string, spec ...string) (*shellOptions, error) {
 	return o, nil
 }
 
+// isOption reports whether a word is an option of this command; a minus alone does not make it one,
+// since data may begin with it.
 func (o *shellOptions) isOption(word string) bool {
 	_, known := o.takesValue[strings.TrimLeft(word, "-")]
 	return known && strings.HasPrefix(word, "-")
@@ -114,6 +119,7 @@ func (o *shellOptions) burst(words []string) []string {
 	return out
 }
 
+// has reports whether an option was given.
 func (o *shellOptions) has(name string) bool { return len(o.values[name]) > 0 }
 
 // value gives an option's first value.
@@ -170,6 +176,7 @@ func checkPath(path string) error {
 	return nil
 }
 
+// invalidInPath reports whether PathUtils.validatePath refuses a character.
 func invalidInPath(r rune) bool {
 	// The bounds themselves are allowed. What lies above 0xffff is two characters to Java, of which the
 	// second is always within 0xd800 and 0xf8ff.

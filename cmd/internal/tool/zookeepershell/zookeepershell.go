@@ -197,6 +197,7 @@ func (sh *zkShell) printf(format string, a ...any) {
 	sh.c.Out.Flush()
 }
 
+// errorf writes to standard error; events of watches may come from another goroutine.
 func (sh *zkShell) errorf(format string, a ...any) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -420,6 +421,7 @@ func (z *zkConn) note(fn func()) {
 	z.change = make(chan struct{})
 }
 
+// isConnected reports whether the session has a server now.
 func (z *zkConn) isConnected() bool {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -530,6 +532,7 @@ func (h *zkServers) Next() (server string, retryStart bool) {
 // Connected implements gozk.HostProvider.
 func (h *zkServers) Connected() { h.tried = 0 }
 
+// zkSilence keeps the library's own log off the screen.
 type zkSilence struct{}
 
 // Printf implements gozk.Logger.

@@ -38,6 +38,7 @@ func codecBatches() ([]namedBatch, error) {
 		{"lz4, blocks of 4 MB", record.LZ4, kgo.Lz4Compression()},
 		{"zstd", record.Zstd, kgo.ZstdCompression()},
 	} {
+		// The levels are the clients' defaults: a broker never sees which one it was.
 		compressor, err := kgo.DefaultCompressor(c.codec)
 		if err != nil {
 			return nil, err

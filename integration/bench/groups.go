@@ -69,6 +69,7 @@ func measureGroups(l *lab, t *table, rounds int) error {
 		if err := c.createTopic(topic, groupPartitions); err != nil {
 			return err
 		}
+		// The first join also creates __consumer_offsets.
 		if _, err := c.join("warm", topic); err != nil {
 			return err
 		}
@@ -80,6 +81,7 @@ func measureGroups(l *lab, t *table, rounds int) error {
 		return nil
 	}
 	return inTurn(l, rounds, 1, nil, warm, func(c *cluster, round int) error {
+		// From here on: the warm-up is not in it.
 		cpu := c.cpu()
 		took, err := c.join(fmt.Sprintf("members-%d", round), topic)
 		if err != nil {
@@ -114,6 +116,7 @@ func measureTransactions(l *lab, t *table, rounds int) error {
 		return nil
 	}
 	return inTurn(l, rounds, 1, nil, warm, func(c *cluster, round int) error {
+		// One producer shows how long a transaction takes, eight how many there may be.
 		for _, n := range []int{1, 8} {
 			r, err := c.transactions(topic, fmt.Sprintf("round-%d", round), n)
 			if err != nil {

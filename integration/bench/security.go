@@ -66,6 +66,7 @@ func measureTLS(l *lab, t *table, rounds int) error {
 			})
 			return err
 		})
+		// Payload only: the bytes of the values, without keys, headers of batches, or TLS.
 		gb := float64(n) * partitions * recordsPerBatch * valueBytes / 1e9
 		note("TLS: produce, 1 KB, 16 connections", "MB/s", gb*1000/produced.seconds)
 		note("  broker CPU (TLS produce)", "s/GB", produced.cpu/gb)
@@ -100,6 +101,7 @@ func measureLogins(l *lab, t *table, rounds int) error {
 		return err
 	}
 	for _, protocol := range []string{"SASL_PLAINTEXT", "SASL_SSL"} {
+		// second is the port of the listener with logins, beside the plain one.
 		dial := func(c *cluster) (net.Conn, error) { return net.Dial("tcp", c.second[0]) }
 		if protocol == "SASL_SSL" {
 			// A method expression has the receiver as its first argument.
@@ -159,6 +161,7 @@ func measureLogins(l *lab, t *table, rounds int) error {
 // without an authorizer. Windows are short and alternate, the second of a pair first in the next
 // one, so that what else the machine does meets both alike.
 func measureACLs(l *lab, t *table, rounds int) error {
+	// One record of 100 bytes: the less a request carries, the more its authorization weighs.
 	b := record.NewBuilder(record.DefaultOptions())
 	b.Append(time.Now().UnixMilli(), nil, make([]byte, 100))
 	request := produceRequest(aclTopic, b.Bytes())
@@ -212,6 +215,7 @@ func measureACLs(l *lab, t *table, rounds int) error {
 				t.note(k.name, "  broker CPU per 1,000 (no authorizer)", "s", cpu(0))
 				t.note(k.name, "small produce requests, 10,000 ACLs", "/s", sent[1]/took[1].seconds)
 				t.note(k.name, "  broker CPU per 1,000 (10,000 ACLs)", "s", cpu(1))
+				// Of processor time: the throughput of a busy machine says less.
 				added := 100 * (cpu(1)/cpu(0) - 1)
 				fmt.Printf("ACLs add %.1f %%\n", added)
 				t.note(k.name, "  what ACLs add to it", "%", added)
@@ -241,6 +245,7 @@ func (c *cluster) measure(load func() error) (u usage) {
 
 // inParallel runs the same n times at once and adds up what was answered.
 func inParallel(n int, run func() result) (answers int, err error) {
+	// Room for all, so that none waits when another has failed.
 	results := make(chan result, n)
 	for range n {
 		go func() { results <- run() }()

@@ -67,6 +67,7 @@ func Controller(t testing.TB, bootstrap string) int {
 		defer cancel()
 		m, err := adm.BrokerMetadata(ctx)
 		if err == nil {
+			// -1 while none is elected.
 			id = int(m.Controller)
 		}
 		return err == nil && id >= 0
@@ -83,7 +84,9 @@ func Leader(t testing.TB, bootstrap, topic string, partition int32) int {
 		defer cancel()
 		m, err := adm.Metadata(ctx, topic)
 		if err == nil {
-			id = int(m.Topics[topic].Partitions[partition].Leader)
+			if p, ok := m.Topics[topic].Partitions[partition]; ok { // a topic may not be there yet
+				id = int(p.Leader)
+			}
 		}
 		return err == nil && id >= 0
 	})
@@ -101,6 +104,7 @@ func (c *Cluster) metadata(t testing.TB, topics bool) (*kmsg.MetadataResponse, e
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	req := kmsg.NewPtrMetadataRequest()
+	// An empty list; null is all topics.
 	if !topics {
 		req.Topics = []kmsg.MetadataRequestTopic{}
 	}
@@ -118,6 +122,8 @@ func WaitWholeISR(t testing.TB, brokers []*Cluster, limit time.Duration) {
 	for _, b := range brokers {
 		deadline := time.Now().Add(limit)
 		for {
+			// Broker by broker, since each learns of a new in-sync set from the controller for
+			// itself.
 			missing := b.notInSync(t)
 			if missing == "" {
 				break
@@ -178,6 +184,7 @@ func SameLogs(t testing.TB, brokers []*Cluster, topics ...string) {
 				t.Fatal(err)
 			}
 			for _, d := range found {
+				// Deleted partitions wait for their removal in directories of that ending.
 				if strings.HasSuffix(d, "-delete") {
 					continue
 				}
@@ -190,6 +197,7 @@ func SameLogs(t testing.TB, brokers []*Cluster, topics ...string) {
 		if len(dirs) == 0 {
 			t.Fatalf("nobody has %s", topic)
 		}
+		// A directory is a partition: topic-0, topic-1 …
 		for name, at := range dirs {
 			if len(brokers) > 1 && len(at) < 2 {
 				t.Errorf("only broker %v has %s", slices.Collect(maps.Keys(at)), name)
@@ -200,7 +208,6 @@ func SameLogs(t testing.TB, brokers []*Cluster, topics ...string) {
 				if at[b.ID] == "" {
 					continue
 				}
-				// Deleted partitions wait for their removal in directories of that ending.
 				batches, end := readLog(t, at[b.ID])
 				if first == nil {
 					first, firstID, firstEnd = batches, b.ID, end
@@ -252,6 +259,7 @@ func readLog(t testing.TB, dir string) (map[int64]record.Batch, int64) {
 			if b == nil {
 				break
 			}
+			// Offsets only grow, also across segments.
 			if b.BaseOffset() < end {
 				t.Fatalf("%s: batch at %d after offset %d", f, b.BaseOffset(), end)
 			}

@@ -91,6 +91,7 @@ func (o *certsOptions) parse(e *Env, f *pflag.FlagSet, args []string) ([]string,
 	if err := parse(e, "certs", f, args); err != nil {
 		return nil, err
 	}
+	// A hundred years: longer than any clock that will check it.
 	if o.days < 1 || o.days > 36500 {
 		return nil, fmt.Errorf("--days %d: valid are 1 to 36500", o.days)
 	}
@@ -160,6 +161,7 @@ func certsBroker(_ context.Context, e *Env, args []string) error {
 	if len(hosts) == 0 {
 		return errors.New("momus certs broker needs the host names under which clients reach the broker (advertised.listeners), for example: momus certs broker kafka1.example.com localhost")
 	}
+	// The first host is the file's name, and the subject; what counts for clients is the list.
 	if *name == "" {
 		*name = hosts[0]
 	}
@@ -240,6 +242,7 @@ func certsCheck(ctx context.Context, e *Env, args []string) error {
 		return err
 	}
 	fmt.Fprint(e.Stdout, report)
+	// What is wrong was printed; only the code is left to say it.
 	if len(report.Problems) > 0 {
 		return &Exit{Code: 1}
 	}

@@ -110,6 +110,7 @@ type reportTopic struct {
 // given leaves out keys that have their defaults.
 func newConfigReport(c *configs.Config, warnings []configs.Warning, err error, given bool) *configReport {
 	r := &configReport{Keys: []reportKey{}, Listen: []string{}, Advertise: []string{}}
+	// What is known without a configuration comes first: an error leaves the rest out.
 	r.Image.Name = configs.NoDialect.String()
 	for _, w := range warnings {
 		r.Warnings = append(r.Warnings, w.String())
@@ -138,6 +139,7 @@ func newConfigReport(c *configs.Config, warnings []configs.Warning, err error, g
 	}
 	r.InterBroker = l.InterBroker
 	for _, k := range c.Effective() {
+		// Where a value is set to its default it counts as given.
 		if given && k.Origin.Kind == configs.FromDefault {
 			continue
 		}
@@ -182,6 +184,8 @@ func (r *configReport) print(w io.Writer) {
 		fmt.Fprintln(w, "The broker does not start with this configuration.")
 		return
 	}
+	// Images differ in how variables become keys, and this one guesses from the variables which is
+	// meant.
 	if r.Image.Reason != "" {
 		fmt.Fprintf(w, "The variables are read as %s reads them (%s).\n%s=wurstmeister, bitnami, confluent or none decides otherwise.\n", r.Image.Name, r.Image.Reason, configs.DialectVariable)
 	}
@@ -227,6 +231,7 @@ func (r *configReport) printKeys(w io.Writer, title string, wanted func(reportKe
 		if k.Origin.Kind != "default" {
 			line += "  (" + k.place
 			switch {
+			// A key that nobody knows may hold a password for a plugin, and is then a secret.
 			case !k.Known && !k.Secret:
 				line += "; unknown"
 			case k.Known && !k.Effect:

@@ -45,6 +45,7 @@ func runTour(ctx context.Context, e *Env, args []string) error {
 	if *brokers < 1 || *brokers > 9 {
 		return fmt.Errorf("--brokers %d: 1 to 9", *brokers)
 	}
+	// The card needs no cluster, so that it can be printed beforehand.
 	if *card {
 		c, err := tour.ReferenceCard()
 		if err == nil {
@@ -91,6 +92,8 @@ func playTour(ctx context.Context, e *Env, chapters []*tour.Chapter, lang tour.L
 	}
 	defer session.Close()
 	p := &tour.Player{Session: session, Lang: lang, Out: e.Stdout}
+	// Without a terminal the text is plain and as wide as it comes: the test of the course reads
+	// it.
 	if out, ok := e.Stdout.(*os.File); ok && term.IsTerminal(int(out.Fd())) {
 		p.Color = true
 		p.Size = func() (width, height int) {
@@ -104,6 +107,7 @@ func playTour(ctx context.Context, e *Env, chapters []*tour.Chapter, lang tour.L
 	}
 	for _, c := range chapters {
 		switch err := p.Play(ctx, c); {
+		// To leave in the middle is no failure.
 		case errors.Is(err, tour.ErrQuit), err != nil && ctx.Err() != nil && !auto:
 			return nil
 		case err != nil:
@@ -115,10 +119,12 @@ func playTour(ctx context.Context, e *Env, chapters []*tour.Chapter, lang tour.L
 
 // startTour starts the cluster of a course, on Kafka's usual ports if wanted and they are free.
 func startTour(ctx context.Context, brokers int, dir string, usual bool) (*tour.Session, error) {
+	// The course runs the tools of this very program, as processes of their own.
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
+	// Commands of the course run in the directory, where a relative path would be another one.
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ func runZooKeeper(ctx context.Context, e *Env, args []string) error {
 			return err
 		}
 	}
+	// TLS and logins, from the same keys and JVM options as ZooKeeper has them.
 	if err := secureCoordination(settings, jvm.FromEnvironment(e.getenv), flags.Changed("port"), &o); err != nil {
 		return err
 	}
@@ -81,6 +82,7 @@ func readZooCfg(path string, o *zkserver.Options, changed func(string) bool) (se
 		}
 		return n
 	}
+	// Sorted, so that errors come in the same order each time.
 	keys := make([]string, 0, len(settings))
 	for k := range settings {
 		keys = append(keys, k)
@@ -89,6 +91,7 @@ func readZooCfg(path string, o *zkserver.Options, changed func(string) bool) (se
 	// Other keys, of ensembles, of purging and of the admin server, have nothing to change here.
 	for _, k := range keys {
 		switch {
+		// dataLogDir is not read: snapshots and log lie together here.
 		case k == "dataDir" && !changed("dir"):
 			o.Dir = settings[k]
 		case k == "clientPort" && !changed("port"):

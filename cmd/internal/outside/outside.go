@@ -42,6 +42,7 @@ func (c *Cluster) Cluster(ctx context.Context) (*view.Cluster, error) {
 	out := &view.Cluster{ID: m.Cluster, Controller: m.Controller, Brokers: []view.Broker{}, Topics: []view.Topic{}}
 	brokers := map[int32]*view.Broker{}
 	for _, b := range m.Brokers {
+		// Metadata list brokers whose node is in ZooKeeper; those are alive.
 		x := view.Broker{ID: b.NodeID, Address: b.Host + ":" + strconv.Itoa(int(b.Port)), Alive: true}
 		if b.Rack != nil {
 			x.Rack = *b.Rack
@@ -85,9 +86,11 @@ func (c *Cluster) Groups(ctx context.Context) ([]view.Group, error) {
 		g := view.Group{Name: l.Group, State: l.State, Type: l.ProtocolType, Protocol: l.Protocol, Coordinator: l.Coordinator.NodeID, Members: []view.Member{}, Offsets: []view.Offset{}}
 		for _, m := range l.Members {
 			x := view.Member{ID: m.MemberID, Client: m.ClientID, Host: m.ClientHost, Partitions: []view.TopicPartitions{}}
+			// Of a static member (KIP-345).
 			if m.InstanceID != nil {
 				x.Instance = *m.InstanceID
 			}
+			// Connect and others have bytes of their own there, which only they can read.
 			if a, ok := m.Assigned.AsConsumer(); ok {
 				for _, t := range a.Topics {
 					x.Partitions = append(x.Partitions, view.TopicPartitions{Topic: t.Topic, Partitions: slices.Sorted(slices.Values(t.Partitions))})
@@ -121,6 +124,8 @@ func (c *Cluster) Replicas(ctx context.Context, tp model.TopicPartition) ([]view
 		}
 		return -1
 	}
+	// The leader tells three offsets: where the log begins, the high watermark, and how far
+	// transactions are decided.
 	start, committed, stable := offset(c.admin.ListStartOffsets), offset(c.admin.ListEndOffsets), offset(c.admin.ListCommittedOffsets)
 	dirs, err := c.admin.DescribeAllLogDirs(ctx, kadm.TopicsSet{tp.Topic: {tp.Partition: {}}})
 	if err != nil && len(dirs) == 0 {
@@ -130,6 +135,8 @@ func (c *Cluster) Replicas(ctx context.Context, tp model.TopicPartition) ([]view
 	for _, id := range p.Replicas {
 		x := view.Replica{Broker: id, Leader: p.Leader, Epoch: p.LeaderEpoch, Leading: id == p.Leader, Start: start, Stable: stable, Committed: committed, End: committed, Segments: []view.Segment{}}
 		if d, ok := dirs[id].LookupPartition(tp.Topic, tp.Partition); ok {
+			// A replica's lag is how far it is behind the high watermark, and 0 for one that has more
+			// (KIP-113).
 			x.Dir, x.Size, x.End = d.Dir, d.Size, committed-max(0, d.OffsetLag)
 		} else {
 			x.Offline = true
@@ -137,6 +144,8 @@ func (c *Cluster) Replicas(ctx context.Context, tp model.TopicPartition) ([]view
 		if x.Leading {
 			for _, other := range p.Replicas {
 				if other != id {
+					// How far a follower is only its leader knows, and Kafka's protocol does not
+					// tell.
 					x.Followers = append(x.Followers, view.Follower{Broker: other, End: -1, InSync: slices.Contains(p.ISR, other), CaughtUpMs: -1})
 				}
 			}
@@ -195,6 +204,7 @@ func (c *Cluster) Rights(ctx context.Context) (console.Rights, error) {
 	}
 	all := map[acl.Resource][]acl.Entry{}
 	for _, d := range described {
+		// No authorizer: nothing is forbidden.
 		if errors.Is(d.Err, kerr.SecurityDisabled) {
 			return nil, nil
 		}

@@ -35,6 +35,7 @@ func (p *Playground) resetOffsets(ctx context.Context, o *console.Order) (any, e
 	if o.Group == "" {
 		return nil, errors.New("a group is needed")
 	}
+	// A network of its own, which nobody cuts.
 	client, err := p.client(sabotage.NewNetwork())
 	if err != nil {
 		return nil, err
@@ -63,6 +64,7 @@ func (p *Playground) resetOffsets(ctx context.Context, o *console.Order) (any, e
 	if !o.Apply {
 		return plan, nil
 	}
+	// The coordinator would refuse it with UNKNOWN_MEMBER_ID; this says why.
 	if plan.State != "Empty" && plan.State != "Dead" {
 		return nil, fmt.Errorf("group %s is %s: its offsets can be reset only while it has no members", o.Group, plan.State)
 	}
@@ -89,11 +91,13 @@ func (plan *resetPlan) fill(ctx context.Context, admin *kadm.Client, committed k
 		return err
 	}
 	var at kadm.ListedOffsets
+	// Asked once for all partitions, before the rows are made.
 	if o.To == "time" {
 		if at, err = admin.ListOffsetsAfterMilli(ctx, o.Number, topics...); err != nil {
 			return err
 		}
 	}
+	// Sorted, so that the page's table does not jump from one look to the next.
 	for _, end := range ends.Offsets().Sorted() {
 		r := resetRow{Topic: end.Topic, Partition: end.Partition, Now: -1, End: end.At}
 		if start, ok := starts.Lookup(r.Topic, r.Partition); ok {

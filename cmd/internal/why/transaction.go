@@ -27,6 +27,7 @@ const (
 func (r *run) transactionState(ctx context.Context, id string) ([]string, error) {
 	l := r.o.Lang
 	req := kmsg.NewPtrFindCoordinatorRequest()
+	// 1 asks for the coordinator of a transactional id; 0 would be that of a group.
 	req.CoordinatorKey, req.CoordinatorType = id, 1
 	resp, err := clients.Request[*kmsg.FindCoordinatorResponse](ctx, r.admin, "findCoordinator", req)
 	if err != nil {
@@ -36,6 +37,7 @@ func (r *run) transactionState(ctx context.Context, id string) ([]string, error)
 		return []string{say{"Who coordinates %s is not known.", "%s의 코디네이터를 알 수 없다."}.in(l, id)}, nil
 	}
 	lines := []string{say{"The coordinator of %s is broker %d.", "%s의 코디네이터는 %d번 브로커다."}.in(l, id, resp.NodeID)}
+	// Its journal tells more, and tells why.
 	if !r.silent(resp.NodeID) {
 		return lines, nil
 	}
@@ -74,11 +76,13 @@ func judge(states []logged, now time.Time, l journal.Lang) []string {
 		return []string{say{"  nothing in its last records", "  마지막 레코드들에는 없다"}.in(l)}
 	}
 	last := &states[len(states)-1]
+	// Empty and the states that end a transaction are not open ones.
 	if last.state == "Ongoing" {
 		return []string{say{"It has been open for %s; after %s the coordinator aborts it.", "열린 지 %s; %s이 지나면 코디네이터가 중단한다."}.in(l, roughly(now.Sub(last.started)), roughly(last.timeout))}
 	}
 	var aborted *logged
 	for i := range states {
+		// The decision: CompleteAbort is written when all partitions have their marker.
 		if states[i].state == "PrepareAbort" {
 			aborted = &states[i]
 		}
@@ -105,6 +109,7 @@ func (r *run) transactionLog(ctx context.Context, id string) ([]logged, error) {
 	if len(m.Topics) == 0 || len(m.Topics[0].Partitions) == 0 {
 		return nil, nil
 	}
+	// The partition of an id is that of its hash, which also decides its coordinator.
 	tp := model.TopicPartition{Topic: model.TransactionTopic, Partition: model.PartitionForKey(id, int32(len(m.Topics[0].Partitions)))}
 	ends, err := r.admin.OffsetsAt(ctx, []model.TopicPartition{tp}, -1)
 	if err != nil {
@@ -114,6 +119,7 @@ func (r *run) transactionLog(ctx context.Context, id string) ([]logged, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Compaction leaves gaps in the offsets, so that there may be fewer records between them.
 	from, until := max(starts[tp], ends[tp]-tailRecords), ends[tp]
 	if from >= until {
 		return nil, nil
@@ -126,6 +132,8 @@ func (r *run) transactionLog(ctx context.Context, id string) ([]logged, error) {
 	env := *r.c.Env
 	env.Stderr = io.Discard // what goes wrong is in the answer
 	client, err := clients.New(&core.Call{Env: &env, Out: r.c.Out}, &clients.Config{Props: props, Prefix: "[Why]"},
+		// Nothing of this topic is transactional itself; uncommitted is what the coordinator reads,
+		// too.
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{tp.Topic: {tp.Partition: kgo.NewOffset().At(from)}}), kgo.FetchIsolationLevel(kgo.ReadUncommitted()), kgo.KeepControlRecords())
 	if err != nil {
 		return nil, err
@@ -138,6 +146,7 @@ func (r *run) transactionLog(ctx context.Context, id string) ([]logged, error) {
 			return nil, err
 		}
 		fetches.EachRecord(func(rec *kgo.Record) {
+			// Whatever it is about: the range ends at an offset.
 			at = rec.Offset + 1
 			if s, ok := transactionRecord(rec, id); ok {
 				states = append(states, s)
@@ -155,6 +164,7 @@ func transactionRecord(rec *kgo.Record, id string) (s logged, ok bool) {
 		return s, false
 	}
 	s = logged{at: time.UnixMilli(v.LastUpdateTimestamp), state: core.TransactionState(int8(v.State)), timeout: time.Duration(v.TimeoutMillis) * time.Millisecond, epoch: v.ProducerEpoch}
+	// -1 where no transaction has begun.
 	if v.StartTimestamp > 0 {
 		s.started = time.UnixMilli(v.StartTimestamp)
 	}

@@ -81,6 +81,7 @@ func (s *aclCommand) entries(operations ...acl.Operation) ([]acl.Entry, error) {
 			return nil, err
 		}
 		// A host that is not given is every host, and there is none without a principal.
+		// * is every host; an ACL has an address and never a network.
 		hosts := []string{"*"}
 		if s.o.Has(kind.option + "-host") {
 			hosts = core.Trimmed(s.o.All(kind.option + "-host"))
@@ -103,6 +104,7 @@ func (s *aclCommand) wanted() ([]resourceRules, error) {
 	if s.o.Has("add") {
 		if p, err := s.patternType(); err != nil {
 			return nil, err
+			// Any and match select what is there, and are nothing that could be stored (KIP-290).
 		} else if p != acl.Literal && p != acl.Prefixed {
 			return nil, options.Misuse("A '--resource-pattern-type' value of '%s' is not valid when adding acls.", p)
 		}
@@ -176,6 +178,7 @@ func (s *aclCommand) operations() ([]acl.Operation, error) {
 func (s *aclCommand) roles(add func(acl.Resource, ...acl.Operation) error) error {
 	const read, write, describe, create = acl.Read, acl.Write, acl.Describe, acl.Create
 	needs := func(role string, t acl.ResourceType, operations ...acl.Operation) error {
+		// Each role looks for the resources that it needs among those on the command line.
 		if !s.o.Has(role) {
 			return nil
 		}
@@ -193,6 +196,7 @@ func (s *aclCommand) roles(add func(acl.Resource, ...acl.Operation) error) error
 	if err := needs("producer", acl.TransactionalID, write, describe); err != nil {
 		return err
 	}
+	// An idempotent producer needs a right on the cluster until 2.8 (KIP-679).
 	if s.o.Has("idempotent") {
 		cluster := acl.Resource{Type: acl.Cluster, Name: acl.ClusterName, Pattern: acl.Literal}
 		if err := add(cluster, acl.IdempotentWrite); err != nil {
@@ -220,6 +224,7 @@ func supportedOperations(t acl.ResourceType) []acl.Operation {
 	case acl.TransactionalID:
 		return []acl.Operation{acl.Describe, acl.Write, acl.All}
 	}
+	// Delegation tokens.
 	return []acl.Operation{acl.Describe, acl.All}
 }
 

@@ -30,6 +30,7 @@ type GroupMember struct {
 
 // ListGroups asks every broker for its consumer groups, and those without members.
 func (a *Admin) ListGroups(ctx context.Context) ([]string, error) {
+	// Each broker knows only the groups that it coordinates.
 	brokers, err := a.Metadata(ctx, "findAllBrokers", []string{})
 	if err != nil {
 		if ctx.Err() != nil {
@@ -64,6 +65,7 @@ func (a *Admin) coordinator(ctx context.Context, group string) (*kmsg.FindCoordi
 	err := a.do(ctx, "findCoordinator", func(ctx context.Context) error {
 		for {
 			req := kmsg.NewPtrFindCoordinatorRequest()
+			// The type is 0, a group, unless it is set.
 			req.CoordinatorKey = group
 			resp, err := req.RequestWith(ctx, a.Client)
 			if err != nil {
@@ -100,6 +102,7 @@ func (a *Admin) DescribeGroups(ctx context.Context, groups []string) (map[string
 		if err != nil {
 			return nil, err
 		}
+		// The host is as the coordinator is announced, which the tables show.
 		g := &DescribedGroup{Name: name, Node: at.NodeID, Host: at.Host, Port: at.Port}
 		req := kmsg.NewPtrDescribeGroupsRequest()
 		req.Groups = []string{name}
@@ -147,6 +150,7 @@ func readMember(m *kmsg.DescribeGroupsResponseGroupMember, protocolType string) 
 // CommittedOffsets reads all offsets of a group.
 func (a *Admin) CommittedOffsets(ctx context.Context, group string) (map[model.TopicPartition]int64, error) {
 	req := kmsg.NewPtrOffsetFetchRequest()
+	// null asks for all topics (version 2); an empty list would be none.
 	req.Group, req.Topics = group, nil
 	resp, err := Request[*kmsg.OffsetFetchResponse](ctx, a, "listConsumerGroupOffsets", req)
 	if err != nil {
@@ -191,6 +195,7 @@ func (a *Admin) CommitOffsets(ctx context.Context, group string, offsets map[mod
 		return rt
 	}, func(rt *kmsg.OffsetCommitRequestTopic, tp model.TopicPartition) {
 		rp := kmsg.NewOffsetCommitRequestTopicPartition()
+		// -1 is no epoch: the consumer that comes will not check where the log was truncated.
 		rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata = tp.Partition, offsets[tp], -1, kmsg.StringPtr("")
 		rt.Partitions = append(rt.Partitions, rp)
 	})
@@ -220,6 +225,7 @@ func (a *Admin) DeleteGroups(ctx context.Context, groups []string) (map[string]e
 		}
 		for _, r := range resp.Groups {
 			if err := java.OfCode(r.ErrorCode, nil); err != nil {
+				// NON_EMPTY_GROUP, mostly; the others are still deleted.
 				out[r.Group] = err
 			}
 		}

@@ -37,6 +37,7 @@ type running struct {
 func NewCluster(t testing.TB, brokers int, settings map[string]string) *Cluster {
 	t.Helper()
 	dir := t.TempDir()
+	// Without fsync: nothing of a test has to survive a power cut.
 	server, err := zkserver.New(zkserver.Options{Dir: filepath.Join(dir, "zk"), TickTime: 500 * time.Millisecond, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +55,9 @@ func NewCluster(t testing.TB, brokers int, settings map[string]string) *Cluster 
 	})
 	c := &Cluster{ZooKeeper: server.Addr().String(), t: t}
 	for id := 1; id <= brokers; id++ {
+		// Few partitions of the internal topics, since each is a log with files of its own; no wait
+		// for the first rebalance, and short retries when a test stops all brokers one after the
+		// other.
 		props := map[string]string{
 			"broker.id": itoa(id), "listeners": "PLAINTEXT://127.0.0.1:0", "zookeeper.connect": c.ZooKeeper,
 			"log.dirs": filepath.Join(dir, "broker-"+itoa(id)), "offsets.topic.num.partitions": "3", "group.initial.rebalance.delay.ms": "0",
@@ -65,6 +69,7 @@ func NewCluster(t testing.TB, brokers int, settings map[string]string) *Cluster 
 			props[k] = v
 		}
 		c.brokers = append(c.brokers, &running{props: props})
+		// Filled in by Start, which knows the port then.
 		c.Bootstrap = append(c.Bootstrap, "")
 		c.Start(id)
 		c.brokers[id-1].props["listeners"] = "PLAINTEXT://" + c.Bootstrap[id-1] // the same one when it starts again
@@ -84,6 +89,7 @@ func (c *Cluster) awaitController() {
 	c.t.Helper()
 	ctx, session, done := c.session()
 	defer done()
+	// One is enough: what is read after it is newer than any event.
 	changed := make(chan struct{}, 1)
 	defer session.OnNode(zk.ControllerPath, func(zk.NodeEvent) {
 		select {
@@ -92,6 +98,7 @@ func (c *Cluster) awaitController() {
 		}
 	})()
 	for {
+		// The watch comes before the look, so that nothing falls in between.
 		if _, err := session.Watch(ctx, zk.ControllerPath); err != nil {
 			c.t.Fatal(err)
 		}

@@ -27,6 +27,7 @@ func (c *Cluster) AwaitBrokerConfigs() {
 			if err != nil {
 				c.t.Fatal(err)
 			}
+			// The keys are compared and not the values: brokers do not tell passwords.
 			applied := dynamicConfigs(ctx, c.t, address, id)
 			if slices.Equal(slices.Sorted(maps.Keys(stored)), applied) {
 				break
@@ -52,6 +53,7 @@ func (c *Cluster) AwaitTopics() {
 		if err != nil {
 			c.t.Fatal(err)
 		}
+		// A topic is gone when its node below /admin/delete_topics is.
 		deletions, err := session.TopicDeletions(ctx)
 		if err != nil {
 			c.t.Fatal(err)
@@ -62,6 +64,7 @@ func (c *Cluster) AwaitTopics() {
 		}
 		want := map[string]int{}
 		for name, a := range assigned {
+			// Each of its partitions has to have a leader on each broker's list.
 			want[name] = len(a)
 		}
 		if len(deletions) == 0 && !slices.ContainsFunc(c.Bootstrap, func(address string) bool { return !maps.Equal(want, knownTopics(ctx, address)) }) {
@@ -77,6 +80,7 @@ func (c *Cluster) awaitBrokers() {
 	defer cancel()
 	for _, address := range c.Bootstrap {
 		for {
+			// By each broker's own answer: the controller tells each for itself.
 			if m := metadata(ctx, address); m != nil && len(m.Brokers) == len(c.Bootstrap) {
 				break
 			}
@@ -91,6 +95,7 @@ func (c *Cluster) awaitBrokers() {
 
 // metadata is what a broker knows; nil when it does not answer.
 func metadata(ctx context.Context, address string) *kmsg.MetadataResponse {
+	// No retries: who waits asks again.
 	cl, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.RequestRetries(0))
 	if err != nil {
 		return nil
@@ -112,6 +117,7 @@ func knownTopics(ctx context.Context, address string) map[string]int {
 	}
 	known := map[string]int{}
 	for _, t := range resp.Topics {
+		// A topic without any leader is known, too.
 		known[*t.Topic] = 0
 		for _, p := range t.Partitions {
 			if p.Leader >= 0 {

@@ -21,7 +21,6 @@ func pause() { time.Sleep(20 * time.Millisecond) }
 // fileCases compares what the scenarios before it have left in the log directories: the segments of
 // every partition, entry by entry, and the records of the groups and transactions.
 func fileCases(s *session) {
-	s.untilNobodyIsMember()
 	dirs, err := filepath.Glob(filepath.Join(s.peer.cluster.Dir, "logs", "*-*"))
 	if err != nil {
 		s.fail("%v", err)
@@ -43,26 +42,6 @@ func fileCases(s *session) {
 	for p := range int32(4) {
 		s.note(fmt.Sprintf("group records of partition %d", p), s.internal("__consumer_offsets", p, groupRecord))
 		s.note(fmt.Sprintf("transaction records of partition %d", p), s.internal("__transaction_state", p, txnRecord))
-	}
-}
-
-// untilNobodyIsMember waits until the members that the scenarios have left in their groups are gone:
-// they go after a minute, or after two, and write a record then, which is not at the same moment on
-// both sides.
-func (s *session) untilNobodyIsMember() {
-	for deadline := time.Now().Add(5 * time.Minute); ; pause() {
-		var names []string
-		for _, g := range s.quiet(2, &kmsg.ListGroupsRequest{}).(*kmsg.ListGroupsResponse).Groups {
-			names = append(names, g.Group)
-		}
-		members := slices.ContainsFunc(s.quiet(0, &kmsg.DescribeGroupsRequest{Groups: names}).(*kmsg.DescribeGroupsResponse).Groups,
-			func(g kmsg.DescribeGroupsResponseGroup) bool { return g.State != "Empty" && g.State != "Dead" })
-		if !members {
-			return
-		}
-		if time.Now().After(deadline) {
-			s.fail("there are members of groups after five minutes")
-		}
 	}
 }
 

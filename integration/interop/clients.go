@@ -132,175 +132,187 @@ var value = func(name string, i int) (key, val, header string) {
 }
 
 // goClients are those that run inside the test.
-func goClients() []client {
-	return []client{
-		{
-			name: "franz-go", headers: true, codecs: codecs(everyCodec),
-			produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
-				// franz-go takes a list of codecs and falls back to what the broker has; a list of
-				// one is that codec.
-				comp := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
-					"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}[codec]
-				cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ProducerBatchCompression(comp), kgo.DefaultProduceTopic(topic))
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer cl.Close()
-				var rs []*kgo.Record
-				for i := range n {
-					k, v, h := value(name, i)
-					rs = append(rs, &kgo.Record{Key: []byte(k), Value: []byte(v), Headers: []kgo.RecordHeader{{Key: "n", Value: []byte(h)}}})
-				}
-				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-				defer cancel()
-				if err := cl.ProduceSync(ctx, rs...).FirstErr(); err != nil {
-					t.Fatal(err)
-				}
-			},
-			consume: func(t testing.TB, bootstrap, topic string, n int) []record {
-				// Without a group: the partitions are all this client's, and nothing is committed.
-				cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer cl.Close()
-				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-				defer cancel()
-				var rs []record
-				for len(rs) < n && ctx.Err() == nil {
-					fs := cl.PollFetches(ctx)
-					fs.EachRecord(func(r *kgo.Record) {
-						hs := ""
-						for _, h := range r.Headers {
-							hs += h.Key + "=" + string(h.Value)
-						}
-						rs = append(rs, record{int(r.Partition), string(r.Key), string(r.Value), hs})
-					})
-				}
-				return rs
-			},
+func goClients() []client { return []client{franzGo(), newSarama(), plainSarama(), kafkaGo()} }
+
+// franzGo is franz-go, each produce with one codec, and a consumer without a group.
+func franzGo() client {
+	return client{
+		name: "franz-go", headers: true, codecs: codecs(everyCodec),
+		produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
+			// franz-go takes a list of codecs and falls back to what the broker has; a list of
+			// one is that codec.
+			comp := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
+				"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}[codec]
+			cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ProducerBatchCompression(comp), kgo.DefaultProduceTopic(topic))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cl.Close()
+			var rs []*kgo.Record
+			for i := range n {
+				k, v, h := value(name, i)
+				rs = append(rs, &kgo.Record{Key: []byte(k), Value: []byte(v), Headers: []kgo.RecordHeader{{Key: "n", Value: []byte(h)}}})
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			if err := cl.ProduceSync(ctx, rs...).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
 		},
-		{
-			name: "sarama", headers: true, codecs: codecs(everyCodec),
-			produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
-				cfg := sarama.NewConfig()
-				// The version decides which versions of requests sarama sends: its default is an
-				// old one.
-				cfg.Version = sarama.V2_5_0_0
-				cfg.Producer.RequiredAcks = sarama.WaitForAll
-				cfg.Producer.Return.Successes = true
-				cfg.Producer.Compression = map[string]sarama.CompressionCodec{"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP,
-					"snappy": sarama.CompressionSnappy, "lz4": sarama.CompressionLZ4, "zstd": sarama.CompressionZSTD}[codec]
-				p, err := sarama.NewSyncProducer(strings.Split(bootstrap, ","), cfg)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer p.Close()
-				var ms []*sarama.ProducerMessage
-				for i := range n {
-					k, v, h := value(name, i)
-					ms = append(ms, &sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(k), Value: sarama.StringEncoder(v),
-						Headers: []sarama.RecordHeader{{Key: []byte("n"), Value: []byte(h)}}})
-				}
-				if err := p.SendMessages(ms); err != nil {
-					t.Fatal(err)
-				}
-			},
-			consume: consumeSarama(sarama.V2_5_0_0),
-		},
-		// As the users' documents write it: no configuration, the library's oldest defaults, one
-		// partition consumer each.
-		{
-			name: "sarama-plain", headers: false, codecs: codecs("none gzip snappy"),
-			produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
-				cfg := sarama.NewConfig()
-				// Message sets of magic 0, which the broker stores as batches and turns back for
-				// this consumer.
-				cfg.Version = sarama.V0_8_2_0
-				cfg.Producer.Return.Successes = true
-				cfg.Producer.Compression = map[string]sarama.CompressionCodec{"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP, "snappy": sarama.CompressionSnappy}[codec]
-				p, err := sarama.NewSyncProducer(strings.Split(bootstrap, ","), cfg)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer p.Close()
-				for i := range n {
-					k, v, _ := value(name, i)
-					if _, _, err := p.SendMessage(&sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(k), Value: sarama.StringEncoder(v)}); err != nil {
-						t.Fatal(err)
+		consume: func(t testing.TB, bootstrap, topic string, n int) []record {
+			// Without a group: the partitions are all this client's, and nothing is committed.
+			cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cl.Close()
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			var rs []record
+			for len(rs) < n && ctx.Err() == nil {
+				fs := cl.PollFetches(ctx)
+				fs.EachRecord(func(r *kgo.Record) {
+					hs := ""
+					for _, h := range r.Headers {
+						hs += h.Key + "=" + string(h.Value)
 					}
-				}
-			},
-			consume: consumeSarama(sarama.V0_8_2_0),
+					rs = append(rs, record{int(r.Partition), string(r.Key), string(r.Value), hs})
+				})
+			}
+			return rs
 		},
-		{
-			name: "kafka-go", headers: true, codecs: codecs(everyCodec),
-			produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
-				tr := &kafka.Transport{} // its own: the shared one keeps metadata of before the topic was created
-				defer tr.CloseIdleConnections()
-				w := &kafka.Writer{Transport: tr, Addr: kafka.TCP(strings.Split(bootstrap, ",")...), Topic: topic, RequiredAcks: kafka.RequireAll, BatchTimeout: 10 * time.Millisecond,
-					// Hash spreads keys by FNV-1a and not by murmur2: the partition is this
-					// client's own choice.
-					Balancer: &kafka.Hash{}, Compression: map[string]kafka.Compression{"none": 0, "gzip": kafka.Gzip, "snappy": kafka.Snappy, "lz4": kafka.Lz4, "zstd": kafka.Zstd}[codec]}
-				defer w.Close()
-				var ms []kafka.Message
-				for i := range n {
-					k, v, h := value(name, i)
-					ms = append(ms, kafka.Message{Key: []byte(k), Value: []byte(v), Headers: []kafka.Header{{Key: "n", Value: []byte(h)}}})
-				}
-				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-				defer cancel()
-				if err := w.WriteMessages(ctx, ms...); err != nil {
+	}
+}
+
+// newSarama is sarama with the versions of requests that belong to Kafka 2.5.
+func newSarama() client {
+	return client{
+		name: "sarama", headers: true, codecs: codecs(everyCodec),
+		produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
+			cfg := sarama.NewConfig()
+			// The version decides which versions of requests sarama sends: its default is an
+			// old one.
+			cfg.Version = sarama.V2_5_0_0
+			cfg.Producer.RequiredAcks = sarama.WaitForAll
+			cfg.Producer.Return.Successes = true
+			cfg.Producer.Compression = map[string]sarama.CompressionCodec{"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP,
+				"snappy": sarama.CompressionSnappy, "lz4": sarama.CompressionLZ4, "zstd": sarama.CompressionZSTD}[codec]
+			p, err := sarama.NewSyncProducer(strings.Split(bootstrap, ","), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			var ms []*sarama.ProducerMessage
+			for i := range n {
+				k, v, h := value(name, i)
+				ms = append(ms, &sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(k), Value: sarama.StringEncoder(v),
+					Headers: []sarama.RecordHeader{{Key: []byte("n"), Value: []byte(h)}}})
+			}
+			if err := p.SendMessages(ms); err != nil {
+				t.Fatal(err)
+			}
+		},
+		consume: consumeSarama(sarama.V2_5_0_0),
+	}
+}
+
+// plainSarama is sarama as the users' documents write it: no configuration, the library's oldest
+// defaults, one partition consumer each.
+func plainSarama() client {
+	return client{
+		name: "sarama-plain", headers: false, codecs: codecs("none gzip snappy"),
+		produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
+			cfg := sarama.NewConfig()
+			// Message sets of magic 0, which the broker stores as batches and turns back for
+			// this consumer.
+			cfg.Version = sarama.V0_8_2_0
+			cfg.Producer.Return.Successes = true
+			cfg.Producer.Compression = map[string]sarama.CompressionCodec{"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP, "snappy": sarama.CompressionSnappy}[codec]
+			p, err := sarama.NewSyncProducer(strings.Split(bootstrap, ","), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			for i := range n {
+				k, v, _ := value(name, i)
+				if _, _, err := p.SendMessage(&sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(k), Value: sarama.StringEncoder(v)}); err != nil {
 					t.Fatal(err)
 				}
-			},
-			consume: func(t testing.TB, bootstrap, topic string, n int) []record {
-				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-				defer cancel()
-				brokers := strings.Split(bootstrap, ",")
-				// kafka-go reads a topic without a group by a reader for each partition, which have
-				// to be known.
-				conn, err := kafka.DialContext(ctx, "tcp", brokers[0])
+			}
+		},
+		consume: consumeSarama(sarama.V0_8_2_0),
+	}
+}
+
+// kafkaGo is kafka-go, which spreads keys by a hash of its own and reads a topic partition by partition.
+func kafkaGo() client {
+	return client{
+		name: "kafka-go", headers: true, codecs: codecs(everyCodec),
+		produce: func(t testing.TB, bootstrap, topic, codec, name string, n int) {
+			tr := &kafka.Transport{} // its own: the shared one keeps metadata of before the topic was created
+			defer tr.CloseIdleConnections()
+			w := &kafka.Writer{Transport: tr, Addr: kafka.TCP(strings.Split(bootstrap, ",")...), Topic: topic, RequiredAcks: kafka.RequireAll, BatchTimeout: 10 * time.Millisecond,
+				// Hash spreads keys by FNV-1a and not by murmur2: the partition is this
+				// client's own choice.
+				Balancer: &kafka.Hash{}, Compression: map[string]kafka.Compression{"none": 0, "gzip": kafka.Gzip, "snappy": kafka.Snappy, "lz4": kafka.Lz4, "zstd": kafka.Zstd}[codec]}
+			defer w.Close()
+			var ms []kafka.Message
+			for i := range n {
+				k, v, h := value(name, i)
+				ms = append(ms, kafka.Message{Key: []byte(k), Value: []byte(v), Headers: []kafka.Header{{Key: "n", Value: []byte(h)}}})
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			if err := w.WriteMessages(ctx, ms...); err != nil {
+				t.Fatal(err)
+			}
+		},
+		consume: func(t testing.TB, bootstrap, topic string, n int) []record {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			brokers := strings.Split(bootstrap, ",")
+			// kafka-go reads a topic without a group by a reader for each partition, which have
+			// to be known.
+			conn, err := kafka.DialContext(ctx, "tcp", brokers[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			ps, err := conn.ReadPartitions(topic)
+			conn.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var rs []record
+			for _, p := range ps {
+				// A short wait: the reader asks for more than there is, and the last answer
+				// takes as long.
+				r := kafka.NewReader(kafka.ReaderConfig{Brokers: brokers, Topic: topic, Partition: p.ID, MaxWait: 50 * time.Millisecond})
+				leader, err := kafka.DialLeader(ctx, "tcp", brokers[0], topic, p.ID)
 				if err != nil {
 					t.Fatal(err)
 				}
-				ps, err := conn.ReadPartitions(topic)
-				conn.Close()
+				// ListOffsets with -1: where the partition ends now, and where this reader has
+				// to stop.
+				end, err := leader.ReadLastOffset()
+				leader.Close()
 				if err != nil {
 					t.Fatal(err)
 				}
-				var rs []record
-				for _, p := range ps {
-					// A short wait: the reader asks for more than there is, and the last answer
-					// takes as long.
-					r := kafka.NewReader(kafka.ReaderConfig{Brokers: brokers, Topic: topic, Partition: p.ID, MaxWait: 50 * time.Millisecond})
-					leader, err := kafka.DialLeader(ctx, "tcp", brokers[0], topic, p.ID)
+				for next := int64(0); next < end; {
+					m, err := r.ReadMessage(ctx)
 					if err != nil {
 						t.Fatal(err)
 					}
-					// ListOffsets with -1: where the partition ends now, and where this reader has
-					// to stop.
-					end, err := leader.ReadLastOffset()
-					leader.Close()
-					if err != nil {
-						t.Fatal(err)
+					hs := ""
+					for _, h := range m.Headers {
+						hs += h.Key + "=" + string(h.Value)
 					}
-					for next := int64(0); next < end; {
-						m, err := r.ReadMessage(ctx)
-						if err != nil {
-							t.Fatal(err)
-						}
-						hs := ""
-						for _, h := range m.Headers {
-							hs += h.Key + "=" + string(h.Value)
-						}
-						rs = append(rs, record{m.Partition, string(m.Key), string(m.Value), hs})
-						next = m.Offset + 1
-					}
-					r.Close()
+					rs = append(rs, record{m.Partition, string(m.Key), string(m.Value), hs})
+					next = m.Offset + 1
 				}
-				return rs
-			},
+				r.Close()
+			}
+			return rs
 		},
 	}
 }

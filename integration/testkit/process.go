@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -28,10 +27,7 @@ type Process struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
 	done chan struct{}
-
-	mu  sync.Mutex
-	out bytes.Buffer
-	err error
+	out  testbase.Buffer
 }
 
 // Spec says what to start. Env is added to the test's own environment.
@@ -60,10 +56,7 @@ func Start(t testing.TB, name string, s Spec) *Process {
 		t.Fatalf("start %s: %v", name, err)
 	}
 	go func() {
-		err := p.cmd.Wait()
-		p.mu.Lock()
-		p.err = err
-		p.mu.Unlock()
+		_ = p.cmd.Wait() // the state says how it ended
 		close(p.done)
 	}()
 	t.Cleanup(func() {
@@ -95,18 +88,10 @@ func ProcessorTime(t testing.TB, pid int) time.Duration {
 }
 
 // Write collects the process's output.
-func (p *Process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.Write(b)
-}
+func (p *Process) Write(b []byte) (int, error) { return p.out.Write(b) }
 
 // Output is all that the process has printed so far, standard output and error together.
-func (p *Process) Output() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.String()
-}
+func (p *Process) Output() string { return p.out.String() }
 
 // Type writes to the process's standard input.
 func (p *Process) Type(t testing.TB, text string) {

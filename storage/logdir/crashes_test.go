@@ -287,6 +287,16 @@ func TestPartitionInTwoDirectories(t *testing.T) {
 	}
 }
 
+// musts ends a test with an error.
+func musts(t *testing.T) func(error) {
+	return func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A move takes the log out of the recovery point checkpoint; the process is killed, and the next one
 // recovers the log from its start, when power fails: the checkpoint that is found then must not be the
 // one before, which says that the indexes are durable.
@@ -294,12 +304,7 @@ func TestPowerLossDuringARecoveryFromALowerPoint(t *testing.T) {
 	for seed := range uint64(20) {
 		mem := vfs.NewMem()
 		r := newCrashRun(t, seed, mem)
-		must := func(err error) {
-			t.Helper()
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
+		must := musts(t)
 		var err error
 		r.m, err = Open(t.Context(), r.opts)
 		must(err)
@@ -352,12 +357,7 @@ func TestPowerLossDuringARecoveryFromALowerPoint(t *testing.T) {
 func TestPowerLossAfterARecoveryAndARoll(t *testing.T) {
 	mem := vfs.NewMem()
 	r := newCrashRun(t, 0, mem)
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	must := musts(t)
 	var err error
 	r.m, err = Open(t.Context(), r.opts)
 	must(err)

@@ -2,6 +2,7 @@ package authorizer
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -25,15 +26,11 @@ func unstarted(t testing.TB, x *acl.Index) *Authorizer {
 	}
 	quiet := logrus.New()
 	quiet.SetLevel(logrus.InfoLevel)
-	quiet.SetOutput(discard{})
+	quiet.SetOutput(io.Discard)
 	a := New(Options{Class: AclAuthorizerClass, Policy: policy, Audit: logrus.NewEntry(quiet), Logger: logrus.NewEntry(quiet), Now: time.Now})
 	a.swap(x)
 	return a
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // TestKeptDecisionsAreThoseOfTheACLs asks at random, many questions often, while ACLs change: what
 // is answered is what the ACLs of that moment decide, with the same reason.

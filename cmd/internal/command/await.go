@@ -20,6 +20,7 @@ import (
 	"momus/cmd/internal/tool/screen"
 	"momus/configs"
 	"momus/coordinator/zk"
+	"momus/internal/model"
 )
 
 // awaitInterval is the time between two attempts to reach something.
@@ -136,14 +137,13 @@ func (w *brokersWait) await(ctx context.Context, expected string) error {
 
 // properties are those of the file; a protocol on the command line wins over its own.
 func (w *brokersWait) properties() (map[string]string, error) {
-	switch w.protocol {
-	case "", "PLAINTEXT":
-	case "SSL", "SASL_PLAINTEXT", "SASL_SSL":
-		if w.config == "" {
+	if w.protocol != "" {
+		switch p, err := model.ParseSecurityProtocol(w.protocol); {
+		case err != nil || p.String() != w.protocol: // in capitals, as cub takes them
+			return nil, fmt.Errorf("-s %s: the security protocols are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL", w.protocol)
+		case p != model.Plaintext && w.config == "":
 			return nil, fmt.Errorf("-s %s needs -c FILE, with the client's properties for that protocol", w.protocol)
 		}
-	default:
-		return nil, fmt.Errorf("-s %s: the security protocols are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL", w.protocol)
 	}
 	props, err := core.ReadProperties(w.config)
 	if err != nil {

@@ -194,40 +194,34 @@ func decodeHMAC(s string) ([]byte, error) {
 
 // renew lets a token live on for the period, up to its maximum.
 func (s *tokenService) renew(ctx context.Context) error {
-	return s.reschedule("renew", "renew-time-period", "renew-time-period :%d", func(hmac []byte, period int64) (int64, error) {
+	return s.reschedule("renew", "renew-time-period", "renew-time-period :%d", func(hmac []byte, period int64) (int64, int16, error) {
 		req := kmsg.NewPtrRenewDelegationTokenRequest()
 		req.HMAC, req.RenewTimeMillis = hmac, period
 		resp, err := clients.Request[*kmsg.RenewDelegationTokenResponse](ctx, s.admin, "renewDelegationToken", req)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
-		if err := java.OfCode(resp.ErrorCode, nil); err != nil {
-			return 0, err
-		}
-		return resp.ExpiryTimestamp, nil
+		return resp.ExpiryTimestamp, resp.ErrorCode, nil
 	})
 }
 
 // expire sets when a token ends; a negative period ends it now.
 func (s *tokenService) expire(ctx context.Context) error {
-	return s.reschedule("expire", "expiry-time-period", "expire-time-period : %d", func(hmac []byte, period int64) (int64, error) {
+	return s.reschedule("expire", "expiry-time-period", "expire-time-period : %d", func(hmac []byte, period int64) (int64, int16, error) {
 		req := kmsg.NewPtrExpireDelegationTokenRequest()
 		req.HMAC, req.ExpiryPeriodMillis = hmac, period
 		resp, err := clients.Request[*kmsg.ExpireDelegationTokenResponse](ctx, s.admin, "expireDelegationToken", req)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
-		if err := java.OfCode(resp.ErrorCode, nil); err != nil {
-			return 0, err
-		}
-		return resp.ExpiryTimestamp, nil
+		return resp.ExpiryTimestamp, resp.ErrorCode, nil
 	})
 }
 
 // reschedule is what renew and expire have in common: they send the token and a period, and are
 // told when the token ends now, in ms. The line that is printed first has the HMAC as it was given;
 // only then is it decoded, so that a bad one is told behind that line.
-func (s *tokenService) reschedule(action, option, period string, send func(hmac []byte, period int64) (int64, error)) error {
+func (s *tokenService) reschedule(action, option, period string, send func(hmac []byte, period int64) (expires int64, code int16, err error)) error {
 	hmac, err := s.o.One("hmac")
 	if err != nil {
 		return err
@@ -242,7 +236,10 @@ func (s *tokenService) reschedule(action, option, period string, send func(hmac 
 	if err != nil {
 		return err
 	}
-	expires, err := send(secret, ms)
+	expires, code, err := send(secret, ms)
+	if err == nil && code != 0 {
+		err = java.OfCode(code, nil)
+	}
 	if err != nil {
 		return java.Execution(err)
 	}

@@ -116,6 +116,7 @@ func (m *Manager) prepare() error {
 			m.fail(d, err)
 		default:
 			d.lock = lock
+			m.fs.Scatter(d.path)
 		}
 	}
 	return nil

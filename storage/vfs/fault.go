@@ -175,6 +175,8 @@ func (f *Fault) MkdirAll(name string) error {
 	return f.fs.MkdirAll(name)
 }
 
+func (f *Fault) Scatter(dir string) { f.fs.Scatter(dir) }
+
 func (f *Fault) ReadDir(name string) ([]fs.DirEntry, error) {
 	if _, err := f.check(OpReadDir, name); err != nil {
 		return nil, err

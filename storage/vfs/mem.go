@@ -196,6 +196,9 @@ func (m *Mem) MkdirAll(name string) error {
 	return nil
 }
 
+// Scatter does nothing: memory has no places.
+func (m *Mem) Scatter(string) {}
+
 func (m *Mem) ReadDir(name string) ([]fs.DirEntry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

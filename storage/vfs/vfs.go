@@ -25,6 +25,9 @@ type FS interface {
 	Remove(name string) error
 	RemoveAll(name string) error
 	MkdirAll(name string) error
+	// Scatter asks for the directories that are made in dir to be placed apart from one another. It
+	// is a hint: where the file system does not know it, nothing happens.
+	Scatter(dir string)
 	// ReadDir returns the entries of a directory in name order.
 	ReadDir(name string) ([]fs.DirEntry, error)
 	Stat(name string) (fs.FileInfo, error)

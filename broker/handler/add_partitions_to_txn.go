@@ -19,9 +19,8 @@ import (
 // OPERATION_NOT_ATTEMPTED; or what the coordinator says of the whole.
 func addPartitionsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AddPartitionsToTxnRequest)
-	req.Topics = merged(req.Topics, func(t *kmsg.AddPartitionsToTxnRequestTopic) string { return t.Topic },
-		func(t *kmsg.AddPartitionsToTxnRequestTopic) *[]int32 { return &t.Partitions }, func(p *int32) int32 { return *p })
-	resp := kmsg.NewPtrAddPartitionsToTxnResponse()
+	req.Topics = merged(req.Topics, func(t *kmsg.AddPartitionsToTxnRequestTopic) (string, *[]int32) { return t.Topic, &t.Partitions },
+		func(p *int32) int32 { return *p })
 	whole := e.refuseTransaction(r, req.TransactionalID)
 	var writable rights
 	if whole == nil {
@@ -34,28 +33,26 @@ func addPartitionsToTxn(ctx context.Context, e *Env, r *Request) Reply {
 	}
 	var tps []model.TopicPartition
 	refused := false
-	resp.Topics = make([]kmsg.AddPartitionsToTxnResponseTopic, len(req.Topics))
-	for i := range req.Topics {
-		t, out := &req.Topics[i], &resp.Topics[i]
+	resp := kmsg.NewPtrAddPartitionsToTxnResponse()
+	resp.Topics = answers(req.Topics, func(t *kmsg.AddPartitionsToTxnRequestTopic, out *kmsg.AddPartitionsToTxnResponseTopic) {
 		out.Topic = t.Topic
-		out.Partitions = make([]kmsg.AddPartitionsToTxnResponseTopicPartition, len(t.Partitions))
-		for j, p := range t.Partitions {
-			out.Partitions[j].Partition = p
+		out.Partitions = answers(t.Partitions, func(p *int32, answer *kmsg.AddPartitionsToTxnResponseTopicPartition) {
+			answer.Partition = *p
 			if whole != nil {
-				continue
+				return
 			}
-			tp := model.TopicPartition{Topic: t.Topic, Partition: p}
+			tp := model.TopicPartition{Topic: t.Topic, Partition: *p}
 			err := e.topicPartitionError(writable, tp)
 			if model.IsInternalTopic(t.Topic) {
 				err = kerr.TopicAuthorizationFailed
 			}
-			out.Partitions[j].ErrorCode = kerr.Code(err)
+			answer.ErrorCode = kerr.Code(err)
 			// One refused partition refuses all, so that a transaction never has half of what its
 			// producer named; a producer that goes on without some of them has to ask again.
 			refused = refused || err != nil
 			tps = append(tps, tp)
-		}
-	}
+		})
+	})
 	switch {
 	case whole != nil:
 	case refused:

@@ -22,12 +22,7 @@ import (
 func alterPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.AlterPartitionAssignmentsRequest)
 	resp := kmsg.NewPtrAlterPartitionAssignmentsResponse()
-	empty := ""
-	resp.ErrorMessage = &empty // Kafka's is never null here
-	refuse := func(err error) Reply {
-		resp.ErrorCode, resp.ErrorMessage = kerr.Code(err), message(err)
-		return Respond(resp)
-	}
+	resp.ErrorMessage = kmsg.StringPtr("") // Kafka's is never null here
 	var list []zk.Reassignment
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
@@ -36,7 +31,8 @@ func alterPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply 
 	}
 	results, err := e.Controller.AlterReassignments(ctx, list)
 	if err != nil {
-		return refuse(err)
+		resp.ErrorCode, resp.ErrorMessage = kerr.Code(err), message(err)
+		return Respond(resp)
 	}
 	// A partition that the request names twice has one outcome, which stands in both places.
 	errs := make(map[model.TopicPartition]error, len(results))

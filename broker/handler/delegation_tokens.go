@@ -69,9 +69,7 @@ func createDelegationToken(ctx context.Context, e *Env, r *Request) Reply {
 func renewDelegationToken(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.RenewDelegationTokenRequest)
 	resp := kmsg.NewPtrRenewDelegationTokenResponse()
-	resp.ErrorCode, resp.ExpiryTimestamp = e.changeToken(r, "renewed", func() (time.Time, error) {
-		return e.Tokens.Renew(ctx, r.Principal(), req.HMAC, milliseconds(req.RenewTimeMillis))
-	})
+	resp.ErrorCode, resp.ExpiryTimestamp = e.changeToken(ctx, r, "renewed", (*token.Manager).Renew, req.HMAC, req.RenewTimeMillis)
 	return Respond(resp)
 }
 
@@ -80,19 +78,20 @@ func renewDelegationToken(ctx context.Context, e *Env, r *Request) Reply {
 func expireDelegationToken(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.ExpireDelegationTokenRequest)
 	resp := kmsg.NewPtrExpireDelegationTokenResponse()
-	resp.ErrorCode, resp.ExpiryTimestamp = e.changeToken(r, "expired", func() (time.Time, error) {
-		return e.Tokens.Expire(ctx, r.Principal(), req.HMAC, milliseconds(req.ExpiryPeriodMillis))
-	})
+	resp.ErrorCode, resp.ExpiryTimestamp = e.changeToken(ctx, r, "expired", (*token.Manager).Expire, req.HMAC, req.ExpiryPeriodMillis)
 	return Respond(resp)
 }
 
+// tokenChange is a change of the token with a secret, to a period of time from now.
+type tokenChange func(m *token.Manager, ctx context.Context, caller model.Principal, hmac []byte, period time.Duration) (expires time.Time, err error)
+
 // changeToken changes a token, if the sender may have to do with tokens, and gives its new expiry,
 // -1 with an error.
-func (e *Env) changeToken(r *Request, what string, change func() (time.Time, error)) (code int16, expires int64) {
+func (e *Env) changeToken(ctx context.Context, r *Request, what string, change tokenChange, hmac []byte, periodMs int64) (code int16, expires int64) {
 	if refused := e.tokensRefused(r); refused != nil {
 		return refused.Code, -1
 	}
-	at, err := change()
+	at, err := change(e.Tokens, ctx, r.Principal(), hmac, milliseconds(periodMs))
 	if err != nil {
 		e.logFailure("delegation token was not "+what, r.Principal().String(), err)
 		return kerr.Code(err), -1

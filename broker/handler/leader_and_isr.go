@@ -40,17 +40,12 @@ func leaderAndISR(ctx context.Context, e *Env, r *Request) Reply {
 	if err == nil {
 		results, err = e.Replicas.LeaderAndISR(ctx, order)
 	} else {
-		for i := range order.Partitions {
-			results = append(results, replica.PartitionError{TP: order.Partitions[i].TP, Err: err})
-		}
+		results = answers(order.Partitions, func(p *replica.PartitionState, out *replica.PartitionError) { out.TP, out.Err = p.TP, err })
 	}
 	resp := kmsg.NewPtrLeaderAndISRResponse()
 	resp.ErrorCode = kerr.Code(err)
-	resp.Partitions = make([]kmsg.LeaderAndISRResponseTopicPartition, len(results))
-	for i, p := range results {
-		out := kmsg.NewLeaderAndISRResponseTopicPartition()
+	resp.Partitions = answers(results, func(p *replica.PartitionError, out *kmsg.LeaderAndISRResponseTopicPartition) {
 		out.Topic, out.Partition, out.ErrorCode = p.TP.Topic, p.TP.Partition, kerr.Code(p.Err)
-		resp.Partitions[i] = out
-	}
+	})
 	return Respond(resp)
 }

@@ -16,16 +16,12 @@ import (
 func listPartitionReassignments(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.ListPartitionReassignmentsRequest)
 	resp := kmsg.NewPtrListPartitionReassignmentsResponse()
-	empty := ""
-	resp.ErrorMessage = &empty // Kafka's is never null here
-	refuse := func(err error) Reply {
-		resp.ErrorCode, resp.ErrorMessage = kerr.Code(err), message(err)
-		return Respond(resp)
-	}
+	resp.ErrorMessage = kmsg.StringPtr("") // Kafka's is never null here
 	tps := namedPartitions(req.Topics, func(t *kmsg.ListPartitionReassignmentsRequestTopic) (string, []int32) { return t.Topic, t.Partitions })
 	running, err := e.Controller.ListReassignments(ctx, tps)
 	if err != nil {
-		return refuse(err)
+		resp.ErrorCode, resp.ErrorMessage = kerr.Code(err), message(err)
+		return Respond(resp)
 	}
 	moving := make([]model.TopicPartition, 0, len(running))
 	for tp := range running {

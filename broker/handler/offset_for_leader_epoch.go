@@ -18,27 +18,20 @@ import (
 // -1 then.
 func offsetForLeaderEpoch(_ context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.OffsetForLeaderEpochRequest)
-	req.Topics = merged(req.Topics, func(t *kmsg.OffsetForLeaderEpochRequestTopic) string { return t.Topic },
-		func(t *kmsg.OffsetForLeaderEpochRequestTopic) *[]kmsg.OffsetForLeaderEpochRequestTopicPartition {
-			return &t.Partitions
-		},
-		func(p *kmsg.OffsetForLeaderEpochRequestTopicPartition) int32 { return p.Partition })
-	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
+	req.Topics = merged(req.Topics, func(t *kmsg.OffsetForLeaderEpochRequestTopic) (string, *[]kmsg.OffsetForLeaderEpochRequestTopicPartition) {
+		return t.Topic, &t.Partitions
+	}, func(p *kmsg.OffsetForLeaderEpochRequestTopicPartition) int32 { return p.Partition })
 	visible := rights{}
 	if !e.quietlyAllowed(r, acl.ClusterAction, acl.Cluster, acl.ClusterName) {
 		visible = e.rightsTo(r, acl.Describe, acl.Topic, loudly, each(req.Topics, func(t *kmsg.OffsetForLeaderEpochRequestTopic) (string, int) { return t.Topic, len(t.Partitions) }))
 	}
-	for i := range req.Topics {
-		t := &req.Topics[i]
-		out := kmsg.NewOffsetForLeaderEpochResponseTopic()
+	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
+	resp.Topics = answers(req.Topics, func(t *kmsg.OffsetForLeaderEpochRequestTopic, out *kmsg.OffsetForLeaderEpochResponseTopic) {
 		out.Topic = t.Topic
 		denied := !visible.allow(t.Topic)
-		for j := range t.Partitions {
-			p := &t.Partitions[j]
+		out.Partitions = answers(t.Partitions, func(p *kmsg.OffsetForLeaderEpochRequestTopicPartition, answer *kmsg.OffsetForLeaderEpochResponseTopicPartition) {
+			answer.Partition, answer.LeaderEpoch, answer.EndOffset = p.Partition, -1, -1
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
-			answer := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
-			answer.Partition = p.Partition
-			answer.LeaderEpoch, answer.EndOffset = -1, -1
 			var err error = kerr.TopicAuthorizationFailed
 			if !denied {
 				var epoch int32
@@ -49,9 +42,7 @@ func offsetForLeaderEpoch(_ context.Context, e *Env, r *Request) Reply {
 			}
 			e.reportUnexpected(r, tp, err)
 			answer.ErrorCode = kerr.Code(err)
-			out.Partitions = append(out.Partitions, answer)
-		}
-		resp.Topics = append(resp.Topics, out)
-	}
+		})
+	})
 	return Respond(resp)
 }

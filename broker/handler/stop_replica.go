@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/broker/replica"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -14,32 +15,23 @@ import (
 // without partitions. A partition on a failed disk gets KAFKA_STORAGE_ERROR.
 func stopReplica(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.StopReplicaRequest)
-	resp := kmsg.NewPtrStopReplicaResponse()
-	refused := e.checkBrokerEpoch(ctx, req.BrokerEpoch)
-	// An order for the broker before its restart: the controller that sent it needs no word of each
-	// partition.
-	if refused != nil && kerr.Of(refused) == kerr.StaleBrokerEpoch {
-		resp.ErrorCode = kerr.Code(refused)
-		return Respond(resp)
-	}
 	tps := stoppedReplicas(req)
-	if refused != nil { // an error of Kafka's own, which names every partition
-		resp.ErrorCode = kerr.Code(refused)
-		for _, tp := range tps {
-			out := kmsg.NewStopReplicaResponsePartition()
-			out.Topic, out.Partition, out.ErrorCode = tp.Topic, tp.Partition, resp.ErrorCode
-			resp.Partitions = append(resp.Partitions, out)
-		}
-		return Respond(resp)
+	var results []replica.PartitionError
+	err := e.checkBrokerEpoch(ctx, req.BrokerEpoch)
+	switch {
+	case err == nil:
+		results, err = e.Replicas.StopReplica(req.ControllerEpoch, req.DeletePartitions, tps)
+	case kerr.Of(err) == kerr.StaleBrokerEpoch:
+		// An order for the broker before its restart: the controller that sent it needs no word of
+		// each partition.
+	default: // an error of Kafka's own, which names every partition
+		results = answers(tps, func(tp *model.TopicPartition, out *replica.PartitionError) { out.TP, out.Err = *tp, err })
 	}
-	results, err := e.Replicas.StopReplica(req.ControllerEpoch, req.DeletePartitions, tps)
+	resp := kmsg.NewPtrStopReplicaResponse()
 	resp.ErrorCode = kerr.Code(err)
-	resp.Partitions = make([]kmsg.StopReplicaResponsePartition, len(results))
-	for i, p := range results {
-		out := kmsg.NewStopReplicaResponsePartition()
+	resp.Partitions = answers(results, func(p *replica.PartitionError, out *kmsg.StopReplicaResponsePartition) {
 		out.Topic, out.Partition, out.ErrorCode = p.TP.Topic, p.TP.Partition, kerr.Code(p.Err)
-		resp.Partitions[i] = out
-	}
+	})
 	return Respond(resp)
 }
 

@@ -18,12 +18,9 @@ import (
 // partitions without an error of their own are committed.
 func txnOffsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.TxnOffsetCommitRequest)
-	req.Topics = merged(req.Topics, func(t *kmsg.TxnOffsetCommitRequestTopic) string { return t.Topic },
-		func(t *kmsg.TxnOffsetCommitRequestTopic) *[]kmsg.TxnOffsetCommitRequestTopicPartition {
-			return &t.Partitions
-		},
-		func(p *kmsg.TxnOffsetCommitRequestTopicPartition) int32 { return p.Partition })
-	resp := kmsg.NewPtrTxnOffsetCommitResponse()
+	req.Topics = merged(req.Topics, func(t *kmsg.TxnOffsetCommitRequestTopic) (string, *[]kmsg.TxnOffsetCommitRequestTopicPartition) {
+		return t.Topic, &t.Partitions
+	}, func(p *kmsg.TxnOffsetCommitRequestTopicPartition) int32 { return p.Partition })
 	c := &group.CommitRequest{
 		Group: req.Group, Generation: req.Generation, MemberID: req.MemberID, InstanceID: req.InstanceID,
 		ProducerID: req.ProducerID, ProducerEpoch: req.ProducerEpoch,
@@ -37,29 +34,26 @@ func txnOffsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 		readable = e.rightsTo(r, acl.Read, acl.Topic, loudly, each(req.Topics, func(t *kmsg.TxnOffsetCommitRequestTopic) (string, int) { return t.Topic, len(t.Partitions) }))
 	}
 	var slots []*int16 // where the errors of c.Offsets go
-	resp.Topics = make([]kmsg.TxnOffsetCommitResponseTopic, len(req.Topics))
-	for i := range req.Topics {
-		t, out := &req.Topics[i], &resp.Topics[i]
+	resp := kmsg.NewPtrTxnOffsetCommitResponse()
+	resp.Topics = answers(req.Topics, func(t *kmsg.TxnOffsetCommitRequestTopic, out *kmsg.TxnOffsetCommitResponseTopic) {
 		out.Topic = t.Topic
-		out.Partitions = make([]kmsg.TxnOffsetCommitResponseTopicPartition, len(t.Partitions))
-		for j := range t.Partitions {
-			p := &t.Partitions[j]
-			out.Partitions[j].Partition = p.Partition
+		out.Partitions = answers(t.Partitions, func(p *kmsg.TxnOffsetCommitRequestTopicPartition, answer *kmsg.TxnOffsetCommitResponseTopicPartition) {
+			answer.Partition = p.Partition
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
 			err := refused
 			if err == nil {
 				err = e.topicPartitionError(readable, tp)
 			}
 			if err != nil {
-				out.Partitions[j].ErrorCode = err.Code
-				continue
+				answer.ErrorCode = err.Code
+				return
 			}
 			c.Offsets = append(c.Offsets, group.Offset{
 				TP: tp, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Metadata: orEmpty(p.Metadata), CommitTimestamp: -1, ExpireTimestamp: -1,
 			})
-			slots = append(slots, &out.Partitions[j].ErrorCode)
-		}
-	}
+			slots = append(slots, &answer.ErrorCode)
+		})
+	})
 	if len(c.Offsets) > 0 {
 		// The offsets are durable with this answer, but pending: WriteTxnMarkers makes them count
 		// or drops them.

@@ -21,23 +21,17 @@ import (
 // what is older than known, and those of Produce.
 func writeTxnMarkers(ctx context.Context, e *Env, r *Request) Reply {
 	req := r.Body.(*kmsg.WriteTxnMarkersRequest)
-	resp := kmsg.NewPtrWriteTxnMarkersResponse()
-	resp.Markers = make([]kmsg.WriteTxnMarkersResponseMarker, len(req.Markers))
 	refused := e.transactionsRefused()
 	var w markerWriter
 	nowMs := e.Now().UnixMilli()
-	for i := range req.Markers {
-		m, out := &req.Markers[i], &resp.Markers[i]
+	resp := kmsg.NewPtrWriteTxnMarkersResponse()
+	resp.Markers = answers(req.Markers, func(m *kmsg.WriteTxnMarkersRequestMarker, out *kmsg.WriteTxnMarkersResponseMarker) {
 		out.ProducerID = m.ProducerID
-		out.Topics = make([]kmsg.WriteTxnMarkersResponseMarkerTopic, len(m.Topics))
-		for j := range m.Topics {
-			t, outTopic := &m.Topics[j], &out.Topics[j]
-			outTopic.Topic = t.Topic
-			outTopic.Partitions = make([]kmsg.WriteTxnMarkersResponseMarkerTopicPartition, len(t.Partitions))
-			for k, p := range t.Partitions {
-				slot := &outTopic.Partitions[k]
-				slot.Partition = p
-				tp := model.TopicPartition{Topic: t.Topic, Partition: p}
+		out.Topics = answers(m.Topics, func(t *kmsg.WriteTxnMarkersRequestMarkerTopic, out *kmsg.WriteTxnMarkersResponseMarkerTopic) {
+			out.Topic = t.Topic
+			out.Partitions = answers(t.Partitions, func(p *int32, slot *kmsg.WriteTxnMarkersResponseMarkerTopicPartition) {
+				slot.Partition = *p
+				tp := model.TopicPartition{Topic: t.Topic, Partition: *p}
 				// The leader epoch is not in the request: a coordinator with old metadata reaches a
 				// follower, whose append says NOT_LEADER_FOR_PARTITION, and tries again.
 				magic, hosted := e.HostedFormat(tp)
@@ -54,9 +48,9 @@ func writeTxnMarkers(ctx context.Context, e *Env, r *Request) Reply {
 					})
 					w.slots = append(w.slots, markerSlot{code: &slot.ErrorCode, producerID: m.ProducerID, commit: m.Committed})
 				}
-			}
-		}
-	}
+			})
+		})
+	})
 	w.write(ctx, e)
 	return Respond(resp)
 }

@@ -13,13 +13,9 @@ import (
 func listRequest(version int16, timestamp int64, topics ...string) *kmsg.ListOffsetsRequest {
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.Version, req.ReplicaID = version, -1
+	partitions := []kmsg.ListOffsetsRequestTopicPartition{{Timestamp: timestamp, MaxNumOffsets: 2, CurrentLeaderEpoch: 7}}
 	for _, name := range topics {
-		topic := kmsg.NewListOffsetsRequestTopic()
-		topic.Topic = name
-		p := kmsg.NewListOffsetsRequestTopicPartition()
-		p.Timestamp, p.MaxNumOffsets, p.CurrentLeaderEpoch = timestamp, 2, 7
-		topic.Partitions = append(topic.Partitions, p)
-		req.Topics = append(req.Topics, topic)
+		req.Topics = append(req.Topics, kmsg.ListOffsetsRequestTopic{Topic: name, Partitions: partitions})
 	}
 	return req
 }
@@ -73,14 +69,8 @@ func TestOffsetForLeaderEpoch(t *testing.T) {
 	for v := int16(0); v <= 3; v++ {
 		req := kmsg.NewPtrOffsetForLeaderEpochRequest()
 		req.Version, req.ReplicaID = v, -2
-		for _, name := range []string{"t", "u"} {
-			topic := kmsg.NewOffsetForLeaderEpochRequestTopic()
-			topic.Topic = name
-			p := kmsg.NewOffsetForLeaderEpochRequestTopicPartition()
-			p.LeaderEpoch = 4
-			topic.Partitions = append(topic.Partitions, p)
-			req.Topics = append(req.Topics, topic)
-		}
+		partitions := []kmsg.OffsetForLeaderEpochRequestTopicPartition{{CurrentLeaderEpoch: model.NoEpoch, LeaderEpoch: 4}}
+		req.Topics = []kmsg.OffsetForLeaderEpochRequestTopic{{Topic: "t", Partitions: partitions}, {Topic: "u", Partitions: partitions}}
 		resp := call[*kmsg.OffsetForLeaderEpochResponse](c, req)
 		if p := resp.Topics[0].Partitions[0]; p.ErrorCode != 0 || p.EndOffset != 42 || v >= 1 && p.LeaderEpoch != 4 {
 			t.Errorf("v%d: %+v", v, p)
@@ -99,12 +89,7 @@ func TestDeleteRecords(t *testing.T) {
 		req := kmsg.NewPtrDeleteRecordsRequest()
 		req.Version = v
 		for _, name := range []string{"t", "missing", model.OffsetsTopic, "u"} {
-			topic := kmsg.NewDeleteRecordsRequestTopic()
-			topic.Topic = name
-			p := kmsg.NewDeleteRecordsRequestTopicPartition()
-			p.Offset = 2
-			topic.Partitions = append(topic.Partitions, p)
-			req.Topics = append(req.Topics, topic)
+			req.Topics = append(req.Topics, kmsg.DeleteRecordsRequestTopic{Topic: name, Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{Offset: 2}}})
 		}
 		resp := call[*kmsg.DeleteRecordsResponse](c, req)
 		for i, want := range []struct {

@@ -69,12 +69,17 @@ func TestNothingOvertakesARefusedBatch(t *testing.T) {
 					t.Fatalf("%s: error code %d, want %d", what, got, code)
 				}
 			}
-			reason.fail(b)
-			expect("the first", numbered(7, 0, 0), reason.want)
-			reason.heal(b)
-			for i := range int32(behindGap) {
-				expect("one that was sent behind it", numbered(7, 0, 1+i), reason.want)
+			// leaveGap has the first batch of a producer refused, and those that were sent behind it.
+			leaveGap := func(producer int64) {
+				t.Helper()
+				reason.fail(b)
+				expect("the first", numbered(producer, 0, 0), reason.want)
+				reason.heal(b)
+				for i := range int32(behindGap) {
+					expect("one that was sent behind it", numbered(producer, 0, 1+i), reason.want)
+				}
 			}
+			leaveGap(7)
 			expect("another producer", numbered(8, 0, 5), nil)
 			expect("one without producer", batch(nil, "v"), nil)
 			for i := range int32(5) {
@@ -89,12 +94,7 @@ func TestNothingOvertakesARefusedBatch(t *testing.T) {
 
 			// A producer that gives a batch up and goes on with the same epoch is not kept waiting
 			// for ever.
-			reason.fail(b)
-			expect("given up", numbered(9, 0, 0), reason.want)
-			reason.heal(b)
-			for i := range int32(behindGap) {
-				expect("behind what was given up", numbered(9, 0, 1+i), reason.want)
-			}
+			leaveGap(9)
 			expect("later", numbered(9, 0, 5), nil)
 			if end := b.data.end("t", 0); end != 9 {
 				t.Errorf("the log ends at %d", end)
@@ -241,13 +241,7 @@ func TestOtherRequestsSeeThePipelineBeforeThem(t *testing.T) {
 	b.data.gate = gate
 	c := b.dial()
 	c.send(produceRequest(8, -1, "t", batch(nil, "a", "b")))
-	list := kmsg.NewPtrListOffsetsRequest()
-	list.Version, list.ReplicaID = 5, -1
-	topic, partition := kmsg.NewListOffsetsRequestTopic(), kmsg.NewListOffsetsRequestTopicPartition()
-	partition.Timestamp, topic.Topic = -1, "t"
-	topic.Partitions = append(topic.Partitions, partition)
-	list.Topics = append(list.Topics, topic)
-	c.send(list)
+	c.send(listRequest(5, -1, "t"))
 	b.waitAppended(2)
 	b.data.mu.Lock()
 	asked := len(b.data.queries)

@@ -47,8 +47,7 @@ func TestProduceQuota(t *testing.T) {
 			t.Errorf("acks %d: throttled for %v, served again after %v", acks, throttle, after)
 		}
 	}
-	other := b.dial()
-	other.id = "other"
+	other := b.dialAs("other")
 	if resp := call[*kmsg.ProduceResponse](other, produceRequest(8, 1, "t", batch(nil, strings.Repeat("x", 50000)))); resp.ThrottleMillis != 0 {
 		t.Errorf("another client is throttled for %d ms", resp.ThrottleMillis)
 	}
@@ -68,8 +67,7 @@ func TestProduceQuotaWithoutAcknowledgement(t *testing.T) {
 func TestFetchQuota(t *testing.T) {
 	b := newDataBroker(t)
 	b.fill()
-	big := b.dial()
-	big.id = "other"
+	big := b.dialAs("other")
 	call[*kmsg.ProduceResponse](big, produceRequest(8, 1, "t", batch(nil, strings.Repeat("x", 20500))))
 	b.limit("test", map[string]string{quota.ConsumerByteRate: "2000"})
 	c := b.dial()

@@ -1,8 +1,6 @@
 package interbroker
 
 import (
-	"slices"
-
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/coordinator/controller"
@@ -26,25 +24,7 @@ func (c *Channels) encode(r controller.Request) kmsg.Request {
 func EncodeLeaderAndISR(controllerID int32, listener string, version int16, r *controller.LeaderAndISR) *kmsg.LeaderAndISRRequest {
 	req := kmsg.NewPtrLeaderAndISRRequest()
 	req.Version, req.ControllerID, req.ControllerEpoch, req.BrokerEpoch = version, controllerID, r.ControllerEpoch, r.BrokerEpoch
-	states := make([]kmsg.LeaderAndISRRequestTopicPartition, 0, len(r.Partitions))
-	for i := range r.Partitions {
-		p := &r.Partitions[i]
-		s := kmsg.NewLeaderAndISRRequestTopicPartition()
-		s.Topic, s.Partition = p.Topic, p.Partition
-		s.ControllerEpoch, s.Leader, s.LeaderEpoch, s.ISR, s.ZKVersion = p.ControllerEpoch, p.Leader, p.LeaderEpoch, notNil(p.ISR), p.ZKVersion
-		s.Replicas, s.AddingReplicas, s.RemovingReplicas, s.IsNew = notNil(p.Replicas), notNil(p.Adding), notNil(p.Removing), p.IsNew
-		states = append(states, s)
-	}
-	// From version 2 partitions come by topic (KIP-380).
-	if version < 2 {
-		req.PartitionStates = states
-	} else {
-		for _, group := range byTopic(states, func(s *kmsg.LeaderAndISRRequestTopicPartition) string { return s.Topic }) {
-			t := kmsg.NewLeaderAndISRRequestTopicState()
-			t.Topic, t.PartitionStates = group[0].Topic, group
-			req.TopicStates = append(req.TopicStates, t)
-		}
-	}
+	req.PartitionStates, req.TopicStates = laidOut(version >= 2, r.Partitions, leaderAndISRState, leaderAndISRTopic)
 	// Nobody can follow a leader without the listener.
 	for _, b := range r.LiveLeaders {
 		e, ok := b.Endpoint(listener)
@@ -63,25 +43,7 @@ func EncodeLeaderAndISR(controllerID int32, listener string, version int16, r *c
 func EncodeUpdateMetadata(controllerID int32, listener string, version int16, r *controller.UpdateMetadata) *kmsg.UpdateMetadataRequest {
 	req := kmsg.NewPtrUpdateMetadataRequest()
 	req.Version, req.ControllerID, req.ControllerEpoch, req.BrokerEpoch = version, controllerID, r.ControllerEpoch, r.BrokerEpoch
-	states := make([]kmsg.UpdateMetadataRequestTopicPartition, 0, len(r.Partitions))
-	for i := range r.Partitions {
-		p := &r.Partitions[i]
-		s := kmsg.NewUpdateMetadataRequestTopicPartition()
-		s.Topic, s.Partition = p.Topic, p.Partition
-		s.ControllerEpoch, s.Leader, s.LeaderEpoch, s.ISR, s.ZKVersion = p.ControllerEpoch, p.Leader, p.LeaderEpoch, notNil(p.ISR), p.ZKVersion
-		s.Replicas, s.OfflineReplicas = notNil(p.Replicas), notNil(p.OfflineReplicas)
-		states = append(states, s)
-	}
-	// From version 5 partitions come by topic (KIP-380).
-	if version < 5 {
-		req.PartitionStates = states
-	} else {
-		for _, group := range byTopic(states, func(s *kmsg.UpdateMetadataRequestTopicPartition) string { return s.Topic }) {
-			t := kmsg.NewUpdateMetadataRequestTopicState()
-			t.Topic, t.PartitionStates = group[0].Topic, group
-			req.TopicStates = append(req.TopicStates, t)
-		}
-	}
+	req.PartitionStates, req.TopicStates = laidOut(version >= 5, r.Partitions, metadataState, metadataTopic)
 	for _, b := range r.LiveBrokers {
 		l := kmsg.NewUpdateMetadataRequestLiveBroker()
 		l.ID = b.ID
@@ -116,32 +78,59 @@ func EncodeStopReplica(controllerID int32, version int16, r *controller.StopRepl
 		}
 		return req
 	}
-	for _, group := range byTopic(slices.Clone(r.Partitions), func(tp *model.TopicPartition) string { return tp.Topic }) {
-		t := kmsg.NewStopReplicaRequestTopic()
-		t.Topic = group[0].Topic
-		for _, tp := range group {
-			t.Partitions = append(t.Partitions, tp.Partition)
-		}
-		req.Topics = append(req.Topics, t)
-	}
+	_, req.Topics = laidOut(true, r.Partitions, func(tp *model.TopicPartition) (string, int32) { return tp.Topic, tp.Partition },
+		func(topic string, partitions []int32) kmsg.StopReplicaRequestTopic {
+			return kmsg.StopReplicaRequestTopic{Topic: topic, Partitions: partitions}
+		})
 	return req
 }
 
-// byTopic groups partitions by topic, keeping the order of topics and of each one's partitions.
-func byTopic[T any](list []T, topic func(*T) string) [][]T {
-	index := map[string]int{}
-	var groups [][]T
-	for i := range list {
-		name := topic(&list[i])
-		at, ok := index[name]
-		if !ok {
-			at = len(groups)
-			index[name] = at
-			groups = append(groups, nil)
+// laidOut makes the states of partitions of a request, in one list or, as KIP-380 has it, by topic,
+// keeping the order of topics and of each one's partitions.
+func laidOut[P, S, T any](byTopic bool, partitions []P, state func(*P) (topic string, s S), entry func(topic string, states []S) T) (list []S, topics []T) {
+	if !byTopic {
+		list = make([]S, len(partitions))
+		for i := range partitions {
+			_, list[i] = state(&partitions[i])
 		}
-		groups[at] = append(groups[at], list[i])
+		return list, nil
 	}
-	return groups
+	type group struct {
+		topic  string
+		states []S
+	}
+	groups := model.ByTopic[group]{New: func(topic string) group { return group{topic: topic} }}
+	for i := range partitions {
+		topic, s := state(&partitions[i])
+		g := groups.Entry(topic)
+		g.states = append(g.states, s)
+	}
+	for _, g := range groups.List {
+		topics = append(topics, entry(g.topic, g.states))
+	}
+	return nil, topics
+}
+
+func leaderAndISRState(p *controller.LeaderAndISRPartition) (topic string, s kmsg.LeaderAndISRRequestTopicPartition) {
+	return p.Topic, kmsg.LeaderAndISRRequestTopicPartition{
+		Topic: p.Topic, Partition: p.Partition, ControllerEpoch: p.ControllerEpoch, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, ISR: notNil(p.ISR), ZKVersion: p.ZKVersion,
+		Replicas: notNil(p.Replicas), AddingReplicas: notNil(p.Adding), RemovingReplicas: notNil(p.Removing), IsNew: p.IsNew,
+	}
+}
+
+func leaderAndISRTopic(topic string, states []kmsg.LeaderAndISRRequestTopicPartition) kmsg.LeaderAndISRRequestTopicState {
+	return kmsg.LeaderAndISRRequestTopicState{Topic: topic, PartitionStates: states}
+}
+
+func metadataState(p *controller.UpdateMetadataPartition) (topic string, s kmsg.UpdateMetadataRequestTopicPartition) {
+	return p.Topic, kmsg.UpdateMetadataRequestTopicPartition{
+		Topic: p.Topic, Partition: p.Partition, ControllerEpoch: p.ControllerEpoch, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, ISR: notNil(p.ISR), ZKVersion: p.ZKVersion,
+		Replicas: notNil(p.Replicas), OfflineReplicas: notNil(p.OfflineReplicas),
+	}
+}
+
+func metadataTopic(topic string, states []kmsg.UpdateMetadataRequestTopicPartition) kmsg.UpdateMetadataRequestTopicState {
+	return kmsg.UpdateMetadataRequestTopicState{Topic: topic, PartitionStates: states}
 }
 
 func notNil(s []int32) []int32 {

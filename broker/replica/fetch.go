@@ -402,16 +402,7 @@ func (m *Manager) preferredReplica(p *Partition, r *role, rack string, offset in
 // ReadLocal reads a led partition up to its log end, for a coordinator that loads its state: whole
 // batches, at least one if there is one. The caller releases the range.
 func (m *Manager) ReadLocal(tp model.TopicPartition, offset int64, maxBytes int) (log.FileRange, error) {
-	p, err := m.partition(tp, true)
-	if err != nil {
-		return log.FileRange{}, err
-	}
-	l, err := p.role.Load().logFor(model.NoEpoch, true)
-	if err != nil {
-		return log.FileRange{}, err
-	}
-	read, err := l.Read(offset, maxBytes, log.UpToLogEnd, true)
-	return read.Records, err
+	return m.readToLogEnd(tp, true, offset, maxBytes)
 }
 
 // LogBounds are the log start, high watermark and log end offsets of a led partition.

@@ -43,11 +43,16 @@ func contains(list []int32, id int32) bool {
 // Read reads whole batches of a replica on this broker, whether it leads or follows, from an offset
 // on. The caller releases the range.
 func (m *Manager) Read(tp model.TopicPartition, offset int64, maxBytes int) (log.FileRange, error) {
-	p, err := m.partition(tp, false)
+	return m.readToLogEnd(tp, false, offset, maxBytes)
+}
+
+// readToLogEnd is Read of a replica, or only of a leading one.
+func (m *Manager) readToLogEnd(tp model.TopicPartition, leading bool, offset int64, maxBytes int) (log.FileRange, error) {
+	p, err := m.partition(tp, leading)
 	if err != nil {
 		return log.FileRange{}, err
 	}
-	l, err := p.role.Load().logFor(model.NoEpoch, false)
+	l, err := p.role.Load().logFor(model.NoEpoch, leading)
 	if err != nil {
 		return log.FileRange{}, err
 	}

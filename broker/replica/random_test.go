@@ -32,6 +32,14 @@ func TestLogsAreEqualAfterLeaderChanges(t *testing.T) {
 	}
 }
 
+// killAndStart starts a broker again after a kill: what it had written is there.
+func (b *testBroker) killAndStart() {
+	b.cancel()
+	b.done.Wait()
+	b.mem = b.mem.KillClone()
+	b.start()
+}
+
 func randomChanges(t *testing.T, seed uint64) {
 	c := newCluster(t, 3)
 	defer c.stop()
@@ -87,12 +95,8 @@ func randomChanges(t *testing.T, seed uint64) {
 			}
 		case n == 8:
 			for _, id := range []int32{1, 2, 3} {
-				b := c.brokers[id]
-				if b.down.Load() && b.m != nil {
-					b.cancel()
-					b.done.Wait()
-					b.mem = b.mem.KillClone()
-					b.start()
+				if b := c.brokers[id]; b.down.Load() && b.m != nil {
+					b.killAndStart()
 					epoch++
 					c.lead(tp0, leader, epoch, c.zk.state(tp0).ISR, 1, 2, 3)
 				}
@@ -103,10 +107,7 @@ func randomChanges(t *testing.T, seed uint64) {
 	}
 	for _, id := range []int32{1, 2, 3} {
 		if b := c.brokers[id]; b.down.Load() {
-			b.cancel()
-			b.done.Wait()
-			b.mem = b.mem.KillClone()
-			b.start()
+			b.killAndStart()
 		}
 	}
 	epoch++

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	nethttp "net/http"
 	"slices"
 	"strconv"
@@ -357,12 +358,10 @@ func sendEntries(out *http.Stream, journals []*journal.Journal, told map[int32]u
 	return nil
 }
 
-// sortedKeys makes the order of a map the same each time, so that equal things are equal as JSON.
+// sortedKeys makes the order of a map the same each time, so that equal things are equal as JSON;
+// of an empty map it is a list too, not null.
 func sortedKeys[T any](m map[string]T) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
+	keys := slices.AppendSeq([]string{}, maps.Keys(m))
 	slices.Sort(keys)
 	return keys
 }

@@ -101,21 +101,27 @@ func TestJournalFilters(t *testing.T) {
 	}
 }
 
-func TestJournalIsFollowed(t *testing.T) {
-	j := sample()
-	base := port(t, func(s *http.Server) { ServeJournal(s, j) })
-	r, err := nethttp.NewRequestWithContext(t.Context(), "GET", base+"/journal?lang=ko&kind=broker-down,broker-up", nil)
+// follow follows a journal behind the entry with an id, and gives the lines of the stream.
+func follow(t *testing.T, url, last string) *bufio.Scanner {
+	t.Helper()
+	r, err := nethttp.NewRequestWithContext(t.Context(), "GET", url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("Accept", "text/event-stream")
-	r.Header.Set("Last-Event-ID", "2")
+	r.Header.Set("Last-Event-ID", last)
 	resp, err := nethttp.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	in := bufio.NewScanner(resp.Body)
+	t.Cleanup(func() { resp.Body.Close() })
+	return bufio.NewScanner(resp.Body)
+}
+
+func TestJournalIsFollowed(t *testing.T) {
+	j := sample()
+	base := port(t, func(s *http.Server) { ServeJournal(s, j) })
+	in := follow(t, base+"/journal?lang=ko&kind=broker-down,broker-up", "2")
 	next := func() (id, data string) {
 		for in.Scan() {
 			if v, ok := strings.CutPrefix(in.Text(), "id: "); ok {
@@ -143,18 +149,7 @@ func TestJournalIsFollowed(t *testing.T) {
 func TestJournalIsFollowedIntoANewLife(t *testing.T) {
 	j := sample()
 	base := port(t, func(s *http.Server) { ServeJournal(s, j) })
-	r, err := nethttp.NewRequestWithContext(t.Context(), "GET", base+"/journal", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Accept", "text/event-stream")
-	r.Header.Set("Last-Event-ID", "700")
-	resp, err := nethttp.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	in := bufio.NewScanner(resp.Body)
+	in := follow(t, base+"/journal", "700")
 	for in.Scan() {
 		if id, ok := strings.CutPrefix(in.Text(), "id: "); ok {
 			if id != "1" {

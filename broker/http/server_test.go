@@ -61,6 +61,13 @@ func TestReaders(t *testing.T) {
 	from := func(addr, host string) func(*nethttp.Request) {
 		return func(r *nethttp.Request) { r.RemoteAddr, r.Host = addr, host }
 	}
+	// fetched says what browsers say about where a request comes from (Fetch Metadata).
+	fetched := func(site, mode string) func(*nethttp.Request) {
+		return func(r *nethttp.Request) {
+			r.Header.Set("Sec-Fetch-Site", site)
+			r.Header.Set("Sec-Fetch-Mode", mode)
+		}
+	}
 	login := func(user, password string) func(*nethttp.Request) {
 		return func(r *nethttp.Request) { r.SetBasicAuth(user, password) }
 	}
@@ -84,30 +91,18 @@ func TestReaders(t *testing.T) {
 			r.Header.Set("X-Forwarded-For", "127.0.0.1")
 			r.Header.Set("Forwarded", "for=127.0.0.1")
 		}, 403},
-		"a script of another site": {Access{}, func(r *nethttp.Request) {
-			r.Header.Set("Sec-Fetch-Site", "cross-site")
-			r.Header.Set("Sec-Fetch-Mode", "no-cors")
-		}, 403},
-		"a script of another port": {Access{}, func(r *nethttp.Request) {
-			r.Header.Set("Sec-Fetch-Site", "same-site")
-			r.Header.Set("Sec-Fetch-Mode", "cors")
-		}, 403},
-		"a link of another site": {Access{}, func(r *nethttp.Request) {
-			r.Header.Set("Sec-Fetch-Site", "cross-site")
-			r.Header.Set("Sec-Fetch-Mode", "navigate")
-		}, 200},
-		"the page itself": {Access{}, func(r *nethttp.Request) {
-			r.Header.Set("Sec-Fetch-Site", "same-origin")
-			r.Header.Set("Sec-Fetch-Mode", "cors")
-		}, 200},
-		"from elsewhere":        {Access{LocalOnly: true}, from("192.0.2.7:1", "localhost:9404"), 403},
-		"readers elsewhere":     {Access{LocalReaders: true}, from("192.0.2.7:1", "localhost:9404"), 403},
-		"readers, another name": {Access{LocalReaders: true}, from("127.0.0.1:1", "evil.example"), 403},
-		"right password":        {closed, login("u", "p"), 200},
-		"wrong password":        {closed, login("u", "q"), 401},
-		"wrong user":            {closed, login("v", "p"), 401},
-		"no password":           {closed, nil, 401},
-		"no certificate":        {Access{Certificate: true}, nil, 403},
+		"a script of another site": {Access{}, fetched("cross-site", "no-cors"), 403},
+		"a script of another port": {Access{}, fetched("same-site", "cors"), 403},
+		"a link of another site":   {Access{}, fetched("cross-site", "navigate"), 200},
+		"the page itself":          {Access{}, fetched("same-origin", "cors"), 200},
+		"from elsewhere":           {Access{LocalOnly: true}, from("192.0.2.7:1", "localhost:9404"), 403},
+		"readers elsewhere":        {Access{LocalReaders: true}, from("192.0.2.7:1", "localhost:9404"), 403},
+		"readers, another name":    {Access{LocalReaders: true}, from("127.0.0.1:1", "evil.example"), 403},
+		"right password":           {closed, login("u", "p"), 200},
+		"wrong password":           {closed, login("u", "q"), 401},
+		"wrong user":               {closed, login("v", "p"), 401},
+		"no password":              {closed, nil, 401},
+		"no certificate":           {Access{Certificate: true}, nil, 403},
 		"a certificate": {Access{Certificate: true, LocalReaders: true}, func(r *nethttp.Request) {
 			r.RemoteAddr, r.TLS = "192.0.2.7:1", &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{}}}
 		}, 200},

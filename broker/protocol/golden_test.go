@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"testing"
@@ -291,16 +292,29 @@ func TestFetchIsDecodedLikeKmsg(t *testing.T) {
 	}
 }
 
+// goldenResponses are the recorded responses of an API with what they say.
+func goldenResponses(t testing.TB, key Key) iter.Seq2[*golden, kmsg.Response] {
+	return func(yield func(*golden, kmsg.Response) bool) {
+		t.Helper()
+		for _, g := range goldens(t) {
+			if !g.response || g.key != key {
+				continue
+			}
+			resp := kmsg.ResponseForKey(key)
+			resp.SetVersion(g.version)
+			if err := resp.ReadFrom(g.body); err != nil {
+				t.Fatal(err)
+			}
+			if !yield(&g, resp) {
+				return
+			}
+		}
+	}
+}
+
 func TestProduceResponsesAreEncodedLikeKafka(t *testing.T) {
-	for _, g := range goldens(t) {
-		if !g.response || g.key != Produce {
-			continue
-		}
-		resp := kmsg.NewPtrProduceResponse()
-		resp.Version = g.version
-		if err := resp.ReadFrom(g.body); err != nil {
-			t.Fatal(err)
-		}
+	for g, r := range goldenResponses(t, Produce) {
+		resp := r.(*kmsg.ProduceResponse)
 		text := func(s *string) string {
 			if s == nil {
 				return ""
@@ -324,21 +338,14 @@ func TestProduceResponsesAreEncodedLikeKafka(t *testing.T) {
 			b = AppendThrottle(b, resp.ThrottleMillis)
 		}
 		if !bytes.Equal(b, g.body) {
-			t.Errorf("%s:\n%x\n%x", &g, b, g.body)
+			t.Errorf("%s:\n%x\n%x", g, b, g.body)
 		}
 	}
 }
 
 func TestFetchResponsesAreEncodedLikeKafka(t *testing.T) {
-	for _, g := range goldens(t) {
-		if !g.response || g.key != Fetch {
-			continue
-		}
-		resp := kmsg.NewPtrFetchResponse()
-		resp.Version = g.version
-		if err := resp.ReadFrom(g.body); err != nil {
-			t.Fatal(err)
-		}
+	for g, r := range goldenResponses(t, Fetch) {
+		resp := r.(*kmsg.FetchResponse)
 		b := AppendFetchHead(nil, g.version, resp.ThrottleMillis, resp.ErrorCode, resp.SessionID)
 		b = AppendArrayLen(b, len(resp.Topics))
 		for _, topic := range resp.Topics {
@@ -355,7 +362,7 @@ func TestFetchResponsesAreEncodedLikeKafka(t *testing.T) {
 			}
 		}
 		if !bytes.Equal(b, g.body) {
-			t.Errorf("%s:\n%x\n%x", &g, b, g.body)
+			t.Errorf("%s:\n%x\n%x", g, b, g.body)
 		}
 	}
 }

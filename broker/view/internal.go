@@ -102,17 +102,11 @@ func decodeOffsets(key, value []byte) (about, says any, err error) {
 	switch v {
 	case 0, 1:
 		var k kmsg.OffsetCommitKey
-		if err := k.ReadFrom(key); err != nil {
-			return nil, nil, err
-		}
-		about = offsetKey{k.Group, k.Topic, k.Partition}
-		// A tombstone: the offset was deleted or has expired.
-		if value == nil {
-			return about, nil, nil
-		}
 		x := kmsg.NewOffsetCommitValue()
-		if err := readValue(value, &x); err != nil {
-			return nil, nil, err
+		tombstone, err := readRecord(key, &k, value, &x, 3)
+		about = offsetKey{k.Group, k.Topic, k.Partition}
+		if err != nil || tombstone { // deleted or expired
+			return about, nil, err
 		}
 		o := offsetValue{Offset: x.Offset, LeaderEpoch: -1, Metadata: x.Metadata, Committed: at(x.CommitTimestamp)}
 		// The field that a version does not have keeps its Go zero, which would be an epoch and a
@@ -126,16 +120,10 @@ func decodeOffsets(key, value []byte) (about, says any, err error) {
 		return about, o, nil
 	case 2:
 		var k kmsg.GroupMetadataKey
-		if err := k.ReadFrom(key); err != nil {
-			return nil, nil, err
-		}
-		about = groupKey{k.Group}
-		if value == nil {
-			return about, nil, nil
-		}
 		x := kmsg.NewGroupMetadataValue()
-		if err := readValue(value, &x); err != nil {
-			return nil, nil, err
+		tombstone, err := readRecord(key, &k, value, &x, 3)
+		if err != nil || tombstone {
+			return groupKey{k.Group}, nil, err
 		}
 		g := groupValue{ProtocolType: x.ProtocolType, Generation: x.Generation, Protocol: x.Protocol, Leader: x.Leader, Members: []groupMember{}}
 		if x.Version >= 2 {
@@ -144,21 +132,28 @@ func decodeOffsets(key, value []byte) (about, says any, err error) {
 		for _, m := range x.Members {
 			g.Members = append(g.Members, groupMember{m.MemberID, m.InstanceID, m.ClientID, m.ClientHost, m.SessionTimeoutMillis, m.RebalanceTimeoutMillis, assignment(x.ProtocolType, m.Assignment)})
 		}
-		return about, g, nil
+		return groupKey{k.Group}, g, nil
 	}
 	return nil, nil, fmt.Errorf("version %d", v)
 }
 
-// readValue reads the value of a record, but for versions that Kafka 2.5 does not write.
-func readValue(b []byte, into interface{ ReadFrom(b []byte) error }) error {
-	v, err := version(b)
+// readable is a key or a value of a record.
+type readable interface{ ReadFrom(b []byte) error }
+
+// readRecord reads key and value of a record, but for versions of the value above newest, which
+// Kafka 2.5 does not write. A null value is a tombstone.
+func readRecord(key []byte, k readable, value []byte, x readable, newest int16) (tombstone bool, err error) {
+	if err := k.ReadFrom(key); err != nil || value == nil {
+		return true, err
+	}
+	v, err := version(value)
 	switch {
 	case err != nil:
-		return err
-	case v < 0 || v > 3:
-		return fmt.Errorf("version %d", v)
+		return false, err
+	case v < 0 || v > newest:
+		return false, fmt.Errorf("version %d", v)
 	}
-	return into.ReadFrom(b)
+	return false, x.ReadFrom(value)
 }
 
 type transactionKey struct {
@@ -177,25 +172,17 @@ type transactionValue struct {
 
 // decodeTransaction reads a record of __transaction_state.
 func decodeTransaction(key, value []byte) (about, says any, err error) {
-	for _, b := range [][]byte{key, value} {
-		// A null value is a tombstone and passes: version gives 0 for it.
-		if v, err := version(b); err != nil && b != nil {
-			return nil, nil, err
-		} else if v != 0 {
-			return nil, nil, fmt.Errorf("version %d", v)
-		}
+	if v, err := version(key); err != nil {
+		return nil, nil, err
+	} else if v != 0 {
+		return nil, nil, fmt.Errorf("version %d", v)
 	}
 	var k kmsg.TxnMetadataKey
-	if err := k.ReadFrom(key); err != nil {
-		return nil, nil, err
-	}
-	about = transactionKey{k.TransactionalID}
-	if value == nil {
-		return about, nil, nil
-	}
 	x := kmsg.NewTxnMetadataValue()
-	if err := x.ReadFrom(value); err != nil {
-		return nil, nil, err
+	tombstone, err := readRecord(key, &k, value, &x, 0)
+	about = transactionKey{k.TransactionalID}
+	if err != nil || tombstone {
+		return about, nil, err
 	}
 	t := transactionValue{ProducerID: x.ProducerID, ProducerEpoch: x.ProducerEpoch, TimeoutMs: x.TimeoutMillis, State: x.State.String(), Partitions: []TopicPartitions{},
 		Changed: at(x.LastUpdateTimestamp), Began: at(x.StartTimestamp)}

@@ -9,10 +9,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/binary"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"os"
@@ -65,9 +65,7 @@ func newRig(t *testing.T, settings map[string]string) *rig {
 		"log.cleaner.dedupe.buffer.size": "8388608", "log.cleaner.backoff.ms": "20", "controlled.shutdown.enable": "false",
 		"log.retention.check.interval.ms": "20", "log.flush.scheduler.interval.ms": "20",
 	}
-	for k, v := range settings {
-		all[k] = v
-	}
+	maps.Copy(all, settings)
 	c, err := configs.New(all)
 	if err != nil {
 		t.Fatal(err)
@@ -245,7 +243,7 @@ func asked(c net.Conn, patience time.Duration) bool {
 	if _, err := c.Write(req); err != nil {
 		return false
 	}
-	_, err := frame(c)
+	_, err := testbase.ReadFrame(c)
 	return err == nil
 }
 
@@ -258,17 +256,6 @@ func askPlain(r *rig, req kmsg.Request) kmsg.Response {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return ask(c, req)
-}
-
-// frame reads one answer.
-func frame(c net.Conn) ([]byte, error) {
-	var size [4]byte
-	if _, err := io.ReadFull(c, size[:]); err != nil {
-		return nil, err
-	}
-	body := make([]byte, binary.BigEndian.Uint32(size[:]))
-	_, err := io.ReadFull(c, body)
-	return body, err
 }
 
 // serves probes whether an address is answered; of none: the rig's own listener.
@@ -488,7 +475,7 @@ func ask(c net.Conn, req kmsg.Request) kmsg.Response {
 	f := kmsg.NewRequestFormatter()
 	raw := f.AppendRequest(nil, req, 1)
 	_, _ = c.Write(raw)
-	body, err := frame(c)
+	body, err := testbase.ReadFrame(c)
 	resp := req.ResponseKind()
 	if err != nil || len(body) < 4 || resp.ReadFrom(body[4:]) != nil {
 		return nil

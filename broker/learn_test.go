@@ -8,6 +8,7 @@ import (
 
 	"momus/coordinator/zk"
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 )
 
 // restartable is the embedded coordination server on one address.
@@ -18,15 +19,9 @@ type restartable struct {
 
 func (r *restartable) start(t *testing.T) {
 	t.Helper()
-	server, err := zkserver.New(r.opts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var server *zkserver.Server
+	server, r.stop = zkservertest.Run(t, r.opts)
 	r.opts.Listen = server.Addr().String()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = server.Run(ctx) }()
-	r.stop = func() { cancel(); <-done }
 }
 
 // A topic that is new to this broker while ZooKeeper is gone gets the defaults after a bounded

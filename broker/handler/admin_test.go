@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"errors"
 	"io"
 	"slices"
 	"strconv"
@@ -19,11 +18,13 @@ import (
 	"momus/coordinator/admin"
 	"momus/coordinator/controller"
 	"momus/coordinator/zk"
+	"momus/coordinator/zk/zktest"
 	"momus/coordinator/zkserver"
 	"momus/coordinator/zkserver/zkservertest"
 	"momus/internal/fan"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/testbase"
 )
 
 // adminBroker is an environment with a controller on a real coordination server. The one broker is
@@ -67,22 +68,7 @@ func (l *loopback) Send(_ int32, r controller.Request) {
 func newAdminBroker(t *testing.T) *adminBroker {
 	t.Helper()
 	server, _ := zkservertest.Run(t, zkserver.Options{NoSync: true})
-	run := func(fn func(context.Context) error) {
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() { done <- fn(ctx) }()
-		t.Cleanup(func() {
-			cancel()
-			if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-				t.Error(err)
-			}
-		})
-	}
-	client, err := zk.Dial(t.Context(), zk.Options{Connect: server.Addr().String()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
+	client := zktest.Dial(t, zk.Options{Connect: server.Addr().String()})
 	if err := client.CreateTopLevelPaths(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +88,7 @@ func newAdminBroker(t *testing.T) *adminBroker {
 	if err := c.Register(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	run(c.Run)
+	testbase.Run(t, c.Run)
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
 	e := &Env{BrokerID: 1, Config: config.Broker, Logger: logrus.NewEntry(quiet), Now: time.Now}

@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"math"
@@ -24,6 +23,7 @@ import (
 	"momus/configs"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/testbase"
 	"momus/storage/log"
 	"momus/storage/record"
 )
@@ -222,10 +222,7 @@ func newDataBroker(t testing.TB) *dataBroker {
 	if err := b.server.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = b.server.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
+	testbase.Run(t, b.server.Run)
 	return b
 }
 
@@ -239,13 +236,19 @@ type client struct {
 
 func (b *dataBroker) dial() *client {
 	b.t.Helper()
+	return b.dialAs("test")
+}
+
+// dialAs is dial for a client with an id of its own.
+func (b *dataBroker) dialAs(id string) *client {
+	b.t.Helper()
 	c, err := net.Dial("tcp", b.server.Addr("PLAINTEXT").String())
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { c.Close() })
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-	return &client{t: b.t, Conn: c, id: "test"}
+	return &client{t: b.t, Conn: c, id: id}
 }
 
 func (c *client) send(req kmsg.Request) {
@@ -262,13 +265,7 @@ func (c *client) raw(frame []byte) {
 }
 
 func (c *client) frame() ([]byte, error) {
-	var size [4]byte
-	if _, err := io.ReadFull(c, size[:]); err != nil {
-		return nil, err
-	}
-	frame := make([]byte, binary.BigEndian.Uint32(size[:]))
-	_, err := io.ReadFull(c, frame)
-	return frame, err
+	return testbase.ReadFrame(c)
 }
 
 // receive reads the answer with a correlation id into resp.

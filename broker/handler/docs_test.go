@@ -3,11 +3,11 @@ package handler
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"momus/broker/protocol"
+	"momus/internal/testbase"
 )
 
 var writeDocs = flag.Bool("write-docs", false, "write docs/apis.md anew")
@@ -40,18 +40,7 @@ func TestPageOfAPIs(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s |\n", key, info.Name, versions, flexible, rights)
 	}
-	if *writeDocs {
-		if err := os.WriteFile(apisPage, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	page, err := os.ReadFile(apisPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(page) != b.String() {
-		t.Errorf("%s does not show the table as it is; write it with: go test ./broker/handler -run TestPageOfAPIs -write-docs", apisPage)
-	}
+	testbase.Page(t, apisPage, b.String(), *writeDocs, "go test ./broker/handler -run TestPageOfAPIs -write-docs")
 }
 
 // rightsOf lists the rights of a row.

@@ -20,6 +20,7 @@ import (
 	"momus/coordinator/controller"
 	"momus/internal/model"
 	"momus/internal/release"
+	"momus/internal/testbase"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -61,12 +62,8 @@ func startPeer(t *testing.T, answer func(key, version int16, body []byte) kmsg.R
 func (p *peer) serve(c net.Conn) {
 	defer c.Close()
 	for {
-		var head [4]byte
-		if _, err := io.ReadFull(c, head[:]); err != nil {
-			return
-		}
-		frame := make([]byte, binary.BigEndian.Uint32(head[:]))
-		if _, err := io.ReadFull(c, frame); err != nil {
+		frame, err := testbase.ReadFrame(c)
+		if err != nil {
 			return
 		}
 		p.mu.Lock()

@@ -21,6 +21,7 @@ import (
 	"momus/broker/protocol"
 	"momus/broker/security/sasl"
 	"momus/internal/kerr"
+	"momus/internal/testbase"
 )
 
 type recordedStep struct{ Send, Recv, What string }
@@ -108,12 +109,8 @@ func (p *loginPeer) serve(conn net.Conn) {
 	x := sasl.NewExchange(server, versions, time.Now())
 	var session *sasl.Session
 	for {
-		var size [4]byte
-		if _, err := io.ReadFull(conn, size[:]); err != nil {
-			return
-		}
-		frame := make([]byte, binary.BigEndian.Uint32(size[:]))
-		if _, err := io.ReadFull(conn, frame); err != nil {
+		frame, err := testbase.ReadFrame(conn)
+		if err != nil {
 			return
 		}
 		p.keys = append(p.keys, int16(binary.BigEndian.Uint16(frame)))
@@ -132,8 +129,7 @@ func (p *loginPeer) serve(conn net.Conn) {
 				p.logins++
 			}
 		}
-		binary.BigEndian.PutUint32(size[:], uint32(len(answer)))
-		if _, err := conn.Write(append(size[:], answer...)); err != nil {
+		if _, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(answer))), answer...)); err != nil {
 			return
 		}
 	}

@@ -181,7 +181,7 @@ func TestStrangersHaveMemoryOfTheirOwn(t *testing.T) {
 		strangers = append(strangers, c)
 		wg.Go(func() { _, _ = c.Write(part) }) // stops when the server does not read any more
 	}
-	f.waitStrangersStarving()
+	waitStarving(t, &f.strangers)
 	if used := f.strangers.used.Load(); used > strangerMemory+100*strangerFrame {
 		t.Errorf("strangers hold %d bytes", used)
 	}
@@ -237,7 +237,7 @@ func TestDrippingStrangersKeepNobodyFromLoggingIn(t *testing.T) {
 			}
 		})
 	}
-	f.waitStrangersStarving()
+	waitStarving(t, &f.strangers)
 	for _, login := range []string{"e1", "e" + strings.Repeat("x", strangerFrame/2)} {
 		c := tls.Client(f.dialListener("SASL_SSL"), &tls.Config{InsecureSkipVerify: true})
 		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
@@ -299,15 +299,5 @@ func TestNeighbourhood(t *testing.T) {
 		if got := neighbourhood(a, hostOf(a)); got != want {
 			t.Errorf("%s is of %s, want %s", addr, got, want)
 		}
-	}
-}
-
-func (f *fixture) waitStrangersStarving() {
-	f.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !f.strangers.starving(time.Now().Add(time.Hour)); {
-		if time.Now().After(deadline) {
-			f.t.Fatal("nobody waits for memory")
-		}
-		time.Sleep(time.Millisecond)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"momus/internal/model"
+	"momus/internal/testbase"
 )
 
 // TestNothingIsComputedForWhoHasGone has clients that wait for their turn and go.
@@ -27,9 +28,9 @@ func TestNothingIsComputedForWhoHasGone(t *testing.T) {
 	for range 10 {
 		c := f.dialListener("SASL_SSL")
 		all = append(all, c)
-		go func() { _ = tls.Client(&spokenOnce{Conn: c}, &tls.Config{InsecureSkipVerify: true}).Handshake() }()
+		go func() { _ = tls.Client(&testbase.Mute{Conn: c}, &tls.Config{InsecureSkipVerify: true}).Handshake() }()
 	}
-	f.waitFor("all wait for a slot", func() bool {
+	testbase.Eventually(t, "all wait for a slot", func() bool {
 		f.gate.mu.Lock()
 		defer f.gate.mu.Unlock()
 		return len(f.gate.others.queue["127.0.0.1"]) == len(all)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"momus/internal/model"
+	"momus/internal/testbase"
 )
 
 func stranger(ip string) *Conn {
@@ -140,7 +141,7 @@ func TestAFloodOfHandshakesLeavesRoomForClients(t *testing.T) {
 		case 0: // half a hello
 			_, _ = c.Write([]byte{22, 3, 1, 1, 0, 1, 0, 0, 0xfc, 3, 3})
 		case 1: // a hello and no more
-			go func() { _ = tls.Client(&spokenOnce{Conn: c}, config).Handshake() }()
+			go func() { _ = tls.Client(&testbase.Mute{Conn: c}, config).Handshake() }()
 		case 2: // half a frame after the handshake
 			go func() {
 				if s := tls.Client(c, config); s.Handshake() == nil {
@@ -149,7 +150,7 @@ func TestAFloodOfHandshakesLeavesRoomForClients(t *testing.T) {
 			}()
 		}
 	}
-	f.waitFor("the lobby is full", func() bool {
+	testbase.Eventually(t, "the lobby is full", func() bool {
 		f.lobby.mu.Lock()
 		defer f.lobby.mu.Unlock()
 		return f.lobby.waiting >= size
@@ -161,29 +162,6 @@ func TestAFloodOfHandshakesLeavesRoomForClients(t *testing.T) {
 	}
 	send(t, c, "e1")
 	expect(t, c, "e1")
-}
-
-func (f *fixture) waitFor(what string, holds func() bool) {
-	f.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			f.t.Fatal("never: " + what)
-		}
-	}
-}
-
-// spokenOnce sends what is written first, and nothing more.
-type spokenOnce struct {
-	net.Conn
-	spoken bool
-}
-
-func (s *spokenOnce) Write(p []byte) (int, error) {
-	if s.spoken {
-		return len(p), nil
-	}
-	s.spoken = true
-	return s.Conn.Write(p)
 }
 
 // TestAHelloInPiecesIsPutTogether sends a hello byte by byte, and one that ends in the middle.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"momus/internal/model"
+	"momus/internal/testbase"
 )
 
 // silent connects many clients to a listener, which say nothing.
@@ -34,7 +35,7 @@ func TestThePorterServesWhoeverSpeaks(t *testing.T) {
 	const n = 2 * maxHearing
 	before := runtime.NumGoroutine()
 	plain, secure := f.silent("SASL", n), f.silent("SSL", n)
-	f.waitFor("only a few goroutines wait", func() bool { return runtime.NumGoroutine() < before+maxHearing+maxResting })
+	testbase.Eventually(t, "only a few goroutines wait", func() bool { return runtime.NumGoroutine() < before+maxHearing+maxResting })
 	for _, c := range secure {
 		_, _ = c.Write([]byte{22}) // of a hello
 	}
@@ -93,7 +94,7 @@ func TestWhoeverSaysNothingIsIdle(t *testing.T) {
 		for _, c := range f.silent("SASL", n) {
 			send(t, c, "e1")
 		}
-		f.waitFor("all wait for the lobby", func() bool {
+		testbase.Eventually(t, "all wait for the lobby", func() bool {
 			f.lobby.mu.Lock()
 			defer f.lobby.mu.Unlock()
 			return f.lobby.waiting == n

@@ -5,8 +5,6 @@ package network
 import (
 	"bytes"
 	"crypto/rand"
-	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -17,15 +15,7 @@ import (
 func TestFilesAreSentFromMemoryAndFromDisk(t *testing.T) {
 	content := make([]byte, 3*sendChunk+4321)
 	_, _ = rand.Read(content)
-	path := filepath.Join(t.TempDir(), "segment")
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := fileOf(t, content)
 	if err := f.Sync(); err != nil {
 		t.Fatal(err)
 	}

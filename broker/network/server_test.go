@@ -23,6 +23,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"go.uber.org/goleak"
+
+	"momus/internal/testbase"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -158,10 +160,7 @@ func start(t testing.TB, change func(o *Options, l *Limits)) *fixture {
 	if err := f.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = f.Run(ctx) }()
-	f.stop = sync.OnceFunc(func() { cancel(); <-done })
+	f.stop = testbase.Run(t, f.Run)
 	t.Cleanup(func() {
 		f.stop()
 		if n := f.MemoryUsed(); n != 0 {
@@ -200,12 +199,7 @@ func send(t testing.TB, c net.Conn, bodies ...string) {
 }
 
 func receive(c net.Conn) (string, error) {
-	var size [4]byte
-	if _, err := io.ReadFull(c, size[:]); err != nil {
-		return "", err
-	}
-	body := make([]byte, binary.BigEndian.Uint32(size[:]))
-	_, err := io.ReadFull(c, body)
+	body, err := testbase.ReadFrame(c)
 	return string(body), err
 }
 
@@ -381,12 +375,19 @@ func TestPanicClosesOnlyItsConnection(t *testing.T) {
 	}
 }
 
-func TestStopAbandonsPendingAnswers(t *testing.T) {
+// withAnswersPending starts a server that has taken the requests p1 and p2 of a client.
+func withAnswersPending(t *testing.T) (*fixture, net.Conn) {
+	t.Helper()
 	f := start(t, nil)
 	c := f.dial()
 	send(t, c, "p1", "p2")
 	<-f.h.served
 	<-f.h.served
+	return f, c
+}
+
+func TestStopAbandonsPendingAnswers(t *testing.T) {
+	f, c := withAnswersPending(t)
 	f.stop()
 	expectClosed(t, c)
 	if f.h.closed.Load() != 1 {
@@ -426,11 +427,7 @@ func TestStopDoesNotWaitForTheDeaf(t *testing.T) {
 }
 
 func TestClosedByTheClientWithAnswersPending(t *testing.T) {
-	f := start(t, nil)
-	c := f.dial()
-	send(t, c, "p1", "p2")
-	<-f.h.served
-	<-f.h.served
+	f, c := withAnswersPending(t)
 	c.Close()
 	f.h.release("p1")
 	f.h.release("p2")
@@ -619,12 +616,7 @@ func TestSlowSendersCostLittleMemory(t *testing.T) {
 		}
 		return k
 	}
-	for deadline := time.Now().Add(20 * time.Second); receiving() < n; {
-		if time.Now().After(deadline) {
-			t.Fatal("frames did not arrive")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	testbase.Eventually(t, "all frames begin to arrive", func() bool { return receiving() >= n })
 	if used := f.MemoryUsed(); used > n*(firstGrant+firstGrant/2) {
 		t.Errorf("%d senders of 1,000 bytes each hold %d bytes", n, used)
 	}
@@ -638,27 +630,21 @@ func TestExhaustedMemoryStopsReadingUntilSomeIsReleased(t *testing.T) {
 	if _, err := hold.Write(frame(body)[:150_000]); err != nil {
 		t.Fatal(err)
 	}
-	for f.MemoryUsed() < 100_000 {
-		time.Sleep(time.Millisecond)
-	}
+	testbase.Eventually(t, "half a frame arrives", func() bool { return f.MemoryUsed() >= 100_000 })
 	c := f.dial()
 	echo := "e" + body
 	go func() { _, _ = c.Write(frame(echo)) }()
 	f.sweepOnce(time.Now()) // nobody has waited long
-	f.waitStarving()
+	waitStarving(t, &f.memory)
 	f.sweepOnce(time.Now().Add(2 * starvation))
 	expectClosed(t, hold)
 	expect(t, c, echo)
 }
 
-func (f *fixture) waitStarving() {
-	f.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !f.memory.starving(time.Now().Add(time.Hour)); {
-		if time.Now().After(deadline) {
-			f.t.Fatal("nobody waits for memory")
-		}
-		time.Sleep(time.Millisecond)
-	}
+// waitStarving waits until somebody waits for memory of a budget.
+func waitStarving(t *testing.T, m *budget) {
+	t.Helper()
+	testbase.Eventually(t, "somebody waits for memory", func() bool { return m.starving(time.Now().Add(time.Hour)) })
 }
 
 // memRange is a Range in memory.
@@ -682,18 +668,25 @@ type osRange struct {
 
 func (r *osRange) OSFile() (*os.File, int64) { return r.f, r.pos }
 
-func TestRangesAreSentWhereTheyWereAppended(t *testing.T) {
-	content := make([]byte, 3<<20)
-	_, _ = rand.Read(content)
+// fileOf is an open file with a content.
+func fileOf(t *testing.T, content []byte) *os.File {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "segment")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.Open(path)
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func TestRangesAreSentWhereTheyWereAppended(t *testing.T) {
+	content := make([]byte, 3<<20)
+	_, _ = rand.Read(content)
+	file := fileOf(t, content)
 	cert := selfSigned(t)
 	f := start(t, func(o *Options, _ *Limits) {
 		o.Listeners = append(o.Listeners, Listener{Name: "SSL", Addr: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})

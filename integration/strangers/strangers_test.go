@@ -22,6 +22,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"momus/integration/testkit"
+	"momus/internal/testbase"
 )
 
 const (
@@ -99,7 +100,7 @@ func behave(ctx context.Context, kind int, c net.Conn) {
 			_, _ = t.Write(append([]byte{0, 7, 0xff, 0xff}, junk...)) // a large frame that never comes whole
 		}
 	case 3: // stalls in the middle of its handshake, when the broker has computed its part
-		if tls.Client(&mute{Conn: c}, config).Handshake() == nil {
+		if tls.Client(&testbase.Mute{Conn: c}, config).Handshake() == nil {
 			panic("a handshake of which nothing was sent but a hello")
 		}
 		return
@@ -114,21 +115,6 @@ func behave(ctx context.Context, kind int, c net.Conn) {
 	}
 	_, _ = c.Read(make([]byte, 1<<16))
 	_, _ = c.Read(make([]byte, 1<<16))
-}
-
-// mute sends what is written first, and nothing more.
-type mute struct {
-	net.Conn
-	spoken bool
-}
-
-// Write implements net.Conn.
-func (m *mute) Write(p []byte) (int, error) {
-	if m.spoken {
-		return len(p), nil
-	}
-	m.spoken = true
-	return m.Conn.Write(p)
 }
 
 func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {

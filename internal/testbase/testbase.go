@@ -1,12 +1,16 @@
 // Package testbase has the small things that tests of many packages need: output that is read while
-// it grows, waiting for a condition, recordings that are packed, a server of TLS handshakes. It is
+// it grows, waiting for a condition, what runs until the test ends, recordings that are packed,
+// pages that are made from the code, frames of Kafka's protocol, a server of TLS handshakes. It is
 // for tests alone.
 package testbase
 
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/tls"
+	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -55,6 +59,67 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 		case <-tick.C:
 		}
 	}
+}
+
+// Run runs serve until the test ends or stop is called, which may happen more than once; it has to
+// end without an error but for the end of its context.
+func Run(t testing.TB, serve func(context.Context) error) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx) }() // ended by stop
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// Page wants the page at path to be what is made from the code. write writes it anew, which command
+// does.
+func Page(t testing.TB, path, made string, write bool, command string) {
+	t.Helper()
+	if write {
+		if err := os.WriteFile(path, []byte(made), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(page) != made {
+		t.Errorf("%s does not show the tables as they are; write it with: %s", path, command)
+	}
+}
+
+// ReadFrame reads one request or answer of Kafka's protocol, without its length.
+func ReadFrame(r io.Reader) ([]byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, err
+	}
+	frame := make([]byte, binary.BigEndian.Uint32(size[:]))
+	_, err := io.ReadFull(r, frame)
+	return frame, err
+}
+
+// Mute is a connection on which only what is written first is sent.
+type Mute struct {
+	net.Conn
+	spoken bool
+}
+
+// Write implements net.Conn.
+func (m *Mute) Write(p []byte) (int, error) {
+	if m.spoken {
+		return len(p), nil
+	}
+	m.spoken = true
+	return m.Conn.Write(p)
 }
 
 // Gunzip opens a recording that was packed with gzip; it is closed with the test.

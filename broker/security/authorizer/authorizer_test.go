@@ -2,7 +2,6 @@ package authorizer_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"net"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"momus/coordinator/acl"
 	"momus/coordinator/admin"
 	"momus/coordinator/zk"
+	"momus/coordinator/zk/zktest"
 	"momus/coordinator/zkserver/zkservertest"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -28,16 +28,6 @@ import (
 func startZooKeeper(t *testing.T) (address string) {
 	t.Helper()
 	return zkservertest.Start(t)
-}
-
-func dial(t *testing.T, opts zk.Options) *zk.Client {
-	t.Helper()
-	c, err := zk.Dial(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
 }
 
 // start runs an authorizer until the test ends.
@@ -57,15 +47,7 @@ func start(t *testing.T, client *zk.Client, edit func(*authorizer.Options)) *aut
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- a.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("authorizer: %v", err)
-		}
-	})
+	testbase.Run(t, a.Run)
 	return a
 }
 
@@ -83,8 +65,8 @@ func topic(name string, p acl.PatternType) acl.Resource {
 
 func TestChangesAreObeyedByAllBrokers(t *testing.T) {
 	address := startZooKeeper(t)
-	one := start(t, dial(t, zk.Options{Connect: address}), nil)
-	two := start(t, dial(t, zk.Options{Connect: address}), nil)
+	one := start(t, zktest.Dial(t, zk.Options{Connect: address}), nil)
+	two := start(t, zktest.Dial(t, zk.Options{Connect: address}), nil)
 	if one.Authorize(ask("alice", acl.Read, "t")) || !one.Authorize(ask("admin", acl.Read, "t")) {
 		t.Error("without ACLs only super users may read")
 	}
@@ -103,7 +85,7 @@ func TestChangesAreObeyedByAllBrokers(t *testing.T) {
 	testbase.Eventually(t, "the other broker obeys a literal change", func() bool { return two.Authorize(ask("bob", acl.Write, "t")) })
 	testbase.Eventually(t, "the other broker obeys a prefixed change", func() bool { return two.Authorize(ask("alice", acl.Write, "pre-x")) })
 
-	late := start(t, dial(t, zk.Options{Connect: address}), nil)
+	late := start(t, zktest.Dial(t, zk.Options{Connect: address}), nil)
 	if !late.Authorize(ask("alice", acl.Describe, "t")) || !late.Authorize(ask("alice", acl.Write, "pre-x")) {
 		t.Error("a broker that starts does not know the ACLs")
 	}
@@ -127,7 +109,7 @@ func TestChangesAreObeyedByAllBrokers(t *testing.T) {
 }
 
 func TestACLsThatCannotBeMade(t *testing.T) {
-	a := start(t, dial(t, zk.Options{Connect: startZooKeeper(t)}), func(o *authorizer.Options) { o.PrefixedRefused = true })
+	a := start(t, zktest.Dial(t, zk.Options{Connect: startZooKeeper(t)}), func(o *authorizer.Options) { o.PrefixedRefused = true })
 	const invalid = "Failed to create ACL"
 	for _, c := range []struct {
 		resource acl.Resource
@@ -187,8 +169,8 @@ func TestALostSessionIsMadeUpFor(t *testing.T) {
 	server := zkservertest.Server(t)
 	address := server.Addr().String()
 	var line cuttable
-	client := dial(t, zk.Options{Connect: address, Dial: line.dial})
-	cut, whole := start(t, client, nil), start(t, dial(t, zk.Options{Connect: address}), nil)
+	client := zktest.Dial(t, zk.Options{Connect: address, Dial: line.dial})
+	cut, whole := start(t, client, nil), start(t, zktest.Dial(t, zk.Options{Connect: address}), nil)
 	if errs := whole.Create(t.Context(), []acl.Binding{{Resource: topic("before", acl.Literal), Entry: allow("alice", acl.Read)}}); errs[0] != nil {
 		t.Fatal(errs)
 	}
@@ -258,7 +240,7 @@ func TestACLsThatCannotBeReadAreReadLater(t *testing.T) {
 			logger := logrus.New()
 			logger.SetOutput(&log)
 			logger.SetLevel(logrus.DebugLevel)
-			a := start(t, dial(t, zk.Options{Connect: address, Logger: logrus.NewEntry(logger)}), func(o *authorizer.Options) { o.Logger = logrus.NewEntry(logger) })
+			a := start(t, zktest.Dial(t, zk.Options{Connect: address, Logger: logrus.NewEntry(logger)}), func(o *authorizer.Options) { o.Logger = logrus.NewEntry(logger) })
 			if errs := a.Create(t.Context(), []acl.Binding{{Resource: r, Entry: allow("alice", acl.Read)}}); errs[0] != nil {
 				t.Fatal(errs)
 			}
@@ -285,7 +267,7 @@ func TestOneResourceThatCannotBeReadHoldsUpNoOthers(t *testing.T) {
 	server := zkservertest.Server(t)
 	address := server.Addr().String()
 	var line cuttable
-	client := dial(t, zk.Options{Connect: address, Dial: line.dial, MaxInFlight: 1})
+	client := zktest.Dial(t, zk.Options{Connect: address, Dial: line.dial, MaxInFlight: 1})
 	a := start(t, client, nil)
 	hidden, open := topic("hidden", acl.Literal), topic("open", acl.Prefixed)
 	for _, r := range []acl.Resource{hidden, open} {
@@ -320,7 +302,7 @@ func TestTheAuditLog(t *testing.T) {
 	edit := func(class string) func(*authorizer.Options) {
 		return func(o *authorizer.Options) { o.Audit, o.Class = logrus.NewEntry(log), class }
 	}
-	client := dial(t, zk.Options{Connect: startZooKeeper(t)})
+	client := zktest.Dial(t, zk.Options{Connect: startZooKeeper(t)})
 	a := start(t, client, edit(authorizer.AclAuthorizerClass))
 	simple := start(t, client, edit(authorizer.SimpleAclAuthorizerClass))
 	a.Create(t.Context(), []acl.Binding{{Resource: topic("t", acl.Literal), Entry: allow("alice", acl.Read)}})
@@ -367,7 +349,7 @@ func TestTheAuditLog(t *testing.T) {
 }
 
 func TestAskingAllocatesNothing(t *testing.T) {
-	a := start(t, dial(t, zk.Options{Connect: startZooKeeper(t)}), nil)
+	a := start(t, zktest.Dial(t, zk.Options{Connect: startZooKeeper(t)}), nil)
 	if errs := a.Create(t.Context(), []acl.Binding{{Resource: topic("t", acl.Literal), Entry: allow("alice", acl.Read)}}); errs[0] != nil {
 		t.Fatal(errs)
 	}
@@ -381,7 +363,7 @@ func TestAskingAllocatesNothing(t *testing.T) {
 // time: nothing is lost.
 func TestConcurrentChangesOfOneResource(t *testing.T) {
 	address := startZooKeeper(t)
-	brokers := []*authorizer.Authorizer{start(t, dial(t, zk.Options{Connect: address}), nil), start(t, dial(t, zk.Options{Connect: address}), nil)}
+	brokers := []*authorizer.Authorizer{start(t, zktest.Dial(t, zk.Options{Connect: address}), nil), start(t, zktest.Dial(t, zk.Options{Connect: address}), nil)}
 	const each = 10
 	var wg sync.WaitGroup
 	name := func(broker, i int) string { return string(rune('a'+broker)) + string(rune('a'+i)) }

@@ -2,7 +2,6 @@ package token_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 
 	"momus/broker/security/token"
 	"momus/coordinator/zk"
+	"momus/coordinator/zk/zktest"
 	"momus/coordinator/zkserver/zkservertest"
 	"momus/internal/kerr"
 	"momus/internal/model"
@@ -24,19 +24,6 @@ func startZooKeeper(t *testing.T) string {
 	return zkservertest.Start(t)
 }
 
-// run runs something until the test ends.
-func run(t *testing.T, serve func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- serve(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	})
-}
-
 // clock is a time that the test moves.
 type clock struct{ now atomic.Int64 }
 
@@ -46,11 +33,7 @@ func (c *clock) advance(d time.Duration) { c.now.Add(d.Milliseconds()) }
 // start runs the tokens of a broker until the test ends.
 func start(t *testing.T, address string, now *clock, active bool) *token.Manager {
 	t.Helper()
-	client, err := zk.Dial(t.Context(), zk.Options{Connect: address})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
+	client := zktest.Dial(t, zk.Options{Connect: address})
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
 	m := token.New(token.Options{
@@ -60,7 +43,7 @@ func start(t *testing.T, address string, now *clock, active bool) *token.Manager
 	if err := m.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	run(t, m.Run)
+	testbase.Run(t, m.Run)
 	return m
 }
 

@@ -3,11 +3,11 @@ package manual
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"momus/configs"
+	"momus/internal/testbase"
 )
 
 var writeDocs = flag.Bool("write-docs", false, "write docs/keys.md anew")
@@ -43,18 +43,7 @@ func TestPageOfKeys(t *testing.T) {
 	if none == 0 {
 		t.Error("no key is without effect, which cannot be")
 	}
-	if *writeDocs {
-		if err := os.WriteFile(keysDocument, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	page, err := os.ReadFile(keysDocument)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(page) != b.String() {
-		t.Errorf("%s does not show the tables as they are; write it with: go test ./cmd/internal/manual -run TestPageOfKeys -write-docs", keysDocument)
-	}
+	testbase.Page(t, keysDocument, b.String(), *writeDocs, "go test ./cmd/internal/manual -run TestPageOfKeys -write-docs")
 }
 
 // valueOf is type, default and valid values.

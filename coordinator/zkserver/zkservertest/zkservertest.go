@@ -3,10 +3,7 @@
 package zkservertest
 
 import (
-	"context"
-	"errors"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -50,17 +47,7 @@ func Run(t testing.TB, o zkserver.Options) (s *zkserver.Server, stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }() // ended by stop
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("coordination server: %v", err)
-		}
-	})
-	t.Cleanup(stop)
-	return s, stop
+	return s, testbase.Run(t, s.Run)
 }
 
 // Connect is a session of the library's at a server, to see what is really there; it ends with the

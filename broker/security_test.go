@@ -30,26 +30,27 @@ func TestSettingsOfSecurityThatIsNotThereStopTheStart(t *testing.T) {
 }
 
 func TestSettingsOfTheAuthorizer(t *testing.T) {
-	for _, c := range []struct{ key, value, refused string }{
-		{"authorizer.class.name", "kafka.security.authorizer.AclAuthorizer", ""},
-		{"authorizer.class.name", "kafka.security.auth.SimpleAclAuthorizer", ""},
-		{"super.users", "User:admin;User:CN=a,O=b", ""},
-		{"super.users", "admin", "expected a string in format principalType:principalName but got admin"},
-		{"allow.everyone.if.no.acl.found", "True", ""},
-		{"allow.everyone.if.no.acl.found", "yes", "neither true nor false"},
-		{"authorizer.zookeeper.session.timeout.ms", "6000", ""},
-		{"authorizer.zookeeper.session.timeout.ms", "6s", "is not a number of 1 or more"},
-		{"authorizer.zookeeper.max.in.flight.requests", "0", "is not a number of 1 or more"},
+	for setting, refused := range map[string]string{
+		"authorizer.class.name=kafka.security.authorizer.AclAuthorizer": "",
+		"authorizer.class.name=kafka.security.auth.SimpleAclAuthorizer": "",
+		"super.users=User:admin;User:CN=a,O=b":                          "",
+		"super.users=admin":                                             "expected a string in format principalType:principalName but got admin",
+		"allow.everyone.if.no.acl.found=True":                           "",
+		"allow.everyone.if.no.acl.found=yes":                            "neither true nor false",
+		"authorizer.zookeeper.session.timeout.ms=6000":                  "",
+		"authorizer.zookeeper.session.timeout.ms=6s":                    "is not a number of 1 or more",
+		"authorizer.zookeeper.max.in.flight.requests=0":                 "is not a number of 1 or more",
 	} {
 		settings := map[string]string{"zookeeper.connect": "z:1", "listeners": "PLAINTEXT://localhost:0", "authorizer.class.name": "kafka.security.authorizer.AclAuthorizer"}
-		settings[c.key] = c.value
+		key, value, _ := strings.Cut(setting, "=")
+		settings[key] = value
 		config, err := configs.New(settings)
 		if err != nil {
-			t.Fatal(c.key, err)
+			t.Fatal(setting, err)
 		}
 		_, err = New(Options{Config: config, Logger: logrus.New()})
-		if (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {
-			t.Errorf("%s=%s: %v", c.key, c.value, err)
+		if (err == nil) != (refused == "") || err != nil && !strings.Contains(err.Error(), refused) {
+			t.Errorf("%s: %v", setting, err)
 		}
 	}
 	config, err := configs.New(map[string]string{"zookeeper.connect": "z:1", "authorizer.zookeeper.url": "acls:2/x", "authorizer.zookeeper.session.timeout.ms": "7000", "zookeeper.connection.timeout.ms": "9000"})

@@ -1,7 +1,6 @@
 package configs
 
 import (
-	"encoding/json"
 	"errors"
 	"maps"
 	"os"
@@ -36,15 +35,7 @@ var better = map[string]map[string]string{
 
 func composeCases(t *testing.T) []composeCase {
 	t.Helper()
-	data, err := os.ReadFile("testdata/compose/environments.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []composeCase
-	if err := json.Unmarshal(data, &out); err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return golden[composeCase](t, "compose/environments.json")
 }
 
 func (c *composeCase) load(t *testing.T, root string, extra ...string) (*Config, []Warning, error) {

@@ -10,7 +10,7 @@ import (
 // handlerEnv is what the handlers of requests work with.
 func (b *Broker) handlerEnv() *handler.Env {
 	e := &handler.Env{
-		BrokerID: b.id, Config: b.config.Broker, TopicConfig: b.dynamic.Topic, Logger: b.logFor("kafka.server.KafkaApis"), Now: b.opts.Now, Metrics: b.metrics,
+		BrokerID: b.id, Settings: func() handler.Settings { return handler.SettingsOf(b.config.Broker()) }, TopicConfig: b.dynamic.Topic, Logger: b.logFor("kafka.server.KafkaApis"), Now: b.opts.Now, Metrics: b.metrics,
 	}
 	b.securityEnv(e)
 	e.Quotas = b.dynamic.quotas

@@ -19,7 +19,8 @@ func (b *Broker) secure() (err error) {
 	b.security, err = security.New(security.Options{
 		Dial:   dial,
 		Config: b.config, Properties: b.config.Environment().Properties, Credentials: b.dynamic.scram, Tokens: b.tokenStore(),
-		Logger: b.logFor("org.apache.kafka.common.security.authenticator.LoginManager"),
+		InterBrokerMechanism: func() string { return b.config.Broker().SASLMechanismInterBrokerProtocol },
+		Logger:               b.logFor("org.apache.kafka.common.security.authenticator.LoginManager"),
 	})
 	if err != nil {
 		return err

@@ -18,12 +18,19 @@ import (
 type Member struct {
 	View      *view.View
 	Journal   *journal.Journal
-	Config    *configs.Config
+	Config    Config
 	ZooKeeper *zk.Client
 	// Overrides are the configs that a topic has itself, as this broker knows them.
 	Overrides func(topic string) map[string]string
 	// Rights are what the authorizer says; nil without one.
 	Rights Rights
+}
+
+// Config describes the configuration of a broker, and of a topic with its overrides; nil names are
+// all keys.
+type Config interface {
+	DescribeBroker(names []string) []configs.Entry
+	DescribeTopic(overrides map[string]string, names []string) []configs.Entry
 }
 
 // Rights are who may do what.

@@ -91,7 +91,7 @@ func newAdminBroker(t *testing.T) *adminBroker {
 	testbase.Run(t, c.Run)
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
-	e := &Env{BrokerID: 1, Config: config.Broker, Logger: logrus.NewEntry(quiet), Now: time.Now}
+	e := &Env{BrokerID: 1, Settings: func() Settings { return SettingsOf(config.Broker()) }, Logger: logrus.NewEntry(quiet), Now: time.Now}
 	e.Metadata, e.Controller, e.Configs = cache, c, config
 	e.Admin = &admin.Admin{Store: client}
 	e.Loggers = testLoggers{"root": "INFO", "kafka.controller": "INFO"}
@@ -277,7 +277,7 @@ func TestPartitionsAreAddedAndTopicsDeleted(t *testing.T) {
 	if b.env.Metadata.Snapshot().Topic("t") != nil {
 		t.Error("answered before the topic was gone")
 	}
-	b.env.Config = func() *configs.Broker { return &configs.Broker{} }
+	b.env.Settings = func() Settings { return Settings{} }
 	if got := append(remove(2, 1, "x"), remove(3, 1, "x")...); !slices.Equal(got, []int16{42, 73}) {
 		t.Errorf("deletion switched off: %v", got)
 	}
@@ -547,7 +547,7 @@ func TestListsOfConfigsChangeAsInJava(t *testing.T) {
 // Topics are created side by side. A panic over one of them is the request's, and costs its
 // connection and not the process.
 func TestAPanicOverOneOfManyTopicsIsTheRequests(t *testing.T) {
-	e := &Env{Config: func() *configs.Broker { panic("injected") }}
+	e := &Env{Settings: func() Settings { panic("injected") }}
 	e.Metadata = metadata.NewCache("c")
 	creations := make([]creation, 3)
 	for i := range creations {

@@ -7,7 +7,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/protocol"
-	"momus/configs"
 	"momus/internal/kerr"
 )
 
@@ -66,10 +65,10 @@ func TestApiVersionsChecksTheSoftwareName(t *testing.T) {
 
 func TestOldProtocolHidesTransactions(t *testing.T) {
 	b := newDataBroker(t)
-	old := *b.broker.Load()
-	old.InterBrokerProtocolVersion = "0.10.2"
+	old := *b.settings.Load()
+	old.Protocol = "0.10.2"
 	b.env.apis = append(b.env.apis, protocol.API{Key: protocol.EndTxn, Name: "EndTxn", Max: 1})
-	b.env.Config = func() *configs.Broker { return &old }
+	b.env.Settings = func() Settings { return old }
 	resp := call[*kmsg.ApiVersionsResponse](b.dial(), kmsg.NewPtrApiVersionsRequest())
 	for _, k := range resp.ApiKeys {
 		if k.ApiKey >= 24 && k.ApiKey <= 28 {

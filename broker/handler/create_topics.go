@@ -160,13 +160,13 @@ func (e *Env) createOneTopic(ctx context.Context, t *kmsg.CreateTopicsRequestTop
 			topic.Assignments[a.Partition] = model.Assignment{Replicas: a.Replicas}
 		}
 	} else {
-		c := e.Config()
+		settings := e.Settings()
 		partitions, factor := t.NumPartitions, int32(t.ReplicationFactor)
 		if partitions == -1 {
-			partitions = c.NumPartitions
+			partitions = settings.NumPartitions
 		}
 		if factor == -1 {
-			factor = c.DefaultReplicationFactor
+			factor = settings.DefaultReplicationFactor
 		}
 		var err error
 		if topic.Assignments, err = e.Admin.Place(snapshot.AliveBrokers(), partitions, int(factor)); err != nil {

@@ -30,12 +30,12 @@ import (
 
 // dataBroker serves the data APIs over a socket, on real logs without replication.
 type dataBroker struct {
-	t      testing.TB
-	env    *Env
-	server *network.Server
-	data   *fakeData
-	broker atomic.Pointer[configs.Broker] // what the handlers see; a test may swap it
-	topic  atomic.Pointer[configs.Topic]
+	t        testing.TB
+	env      *Env
+	server   *network.Server
+	data     *fakeData
+	settings atomic.Pointer[Settings] // what the handlers see; a test may swap it
+	topic    atomic.Pointer[configs.Topic]
 }
 
 // fakeData stands for the replica manager: partitions are logs that this broker leads alone.
@@ -191,9 +191,9 @@ func newDataBroker(t testing.TB) *dataBroker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	topic := *config.Topic(nil)
+	topic, settings := *config.Topic(nil), SettingsOf(config.Broker())
 	b := &dataBroker{t: t}
-	b.broker.Store(config.Broker())
+	b.settings.Store(&settings)
 	b.topic.Store(&topic)
 	b.data = &fakeData{t: t, logs: map[model.TopicPartition]*log.Log{}, fail: map[model.TopicPartition]error{}}
 	dir := t.TempDir()
@@ -212,7 +212,7 @@ func newDataBroker(t testing.TB) *dataBroker {
 	cache.Apply(update)
 	logger := logrus.New()
 	logger.SetOutput(io.Discard)
-	b.env = &Env{BrokerID: 1, Config: func() *configs.Broker { return b.broker.Load() }, TopicConfig: func(string) *configs.Topic { return b.topic.Load() },
+	b.env = &Env{BrokerID: 1, Settings: func() Settings { return *b.settings.Load() }, TopicConfig: func(string) *configs.Topic { return b.topic.Load() },
 		Logger: logrus.NewEntry(logger)}
 	b.env.Metadata, b.env.Data = cache, b.data
 	b.env.Quotas = quota.NewSet(quota.SetOptions{Samples: 11, Window: time.Second, ProducerDefault: math.MaxInt64, ConsumerDefault: math.MaxInt64})

@@ -21,7 +21,7 @@ func deleteTopics(ctx context.Context, e *Env, r *Request) Reply {
 	snapshot := e.Metadata.Snapshot()
 	deleting := map[string]int{}
 	var deletable rights
-	if e.Controller.IsActive() && e.Config().DeleteTopicEnable {
+	if e.Controller.IsActive() && e.Settings().DeleteTopics {
 		deletable = e.rightsTo(r, acl.Delete, acl.Topic, loudly, eachOnce(req.TopicNames))
 	}
 	answered := map[string]error{} // one that is named twice is answered twice
@@ -31,9 +31,9 @@ func deleteTopics(ctx context.Context, e *Env, r *Request) Reply {
 		case again:
 		case !e.Controller.IsActive():
 			err = kerr.NotController
-		case !e.Config().DeleteTopicEnable && r.Version < 3: // who does not know the newer code
+		case !e.Settings().DeleteTopics && r.Version < 3: // who does not know the newer code
 			err = kerr.InvalidRequest
-		case !e.Config().DeleteTopicEnable:
+		case !e.Settings().DeleteTopics:
 			err = kerr.TopicDeletionDisabled
 		case !deletable.allow(name):
 			err = kerr.TopicAuthorizationFailed

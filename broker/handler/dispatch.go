@@ -62,7 +62,7 @@ func New(e *Env) *Dispatcher {
 		e.HostedFormat = e.hostedFormat
 	}
 	if e.FetchSessions == nil {
-		e.FetchSessions = fetchsession.New(func() int { return int(e.Config().MaxIncrementalFetchSessionCacheSlots) }, rand.Int32)
+		e.FetchSessions = fetchsession.New(func() int { return int(e.Settings().FetchSessions) }, rand.Int32)
 	}
 	stats := func(read func(s fetchsession.Stats) float64) func() float64 {
 		return func() float64 { return read(e.FetchSessions.Stats()) }

@@ -17,8 +17,8 @@ import (
 // env_admin.go, env_storage.go), so that an API's owner adds there what it needs.
 type Env struct {
 	BrokerID int32
-	// Config is the current snapshot of the broker's configuration.
-	Config func() *configs.Broker
+	// Settings are those of the broker at the moment: they may change while it runs.
+	Settings func() Settings
 	// TopicConfig is the current snapshot of a topic's configuration (the broker's defaults for one
 	// it does not know).
 	TopicConfig func(topic string) *configs.Topic

@@ -17,8 +17,7 @@ type AdminEnv struct {
 	Admin *admin.Admin
 	// Controller is this broker's controller, active or not.
 	Controller *controller.Controller
-	// Configs describes and validates configurations.
-	Configs *configs.Config
+	Configs    Configs
 	// Loggers are the levels that BROKER_LOGGER resources show and change; nil: there are none.
 	Loggers Loggers
 	// OnFailedLogin hears of clients that could not prove who they are, OnThrottled of those whose
@@ -28,6 +27,19 @@ type AdminEnv struct {
 	// OnPartitionsDeleted is told which partitions UpdateMetadata has removed; nil: nobody needs to
 	// know.
 	OnPartitionsDeleted func(tps []model.TopicPartition)
+}
+
+// Configs describes and validates configurations.
+type Configs interface {
+	// DescribeTopic shows the configs of a topic with these overrides, DescribeBroker those of this
+	// broker, DescribeBrokerDefaults those that were set for all brokers; nil names are all.
+	DescribeTopic(overrides map[string]string, names []string) []configs.Entry
+	DescribeBroker(names []string) []configs.Entry
+	DescribeBrokerDefaults(names []string) []configs.Entry
+	// ValidateBrokerUpdate checks the whole dynamic configs of this broker or of all.
+	ValidateBrokerUpdate(overrides map[string]string, perBroker bool) error
+	// EncodePasswords encrypts the passwords among settings, for ZooKeeper.
+	EncodePasswords(settings map[string]string) (map[string]string, error)
 }
 
 // Loggers are the log levels of the broker by logger name; the root logger is called "root". Levels

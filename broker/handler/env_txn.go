@@ -33,7 +33,7 @@ func (e *StorageEnv) hostedFormat(tp model.TopicPartition) (int8, bool) {
 // (0.11): APIs 24 to 28 are then not advertised, and UNSUPPORTED_VERSION to whoever sends them all
 // the same.
 func (e *Env) transactionsRefused() bool {
-	return e.Config().InterBrokerVersion().RecordVersion() < 2
+	return e.Settings().version().RecordVersion() < 2
 }
 
 // refuseTransaction says why a producer may not use a transactional id, nil if it may.

@@ -150,7 +150,7 @@ func (c *fetchCall) read(ctx context.Context, r *Request) {
 	var results []replica.FetchResult
 	if len(c.parts) > 0 {
 		params := replica.FetchParams{ReplicaID: c.req.ReplicaID, MaxWait: time.Duration(c.req.MaxWaitMs) * time.Millisecond,
-			MinBytes: int(c.req.MinBytes), MaxBytes: int(min(c.req.MaxBytes, c.e.Config().FetchMaxBytes)), HardLimit: c.version <= 2,
+			MinBytes: int(c.req.MinBytes), MaxBytes: int(min(c.req.MaxBytes, c.e.Settings().FetchMaxBytes)), HardLimit: c.version <= 2,
 			Isolation: log.UpToHighWatermark, Version: c.version, ClientID: r.ClientIDString(), ClientHost: r.ClientHost()}
 		if c.req.Isolation == readCommitted {
 			params.Isolation = log.UpToLastStable

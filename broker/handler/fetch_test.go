@@ -102,7 +102,7 @@ func TestFetchEveryVersion(t *testing.T) {
 	b.data.mu.Lock()
 	defer b.data.mu.Unlock()
 	last := b.data.fetched[len(b.data.fetched)-1]
-	if last.MaxBytes != int(b.broker.Load().FetchMaxBytes) || last.MinBytes != 1 || last.MaxWait != 0 || last.HardLimit || last.Version != 11 || last.ClientID != "test" {
+	if last.MaxBytes != int(b.settings.Load().FetchMaxBytes) || last.MinBytes != 1 || last.MaxWait != 0 || last.HardLimit || last.Version != 11 || last.ClientID != "test" {
 		t.Errorf("%+v", last)
 	}
 	if n, want := b.env.Metrics.Topic("t").BytesOut.Value(), int64(len(all)*32); n != want {

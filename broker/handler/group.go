@@ -9,7 +9,7 @@ import (
 // staticRefused tells whether a request carries a group.instance.id that the
 // inter.broker.protocol.version does not allow yet (KIP-345).
 func (e *Env) staticRefused(instanceID *string) bool {
-	return instanceID != nil && !group.StaticMembersAllowed(e.Config().InterBrokerVersion())
+	return instanceID != nil && !group.StaticMembersAllowed(e.Settings().version())
 }
 
 // topicPartitionError is what keeps a request from a partition: TOPIC_AUTHORIZATION_FAILED without

@@ -25,11 +25,12 @@ import (
 
 // groupBroker is an environment with a running group coordinator on an in-memory log.
 type groupBroker struct {
-	t   *testing.T
-	env *Env
-	r   *Request
-	zk  *zkOffsets
-	ids *idBlocks
+	t      *testing.T
+	config *configs.Broker // what the handlers and coordinators are set by
+	env    *Env
+	r      *Request
+	zk     *zkOffsets
+	ids    *idBlocks
 
 	loaded chan int32
 }
@@ -72,7 +73,7 @@ func newGroupBroker(t *testing.T) *groupBroker {
 	}
 	logger := logrus.New()
 	logger.SetOutput(io.Discard)
-	b := &groupBroker{t: t, zk: &zkOffsets{}, ids: &idBlocks{next: 1000}, loaded: make(chan int32, 2)}
+	b := &groupBroker{t: t, config: cfg, zk: &zkOffsets{}, ids: &idBlocks{next: 1000}, loaded: make(chan int32, 2)}
 	groups := group.New(group.Options{
 		Settings: func() group.Settings { return group.SettingsOf(cfg) }, Log: shardtest.New(), Logger: logrus.NewEntry(logger), ZooKeeper: b.zk,
 		OnLoaded: func(partition int32, _ time.Duration, _ int) { b.loaded <- partition },
@@ -82,9 +83,9 @@ func newGroupBroker(t *testing.T) *groupBroker {
 	go func() { defer close(ended); groups.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	groups.Start(2)
-	b.env = &Env{Config: func() *configs.Broker { return cfg }, Logger: logrus.NewEntry(logger), Now: time.Now}
+	b.env = &Env{Settings: func() Settings { return SettingsOf(cfg) }, Logger: logrus.NewEntry(logger), Now: time.Now}
 	b.env.Groups, b.env.ProducerIDs, b.env.Metadata = groups, txn.NewProducerIDs(b.ids), metadata.NewCache("cluster")
-	b.env.Transactions = txn.New(txn.Options{Settings: func() txn.Settings { return txn.SettingsOf(b.env.Config()) }, Log: shardtest.New(), ProducerIDs: b.env.ProducerIDs, Logger: b.env.Logger})
+	b.env.Transactions = txn.New(txn.Options{Settings: func() txn.Settings { return txn.SettingsOf(cfg) }, Log: shardtest.New(), ProducerIDs: b.env.ProducerIDs, Logger: b.env.Logger})
 	b.r = &Request{
 		Header: protocol.Header{ClientID: []byte("client")}, Conn: &network.Conn{Listener: "L", ClientHost: "/10.0.0.1"},
 		Received: time.Now(), session: &session{principal: model.Anonymous()},
@@ -419,9 +420,9 @@ func TestOffsetDelete(t *testing.T) {
 func TestStaticMembersNeedANewInterBrokerProtocol(t *testing.T) {
 	b := newGroupBroker(t)
 	b.lead()
-	old := *b.env.Config()
-	old.InterBrokerProtocolVersion = "2.2"
-	b.env.Config = func() *configs.Broker { return &old }
+	old := b.env.Settings()
+	old.Protocol = "2.2"
+	b.env.Settings = func() Settings { return old }
 	instance := "i"
 	join := kmsg.NewPtrJoinGroupRequest()
 	join.Group, join.InstanceID = "g", &instance

@@ -58,7 +58,7 @@ func (e *Env) admitInitProducerID(r *Request, req *kmsg.InitProducerIDRequest) *
 	// 0.11.
 	case *id == "":
 		return kerr.InvalidRequest
-	case req.TransactionTimeoutMillis <= 0 || req.TransactionTimeoutMillis > e.Config().TransactionMaxTimeoutMs:
+	case req.TransactionTimeoutMillis <= 0 || req.TransactionTimeoutMillis > e.Settings().TransactionMaxTimeoutMs:
 		return kerr.InvalidTransactionTimeout
 	}
 	return nil

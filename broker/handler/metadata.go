@@ -125,7 +125,7 @@ func (m *metadataAnswer) named(ctx context.Context) []kmsg.MetadataResponseTopic
 
 // mayCreate reports whether request and broker let missing topics be created.
 func (m *metadataAnswer) mayCreate() bool {
-	return (m.r.Version < 4 || m.req.AllowAutoTopicCreation) && m.e.Config().AutoCreateTopicsEnable
+	return (m.r.Version < 4 || m.req.AllowAutoTopicCreation) && m.e.Settings().AutoCreateTopics
 }
 
 // creatable are the rights to create those topics that are missing, if they would be created.
@@ -144,7 +144,7 @@ func (m *metadataAnswer) creatable(names []string, visible rights) rights {
 
 // missing creates a topic that does not exist, or says why not.
 func (m *metadataAnswer) missing(ctx context.Context, name string) error {
-	c := m.e.Config()
+	settings := m.e.Settings()
 	var err error
 	switch {
 	// Internal topics are created even with auto.create.topics.enable=false, as in 2.5.0.
@@ -153,7 +153,7 @@ func (m *metadataAnswer) missing(ctx context.Context, name string) error {
 	case !m.mayCreate():
 		return kerr.UnknownTopicOrPartition
 	default:
-		err = m.e.createTopic(ctx, name, c.NumPartitions, int16(c.DefaultReplicationFactor), nil)
+		err = m.e.createTopic(ctx, name, settings.NumPartitions, int16(settings.DefaultReplicationFactor), nil)
 	}
 	if err != nil {
 		return err

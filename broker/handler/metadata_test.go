@@ -170,9 +170,9 @@ func TestMissingTopics(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			b, made := newMetadataBroker(t)
 			made.err = test.err
-			changed := *b.broker.Load()
-			changed.AutoCreateTopicsEnable = test.auto
-			b.broker.Store(&changed)
+			changed := *b.settings.Load()
+			changed.AutoCreateTopics = test.auto
+			b.settings.Store(&changed)
 			req := metadataRequest(test.version, test.topic, test.topic)
 			req.AllowAutoTopicCreation = test.allow
 			resp := call[*kmsg.MetadataResponse](b.dial(), req)
@@ -188,10 +188,10 @@ func TestMissingTopics(t *testing.T) {
 
 func TestInternalTopicIsCreatedWithItsSettings(t *testing.T) {
 	b, made := newMetadataBroker(t)
-	changed := *b.broker.Load()
-	changed.AutoCreateTopicsEnable = false
-	changed.TransactionStateLogReplicationFactor = 2
-	b.broker.Store(&changed)
+	changed := *b.settings.Load()
+	changed.AutoCreateTopics = false
+	changed.Transactions.ReplicationFactor = 2
+	b.settings.Store(&changed)
 	req := metadataRequest(9, model.TransactionTopic)
 	req.IncludeTopicAuthorizedOperations, req.IncludeClusterAuthorizedOperations = true, true
 	resp := call[*kmsg.MetadataResponse](b.dial(), req)

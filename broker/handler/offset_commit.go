@@ -138,7 +138,7 @@ func (e *Env) commitToZooKeeper(ctx context.Context, c *group.CommitRequest) []*
 	errs := make([]*kerr.Error, len(c.Offsets))
 	for i := range c.Offsets {
 		o := &c.Offsets[i]
-		if len(utf16.Encode([]rune(o.Metadata))) > int(e.Config().OffsetMetadataMaxBytes) {
+		if len(utf16.Encode([]rune(o.Metadata))) > int(e.Settings().OffsetMetadataMaxBytes) {
 			errs[i] = kerr.OffsetMetadataTooLarge
 			continue
 		}

@@ -126,7 +126,7 @@ func TestFetchesAreBoundedByTheQuota(t *testing.T) {
 	call[*kmsg.FetchResponse](c, req)
 	b.data.mu.Lock()
 	defer b.data.mu.Unlock()
-	for i, want := range []int{2500, min(1<<30, int(b.broker.Load().FetchMaxBytes))} { // ten windows; a follower has no quota
+	for i, want := range []int{2500, min(1<<30, int(b.settings.Load().FetchMaxBytes))} { // ten windows; a follower has no quota
 		if p := b.data.fetched[i]; p.MaxBytes != want || p.MinBytes != min(1<<20, want) {
 			t.Errorf("fetch %d: %d to %d bytes, want at most %d", i, p.MinBytes, p.MaxBytes, want)
 		}

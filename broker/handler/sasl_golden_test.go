@@ -257,7 +257,7 @@ func replay(t *testing.T, d *dialogue) error {
 	if err != nil {
 		return err
 	}
-	e.Config, e.Metadata = c.Broker, metadata.NewCache("c")
+	e.Settings, e.Metadata = func() Settings { return SettingsOf(c.Broker()) }, metadata.NewCache("c")
 	e.Metadata.Apply(metadata.Update{ControllerID: 1, Brokers: []*model.Broker{{ID: 1, Endpoints: []model.Endpoint{{Listener: d.Listener, Host: "127.0.0.1", Port: 1}}}}})
 	e.SASL = func(string) *sasl.Server { return server }
 	h := &spyingHandler{Dispatcher: New(e)}

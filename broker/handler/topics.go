@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 
-	"momus/configs"
 	"momus/internal/kerr"
 	"momus/internal/model"
 )
@@ -23,20 +22,20 @@ type TopicCreator interface {
 // internalTopic are the settings with which an internal topic is created.
 // "segment.bytes" is small (100 MB) so that compaction, which leaves the active segment alone,
 // keeps what a coordinator must load short.
-func internalTopic(name string, c *configs.Broker) (partitions int32, replicationFactor int16, config map[string]string) {
+func internalTopic(name string, s Settings) (partitions int32, replicationFactor int16, config map[string]string) {
 	if name == model.OffsetsTopic {
-		return c.OffsetsTopicNumPartitions, c.OffsetsTopicReplicationFactor, map[string]string{
-			"segment.bytes":    strconv.Itoa(int(c.OffsetsTopicSegmentBytes)),
+		return s.Offsets.Partitions, s.Offsets.ReplicationFactor, map[string]string{
+			"segment.bytes":    strconv.Itoa(int(s.Offsets.SegmentBytes)),
 			"compression.type": "producer",
 			"cleanup.policy":   "compact",
 		}
 	}
-	return c.TransactionStateLogNumPartitions, c.TransactionStateLogReplicationFactor, map[string]string{
+	return s.Transactions.Partitions, s.Transactions.ReplicationFactor, map[string]string{
 		"unclean.leader.election.enable": "false",
 		"compression.type":               "uncompressed",
 		"cleanup.policy":                 "compact",
-		"min.insync.replicas":            strconv.Itoa(int(c.TransactionStateLogMinISR)),
-		"segment.bytes":                  strconv.Itoa(int(c.TransactionStateLogSegmentBytes)),
+		"min.insync.replicas":            strconv.Itoa(int(s.TransactionMinISR)),
+		"segment.bytes":                  strconv.Itoa(int(s.Transactions.SegmentBytes)),
 	}
 }
 
@@ -44,7 +43,7 @@ func internalTopic(name string, c *configs.Broker) (partitions int32, replicatio
 // soon (LEADER_NOT_AVAILABLE for who asked); INVALID_REPLICATION_FACTOR that too few brokers are
 // alive.
 func (e *Env) createInternalTopic(ctx context.Context, name string) error {
-	partitions, factor, config := internalTopic(name, e.Config())
+	partitions, factor, config := internalTopic(name, e.Settings())
 	// Kafka does not go below the replication factor here: a group's offsets on one disk would look
 	// safe and not be.
 	if alive := len(e.Metadata.Snapshot().AliveBrokers()); alive < int(factor) {

@@ -56,7 +56,7 @@ func inTxnBroker(t *testing.T, run func(b *groupBroker)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newGroupBroker(t)
 		b.env.Transactions = txn.New(txn.Options{
-			Settings: func() txn.Settings { return txn.SettingsOf(b.env.Config()) }, Log: shardtest.New(), ProducerIDs: b.env.ProducerIDs, Logger: b.env.Logger, Cluster: noMarkers{}, Sender: noMarkers{},
+			Settings: func() txn.Settings { return txn.SettingsOf(b.config) }, Log: shardtest.New(), ProducerIDs: b.env.ProducerIDs, Logger: b.env.Logger, Cluster: noMarkers{}, Sender: noMarkers{},
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
@@ -169,7 +169,7 @@ func TestTransactionsNeedRightsAndTheFormatOf011(t *testing.T) {
 		b.env.Authorizer = denyAll{}
 		check(kerr.TransactionalIDAuthorizationFailed, nil)
 		b.env.Authorizer = nil
-		b.env.Config().InterBrokerProtocolVersion = "0.10.2"
+		b.config.InterBrokerProtocolVersion = "0.10.2"
 		check(kerr.UnsupportedVersion, nil)
 	})
 }
@@ -234,7 +234,7 @@ func TestFindCoordinatorOfATransactionalID(t *testing.T) {
 		}
 		created := topicCreations{}
 		b.env.TopicCreator = created
-		b.env.Config().TransactionStateLogMinISR, b.env.Config().TransactionStateLogSegmentBytes = 2, 1<<20
+		b.config.TransactionStateLogMinISR, b.config.TransactionStateLogSegmentBytes = 2, 1<<20
 		b.code("FindCoordinator", 1, find(1).ErrorCode, kerr.CoordinatorNotAvailable)
 		config := created[model.TransactionTopic]
 		for key, want := range map[string]string{

@@ -74,7 +74,7 @@ func (w *markerWriter) write(ctx context.Context, e *Env) {
 		return
 	}
 	appended := e.Data.Append(w.entries, -1, record.OriginCoordinator)
-	for i, res := range appended.Wait(ctx, time.Duration(e.Config().RequestTimeoutMs)*time.Millisecond) {
+	for i, res := range appended.Wait(ctx, time.Duration(e.Settings().RequestTimeoutMs)*time.Millisecond) {
 		s := &w.slots[i]
 		*s.code = kerr.Code(res.Err)
 		// After a time-out the marker may still become durable. The coordinator sends it again, and

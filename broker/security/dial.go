@@ -69,7 +69,7 @@ func (d Dialer) secure(ctx context.Context, l *Listener, to model.Endpoint, conn
 	if l.SASL == nil {
 		return c, stopped(ctx, stop)
 	}
-	mechanism := d.s.o.Config.Broker().SASLMechanismInterBrokerProtocol
+	mechanism := d.s.o.InterBrokerMechanism()
 	login := &interbroker.Login{Mechanism: mechanism, Begin: func() (sasl.Client, error) { return d.s.client(l, mechanism, to.Host) }}
 	if err := login.Authenticate(c); err != nil {
 		return nil, err

@@ -27,8 +27,10 @@ import (
 
 // Options make a Security.
 type Options struct {
-	Config     *configs.Config
+	Config     Config
 	Properties jvm.Properties
+	// InterBrokerMechanism is sasl.mechanism.inter.broker.protocol at the moment.
+	InterBrokerMechanism func() string
 	// Credentials are the SCRAM credentials of users, Tokens the delegation tokens; nil: there are
 	// none.
 	Credentials sasl.CredentialStore
@@ -36,6 +38,16 @@ type Options struct {
 	Logger      *logrus.Entry
 	// Dial opens the TCP connections to other brokers; nil is the system's.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
+}
+
+// Config are the settings of listeners as they are at the moment.
+type Config interface {
+	Listeners() *configs.Listeners
+	// ListenerValue is the value of a key for a listener: with its prefix, else without, else the
+	// default.
+	ListenerValue(listener, key string) string
+	// Get is what a key, with all its prefixes, is set to; ok is false if it is not set.
+	Get(key string) (set configs.Setting, ok bool)
 }
 
 // Security is the authentication of all listeners.
@@ -240,7 +252,7 @@ func (s *Security) checkInterBroker() error {
 	if l == nil || l.SASL == nil {
 		return nil
 	}
-	m := s.o.Config.Broker().SASLMechanismInterBrokerProtocol
+	m := s.o.InterBrokerMechanism()
 	for _, e := range l.SASL.Enabled {
 		if e == m {
 			return nil

@@ -44,16 +44,16 @@ var forbidden = []struct {
 	{from: "momus/broker/http", to: "momus/broker", except: []string{"momus/broker/http"}, reason: "the port does not know what its handlers show"},
 }
 
-// listed is a package as go list shows it; its imports are those of its files without tests.
+// listed is a package as go list shows it, without its tests.
 type listed struct {
-	ImportPath string
-	Imports    []string
+	ImportPath, Dir  string
+	Imports, GoFiles []string
 }
 
 // packages lists those of the module that a pattern of go list matches.
 func packages(t *testing.T, pattern string) []listed {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", pattern)
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles", pattern)
 	cmd.Dir = testkit.Root(t)
 	out, err := cmd.Output()
 	if err != nil {

@@ -48,8 +48,8 @@ type rig struct {
 	topics       *atomic.Int64 // how many topics were made for one probe each
 }
 
-// newRig starts a broker with the given settings besides its own.
-func newRig(t *testing.T, settings map[string]string) *rig {
+// newRig starts a broker with the given settings besides its own, and an environment.
+func newRig(t *testing.T, settings map[string]string, environ ...string) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), topics: new(atomic.Int64)}
 	server, err := zkserver.New(zkserver.Options{Dir: t.TempDir(), NoSync: true})
@@ -66,7 +66,11 @@ func newRig(t *testing.T, settings map[string]string) *rig {
 		"log.retention.check.interval.ms": "20", "log.flush.scheduler.interval.ms": "20",
 	}
 	maps.Copy(all, settings)
-	c, err := configs.New(all)
+	overrides := make([]string, 0, len(all))
+	for k, v := range all {
+		overrides = append(overrides, k+"="+v)
+	}
+	c, _, err := configs.Load(configs.Sources{Overrides: overrides, Env: environ})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +348,7 @@ func sharedKeys() []dynamicKey {
 // uses the key. A key that becomes dynamic fails the test until it has a row.
 func TestDynamicKeysTakeEffectAndGoAgain(t *testing.T) {
 	r := newRig(t, nil)
-	secure := newSecureRig(t)
+	secure, peers := newSecureRig(t), newPeerRig(t)
 	rows := map[string]bool{}
 	for _, k := range r.keys() {
 		rows[k.key] = true
@@ -368,17 +372,19 @@ func TestDynamicKeysTakeEffectAndGoAgain(t *testing.T) {
 			on.check("1", k)
 		})
 	}
+	for _, k := range peers.peerKeys() {
+		rows[strings.TrimPrefix(k.key, "listener.name.peers.")] = true
+		t.Run(k.key, func(t *testing.T) {
+			on := *peers.rig
+			on.t = t
+			on.check("1", k)
+		})
+	}
 	for _, k := range configs.BrokerKeys() {
-		if k.Update != configs.ReadOnly && !k.NoEffect && !rows[k.Name] && !ofGSSAPI[k.Name] {
+		if k.Update != configs.ReadOnly && !k.NoEffect && !rows[k.Name] {
 			t.Errorf("%s is dynamic and has no row", k.Name)
 		}
 	}
-}
-
-// ofGSSAPI are keys of a mechanism, or of connections to other brokers, that a single broker does
-// not show.
-var ofGSSAPI = map[string]bool{
-	"ssl.endpoint.identification.algorithm": true, "sasl.kerberos.service.name": true, "sasl.kerberos.principal.to.local.rules": true, "sasl.mechanism.inter.broker.protocol": true,
 }
 
 // secureRig is a broker with a listener SECURE that speaks TLS and PLAIN.
@@ -414,12 +420,18 @@ const (
 
 func newIdentity(t *testing.T, name string, serial int64) *identity {
 	t.Helper()
+	return newIdentityOf(t, name, serial, "localhost", net.IPv4(127, 0, 0, 1))
+}
+
+// newIdentityOf makes the identity of a host.
+func newIdentityOf(t *testing.T, name string, serial int64, host string, addresses ...net.IP) *identity {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "localhost"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: host}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, DNSNames: []string{host}, IPAddresses: addresses}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)

@@ -142,7 +142,7 @@ func (c *Conn) run(ctx context.Context) {
 			c.srv.gate.know(c.ip, -1)
 		}
 		if served {
-			c.srv.o.Handler.Closed(c)
+			c.srv.guard(c, func() { c.srv.o.Handler.Closed(c) })
 		}
 	}()
 	// Nobody is told: strangers who leave during a handshake are many, and those who failed were
@@ -430,7 +430,7 @@ func (c *Conn) ended(err error) {
 
 // panicked tells of a fault of ours that has cost this connection.
 func (c *Conn) panicked(r any) {
-	c.srv.o.Logger.WithField("connection", c.ID).WithField("panic", r).WithField("stack", string(debug.Stack())).
+	c.srv.o.Logger.WithField("connection", connectionID(c.Local, c.Remote, c.index)).WithField("panic", r).WithField("stack", string(debug.Stack())).
 		Error("a connection panicked")
 	if c.srv.o.Hooks.Panicked != nil {
 		c.srv.o.Hooks.Panicked()

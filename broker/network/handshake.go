@@ -330,6 +330,12 @@ const maxHandshake = 64 << 10
 
 var errHandshakeSize = fmt.Errorf("the handshake has more than %d bytes", maxHandshake)
 
+// shake does the handshake and gives the slot back, also after a panic in what the handshake calls.
+func (g *gatedConn) shake(t *tls.Conn) error {
+	defer g.leave()
+	return t.Handshake() // ended by close, as reads and writes are
+}
+
 // meet does the handshake of TLS if the listener has one. The limit of idle connections ends what
 // never ends.
 func (c *Conn) meet() error {
@@ -365,8 +371,7 @@ func (c *Conn) handshake() error {
 	}
 	c.srv.gate.meet(c.ip)
 	t := tls.Server(g, c.tls)
-	err := t.Handshake() // ended by close, as reads and writes are
-	g.leave()
+	err := g.shake(t)
 	// Only now, and with handshaken behind it: close reads both from other goroutines.
 	c.nc = t
 	c.handshaken.Store(true)

@@ -99,14 +99,22 @@ func (p *porter) run(heard func(c *Conn)) {
 			p.mu.Lock()
 			c := p.waiting[uint64(uint32(e.Fd))|uint64(uint32(e.Pad))<<32]
 			p.mu.Unlock()
-			if c == nil || !c.spoken() {
-				continue
-			}
-			p.control(c, unix.EPOLL_CTL_DEL, nil)
-			if p.forget(c) {
-				heard(c)
+			if c != nil {
+				c.srv.guard(c, func() { p.look(c, heard) })
 			}
 		}
+	}
+}
+
+// look has a connection served if its client has spoken. A panic costs that connection: the others
+// wait for the same goroutine.
+func (p *porter) look(c *Conn, heard func(c *Conn)) {
+	if !c.spoken() {
+		return
+	}
+	p.control(c, unix.EPOLL_CTL_DEL, nil)
+	if p.forget(c) {
+		heard(c)
 	}
 }
 

@@ -17,15 +17,17 @@ const (
 
 // openReception makes what receives connections; it ends with Run.
 func (s *Server) openReception(ctx context.Context) {
-	s.lobby.start = func(c *Conn) bool {
-		if c.left() {
-			c.close()
+	s.lobby.start = func(c *Conn) (begun bool) {
+		s.guard(c, func() {
+			if c.left() {
+				c.close()
+			}
+			begun = c.begin()
+		})
+		if begun {
+			s.work(ctx, c)
 		}
-		if !c.begin() {
-			return false
-		}
-		s.work(ctx, c)
-		return true
+		return begun
 	}
 	var err error
 	if s.porter, err = newPorter(); err != nil {
@@ -41,6 +43,18 @@ func (s *Server) openReception(ctx context.Context) {
 			}
 		})
 	})
+}
+
+// guard does something for a connection that others may wait behind: on a goroutine that serves many,
+// or while it begins or ends. A panic costs that connection alone.
+func (s *Server) guard(c *Conn, do func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.panicked(r)
+			c.close()
+		}
+	}()
+	do()
 }
 
 // visits reports whether a connection is to speak before it gets anything: on listeners on which
@@ -106,13 +120,15 @@ func (s *Server) serve(ctx context.Context, c *Conn) {
 	}
 	if c.hears {
 		c.hears = false // before others may serve it
-		err := c.hear()
-		s.hearing.Add(-1)
-		if err != nil {
-			c.close()
-			return
-		}
-		if !s.letIn(c) {
+		in := false
+		s.guard(c, func() {
+			if c.hear() != nil {
+				c.close()
+			} else {
+				in = s.letIn(c)
+			}
+		})
+		if !in {
 			return
 		}
 	}
@@ -122,6 +138,7 @@ func (s *Server) serve(ctx context.Context, c *Conn) {
 
 // hear waits until a stranger has spoken.
 func (c *Conn) hear() error {
+	defer c.srv.hearing.Add(-1)
 	if c.tls == nil {
 		return waitReadable(c.base)
 	}

@@ -220,10 +220,12 @@ func (s *Server) admit(ctx context.Context, l *listener, nc net.Conn) bool {
 			if over {
 				s.closeLeastActive(limits.InterBrokerListener)
 			}
-			if s.o.Hooks.Accepted != nil {
-				s.o.Hooks.Accepted(l.Name)
-			}
-			s.receive(ctx, c)
+			s.guard(c, func() {
+				if s.o.Hooks.Accepted != nil {
+					s.o.Hooks.Accepted(l.Name)
+				}
+				s.receive(ctx, c)
+			})
 			return true
 		}
 		if s.mu.freed == nil {

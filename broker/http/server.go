@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"net"
 	nethttp "net/http"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -123,23 +124,37 @@ func (s *Server) Handler() nethttp.Handler {
 	})
 }
 
-// Run answers until ctx ends, and closes the port. Streams end with it.
+// Run answers until ctx ends, closes the port, and returns when every request has ended. Their
+// contexts and streams end with it.
 func (s *Server) Run(ctx context.Context) error {
+	var connections sync.WaitGroup
 	quiet := slog.NewLogLogger(slog.NewTextHandler(libraryLog{s.opts.Logger}, nil), slog.LevelInfo)
 	server := &nethttp.Server{
 		Handler: s.Handler(), ErrorLog: quiet, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: headerTimeout,
 		ReadTimeout: requestTimeout, WriteTimeout: requestTimeout, IdleTimeout: idleTimeout,
+		BaseContext: func(net.Listener) context.Context { return s.stop },
+		ConnState: func(_ net.Conn, state nethttp.ConnState) {
+			switch state {
+			case nethttp.StateNew: // said by Serve
+				connections.Add(1)
+			case nethttp.StateClosed: // said by the goroutine of the connection, at its end
+				connections.Done()
+			}
+		},
 	}
 	ln := netutil.LimitListener(s.ln, maxConnections)
 	if s.opts.TLS != nil {
 		ln = tls.NewListener(ln, s.opts.TLS)
 	}
-	stop := context.AfterFunc(ctx, func() {
+	end := sync.OnceFunc(func() {
 		s.cancel()
 		server.Close()
 	})
-	defer stop()
-	if err := server.Serve(ln); err != nil && !errors.Is(err, nethttp.ErrServerClosed) {
+	defer context.AfterFunc(ctx, end)()
+	err := server.Serve(ln)
+	end() // it waits for one that has begun: connections are closed, and not only the port
+	connections.Wait()
+	if err != nil && !errors.Is(err, nethttp.ErrServerClosed) {
 		return fmt.Errorf("HTTP server: %w", err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	nethttp "net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -250,6 +251,35 @@ func TestStreamsAreBoundedAndEndWithTheServer(t *testing.T) {
 	}
 	for _, r := range open {
 		io.Copy(io.Discard, r.Body)
+	}
+}
+
+// Run ends requests and waits for them: what they read of the broker is closed after it.
+func TestRunReturnsWhenRequestsHaveEnded(t *testing.T) {
+	s, err := Listen(t.Context(), Options{Addr: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began, ended, early := make(chan struct{}), make(chan error, 1), atomic.Bool{}
+	s.Open("/slow", nethttp.HandlerFunc(func(_ nethttp.ResponseWriter, r *nethttp.Request) {
+		close(began)
+		<-r.Context().Done()
+		for late := time.Now().Add(100 * time.Millisecond); !early.Load() && time.Now().Before(late); runtime.Gosched() {
+			early.Store(len(ended) > 0)
+		}
+	}))
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { ended <- s.Run(ctx) }()
+	go func() {
+		<-began
+		cancel()
+	}()
+	if r, err := nethttp.Get("http://" + s.Addr().String() + "/slow"); err == nil {
+		r.Body.Close()
+		t.Errorf("answered %s", r.Status)
+	}
+	if err := <-ended; err != nil || early.Load() {
+		t.Errorf("%v; returned before the request had ended: %v", err, early.Load())
 	}
 }
 

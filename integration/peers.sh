@@ -26,7 +26,8 @@ if [ ! -e "$out/java-client/TokenLogin.class" ] || [ "$here/java/src/TokenLogin.
   javac --release 8 -nowarn -Xlint:-options -cp "$out/clients-2.5.0/*" -d "$out/java-client" "$here/java/src/TokenLogin.java"
 fi
 
-if [ ! -e "$out/python/.done" ] || [ "$here/python/requirements.txt" -nt "$out/python/.done" ]; then
+# What was fetched is told by the content of its list, not by the time of a file, which is new in each clone.
+if ! cmp -s "$here/python/requirements.txt" "$out/python/.done"; then
   echo "fetching python clients"
   python3 -m venv "$out/python"
   "$out/python/bin/pip" install -q --disable-pip-version-check -r "$here/python/requirements.txt"
@@ -36,13 +37,13 @@ if [ ! -e "$out/python/.done" ] || [ "$here/python/requirements.txt" -nt "$out/p
   if command -v krb5-config > /dev/null; then
     "$out/python/bin/pip" install -q --disable-pip-version-check gssapi==1.12.0
   fi
-  touch "$out/python/.done"
+  cp "$here/python/requirements.txt" "$out/python/.done"
 fi
 
-if [ ! -e "$out/node/.done" ] || [ "$here/node/package.json" -nt "$out/node/.done" ]; then
+if ! cmp -s "$here/node/package.json" "$out/node/.done"; then
   echo "fetching node clients"
   mkdir -p "$out/node"
   cp "$here/node/package.json" "$out/node/"
   (cd "$out/node" && npm install --silent --no-audit --no-fund --no-package-lock)
-  touch "$out/node/.done"
+  cp "$here/node/package.json" "$out/node/.done"
 fi

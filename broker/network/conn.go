@@ -311,7 +311,7 @@ func (c *Conn) enqueue(ctx context.Context, q *queued) {
 	if !c.mu.running {
 		c.mu.running = true
 		c.writers.Add(1)
-		go c.drain(ctx)
+		go c.drain(ctx) // ended with the last answer; run waits for it
 	}
 }
 

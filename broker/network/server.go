@@ -131,7 +131,7 @@ func (s *Server) Run(ctx context.Context) error {
 		c.retire()
 	}
 	ended := make(chan struct{})
-	go func() {
+	go func() { // ended with the last connection
 		defer close(ended)
 		s.wg.Wait()
 	}()

@@ -120,7 +120,7 @@ func Dial(ctx context.Context, opts Options) (*Client, error) {
 	// The client outlives the context of its opening, which is a start's; Close ends it.
 	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
-	go c.run(runCtx)
+	go c.run(runCtx) // ended by Close
 	return c, nil
 }
 

@@ -75,7 +75,7 @@ func fitProcessors(ctx context.Context, environ []string, log *logrus.Logger) (s
 	useAllProcessors()
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
-	go func() {
+	go func() { // ended by stop
 		defer close(done)
 		tick := time.NewTicker(processorTick)
 		defer tick.Stop()

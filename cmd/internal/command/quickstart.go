@@ -251,7 +251,7 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 	defer stopPage()
 	brokersDone := make(chan error, len(brokers)) // one for each
 	for i, b := range brokers {
-		go func() {
+		go func() { // ended by stopBrokers
 			// The page may kill this broker and start it again within Run.
 			err := o.play.Run(brokersCtx, i, b)
 			if err != nil {
@@ -269,7 +269,8 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 		errs = append(errs, err)
 		stopBrokers()
 	}
-	ready := allReady(brokersCtx, brokers)
+	served := allReady(brokersCtx, brokers)
+	ready := served
 	for running > 0 {
 		select {
 		case <-ready:
@@ -295,6 +296,7 @@ func (o *quickstartOptions) serve(ctx context.Context, e *Env, log *logrus.Logge
 			}
 		}
 	}
+	<-served
 	stopCoordination()
 	if coordinationDone != nil {
 		errs = append(errs, <-coordinationDone)

@@ -261,7 +261,7 @@ func produceLines(c *core.Call, ctx context.Context, p *clients.Producer, reader
 	// ever.
 	ask, lines := make(chan struct{}), make(chan input, 1)
 	defer close(ask)
-	go func() {
+	go func() { // ended by the close of ask, once its read ends
 		for range ask {
 			r, err := reader.read()
 			lines <- input{r, err}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"momus/broker/http"
+	"momus/broker/http/porttest"
 )
 
 // paths are all that the page asks for, but for the stream.
@@ -63,22 +64,12 @@ func FuzzOrder(f *testing.F) {
 		`{"action":"stop"}{"action":"stop"}`, `{"action":"send","rate":1e308,"size":-1,"number":9223372036854775807}`} {
 		f.Add([]byte(s))
 	}
-	server, err := http.Listen(f.Context(), http.Options{Addr: "127.0.0.1:0", Access: http.Access{LocalOnly: true, Token: "secret"}})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { server.Close() })
+	server := porttest.Listen(f)
 	player := &noter{}
 	NewSite(Options{Player: player}).Mount(server)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		player.orders = nil
-		r := httptest.NewRequestWithContext(t.Context(), "POST", "http://localhost:9400/api/play", strings.NewReader(string(body)))
-		r.RemoteAddr = "127.0.0.1:1"
-		for k, v := range map[string]string{"Origin": "http://localhost:9400", "Content-Type": "application/json", http.TokenHeader: "secret"} {
-			r.Header.Set(k, v)
-		}
-		w := httptest.NewRecorder()
-		server.Handler().ServeHTTP(w, r)
+		w := porttest.Change(t, server, "/api/play", string(body))
 		if (w.Code == nethttp.StatusOK) != (len(player.orders) == 1) || w.Code >= 500 {
 			t.Errorf("%s: %d, %d orders", body, w.Code, len(player.orders))
 		}

@@ -32,6 +32,21 @@ func port(t *testing.T, add func(s *http.Server)) string {
 	return "http://" + s.Addr().String()
 }
 
+// get asks a port, and gives the answer with its body.
+func get(t *testing.T, url string) (*nethttp.Response, []byte) {
+	t.Helper()
+	resp, err := nethttp.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, body
+}
+
 func sample() *journal.Journal {
 	j := journal.New(func() time.Time { return time.UnixMicro(0) }) // IDs from 1 on
 	j.SetBroker(1)
@@ -65,15 +80,7 @@ func TestJournalFilters(t *testing.T) {
 		"?limit=0":                          "400",
 		"?broker=one":                       "400",
 	} {
-		resp, err := nethttp.Get(base + "/journal" + query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
+		resp, body := get(t, base+"/journal"+query)
 		got := []string{}
 		if resp.StatusCode != nethttp.StatusOK {
 			got = append(got, resp.Status[:3])

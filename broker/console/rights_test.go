@@ -3,8 +3,6 @@ package console
 import (
 	"context"
 	"encoding/json"
-	"io"
-	nethttp "net/http"
 	"strings"
 	"testing"
 
@@ -49,15 +47,7 @@ func TestRightsAreAMatrix(t *testing.T) {
 	})}
 	ask := func(o Outside, query string) (status int, body string) {
 		base := port(t, func(s *http.Server) { NewSite(Options{Outside: o}).Mount(s) })
-		resp, err := nethttp.Get(base + "/api/rights" + query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		resp, b := get(t, base+"/api/rights"+query)
 		return resp.StatusCode, string(b)
 	}
 	if _, body := ask(foreign{}, "?user=User:alice"); !strings.Contains(body, `"enabled":false`) {

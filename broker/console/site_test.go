@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	nethttp "net/http"
 	"net/http/httptest"
 	"regexp"
@@ -140,14 +139,9 @@ func TestThePageAsksForNothingElsewhere(t *testing.T) {
 		"/": "text/html", "/page/main.js": "text/javascript", "/page/style.css": "text/css", "/page/icon.svg": "image/svg", "/page/vendor/LICENSE.htm.txt": "text/plain",
 		"/page/vendor/htm-preact.js": "text/javascript", "/page/vendor/uplot.js": "text/javascript",
 	} {
-		resp, err := nethttp.Get(base + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil || resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Content-Type"), want) {
-			t.Errorf("%s: %s, %s, %v", path, resp.Status, resp.Header.Get("Content-Type"), err)
+		resp, body := get(t, base+path)
+		if resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Content-Type"), want) {
+			t.Errorf("%s: %s, %s", path, resp.Status, resp.Header.Get("Content-Type"))
 		}
 		if strings.Contains(path, "vendor") {
 			continue

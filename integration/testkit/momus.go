@@ -185,10 +185,7 @@ func (c *Cluster) Get(t testing.TB, path string) *http.Response {
 // Metric is the value of a metric without labels, as the HTTP port shows it now.
 func (c *Cluster) Metric(t testing.TB, name string) float64 {
 	t.Helper()
-	resp, err := http.Get(c.HTTP + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp := c.Get(t, "/metrics")
 	defer resp.Body.Close()
 	page, err := io.ReadAll(resp.Body)
 	if err != nil {

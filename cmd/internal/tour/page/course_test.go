@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 
 	"momus/broker/http"
+	"momus/broker/http/porttest"
 	"momus/cmd/internal/tour"
 )
 
@@ -335,21 +336,11 @@ func FuzzWish(f *testing.F) {
 		f.Add([]byte(s), []byte(`{"do":"open","chapter":"two"}`))
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		server, err := http.Listen(t.Context(), http.Options{Addr: "127.0.0.1:0", Access: http.Access{LocalOnly: true, Token: "secret"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer server.Close()
+		server := porttest.Listen(t)
 		c := newCourse(t, &stage{brokers: 1})
 		c.Mount(server)
 		for _, body := range [][]byte{first, second} {
-			r := httptest.NewRequestWithContext(t.Context(), "POST", "http://localhost:9400/api/tour", strings.NewReader(string(body)))
-			r.RemoteAddr = "127.0.0.1:1"
-			for k, v := range map[string]string{"Origin": "http://localhost:9400", "Content-Type": "application/json", http.TokenHeader: "secret"} {
-				r.Header.Set(k, v)
-			}
-			w := httptest.NewRecorder()
-			server.Handler().ServeHTTP(w, r)
+			w := porttest.Change(t, server, "/api/tour", string(body))
 			if w.Code != nethttp.StatusOK && w.Code != nethttp.StatusBadRequest && w.Code != nethttp.StatusConflict {
 				t.Errorf("%s: %d %s", body, w.Code, w.Body)
 			}

@@ -27,21 +27,30 @@ func Quick(conn net.Conn) net.Conn {
 // quickConn keeps what a call needs, so that none allocates.
 type quickConn struct {
 	*net.TCPConn
-	raw syscall.RawConn
-	in  struct {
-		p   []byte
-		n   int
-		err error
-		fn  func(fd uintptr) bool
+	raw     syscall.RawConn
+	in, out transfer
+	one     [1][]byte
+	vectors vectors
+}
+
+// transfer is a read or a write: n bytes of p are done. fn goes on with it, and is false when the
+// socket has nothing to give or no room.
+type transfer struct {
+	p   []byte
+	n   int
+	err error
+	fn  func(fd uintptr) bool
+}
+
+// run moves p; call has fn called when the socket is ready.
+func (s *transfer) run(p []byte, call func(fn func(fd uintptr) bool) error) (n int, err error) {
+	s.p, s.n, s.err = p, 0, nil
+	err = call(s.fn)
+	s.p = nil
+	if err == nil {
+		err = s.err
 	}
-	out struct {
-		p       []byte
-		n       int
-		err     error
-		fn      func(fd uintptr) bool
-		one     [1][]byte
-		vectors vectors
-	}
+	return s.n, err
 }
 
 // Read implements net.Conn.
@@ -49,17 +58,11 @@ func (c *quickConn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	s := &c.in
-	s.p, s.n, s.err = p, 0, nil
-	err := c.raw.Read(s.fn)
-	s.p = nil
-	if err != nil {
-		return 0, err
+	n, err := c.in.run(p, c.raw.Read)
+	if n == 0 && err == nil {
+		err = io.EOF
 	}
-	if s.n == 0 && s.err == nil {
-		return 0, io.EOF
-	}
-	return s.n, s.err
+	return n, err
 }
 
 func (c *quickConn) read(fd uintptr) bool {
@@ -86,21 +89,16 @@ func (c *quickConn) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	s := &c.out
-	s.p, s.n, s.err = p, 0, nil
-	err := c.raw.Write(s.fn)
-	s.p, s.one[0] = nil, nil
-	if err == nil {
-		err = s.err
-	}
-	return s.n, err
+	n, err := c.out.run(p, c.raw.Write)
+	c.one[0] = nil
+	return n, err
 }
 
 func (c *quickConn) write(fd uintptr) bool {
 	s := &c.out
 	for s.n < len(s.p) {
-		s.one[0] = s.p[s.n:]
-		n, err := writeSocket(fd, &s.vectors, s.one[:], false)
+		c.one[0] = s.p[s.n:]
+		n, err := writeSocket(fd, &c.vectors, c.one[:], false)
 		switch err {
 		case nil:
 			s.n += n

@@ -11,7 +11,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"maps"
 	"math/big"
 	"net"
@@ -23,7 +22,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -57,8 +55,7 @@ func newRig(t *testing.T, settings map[string]string, environ ...string) *rig {
 		t.Fatal(err)
 	}
 	r.coordination = server.Addr().String()
-	log := logrus.New()
-	log.SetOutput(io.Discard)
+	log := testbase.Quiet().Logger
 	all := map[string]string{
 		"broker.id": "1", "listeners": "PLAINTEXT://127.0.0.1:0", "zookeeper.connect": r.coordination, "log.dirs": t.TempDir(),
 		"offsets.topic.num.partitions": "1", "offsets.topic.replication.factor": "1", "password.encoder.secret": "secret",

@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"io"
 	"maps"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"momus/coordinator/zk"
 	"momus/coordinator/zkserver"
 	"momus/coordinator/zkserver/zkservertest"
+	"momus/internal/testbase"
 )
 
 // A broker that starts with password.encoder.old.secret rewrites its own passwords, once, and tells
@@ -41,12 +41,11 @@ func TestPasswordsAreEncryptedWithTheNewSecretAtStart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	log := logrus.New()
-	log.SetOutput(io.Discard)
+	log := testbase.Quiet()
 	start := func(settings map[string]string) *configs.Config {
 		t.Helper()
 		c := config(settings)
-		if err := newDynamic(c, client, 1, logrus.NewEntry(log)).loadBroker(ctx); err != nil {
+		if err := newDynamic(c, client, 1, log).loadBroker(ctx); err != nil {
 			t.Fatal(err)
 		}
 		return c
@@ -129,9 +128,7 @@ func TestChangedConfigsOfTheBrokerAreFollowed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	d := newDynamic(c, client, 1, logrus.NewEntry(log))
+	d := newDynamic(c, client, 1, testbase.Quiet())
 	var seen []string
 	d.onBroker = func(context.Context) error {
 		seen = append(seen, c.Listeners().Advertised[0].String())

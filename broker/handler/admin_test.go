@@ -2,14 +2,12 @@ package handler
 
 import (
 	"context"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/interbroker"
@@ -89,9 +87,7 @@ func newAdminBroker(t *testing.T) *adminBroker {
 		t.Fatal(err)
 	}
 	testbase.Run(t, c.Run)
-	quiet := logrus.New()
-	quiet.SetOutput(io.Discard)
-	e := &Env{BrokerID: 1, Settings: func() Settings { return SettingsOf(config.Broker()) }, Logger: logrus.NewEntry(quiet), Now: time.Now}
+	e := &Env{BrokerID: 1, Settings: func() Settings { return SettingsOf(config.Broker()) }, Logger: testbase.Quiet(), Now: time.Now}
 	e.Metadata, e.Controller, e.Configs = cache, c, config
 	e.Admin = &admin.Admin{Store: client}
 	e.Loggers = testLoggers{"root": "INFO", "kafka.controller": "INFO"}

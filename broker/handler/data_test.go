@@ -3,7 +3,6 @@ package handler
 import (
 	"context"
 	"errors"
-	"io"
 	"math"
 	"net"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/metadata"
@@ -161,11 +159,12 @@ func (d *fakeData) lastQuery() replica.ListOffsetQuery {
 	return d.queries[len(d.queries)-1]
 }
 
-// holdAppends makes acks=-1 wait until gate is closed.
-func (d *fakeData) holdAppends(gate chan struct{}) {
+// holdAppends makes acks=-1 wait until release is called.
+func (d *fakeData) holdAppends() (release func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.gate = gate
+	d.gate = make(chan struct{})
+	return sync.OnceFunc(func() { close(d.gate) })
 }
 
 func (d *fakeData) LegacyListOffset(tp model.TopicPartition, _ int64, n int, _ int32) ([]int64, error) {
@@ -210,10 +209,8 @@ func newDataBroker(t testing.TB) *dataBroker {
 			LeaderAndISR: model.LeaderAndISR{Leader: 1, LeaderEpoch: 3, ISR: []int32{1}}, Replicas: []int32{1}}})
 	}
 	cache.Apply(update)
-	logger := logrus.New()
-	logger.SetOutput(io.Discard)
 	b.env = &Env{BrokerID: 1, Settings: func() Settings { return *b.settings.Load() }, TopicConfig: func(string) *configs.Topic { return b.topic.Load() },
-		Logger: logrus.NewEntry(logger)}
+		Logger: testbase.Quiet()}
 	b.env.Metadata, b.env.Data = cache, b.data
 	b.env.Quotas = quota.NewSet(quota.SetOptions{Samples: 11, Window: time.Second, ProducerDefault: math.MaxInt64, ConsumerDefault: math.MaxInt64})
 	limits := &network.Limits{MaxRequestBytes: 100 << 20, MaxConnections: 1000, MaxConnectionsPerIP: 1000}

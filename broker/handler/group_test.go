@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/broker/metadata"
@@ -21,6 +19,7 @@ import (
 	"momus/coordinator/txn"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/testbase"
 )
 
 // groupBroker is an environment with a running group coordinator on an in-memory log.
@@ -71,11 +70,10 @@ func newGroupBroker(t *testing.T) *groupBroker {
 		OffsetsRetentionCheckIntervalMs: 600000, OffsetsRetentionMinutes: 10080, TransactionMaxTimeoutMs: 900000,
 		OffsetsTopicNumPartitions: 2, OffsetsTopicReplicationFactor: 1,
 	}
-	logger := logrus.New()
-	logger.SetOutput(io.Discard)
+	logger := testbase.Quiet()
 	b := &groupBroker{t: t, config: cfg, zk: &zkOffsets{}, ids: &idBlocks{next: 1000}, loaded: make(chan int32, 2)}
 	groups := group.New(group.Options{
-		Settings: func() group.Settings { return group.SettingsOf(cfg) }, Log: shardtest.New(), Logger: logrus.NewEntry(logger), ZooKeeper: b.zk,
+		Settings: func() group.Settings { return group.SettingsOf(cfg) }, Log: shardtest.New(), Logger: logger, ZooKeeper: b.zk,
 		OnLoaded: func(partition int32, _ time.Duration, _ int) { b.loaded <- partition },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -83,7 +81,7 @@ func newGroupBroker(t *testing.T) *groupBroker {
 	go func() { defer close(ended); groups.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	groups.Start(2)
-	b.env = &Env{Settings: func() Settings { return SettingsOf(cfg) }, Logger: logrus.NewEntry(logger), Now: time.Now}
+	b.env = &Env{Settings: func() Settings { return SettingsOf(cfg) }, Logger: testbase.Quiet(), Now: time.Now}
 	b.env.Groups, b.env.ProducerIDs, b.env.Metadata = groups, txn.NewProducerIDs(b.ids), metadata.NewCache("cluster")
 	b.env.Transactions = txn.New(txn.Options{Settings: func() txn.Settings { return txn.SettingsOf(cfg) }, Log: shardtest.New(), ProducerIDs: b.env.ProducerIDs, Logger: b.env.Logger})
 	b.r = &Request{

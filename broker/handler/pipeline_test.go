@@ -160,8 +160,7 @@ func (c *client) receiveProduced(n int) (codes []int16) {
 // refused at once.
 func TestAnswersKeepTheOrderWhenLeadershipEndsInMidPipeline(t *testing.T) {
 	b := newDataBroker(t)
-	gate := make(chan struct{})
-	b.data.gate = gate
+	release := b.data.holdAppends()
 	c := b.dial()
 	for i := range int32(3) {
 		c.send(produceRequest(8, -1, "t", numbered(7, 0, i)))
@@ -171,7 +170,7 @@ func TestAnswersKeepTheOrderWhenLeadershipEndsInMidPipeline(t *testing.T) {
 	for i := range int32(2) {
 		c.send(produceRequest(8, -1, "t", numbered(7, 0, 3+i)))
 	}
-	close(gate)
+	release()
 	lost := kerr.NotLeaderForPartition.Code
 	if codes := c.receiveProduced(5); !slices.Equal(codes, []int16{0, 0, 0, lost, lost}) {
 		t.Fatal(codes)
@@ -189,8 +188,7 @@ func TestUnansweredRequestsAreAnsweredBeforeTheEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newDataBroker(t)
-			gate := make(chan struct{})
-			b.data.gate = gate
+			release := b.data.holdAppends()
 			c := b.dial()
 			c.t = t
 			for i := range int32(3) {
@@ -198,7 +196,7 @@ func TestUnansweredRequestsAreAnsweredBeforeTheEnd(t *testing.T) {
 			}
 			end(c)
 			b.waitAppended(3)
-			close(gate)
+			release()
 			if codes := c.receiveProduced(3); !slices.Equal(codes, []int16{0, 0, 0}) {
 				t.Fatal(codes)
 			}
@@ -237,8 +235,7 @@ func TestThrottledPipeline(t *testing.T) {
 // A request of another kind sees what the pipeline before it did: it waits for its answers.
 func TestOtherRequestsSeeThePipelineBeforeThem(t *testing.T) {
 	b := newDataBroker(t)
-	gate := make(chan struct{})
-	b.data.gate = gate
+	release := b.data.holdAppends()
 	c := b.dial()
 	c.send(produceRequest(8, -1, "t", batch(nil, "a", "b")))
 	c.send(listRequest(5, -1, "t"))
@@ -249,7 +246,7 @@ func TestOtherRequestsSeeThePipelineBeforeThem(t *testing.T) {
 	if asked != 0 {
 		t.Fatal("ListOffsets ran before the request in front of it was answered")
 	}
-	close(gate)
+	release()
 	c.receiveProduced(1)
 	resp := kmsg.NewPtrListOffsetsResponse()
 	resp.Version = 5
@@ -263,8 +260,7 @@ func TestOtherRequestsSeeThePipelineBeforeThem(t *testing.T) {
 // slow one are not failed with it.
 func TestTimeoutsOfAPipelineFollowEachOther(t *testing.T) {
 	b := newDataBroker(t)
-	gate := make(chan struct{})
-	b.data.gate = gate
+	release := b.data.holdAppends()
 	c := b.dial()
 	for i := range int32(3) {
 		req := produceRequest(8, -1, "t", numbered(7, 0, i))
@@ -283,6 +279,6 @@ func TestTimeoutsOfAPipelineFollowEachOther(t *testing.T) {
 	if waiting := timeouts(); !slices.Equal(waiting, []time.Duration{1000 * time.Millisecond}) {
 		t.Fatalf("waiting with timeouts %v", waiting)
 	}
-	close(gate)
+	release()
 	c.receiveProduced(3)
 }

@@ -159,8 +159,7 @@ func TestProduceWithoutAcknowledgement(t *testing.T) {
 // come in order; a request of another kind is answered after them.
 func TestProducePipelines(t *testing.T) {
 	b := newDataBroker(t)
-	gate := make(chan struct{})
-	b.data.holdAppends(gate)
+	release := b.data.holdAppends()
 	c := b.dial()
 	const n = 5
 	for range n {
@@ -172,7 +171,7 @@ func TestProducePipelines(t *testing.T) {
 	for b.data.end("t", 0) < n+1 { // nothing was acknowledged, all is appended
 		call[*kmsg.ApiVersionsResponse](other, kmsg.NewPtrApiVersionsRequest())
 	}
-	close(gate)
+	release()
 	for i := range int32(n + 1) {
 		resp := kmsg.NewPtrProduceResponse()
 		resp.Version = 8

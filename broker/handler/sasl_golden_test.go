@@ -24,7 +24,6 @@ import (
 	"github.com/jcmturner/gokrb5/v8/iana/keyusage"
 	"github.com/jcmturner/gokrb5/v8/messages"
 	"github.com/jcmturner/gokrb5/v8/types"
-	"github.com/sirupsen/logrus"
 
 	"momus/broker/metadata"
 	"momus/broker/network"
@@ -34,6 +33,7 @@ import (
 	"momus/broker/security/sasl"
 	"momus/configs"
 	"momus/internal/model"
+	"momus/internal/testbase"
 )
 
 // dialogue is a connection to Kafka 2.5.0 as it was recorded.
@@ -250,9 +250,7 @@ func replay(t *testing.T, d *dialogue) error {
 		clock = d.Keys.Time.Add(time.Duration(d.Keys.Cusec) * time.Microsecond).Add(skews[d.Name])
 	}
 	var passed atomic.Int64
-	logger := logrus.New()
-	logger.SetOutput(io.Discard)
-	e := &Env{Now: func() time.Time { return clock.Add(time.Duration(passed.Load())) }, Logger: logrus.NewEntry(logger)}
+	e := &Env{Now: func() time.Time { return clock.Add(time.Duration(passed.Load())) }, Logger: testbase.Quiet()}
 	c, err := configs.New(map[string]string{"zookeeper.connect": "z:1"})
 	if err != nil {
 		return err

@@ -5,14 +5,12 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"io"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
-	"github.com/sirupsen/logrus"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
@@ -207,11 +205,9 @@ func TestChannelsSendInOrderAndRepeatUntilAnswered(t *testing.T) {
 			return resp
 		}
 	})
-	quiet := logrus.New()
-	quiet.SetOutput(io.Discard)
 	events := make(chan controller.Event, 8)
 	versions := VersionsFor(release.Latest)
-	c := NewChannels(ChannelsOptions{Dialer: Plaintext{}, ControllerID: 1, Listener: "PLAINTEXT", Versions: versions, Logger: logrus.NewEntry(quiet),
+	c := NewChannels(ChannelsOptions{Dialer: Plaintext{}, ControllerID: 1, Listener: "PLAINTEXT", Versions: versions, Logger: testbase.Quiet(),
 		Reply: func(ev controller.Event) { events <- ev }})
 	c.AddBroker(&model.Broker{ID: 2, Endpoints: []model.Endpoint{p.endpoint()}})
 	tp := model.TopicPartition{Topic: "t", Partition: 1}

@@ -3,27 +3,23 @@ package interbroker_test
 import (
 	"context"
 	"errors"
-	"io"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"momus/broker/interbroker"
 	"momus/internal/model"
+	"momus/internal/testbase"
 )
 
 // Three brokers are stopped together: the last one has nobody to hand over to and does not wait for
 // further attempts.
 func TestShutdownEndsWhenNobodyIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		quiet := logrus.New()
-		quiet.SetOutput(io.Discard)
 		began := time.Now()
 		attempts := 0
 		o := interbroker.ControlledShutdownOptions{
-			BrokerID: 3, MaxRetries: 3, Backoff: 5 * time.Second, Logger: logrus.NewEntry(quiet),
+			BrokerID: 3, MaxRetries: 3, Backoff: 5 * time.Second, Logger: testbase.Quiet(),
 			Controller: func(context.Context) (int32, model.Endpoint, error) {
 				attempts++
 				return -1, model.Endpoint{}, errors.New("no controller")

@@ -11,7 +11,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"net"
 	"os"
@@ -21,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
 	"go.uber.org/goleak"
 
 	"momus/internal/testbase"
@@ -149,9 +147,7 @@ func start(t testing.TB, change func(o *Options, l *Limits)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, h: newEcho()}
 	f.limits = Limits{MaxRequestBytes: 100 << 20, MaxConnections: 1 << 30, MaxConnectionsPerIP: 1 << 30, SendBuffer: 102400, RecvBuffer: 102400}
-	logger := logrus.New()
-	logger.SetOutput(io.Discard)
-	o := Options{Handler: f.h, Limits: func() *Limits { return &f.limits }, Logger: logrus.NewEntry(logger),
+	o := Options{Handler: f.h, Limits: func() *Limits { return &f.limits }, Logger: testbase.Quiet(),
 		Listeners: []Listener{{Name: "PLAINTEXT", Addr: "127.0.0.1:0"}}}
 	if change != nil {
 		change(&o, &f.limits)

@@ -13,12 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"momus/broker/metadata"
 	"momus/configs"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/testbase"
 	"momus/storage/log"
 	"momus/storage/logdir"
 	"momus/storage/record"
@@ -102,12 +101,6 @@ type testCluster struct {
 	led     []string // what OnLeadership said
 }
 
-func quiet() *logrus.Entry {
-	l := logrus.New()
-	l.SetOutput(io.Discard)
-	return logrus.NewEntry(l)
-}
-
 // newCluster starts brokers 1..n with the given log directories each (one by default). stop must be
 // called.
 func newCluster(t *testing.T, n int, dirs ...string) *testCluster { return newClusterTB(t, n, dirs...) }
@@ -158,7 +151,7 @@ func (b *testBroker) start() {
 		overrides, _ := o.(map[string]string)
 		return config.Topic(overrides)
 	}
-	b.logs, err = logdir.Open(context.Background(), logdir.Options{FS: b.fs, Dirs: b.cluster.dirs, Settings: func() logdir.Settings { return logdir.SettingsOf(config.Broker()) }, TopicConfig: topicConfig, Logger: quiet()})
+	b.logs, err = logdir.Open(context.Background(), logdir.Options{FS: b.fs, Dirs: b.cluster.dirs, Settings: func() logdir.Settings { return logdir.SettingsOf(config.Broker()) }, TopicConfig: topicConfig, Logger: testbase.Quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +167,7 @@ func (b *testBroker) start() {
 				b.cluster.led = append(b.cluster.led, fmt.Sprintf("%d follows %s epoch %d", b.id, l.TP, l.LeaderEpoch))
 			}
 		},
-		Logger: quiet()})
+		Logger: testbase.Quiet()})
 	var ctx context.Context
 	ctx, b.cancel = context.WithCancel(context.Background())
 	b.serving.Store(b.m)

@@ -2,7 +2,6 @@ package replica
 
 import (
 	"errors"
-	"io"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"momus/internal/model"
+	"momus/internal/testbase"
 	"momus/storage/log"
 )
 
@@ -63,9 +63,7 @@ func TestPanicLeavesNoLock(t *testing.T) {
 
 // A panic over what a leader sent for one partition costs that partition, not the fetcher.
 func TestPanicEndsTheFetchingOfOnePartition(t *testing.T) {
-	quiet := logrus.New()
-	quiet.SetOutput(io.Discard)
-	m := &Manager{logger: logrus.NewEntry(quiet), opts: Options{Endpoint: func(int32, int) LeaderEndpoint { return nil }}}
+	m := &Manager{logger: testbase.Quiet(), opts: Options{Endpoint: func(int32, int) LeaderEndpoint { return nil }}}
 	m.fetchers.init(m)
 	f := newFetcher(&m.fetchers, fetcherKey{})
 	for i, do := range []func(s *fetching){
@@ -86,9 +84,7 @@ func TestPanicEndsTheFetchingOfOnePartition(t *testing.T) {
 
 // A panic over the move of one partition to another directory costs that move, not the others.
 func TestPanicEndsTheMoveOfOnePartition(t *testing.T) {
-	quiet := logrus.New()
-	quiet.SetOutput(io.Discard)
-	m := &Manager{logger: logrus.NewEntry(quiet)}
+	m := &Manager{logger: testbase.Quiet()}
 	m.movers.init(m)
 	var all []*Partition
 	for i := range int32(2) {

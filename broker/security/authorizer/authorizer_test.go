@@ -37,9 +37,7 @@ func start(t *testing.T, client *zk.Client, edit func(*authorizer.Options)) *aut
 	if err != nil {
 		t.Fatal(err)
 	}
-	quiet := logrus.New()
-	quiet.SetLevel(logrus.PanicLevel)
-	o := authorizer.Options{Class: authorizer.AclAuthorizerClass, ZK: client, Policy: policy, Audit: logrus.NewEntry(quiet), Logger: logrus.NewEntry(quiet), Now: time.Now}
+	o := authorizer.Options{Class: authorizer.AclAuthorizerClass, ZK: client, Policy: policy, Audit: testbase.Quiet(), Logger: testbase.Quiet(), Now: time.Now}
 	if edit != nil {
 		edit(&o)
 	}

@@ -2,7 +2,6 @@ package authorizer
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -10,11 +9,10 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/sirupsen/logrus"
-
 	"momus/coordinator/acl"
 	"momus/coordinator/acl/acltest"
 	"momus/internal/model"
+	"momus/internal/testbase"
 )
 
 // unstarted is an authorizer that knows ACLs without ZooKeeper.
@@ -24,10 +22,7 @@ func unstarted(t testing.TB, x *acl.Index) *Authorizer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quiet := logrus.New()
-	quiet.SetLevel(logrus.InfoLevel)
-	quiet.SetOutput(io.Discard)
-	a := New(Options{Class: AclAuthorizerClass, Policy: policy, Audit: logrus.NewEntry(quiet), Logger: logrus.NewEntry(quiet), Now: time.Now})
+	a := New(Options{Class: AclAuthorizerClass, Policy: policy, Audit: testbase.Quiet(), Logger: testbase.Quiet(), Now: time.Now})
 	a.swap(x)
 	return a
 }

@@ -3,12 +3,9 @@ package token_test
 import (
 	"bytes"
 	"errors"
-	"io"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/sirupsen/logrus"
 
 	"momus/broker/security/token"
 	"momus/coordinator/zk"
@@ -34,11 +31,9 @@ func (c *clock) advance(d time.Duration) { c.now.Add(d.Milliseconds()) }
 func start(t *testing.T, address string, now *clock, active bool) *token.Manager {
 	t.Helper()
 	client := zktest.Dial(t, zk.Options{Connect: address})
-	quiet := logrus.New()
-	quiet.SetOutput(io.Discard)
 	m := token.New(token.Options{
 		ZK: client, MasterKey: "master-secret", Limits: token.Limits{MaxLifetime: 24 * time.Hour, Expiry: time.Hour}, SweepInterval: time.Hour,
-		Active: func() bool { return active }, Logger: logrus.NewEntry(quiet), Now: now.Now,
+		Active: func() bool { return active }, Logger: testbase.Quiet(), Now: now.Now,
 	})
 	if err := m.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -4,37 +4,38 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"unicode"
 )
 
 func TestInvalidValuesHaveKafkasText(t *testing.T) {
-	for _, tt := range []struct{ key, value, want string }{
-		{"retention.ms", "abc", "Invalid value abc for configuration retention.ms: Not a number of type LONG"},
-		{"retention.ms", "", "Invalid value  for configuration retention.ms: Not a number of type LONG"},
-		{"retention.ms", "-2", "Invalid value -2 for configuration retention.ms: Value must be at least -1"},
-		{"segment.bytes", "13", "Invalid value 13 for configuration segment.bytes: Value must be at least 14"},
-		{"segment.bytes", "99999999999", "Invalid value 99999999999 for configuration segment.bytes: Not a number of type INT"},
-		{"min.cleanable.dirty.ratio", "1.5", "Invalid value 1.5 for configuration min.cleanable.dirty.ratio: Value must be no more than 1"},
-		{"min.cleanable.dirty.ratio", "x", "Invalid value x for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE"},
-		{"preallocate", "yes", "Invalid value yes for configuration preallocate: Expected value to be either true or false"},
-		{"min.cleanable.dirty.ratio", "2", "Invalid value 2.0 for configuration min.cleanable.dirty.ratio: Value must be no more than 1"},
-		{"cleanup.policy", "delete,", "Invalid value  for configuration cleanup.policy: String must be one of: compact, delete"},
-		{"cleanup.policy", "compact,shred", "Invalid value shred for configuration cleanup.policy: String must be one of: compact, delete"},
-		{"compression.type", "none", "Invalid value none for configuration compression.type: String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer"},
-		{"message.timestamp.type", "Never", "Invalid value Never for configuration message.timestamp.type: String must be one of: CreateTime, LogAppendTime"},
-		{"message.format.version", "9.9", "Invalid value 9.9 for configuration message.format.version: Version `9.9` is not a valid version"},
-		{"leader.replication.throttled.replicas", "1-2", "Invalid value [1-2] for configuration leader.replication.throttled.replicas: " +
-			"leader.replication.throttled.replicas must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],..."},
-		{"segment.bytes", "+5", "Invalid value 5 for configuration segment.bytes: Value must be at least 14"},
-		{"min.cleanable.dirty.ratio", "1_0", "Invalid value 1_0 for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE"},
-		{"min.cleanable.dirty.ratio", "inf", "Invalid value inf for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE"},
-		{"min.cleanable.dirty.ratio", "1e999", "Invalid value Infinity for configuration min.cleanable.dirty.ratio: Value must be no more than 1"},
-		{"nonsense", "1", "Unknown topic config name: nonsense"},
+	for setting, want := range map[string]string{
+		"retention.ms=abc":              "Invalid value abc for configuration retention.ms: Not a number of type LONG",
+		"retention.ms=":                 "Invalid value  for configuration retention.ms: Not a number of type LONG",
+		"retention.ms=-2":               "Invalid value -2 for configuration retention.ms: Value must be at least -1",
+		"segment.bytes=13":              "Invalid value 13 for configuration segment.bytes: Value must be at least 14",
+		"segment.bytes=99999999999":     "Invalid value 99999999999 for configuration segment.bytes: Not a number of type INT",
+		"min.cleanable.dirty.ratio=1.5": "Invalid value 1.5 for configuration min.cleanable.dirty.ratio: Value must be no more than 1",
+		"min.cleanable.dirty.ratio=x":   "Invalid value x for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE",
+		"preallocate=yes":               "Invalid value yes for configuration preallocate: Expected value to be either true or false",
+		"min.cleanable.dirty.ratio=2":   "Invalid value 2.0 for configuration min.cleanable.dirty.ratio: Value must be no more than 1",
+		"cleanup.policy=delete,":        "Invalid value  for configuration cleanup.policy: String must be one of: compact, delete",
+		"cleanup.policy=compact,shred":  "Invalid value shred for configuration cleanup.policy: String must be one of: compact, delete",
+		"compression.type=none":         "Invalid value none for configuration compression.type: String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer",
+		"message.timestamp.type=Never":  "Invalid value Never for configuration message.timestamp.type: String must be one of: CreateTime, LogAppendTime",
+		"message.format.version=9.9":    "Invalid value 9.9 for configuration message.format.version: Version `9.9` is not a valid version",
+		"leader.replication.throttled.replicas=1-2": "Invalid value [1-2] for configuration leader.replication.throttled.replicas: " +
+			"leader.replication.throttled.replicas must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+		"segment.bytes=+5":                "Invalid value 5 for configuration segment.bytes: Value must be at least 14",
+		"min.cleanable.dirty.ratio=1_0":   "Invalid value 1_0 for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE",
+		"min.cleanable.dirty.ratio=inf":   "Invalid value inf for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE",
+		"min.cleanable.dirty.ratio=1e999": "Invalid value Infinity for configuration min.cleanable.dirty.ratio: Value must be no more than 1",
+		"nonsense=1":                      "Unknown topic config name: nonsense",
 	} {
-		err := ValidateTopic(map[string]string{tt.key: tt.value})
-		if err == nil || err.Error() != tt.want {
-			t.Errorf("%s=%s: got %v, want %s", tt.key, tt.value, err, tt.want)
+		key, value, _ := strings.Cut(setting, "=")
+		if err := ValidateTopic(map[string]string{key: value}); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", setting, err, want)
 		}
 	}
 	// Of several bad values the error names the one that Kafka looks at first.

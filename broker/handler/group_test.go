@@ -70,10 +70,9 @@ func newGroupBroker(t *testing.T) *groupBroker {
 		OffsetsRetentionCheckIntervalMs: 600000, OffsetsRetentionMinutes: 10080, TransactionMaxTimeoutMs: 900000,
 		OffsetsTopicNumPartitions: 2, OffsetsTopicReplicationFactor: 1,
 	}
-	logger := testbase.Quiet()
 	b := &groupBroker{t: t, config: cfg, zk: &zkOffsets{}, ids: &idBlocks{next: 1000}, loaded: make(chan int32, 2)}
 	groups := group.New(group.Options{
-		Settings: func() group.Settings { return group.SettingsOf(cfg) }, Log: shardtest.New(), Logger: logger, ZooKeeper: b.zk,
+		Settings: func() group.Settings { return group.SettingsOf(cfg) }, Log: shardtest.New(), Logger: testbase.Quiet(), ZooKeeper: b.zk,
 		OnLoaded: func(partition int32, _ time.Duration, _ int) { b.loaded <- partition },
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -1,5 +1,7 @@
 package zkserver
 
+import "momus/internal/wire"
+
 // answerWrite answers the request that a transaction came from.
 func (c *core) answerWrite(now instant, p *pending, results []result) {
 	cl, x := p.client, p.txn
@@ -78,7 +80,7 @@ func (c *core) answerRead(now instant, r request) {
 	}
 	// The header comes first but its code is known last: an error answers with a header alone.
 	e.replyHeader(r.xid, c.tree.lastZxid, codeOK)
-	d := decoder{b: r.body, max: c.maxBuffer}
+	d := decoder{Reader: wire.Reader{Rest: r.body}, max: c.maxBuffer}
 	code := c.readInto(&e, cl, r.op, &d)
 	if code != codeOK {
 		e = newFrame(16)
@@ -111,7 +113,7 @@ func (c *core) readInto(e *encoder, cl *client, op opcode, d *decoder) Code {
 	if op != opGetACL && op != opSync {
 		watch = d.bool()
 	}
-	if d.err != nil {
+	if d.Err != nil {
 		return codeMarshallingError
 	}
 	if op == opSync {
@@ -188,24 +190,15 @@ func (c *core) readNode(e *encoder, cl *client, op opcode, path string, watch bo
 // setWatches sets the watches again that a client had on its connection before, and fires those
 // that missed something.
 func (c *core) setWatches(cl *client, d *decoder) Code {
-	seen := d.int64()
+	seen := d.Int64()
 	data, dataOK := d.strings()
 	exist, existOK := d.strings()
 	child, childOK := d.strings()
-	if d.err != nil || !dataOK || !existOK || !childOK {
+	if d.Err != nil || !dataOK || !existOK || !childOK {
 		return codeMarshallingError
 	}
 	// Each list says what the client knew: a node that is gone, changed, or still as it was.
-	for _, path := range data {
-		switch n := c.tree.get(path); {
-		case n == nil:
-			c.send(cl, watchEvent(eventNodeDeleted, path))
-		case n.mzxid > seen:
-			c.send(cl, watchEvent(eventNodeDataChanged, path))
-		default:
-			c.tree.watches.add(kindData, path, cl)
-		}
-	}
+	c.setAgain(cl, data, kindData, eventNodeDataChanged, func(n *node) bool { return n.mzxid > seen })
 	for _, path := range exist {
 		if c.tree.get(path) != nil {
 			c.send(cl, watchEvent(eventNodeCreated, path))
@@ -213,17 +206,23 @@ func (c *core) setWatches(cl *client, d *decoder) Code {
 			c.tree.watches.add(kindData, path, cl)
 		}
 	}
-	for _, path := range child {
+	c.setAgain(cl, child, kindChild, eventNodeChildrenChanged, func(n *node) bool { return n.pzxid > seen })
+	return codeOK
+}
+
+// setAgain sets the watches of one kind on nodes that were there when the client set them, or says
+// that a node is gone or has changed.
+func (c *core) setAgain(cl *client, paths []string, kind watchKind, change int32, changed func(*node) bool) {
+	for _, path := range paths {
 		switch n := c.tree.get(path); {
 		case n == nil:
 			c.send(cl, watchEvent(eventNodeDeleted, path))
-		case n.pzxid > seen:
-			c.send(cl, watchEvent(eventNodeChildrenChanged, path))
+		case changed(n):
+			c.send(cl, watchEvent(change, path))
 		default:
-			c.tree.watches.add(kindChild, path, cl)
+			c.tree.watches.add(kind, path, cl)
 		}
 	}
-	return codeOK
 }
 
 // Kinds of watches in checkWatches and removeWatches (Watcher.WatcherType of 3.5).
@@ -236,8 +235,8 @@ const (
 // checkWatches says whether the client has a watch, and removeWatches takes it away too (3.5).
 func (c *core) checkWatches(cl *client, op opcode, d *decoder) Code {
 	path, ok := d.string()
-	typ := d.int32()
-	if d.err != nil || !ok || typ < watcherChildren || typ > watcherAny {
+	typ := d.Int32()
+	if d.Err != nil || !ok || typ < watcherChildren || typ > watcherAny {
 		return codeMarshallingError
 	}
 	found := false
@@ -262,10 +261,10 @@ func (c *core) checkWatches(cl *client, op opcode, d *decoder) Code {
 // as in ZooKeeper.
 func (c *core) authenticate(cl *client, xid int32, d *decoder) bool {
 	// The type is a leftover of an earlier protocol.
-	d.int32() // type: unused
+	d.Int32() // type: unused
 	scheme, _ := d.string()
 	auth := d.bytes()
-	if d.err != nil {
+	if d.Err != nil {
 		return false
 	}
 	code := codeOK

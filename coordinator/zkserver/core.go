@@ -3,6 +3,8 @@ package zkserver
 import (
 	"bytes"
 	"slices"
+
+	"momus/internal/wire"
 )
 
 // client is one connection as the core sees it.
@@ -187,9 +189,9 @@ func (c *core) disconnected(cl *client) { c.detach(cl) }
 // request handles a frame after the first; it keeps nothing of frame. A false result means that the
 // frame is no request at all and the connection has to be closed.
 func (c *core) request(now instant, cl *client, frame []byte) bool {
-	d := decoder{b: frame, max: c.maxBuffer}
-	xid, op := d.int32(), opcode(d.int32())
-	if d.err != nil {
+	d := decoder{Reader: wire.Reader{Rest: frame}, max: c.maxBuffer}
+	xid, op := d.Int32(), opcode(d.Int32())
+	if d.Err != nil {
 		return false
 	}
 	c.countReceived(cl)
@@ -215,9 +217,9 @@ func (c *core) request(now instant, cl *client, frame []byte) bool {
 			// A sync waits for all that is under way, not only for what is its client's own.
 			cl.lastPending = c.queue[len(c.queue)-1]
 		}
-		c.read(request{client: cl, xid: xid, op: op, body: d.b, received: now})
+		c.read(request{client: cl, xid: xid, op: op, body: d.Rest, received: now})
 	default:
-		c.read(request{client: cl, xid: xid, op: op, body: d.b, received: now})
+		c.read(request{client: cl, xid: xid, op: op, body: d.Rest, received: now})
 	}
 	// One or none: each request makes at most one transaction.
 	for _, p := range c.queue[before:] {

@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"momus/internal/testbase"
 )
 
 // bench drives a core by hand: the log is as slow as the test wants.
@@ -58,12 +59,12 @@ func (b *bench) collect() {
 	for _, e := range b.core.effects {
 		s := "closed"
 		if e.frame != nil {
-			d := decoder{b: e.frame[4:]}
-			xid, _, code := d.int32(), d.int64(), d.int32()
+			d := decoderOf(e.frame[4:])
+			xid, _, code := d.Int32(), d.Int64(), d.Int32()
 			s = fmt.Sprintf("%d:%d", xid, code)
 			if xid == xidNotification {
-				event := d.int32()
-				d.int32()
+				event := d.Int32()
+				d.Int32()
 				path, _ := d.string()
 				s = fmt.Sprintf("event %d %s", event, path)
 			}
@@ -300,11 +301,11 @@ func FuzzConnectRequest(f *testing.F) {
 func TestDecoderBoundsAllocation(t *testing.T) {
 	huge := binary.BigEndian.AppendUint32(nil, 1<<30)
 	allocated := testing.AllocsPerRun(10, func() {
-		d := decoder{b: huge}
+		d := decoderOf(huge)
 		d.strings()
-		d = decoder{b: huge}
+		d = decoderOf(huge)
 		d.acl()
-		d = decoder{b: huge}
+		d = decoderOf(huge)
 		d.bytes()
 	})
 	if allocated > 8 {
@@ -321,10 +322,7 @@ func TestServerStopsWhenItsLogFails(t *testing.T) {
 	s.store.file.Close()
 	done := make(chan error, 1)
 	go func() { done <- s.Run(t.Context()) }()
-	nc, err := net.Dial("tcp", s.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	nc := testbase.Dial(t, s.Addr().String())
 	defer nc.Close()
 	nc.Write(append([]byte{0, 0, 0, 44}, make([]byte, 44)...))
 	if n, err := nc.Read(make([]byte, 1)); err == nil {
@@ -344,10 +342,7 @@ func TestFloodIsHeldBack(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	nc, err := net.Dial("tcp", s.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	nc := testbase.Dial(t, s.Addr().String())
 	defer nc.Close()
 	e := newFrame(44)
 	e.b = append(e.b, make([]byte, 44)...)

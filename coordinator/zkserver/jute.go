@@ -3,6 +3,8 @@ package zkserver
 import (
 	"encoding/binary"
 	"errors"
+
+	"momus/internal/wire"
 )
 
 // errMarshalling is what every malformed record decodes to; the client is answered
@@ -14,58 +16,34 @@ var errMarshalling = errors.New("malformed jute record")
 const vectorSlack = 1024
 
 // decoder reads jute, ZooKeeper's serialisation: big-endian numbers, length-prefixed strings and
-// buffers, -1 for null. The first malformed field makes every later read return zeros; err says so
+// buffers, -1 for null. The first malformed field makes every later read return zeros; Err says so
 // once at the end. Lengths are checked against what is left of the input before anything is
 // allocated.
 type decoder struct {
-	b   []byte
+	wire.Reader
 	max int
-	err error
 }
 
-func (d *decoder) take(n int) []byte {
-	// Also after an error: everything behind it reads as zeros.
-	if d.err != nil || n < 0 || n > len(d.b) {
-		d.err = errMarshalling
-		return nil
-	}
-	p := d.b[:n:n]
-	d.b = d.b[n:]
-	return p
-}
-
-func (d *decoder) int32() int32 {
-	if p := d.take(4); p != nil {
-		return int32(binary.BigEndian.Uint32(p))
-	}
-	return 0
-}
-
-func (d *decoder) int64() int64 {
-	if p := d.take(8); p != nil {
-		return int64(binary.BigEndian.Uint64(p))
-	}
-	return 0
-}
+func decoderOf(b []byte) *decoder { return &decoder{Reader: wire.Reader{Rest: b}} }
 
 func (d *decoder) bool() bool {
-	p := d.take(1)
+	p := d.Take(1)
 	return p != nil && p[0] != 0
 }
 
 // bytes returns a buffer that aliases the input, or nil for null; an empty buffer is not nil.
 func (d *decoder) bytes() []byte {
-	n := d.int32()
-	if d.err != nil || n == -1 {
+	n := d.Int32()
+	if d.Err != nil || n == -1 {
 		return nil
 	}
 	// Within the frame anyway; the bound is there for its error code.
 	if n < 0 || (d.max > 0 && int(n) > d.max+vectorSlack) {
-		d.err = errMarshalling
+		d.Err = errMarshalling
 		return nil
 	}
-	p := d.take(int(n))
-	if p == nil && d.err == nil {
+	p := d.Take(int(n))
+	if p == nil && d.Err == nil {
 		return []byte{}
 	}
 	return p
@@ -77,39 +55,44 @@ func (d *decoder) string() (string, bool) {
 	return string(p), p != nil
 }
 
-// strings returns a vector of strings; ok is false when it or one of its elements is null.
-func (d *decoder) strings() (v []string, ok bool) {
-	n := d.int32()
-	if d.err != nil || n == -1 {
-		return nil, false
+// vector reads a vector with a function that reads an element; ok is false when the vector is null,
+// or the function says so of an element.
+func (d *decoder) vector(element func() bool) (ok bool) {
+	n := d.Int32()
+	if d.Err != nil || n == -1 {
+		return false
 	}
 	ok = true
 	// A false count ends with the input.
-	for i := int32(0); i < n && d.err == nil; i++ {
-		s, notNull := d.string()
-		ok = ok && notNull
-		v = append(v, s)
+	for i := int32(0); i < n && d.Err == nil; i++ {
+		good := element()
+		ok = ok && good
 	}
+	return ok
+}
+
+// strings returns a vector of strings; ok is false when it or one of its elements is null.
+func (d *decoder) strings() (v []string, ok bool) {
+	ok = d.vector(func() bool {
+		s, notNull := d.string()
+		v = append(v, s)
+		return notNull
+	})
 	return v, ok
 }
 
 // acl returns a vector of ACLs; ok is false when it or one of its strings is null, but for the id
 // of the scheme auth, which kazoo sends as null: ZooKeeper 3.4 does not look at it.
 func (d *decoder) acl() (v []ACL, ok bool) {
-	n := d.int32()
-	if d.err != nil || n == -1 {
-		return nil, false
-	}
-	ok = true
-	for i := int32(0); i < n && d.err == nil; i++ {
+	ok = d.vector(func() bool {
 		var a ACL
 		var scheme, id bool
-		a.Perms = d.int32()
+		a.Perms = d.Int32()
 		a.ID.Scheme, scheme = d.string()
 		a.ID.ID, id = d.string()
-		ok = ok && scheme && (id || a.ID.Scheme == "auth")
 		v = append(v, a)
-	}
+		return scheme && (id || a.ID.Scheme == "auth")
+	})
 	return v, ok
 }
 

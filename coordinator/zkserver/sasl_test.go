@@ -2,8 +2,6 @@ package zkserver_test
 
 import (
 	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -18,6 +16,8 @@ import (
 
 	"momus/coordinator/zk/zksasl"
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
+	"momus/internal/testbase"
 )
 
 var users = map[string]string{"kafka": "kafkasecret", "admin": "hush"}
@@ -28,13 +28,9 @@ type saslStep struct {
 }
 
 func saslRecording(t *testing.T, name string) []saslStep {
-	var r struct{ Steps []saslStep }
-	data, err := os.ReadFile("testdata/sasl/" + name + ".json")
-	if err == nil {
-		err = json.Unmarshal(data, &r)
-	}
-	if err != nil || len(r.Steps) == 0 {
-		t.Fatal(name, err)
+	r := testbase.JSON[struct{ Steps []saslStep }](t, "testdata/sasl/"+name+".json")
+	if len(r.Steps) < 2 {
+		t.Fatalf("%s has %d steps", name, len(r.Steps))
 	}
 	return r.Steps
 }
@@ -68,16 +64,12 @@ func nonceOf(steps []saslStep) string {
 }
 
 func replay(t *testing.T, addr string, steps []saslStep) {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := testbase.Dial(t, addr)
 	conn.SetDeadline(time.Now().Add(time.Minute))
 	for _, s := range steps {
 		switch {
 		case s.Send != "":
-			if _, err := conn.Write(unhex(t, s.Send)); err != nil {
+			if _, err := conn.Write(testbase.Unhex(t, s.Send)); err != nil {
 				t.Logf("%s: %v", s.What, err) // closed by what came before
 			}
 		case s.Closed:
@@ -85,7 +77,7 @@ func replay(t *testing.T, addr string, steps []saslStep) {
 				t.Errorf("%d bytes where the connection ends", n)
 			}
 		default:
-			want := unhex(t, s.Recv)
+			want := testbase.Unhex(t, s.Recv)
 			got := make([]byte, len(want))
 			if _, err := io.ReadFull(conn, got); err != nil {
 				t.Fatalf("%s: %v", s.What, err)
@@ -97,14 +89,6 @@ func replay(t *testing.T, addr string, steps []saslStep) {
 			}
 		}
 	}
-}
-
-func unhex(t *testing.T, s string) []byte {
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 // maskReply clears what differs from run to run: the id and password of a session, and zxids, times
@@ -130,16 +114,8 @@ func client(t *testing.T, addr, user, password string) *zk.Conn {
 			t.Error(err)
 		}
 	}})
-	c, events, err := zk.Connect([]string{addr}, 4*time.Second, zk.WithLogger(quiet{}), zk.WithDialer(dial))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, _ := zkservertest.Session(t, addr, 4*time.Second, dial)
 	t.Cleanup(c.Close)
-	for e := range events {
-		if e.State == zk.StateHasSession {
-			break
-		}
-	}
 	return c
 }
 
@@ -209,14 +185,10 @@ func TestNamesOfSchemeSASLAreValidatedAndNeedAServerThatHasIt(t *testing.T) {
 
 func TestATokenBeforeTheChallengeClosesTheConnection(t *testing.T) {
 	addr, _ := startServer(t, zkserver.Options{Users: users, NoSync: true})
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := testbase.Dial(t, addr)
 	conn.SetDeadline(time.Now().Add(time.Minute))
 	steps := saslRecording(t, "zk-digest-md5")
-	conn.Write(unhex(t, steps[0].Send))
+	conn.Write(testbase.Unhex(t, steps[0].Send))
 	io.ReadFull(conn, make([]byte, len(steps[1].Recv)/2))
 	token := []byte{0, 0, 0, 1, 0, 0, 0, 102, 0, 0, 0, 1, 'x'}
 	conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(token))), token...))
@@ -232,17 +204,13 @@ func TestAPanicCostsOneConnection(t *testing.T) {
 	other, _ := connect(t, addr, 30*time.Second)
 	defer other.Close()
 	steps := saslRecording(t, "zk-digest-md5")
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := testbase.Dial(t, addr)
 	conn.SetDeadline(time.Now().Add(time.Minute))
 	for _, s := range steps {
 		if s.Send == "" {
 			continue
 		}
-		if _, err := conn.Write(unhex(t, s.Send)); err != nil {
+		if _, err := conn.Write(testbase.Unhex(t, s.Send)); err != nil {
 			break // closed by what came before
 		}
 	}

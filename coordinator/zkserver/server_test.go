@@ -22,6 +22,7 @@ import (
 
 	"momus/coordinator/zkserver"
 	"momus/coordinator/zkserver/zkservertest"
+	"momus/internal/testbase"
 )
 
 // startServer runs a server until the test ends, or until the returned function is called.
@@ -31,27 +32,20 @@ func startServer(t *testing.T, o zkserver.Options) (addr string, stop func()) {
 	return s.Addr().String(), stop
 }
 
-type quiet struct{}
-
-func (quiet) Printf(string, ...any) {}
+// startAlone is startServer for the first server of a test that leaves no goroutine behind.
+func startAlone(t *testing.T, o zkserver.Options) (addr string, stop func()) {
+	t.Helper()
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	return startServer(t, o)
+}
 
 func connect(t *testing.T, addr string, timeout time.Duration) (*zk.Conn, <-chan zk.Event) {
 	t.Helper()
-	c, events, err := zk.Connect([]string{addr}, timeout, zk.WithLogger(quiet{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for e := range events {
-		if e.State == zk.StateHasSession {
-			break
-		}
-	}
-	return c, events
+	return zkservertest.Session(t, addr, timeout, nil)
 }
 
 func TestGoZookeeperClientWorks(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
-	addr, stop := startServer(t, zkserver.Options{})
+	addr, stop := startAlone(t, zkserver.Options{})
 	c, _ := connect(t, addr, 4*time.Second)
 	if _, err := c.Create("/a", []byte("one"), 0, zk.WorldACL(zk.PermAll)); err != nil {
 		t.Fatal(err)
@@ -82,9 +76,8 @@ func TestGoZookeeperClientWorks(t *testing.T) {
 }
 
 func TestStateSurvivesRestart(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
 	dir := t.TempDir()
-	addr, stop := startServer(t, zkserver.Options{Dir: dir})
+	addr, stop := startAlone(t, zkserver.Options{Dir: dir})
 	c, events := connect(t, addr, 30*time.Second)
 	mustCreate(t, c, "/keep", 0)
 	mustCreate(t, c, "/gone-with-session", zk.FlagEphemeral)
@@ -118,9 +111,8 @@ func TestStateSurvivesRestart(t *testing.T) {
 }
 
 func TestOldSessionsEndAtOnceWhenAskedTo(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
 	dir := t.TempDir()
-	addr, stop := startServer(t, zkserver.Options{Dir: dir})
+	addr, stop := startAlone(t, zkserver.Options{Dir: dir})
 	deadSession(t, addr, "/gone")
 	stop()
 	addr, stop = startServer(t, zkserver.Options{Dir: dir, EndOldSessions: true})
@@ -149,10 +141,7 @@ func mustCreate(t *testing.T, c *zk.Conn, path string, flags int32) {
 // deadSession opens a session with an ephemeral node by hand, and cuts the connection.
 func deadSession(t *testing.T, addr, path string) {
 	t.Helper()
-	nc, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	nc := testbase.Dial(t, addr)
 	defer nc.Close()
 	b := binary.BigEndian.AppendUint32(nil, 44) // connect: no read-only flag, as an old client
 	b = binary.BigEndian.AppendUint32(b, 0)
@@ -187,8 +176,7 @@ func deadSession(t *testing.T, addr, path string) {
 }
 
 func TestSilentSessionExpires(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
-	addr, stop := startServer(t, zkserver.Options{TickTime: 20 * time.Millisecond, MaxSessionTimeout: time.Minute})
+	addr, stop := startAlone(t, zkserver.Options{TickTime: 20 * time.Millisecond, MaxSessionTimeout: time.Minute})
 	c, _ := connect(t, addr, 10*time.Second)
 	deadSession(t, addr, "/dead")
 	exists, _, watch, err := c.ExistsW("/dead")
@@ -205,20 +193,12 @@ func TestSilentSessionExpires(t *testing.T) {
 }
 
 func TestConnectionsOfAHostAreLimited(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
-	addr, stop := startServer(t, zkserver.Options{MaxClientCnxns: 3})
+	addr, stop := startAlone(t, zkserver.Options{MaxClientCnxns: 3})
 	var open []net.Conn
 	for range 3 {
-		nc, err := net.Dial("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		open = append(open, nc)
+		open = append(open, testbase.Dial(t, addr))
 	}
-	refused, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	refused := testbase.Dial(t, addr)
 	if _, err := refused.Read(make([]byte, 1)); err == nil {
 		t.Fatal("a fourth connection was served")
 	}
@@ -235,10 +215,7 @@ func TestConnectionsOfAHostAreLimited(t *testing.T) {
 
 func ask(t *testing.T, addr, word string) string {
 	t.Helper()
-	nc, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	nc := testbase.Dial(t, addr)
 	defer nc.Close()
 	if _, err := io.WriteString(nc, word); err != nil {
 		t.Fatal(err)
@@ -251,9 +228,8 @@ func ask(t *testing.T, addr, word string) string {
 }
 
 func TestFourLetterWords(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
 	dir := t.TempDir()
-	addr, stop := startServer(t, zkserver.Options{Dir: dir})
+	addr, stop := startAlone(t, zkserver.Options{Dir: dir})
 	c, _ := connect(t, addr, 10*time.Second)
 	mustCreate(t, c, "/e", zk.FlagEphemeral)
 	if _, _, _, err := c.GetW("/e"); err != nil {
@@ -297,14 +273,10 @@ func TestFourLetterWords(t *testing.T) {
 }
 
 func TestHostileBytesCloseTheirConnectionAlone(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
-	addr, stop := startServer(t, zkserver.Options{})
+	addr, stop := startAlone(t, zkserver.Options{})
 	c, _ := connect(t, addr, 10*time.Second)
 	for _, hostile := range []string{"\x7f\xff\xff\xff", "\xff\xff\xff\xff", "GET / HTTP/1.1\r\n\r\n", "\x00\x00\x00\x00", "\x00\x00\x00\x04junk", "\x00\x10\x00\x00"} {
-		nc, err := net.Dial("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
+		nc := testbase.Dial(t, addr)
 		io.WriteString(nc, hostile)
 		if _, err := nc.Read(make([]byte, 1)); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("%q: %v", hostile, err)
@@ -483,7 +455,7 @@ func BenchmarkCreate(b *testing.B) {
 			b.Run(fmt.Sprintf("nosync=%v/clients=%d", o.NoSync, clients), func(b *testing.B) {
 				o.Dir = b.TempDir()
 				s, stop := zkservertest.Run(b, o)
-				c, _, err := zk.Connect([]string{s.Addr().String()}, 10*time.Second, zk.WithLogger(quiet{}))
+				c, _, err := zk.Connect([]string{s.Addr().String()}, 10*time.Second, zk.WithLogger(zkservertest.Quiet{}))
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -516,7 +488,7 @@ func BenchmarkOpen(b *testing.B) {
 				o := zkserver.Options{Dir: b.TempDir(), NoSync: true}
 				serve := func(work func(c *zk.Conn)) {
 					s, stop := zkservertest.Run(b, o)
-					c, _, err := zk.Connect([]string{s.Addr().String()}, 10*time.Second, zk.WithLogger(quiet{}))
+					c, _, err := zk.Connect([]string{s.Addr().String()}, 10*time.Second, zk.WithLogger(zkservertest.Quiet{}))
 					if err != nil {
 						b.Fatal(err)
 					}

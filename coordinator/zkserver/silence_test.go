@@ -101,10 +101,10 @@ func TestACLWithoutAnID(t *testing.T) {
 	}
 	user := []ID{{"digest", "u:hash"}}
 	for scheme, want := range map[string]bool{"auth": true, "digest": false, "world": false, "ip": false} {
-		d := decoder{b: encode(scheme)}
+		d := decoderOf(encode(scheme))
 		acl, ok := d.acl()
-		if ok != want || d.err != nil { // the others are a MARSHALLINGERROR of the real server, as recorded
-			t.Errorf("%s: read %v, %v", scheme, ok, d.err)
+		if ok != want || d.Err != nil { // the others are a MARSHALLINGERROR of the real server, as recorded
+			t.Errorf("%s: read %v, %v", scheme, ok, d.Err)
 		}
 		if !ok {
 			continue

@@ -106,18 +106,18 @@ func decodeSnapshot(b []byte, path string, c *core) error {
 	if crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(b[len(body):]) {
 		return corrupt(len(body), "a bad checksum")
 	}
-	d := decoder{b: body[len(snapshotHeader):]}
+	d := decoderOf(body[len(snapshotHeader):])
 	t := newTree()
 	// The nodes that every tree has are in the snapshot too.
 	t.nodes, t.dataBytes = make(map[string]*node), 0
-	t.lastZxid = d.int64()
+	t.lastZxid = d.Int64()
 	sessions := newSessionTable(c.sessions.tickMs)
-	for n := d.int32(); n > 0 && d.err == nil; n-- {
-		s := &session{id: d.int64(), timeoutMs: d.int32()}
-		copy(s.secret[:], d.take(len(s.secret)))
+	for n := d.Int32(); n > 0 && d.Err == nil; n-- {
+		s := &session{id: d.Int64(), timeoutMs: d.Int32()}
+		copy(s.secret[:], d.Take(len(s.secret)))
 		sessions.add(s, instant{})
 	}
-	for n := d.int32(); n > 0 && d.err == nil; n-- {
+	for n := d.Int32(); n > 0 && d.Err == nil; n-- {
 		path, _ := d.string()
 		nd := &node{}
 		// null and empty data are different for clients.
@@ -127,17 +127,17 @@ func decodeSnapshot(b []byte, path string, c *core) error {
 		acl, _ := d.acl()
 		nd.acl = t.intern(acl)
 		for _, v := range []*int64{&nd.czxid, &nd.mzxid, &nd.pzxid, &nd.ctime, &nd.mtime, &nd.ephemeralOwner} {
-			*v = d.int64()
+			*v = d.Int64()
 		}
 		for _, v := range []*int32{&nd.version, &nd.cversion, &nd.aversion} {
-			*v = d.int32()
+			*v = d.Int32()
 		}
-		if d.err != nil || !t.adopt(path, nd) {
-			return corrupt(len(b)-len(d.b), "a node without a parent")
+		if d.Err != nil || !t.adopt(path, nd) {
+			return corrupt(len(b)-len(d.Rest), "a node without a parent")
 		}
 	}
-	if d.err != nil || t.nodes["/zookeeper/quota"] == nil {
-		return corrupt(len(b)-len(d.b), "it ends early")
+	if d.Err != nil || t.nodes["/zookeeper/quota"] == nil {
+		return corrupt(len(b)-len(d.Rest), "it ends early")
 	}
 	c.tree, c.sessions = t, sessions
 	// What ACLs may say is the options' and not the snapshot's.

@@ -241,9 +241,9 @@ func replayFrames(b []byte, path string, c *core) (good int64, err error) {
 			}
 			break
 		}
-		d := decoder{b: payload}
-		for n := d.int32(); n > 0; n-- {
-			x, err := decodeTxn(&d)
+		d := decoderOf(payload)
+		for n := d.Int32(); n > 0; n-- {
+			x, err := decodeTxn(d)
 			if err != nil {
 				return 0, &CorruptError{path, int64(at), err.Error()}
 			}

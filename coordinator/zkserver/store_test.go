@@ -104,6 +104,21 @@ func writeBatches(t *testing.T, dir string) (states []string, ends []int64) {
 	return states, ends
 }
 
+// firstLog is the name of the log that a directory begins with.
+const firstLog = "log.0000000000000000"
+
+// writtenLog is what writeBatches does, and the log that it wrote.
+func writtenLog(t *testing.T) (states []string, ends []int64, whole []byte) {
+	t.Helper()
+	dir := t.TempDir()
+	states, ends = writeBatches(t, dir)
+	whole, err := os.ReadFile(filepath.Join(dir, firstLog))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return states, ends, whole
+}
+
 func reopen(t *testing.T, dir string) (string, error) {
 	t.Helper()
 	c := testCore()
@@ -126,16 +141,11 @@ func TestLogIsReplayed(t *testing.T) {
 
 // A log cut at any byte has exactly the frames that are whole, and goes on from there.
 func TestTornLogIsCutOff(t *testing.T) {
-	source := t.TempDir()
-	states, ends := writeBatches(t, source)
-	whole, err := os.ReadFile(filepath.Join(source, "log.0000000000000000"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	states, ends, whole := writtenLog(t)
 	for cut := range len(whole) + 1 {
 		for _, tail := range []string{"", "\x00\x00\x00\x00\x00\x00\x00\x00\x00", "\xff\xff\xff\xff\x01"} {
 			dir := t.TempDir()
-			path := filepath.Join(dir, "log.0000000000000000")
+			path := filepath.Join(dir, firstLog)
 			if err := os.WriteFile(path, append(slices.Clone(whole[:cut]), tail...), 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -176,18 +186,13 @@ func TestTornLogIsCutOff(t *testing.T) {
 // A flipped bit either lies in the last frame, which may be torn, or is reported; it never changes
 // what was acknowledged.
 func TestFlippedBitIsFound(t *testing.T) {
-	source := t.TempDir()
-	states, ends := writeBatches(t, source)
-	whole, err := os.ReadFile(filepath.Join(source, "log.0000000000000000"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	states, ends, whole := writtenLog(t)
 	last := ends[len(ends)-2]
 	for at := range len(whole) {
 		b := slices.Clone(whole)
 		b[at] ^= 1 << (at % 8)
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "log.0000000000000000"), b, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, firstLog), b, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		got, err := reopen(t, dir)
@@ -308,10 +313,10 @@ func FuzzReplay(f *testing.F) {
 		f.Add(e.b)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		d := decoder{b: payload}
+		d := decoderOf(payload)
 		c := testCore()
-		for n := d.int32(); n > 0; n-- {
-			x, err := decodeTxn(&d)
+		for n := d.Int32(); n > 0; n-- {
+			x, err := decodeTxn(d)
 			if err != nil {
 				return
 			}
@@ -320,7 +325,7 @@ func FuzzReplay(f *testing.F) {
 			}
 			e := encoder{}
 			x.append(&e)
-			again, err := decodeTxn(&decoder{b: e.b})
+			again, err := decodeTxn(decoderOf(e.b))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -387,7 +392,7 @@ func FuzzSnapshot(f *testing.F) {
 func TestWhatIsCutOffIsToldTruly(t *testing.T) {
 	source := t.TempDir()
 	_, ends := writeBatches(t, source)
-	whole, err := os.ReadFile(filepath.Join(source, "log.0000000000000000"))
+	whole, err := os.ReadFile(filepath.Join(source, firstLog))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -406,7 +411,7 @@ func TestWhatIsCutOffIsToldTruly(t *testing.T) {
 		"whole, and the frames before the last are no end": {whole[:ends[len(ends)-2]], false, ""},
 	} {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "log.0000000000000000"), c.content, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, firstLog), c.content, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer

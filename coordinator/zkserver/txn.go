@@ -63,11 +63,11 @@ func (c *change) append(e *encoder) {
 
 // decodeTxn reads one transaction of the log. What it returns aliases nothing of the input.
 func decodeTxn(d *decoder) (*txn, error) {
-	x := &txn{zxid: d.int64(), timeMs: d.int64(), session: d.int64(), op: opcode(d.int32())}
+	x := &txn{zxid: d.Int64(), timeMs: d.Int64(), session: d.Int64(), op: opcode(d.Int32())}
 	switch x.op {
 	case opMulti:
-		n := d.int32()
-		for i := int32(0); i < n && d.err == nil; i++ {
+		n := d.Int32()
+		for i := int32(0); i < n && d.Err == nil; i++ {
 			c, err := decodeChange(d)
 			if err != nil {
 				return nil, err
@@ -75,10 +75,10 @@ func decodeTxn(d *decoder) (*txn, error) {
 			x.parts = append(x.parts, c)
 		}
 	case opError:
-		x.code = Code(d.int32())
+		x.code = Code(d.Int32())
 	case opCreateSession:
-		x.timeout = d.int32()
-		copy(x.secret[:], d.take(len(x.secret)))
+		x.timeout = d.Int32()
+		copy(x.secret[:], d.Take(len(x.secret)))
 	case opCloseSession:
 	default:
 		c, err := decodeChange(d)
@@ -91,13 +91,13 @@ func decodeTxn(d *decoder) (*txn, error) {
 		}
 		x.change = c
 	}
-	return x, d.err
+	return x, d.Err
 }
 
 // decodeChange reads a change of the log; its data are copied, since the log's buffer is used
 // again.
 func decodeChange(d *decoder) (change, error) {
-	o := change{op: opcode(d.int32())}
+	o := change{op: opcode(d.Int32())}
 	var ok bool
 	o.path, ok = d.string()
 	if b := d.bytes(); b != nil {
@@ -105,14 +105,14 @@ func decodeChange(d *decoder) (change, error) {
 	}
 	o.acl, _ = d.acl()
 	o.ephemeral = d.bool()
-	o.version = d.int32()
+	o.version = d.Int32()
 	switch o.op {
 	case opCreate, opCreate2, opDelete, opSetData, opSetACL, opCheck:
 	default:
 		ok = false
 	}
-	if d.err == nil && !ok {
-		d.err = errMarshalling
+	if d.Err == nil && !ok {
+		d.Err = errMarshalling
 	}
-	return o, d.err
+	return o, d.Err
 }

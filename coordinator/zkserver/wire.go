@@ -117,17 +117,17 @@ type connectRequest struct {
 // decodeConnectRequest reads the first frame of a connection; clients before 3.4 have no read-only
 // flag at its end.
 func decodeConnectRequest(b []byte) (connectRequest, error) {
-	d := decoder{b: b}
+	d := decoderOf(b)
 	var r connectRequest
-	d.int32() // protocol version
-	r.lastZxidSeen = d.int64()
-	r.timeoutMs = d.int32()
-	r.sessionID = d.int64()
+	d.Int32() // protocol version
+	r.lastZxidSeen = d.Int64()
+	r.timeoutMs = d.Int32()
+	r.sessionID = d.Int64()
 	r.password = d.bytes()
-	if d.err != nil {
-		return r, fmt.Errorf("connect request: %w", d.err)
+	if d.Err != nil {
+		return r, fmt.Errorf("connect request: %w", d.Err)
 	}
-	r.hasReadOnly = len(d.b) > 0
+	r.hasReadOnly = len(d.Rest) > 0
 	return r, nil
 }
 
@@ -169,31 +169,31 @@ func decodeOperation(d *decoder, op opcode) (operation, error) {
 		o.data = bytes.Clone(d.bytes())
 		var aclOK bool
 		o.acl, aclOK = d.acl()
-		o.flags = d.int32()
+		o.flags = d.Int32()
 		if !ok || !aclOK {
 			return o, errMarshalling
 		}
 	case opDelete:
-		o.version = d.int32()
+		o.version = d.Int32()
 		if !ok {
 			return o, errMarshalling
 		}
 	case opSetData:
 		o.data = bytes.Clone(d.bytes())
-		o.version = d.int32()
+		o.version = d.Int32()
 	case opSetACL:
 		var aclOK bool
 		o.acl, aclOK = d.acl()
-		o.version = d.int32()
+		o.version = d.Int32()
 		if !aclOK {
 			return o, errMarshalling
 		}
 	case opCheck:
-		o.version = d.int32()
+		o.version = d.Int32()
 	default:
 		return o, errMarshalling
 	}
-	return o, d.err
+	return o, d.Err
 }
 
 // decodeMulti decodes the parts of a multi: create, delete, setData and check. A create2 is a
@@ -201,11 +201,11 @@ func decodeOperation(d *decoder, op opcode) (operation, error) {
 func decodeMulti(d *decoder) ([]operation, error) {
 	var ops []operation
 	for {
-		typ := opcode(d.int32())
+		typ := opcode(d.Int32())
 		done := d.bool()
-		d.int32() // error: unused in requests
-		if d.err != nil {
-			return nil, d.err
+		d.Int32() // error: unused in requests
+		if d.Err != nil {
+			return nil, d.Err
 		}
 		if done {
 			return ops, nil

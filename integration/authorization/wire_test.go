@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"momus/internal/testbase"
 )
 
 // conn is a connection that sends one request at a time.
@@ -24,12 +26,7 @@ type conn struct {
 
 func dial(t testing.TB, address string) *conn {
 	t.Helper()
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return &conn{Conn: c, t: t}
+	return &conn{Conn: testbase.Dial(t, address), t: t}
 }
 
 // login dials a listener that wants PLAIN.

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/integration/testkit"
+	"momus/internal/testbase"
 	"momus/storage/record"
 )
 
@@ -35,11 +36,7 @@ type conn struct {
 
 func dial(t *testing.T, addr, client string) *conn {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
+	c := testbase.Dial(t, addr)
 	_ = c.SetDeadline(time.Now().Add(2 * time.Minute))
 	return &conn{t, c, bufio.NewReader(c), client}
 }

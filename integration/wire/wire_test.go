@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/integration/testkit"
+	"momus/internal/testbase"
 )
 
 func TestBadInputClosesItsOwnConnectionOnly(t *testing.T) {
@@ -26,14 +27,14 @@ func TestBadInputClosesItsOwnConnectionOnly(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
 
-	good := dial(t, c.Bootstrap)
+	good := testbase.Dial(t, c.Bootstrap)
 	ask(t, good)
 	before := rssMB(t, c.Process.Pid())
 
 	// Frames that are closed for: random bytes, lengths that are negative, zero or too large,
 	// unknown keys and versions, bodies cut short.
 	for i := range 400 {
-		conn := dial(t, c.Bootstrap)
+		conn := testbase.Dial(t, c.Bootstrap)
 		b := make([]byte, 4+rnd.IntN(300))
 		for j := range b {
 			b[j] = byte(rnd.Uint32())
@@ -66,7 +67,7 @@ func TestBadInputClosesItsOwnConnectionOnly(t *testing.T) {
 	// Slow senders announce 100 MB each and send little of it.
 	var slow []net.Conn
 	for range 300 {
-		conn := dial(t, c.Bootstrap)
+		conn := testbase.Dial(t, c.Bootstrap)
 		slow = append(slow, conn)
 		if _, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, 100<<20), make([]byte, 1000)...)); err != nil {
 			t.Fatal(err)
@@ -80,17 +81,7 @@ func TestBadInputClosesItsOwnConnectionOnly(t *testing.T) {
 		conn.Close()
 	}
 	ask(t, good)
-	ask(t, dial(t, c.Bootstrap))
-}
-
-func dial(t *testing.T, addr string) net.Conn {
-	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
+	ask(t, testbase.Dial(t, c.Bootstrap))
 }
 
 // ask sends an ApiVersions request and expects its answer.

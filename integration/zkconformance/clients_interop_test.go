@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"momus/coordinator/zkserver"
+	"momus/coordinator/zkserver/zkservertest"
 	"momus/integration/testkit"
 )
 
@@ -79,7 +80,8 @@ func TestGoZookeeperSeesTheSameTree(t *testing.T) {
 	ours, _ = startOurs(t, zkserver.Options{})
 	var seen [2]string
 	for i, addr := range []string{real, ours} {
-		c := dialZK(t, addr)
+		c, _ := zkservertest.Session(t, addr, 10*time.Second, nil)
+		t.Cleanup(c.Close)
 		var b strings.Builder
 		for _, step := range []func() (any, error){
 			func() (any, error) { return c.Create("/g", []byte("x"), 0, zk.WorldACL(zk.PermAll)) },
@@ -118,25 +120,6 @@ func orUnlock(l *zk.Lock) error {
 		return err
 	}
 	return l.Unlock()
-}
-
-type quiet struct{}
-
-func (quiet) Printf(string, ...any) {}
-
-func dialZK(t *testing.T, addr string) *zk.Conn {
-	t.Helper()
-	c, events, err := zk.Connect([]string{addr}, 10*time.Second, zk.WithLogger(quiet{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	for e := range events {
-		if e.State == zk.StateHasSession {
-			break
-		}
-	}
-	return c
 }
 
 // Apache Kafka 2.5.0 coordinated by the embedded server: start, topic, records, restart of both,
@@ -202,7 +185,8 @@ func TestApacheKafkaRunsOnTheEmbeddedServer(t *testing.T) {
 // owner is the session of broker 1, 0 when it is not registered.
 func owner(t *testing.T, addr string) int64 {
 	t.Helper()
-	c := dialZK(t, addr)
+	c, _ := zkservertest.Session(t, addr, 10*time.Second, nil)
+	t.Cleanup(c.Close)
 	defer c.Close()
 	_, stat, err := c.Get("/brokers/ids/1")
 	if err == zk.ErrNoNode {

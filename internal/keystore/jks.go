@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf16"
+
+	"momus/internal/wire"
 )
 
 // Java's own store format (sun.security.provider.JavaKeyStore), all numbers big-endian:
@@ -57,75 +59,52 @@ func readJKS(data []byte, password string) ([]jksEntry, error) {
 		}
 	}
 	// Behind the magic number, which read has seen.
-	r := &jksReader{data: body[4:]}
+	r := &jksReader{wire.Reader{Rest: body[4:]}}
 	version := r.uint32()
-	if r.err == nil && version != 1 && version != 2 {
+	if r.Err == nil && version != 1 && version != 2 {
 		return nil, fmt.Errorf("version %d of the JKS format is not known", version)
 	}
 	var out []jksEntry
 	// Each entry takes bytes, so that a false count ends with the data and not with the memory.
-	for n := r.uint32(); n > 0 && r.err == nil; n-- {
+	for n := r.uint32(); n > 0 && r.Err == nil; n-- {
 		tag := r.uint32()
-		e := jksEntry{alias: string(r.bytes(int64(r.uint16())))}
+		e := jksEntry{alias: string(r.bytes16())}
 		// The time at which the entry was made.
-		r.bytes(8)
+		r.Int64()
 		switch count := uint32(1); tag {
 		case jksKey:
 			// The key comes first, then its chain, the leaf at its head.
-			e.key = r.bytes(int64(r.uint32()))
+			e.key = r.bytes32()
 			count = r.uint32()
 			fallthrough
 		case jksCertificate:
-			for ; count > 0 && r.err == nil; count-- {
+			for ; count > 0 && r.Err == nil; count-- {
 				if version == 2 {
-					r.bytes(int64(r.uint16()))
+					r.bytes16()
 				}
-				e.certificates = append(e.certificates, r.bytes(int64(r.uint32())))
+				e.certificates = append(e.certificates, r.bytes32())
 			}
 		default:
-			if r.err == nil {
+			if r.Err == nil {
 				return nil, fmt.Errorf("entry %q is of an unknown kind, %d", e.alias, tag)
 			}
 		}
 		out = append(out, e)
 	}
-	return out, r.err
+	if r.Err != nil {
+		return nil, errTruncated
+	}
+	return out, nil
 }
 
 var errTruncated = errors.New("the file ends in the middle of an entry")
 
-// jksReader reads from a slice; the first error stays, and everything after it is zero.
-type jksReader struct {
-	data []byte
-	err  error
-}
+// jksReader reads lengths and counts, which have no sign.
+type jksReader struct{ wire.Reader }
 
-func (r *jksReader) bytes(n int64) []byte {
-	if n > int64(len(r.data)) {
-		r.err = errTruncated
-	}
-	if r.err != nil {
-		return nil
-	}
-	// The capacity is cut off: an append to one entry must not write into the next.
-	out := r.data[:n:n]
-	r.data = r.data[n:]
-	return out
-}
-
-func (r *jksReader) uint16() uint16 {
-	if b := r.bytes(2); b != nil {
-		return binary.BigEndian.Uint16(b)
-	}
-	return 0
-}
-
-func (r *jksReader) uint32() uint32 {
-	if b := r.bytes(4); b != nil {
-		return binary.BigEndian.Uint32(b)
-	}
-	return 0
-}
+func (r *jksReader) uint32() uint32  { return uint32(r.Int32()) }
+func (r *jksReader) bytes16() []byte { return r.Take(int(uint16(r.Int16()))) }
+func (r *jksReader) bytes32() []byte { return r.Take(int(r.uint32())) }
 
 // jksKeyProtector is Sun's algorithm for private keys, 1.3.6.1.4.1.42.2.17.1.1.
 var jksKeyProtector = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 42, 2, 17, 1, 1}

@@ -1,12 +1,10 @@
 // Package testbase has the small things that tests of many packages need: output that is read while
-// it grows, waiting for a condition, what runs until the test ends, recordings that are packed,
-// pages that are made from the code, frames of Kafka's protocol, a server of TLS handshakes. It is
+// it grows, waiting for a condition, what runs until the test ends, recordings, pages that are made from the code, frames of Kafka's protocol, a server of TLS handshakes. It is
 // for tests alone.
 package testbase
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -122,19 +120,15 @@ func (m *Mute) Write(p []byte) (int, error) {
 	return m.Conn.Write(p)
 }
 
-// Gunzip opens a recording that was packed with gzip; it is closed with the test.
-func Gunzip(t testing.TB, path string) io.Reader {
+// Dial connects to a port; the connection is closed with the test.
+func Dial(t testing.TB, address string) net.Conn {
 	t.Helper()
-	f, err := os.Open(path)
+	c, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	return z
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 // ServeTLS answers handshakes, one after the other, until the test ends, and gives its address on

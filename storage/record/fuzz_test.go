@@ -3,6 +3,8 @@ package record
 import (
 	"encoding/binary"
 	"testing"
+
+	"momus/internal/testbase"
 )
 
 // seeds gives f one small set of each magic and codec, some of Kafka's own cases, and a marker.
@@ -16,7 +18,7 @@ func seeds(f *testing.F) {
 	}
 	for i, c := range kafkaCases(f) {
 		if i%37 == 0 {
-			f.Add(unhex(f, c.In))
+			f.Add(testbase.Unhex(f, c.In))
 		}
 	}
 	f.Add(ControlBatch(1, 2, 3, true, 4))

@@ -3,7 +3,6 @@ package record
 import (
 	"bufio"
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -72,15 +71,6 @@ func kafkaCases(t testing.TB) (cases []kafkaCase) {
 	return cases
 }
 
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 // known are the cases in which we deliberately answer otherwise than Kafka 2.5: its answer is the
 // accident of an exception that nobody thought of.
 var known = map[string]int16{
@@ -100,7 +90,7 @@ func TestValidationAnswersAsKafka(t *testing.T) {
 		if c.Down {
 			continue
 		}
-		in := unhex(t, c.In)
+		in := testbase.Unhex(t, c.In)
 		info, err := Analyze(in, OriginReplication, 0)
 		var out []byte
 		if err == nil {
@@ -136,7 +126,7 @@ func TestValidationAnswersAsKafka(t *testing.T) {
 			t.Errorf("%s: got max timestamp %d at %d converted %v, want %d %d %v", c.title(),
 				info.MaxTimestamp, info.OffsetOfMaxTimestamp, info.Converted, c.MaxTimestamp, c.OffsetOfMaxTimestamp, c.Converted)
 		}
-		compareSets(t, c.title(), out, unhex(t, c.Out), !c.Converted)
+		compareSets(t, c.title(), out, testbase.Unhex(t, c.Out), !c.Converted)
 		if again, err := Analyze(out, OriginReplication, 0); err != nil || again.ValidBytes != info.ValidBytes ||
 			again.LastOffset != info.LastOffset || again.Batches != info.Batches || again.LastOffsetOfFirstBatch != info.LastOffsetOfFirstBatch {
 			t.Errorf("%s: info %+v, analyzed again %+v, %v", c.title(), info, again, err)
@@ -149,7 +139,7 @@ func TestDownConversionAnswersAsKafka(t *testing.T) {
 		if !c.Down {
 			continue
 		}
-		out, n, err := DownConvert(unhex(t, c.In), c.ToMagic, c.From)
+		out, n, err := DownConvert(testbase.Unhex(t, c.In), c.ToMagic, c.From)
 		if got := kerr.Code(err); got != c.Code {
 			t.Errorf("%s: got %d (%v), want %d", c.title(), got, err, c.Code)
 			continue
@@ -160,7 +150,7 @@ func TestDownConversionAnswersAsKafka(t *testing.T) {
 		if n != c.ConvertedRecords {
 			t.Errorf("%s: %d records converted, want %d", c.title(), n, c.ConvertedRecords)
 		}
-		compareSets(t, c.title(), out, unhex(t, c.Out), false)
+		compareSets(t, c.title(), out, testbase.Unhex(t, c.Out), false)
 	}
 }
 

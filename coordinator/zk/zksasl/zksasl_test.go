@@ -3,16 +3,15 @@ package zksasl
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"momus/internal/digestmd5"
+	"momus/internal/testbase"
 )
 
 type step struct {
@@ -22,23 +21,11 @@ type step struct {
 }
 
 func recording(t *testing.T, name string) []step {
-	var r struct{ Steps []step }
-	data, err := os.ReadFile("testdata/" + name + ".json")
-	if err == nil {
-		err = json.Unmarshal(data, &r)
-	}
-	if err != nil || len(r.Steps) == 0 {
-		t.Fatal(name, err)
+	r := testbase.JSON[struct{ Steps []step }](t, "testdata/"+name+".json")
+	if len(r.Steps) == 0 {
+		t.Fatalf("%s has no steps", name)
 	}
 	return r.Steps
-}
-
-func unhex(t *testing.T, s string) []byte {
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 // server plays the recorded server on conn: it expects the frames that the recorded client sent,
@@ -102,7 +89,7 @@ func TestDialoguesReplay(t *testing.T) {
 			steps := recording(t, c.name)
 			here, there := net.Pipe()
 			played := make(chan error, 1)
-			go func() { played <- server(there, steps, func(s string) []byte { return unhex(t, s) }) }()
+			go func() { played <- server(there, steps, func(s string) []byte { return testbase.Unhex(t, s) }) }()
 			var results []error
 			dial := Dialer(func(string, string, time.Duration) (net.Conn, error) { return here, nil }, Options{
 				Mechanism: recordedDigest(c.user, c.password, c.uri),
@@ -133,14 +120,14 @@ func library(t *testing.T, conn net.Conn, steps []step) error {
 	for _, s := range steps {
 		switch {
 		case s.Send != "":
-			frame := unhex(t, s.Send)
+			frame := testbase.Unhex(t, s.Send)
 			if sasl = strings.Contains(s.What, "initial token") || strings.HasPrefix(s.What, "response"); !sasl {
 				if _, err := conn.Write(frame); err != nil {
 					return err
 				}
 			}
 		case s.Recv != "" && !sasl:
-			want := unhex(t, s.Recv)
+			want := testbase.Unhex(t, s.Recv)
 			got := make([]byte, len(want))
 			if _, err := io.ReadFull(conn, got); err != nil {
 				return err

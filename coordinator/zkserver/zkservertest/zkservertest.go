@@ -57,7 +57,7 @@ func Connect(t testing.TB, address string) *zk.Conn {
 	dial := func(network, address string, _ time.Duration) (net.Conn, error) {
 		return net.DialTimeout(network, address, time.Minute) // the library would give up after a second
 	}
-	c, _, err := zk.Connect([]string{address}, 30*time.Second, zk.WithLogInfo(false), zk.WithLogger(quiet{}), zk.WithDialer(dial))
+	c, _, err := zk.Connect([]string{address}, 30*time.Second, zk.WithLogInfo(false), zk.WithLogger(Quiet{}), zk.WithDialer(dial))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +66,27 @@ func Connect(t testing.TB, address string) *zk.Conn {
 	return c
 }
 
-type quiet struct{}
+// Session opens a session of the library's with a time-out, and waits until it is there; events are
+// those that come after. A dialer that is nil is the library's own. The caller closes it.
+func Session(t testing.TB, address string, timeout time.Duration, dial zk.Dialer) (c *zk.Conn, events <-chan zk.Event) {
+	t.Helper()
+	if dial == nil {
+		dial = net.DialTimeout
+	}
+	c, events, err := zk.Connect([]string{address}, timeout, zk.WithLogger(Quiet{}), zk.WithDialer(dial))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e := range events {
+		if e.State == zk.StateHasSession {
+			break
+		}
+	}
+	return c, events
+}
 
-func (quiet) Printf(string, ...any) {}
+// Quiet is a logger of the library's that writes nothing.
+type Quiet struct{}
+
+// Printf implements zk.Logger.
+func (Quiet) Printf(string, ...any) {}

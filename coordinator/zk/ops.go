@@ -69,34 +69,35 @@ func (c *Client) findOrAwait(ctx context.Context, path string) (data []byte, ok 
 	return data, ok, err
 }
 
-// get reads a node and arms its watch if somebody is interested.
-func (c *Client) get(ctx context.Context, path string) (data []byte, stat *Stat, err error) {
-	err = c.do(ctx, "read", path, func(conn *gozk.Conn, _ bool) (err error) {
-		if !c.hub.armNode(path) {
-			data, stat, err = conn.Get(c.abs(path))
-			return err
+// reading runs an operation that reads a node: watched, which sets the watch, if somebody is
+// interested and it is not set yet, and plain if not.
+func (c *Client) reading(ctx context.Context, what, path string, watches map[string]*interest, plain, watched func(conn *gozk.Conn, at string) error) error {
+	return c.do(ctx, what, path, func(conn *gozk.Conn, _ bool) error {
+		if !c.hub.arm(watches, path) {
+			return plain(conn, c.abs(path))
 		}
-		if data, stat, _, err = conn.GetW(c.abs(path)); err != nil {
-			c.hub.disarmNode(path)
+		err := watched(conn, c.abs(path))
+		if err != nil {
+			c.hub.disarm(watches, path)
 		}
 		return err
 	})
+}
+
+// get reads a node and arms its watch if somebody is interested.
+func (c *Client) get(ctx context.Context, path string) (data []byte, stat *Stat, err error) {
+	err = c.reading(ctx, "read", path, c.hub.node,
+		func(conn *gozk.Conn, at string) (err error) { data, stat, err = conn.Get(at); return err },
+		func(conn *gozk.Conn, at string) (err error) { data, stat, _, err = conn.GetW(at); return err })
 	return data, stat, err
 }
 
 // exists tells whether a node exists and arms its watch, also for its creation, if somebody is
 // interested.
 func (c *Client) exists(ctx context.Context, path string) (found bool, stat *Stat, err error) {
-	err = c.do(ctx, "stat", path, func(conn *gozk.Conn, _ bool) (err error) {
-		if !c.hub.armNode(path) {
-			found, stat, err = conn.Exists(c.abs(path))
-			return err
-		}
-		if found, stat, _, err = conn.ExistsW(c.abs(path)); err != nil {
-			c.hub.disarmNode(path)
-		}
-		return err
-	})
+	err = c.reading(ctx, "stat", path, c.hub.node,
+		func(conn *gozk.Conn, at string) (err error) { found, stat, err = conn.Exists(at); return err },
+		func(conn *gozk.Conn, at string) (err error) { found, stat, _, err = conn.ExistsW(at); return err })
 	return found, stat, err
 }
 
@@ -109,16 +110,9 @@ func (c *Client) Watch(ctx context.Context, path string) (exists bool, err error
 // children lists the children of a node, unsorted, and arms the child watch if somebody is
 // interested. No node: ErrNoNode.
 func (c *Client) children(ctx context.Context, path string) (names []string, err error) {
-	err = c.do(ctx, "list", path, func(conn *gozk.Conn, _ bool) (err error) {
-		if !c.hub.armChild(path) {
-			names, _, err = conn.Children(c.abs(path))
-			return err
-		}
-		if names, _, _, err = conn.ChildrenW(c.abs(path)); err != nil {
-			c.hub.disarmChild(path)
-		}
-		return err
-	})
+	err = c.reading(ctx, "list", path, c.hub.child,
+		func(conn *gozk.Conn, at string) (err error) { names, _, err = conn.Children(at); return err },
+		func(conn *gozk.Conn, at string) (err error) { names, _, _, err = conn.ChildrenW(at); return err })
 	return names, err
 }
 

@@ -2,7 +2,6 @@ package zk
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -52,9 +51,9 @@ func EncodeToken(t *DelegationToken) []byte {
 
 // DecodeToken reads a token's node.
 func DecodeToken(data []byte) (*DelegationToken, error) {
-	var j tokenJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return nil, fmt.Errorf("delegation token node: %w", err)
+	j, err := decode[tokenJSON](data, "delegation token node")
+	if err != nil {
+		return nil, err
 	}
 	if j.Version != 1 {
 		return nil, fmt.Errorf("delegation token node has version %d; valid is 1", j.Version)
@@ -63,7 +62,6 @@ func DecodeToken(data []byte) (*DelegationToken, error) {
 		return nil, errors.New("delegation token node has no tokenId")
 	}
 	t := &DelegationToken{ID: j.TokenID, Issued: time.UnixMilli(j.Issued), Expires: time.UnixMilli(j.Expires), Max: time.UnixMilli(j.Max)}
-	var err error
 	if t.Owner, err = model.ParsePrincipal(DesanitizeEntity(j.Owner)); err != nil {
 		return nil, fmt.Errorf("delegation token node, owner: %w", err)
 	}

@@ -1,6 +1,8 @@
 package zk
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	gozk "github.com/go-zookeeper/zk"
@@ -85,14 +87,9 @@ func (h *hub) register(all map[string]*interest, path string, add func(in *inter
 	}
 }
 
-// armNode tells whether the read that follows has to set the watch. It counts as set from now on,
-// as its event may be dispatched before the reader sees the answer; disarmNode takes that back when
-// the read did not set it.
-func (h *hub) armNode(path string) bool  { return h.arm(h.node, path) }
-func (h *hub) armChild(path string) bool { return h.arm(h.child, path) }
-
-// arm reports whether the watch has to be set at the server: someone is interested, and it is not
-// set yet.
+// arm reports whether the read that follows has to set the watch at the server: someone is
+// interested, and it is not set yet. It counts as set from now on, as its event may be dispatched
+// before the reader sees the answer; disarm takes that back when the read did not set it.
 func (h *hub) arm(in map[string]*interest, path string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -103,9 +100,6 @@ func (h *hub) arm(in map[string]*interest, path string) bool {
 	i.armed = true
 	return true
 }
-
-func (h *hub) disarmNode(path string)  { h.disarm(h.node, path) }
-func (h *hub) disarmChild(path string) { h.disarm(h.child, path) }
 
 // disarm notes that a watch has fired or could not be set; without anybody interested it is
 // forgotten.
@@ -146,7 +140,7 @@ func (h *hub) dispatch(ev gozk.Event) {
 	case gozk.EventNodeDataChanged:
 		kind = NodeChanged
 	case gozk.EventNodeChildrenChanged:
-		h.disarmChild(ev.Path)
+		h.disarm(h.child, ev.Path)
 		for _, fn := range h.childHandlers(ev.Path) {
 			fn()
 		}
@@ -154,12 +148,12 @@ func (h *hub) dispatch(ev gozk.Event) {
 	default:
 		return
 	}
-	h.disarmNode(ev.Path)
+	h.disarm(h.node, ev.Path)
 	for _, fn := range h.nodeHandlers(ev.Path) {
 		fn(kind)
 	}
 	if kind == NodeDeleted { // a child watch ends with the node
-		h.disarmChild(ev.Path)
+		h.disarm(h.child, ev.Path)
 		for _, fn := range h.childHandlers(ev.Path) {
 			fn()
 		}
@@ -167,25 +161,21 @@ func (h *hub) dispatch(ev gozk.Event) {
 }
 
 // nodeHandlers copies the handlers, which are called without the lock.
-func (h *hub) nodeHandlers(path string) (fns []func(NodeEvent)) {
+func (h *hub) nodeHandlers(path string) []func(NodeEvent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if in := h.node[path]; in != nil {
-		for _, fn := range in.node {
-			fns = append(fns, fn)
-		}
+		return slices.Collect(maps.Values(in.node))
 	}
-	return fns
+	return nil
 }
 
 // childHandlers copies the handlers of a node's children.
-func (h *hub) childHandlers(path string) (fns []func()) {
+func (h *hub) childHandlers(path string) []func() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if in := h.child[path]; in != nil {
-		for _, fn := range in.child {
-			fns = append(fns, fn)
-		}
+		return slices.Collect(maps.Values(in.child))
 	}
-	return fns
+	return nil
 }

@@ -23,6 +23,22 @@ func encode(v any) []byte {
 	return bytes.TrimRight(b.Bytes(), "\n")
 }
 
+// decode is the inverse of encode; its error begins with what.
+func decode[T any](data []byte, what string) (j T, err error) {
+	if err := json.Unmarshal(data, &j); err != nil {
+		return j, fmt.Errorf("%s: %w", what, err)
+	}
+	return j, nil
+}
+
+// required is a field that must be there; missing says of the node that it is not.
+func required[T any](field *T, missing string, data []byte) (v T, err error) {
+	if field == nil {
+		return v, fmt.Errorf("%s: %.100s", missing, data)
+	}
+	return *field, nil
+}
+
 // Registration is /brokers/ids/<id> but for the id: what a broker says about itself.
 type Registration struct {
 	Endpoints []model.Endpoint
@@ -70,9 +86,9 @@ func EncodeBroker(r *Registration) []byte {
 
 // DecodeBroker reads versions 1 to 4 of /brokers/ids/<id>.
 func DecodeBroker(id int32, data []byte) (*model.Broker, error) {
-	var j brokerJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return nil, fmt.Errorf("registration of broker %d: %w", id, err)
+	j, err := decode[brokerJSON](data, fmt.Sprintf("registration of broker %d", id))
+	if err != nil {
+		return nil, err
 	}
 	if j.Version < 1 {
 		return nil, fmt.Errorf("registration of broker %d has version %d, at least 1 is needed", id, j.Version)
@@ -171,9 +187,9 @@ func EncodeTopic(a Assignments) []byte {
 
 // DecodeTopic reads any version of /brokers/topics/<topic>.
 func DecodeTopic(topic string, data []byte) (Assignments, error) {
-	var j topicJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return nil, fmt.Errorf("assignment of topic %s: %w", topic, err)
+	j, err := decode[topicJSON](data, "assignment of topic "+topic)
+	if err != nil {
+		return nil, err
 	}
 	a := make(Assignments, len(j.Partitions))
 	for key, replicas := range j.Partitions {
@@ -201,9 +217,9 @@ func EncodeState(s model.LeaderAndISR) []byte {
 
 // DecodeState reads a partition's state node; version is the node's data version.
 func DecodeState(data []byte, version int32) (model.LeaderAndISR, error) {
-	var j stateJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return model.LeaderAndISR{}, fmt.Errorf("partition state: %w", err)
+	j, err := decode[stateJSON](data, "partition state")
+	if err != nil {
+		return model.LeaderAndISR{}, err
 	}
 	return model.LeaderAndISR{
 		Leader: j.Leader, LeaderEpoch: j.LeaderEpoch, ISR: j.ISR, ControllerEpoch: j.ControllerEpoch, ZKVersion: version,
@@ -223,14 +239,11 @@ func EncodeController(brokerID int32, nowMs int64) []byte {
 
 // DecodeController reads the broker id in /controller.
 func DecodeController(data []byte) (int32, error) {
-	var j controllerJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return 0, fmt.Errorf("/controller: %w", err)
+	j, err := decode[controllerJSON](data, "/controller")
+	if err != nil {
+		return 0, err
 	}
-	if j.BrokerID == nil {
-		return 0, fmt.Errorf("/controller has no brokerid: %.100s", data)
-	}
-	return *j.BrokerID, nil
+	return required(j.BrokerID, "/controller has no brokerid", data)
 }
 
 type configJSON struct {
@@ -252,9 +265,9 @@ func DecodeConfig(data []byte) (map[string]string, error) {
 	if len(data) == 0 || !json.Valid(data) {
 		return map[string]string{}, nil
 	}
-	var j configJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return nil, fmt.Errorf("config node: %w", err)
+	j, err := decode[configJSON](data, "config node")
+	if err != nil {
+		return nil, err
 	}
 	if j.Config == nil {
 		j.Config = map[string]string{}
@@ -284,9 +297,9 @@ func EncodeConfigChange(ch ConfigChange) []byte {
 
 // DecodeConfigChange reads versions 1 and 2.
 func DecodeConfigChange(data []byte) (ConfigChange, error) {
-	var j configChangeJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return ConfigChange{}, fmt.Errorf("config change notification: %w", err)
+	j, err := decode[configChangeJSON](data, "config change notification")
+	if err != nil {
+		return ConfigChange{}, err
 	}
 	var ch ConfigChange
 	switch {
@@ -333,9 +346,9 @@ func EncodePartitions(tps []model.TopicPartition) []byte {
 
 // DecodePartitions is the inverse of EncodePartitions.
 func DecodePartitions(data []byte) ([]model.TopicPartition, error) {
-	var j partitionsJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return nil, fmt.Errorf("list of partitions: %w", err)
+	j, err := decode[partitionsJSON](data, "list of partitions")
+	if err != nil {
+		return nil, err
 	}
 	tps := make([]model.TopicPartition, 0, len(j.Partitions))
 	for _, p := range j.Partitions {
@@ -402,14 +415,11 @@ func EncodeLogDirEvent(brokerID int32) []byte {
 
 // DecodeLogDirEvent reads whose log directory has failed.
 func DecodeLogDirEvent(data []byte) (brokerID int32, err error) {
-	var j logDirEventJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return 0, fmt.Errorf("log directory event: %w", err)
+	j, err := decode[logDirEventJSON](data, "log directory event")
+	if err != nil {
+		return 0, err
 	}
-	if j.Broker == nil {
-		return 0, fmt.Errorf("log directory event names no broker: %.100s", data)
-	}
-	return *j.Broker, nil
+	return required(j.Broker, "log directory event names no broker", data)
 }
 
 // ProducerIDBlock is a block of producer ids, both ends included.
@@ -432,9 +442,9 @@ func EncodeProducerIDBlock(b ProducerIDBlock) []byte {
 
 // DecodeProducerIDBlock is the inverse of EncodeProducerIDBlock.
 func DecodeProducerIDBlock(data []byte) (ProducerIDBlock, error) {
-	var j producerIDBlockJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return ProducerIDBlock{}, fmt.Errorf("producer id block: %w", err)
+	j, err := decode[producerIDBlockJSON](data, "producer id block")
+	if err != nil {
+		return ProducerIDBlock{}, err
 	}
 	first, err := strconv.ParseInt(j.Start, 10, 64)
 	if err != nil {
@@ -457,9 +467,9 @@ func EncodeClusterID(id string) []byte { return encode(&clusterIDJSON{"1", id}) 
 
 // DecodeClusterID is the inverse of EncodeClusterID.
 func DecodeClusterID(data []byte) (string, error) {
-	var j clusterIDJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return "", fmt.Errorf("/cluster/id: %w", err)
+	j, err := decode[clusterIDJSON](data, "/cluster/id")
+	if err != nil {
+		return "", err
 	}
 	if j.ID == "" {
 		return "", fmt.Errorf("/cluster/id has no id: %.100s", data)

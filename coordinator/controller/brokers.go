@@ -185,22 +185,12 @@ func (c *core) brokerModification(id int32) error {
 
 // logDirEvent probes the brokers that have reported a failed disk: they answer with an error for
 // the replicas on it.
-// The notification does not name the disk. The notification is deleted also when the probing
-// failed: the failure of a partition is not worth an endless loop, and the next LeaderAndIsr finds
-// out as well.
+// The notification does not name the disk. It is deleted also when the probing failed: the failure
+// of a partition is not worth an endless loop, and the next LeaderAndIsr finds out as well.
 func (c *core) logDirEvent() error {
-	names, err := c.world.LogDirEvents()
-	if err != nil || len(names) == 0 {
-		return err
-	}
-	brokers, err := c.world.ReadLogDirEvents(names)
-	if err == nil {
-		err = c.moveReplicas(c.replicasOn(brokers), OnlineReplica)
-	}
-	if derr := c.world.DeleteLogDirEvents(c.epoch, names); err == nil {
-		err = derr
-	}
-	return err
+	return takeNotes(c, c.world.LogDirEvents, c.world.ReadLogDirEvents, c.world.DeleteLogDirEvents, func(brokers []int32) error {
+		return c.moveReplicas(c.replicasOn(brokers), OnlineReplica)
+	})
 }
 
 // leaderAndISRReply learns from KAFKA_STORAGE_ERROR and from success which replicas are on failed

@@ -198,11 +198,7 @@ func (c *core) loadCluster() error {
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		c.world.WatchTopic(name)
-		c.addTopic(name)
-	}
-	assignments, err := c.world.Assignments(names)
+	assignments, err := c.enterTopics(names)
 	if err != nil {
 		return err
 	}

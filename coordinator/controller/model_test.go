@@ -287,6 +287,15 @@ func (s *modelStore) DeleteTopicNodes(_ context.Context, epoch zk.ControllerEpoc
 	return nil
 }
 
+// remove deletes nodes of a directory.
+func (s *modelStore) remove(epoch zk.ControllerEpoch, dir string, names []string) error {
+	for _, name := range names {
+		delete(s.nodes, dir+"/"+name)
+		s.wrote("delete %s", name)
+	}
+	return s.check(epoch)
+}
+
 func (s *modelStore) ISRChanges(context.Context) ([]string, error) {
 	return s.list(zk.ISRChangesPath), nil
 }
@@ -303,11 +312,7 @@ func (s *modelStore) ReadISRChanges(_ context.Context, names []string) (tps []mo
 }
 
 func (s *modelStore) DeleteISRChanges(_ context.Context, epoch zk.ControllerEpoch, names []string) error {
-	for _, name := range names {
-		delete(s.nodes, zk.ISRChangesPath+"/"+name)
-		s.wrote("delete %s", name)
-	}
-	return s.check(epoch)
+	return s.remove(epoch, zk.ISRChangesPath, names)
 }
 
 func (s *modelStore) LogDirEvents(context.Context) ([]string, error) {
@@ -326,11 +331,7 @@ func (s *modelStore) ReadLogDirEvents(_ context.Context, names []string) (ids []
 }
 
 func (s *modelStore) DeleteLogDirEvents(_ context.Context, epoch zk.ControllerEpoch, names []string) error {
-	for _, name := range names {
-		delete(s.nodes, zk.LogDirEventsPath+"/"+name)
-		s.wrote("delete %s", name)
-	}
-	return s.check(epoch)
+	return s.remove(epoch, zk.LogDirEventsPath, names)
 }
 
 func (s *modelStore) PreferredElection(context.Context) ([]model.TopicPartition, bool, error) {

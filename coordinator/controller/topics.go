@@ -29,11 +29,7 @@ func (c *core) topicChange() error {
 			c.forgetTopic(name)
 		}
 	}
-	for _, name := range created {
-		c.world.WatchTopic(name)
-		c.addTopic(name)
-	}
-	assignments, err := c.world.Assignments(created)
+	assignments, err := c.enterTopics(created)
 	if err != nil {
 		return err
 	}
@@ -42,6 +38,17 @@ func (c *core) topicChange() error {
 		fresh = append(fresh, c.takeAssignments(name, assignments[name])...)
 	}
 	return c.createPartitions(fresh)
+}
+
+// enterTopics enters topics that are new, and reads the assignments of their partitions. Reading
+// arms the watches of the topics; the interest in them is registered before, so that no change
+// between the two is missed.
+func (c *core) enterTopics(names []string) (map[string]zk.Assignments, error) {
+	for _, name := range names {
+		c.world.WatchTopic(name)
+		c.addTopic(name)
+	}
+	return c.world.Assignments(names)
 }
 
 // forgetTopic drops a topic that is gone from ZooKeeper, with the interests in its nodes.
@@ -121,21 +128,33 @@ func (c *core) partitionModification(name string) error {
 // the newer state anyway; brokers that missed an update get it with the next change of the
 // partition.
 func (c *core) isrChange() error {
-	names, err := c.world.ISRChanges()
+	return takeNotes(c, c.world.ISRChanges, c.world.ReadISRChanges, c.world.DeleteISRChanges, func(tps []model.TopicPartition) error {
+		tps = slices.DeleteFunc(tps, func(tp model.TopicPartition) bool { return c.partition(tp) == nil })
+		slices.SortFunc(tps, model.TopicPartition.Compare)
+		if len(tps) == 0 {
+			return nil
+		}
+		if err := c.readStates(tps); err != nil {
+			return err
+		}
+		c.updateMetadata(c.liveOrShuttingDown(), tps)
+		return nil
+	})
+}
+
+// takeNotes lists and reads notifications of a kind, gives them to take, and deletes them, whatever
+// came of it.
+func takeNotes[T any](c *core, list func() ([]string, error), read func(names []string) ([]T, error),
+	drop func(epoch zk.ControllerEpoch, names []string) error, take func([]T) error) error {
+	names, err := list()
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	tps, err := c.world.ReadISRChanges(names)
+	notes, err := read(names)
 	if err == nil {
-		tps = slices.DeleteFunc(tps, func(tp model.TopicPartition) bool { return c.partition(tp) == nil })
-		slices.SortFunc(tps, model.TopicPartition.Compare)
-		if len(tps) > 0 {
-			if err = c.readStates(tps); err == nil {
-				c.updateMetadata(c.liveOrShuttingDown(), tps)
-			}
-		}
+		err = take(notes)
 	}
-	if derr := c.world.DeleteISRChanges(c.epoch, names); err == nil {
+	if derr := drop(c.epoch, names); err == nil {
 		err = derr
 	}
 	return err

@@ -118,20 +118,20 @@ func (c *Coordinator) OnTransactionCompleted(partition int32, producerID int64, 
 	c.shards.Cast(partition, transactionCompleted{producerID: producerID, commit: commit})
 }
 
-// call gives ev to the partition of a group and waits for the answer. Checks come in the order of
-// Kafka's GroupCoordinator.
-func call[T any](ctx context.Context, c *Coordinator, group string, emptyID bool, ev any) (T, *kerr.Error) {
-	var none T
+// call gives a request to the partition of its group and waits for the answer; failed makes the
+// answer of an error. Checks come in the order of Kafka's GroupCoordinator.
+func call[T any](ctx context.Context, c *Coordinator, emptyID bool, r aboutGroup, failed func(*kerr.Error) T) T {
+	group := r.about()
 	// Before anything else, as in Kafka: also a broker that is not the coordinator says so.
 	if group == "" && !emptyID {
-		return none, kerr.InvalidGroupID
+		return failed(kerr.InvalidGroupID)
 	}
-	v, err := c.shards.CallKey(ctx, group, ev)
+	v, err := c.shards.CallKey(ctx, group, r)
 	if err != nil {
-		return none, kerr.Of(err)
+		return failed(kerr.Of(err))
 	}
 	t, _ := v.(T)
-	return t, nil
+	return t
 }
 
 // Join answers when the round is complete.
@@ -151,11 +151,7 @@ func (c *Coordinator) Join(ctx context.Context, r *JoinRequest) JoinResult {
 	}
 	// The request belongs to the coordinator from the call on.
 	memberID := r.MemberID
-	result, err := call[JoinResult](ctx, c, r.Group, false, r)
-	if err != nil {
-		return joinError(memberID, err)
-	}
-	return result
+	return call(ctx, c, false, r, func(err *kerr.Error) JoinResult { return joinError(memberID, err) })
 }
 
 // Sync answers when the leader's assignment is known and durable.
@@ -163,62 +159,45 @@ func (c *Coordinator) Sync(ctx context.Context, r *SyncRequest) SyncResult {
 	for i := range r.Assignments {
 		r.Assignments[i].Assignment = bytes.Clone(r.Assignments[i].Assignment)
 	}
-	result, err := call[SyncResult](ctx, c, r.Group, false, r)
-	switch err {
-	case nil:
-		return result
-	case kerr.CoordinatorLoadInProgress:
+	return call(ctx, c, false, r, func(err *kerr.Error) SyncResult {
 		// What was being agreed on is lost. Old clients do not expect the code of loading here.
-		return SyncResult{Err: kerr.RebalanceInProgress}
-	}
-	return SyncResult{Err: err}
+		if err == kerr.CoordinatorLoadInProgress {
+			err = kerr.RebalanceInProgress
+		}
+		return SyncResult{Err: err}
+	})
 }
 
 // Heartbeat keeps a member alive; nil means all is well.
 func (c *Coordinator) Heartbeat(ctx context.Context, r *HeartbeatRequest) *kerr.Error {
-	_, err := call[any](ctx, c, r.Group, false, r)
-	// As in Kafka: a member must not leave its group because its coordinator has just moved.
-	if err == kerr.CoordinatorLoadInProgress {
-		return nil
-	}
-	return err
+	return call(ctx, c, false, r, func(err *kerr.Error) *kerr.Error {
+		// As in Kafka: a member must not leave its group because its coordinator has just moved.
+		if err == kerr.CoordinatorLoadInProgress {
+			return nil
+		}
+		return err
+	})
 }
 
 // Leave removes members.
 func (c *Coordinator) Leave(ctx context.Context, r *LeaveRequest) LeaveResult {
-	result, err := call[LeaveResult](ctx, c, r.Group, false, r)
-	if err != nil {
-		return LeaveResult{Err: err}
-	}
-	return result
+	return call(ctx, c, false, r, func(err *kerr.Error) LeaveResult { return LeaveResult{Err: err} })
 }
 
 // CommitOffsets answers when the offsets are durable.
 func (c *Coordinator) CommitOffsets(ctx context.Context, r *CommitRequest) CommitResult {
 	// OffsetCommit may name the empty group, TxnOffsetCommit may not.
-	result, err := call[CommitResult](ctx, c, r.Group, !r.transactional(), r)
-	if err != nil {
-		return commitFailed(r, err)
-	}
-	return result
+	return call(ctx, c, !r.transactional(), r, func(err *kerr.Error) CommitResult { return commitFailed(r, err) })
 }
 
 // FetchOffsets reads committed offsets.
 func (c *Coordinator) FetchOffsets(ctx context.Context, r *FetchOffsetsRequest) FetchOffsetsResult {
-	result, err := call[FetchOffsetsResult](ctx, c, r.Group, true, r)
-	if err != nil {
-		return FetchOffsetsResult{Err: err}
-	}
-	return result
+	return call(ctx, c, true, r, func(err *kerr.Error) FetchOffsetsResult { return FetchOffsetsResult{Err: err} })
 }
 
 // Describe shows a group; an unknown one is Dead without an error.
 func (c *Coordinator) Describe(ctx context.Context, group string) Description {
-	d, err := call[Description](ctx, c, group, true, describe{group})
-	if err != nil {
-		return Description{Err: err, Group: group}
-	}
-	return d
+	return call(ctx, c, true, describe{group}, func(err *kerr.Error) Description { return Description{Err: err, Group: group} })
 }
 
 // List shows all groups of this broker, sorted.
@@ -236,20 +215,12 @@ func (c *Coordinator) List(ctx context.Context) ListResult {
 
 // Delete removes an empty group with its offsets.
 func (c *Coordinator) Delete(ctx context.Context, group string) *kerr.Error {
-	failed, err := call[*kerr.Error](ctx, c, group, true, deleteGroup{group})
-	if err != nil {
-		return err
-	}
-	return failed
+	return call(ctx, c, true, deleteGroup{group}, func(err *kerr.Error) *kerr.Error { return err })
 }
 
 // DeleteOffsets removes offsets of a group (KIP-496).
 func (c *Coordinator) DeleteOffsets(ctx context.Context, r *DeleteOffsetsRequest) DeleteOffsetsResult {
-	result, err := call[DeleteOffsetsResult](ctx, c, r.Group, false, r)
-	if err != nil {
-		return DeleteOffsetsResult{Err: err}
-	}
-	return result
+	return call(ctx, c, false, r, func(err *kerr.Error) DeleteOffsetsResult { return DeleteOffsetsResult{Err: err} })
 }
 
 // Stats sums up all partitions of this broker, for metrics.

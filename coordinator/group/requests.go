@@ -12,6 +12,19 @@ type Protocol struct {
 	Metadata []byte
 }
 
+// aboutGroup is an event that names its group.
+type aboutGroup interface{ about() string }
+
+func (r *JoinRequest) about() string          { return r.Group }
+func (r *SyncRequest) about() string          { return r.Group }
+func (r *HeartbeatRequest) about() string     { return r.Group }
+func (r *LeaveRequest) about() string         { return r.Group }
+func (r *CommitRequest) about() string        { return r.Group }
+func (r *FetchOffsetsRequest) about() string  { return r.Group }
+func (r *DeleteOffsetsRequest) about() string { return r.Group }
+func (r describe) about() string              { return r.group }
+func (r deleteGroup) about() string           { return r.group }
+
 // JoinRequest is JoinGroup.
 type JoinRequest struct {
 	Group              string

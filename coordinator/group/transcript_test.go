@@ -444,12 +444,4 @@ func (w *world) control(producerID int64, commit bool) {
 	w.Next++
 }
 
-func TestTranscripts(t *testing.T) {
-	shardtest.Transcripts(t, func(t *testing.T) func(t *testing.T, d *datadriven.TestData) string {
-		w := newWorld(t)
-		return func(t *testing.T, d *datadriven.TestData) string {
-			w.T = t
-			return w.run(d)
-		}
-	})
-}
+func TestTranscripts(t *testing.T) { shardtest.Transcripts(t, newWorld, (*world).run) }

@@ -1,10 +1,8 @@
 package shard_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -16,6 +14,7 @@ import (
 	"momus/coordinator/shard/shardtest"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/testbase"
 	"momus/storage/record"
 )
 
@@ -73,34 +72,49 @@ func (b *bomb) Unload(now time.Time) []shard.Effect {
 
 func (b *bomb) Describe(any) map[string]any { return map[string]any{"count": b.count} }
 
-// armed starts a Runtime of bombs with partition 0 loaded from two batches, and keeps what is
-// logged as errors.
-func armed(t *testing.T, log *shardtest.Log, at *fuse) (r *shard.Runtime, logged func() string, stop func()) {
+// minefield is a Runtime of bombs with partition 0 loaded from two batches.
+type minefield struct {
+	*shard.Runtime
+	fuse   fuse
+	logged testbase.Buffer // its errors
+	stop   func()
+}
+
+// armed starts a minefield on log whose fuse is set; "" sets it nowhere.
+func armed(t *testing.T, log *shardtest.Log, at string) *minefield {
 	t.Helper()
-	var mu sync.Mutex
-	var text strings.Builder
+	m := &minefield{}
+	m.fuse.set(at)
 	logger := logrus.New()
 	logger.SetLevel(logrus.ErrorLevel)
-	logger.SetOutput(writer(func(p []byte) {
-		mu.Lock()
-		defer mu.Unlock()
-		text.Write(p)
-	}))
+	logger.SetOutput(&m.logged)
 	tp := model.TopicPartition{Topic: "t"}
 	log.Append(tp, batch(1), 0)
 	log.Append(tp, batch(2), 0)
-	r = shard.New(shard.Options{Topic: "t", Log: log, NewMachine: func(int32) shard.Machine { return &bomb{fuse: at} },
-		LoadBufferSize: func() int { return 100 }, Logger: logrus.NewEntry(logger)})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- r.Run(ctx) }()
-	r.Lead(0, 1)
-	return r, func() string { mu.Lock(); defer mu.Unlock(); return text.String() }, func() { cancel(); <-ended }
+	m.Runtime, m.stop = run(t, shard.Options{Log: log, NewMachine: func(int32) shard.Machine { return &bomb{fuse: &m.fuse} }, Logger: logrus.NewEntry(logger)})
+	m.Lead(0, 1)
+	return m
 }
 
-type writer func(p []byte)
+// park leaves a call with the machine; its error comes when it is answered.
+func (m *minefield) park(t *testing.T) <-chan error {
+	synctest.Wait()
+	answered := make(chan error, 1)
+	go func() {
+		_, err := m.Call(t.Context(), 0, "wait")
+		answered <- err
+	}()
+	synctest.Wait()
+	return answered
+}
 
-func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
+// after lets time pass, and says then what the machine has counted.
+func (m *minefield) after(t *testing.T, d time.Duration, count string) {
+	t.Helper()
+	time.Sleep(d)
+	synctest.Wait()
+	expect(t, m.Runtime, 0, "count", count)
+}
 
 // Wherever a machine panics, who waits is told NOT_COORDINATOR, the partition is loaded again, and
 // neither the caller's goroutine nor the process ends.
@@ -118,35 +132,25 @@ func TestAMachineThatPanicsIsLoadedAgain(t *testing.T) {
 	} {
 		t.Run(c.at, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var at fuse
-				log := shardtest.New()
-				r, logged, stop := armed(t, log, &at)
-				synctest.Wait()
-				parked := make(chan error, 1)
-				go func() {
-					_, err := r.Call(t.Context(), 0, "wait")
-					parked <- err
-				}()
-				synctest.Wait()
-				at.set(c.at)
+				m := armed(t, shardtest.New(), "")
+				parked := m.park(t)
+				m.fuse.set(c.at)
 				if c.event != "" {
-					expect(t, r, 0, c.event, c.want)
+					expect(t, m.Runtime, 0, c.event, c.want)
 				}
 				if err := <-parked; kerr.Of(err) != kerr.NotCoordinator {
 					t.Errorf("who waited was told %v", err)
 				}
-				if s := r.Status(0); s != kerr.NotCoordinator {
+				if s := m.Status(0); s != kerr.NotCoordinator {
 					t.Errorf("a failed partition answers %v", s)
 				}
-				time.Sleep(time.Second)
-				synctest.Wait()
-				expect(t, r, 0, "count", c.after)
+				m.after(t, time.Second, c.after)
 				for _, word := range []string{"injected at " + c.at, "event=", "stack=", "count=", "partition=0"} {
-					if !strings.Contains(logged(), word) {
-						t.Errorf("no %s in the log: %s", word, logged())
+					if text := m.logged.String(); !strings.Contains(text, word) {
+						t.Errorf("no %s in the log: %s", word, text)
 					}
 				}
-				stop()
+				m.stop()
 			})
 		})
 	}
@@ -156,16 +160,12 @@ func TestAMachineThatPanicsIsLoadedAgain(t *testing.T) {
 // those that wait in the mailbox behind.
 func TestAPanicInTheLoopsGoroutineIsSurvived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var at fuse
-		at.set("bump")
-		r, _, stop := armed(t, shardtest.New(), &at)
-		r.Cast(0, "bump") // while it loads
-		r.Cast(0, "bump") // comes to the new machine
+		m := armed(t, shardtest.New(), "bump")
+		m.Cast(0, "bump") // while it loads
+		m.Cast(0, "bump") // comes to the new machine
 		synctest.Wait()
-		time.Sleep(time.Second)
-		synctest.Wait()
-		expect(t, r, 0, "count", "102")
-		stop()
+		m.after(t, time.Second, "102")
+		m.stop()
 	})
 }
 
@@ -173,23 +173,22 @@ func TestAPanicInTheLoopsGoroutineIsSurvived(t *testing.T) {
 // tag.
 func TestAppendsOfAFailedMachineAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var at fuse
 		log := shardtest.New()
-		r, _, stop := armed(t, log, &at)
+		m := armed(t, log, "")
 		synctest.Wait()
 		log.Hold()
 		add := func() chan string {
 			answer := make(chan string, 1)
 			go func() {
-				v, err := r.Call(t.Context(), 0, "add")
+				v, err := m.Call(t.Context(), 0, "add")
 				answer <- fmt.Sprint(v, err)
 			}()
 			synctest.Wait()
 			return answer
 		}
 		old := add()
-		at.set("count")
-		expect(t, r, 0, "count", "NOT_COORDINATOR")
+		m.fuse.set("count")
+		expect(t, m.Runtime, 0, "count", "NOT_COORDINATOR")
 		if got := <-old; !strings.Contains(got, "NOT_COORDINATOR") {
 			t.Errorf("the append under way was answered %s", got)
 		}
@@ -201,8 +200,8 @@ func TestAppendsOfAFailedMachineAreForgotten(t *testing.T) {
 		if got := <-late; got != "4 <nil>" {
 			t.Errorf("the new append was answered %s", got)
 		}
-		expect(t, r, 0, "count", "4")
-		stop()
+		expect(t, m.Runtime, 0, "count", "4")
+		m.stop()
 	})
 }
 
@@ -211,43 +210,30 @@ func TestAppendsOfAFailedMachineAreForgotten(t *testing.T) {
 func TestAPanicWhileLoading(t *testing.T) {
 	for where, want := range map[string]string{"replay": "1", "loaded": "2"} {
 		synctest.Test(t, func(t *testing.T) {
-			var at fuse
-			at.set(where)
-			r, logged, stop := armed(t, shardtest.New(), &at)
+			m := armed(t, shardtest.New(), where)
 			synctest.Wait()
-			if s := r.Status(0); s == nil {
+			if s := m.Status(0); s == nil {
 				t.Error("a partition that is not loaded serves")
 			}
-			time.Sleep(5 * time.Second)
-			synctest.Wait()
-			expect(t, r, 0, "count", want)
-			if logged() == "" {
+			m.after(t, 5*time.Second, want)
+			if m.logged.String() == "" {
 				t.Error("nothing was logged")
 			}
-			stop()
+			m.stop()
 		})
 	}
 }
 
 func TestAPanicWhileUnloadingEndsNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var at fuse
-		at.set("unload")
-		r, _, stop := armed(t, shardtest.New(), &at)
-		synctest.Wait()
-		parked := make(chan error, 1)
-		go func() {
-			_, err := r.Call(t.Context(), 0, "wait")
-			parked <- err
-		}()
-		synctest.Wait()
-		r.Resign(0)
+		m := armed(t, shardtest.New(), "unload")
+		parked := m.park(t)
+		m.Resign(0)
 		if err := <-parked; kerr.Of(err) != kerr.NotCoordinator {
 			t.Errorf("who waited was told %v", err)
 		}
-		r.Lead(0, 2)
-		synctest.Wait()
-		expect(t, r, 0, "count", "2")
-		stop()
+		m.Lead(0, 2)
+		m.after(t, 0, "2")
+		m.stop()
 	})
 }

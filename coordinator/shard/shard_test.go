@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/sirupsen/logrus"
 
 	"momus/coordinator/shard"
 	"momus/coordinator/shard/shardtest"
@@ -100,15 +97,11 @@ func (c *counter) Unload(time.Time) []shard.Effect {
 	return c.answerParked(kerr.NotCoordinator)
 }
 
-// start runs a Runtime of counters on log; stop ends it and waits for its goroutines.
-func start(t *testing.T, log shard.Log, loaded func(int32, time.Duration, int)) (r *shard.Runtime, stop func()) {
+// run starts a Runtime of topic t; stop ends it and waits for its goroutines.
+func run(t *testing.T, o shard.Options) (r *shard.Runtime, stop func()) {
 	t.Helper()
-	logger := logrus.New()
-	logger.SetOutput(io.Discard)
-	r = shard.New(shard.Options{
-		Topic: "t", Log: log, NewMachine: func(int32) shard.Machine { return &counter{} },
-		LoadBufferSize: func() int { return 100 }, Logger: logrus.NewEntry(logger), OnLoaded: loaded,
-	})
+	o.Topic, o.LoadBufferSize = "t", func() int { return 100 }
+	r = shard.New(o)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- r.Run(ctx) }()
@@ -118,6 +111,21 @@ func start(t *testing.T, log shard.Log, loaded func(int32, time.Duration, int)) 
 			t.Error(err)
 		}
 	}
+}
+
+// start is run with counters on log.
+func start(t *testing.T, log shard.Log, loaded func(int32, time.Duration, int)) (r *shard.Runtime, stop func()) {
+	t.Helper()
+	return run(t, shard.Options{Log: log, NewMachine: func(int32) shard.Machine { return &counter{} }, Logger: shardtest.Quiet(), OnLoaded: loaded})
+}
+
+// lead is start that leads partition 0, and has loaded it if log lets it.
+func lead(t *testing.T, log shard.Log) (r *shard.Runtime, stop func()) {
+	t.Helper()
+	r, stop = start(t, log, nil)
+	r.Lead(0, 1)
+	synctest.Wait()
+	return r, stop
 }
 
 func expect(t *testing.T, r *shard.Runtime, partition int32, ev any, want string) {
@@ -177,9 +185,7 @@ func TestLoadReadsTheWholeLogInChunks(t *testing.T) {
 
 func TestTimersFireAtTheMachinesDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, stop := start(t, shardtest.New(), nil)
-		r.Lead(0, 1)
-		synctest.Wait()
+		r, stop := lead(t, shardtest.New())
 		before := time.Now()
 		expect(t, r, 0, "wait", "tick 1")
 		if took := time.Since(before); took != time.Minute {
@@ -193,9 +199,7 @@ func TestTimersFireAtTheMachinesDeadline(t *testing.T) {
 func TestAppendsWaitForReplicas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := shardtest.New()
-		r, stop := start(t, log, nil)
-		r.Lead(0, 1)
-		synctest.Wait()
+		r, stop := lead(t, log)
 		log.Hold()
 		results := make(chan any, 3)
 		for range 3 {
@@ -234,9 +238,7 @@ func TestAppendsWaitForReplicas(t *testing.T) {
 
 func TestParkedCallsEndWithTheirCallerOrThePartition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, stop := start(t, shardtest.New(), nil)
-		r.Lead(0, 1)
-		synctest.Wait()
+		r, stop := lead(t, shardtest.New())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := r.Call(ctx, 0, "wait"); !errors.Is(err, context.DeadlineExceeded) {
@@ -265,9 +267,7 @@ func (b *brokenLog) Bounds(tp model.TopicPartition) (start, end int64, err error
 func TestLoadIsTriedAgainUntilTheLogCanBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &brokenLog{Log: shardtest.New(), failures: 3}
-		r, stop := start(t, log, nil)
-		r.Lead(0, 1)
-		synctest.Wait()
+		r, stop := lead(t, log)
 		expect(t, r, 0, "count", "COORDINATOR_LOAD_IN_PROGRESS")
 		if _, loading := r.Partitions(); !loading {
 			t.Error("nothing is loading")

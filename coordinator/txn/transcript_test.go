@@ -343,12 +343,4 @@ func command(t testing.TB, line string) *datadriven.TestData {
 	return &datadriven.TestData{Cmd: cmd, CmdArgs: cmdArgs}
 }
 
-func TestTranscripts(t *testing.T) {
-	shardtest.Transcripts(t, func(t *testing.T) func(t *testing.T, d *datadriven.TestData) string {
-		w := newWorld(t)
-		return func(t *testing.T, d *datadriven.TestData) string {
-			w.T = t
-			return w.run(d)
-		}
-	})
-}
+func TestTranscripts(t *testing.T) { shardtest.Transcripts(t, newWorld, (*world).run) }

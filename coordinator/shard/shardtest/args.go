@@ -98,15 +98,21 @@ func (a Args) Err(name string) *kerr.Error {
 	return nil
 }
 
-// Transcripts runs those of a package, in testdata/transcripts: begin gives a function that carries
-// out the commands of one file.
-func Transcripts(t *testing.T, begin func(t *testing.T) func(t *testing.T, d *datadriven.TestData) string) {
+// Transcripts runs those of a package, in testdata/transcripts: begin makes the world of a file, in
+// which run carries out its commands.
+func Transcripts[W interface{ under(testing.TB) }](t *testing.T, begin func(t testing.TB) W, run func(w W, d *datadriven.TestData) string) {
 	files, err := filepath.Glob("testdata/transcripts/*")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no transcripts: %v", err)
 	}
 	for _, f := range files {
-		t.Run(filepath.Base(f), func(t *testing.T) { datadriven.RunTest(t, f, begin(t)) })
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			w := begin(t)
+			datadriven.RunTest(t, f, func(t *testing.T, d *datadriven.TestData) string {
+				w.under(t)
+				return run(w, d)
+			})
+		})
 	}
 }
 

@@ -41,6 +41,9 @@ type World struct {
 	Check func()          // holds the invariants of the machine, after each step
 }
 
+// under says which test is being run: datadriven has one of its own for each file.
+func (w *World) under(t testing.TB) { w.T = t }
+
 // Quiet is a logger that writes nothing.
 func Quiet() *logrus.Entry {
 	l := logrus.New()

@@ -1,6 +1,6 @@
 // Package testbase has the small things that tests of many packages need: output that is read while
-// it grows, waiting for a condition, what runs until the test ends, recordings, pages that are made from the code, frames of Kafka's protocol, a server of TLS handshakes. It is
-// for tests alone.
+// it grows, waiting for a condition, what runs until the test ends, recordings, pages that are made
+// from the code, frames of Kafka's protocol, a server of TLS handshakes. It is for tests alone.
 package testbase
 
 import (

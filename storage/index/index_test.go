@@ -35,6 +35,13 @@ func content(t *testing.T, f vfs.FS, path string) []byte {
 	return b
 }
 
+func wantHex(t *testing.T, f vfs.FS, path, want string) {
+	t.Helper()
+	if got := hex.EncodeToString(content(t, f, path)); got != want {
+		t.Errorf("%s is %s, want %s", path, got, want)
+	}
+}
+
 func put(t *testing.T, f vfs.FS, path string, b []byte) {
 	t.Helper()
 	must(t, vfs.WriteFileAtomic(f, path, b, false))
@@ -47,21 +54,15 @@ func TestKafkaBytes(t *testing.T) {
 	must(t, offsets.Add(17, 1075))
 	must(t, offsets.Add(30, 2108))
 	must(t, offsets.Trim())
-	if got := hex.EncodeToString(content(t, f, "/i")); got != "00000011000004330000001e0000083c" {
-		t.Errorf("offset index: %s", got)
-	}
+	wantHex(t, f, "/i", "00000011000004330000001e0000083c")
 	times := NewTime(f, "/t", 0)
 	must(t, times.Offer(1795369030769, 11))
 	must(t, times.Offer(1795369030919, 21))
 	must(t, times.Trim())
-	if got := hex.EncodeToString(content(t, f, "/t")); got != "000001a2045554710000000b000001a20455550700000015" {
-		t.Errorf("time index: %s", got)
-	}
+	wantHex(t, f, "/t", "000001a2045554710000000b000001a20455550700000015")
 	txns := NewTxn(f, "/x", 0, false)
 	must(t, txns.Add(AbortedTxn{ProducerID: 0, FirstOffset: 0, LastOffset: 21, LastStableOffset: 22}))
-	if got := hex.EncodeToString(content(t, f, "/x")); got != "0000"+"0000000000000000"+"0000000000000000"+"0000000000000015"+"0000000000000016" {
-		t.Errorf("transaction index: %s", got)
-	}
+	wantHex(t, f, "/x", "0000"+"0000000000000000"+"0000000000000000"+"0000000000000015"+"0000000000000016")
 }
 
 func TestOffsetIndexIsReadBack(t *testing.T) {

@@ -36,6 +36,11 @@ func (Position) decode(base int64, raw []byte) Position {
 // decode shadows that of series, which calls Position's through a table: too slow for looking up.
 func (x *Offset) decode(raw []byte) Position { return Position{}.decode(x.base, raw) }
 
+func (p Position) append(b []byte, base int64) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(p.Offset-base))
+	return binary.BigEndian.AppendUint32(b, uint32(p.Position))
+}
+
 func (Position) none(base int64) Position { return Position{Offset: base} }
 
 func (p Position) offset() int64 { return p.Offset }
@@ -43,17 +48,11 @@ func (p Position) offset() int64 { return p.Offset }
 // Add appends an entry. Offsets ascend strictly, else ErrNotAscending. The offset must be within
 // 2^31-1 of the base.
 func (x *Offset) Add(offset, position int64) error {
-	return x.write(func() error {
-		last, n, err := x.lastLocked()
-		if err != nil {
-			return err
-		}
+	return x.add(Position{offset, position}, func(last Position, n int) (bool, error) {
 		if n > 0 && offset <= last.Offset {
-			return fmt.Errorf("offset index %s: %d after %d: %w", x.path, offset, last.Offset, ErrNotAscending)
+			return false, fmt.Errorf("offset index %s: %d after %d: %w", x.path, offset, last.Offset, ErrNotAscending)
 		}
-		x.pending = binary.BigEndian.AppendUint32(x.pending, uint32(offset-x.base))
-		x.pending = binary.BigEndian.AppendUint32(x.pending, uint32(position))
-		return x.addedLocked(Position{offset, position})
+		return true, nil
 	})
 }
 

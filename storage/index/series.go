@@ -8,6 +8,8 @@ import (
 type entry[E any] interface {
 	// decode is the entry that raw is in the index of a segment with that base offset.
 	decode(base int64, raw []byte) E
+	// append appends the entry as it stands in the index of that segment.
+	append(b []byte, base int64) []byte
 	// none stands for the last entry of an index without any.
 	none(base int64) E
 	// offset is what entries are dropped by.
@@ -58,13 +60,24 @@ func (x *series[E]) lastLocked() (E, int, error) {
 	return x.last, n, nil
 }
 
-// addedLocked notes that e, whose bytes are pending already, is the last entry now.
-func (x *series[E]) addedLocked(e E) error {
-	x.last, x.have = e, true
-	if len(x.pending) > 4*maxPending { // nobody prepares: recovery, tests
-		return x.spillLocked()
-	}
-	return nil
+// add appends an entry if follows, which is given the last entry and how many there are, says that
+// it is to be added.
+func (x *series[E]) add(e E, follows func(last E, n int) (bool, error)) error {
+	return x.write(func() error {
+		last, n, err := x.lastLocked()
+		if err != nil {
+			return err
+		}
+		if ok, err := follows(last, n); !ok || err != nil {
+			return err
+		}
+		x.pending = e.append(x.pending, x.base)
+		x.last, x.have = e, true
+		if len(x.pending) > 4*maxPending { // nobody prepares: recovery, tests
+			return x.spillLocked()
+		}
+		return nil
+	})
 }
 
 // Last is the last entry; without any it has the base offset, and position 0 or timestamp -1.

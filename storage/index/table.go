@@ -6,9 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
-	"sync"
 
-	"momus/internal/rank"
 	"momus/storage/vfs"
 )
 
@@ -20,21 +18,18 @@ const maxPending = 2048
 
 // table is a file of fixed-size entries: the common part of the offset and the time index.
 type table struct {
-	fs        vfs.FS
+	file
 	entrySize int
 
-	mu      rank.RWMutex[rank.Index]
-	path    string // guarded by mu, as is all that follows
-	loaded  bool   // written and surplus are known
+	loaded  bool   // guarded by mu, as is all that follows; written and surplus are known
 	written int    // entries in the file
 	surplus bool   // the file is longer than that
-	dirty   bool   // the file was written or cut since it was synced
 	pending []byte // entries after the written ones
 	view    vfs.Mapping
 }
 
 func newTable(f vfs.FS, path string, entrySize int) table {
-	return table{fs: f, path: path, entrySize: entrySize}
+	return table{file: file{fs: f, path: path}, entrySize: entrySize}
 }
 
 // loadLocked learns how many entries the file has; a missing file has none.
@@ -336,29 +331,10 @@ func (t *table) Sync() error {
 // SyncWritten makes durable what was written to the file. Nobody waits for it who only looks
 // something up.
 func (t *table) SyncWritten() error {
-	if err := syncChanged(t.fs, &t.mu, &t.path, &t.dirty); err != nil {
+	if err := t.syncChanged(); err != nil {
 		return fmt.Errorf("sync index: %w", err)
 	}
 	return nil
-}
-
-// syncChanged makes a file durable that was changed since it was synced: dirty says so. mu guards
-// path and dirty, and is not held meanwhile, so that nobody waits for the disk.
-func syncChanged(f vfs.FS, mu sync.Locker, path *string, dirty *bool) error {
-	mu.Lock()
-	name, changed := *path, *dirty
-	*dirty = false // first: what is written during the sync is not covered
-	mu.Unlock()
-	if !changed {
-		return nil
-	}
-	err := vfs.SyncFile(f, name)
-	if err != nil {
-		mu.Lock()
-		*dirty = true
-		mu.Unlock()
-	}
-	return err
 }
 
 // Release gives back the memory of look-ups.
@@ -372,18 +348,4 @@ func (t *table) Release() error {
 func (t *table) discardLocked() error {
 	t.loaded, t.written, t.surplus, t.pending = false, 0, false, nil
 	return t.view.Unmap()
-}
-
-// SetPath says where the file is after it or its directory was renamed.
-func (t *table) SetPath(path string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.path = path
-}
-
-// Path is the name of the file.
-func (t *table) Path() string {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.path
 }

@@ -34,6 +34,11 @@ func (Timestamp) decode(base int64, raw []byte) Timestamp {
 	}
 }
 
+func (t Timestamp) append(b []byte, base int64) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(t.Timestamp))
+	return binary.BigEndian.AppendUint32(b, uint32(t.Offset-base))
+}
+
 func (Timestamp) none(base int64) Timestamp { return Timestamp{Timestamp: -1, Offset: base} }
 
 func (t Timestamp) offset() int64 { return t.Offset }
@@ -41,20 +46,11 @@ func (t Timestamp) offset() int64 { return t.Offset }
 // Offer adds an entry if its timestamp is above the last one's. A smaller timestamp or offset than
 // the last is ErrNotAscending.
 func (x *Time) Offer(timestamp, offset int64) error {
-	return x.write(func() error {
-		last, n, err := x.lastLocked()
-		if err != nil {
-			return err
-		}
+	return x.add(Timestamp{timestamp, offset}, func(last Timestamp, n int) (bool, error) {
 		if n > 0 && (offset < last.Offset || timestamp < last.Timestamp) {
-			return fmt.Errorf("time index %s: (%d, %d) after (%d, %d): %w", x.path, timestamp, offset, last.Timestamp, last.Offset, ErrNotAscending)
+			return false, fmt.Errorf("time index %s: (%d, %d) after (%d, %d): %w", x.path, timestamp, offset, last.Timestamp, last.Offset, ErrNotAscending)
 		}
-		if timestamp <= last.Timestamp {
-			return nil
-		}
-		x.pending = binary.BigEndian.AppendUint64(x.pending, uint64(timestamp))
-		x.pending = binary.BigEndian.AppendUint32(x.pending, uint32(offset-x.base))
-		return x.addedLocked(Timestamp{timestamp, offset})
+		return timestamp > last.Timestamp, nil
 	})
 }
 
@@ -67,10 +63,7 @@ func (x *Time) Lookup(target int64) (Timestamp, error) {
 		if err != nil || n == 0 {
 			return err
 		}
-		raw, err := x.rawLocked(n - 1)
-		if err == nil {
-			found = x.decode(raw)
-		}
+		found, err = x.entryLocked(n - 1)
 		return err
 	})
 	return found, err

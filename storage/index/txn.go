@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 
-	"momus/internal/rank"
 	"momus/storage/vfs"
 )
 
@@ -55,20 +54,17 @@ func parseTxn(content []byte) ([]AbortedTxn, error) {
 // Txn is the index of the aborted transactions of one segment. Its file is created by the first
 // entry. Entries are written at once and kept in memory after the first use, until Release.
 type Txn struct {
-	fs   vfs.FS
+	file
 	base int64
 
-	mu      rank.Mutex[rank.Index]
-	path    string       // guarded by mu, as is all that follows
-	absent  bool         // there is no file; then it is not dirty
+	absent  bool         // guarded by mu, as is all that follows; there is no file; then it is not dirty
 	loaded  bool         // entries are those of the file
 	entries []AbortedTxn // replaced or appended to, never changed in place
-	dirty   bool         // the file was changed since it was synced
 }
 
 // NewTxn describes the transaction index at path; exists says whether the file is there.
 func NewTxn(f vfs.FS, path string, base int64, exists bool) *Txn {
-	return &Txn{fs: f, path: path, base: base, absent: !exists}
+	return &Txn{file: file{fs: f, path: path}, base: base, absent: !exists}
 }
 
 func (x *Txn) loadLocked() error {
@@ -201,7 +197,7 @@ func (x *Txn) keepLocked(n int) error {
 
 // Sync makes the file durable. Neither Add nor who looks something up waits for it.
 func (x *Txn) Sync() error {
-	if err := syncChanged(x.fs, &x.mu, &x.path, &x.dirty); err != nil {
+	if err := x.syncChanged(); err != nil {
 		return fmt.Errorf("sync transaction index: %w", err)
 	}
 	return nil
@@ -219,18 +215,4 @@ func (x *Txn) Exists() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return !x.absent
-}
-
-// SetPath says where the file is after it or its directory was renamed.
-func (x *Txn) SetPath(path string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.path = path
-}
-
-// Path is the name of the file.
-func (x *Txn) Path() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.path
 }

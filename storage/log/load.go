@@ -223,14 +223,23 @@ func (ld *loader) remove(name string) error {
 	return err
 }
 
-// removeIndexes removes the three indexes of a segment, but not its .log: they can be rebuilt.
-func (ld *loader) removeIndexes(base int64, suffix string) error {
-	for _, kind := range segmentSuffixes[1:] {
-		if err := ld.remove(fileName(base, kind) + suffix); err != nil {
+// removeAll removes files of the log's directory.
+func (ld *loader) removeAll(names []string) error {
+	for _, name := range names {
+		if err := ld.remove(name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// removeIndexes removes the three indexes of a segment, but not its .log: they can be rebuilt.
+func (ld *loader) removeIndexes(base int64, suffix string) error {
+	var names []string
+	for _, kind := range segmentSuffixes[1:] {
+		names = append(names, fileName(base, kind)+suffix)
+	}
+	return ld.removeAll(names)
 }
 
 // cleanTemporaryFiles removes what unfinished deletions, cleanings and splits left, and notes
@@ -300,12 +309,7 @@ func (ld *loader) cleanTemporaryFiles() error {
 			cleaned = append(cleaned, name)
 		}
 	}
-	for _, name := range cleaned {
-		if err := ld.remove(name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return ld.removeAll(cleaned)
 }
 
 // loadSegments opens the segments that are there. A segment without offset index, or with a bad

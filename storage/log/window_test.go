@@ -168,6 +168,13 @@ func (e *env) produce(rnd *rand.Rand, windows map[int64][]sentBatch) {
 	windows[s.producer] = sent[max(0, len(sent)-5):]
 }
 
+// countReads gives the number of reads from now on, of files that are opened from now on.
+func (e *env) countReads() (reads func() int) {
+	f := vfs.NewFault(e.fs)
+	e.fs = f
+	return f.Inject(vfs.Rule{Op: vfs.OpRead})
+}
+
 // TestWindowEndsAtFive repeats a sixth batch and invents others after a restart; the log is looked
 // through once, not for each.
 func TestWindowEndsAtFive(t *testing.T) {
@@ -180,23 +187,22 @@ func TestWindowEndsAtFive(t *testing.T) {
 		sent = append(sent, s)
 	}
 	e.must(e.Close())
-	counted := &readCounter{FS: e.fs}
-	e.fs = counted
+	reads := e.countReads()
 	e.open(true, e.RecoveryPoint())
-	opened := counted.reads
+	opened := reads()
 	for i, s := range []sentBatch{sent[2], sent[0], {producer: 7, sequence: 50, records: 2}, {producer: 7, sequence: 113, records: 2}, {producer: 7, sequence: 118, records: 2}} {
 		if info, err := e.AppendAsLeader(s.bytes(e.clock), 0, record.OriginClient); !errors.Is(err, kerr.OutOfOrderSequenceNumber) {
 			t.Fatalf("case %d: %+v, %v", i, info, err)
 		}
 		if i == 0 {
-			if counted.reads == opened {
+			if reads() == opened {
 				t.Fatal("the log was not looked at")
 			}
-			opened = counted.reads
+			opened = reads()
 		}
 	}
-	if counted.reads != opened {
-		t.Errorf("%d reads after the window was known", counted.reads-opened)
+	if more := reads() - opened; more != 0 {
+		t.Errorf("%d reads after the window was known", more)
 	}
 	e.resend("after all", sent[3:])
 }
@@ -238,38 +244,13 @@ func TestOpeningDoesNotLookForTheWindow(t *testing.T) {
 			e.must(err)
 		}
 		e.must(e.Close())
-		counted := &readCounter{FS: e.fs}
-		e.fs = counted
+		counted := e.countReads()
 		e.open(true, e.RecoveryPoint())
-		return counted.reads
+		return counted()
 	}
 	if few, many := reads(10), reads(5000); many > few+1 {
 		t.Errorf("%d reads to open a log of 5000 batches, %d for one of 10", many, few)
 	}
-}
-
-// readCounter counts the reads of .log files.
-type readCounter struct {
-	vfs.FS
-	reads int
-}
-
-func (c *readCounter) OpenFile(name string, flag int) (vfs.File, error) {
-	f, err := c.FS.OpenFile(name, flag)
-	if err != nil {
-		return nil, err
-	}
-	return countedFile{f, c}, nil
-}
-
-type countedFile struct {
-	vfs.File
-	c *readCounter
-}
-
-func (f countedFile) ReadAt(p []byte, off int64) (int, error) {
-	f.c.reads++
-	return f.File.ReadAt(p, off)
 }
 
 // TestDamageWhileLookingForTheWindow finds what lies after the damage, and is no reason to refuse

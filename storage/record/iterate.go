@@ -355,31 +355,26 @@ func (s *spanReader) byte() (byte, error) {
 
 // varint reads a signed number of at most five bytes, zig-zag.
 func (s *spanReader) varint() (int32, error) {
-	var u uint32
-	for i := 0; i < 5; i++ {
-		c, err := s.byte()
-		if err != nil {
-			return 0, err
-		}
-		u |= uint32(c&0x7f) << (7 * i)
-		if c < 0x80 {
-			return unzig32(u), nil
-		}
-	}
-	return 0, errStructure
+	u, err := s.uvarint(5)
+	return unzig32(uint32(u)), err
 }
 
 // varlong reads one of at most ten bytes.
 func (s *spanReader) varlong() (int64, error) {
-	var u uint64
-	for i := 0; i < 10; i++ {
+	u, err := s.uvarint(10)
+	return unzig64(u), err
+}
+
+// uvarint reads a number of at most so many bytes, 0 with an error; surplus high bits are dropped.
+func (s *spanReader) uvarint(most int) (u uint64, err error) {
+	for i := range most {
 		c, err := s.byte()
 		if err != nil {
 			return 0, err
 		}
 		u |= uint64(c&0x7f) << (7 * i)
 		if c < 0x80 {
-			return unzig64(u), nil
+			return u, nil
 		}
 	}
 	return 0, errStructure

@@ -25,18 +25,8 @@ func varint(b []byte) (int32, int) {
 
 //go:noinline
 func varintSlow(b []byte) (int32, int) {
-	var u uint32
-	for i := 0; i < len(b); i++ {
-		c := b[i]
-		if c < 0x80 {
-			return unzig32(u | uint32(c)<<(7*i)), i + 1
-		}
-		if i == 4 {
-			return 0, -1
-		}
-		u |= uint32(c&0x7f) << (7 * i)
-	}
-	return 0, 0
+	u, n := uvarint(b, 5)
+	return unzig32(uint32(u)), n
 }
 
 // varlong is varint for 64 bits.
@@ -49,18 +39,22 @@ func varlong(b []byte) (int64, int) {
 
 //go:noinline
 func varlongSlow(b []byte) (int64, int) {
-	var u uint64
-	for i := 0; i < len(b); i++ {
-		c := b[i]
-		if c < 0x80 {
-			return unzig64(u | uint64(c)<<(7*i)), i + 1
-		}
-		if i == 9 {
-			return 0, -1
-		}
+	u, n := uvarint(b, 10)
+	return unzig64(u), n
+}
+
+// uvarint reads a number of at most so many bytes without short cuts.
+func uvarint(b []byte, most int) (u uint64, n int) {
+	for i, c := range b[:min(len(b), most)] {
 		u |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			return u, i + 1
+		}
 	}
-	return 0, 0
+	if len(b) < most {
+		return 0, 0
+	}
+	return 0, -1
 }
 
 // unzig and zig translate between signed numbers and zig-zag, in which small negative ones are

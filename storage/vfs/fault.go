@@ -132,15 +132,28 @@ func (f *Fault) check(op Op, name string) (short int, err error) {
 	return short, err
 }
 
+// call makes a call that answers nothing but an error, unless a rule makes it fail.
+func (f *Fault) call(op Op, name string, do func(name string) error) error {
+	if _, err := f.check(op, name); err != nil {
+		return err
+	}
+	return do(name)
+}
+
+// ask is call for one with an answer.
+func ask[T any](f *Fault, op Op, name string, do func(name string) (T, error)) (answer T, err error) {
+	if _, err := f.check(op, name); err != nil {
+		return answer, err
+	}
+	return do(name)
+}
+
 func (f *Fault) OpenFile(name string, flag int) (File, error) {
 	op := OpOpen
 	if flag&os.O_CREATE != 0 {
 		op = OpCreate
 	}
-	if _, err := f.check(op, name); err != nil {
-		return nil, err
-	}
-	file, err := f.fs.OpenFile(name, flag)
+	file, err := ask(f, op, name, func(name string) (File, error) { return f.fs.OpenFile(name, flag) })
 	if err != nil {
 		return nil, err
 	}
@@ -148,69 +161,26 @@ func (f *Fault) OpenFile(name string, flag int) (File, error) {
 }
 
 func (f *Fault) Rename(oldName, newName string) error {
-	if _, err := f.check(OpRename, oldName); err != nil {
-		return err
-	}
-	return f.fs.Rename(oldName, newName)
+	return f.call(OpRename, oldName, func(oldName string) error { return f.fs.Rename(oldName, newName) })
 }
 
-func (f *Fault) Remove(name string) error {
-	if _, err := f.check(OpRemove, name); err != nil {
-		return err
-	}
-	return f.fs.Remove(name)
+func (f *Fault) Chtimes(name string, mtime time.Time) error {
+	return f.call(OpChtimes, name, func(name string) error { return f.fs.Chtimes(name, mtime) })
 }
 
-func (f *Fault) RemoveAll(name string) error {
-	if _, err := f.check(OpRemove, name); err != nil {
-		return err
-	}
-	return f.fs.RemoveAll(name)
-}
+func (f *Fault) Remove(name string) error    { return f.call(OpRemove, name, f.fs.Remove) }
+func (f *Fault) RemoveAll(name string) error { return f.call(OpRemove, name, f.fs.RemoveAll) }
+func (f *Fault) MkdirAll(name string) error  { return f.call(OpMkdir, name, f.fs.MkdirAll) }
+func (f *Fault) SyncDir(name string) error   { return f.call(OpSyncDir, name, f.fs.SyncDir) }
 
-func (f *Fault) MkdirAll(name string) error {
-	if _, err := f.check(OpMkdir, name); err != nil {
-		return err
-	}
-	return f.fs.MkdirAll(name)
+func (f *Fault) ReadDir(name string) ([]fs.DirEntry, error) {
+	return ask(f, OpReadDir, name, f.fs.ReadDir)
 }
 
 func (f *Fault) Scatter(dir string) { f.fs.Scatter(dir) }
 
-func (f *Fault) ReadDir(name string) ([]fs.DirEntry, error) {
-	if _, err := f.check(OpReadDir, name); err != nil {
-		return nil, err
-	}
-	return f.fs.ReadDir(name)
-}
-
-func (f *Fault) Stat(name string) (fs.FileInfo, error) {
-	if _, err := f.check(OpStat, name); err != nil {
-		return nil, err
-	}
-	return f.fs.Stat(name)
-}
-
-func (f *Fault) Chtimes(name string, mtime time.Time) error {
-	if _, err := f.check(OpChtimes, name); err != nil {
-		return err
-	}
-	return f.fs.Chtimes(name, mtime)
-}
-
-func (f *Fault) SyncDir(name string) error {
-	if _, err := f.check(OpSyncDir, name); err != nil {
-		return err
-	}
-	return f.fs.SyncDir(name)
-}
-
-func (f *Fault) Lock(name string) (io.Closer, error) {
-	if _, err := f.check(OpLock, name); err != nil {
-		return nil, err
-	}
-	return f.fs.Lock(name)
-}
+func (f *Fault) Stat(name string) (fs.FileInfo, error) { return ask(f, OpStat, name, f.fs.Stat) }
+func (f *Fault) Lock(name string) (io.Closer, error)   { return ask(f, OpLock, name, f.fs.Lock) }
 
 type faultFile struct {
 	File

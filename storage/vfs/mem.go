@@ -145,34 +145,37 @@ func (m *Mem) Rename(oldName, newName string) error {
 	return nil
 }
 
+// treeLocked are the names of a file, or of a directory and all below it, in order: each before
+// those below it.
+func (m *Mem) treeLocked(name string) (tree []string) {
+	key := clean(name)
+	for other := range m.names {
+		if other == key || strings.HasPrefix(other, key+"/") {
+			tree = append(tree, other)
+		}
+	}
+	slices.Sort(tree)
+	return tree
+}
+
 func (m *Mem) Remove(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key := clean(name)
-	if m.names[key] == nil {
+	tree := m.treeLocked(name)
+	if len(tree) == 0 || tree[0] != clean(name) {
 		return notExist("remove", name)
 	}
-	for other := range m.names {
-		if strings.HasPrefix(other, key+"/") {
-			return &fs.PathError{Op: "remove", Path: name, Err: fmt.Errorf("directory not empty")}
-		}
+	if len(tree) > 1 {
+		return &fs.PathError{Op: "remove", Path: name, Err: fmt.Errorf("directory not empty")}
 	}
-	m.applyLocked(memOp{from: key})
+	m.applyLocked(memOp{from: tree[0]})
 	return nil
 }
 
 func (m *Mem) RemoveAll(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key := clean(name)
-	var gone []string
-	for other := range m.names {
-		if other == key || strings.HasPrefix(other, key+"/") {
-			gone = append(gone, other)
-		}
-	}
-	slices.Sort(gone)
-	for _, other := range slices.Backward(gone) { // children first, each a step of its own for CrashClone
+	for _, other := range slices.Backward(m.treeLocked(name)) { // children first, each a step of its own for CrashClone
 		m.applyLocked(memOp{from: other})
 	}
 	return nil

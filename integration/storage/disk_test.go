@@ -29,6 +29,7 @@ func (d *disk) Rename(from, to string) error               { return d.fs(from).R
 func (d *disk) Remove(name string) error                   { return d.fs(name).Remove(name) }
 func (d *disk) RemoveAll(name string) error                { return d.fs(name).RemoveAll(name) }
 func (d *disk) MkdirAll(name string) error                 { return d.fs(name).MkdirAll(name) }
+func (d *disk) Scatter(dir string)                         { d.fs(dir).Scatter(dir) }
 func (d *disk) ReadDir(name string) ([]fs.DirEntry, error) { return d.fs(name).ReadDir(name) }
 func (d *disk) Stat(name string) (fs.FileInfo, error)      { return d.fs(name).Stat(name) }
 func (d *disk) Chtimes(name string, mtime time.Time) error { return d.fs(name).Chtimes(name, mtime) }

@@ -10,6 +10,7 @@ import (
 
 	"momus/configs"
 	"momus/coordinator/zk"
+	"momus/internal/journal"
 )
 
 // znode shows a node of ZooKeeper with the names of its children. Credentials are not shown.
@@ -124,8 +125,8 @@ func secret(path string) bool {
 	return false
 }
 
-// configs shows the configuration of a broker or topic: values, where they come from, what they
-// mean. Secrets are not shown.
+// configs shows the configuration of a broker or topic: values, where they come from, and what they
+// mean, in the language of the reader. Secrets are not shown.
 func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 	type row struct {
 		Name      string  `json:"name"`
@@ -137,13 +138,16 @@ func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 		Doc       string  `json:"doc"`
 		Sensitive bool    `json:"sensitive,omitempty"`
 	}
-	q := r.URL.Query()
+	q, lang := r.URL.Query(), language(r)
 	rows := []row{}
 	add := func(entries []configs.Entry, find func(string) (*configs.Key, bool)) {
 		for _, e := range entries {
 			x := row{Name: e.Name, Value: e.Value, Source: sourceName(e.Source), Sensitive: e.Sensitive, Change: "restart"}
 			if k, ok := find(e.Name); ok {
 				x.Default, x.Type, x.Doc = k.Default, k.Type.String(), k.Doc
+				if lang == journal.Korean {
+					x.Doc = k.KoreanDoc()
+				}
 				if !e.ReadOnly {
 					x.Change = changeOf(k)
 				}

@@ -18,14 +18,14 @@ export function Configs({ args }) {
   const first = args[0] === 'topic' ? 'topic:' + args[1] : 'broker:' + (args[1] ?? state.cluster.brokers[0]?.id ?? '');
   const [of, setOf] = useState(first), [word, setWord] = useState(''), [onlySet, setOnlySet] = useState(false);
   const [kind, name] = [of.slice(0, of.indexOf(':')), of.slice(of.indexOf(':') + 1)];
-  const answer = usePoll(name === '' ? '' : `/api/configs?${kind}=${encodeURIComponent(name)}`, 3000);
+  const answer = usePoll(name === '' ? '' : `/api/configs?${kind}=${encodeURIComponent(name)}&lang=${language()}`, 3000);
   if (name === '' && state.cluster.brokers.length) setOf('broker:' + state.cluster.brokers[0].id);
   const rows = (answer.data || []).filter(r => r.name.includes(word) && (!onlySet || r.source !== 'default'));
   return html`<h1>${t('configs')}</h1><div class="row"><label>${t('configs')} <select value=${of} onChange=${e => setOf(e.target.value)}>
       ${state.cluster.brokers.map(b => html`<option key=${b.id} value=${'broker:' + b.id}>${t('ofBroker', b.id)}</option>`)}${[...state.topics.keys()].slice(0, 1000).map(n => html`<option key=${n} value=${'topic:' + n}>${t('ofTopic', n)}</option>`)}</select></label>
       <label>${t('search')} <input type="search" value=${word} onInput=${e => setWord(e.target.value)} /></label><label><input type="checkbox" checked=${onlySet} onChange=${e => setOnlySet(e.target.checked)} /> ${t('onlySet')}</label></div>
     <${Waiting} answer=${answer} /><div class="card scroll" tabindex="0" role="region" aria-label=${t('configs')}><table><thead><tr><th scope="col">${t('key')}</th><th scope="col">${t('value')}</th><th scope="col">${t('source')}</th><th scope="col">${t('default_')}</th><th scope="col">${t('change')}</th><th scope="col">${t('meaning')}</th></tr></thead>
-      <tbody>${rows.map(r => html`<tr key=${r.name}><th scope="row" class="mono key">${r.name.split('.').map((w, i) => i ? html`.<wbr />${w}` : w)}</th><td class="mono">${r.sensitive ? t('hidden') : r.value ?? t('null_')}</td><td>${r.source}</td><td class="mono">${r.default}</td><td>${t('change:' + r.change)}${r.change === 'restart' ? null : html`<details><summary>${t('howTo')}</summary><code>${howTo(r, kind, name)}</code></details>`}</td><td>${r.doc}</td></tr>`)}</tbody></table></div>`;
+      <tbody>${rows.map(r => html`<tr key=${r.name}><th scope="row" class="mono key">${r.name.split('.').map((w, i) => i ? html`.<wbr />${w}` : w)}</th><td class="mono">${r.sensitive ? t('hidden') : r.value ?? t('null_')}</td><td>${t('source:' + r.source)}</td><td class="mono">${r.default}</td><td>${t('change:' + r.change)}${r.change === 'restart' ? null : html`<details><summary>${t('howTo')}</summary><code>${howTo(r, kind, name)}</code></details>`}</td><td>${r.doc}</td></tr>`)}</tbody></table></div>`;
 }
 
 const entityName = x => x === null ? t('anyOne') : x === '' ? t('everyoneElse') : x;

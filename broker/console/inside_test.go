@@ -1,0 +1,41 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	nethttp "net/http"
+	"testing"
+
+	"momus/broker/http"
+	"momus/configs"
+)
+
+// described is a cluster whose brokers and topics have one key each.
+type described struct{ foreign }
+
+func (described) Configs(_ context.Context, topic string, _ int32) ([]configs.Entry, error) {
+	value := "1"
+	if topic != "" {
+		return []configs.Entry{{Name: "retention.ms", Value: &value, Source: configs.SourceTopic}}, nil
+	}
+	return []configs.Entry{{Name: "broker.id", Value: &value, Source: configs.SourceStatic, ReadOnly: true}}, nil
+}
+
+func TestConfigsAreExplainedInTheLanguageOfThePage(t *testing.T) {
+	base := port(t, func(s *http.Server) { NewSite(Options{Outside: described{}}).Mount(s) })
+	broker, _ := configs.BrokerKey("broker.id")
+	topic, _ := configs.TopicKey("retention.ms")
+	for query, want := range map[string]string{
+		"broker=1": broker.Doc, "broker=1&lang=en": broker.Doc, "broker=1&lang=ko": broker.KoreanDoc(), "topic=t&lang=ko": topic.KoreanDoc(),
+	} {
+		resp, err := nethttp.Get(base + "/api/configs?" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows []struct{ Doc string }
+		if err := json.NewDecoder(resp.Body).Decode(&rows); err != nil || len(rows) != 1 || rows[0].Doc != want {
+			t.Errorf("%s: %+v, %v; want %s", query, rows, err, want)
+		}
+		resp.Body.Close()
+	}
+}

@@ -2,7 +2,7 @@
 import { html, useState, useEffect, useRef, useMemo } from './vendor/htm-preact.js';
 import { t } from './i18n.js';
 import { state, changed, lives, played, clusterAt } from './store.js';
-import { number, bytes, clock, Entry } from './parts.js';
+import { number, bytes, clock, memo, Entry } from './parts.js';
 import { BrokerTools, Machines, troubles } from './play.js';
 
 const mostChips = 120; // in a house
@@ -23,9 +23,13 @@ function chipsOf(topics, brokers, filter, internal) {
     if (x.internal && !internal || filter && !name.includes(filter)) continue;
     for (const p of x.partitions) for (const id of p.replicas) houses.get(id)?.push({ topic: name, id: p.id, role: role(p, id, alive.get(id)) });
   }
-  for (const list of houses.values()) list.sort((a, b) => order[a.role] - order[b.role] || (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.id - b.id));
+  for (const [id, list] of houses) {
+    list.sort((a, b) => order[a.role] - order[b.role] || (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.id - b.id));
+    houses.set(id, { shown: list.slice(0, mostChips), all: list.length });
+  }
   return houses;
 }
+const empty = { shown: [], all: 0 };
 
 function touches(lit, topic, id) { return lit && lit.name === topic && (lit.partition === undefined ? /^topic/.test(lit.kind) : lit.partition === id); }
 function touchesBroker(lit, id) {
@@ -34,21 +38,23 @@ function touchesBroker(lit, id) {
   return about || (lit.broker === id && !/^(leader-elected|topic-|broker-(up|down)|reassignment|partition-offline)/.test(lit.kind));
 }
 
-function House({ b, chips, isController, rate, flows, lit, past }) {
-  const shown = chips.slice(0, mostChips), alive = lives(b);
-  const flags = [isController ? t('controller') : '', b.alive ? '' : !past && played(b.id)?.state === 'running' ? t('unregistered') : t('gone'), b.offlineDir ? t('dirFailed') : '', ...(past ? [] : troubles(played(b.id)))].filter(Boolean);
+const Chips = memo(({ chips, flows, lit }) => html`<ul class="chips" aria-label=${t('partitions')}>${chips.map(c => html`<li key=${c.topic + '-' + c.id + c.role}><a class=${'chip ' + c.role + (c.role === 'leader' && flows && flows[c.topic] ? ' flows' : '') + (touches(lit, c.topic, c.id) ? ' lit' : '')}
+      href=${'#/partition/' + encodeURIComponent(c.topic) + '/' + c.id} title=${c.topic + '-' + c.id + ': ' + t(c.role)} aria-label=${c.topic + '-' + c.id + ', ' + t(c.role)}>${c.topic}·${c.id}</a></li>`)}</ul>`);
+
+const House = memo(({ b, p, chips, isController, rate, flows, lit, past }) => {
+  const shown = chips.shown, alive = lives(b);
+  const flags = [isController ? t('controller') : '', b.alive ? '' : !past && p?.state === 'running' ? t('unregistered') : t('gone'), b.offlineDir ? t('dirFailed') : '', ...(past ? [] : troubles(p))].filter(Boolean);
   return html`<section class=${'house' + (isController ? ' controller' : '') + (alive ? '' : ' gone') + (touchesBroker(lit, b.id) ? ' lit' : '')} aria-labelledby=${'broker-' + b.id}>
     <h2 id=${'broker-' + b.id}>${t('broker')} ${b.id} ${flags.map(f => html` <span class=${'badge ' + (f === t('controller') ? '' : 'bad')}>${f}</span>`)}</h2>
     <p class="facts"><span class="mono">${b.address}</span>${b.rack ? html`<span>${b.rack}</span>` : null}
       <span>${t('leads')} ${number(b.leaders)}</span><span>${t('holds')} ${number(b.replicas)}</span>
       ${b.told && rate ? html`<span>${number(Math.round(rate.messages))} ${t('records')}</span><span>${bytes(Math.round(rate.bytesIn))}/s</span>` : null}
       ${alive && !b.told ? html`<span>${t('noFigures')}</span>` : null}</p>
-    <ul class="chips" aria-label=${t('partitions')}>${shown.map(c => html`<li key=${c.topic + '-' + c.id + c.role}><a class=${'chip ' + c.role + (c.role === 'leader' && flows[c.topic] && !past ? ' flows' : '') + (touches(lit, c.topic, c.id) ? ' lit' : '')}
-      href=${'#/partition/' + encodeURIComponent(c.topic) + '/' + c.id} title=${c.topic + '-' + c.id + ': ' + t(c.role)} aria-label=${c.topic + '-' + c.id + ', ' + t(c.role)}>${c.topic}·${c.id}</a></li>`)}</ul>
-    ${chips.length > shown.length ? html`<p class="dim">${t('more', number(chips.length - shown.length))}</p>` : null}
-    ${past ? null : html`<${BrokerTools} b=${b} />`}
+    <${Chips} chips=${shown} flows=${past ? null : flows} lit=${lit} />
+    ${chips.all > shown.length ? html`<p class="dim">${t('more', number(chips.all - shown.length))}</p>` : null}
+    ${past ? null : html`<${BrokerTools} b=${b} p=${p} />`}
   </section>`;
-}
+});
 
 function Chart() {
   const box = useRef(), plot = useRef();
@@ -80,28 +86,31 @@ function Slider() {
 const groupsOfKinds = [['all', /./], ['cluster', /^(broker|session|connection|process|registered|controller|cluster|shutdown|replicas|leader|partition|reassign|topic|election|became|replica|truncated|isr|watermark|fetch|directory|config)/],
   ['groups', /^(member|rebalance|group|coordinator)/], ['transactions', /^(producer|transaction|markers)/]];
 
-export function Journal({ only, limit = 200 }) {
+const mostEntries = 200;
+
+// Journal lists the latest entries, or those that only wants; of stands for what that wants.
+export function Journal({ only, of = '' }) {
   const [which, setWhich] = useState('all');
-  const pattern = groupsOfKinds.find(g => g[0] === which)[1];
-  const list = [];
-  for (let i = state.entries.length - 1; i >= 0 && list.length < limit; i--) {
-    const e = state.entries[i];
-    if (state.at !== null && e.at > state.at || only && !only(e) || !pattern.test(e.kind) || !only && !state.internal && /^__/.test(e.name || '')) continue;
-    list.push(e);
-  }
-  const light = e => { state.lit = e; changed(); };
+  const list = useMemo(() => {
+    const pattern = groupsOfKinds.find(g => g[0] === which)[1], list = [];
+    for (let i = state.entries.length - 1; i >= 0 && list.length < mostEntries; i--) {
+      const e = state.entries[i];
+      if (state.at !== null && e.at > state.at || only && !only(e) || !pattern.test(e.kind) || !only && !state.internal && /^__/.test(e.name || '')) continue;
+      list.push(e);
+    }
+    return list;
+  }, [state.told, state.at, state.internal, which, of]);
   return html`<section class="card" aria-labelledby="journal"><h2 id="journal">${t('journal')}</h2>
     ${only ? null : html`<p class="dim">${t('journalHelp')}</p><label>${t('kinds')} <select value=${which} onChange=${e => setWhich(e.target.value)}>
       ${groupsOfKinds.map(g => html`<option value=${g[0]}>${t(g[0])}</option>`)}</select></label>`}
-    ${list.length ? html`<ol class="journal" tabindex="0" aria-labelledby="journal">${list.map(e => html`<${Entry} key=${e.broker + ':' + e.id} e=${e} lit=${state.lit === e} onLight=${light} />`)}</ol>` : html`<p class="dim">${t('noEntries')}</p>`}
+    ${list.length ? html`<ol class="journal" tabindex="0" aria-labelledby="journal">${list.map(e => html`<${Entry} key=${e.broker + ':' + e.id} e=${e} lit=${state.lit === e} />`)}</ol>` : html`<p class="dim">${t('noEntries')}</p>`}
   </section>`;
 }
 
 export function Cluster() {
   const [filter, setFilter] = useState(''), internal = state.internal;
   const { cluster, topics } = clusterAt(state.at);
-  const version = [...topics.values()];
-  const houses = useMemo(() => chipsOf(topics, cluster.brokers, filter, internal), [version.length, ...signature(version), cluster, filter, internal, state.at, state.play.brokers.map(b => b.state).join()]);
+  const houses = useMemo(() => chipsOf(topics, cluster.brokers, filter, internal), [state.layout, cluster, filter, internal, state.at, state.play.brokers.map(b => b.state).join()]);
   const rates = new Map((state.rates.brokers || []).map(b => [b.id, b]));
   return html`<h1>${t('cluster')} <span class="dim mono">${cluster.id}</span></h1>
     <div class="two"><div>
@@ -109,15 +118,8 @@ export function Cluster() {
         <label><input type="checkbox" checked=${internal} onChange=${e => { state.internal = e.target.checked; changed(); }} /> ${t('internal')}</label>
         <span class="dim">${number(cluster.topicCount || 0)} ${t('topics')}</span></div>
       <ul class="legend" aria-label=${t('legend')}>${['leader', 'insync', 'lagging', 'offline'].map(r => html`<li><span class=${'chip ' + r}>${t(r)}</span></li>`)}</ul>
-      <div class="houses">${cluster.brokers.map(b => html`<${House} key=${b.id} b=${b} chips=${houses.get(b.id) || []} isController=${cluster.controller === b.id && lives(b)} rate=${rates.get(b.id)} flows=${state.rates.topics} lit=${state.lit} past=${state.at !== null} />`)}</div>
+      <div class="houses">${cluster.brokers.map(b => html`<${House} key=${b.id} b=${b} p=${played(b.id)} about=${state.about} chips=${houses.get(b.id) || empty} isController=${cluster.controller === b.id && lives(b)} rate=${rates.get(b.id)} flows=${state.rates.topics} lit=${state.lit} past=${state.at !== null} />`)}</div>
       <${Machines} />
       <${Chart} />
     </div><div><${Slider} /><${Journal} /></div></div>`;
-}
-
-// signature stands for the topics: those that have not changed are the same objects.
-let last = [], count = 0;
-function signature(list) {
-  if (list.length !== last.length || list.some((x, i) => x !== last[i])) { last = list; count++; }
-  return [count];
 }

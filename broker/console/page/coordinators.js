@@ -1,35 +1,20 @@
 // Groups and transactions, as their coordinators have them.
-import { html } from './vendor/htm-preact.js';
+import { html, useMemo, useRef } from './vendor/htm-preact.js';
 import { t } from './i18n.js';
-import { number, span, clock, usePoll, Waiting } from './parts.js';
+import { number, span, clock, usePoll, memo, Waiting } from './parts.js';
 import { state } from './store.js';
 import { Journal } from './cluster.js';
 import { Reset } from './play.js';
 
 const states = ['Empty', 'PreparingRebalance', 'CompletingRebalance', 'Stable'];
 
-// rebalancesOf are the last rebalances of a group, from the journal: each begins, and ends when the group is stable or empty.
-function rebalancesOf(name) {
-  const list = [];
-  for (const e of state.entries) {
-    if (e.name !== name) continue;
-    if (e.kind === 'rebalance-started') list.push({ at: e.at, why: e.sentence, epoch: e.epoch, members: e.count });
-    else if ((e.kind === 'group-stable' || e.kind === 'group-empty') && list.length && !list[list.length - 1].over) {
-      const r = list[list.length - 1];
-      r.over = true; r.took = e.tookMs ?? e.at - r.at; r.members = e.count ?? 0;
-    }
-  }
-  return list.slice(-5).reverse();
-}
-
-function Rebalances({ name }) {
-  const list = rebalancesOf(name);
-  if (!list.length) return null;
+function Rebalances({ name, list }) {
+  if (!list) return null;
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t('rebalances') + ' ' + name}><table><caption>${t('rebalances')}</caption><thead><tr><th scope="col">${t('when')}</th><th scope="col">${t('why')}</th><th scope="col" class="n">${t('took')}</th><th scope="col" class="n">${t('members')}</th></tr></thead>
-    <tbody>${list.map(r => html`<tr key=${r.at}><td class="mono">${clock(r.at)}</td><td>${r.why}</td><td class="n">${r.over ? span(Math.round(r.took)) : t('running')}</td><td class="n">${r.members ?? ''}</td></tr>`)}</tbody></table></div>`;
+    <tbody>${[...list].reverse().map(r => html`<tr key=${r.at}><td class="mono">${clock(r.at)}</td><td>${r.why}</td><td class="n">${r.over ? span(Math.round(r.took)) : t('running')}</td><td class="n">${r.members ?? ''}</td></tr>`)}</tbody></table></div>`;
 }
 
-function Group({ g, most }) {
+const Group = memo(({ g, most, rebalances }) => {
   const lag = g.offsets.reduce((n, o) => n + (o.end >= 0 && o.committed >= 0 ? Math.max(0, o.end - o.committed) : 0), 0);
   const owner = new Map();
   g.members.forEach(m => m.partitions.forEach(p => p.partitions.forEach(n => owner.set(p.topic + '-' + n, m))));
@@ -47,17 +32,32 @@ function Group({ g, most }) {
       <tbody>${[...rows.entries()].slice(0, 300).map(([k, o]) => { const behind = o.end >= 0 && o.committed >= 0 ? Math.max(0, o.end - o.committed) : null;
         return html`<tr key=${k}><th scope="row"><a href=${'#/partition/' + encodeURIComponent(o.topic) + '/' + o.partition}>${k}</a></th><td class="n">${o.committed < 0 ? '–' : number(o.committed)}</td><td class="n">${o.end < 0 ? '–' : number(o.end)}</td>
           <td class="n">${behind === null ? '–' : number(behind)}<div class="bar" aria-hidden="true"><i class=${behind ? 'late' : ''} style=${{ width: 100 * (behind || 0) / Math.max(1, most) + '%' }}></i></div></td><td class="mono">${owner.get(k)?.client || ''}</td></tr>`; })}</tbody></table></div>` : null}
-    <${Rebalances} name=${g.name} />
+    <${Rebalances} name=${g.name} list=${rebalances} />
     <${Reset} g=${g} />
   </section>`;
+});
+
+// useKept are things with names as they were before, as long as they are equal.
+function useKept(list) {
+  const kept = useRef(new Map());
+  return useMemo(() => {
+    const before = kept.current;
+    kept.current = new Map(list.map(x => {
+      const text = JSON.stringify(x), old = before.get(x.name);
+      return [x.name, old && old.text === text ? old : { text, x }];
+    }));
+    return [...kept.current.values()].map(k => k.x);
+  }, [list]);
 }
+
+const none = [];
 
 export function Groups() {
   const answer = usePoll('/api/groups', 1000);
-  const groups = answer.data || [];
-  const most = Math.max(1, ...groups.flatMap(g => g.offsets.map(o => o.end - o.committed)));
+  const groups = useKept(answer.data || none);
+  const most = useMemo(() => groups.reduce((n, g) => g.offsets.reduce((n, o) => Math.max(n, o.end - o.committed), n), 1), [groups]);
   return html`<h1>${t('groups')}</h1><${Waiting} answer=${answer} />
-    <div class="two"><div>${answer.data && !groups.length ? html`<p>${t('noGroups')}</p>` : groups.map(g => html`<${Group} key=${g.name} g=${g} most=${most} />`)}</div>
+    <div class="two"><div>${answer.data && !groups.length ? html`<p>${t('noGroups')}</p>` : groups.map(g => html`<${Group} key=${g.name} g=${g} most=${most} rebalances=${state.rebalances.get(g.name)} about=${state.about} />`)}</div>
     <div><${Journal} only=${e => /^(member|rebalance|group)-/.test(e.kind)} /></div></div>`;
 }
 

@@ -87,5 +87,5 @@ export function Partition({ args }) {
       ${replicas.length ? html`<section class="card"><${Replicas} replicas=${replicas} /></section>
         <section class="card" aria-labelledby="segments"><h2 id="segments">${t('segments')}</h2>${replicas.map(r => html`<h3 key=${r.broker}>${t('broker')} ${r.broker} <span class="dim mono">${r.dir}</span></h3><${Segments} r=${r} onFrom=${setFrom} />`)}</section>` : null}
       ${state.about.records && replicas.length ? html`<${Batches} topic=${topic} partition=${number_} end=${(leader || replicas[0]).end} internal=${!!known?.internal} from=${from} setFrom=${setFrom} />` : null}
-    </div><div>${known?.internal ? null : html`<${Send} topic=${topic} partition=${number_} />`}<${Journal} only=${e => e.name === topic && (e.partition === number_ || /^topic-/.test(e.kind))} /></div></div>`;
+    </div><div>${known?.internal ? null : html`<${Send} topic=${topic} partition=${number_} />`}<${Journal} of=${topic + '/' + number_} only=${e => e.name === topic && (e.partition === number_ || /^topic-/.test(e.kind))} /></div></div>`;
 }

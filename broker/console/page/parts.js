@@ -1,7 +1,17 @@
 // Small parts that several views use.
-import { html, useState, useEffect } from './vendor/htm-preact.js';
+import { html, useState, useEffect, Component } from './vendor/htm-preact.js';
 import { t, language } from './i18n.js';
-import { get, state } from './store.js';
+import { getText, state, changed } from './store.js';
+
+// memo is a component that is drawn again only when one of its properties is another value, or the language: what else it shows has to be among
+// them, also if draw does not look there for it.
+export const memo = draw => class extends Component {
+  shouldComponentUpdate(next) { return this.drawn !== language() || Object.keys(next).some(k => next[k] !== this.props[k]); }
+  render(props) {
+    this.drawn = language();
+    return draw(props);
+  }
+};
 
 export const number = n => n.toLocaleString(language());
 export const clock = ms => new Date(ms).toLocaleTimeString('en-GB') + '.' + String(ms % 1000).padStart(3, '0');
@@ -19,11 +29,17 @@ const nothing = { data: null, error: '' };
 export function usePoll(path, everyMs = 1000) {
   const [answer, setAnswer] = useState({ path, ...nothing });
   useEffect(() => {
-    let over = false, timer;
+    let over = false, timer, last = null; // what was answered last: the same again is not drawn again
     const ask = async () => {
       if (!document.hidden) {
-        try { const data = await get(path); if (!over) setAnswer({ path, data, error: '' }); }
-        catch (e) { if (!over) setAnswer(a => ({ path, data: a.path === path ? a.data : null, error: e.message })); }
+        try {
+          const text = await getText(path);
+          if (!over && text !== last) setAnswer({ path, data: JSON.parse(text), error: '' });
+          last = text;
+        } catch (e) {
+          if (!over) setAnswer(a => ({ path, data: a.path === path ? a.data : null, error: e.message }));
+          last = null;
+        }
       }
       if (!over) timer = setTimeout(ask, everyMs);
     };
@@ -38,11 +54,13 @@ export function Waiting({ answer }) {
   return answer.data === null ? html`<p class="dim">${t('loading')}</p>` : null;
 }
 
-export function Entry({ e, lit, onLight }) {
+const light = e => { state.lit = e; changed(); };
+
+export const Entry = memo(({ e, lit }) => {
   const cause = e.cause ? causeOf(e) : null;
-  return html`<li><button class=${lit ? 'lit' : ''} onMouseEnter=${() => onLight(e)} onMouseLeave=${() => onLight(null)} onFocus=${() => onLight(e)} onBlur=${() => onLight(null)}
+  return html`<li><button class=${lit ? 'lit' : ''} onMouseEnter=${() => light(e)} onMouseLeave=${() => light(null)} onFocus=${() => light(e)} onBlur=${() => light(null)}
     onClick=${() => { const to = place(e); if (to) location.hash = to; }}><time datetime=${e.time}>${clock(e.at)}</time> ${e.sentence}${cause ? html`<span class="cause">${t('because')} ${cause.sentence}</span>` : null}</button></li>`;
-}
+});
 
 // causeOf finds the entry that an entry goes back to, on the same broker; null if it is no longer here.
 function causeOf(e) {

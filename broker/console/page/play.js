@@ -1,8 +1,8 @@
 // Playing: what can be done to a broker, producers and consumers as little machines, one record on its way.
-import { html, useState } from './vendor/htm-preact.js';
+import { html, useState, useMemo } from './vendor/htm-preact.js';
 import { t } from './i18n.js';
-import { state, order, play, mayPlay, played } from './store.js';
-import { number, bytes, clock } from './parts.js';
+import { state, order, play, mayPlay } from './store.js';
+import { number, bytes, clock, memo } from './parts.js';
 
 // Trouble says in words what is wrong with a broker on purpose.
 export function troubles(p) {
@@ -12,8 +12,7 @@ export function troubles(p) {
   return list;
 }
 
-export function BrokerTools({ b }) {
-  const p = played(b.id);
+export function BrokerTools({ b, p }) {
   if (!mayPlay('stop') || !p) return null;
   const runs = p.state === 'running' || p.state === 'starting' || p.state === 'stopping';
   const button = (action, text, label, strong) => mayPlay(action) ? html`<button key=${action} class=${strong ? 'main' : ''} aria-label=${label || text + ': ' + t('broker') + ' ' + b.id} onClick=${() => play(action, b.id)}>${text}</button>` : null;
@@ -56,20 +55,21 @@ function Machine({ m }) {
 
 const topicNames = () => [...state.topics.values()].filter(x => !x.internal).map(x => x.name).slice(0, 1000);
 
-function Topics({ id }) { return html`<datalist id=${id}>${topicNames().map(n => html`<option key=${n} value=${n} />`)}</datalist>`; }
+const Topics = memo(({ id, names }) => html`<datalist id=${id}>${names.map(n => html`<option key=${n} value=${n} />`)}</datalist>`);
 
 function AddMachine() {
+  const names = useMemo(topicNames, [state.layout]);
   const [o, set] = useState({ kind: 'producer', topic: '', rate: 10, acks: 'all', keys: 3, size: 100, group: 'readers', transactional: false, committed: false });
   const field = (key, make) => e => set({ ...o, [key]: make ? make(e.target) : e.target.value });
   const amount = x => Math.max(0, +x.value || 0), ticked = x => x.checked, produces = o.kind === 'producer';
   const submit = e => {
     e.preventDefault();
-    const common = { action: 'start-machine', kind: o.kind, topic: o.topic || topicNames()[0] || '', rate: o.rate };
+    const common = { action: 'start-machine', kind: o.kind, topic: o.topic || names[0] || '', rate: o.rate };
     order(produces ? { ...common, acks: o.acks, keys: o.keys, size: o.size, transactional: o.transactional } : { ...common, group: o.group, committed: o.committed }).catch(() => {});
   };
   return html`<details class="more"><summary>${t('addMachine')}</summary><form class="fields" onSubmit=${submit} aria-label=${t('addMachine')}>
     <label>${t('kindOf')} <select value=${o.kind} onChange=${e => set({ ...o, kind: e.target.value, rate: e.target.value === 'producer' ? 10 : 0 })}><option value="producer">${t('kind:producer')}</option><option value="consumer">${t('kind:consumer')}</option></select></label>
-    <label>${t('topic')} <input list="machine-topics" value=${o.topic} placeholder=${topicNames()[0] || ''} onInput=${field('topic')} /></label><${Topics} id="machine-topics" />
+    <label>${t('topic')} <input list="machine-topics" value=${o.topic} placeholder=${names[0] || ''} onInput=${field('topic')} /></label><${Topics} id="machine-topics" names=${names} />
     ${produces ? null : html`<label>${t('group')} <input value=${o.group} onInput=${field('group')} required /></label>`}
     <label>${t(produces ? 'rate' : 'atMost')} <input type="number" min=${produces ? 0.1 : 0} max="10000" step="any" value=${o.rate} onInput=${field('rate', amount)} /></label>
     ${produces ? html`<label>${t('acks')} <select value=${o.acks} onChange=${field('acks')}><option value="all">all</option><option value="1">1</option><option value="0">0</option></select></label>

@@ -4,6 +4,9 @@ import { language } from './i18n.js';
 export const state = {
   connected: true, cluster: { brokers: [], controller: -1, topicCount: 0 }, topics: new Map(), rates: { brokers: [], topics: {} }, history: [], entries: [],
   about: { version: '', actions: [] }, play: { brokers: [], machines: [], sent: [] }, lit: null, at: null, problem: '', internal: false,
+  layout: 0, // raised when a partition has come, gone or changed its replicas, and not when its log has grown
+  told: 0, // raised with each entry
+  rebalances: new Map(), // the last ones of each group
 };
 const listeners = new Set();
 let scheduled = false;
@@ -14,19 +17,39 @@ export function changed() { // at most one drawing a frame, however much arrives
 }
 export function subscribe(f) { listeners.add(f); return () => listeners.delete(f); }
 
-const maxEntries = 6000, maxHistory = 120;
+const maxEntries = 6000, maxHistory = 120, maxRebalances = 5;
+const sameList = (a = [], b = []) => a.length === b.length && a.every((x, i) => x === b[i]);
+const sameLayout = (a, b) => a !== undefined && a.partitions.length === b.partitions.length && a.partitions.every((p, i) => {
+  const q = b.partitions[i];
+  return p.id === q.id && p.leader === q.leader && sameList(p.replicas, q.replicas) && sameList(p.isr, q.isr) && sameList(p.offline, q.offline);
+});
+function forget() {
+  state.entries = [];
+  state.rebalances = new Map();
+  state.told++;
+}
+
+// noteRebalance keeps the last rebalances of a group: each begins, and ends when the group is stable or empty. A list that changes is a new one.
+function noteRebalance(e) {
+  const list = state.rebalances.get(e.name) || [], last = list[list.length - 1];
+  if (e.kind === 'rebalance-started') state.rebalances.set(e.name, [...list, { at: e.at, why: e.sentence, members: e.count }].slice(-maxRebalances));
+  else if ((e.kind === 'group-stable' || e.kind === 'group-empty') && last && !last.over)
+    state.rebalances.set(e.name, [...list.slice(0, -1), { ...last, over: true, took: e.tookMs ?? e.at - last.at, members: e.count ?? 0 }]);
+}
 let source;
 export function connect() {
   if (source) source.close();
-  state.entries = [];
+  forget();
   source = new EventSource('/api/stream?lang=' + language());
-  source.onopen = () => { state.connected = true; state.entries = []; state.topics = new Map(); changed(); };
+  source.onopen = () => { state.connected = true; forget(); state.topics = new Map(); state.layout++; changed(); };
   source.onerror = () => { state.connected = false; changed(); };
   source.addEventListener('cluster', e => { state.cluster = JSON.parse(e.data); changed(); });
   source.addEventListener('topics', e => {
     const d = JSON.parse(e.data);
+    let same = d.gone.length === 0;
     d.gone.forEach(n => state.topics.delete(n));
-    d.changed.forEach(x => state.topics.set(x.name, x));
+    d.changed.forEach(x => { same = same && sameLayout(state.topics.get(x.name), x); state.topics.set(x.name, x); });
+    if (!same) state.layout++;
     changed();
   });
   source.addEventListener('rates', e => {
@@ -41,6 +64,8 @@ export function connect() {
     const x = JSON.parse(e.data);
     x.at = Date.parse(x.time);
     state.entries.push(x);
+    state.told++;
+    noteRebalance(x);
     if (state.entries.length > maxEntries) state.entries.splice(0, 500);
     changed();
   });
@@ -55,11 +80,12 @@ export const token = (() => {
   return sessionStorage.getItem('momus.token') || '';
 })();
 
-export async function get(path) {
-  const r = await fetch(path, { headers: { Accept: 'application/json' } });
-  if (!r.ok) throw new Error((await r.text()).trim() || r.statusText);
-  return r.json();
+export async function getText(path) {
+  const r = await fetch(path, { headers: { Accept: 'application/json' } }), text = await r.text();
+  if (!r.ok) throw new Error(text.trim() || r.statusText);
+  return text;
 }
+export const get = async path => JSON.parse(await getText(path));
 // order asks for something to be done; what is wrong is shown at the top of the page, and thrown.
 export async function order(o) {
   state.problem = '';

@@ -15,9 +15,14 @@ type Word struct {
 	Operator bool   // it is one of the operators, and nothing in it was quoted
 }
 
+// OpenQuote is the error of a line that ends within this quote.
+type OpenQuote rune
+
+func (q OpenQuote) Error() string { return fmt.Sprintf("a %c is open at the end of the line", q) }
+
 // Cut gives the words of a line. Each letter of operators is a word of its own wherever it stands
 // outside quotes, with or without blanks around it. A quote that is still open at the end is an
-// error; its word then reaches to the end of the line.
+// error, an OpenQuote; its word then reaches to the end of the line.
 func Cut(line, operators string) ([]Word, error) {
 	var (
 		words []Word
@@ -57,7 +62,7 @@ func Cut(line, operators string) ([]Word, error) {
 	}
 	end(len(line))
 	if quote != 0 {
-		return words, fmt.Errorf("a %c is open at the end of the line", quote)
+		return words, OpenQuote(quote)
 	}
 	return words, nil
 }

@@ -32,7 +32,7 @@ func runTour(ctx context.Context, e *Env, args []string) error {
 	brokers := flags.Int("brokers", 3, "how many brokers the cluster has")
 	auto := flags.Bool("auto", false, "run everything without asking; exit status 1 if something is not as the course says")
 	list := flags.Bool("list", false, "list the chapters")
-	card := flags.Bool("card", false, "print the reference card: the course on one page")
+	card := flags.Bool("card", false, "print the reference card: the course on one page, or the parts of it that are named (words, loss, topics, records, groups, operating, zookeeper, trouble)")
 	page := flags.Bool("page", false, "play it in a browser, beside a picture of the cluster")
 	port := flags.Int("port", defaultConsolePort, "port of the page; 0 for a free one")
 	dir := flags.String("dir", "", "keep the cluster's data here instead of in a directory that goes at the end")
@@ -47,11 +47,7 @@ func runTour(ctx context.Context, e *Env, args []string) error {
 	}
 	// The card needs no cluster, so that it can be printed beforehand.
 	if *card {
-		c, err := tour.ReferenceCard()
-		if err == nil {
-			_, err = fmt.Fprint(e.Stdout, c.Print(tour.Lang(*lang)))
-		}
-		return err
+		return printCard(e, tour.Lang(*lang), flags.Args())
 	}
 	chapters, err := tour.Chapters()
 	if err != nil {
@@ -81,9 +77,37 @@ func runTour(ctx context.Context, e *Env, args []string) error {
 	return playTour(ctx, e, chosen, tour.Lang(*lang), *brokers, *dir, *auto)
 }
 
+// printCard prints the reference card, or the parts of it that are named.
+func printCard(e *Env, lang tour.Lang, names []string) error {
+	c, err := tour.ReferenceCard()
+	if err != nil {
+		return err
+	}
+	if len(names) > 0 {
+		if c, err = c.Parts(names); err != nil {
+			return err
+		}
+	}
+	columns, rows := 0, 0
+	if out, ok := terminal(e); ok {
+		columns, rows, _ = term.GetSize(out) // 0 if it cannot be told
+	}
+	_, err = fmt.Fprint(e.Stdout, c.Print(lang, columns, rows))
+	return err
+}
+
+// terminal is the descriptor of the terminal that the output goes to, if it does.
+func terminal(e *Env) (fd int, ok bool) {
+	out, ok := e.Stdout.(*os.File)
+	if !ok || !term.IsTerminal(int(out.Fd())) {
+		return 0, false
+	}
+	return int(out.Fd()), true
+}
+
 // playTour starts a cluster and plays chapters on it.
 func playTour(ctx context.Context, e *Env, chapters []*tour.Chapter, lang tour.Lang, brokers int, dir string, auto bool) error {
-	session, err := startTour(ctx, brokers, dir, !auto)
+	session, err := startTour(ctx, brokers, dir, !auto, !auto)
 	if err != nil {
 		if ctx.Err() != nil && !auto { // the person left before it began
 			return nil
@@ -94,10 +118,10 @@ func playTour(ctx context.Context, e *Env, chapters []*tour.Chapter, lang tour.L
 	p := &tour.Player{Session: session, Lang: lang, Out: e.Stdout}
 	// Without a terminal the text is plain and as wide as it comes: the test of the course reads
 	// it.
-	if out, ok := e.Stdout.(*os.File); ok && term.IsTerminal(int(out.Fd())) {
+	if out, ok := terminal(e); ok {
 		p.Color = true
 		p.Size = func() (width, height int) {
-			width, height, _ = term.GetSize(int(out.Fd())) // 0 if it cannot be told
+			width, height, _ = term.GetSize(out) // 0 if it cannot be told
 			return width, height
 		}
 		p.Width, p.Height = p.Size()
@@ -118,7 +142,7 @@ func playTour(ctx context.Context, e *Env, chapters []*tour.Chapter, lang tour.L
 }
 
 // startTour starts the cluster of a course, on Kafka's usual ports if wanted and they are free.
-func startTour(ctx context.Context, brokers int, dir string, usual bool) (*tour.Session, error) {
+func startTour(ctx context.Context, brokers int, dir string, usual, person bool) (*tour.Session, error) {
 	// The course runs the tools of this very program, as processes of their own.
 	program, err := os.Executable()
 	if err != nil {
@@ -128,7 +152,7 @@ func startTour(ctx context.Context, brokers int, dir string, usual bool) (*tour.
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	o := tour.Options{Program: program, Dir: dir, Brokers: brokers}
+	o := tour.Options{Program: program, Dir: dir, Brokers: brokers, Person: person}
 	// Runs without a person take any free ports, so that several go on side by side.
 	if usual {
 		o.BrokerPort, o.ZooKeeperPort = 9092, 2181
@@ -139,7 +163,7 @@ func startTour(ctx context.Context, brokers int, dir string, usual bool) (*tour.
 // serveTour starts a cluster and plays chapters on it in a browser of this machine.
 func serveTour(ctx context.Context, e *Env, chapters []*tour.Chapter, brokers, port int, dir string) error {
 	// Who wants a free port for the page wants free ones for the cluster.
-	session, err := startTour(ctx, brokers, dir, port != 0)
+	session, err := startTour(ctx, brokers, dir, port != 0, true)
 	if err != nil {
 		return err
 	}

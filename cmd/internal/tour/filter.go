@@ -1,8 +1,6 @@
 package tour
 
 import (
-	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,7 +12,8 @@ import (
 type filter func(lines []string) []string
 
 // errFilter tells which filters there are.
-var errFilter = errors.New("behind a | only grep [-v] PATTERN, head -NUMBER and tail -NUMBER are there")
+var errFilter = Because("behind a | only grep [-v] PATTERN, head -NUMBER and tail -NUMBER are there",
+	"| 뒤에는 grep [-v] PATTERN, head -NUMBER, tail -NUMBER만 쓸 수 있습니다")
 
 // parseFilter reads grep [-v] PATTERN, head -N or tail -N, with -n N too.
 func parseFilter(args []string) (filter, error) {
@@ -33,7 +32,7 @@ func parseFilter(args []string) (filter, error) {
 		}
 		r, err := regexp.Compile(rest[0])
 		if err != nil {
-			return nil, fmt.Errorf("grep: %w", err)
+			return nil, Because("grep: %v", "grep: 정규 표현식이 잘못되었습니다: %v", err)
 		}
 		return func(lines []string) []string {
 			return slices.DeleteFunc(lines, func(l string) bool { return r.MatchString(l) == without })

@@ -3,6 +3,7 @@ package tour
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -55,11 +56,31 @@ func (m *Mismatch) Error() string {
 	return fmt.Sprintf("%q did not come out", m.Want)
 }
 
+// reason is an error that a learner reads: why a line cannot be run, or a wish not be fulfilled. args
+// are for both texts.
+type reason struct {
+	text Text
+	args []any
+}
+
+// Because makes an error that Problem tells in the learner's language, from a format in each.
+func Because(english, korean string, args ...any) error {
+	return &reason{Text{english, korean}, args}
+}
+
+func (r *reason) Error() string { return r.in(English) }
+
+func (r *reason) in(l Lang) string { return fmt.Sprintf(r.text.In(l), r.args...) }
+
 // Problem says for a learner in which way a step has failed.
 func Problem(err error, l Lang) string {
 	var m *Mismatch
 	var failed *exec.ExitError
+	var why *reason
+	var file *fs.PathError
 	switch {
+	case errors.As(err, &why):
+		return why.in(l)
 	case errors.As(err, &m) && m.pattern:
 		return Text{"something else should come out.", "다른 결과가 나와야 합니다."}.In(l)
 	case errors.As(err, &m) && m.Unwanted:
@@ -68,10 +89,25 @@ func Problem(err error, l Lang) string {
 		return fmt.Sprintf(Text{"%s should come out.", "%s 부분이 나와야 합니다."}.In(l), strings.TrimSpace(m.Want))
 	case errors.Is(err, errSucceeded):
 		return Text{"the command should have been refused.", "거절되어야 하는 명령입니다."}.In(l)
+	case errors.As(err, &file) && errors.Is(file, fs.ErrNotExist):
+		return fmt.Sprintf(Text{"%s: there is no such file or directory", "%s: 그런 파일이나 디렉터리가 없습니다"}.In(l), file.Path)
 	case errors.As(err, &failed):
 		return Text{"the command failed.", "명령이 실패했습니다."}.In(l)
 	}
 	return err.Error()
+}
+
+// deeds are what befalls brokers, in both languages.
+var deeds = map[string]Text{"kill": {"kill", "죽이기"}, "pause": {"pause", "일시 정지"}, "resume": {"resume", "다시 움직이기"}, "stop": {"stop", "멈추기"}, "restart": {"start again", "다시 시작"}}
+
+// Deed says for a learner what befalls the cluster: Step.Do, expanded.
+func Deed(do string, l Lang) string {
+	verb, rest, _ := strings.Cut(do, " ")
+	var brokers []string
+	for _, id := range strings.Fields(rest) {
+		brokers = append(brokers, fmt.Sprintf(Text{"broker %s", "%s번 브로커"}.In(l), id))
+	}
+	return deeds[verb].In(l) + ": " + strings.Join(brokers, ", ")
 }
 
 // errSucceeded is the failure of a command that a step wants to be refused.
@@ -141,7 +177,7 @@ func (v *vars) capture(s *Step, output string) error {
 		}
 		m := r.FindStringSubmatch(output)
 		if m == nil {
-			return fmt.Errorf("nothing to remember as %s: %s is not in the output", name, pattern)
+			return &Mismatch{Want: pattern, pattern: true}
 		}
 		v.set(name, m[1])
 	}
@@ -153,7 +189,11 @@ func (v *vars) capture(s *Step, output string) error {
 // an error.
 func words(line string) (commands [][]string, err error) {
 	list, err := shellwords.Cut(line, "|")
-	if err != nil {
+	var open shellwords.OpenQuote
+	switch {
+	case errors.As(err, &open):
+		return nil, Because("a %c is open at the end of the line", "%c 따옴표가 닫히지 않았습니다", rune(open))
+	case err != nil:
 		return nil, err
 	}
 	var args []string

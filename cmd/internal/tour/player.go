@@ -42,6 +42,7 @@ const (
 	sayQuestion
 	sayAnswer
 	sayTry
+	sayTryEnter
 	sayGoal
 	sayGoalEnter
 	sayRepaired
@@ -69,6 +70,7 @@ var phrases = map[phrase]Text{
 	sayQuestion:  {"Question:", "질문:"},
 	sayAnswer:    {"Answer:", "답:"},
 	sayTry:       {"Try it yourself:", "직접 해 보기:"},
+	sayTryEnter:  {"Type commands, or Enter: go on   q: leave", "명령을 입력하세요.   Enter: 계속   q: 나가기"},
 	sayGoal:      {"Your task:", "할 일:"},
 	sayGoalEnter: {"Type commands.   Enter: check   s: show the solution   q: leave", "명령을 입력하세요.   Enter: 확인   s: 풀이 보기   q: 나가기"},
 	sayRepaired:  {"Repaired.", "고쳤습니다."},
@@ -164,13 +166,12 @@ func (p *Player) exercise(ctx context.Context, c *Chapter) error {
 // it reports; it is not when the person gives up, or is nobody.
 func (p *Player) repair(ctx context.Context, c *Chapter) (solved bool, err error) {
 	for p.In != nil {
-		answer, err := p.ask(ctx, p.say(sayGoalEnter))
+		answer, err := p.askCommand(ctx, sayGoalEnter)
 		if err != nil || answer == "s" {
 			return false, err
 		}
 		if answer != "" {
-			own := &Step{Run: answer}
-			if err := p.show(ctx, own, p.do(ctx, own, "")); err != nil {
+			if err := p.own(ctx, answer); err != nil {
 				return false, err
 			}
 			continue
@@ -190,6 +191,12 @@ func (p *Player) repair(ctx context.Context, c *Chapter) (solved bool, err error
 		fmt.Fprintln(p.Out, p.paint(red, p.say(sayStill)))
 	}
 	return false, nil
+}
+
+// own runs a command that belongs to no step.
+func (p *Player) own(ctx context.Context, command string) error {
+	step := &Step{Run: command}
+	return p.show(ctx, step, p.do(ctx, step, ""))
 }
 
 // command shows a command line.
@@ -236,6 +243,15 @@ func (p *Player) step(ctx context.Context, s *Step) error {
 	}
 	if !s.Try.empty() {
 		p.prose(p.say(sayTry), s.Try)
+		for {
+			answer, err := p.askCommand(ctx, sayTryEnter)
+			if err != nil || answer == "" {
+				return err
+			}
+			if err := p.own(ctx, answer); err != nil {
+				return err
+			}
+		}
 	}
 	if s.Command() == "" {
 		_, err := p.ask(ctx, p.say(sayEnter))
@@ -255,7 +271,7 @@ func (p *Player) perform(ctx context.Context, s *Step) error {
 		if s.Input != "" {
 			fmt.Fprintf(p.Out, "%s\n%s\n", p.paint(dim, "  "+p.say(sayTyped)), indent(strings.TrimRight(p.Session.Expand(s.Input), "\n"), "  > "))
 		}
-		answer, err := p.ask(ctx, p.say(sayCommand))
+		answer, err := p.askCommand(ctx, sayCommand)
 		if err != nil {
 			return err
 		}
@@ -280,10 +296,12 @@ func (p *Player) perform(ctx context.Context, s *Step) error {
 			return ErrQuit
 		}
 		if p.In == nil {
-			return fmt.Errorf("%s: %w; it printed:\n%s", p.what(s), o.Err, o.Output)
+			return fmt.Errorf("%s: %w; it printed:\n%s", p.what(s), errors.Join(o.Err, o.Why), o.Output)
 		}
-		fmt.Fprintln(p.Out, p.paint(red, p.say(sayNotYet, Problem(o.Err, p.Lang))))
-		answer, err := p.ask(ctx, p.say(sayCommand))
+		if o.Why == nil { // that is told already
+			fmt.Fprintln(p.Out, p.paint(red, p.say(sayNotYet, Problem(o.Err, p.Lang))))
+		}
+		answer, err := p.askCommand(ctx, sayCommand)
 		// Skipped: the chapter goes on, whatever did not come out.
 		if err != nil || answer == "s" {
 			return err
@@ -314,14 +332,20 @@ func (p *Player) show(ctx context.Context, s *Step, o Outcome) error {
 	case s.Start != "":
 		fmt.Fprintln(p.Out, p.paint(dim, "  "+p.say(sayStarted, s.As)))
 	case s.Do != "":
-		fmt.Fprintln(p.Out, p.paint(yellow, "  * "+p.Session.Expand(s.Do)))
+		fmt.Fprintln(p.Out, p.paint(yellow, "  * "+Deed(p.Session.Expand(s.Do), p.Lang)))
 	case s.Wait != "" || s.Stop != "":
 		fmt.Fprintln(p.Out, p.paint(dim, "  "+p.say(sayOutput, s.Wait+s.Stop)))
 	}
-	rows := []string(nil)
+	var rows []string
 	if Tidy(o.Output) != "" {
 		rows = p.rows(o.Output)
-	} else if s.Run != "" && s.Input == "" || s.Wait != "" || s.Stop != "" {
+	}
+	switch {
+	case o.Why != nil:
+		for _, line := range wrap(Problem(o.Why, p.Lang), p.width()-4) {
+			rows = append(rows, p.paint(red, "  "+line))
+		}
+	case rows == nil && (s.Run != "" && s.Input == "" || s.Wait != "" || s.Stop != ""):
 		rows = []string{p.paint(dim, "  "+p.say(sayNothing))}
 	}
 	if most := p.Height - 8; p.In == nil || p.Height == 0 || len(rows) <= max(most, 8) {
@@ -360,12 +384,17 @@ type line struct {
 	err  error
 }
 
-// ask waits for a line; without a person the answer is "". Who presses Ctrl-C leaves, as with q.
+// ask waits for an answer of a letter or none.
 func (p *Player) ask(ctx context.Context, prompt string) (string, error) {
+	return p.read(ctx, p.paint(dim, "["+prompt+"]")+" ")
+}
+
+// read waits for a line; without a person it is "". Who presses Ctrl-C leaves, as with q.
+func (p *Player) read(ctx context.Context, prompt string) (string, error) {
 	if p.In == nil {
 		return "", nil
 	}
-	fmt.Fprintf(p.Out, "%s ", p.paint(dim, "["+prompt+"]"))
+	fmt.Fprint(p.Out, prompt)
 	typed := make(chan line, 1)
 	// It ends with the line. When the person leaves without one there is no way to end a read of a
 	// terminal, nobody asks again, and it ends with the process.
@@ -387,6 +416,11 @@ func (p *Player) ask(ctx context.Context, prompt string) (string, error) {
 		return "", ErrQuit
 	}
 	return answer, nil
+}
+
+// askCommand waits for a line where commands are typed, which have a line of the terminal for themselves.
+func (p *Player) askCommand(ctx context.Context, w phrase) (string, error) {
+	return p.read(ctx, p.paint(dim, "["+p.say(w)+"]")+"\n$ ")
 }
 
 // measure looks how large the terminal is now.

@@ -69,19 +69,30 @@ func options(command string) (parts []string) {
 	return parts
 }
 
-// fold breaks a line of output into rows of at most width columns. Tabs become blanks, as a terminal
-// shows them.
+// fold breaks a line of output into rows of at most width columns: behind a blank or a comma if there is
+// one in the right part of the row, else anywhere. Rows after the first are indented. Tabs become
+// blanks, as a terminal shows them.
 func fold(line string, width int) (rows []string) {
-	var row strings.Builder
-	at := 0
+	const indented = "  "
+	row, at := []rune(nil), 0
+	end, endAt := 0, 0 // of the part of row that may stand alone
 	put := func(r rune, w int) {
 		if at+w > width {
-			rows = append(rows, row.String())
-			row.Reset()
-			at = 0
+			if endAt <= width*2/3 {
+				end, endAt = len(row), at
+			}
+			rows = append(rows, strings.TrimRight(string(row[:end]), " "))
+			rest := []rune(strings.TrimLeft(string(row[end:]), " "))
+			row = append([]rune(indented), rest...)
+			at, end, endAt = len(indented)+runewidth.StringWidth(string(rest)), 0, 0
 		}
-		row.WriteRune(r)
-		at += w
+		if r == ' ' && len(rows) > 0 && string(row) == indented {
+			return
+		}
+		row, at = append(row, r), at+w
+		if r == ' ' || r == ',' {
+			end, endAt = len(row), at
+		}
 	}
 	for _, r := range line {
 		if r != '\t' {
@@ -92,7 +103,7 @@ func fold(line string, width int) (rows []string) {
 			put(' ', 1)
 		}
 	}
-	return append(rows, row.String())
+	return append(rows, string(row))
 }
 
 // rows are the rows of a screen that an output takes, each behind an indentation.

@@ -16,14 +16,19 @@ import (
 	"time"
 )
 
-// patience is how long a step waits for what it expects.
-const patience = 60 * time.Second
+// How long a step waits for what it expects: with nobody there as long as a slow machine may take, and
+// less for a person, who can run it again.
+const (
+	patience         = 60 * time.Second
+	patienceOfPeople = 20 * time.Second
+)
 
 // Session is a course under way: a cluster, and what chapters have started in the background. It is
 // used by one caller at a time.
 type Session struct {
 	cluster    *cluster
 	program    string // this program, which has all tools in it
+	patience   time.Duration
 	vars       *vars
 	background map[string]*background
 	order      []string          // names in background, in the order of their start
@@ -37,6 +42,8 @@ type Options struct {
 	Brokers int    // 1 or more
 	// Ports are those of the first broker and the coordination server; 0 for free ones.
 	BrokerPort, ZooKeeperPort int
+	// Person says that somebody waits for what the steps do.
+	Person bool
 }
 
 // Outcome is what came of a step.
@@ -44,6 +51,9 @@ type Outcome struct {
 	Output string // standard output and error together, as a person sees them
 	// Err says in which way it was not as expected; nil if all is well.
 	Err error
+	// Why is what kept the command from running, or from ending by itself; nil if nothing did.
+	// Problem tells it.
+	Why error
 	// Left says that the step takes more brokers than there are.
 	Left bool
 }
@@ -54,7 +64,10 @@ func NewSession(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{cluster: c, program: o.Program, vars: &vars{}, background: map[string]*background{}, seen: map[string]uint64{}}
+	s := &Session{cluster: c, program: o.Program, patience: patience, vars: &vars{}, background: map[string]*background{}, seen: map[string]uint64{}}
+	if o.Person {
+		s.patience = patienceOfPeople
+	}
 	s.reset()
 	return s, nil
 }
@@ -171,14 +184,14 @@ func (s *Session) run(ctx context.Context, step *Step, typed string) (o Outcome)
 		command = typed
 	}
 	// Things take a moment after a failure: sessions end, leaders change, followers come back.
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(s.patience)
 	for {
 		var failed error
 		o.Output, failed = s.exec(ctx, command, step.Input)
-		// Why a line could not be run at all is what the learner has to read.
+		o.Why = nil
 		var exit *exec.ExitError
-		if failed != nil && o.Output == "" && !errors.As(failed, &exit) {
-			o.Output = failed.Error() + "\n"
+		if failed != nil && !errors.As(failed, &exit) {
+			o.Why = failed
 		}
 		// What came out counts more than how the command ended: the first is the lesson.
 		switch o.Err = mismatch(step, s.vars, o.Output); {
@@ -218,15 +231,15 @@ func (s *Session) exec(ctx context.Context, line, input string) (string, error) 
 }
 
 // execArgs runs one command with an input and gives what it printed, both streams in the order in
-// which they came. One that does not end by itself is ended after patience.
+// which they came. One that does not end by itself is ended after s.patience.
 func (s *Session) execArgs(ctx context.Context, args []string, input string) (string, error) {
 	if len(args) == 0 {
-		return "", errors.New("there is no command")
+		return "", Because("there is no command", "명령이 없습니다")
 	}
 	if own, ok := builtins[args[0]]; ok {
 		return s.builtin(args[0], own, args[1:])
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	cmd := s.command(ctx, args)
 	cmd.Stdin = strings.NewReader(s.vars.expand(input))
@@ -235,7 +248,7 @@ func (s *Session) execArgs(ctx context.Context, args []string, input string) (st
 	err := cmd.Run()
 	// Told apart from the person's leaving, which ends the outer context.
 	if ctx.Err() == context.DeadlineExceeded {
-		err = fmt.Errorf("it did not end within %v", patience)
+		err = Because("it did not end within %.0f s; a consumer ends with --max-messages or --timeout-ms", "%.0f초 안에 끝나지 않았습니다. 컨슈머는 --max-messages나 --timeout-ms로 끝낼 수 있습니다", s.patience.Seconds())
 	}
 	return out.String(), err
 }
@@ -289,7 +302,7 @@ func (s *Session) builtin(verb string, own func(args []string) (string, error), 
 			name = filepath.Join(s.cluster.dir, name)
 		}
 		if inside, err := filepath.Rel(s.cluster.dir, name); err != nil || !filepath.IsLocal(inside) {
-			return "", fmt.Errorf("%s is not in %s", args[i], s.cluster.dir)
+			return "", Because("%s is not in %s", "%[2]s 안에 %[1]s 파일이 없습니다", args[i], s.cluster.dir)
 		}
 		args[i] = name
 	}
@@ -301,7 +314,7 @@ func (s *Session) builtin(verb string, own func(args []string) (string, error), 
 var builtins = map[string]func(args []string) (string, error){
 	"write": func(args []string) (string, error) {
 		if len(args) != 2 {
-			return "", errors.New("write FILE TEXT")
+			return "", Because("write FILE TEXT", "write 파일 내용")
 		}
 		return "", os.WriteFile(args[0], []byte(args[1]+"\n"), 0o644)
 	},
@@ -393,7 +406,7 @@ func (s *Session) start(ctx context.Context, step *Step, typed string) Outcome {
 	case err != nil:
 		return Outcome{Err: err}
 	case len(args) == 0 || len(through) > 0:
-		return Outcome{Err: fmt.Errorf("%q is no command that runs in the background", command)}
+		return Outcome{Err: Because("%s: this cannot run in the background", "%s: 뒤에서 실행할 수 없습니다", command)}
 	}
 	if s.background[step.As] != nil { // the person tries again; the first would never be ended
 		s.end(step.As)
@@ -420,17 +433,28 @@ func (s *Session) start(ctx context.Context, step *Step, typed string) Outcome {
 			return Outcome{Err: err}
 		}
 	}
-	if len(step.Expect) == 0 {
-		return Outcome{}
+	if len(step.Expect) > 0 {
+		return s.await(ctx, b, step)
 	}
-	return s.await(ctx, b, step)
+	// What a person has typed may be wrong, which tools find out soon.
+	if typed != "" {
+		select {
+		case <-b.done:
+			s.end(step.As)
+			output, _ := b.output()
+			return Outcome{Output: output, Err: Because("it has ended; the next steps want it to go on.", "벌써 끝났습니다. 다음 단계 동안 계속 실행되어야 합니다.")}
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+	return Outcome{}
 }
 
 // wait gives a command in the background the time to print what the step expects.
 func (s *Session) wait(ctx context.Context, step *Step) Outcome {
 	b := s.background[step.Wait]
 	if b == nil { // its start was skipped
-		return Outcome{Err: fmt.Errorf("%s does not run", step.Wait)}
+		return Outcome{Err: Because("%s does not run: its start was skipped", "%s 실행 중이 아닙니다. 시작을 건너뛰었습니다", step.Wait)}
 	}
 	return s.await(ctx, b, step)
 }
@@ -439,7 +463,7 @@ func (s *Session) wait(ctx context.Context, step *Step) Outcome {
 // its output is the step's.
 func (s *Session) await(ctx context.Context, b *background, step *Step) (o Outcome) {
 	defer func() { o.Output = b.news(o.Output) }()
-	limit := time.NewTimer(patience)
+	limit := time.NewTimer(s.patience)
 	defer limit.Stop()
 	for {
 		var more <-chan struct{}

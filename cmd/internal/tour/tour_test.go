@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os/exec"
 	"slices"
@@ -166,8 +167,20 @@ func TestCommandsAreBrokenAsAShellWantsIt(t *testing.T) {
 }
 
 func TestOutputFitsTheScreen(t *testing.T) {
-	if got := fold("a\tb한글cd", 11); !slices.Equal(got, []string{"a       b한", "글cd"}) {
-		t.Errorf("%q", got)
+	for line, want := range map[string][]string{
+		"a\tb한글cd":         {"a", "  b한글cd"},
+		"12345678901234":   {"12345678901", "  234"},
+		"한글한글한글한글":         {"한글한글한", "  글한글"},
+		"1234567,90":       {"1234567,90"},
+		"1234567,901234":   {"1234567,", "  901234"},
+		"1,34567890123":    {"1,345678901", "  23"},
+		"123456789 1":      {"123456789 1"},
+		"12345678901   23": {"12345678901", "  23"},
+		"":                 {""},
+	} {
+		if got := fold(line, 11); !slices.Equal(got, want) {
+			t.Errorf("%q: %q", line, got)
+		}
 	}
 	var out bytes.Buffer
 	p := &Player{In: bufio.NewReader(strings.NewReader("m\n")), Out: &out, Lang: English, Width: 80, Height: 24}
@@ -207,6 +220,54 @@ func TestProblemsAreToldToLearners(t *testing.T) {
 	}
 	if got := Problem(errSucceeded, English); got != "the command should have been refused." {
 		t.Error(got)
+	}
+}
+
+func TestDeedsAreToldToLearners(t *testing.T) {
+	for _, c := range []struct{ do, en, ko string }{
+		{"kill 1", "kill: broker 1", "죽이기: 1번 브로커"},
+		{"restart 0 2", "start again: broker 0, broker 2", "다시 시작: 0번 브로커, 2번 브로커"},
+	} {
+		if en, ko := Deed(c.do, English), Deed(c.do, Korean); en != c.en || ko != c.ko {
+			t.Errorf("%s: %s, %s", c.do, en, ko)
+		}
+	}
+	chapters, err := Chapters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range chapters {
+		for _, s := range c.Steps {
+			if verb, _, _ := strings.Cut(s.Do, " "); s.Do != "" && deeds[verb].empty() {
+				t.Errorf("chapter %d: nobody can say %s", c.Number, verb)
+			}
+		}
+	}
+}
+
+// At a suggestion commands are run as often as the person likes; what was typed in place of a program
+// in the background is told when it ends at once.
+func TestPeopleTryCommands(t *testing.T) {
+	program, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Session{cluster: &cluster{dir: t.TempDir()}, program: program, patience: patience, vars: &vars{}, background: map[string]*background{}}
+	defer s.endBackground()
+	var out bytes.Buffer
+	p := &Player{Session: s, Lang: English, In: bufio.NewReader(strings.NewReader("write a one\ncat a\n\n")), Out: &out}
+	if err := p.step(t.Context(), &Step{Try: Text{"Write.", "쓰세요."}}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "$   one\n") {
+		t.Errorf("%s", &out)
+	}
+	step := &Step{Start: "-c 'cat'", As: "reader"}
+	if o := s.Do(t.Context(), step, "-c 'echo mistake'"); o.Err == nil || o.Output != "mistake\n" || s.background["reader"] != nil {
+		t.Errorf("%+v", o)
+	}
+	if o := s.Do(t.Context(), step, "-c 'cat; :'"); o.Err != nil || s.background["reader"] == nil {
+		t.Errorf("%+v", o)
 	}
 }
 
@@ -267,10 +328,30 @@ func TestAskingEndsWithTheInput(t *testing.T) {
 // A line that cannot be run at all is answered with the reason, not with silence.
 func TestLinesThatCannotRunAreExplained(t *testing.T) {
 	s := &Session{cluster: &cluster{dir: t.TempDir()}, vars: &vars{}}
-	for typed, want := range map[string]string{"kafka-topics.sh 'open": "a ' is open", "ls /": "/ is not in", "ls . | sort": "behind a | only"} {
-		o := s.Do(t.Context(), &Step{Run: "ls .", Expect: []string{"something"}}, typed)
-		if o.Err == nil || !strings.Contains(o.Output, want) {
-			t.Errorf("%s: %v, %q", typed, o.Err, o.Output)
+	for typed, want := range map[string]Text{
+		"kafka-topics.sh 'open": {"a ' is open", "' 따옴표가 닫히지"},
+		"ls /":                  {"/ is not in", "/ 파일이 없습니다"},
+		"ls . | sort":           {"behind a | only", "| 뒤에는 grep"},
+		"ls . | grep (":         {"grep: error parsing", "정규 표현식이 잘못"},
+		"| head -1":             {"there is no command", "명령이 없습니다"},
+		"cat nothing":           {"nothing: there is no such file", "nothing: 그런 파일이나 디렉터리가 없습니다"},
+		"write":                 {"write FILE TEXT", "write 파일 내용"},
+	} {
+		for l, want := range map[Lang]string{English: want.English, Korean: want.Korean} {
+			var out bytes.Buffer
+			p := &Player{Session: s, Lang: l, In: bufio.NewReader(strings.NewReader(typed + "\nq\n")), Out: &out, Width: 300}
+			if err := p.perform(t.Context(), &Step{Run: "ls .", Expect: []string{"something"}}); err != ErrQuit {
+				t.Error(err)
+			}
+			if n := strings.Count(out.String(), want); n != 1 {
+				t.Errorf("%s: %q is said %d times in\n%s", typed, want, n, &out)
+			}
+		}
+	}
+	for _, step := range []Step{{Wait: "nobody"}, {Start: "| ls", As: "x"}} {
+		var why *reason
+		if o := s.Do(t.Context(), &step, ""); !errors.As(o.Err, &why) {
+			t.Errorf("%+v: %v", step, o.Err)
 		}
 	}
 }
@@ -303,7 +384,7 @@ func TestReferenceCard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.Title.whole() || !c.Footer.whole() || c.Footer.empty() {
+	if !c.Title.whole() || !c.Footer.whole() || c.Footer.empty() || !c.Less.whole() || c.Less.empty() {
 		t.Error("title or footer is missing in a language")
 	}
 	for _, s := range c.Sections {
@@ -317,11 +398,52 @@ func TestReferenceCard(t *testing.T) {
 		}
 	}
 	for _, l := range []Lang{English, Korean} {
-		for _, line := range strings.Split(c.Print(l), "\n") {
-			if width(line) > cardWidth {
-				t.Errorf("%d columns: %s", width(line), line)
+		// Narrower than one column of it the card does not become.
+		for terminal, highest := range map[int]int{0: 88, 80: 88, 100: 88, 131: 62, 163: 50, 200: 42, 400: 40} {
+			text := c.Print(l, terminal, 0)
+			lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+			if len(lines) > highest {
+				t.Errorf("%s: %d lines on %d columns, instead of %d", l, len(lines), terminal, highest)
+			}
+			for _, line := range lines {
+				if width(line) > max(terminal, cardWidth) || strings.HasSuffix(line, " ") {
+					t.Errorf("%d columns: %q", width(line), line)
+				}
+			}
+			// Nothing is left out in any form.
+			packed := strings.Join(strings.Fields(text), "")
+			for _, s := range c.Sections {
+				if !strings.Contains(packed, strings.Join(strings.Fields(s.Title.In(l)), "")) {
+					t.Errorf("%s on %d columns is without %s", l, terminal, s.Title.In(l))
+				}
 			}
 		}
+	}
+}
+
+func TestPartsOfTheCard(t *testing.T) {
+	c, err := ReferenceCard()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range c.Sections {
+		part, err := c.Parts([]string{s.Name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range []Lang{English, Korean} {
+			if n := strings.Count(part.Print(l, 80, 24), "\n"); n > 24 {
+				t.Errorf("%s has %d lines in %s: more than a terminal", s.Name, n, l)
+			}
+		}
+	}
+	for rows, want := range map[int]bool{0: false, 24: true, 200: false} {
+		if got := strings.HasSuffix(c.Print(English, 80, rows), "A part of it: momus tour --card PART (words, loss, topics, records, groups,\noperating, zookeeper, trouble)\n"); got != want {
+			t.Errorf("%d rows: how to see less is told: %v", rows, got)
+		}
+	}
+	if _, err := c.Parts([]string{"groups", "nothing"}); err == nil || !strings.Contains(err.Error(), `no part "nothing"; its parts are words, loss,`) {
+		t.Error(err)
 	}
 }
 

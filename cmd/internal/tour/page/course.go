@@ -4,7 +4,6 @@ package page
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,13 +56,14 @@ type Result struct {
 	Command string `json:"command,omitempty"`
 	Output  string `json:"output"`
 	Problem string `json:"problem,omitempty"`
+	Why     string `json:"why,omitempty"` // what kept it from running, or from ending
 }
 
 // Errors of what a learner asks for.
 var (
-	errBusy    = errors.New("something is still running")
-	errOrder   = errors.New("the steps above come first")
-	errNothing = errors.New("there is nothing of that kind to do")
+	errBusy    = tour.Because("something is still running", "아직 실행 중입니다")
+	errOrder   = tour.Because("the steps above come first", "앞 단계를 먼저 하세요")
+	errNothing = tour.Because("there is nothing of that kind to do", "할 수 있는 일이 아닙니다")
 )
 
 // New makes a course; Close ends it. The session must outlive it.
@@ -102,7 +102,7 @@ func (c *Course) begin(work func(ctx context.Context)) error {
 func (c *Course) Open(name string, lang tour.Lang) error {
 	at := slices.IndexFunc(c.chapters, func(x *tour.Chapter) bool { return x.Name == name })
 	if at < 0 {
-		return fmt.Errorf("there is no chapter %q", name)
+		return tour.Because("there is no chapter %q", "%q 장이 없습니다", name)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,7 +118,7 @@ func (c *Course) Open(name string, lang tour.Lang) error {
 		}
 		c.session.News(ctx, lang) // what came before does not belong to the chapter
 		if err != nil {
-			c.set(func() { c.problem = err.Error() })
+			c.set(func() { c.problem = tour.Problem(err, lang) })
 		}
 	})
 }
@@ -184,13 +184,13 @@ func (c *Course) Step(i int, typed string, lang tour.Lang) error {
 			}
 		})
 		if err := c.hidden(ctx, len(c.steps)); err != nil {
-			c.set(func() { c.problem = err.Error() })
+			c.set(func() { c.problem = tour.Problem(err, lang) })
 		}
 	})
 }
 
 // Skip passes over the next step.
-func (c *Course) Skip(i int) error {
+func (c *Course) Skip(i int, lang tour.Lang) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -202,7 +202,7 @@ func (c *Course) Skip(i int) error {
 	c.next++
 	return c.begin(func(ctx context.Context) {
 		if err := c.hidden(ctx, len(c.steps)); err != nil {
-			c.set(func() { c.problem = err.Error() })
+			c.set(func() { c.problem = tour.Problem(err, lang) })
 		}
 	})
 }
@@ -217,7 +217,10 @@ func result(command string, o tour.Outcome, lang tour.Lang) *Result {
 	if n := len(r.Output); n > maxShown {
 		r.Output = strings.ToValidUTF8(r.Output[:maxShown/2]+"\n…\n"+r.Output[n-maxShown/2:], "")
 	}
-	if o.Err != nil {
+	switch {
+	case o.Why != nil:
+		r.Why = tour.Problem(o.Why, lang)
+	case o.Err != nil:
 		r.Problem = tour.Problem(o.Err, lang)
 	}
 	return r
@@ -238,7 +241,7 @@ func (c *Course) Check(lang tour.Lang) error {
 			if c.solved, c.problem, c.checked = o.Err == nil, "", nil; !c.solved {
 				// The check's own output says how things stand, and not what to do.
 				c.checked = result(c.session.Shown(&check), o, lang)
-				c.problem = c.checked.Problem
+				c.problem = c.checked.Problem + c.checked.Why
 			}
 		})
 	})

@@ -193,7 +193,7 @@ func TestStepThatFailsIsDoneAgain(t *testing.T) {
 		if st := x.Chapter.Steps[1]; st.Done || st.Result.Problem != "not this" || st.Result.Output != "odd" || x.Chapter.Next != 2 {
 			t.Fatalf("%+v, next %d", st, x.Chapter.Next)
 		}
-		do(t, c.Skip(2))
+		do(t, c.Skip(2, tour.English))
 		if x := c.State(tour.Korean); x.Chapter.Next != 3 || x.Chapter.Title.Title != "하나" {
 			t.Fatalf("%+v", x.Chapter)
 		}
@@ -208,7 +208,7 @@ func TestOneThingAtATime(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		for what, err := range map[string]error{"open": c.Open("one", tour.English), "step": c.Step(1, "", tour.English), "skip": c.Skip(1), "check": c.Check(tour.English), "run": c.Run("x", tour.English)} {
+		for what, err := range map[string]error{"open": c.Open("one", tour.English), "step": c.Step(1, "", tour.English), "skip": c.Skip(1, tour.English), "check": c.Check(tour.English), "run": c.Run("x", tour.English)} {
 			if !errors.Is(err, errBusy) {
 				t.Errorf("%s: %v", what, err)
 			}

@@ -129,7 +129,7 @@ func (c *Course) change(w nethttp.ResponseWriter, r *nethttp.Request) {
 		return
 	}
 	if err := c.carryOut(&x, language(r)); err != nil {
-		nethttp.Error(w, err.Error(), nethttp.StatusConflict)
+		nethttp.Error(w, tour.Problem(err, language(r)), nethttp.StatusConflict)
 		return
 	}
 	c.tell(w, r)
@@ -143,7 +143,7 @@ func (c *Course) carryOut(x *wish, lang tour.Lang) error {
 	case "step":
 		return c.Step(x.Step, x.Typed, lang)
 	case "skip":
-		return c.Skip(x.Step)
+		return c.Skip(x.Step, lang)
 	case "check":
 		return c.Check(lang)
 	case "run":

@@ -72,6 +72,9 @@ func (c *Course) State(lang tour.Lang) *State {
 			Question: text(x.Question), Answer: text(x.Answer), Try: text(x.Try)}
 		step.Kind, step.Command, step.As = action(x)
 		step.Command = c.session.Expand(step.Command)
+		if step.Kind == "do" {
+			step.Command = tour.Deed(step.Command, lang)
+		}
 		if x.Needs > c.session.Brokers() {
 			step.Needs = x.Needs
 		}

@@ -50,6 +50,7 @@ function Chapters({ course, ask }) {
 function Result({ result }) {
   if (!result) return null;
   return html`${result.output ? html`<pre class="out" tabindex="0" role="group" aria-label=${t('result')}>${result.output}</pre>` : null}
+    ${result.why ? html`<p class="bad">${result.why}</p>` : null}
     ${result.problem ? html`<p class="bad">${t('wrong')} ${result.problem}</p>` : null}`;
 }
 
@@ -76,7 +77,7 @@ function Step({ s, course, ask }) {
   return html`<li class=${'step' + (now && s.kind ? ' now' : '')} ref=${ref}>
     ${s.text ? html`<p>${s.text}</p>` : null}
     ${s.needs ? html`<p class="dim">${t('needs', s.needs)}</p>` : s.kind ? html`
-      ${s.command ? html`<pre class="command" lang="en">${s.command}</pre>` : null}
+      ${s.command ? html`<pre class=${s.kind === 'do' ? 'command deed' : 'command'} lang=${s.kind === 'do' ? null : 'en'}>${s.command}</pre>` : null}
       ${s.input ? html`<p class="dim">${t('typed')}</p><pre class="out">${s.input}</pre>` : null}
       <form class="line" onSubmit=${go}>
         <button class=${now ? 'main' : ''} disabled=${!may}>${s.running ? t('running') : label(s)}</button>

@@ -1,7 +1,7 @@
 // The cluster: brokers as houses, partitions in them as chips, the journal beside them, and a slider to go back in time.
 import { html, useState, useEffect, useRef, useMemo } from './vendor/htm-preact.js';
 import { t } from './i18n.js';
-import { state, changed, lives, played, clusterAt } from './store.js';
+import { state, changed, lives, played, clusterAt, still } from './store.js';
 import { number, bytes, clock, memo, Entry } from './parts.js';
 import { BrokerTools, Machines, troubles } from './play.js';
 
@@ -38,8 +38,23 @@ function touchesBroker(lit, id) {
   return about || (lit.broker === id && !/^(leader-elected|topic-|broker-(up|down)|reassignment|partition-offline)/.test(lit.kind));
 }
 
-const Chips = memo(({ chips, flows, lit }) => html`<ul class="chips" aria-label=${t('partitions')}>${chips.map(c => html`<li key=${c.topic + '-' + c.id + c.role}><a class=${'chip ' + c.role + (c.role === 'leader' && flows && flows[c.topic] ? ' flows' : '') + (touches(lit, c.topic, c.id) ? ' lit' : '')}
-      href=${'#/partition/' + encodeURIComponent(c.topic) + '/' + c.id} title=${c.topic + '-' + c.id + ': ' + t(c.role)} aria-label=${c.topic + '-' + c.id + ', ' + t(c.role)}>${c.topic}·${c.id}</a></li>`)}</ul>`);
+// Chip lights up when it comes, unless all of its house come with it. The animation ends with that: one in the style sheet would cost every later
+// change of the chip a millisecond. For the same reason what flows is marked by a line that changes with each second's figures.
+const Chip = memo(({ topic, id, role, flows, lit, drawn }) => {
+  const chip = useRef();
+  useEffect(() => {
+    if (drawn.current && !still()) chip.current.animate({ boxShadow: ['0 0 0 5px ' + getComputedStyle(chip.current).getPropertyValue('--glow'), '0 0 0 0 transparent'] }, 500);
+  }, []);
+  const name = topic + '-' + id;
+  return html`<li><a ref=${chip} class=${'chip ' + role + flows + (lit ? ' lit' : '')} href=${'#/partition/' + encodeURIComponent(topic) + '/' + id} title=${name + ': ' + t(role)} aria-label=${name + ', ' + t(role)}>${topic}·${id}</a></li>`;
+});
+
+const Chips = memo(({ chips, flows, beat, lit }) => {
+  const drawn = useRef(false);
+  useEffect(() => { drawn.current = true; }, []);
+  return html`<ul class="chips" aria-label=${t('partitions')}>${chips.map(c => html`<${Chip} key=${c.topic + '-' + c.id + c.role} ...${c}
+    flows=${c.role === 'leader' && flows && flows[c.topic] ? beat : ''} lit=${!!touches(lit, c.topic, c.id)} drawn=${drawn} />`)}</ul>`;
+});
 
 const House = memo(({ b, p, chips, isController, rate, flows, lit, past }) => {
   const shown = chips.shown, alive = lives(b);
@@ -50,7 +65,7 @@ const House = memo(({ b, p, chips, isController, rate, flows, lit, past }) => {
       <span>${t('leads')} ${number(b.leaders)}</span><span>${t('holds')} ${number(b.replicas)}</span>
       ${b.told && rate ? html`<span>${number(Math.round(rate.messages))} ${t('records')}</span><span>${bytes(Math.round(rate.bytesIn))}/s</span>` : null}
       ${alive && !b.told ? html`<span>${t('noFigures')}</span>` : null}</p>
-    <${Chips} chips=${shown} flows=${past ? null : flows} lit=${lit} />
+    <${Chips} chips=${shown} flows=${past ? null : flows} beat=${state.beats % 2 ? ' flows odd' : ' flows'} lit=${lit} />
     ${chips.all > shown.length ? html`<p class="dim">${t('more', number(chips.all - shown.length))}</p>` : null}
     ${past ? null : html`<${BrokerTools} b=${b} p=${p} />`}
   </section>`;

@@ -6,8 +6,10 @@ export const state = {
   about: { version: '', actions: [] }, play: { brokers: [], machines: [], sent: [] }, lit: null, at: null, problem: '', internal: false,
   layout: 0, // raised when a partition has come, gone or changed its replicas, and not when its log has grown
   told: 0, // raised with each entry
+  beats: 0, // raised with each second's figures, unless the reader wants no motion
   rebalances: new Map(), // the last ones of each group
 };
+export const still = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 const listeners = new Set();
 let scheduled = false;
 export function changed() { // at most one drawing a frame, however much arrives
@@ -54,6 +56,7 @@ export function connect() {
   });
   source.addEventListener('rates', e => {
     state.rates = JSON.parse(e.data);
+    if (!still()) state.beats++;
     const sum = (state.rates.brokers || []).reduce((n, b) => n + b.messages, 0);
     state.history.push([Date.now() / 1000, sum]);
     if (state.history.length > maxHistory) state.history.shift();

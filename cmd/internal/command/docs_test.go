@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"momus/cmd/internal/tool"
 	"momus/configs"
 )
 
@@ -26,6 +27,15 @@ func TestOwnKeysAreDocumented(t *testing.T) {
 	for _, k := range configs.OwnKeys() {
 		if !strings.Contains(content, "| `"+k.Name+"` | `"+strings.ToUpper(strings.ReplaceAll(k.Name, ".", "_"))+"` | "+k.Default+" |") {
 			t.Errorf("%s is not in docs/configuration.md with its variable and default %s", k.Name, k.Default)
+		}
+	}
+}
+
+func TestToolsAreDocumented(t *testing.T) {
+	content := text(t, "docs/tools.md")
+	for _, x := range tool.Tools() {
+		if !strings.Contains(content, "`"+x.Name+"`") {
+			t.Errorf("%s is not in docs/tools.md", x.Name)
 		}
 	}
 }

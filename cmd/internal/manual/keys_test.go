@@ -17,7 +17,7 @@ const keysDocument = "../../../docs/keys.md"
 // The reference of keys is made from their tables: go test ./cmd/internal/manual -run TestPageOfKeys -write-docs
 func TestPageOfKeys(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Keys of the configuration\n\nMade from the tables that the broker itself uses (`configs/keys_broker.go`, `configs/keys_topic.go`, `configs/own.go`). " +
+	b.WriteString("# Keys of the configuration\n\nMade from the tables that the broker itself uses (`configs/keys_broker.go`, `configs/keys_topic.go`). " +
 		"[configuration.md](configuration.md) says\nwhere a value comes from; `momus config FILE` prints those of a file.\n\n" +
 		"*Change* says how a key of a broker changes: `restart`, or while it runs by `kafka-configs --entity-type brokers` for one `broker` or for the whole `cluster`.\n" +
 		"*Value* is its type, its default, and what is valid if not all of the type is. *No effect* marks the keys that are read, checked and shown, and change nothing here.\n\n## Brokers\n\n| key | meaning | value | change |\n|---|---|---|---|\n")

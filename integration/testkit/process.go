@@ -61,6 +61,9 @@ func Start(t testing.TB, name string, s Spec) *Process {
 	}()
 	t.Cleanup(func() {
 		p.Kill()
+		if p.panicked() {
+			t.Errorf("%s has panicked", name)
+		}
 		if t.Failed() {
 			t.Logf("---- output of %s ----\n%s", name, tail(p.Output(), 24000))
 		}
@@ -92,6 +95,13 @@ func (p *Process) Write(b []byte) (int, error) { return p.out.Write(b) }
 
 // Output is all that the process has printed so far, standard output and error together.
 func (p *Process) Output() string { return p.out.String() }
+
+// panicked reports whether a program in Go has ended by a panic, or by a fault that its runtime has
+// found: with status 2, and the stacks of its goroutines.
+func (p *Process) panicked() bool {
+	out := p.Output()
+	return p.ExitCode() == 2 && strings.Contains(out, "\ngoroutine ") && (strings.Contains(out, "panic: ") || strings.Contains(out, "fatal error: "))
+}
 
 // Type writes to the process's standard input.
 func (p *Process) Type(t testing.TB, text string) {

@@ -80,7 +80,7 @@ func (p *peerRig) another(as *identity) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	serveAll(p.t, ln, p.hear)
+	testbase.Serve(p.t, ln, p.hear)
 	address := ln.Addr().(*net.TCPAddr)
 	r := &zk.Registration{Version: 4, JMXPort: -1, Endpoints: []model.Endpoint{{Listener: "PEERS", Protocol: model.SASLSSL, Host: "127.0.0.1", Port: int32(address.Port)}}}
 	if _, err := p.zk.RegisterBroker(p.t.Context(), 2, r, 0, time.Minute); err != nil {
@@ -127,25 +127,6 @@ func (p *peerRig) hear(c net.Conn) {
 func answer(c net.Conn, correlation, body []byte) {
 	b := binary.BigEndian.AppendUint32(nil, uint32(len(correlation)+len(body)))
 	_, _ = c.Write(append(append(b, correlation...), body...))
-}
-
-// serveAll serves the connections of a listener until the end of the test.
-func serveAll(t *testing.T, ln net.Listener, serve func(c net.Conn)) {
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() {
-				defer c.Close()
-				_ = c.SetDeadline(time.Now().Add(time.Minute))
-				serve(c)
-			})
-		}
-	})
-	t.Cleanup(func() { ln.Close(); all.Wait() })
 }
 
 // spokenTo is how the other broker is spoken to.
@@ -217,12 +198,8 @@ func newKDC(t *testing.T, principals ...string) *kdc {
 	t.Helper()
 	k := &kdc{t: t, config: filepath.Join(t.TempDir(), "krb5.conf")}
 	k.keys = k.table(append(principals, ticketService)...)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	serveAll(t, ln, k.serve)
-	conf := fmt.Sprintf("[libdefaults]\n default_realm = TEST\n udp_preference_limit = 1\n dns_lookup_kdc = false\n dns_lookup_realm = false\n[realms]\n TEST = {\n  kdc = %s\n }\n", ln.Addr())
+	address := testbase.Listen(t, k.serve)
+	conf := fmt.Sprintf("[libdefaults]\n default_realm = TEST\n udp_preference_limit = 1\n dns_lookup_kdc = false\n dns_lookup_realm = false\n[realms]\n TEST = {\n  kdc = %s\n }\n", address)
 	if err := os.WriteFile(k.config, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -40,25 +40,14 @@ func startPeer(t *testing.T, answer func(key, version int16, body []byte) kmsg.R
 		t.Fatal(err)
 	}
 	p := &peer{l: l, answer: answer}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			p.mu.Lock()
-			p.conns++
-			p.mu.Unlock()
-			wg.Go(func() { p.serve(c) })
-		}
-	})
-	t.Cleanup(func() { l.Close(); wg.Wait() })
+	testbase.Serve(t, l, p.serve)
 	return p
 }
 
 func (p *peer) serve(c net.Conn) {
-	defer c.Close()
+	p.mu.Lock()
+	p.conns++
+	p.mu.Unlock()
 	for {
 		frame, err := testbase.ReadFrame(c)
 		if err != nil {

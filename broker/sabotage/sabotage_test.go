@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"momus/internal/testbase"
 	"momus/storage/vfs"
 )
 
@@ -20,23 +21,7 @@ func echo(t *testing.T, n *Network) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln := n.wrap(system)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				io.Copy(c, c)
-				c.Close()
-			}()
-		}
-	}()
-	t.Cleanup(func() { ln.Close(); <-done })
-	return ln.Addr().String()
+	return testbase.Serve(t, n.wrap(system), func(c net.Conn) { io.Copy(c, c) })
 }
 
 func dial(t *testing.T, n *Network, address string) net.Conn {

@@ -15,6 +15,7 @@ import (
 
 	"momus/integration/testkit"
 	"momus/internal/keystore"
+	"momus/internal/testbase"
 )
 
 // mistakes are made through a pipe: the exit code is Kafka's, the time is the tool's own limit,
@@ -103,11 +104,7 @@ func mistakes(t *testing.T, server, zooKeeper string) {
 // ApiVersions and closes the connection at anything else.
 func guardedListener(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return serve(t, l, func(conn net.Conn) {
+	return testbase.Listen(t, func(conn net.Conn) {
 		for {
 			head := make([]byte, 12) // size, key, version, correlation id
 			if _, err := io.ReadFull(conn, head); err != nil || binary.BigEndian.Uint16(head[4:]) != 18 {
@@ -132,28 +129,6 @@ func guardedListener(t *testing.T) string {
 	})
 }
 
-// serve runs talk on each connection until the test ends, and gives the listener's address.
-func serve(t *testing.T, l net.Listener, talk func(conn net.Conn)) string {
-	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { // ends with the connection, or at its deadline
-				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(time.Minute))
-				talk(conn)
-			}()
-		}
-	}()
-	t.Cleanup(func() { l.Close(); <-done })
-	return l.Addr().String()
-}
-
 // tlsListener speaks TLS and nothing else.
 func tlsListener(t *testing.T) string {
 	t.Helper()
@@ -165,7 +140,7 @@ func tlsListener(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, l, func(conn net.Conn) { conn.Read(make([]byte, 1)) })
+	return testbase.Serve(t, l, func(conn net.Conn) { conn.Read(make([]byte, 1)) })
 }
 
 // misadvertised is a broker that announces an address where nothing listens, as one in a container

@@ -131,40 +131,19 @@ func Dial(t testing.TB, address string) net.Conn {
 	return c
 }
 
-// ServeTLS answers handshakes, one after the other, until the test ends, and gives its address on
-// this machine. Without a config it answers as a port does that speaks plaintext.
+// ServeTLS answers handshakes until the test ends, and gives its address on this machine. Without a
+// config it answers as a port does that speaks plaintext.
 func ServeTLS(t testing.TB, config *tls.Config) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() { // ended by the cleanup
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			shakeHands(conn, config)
+	return Listen(t, func(c net.Conn) {
+		if config == nil {
+			_, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n"))
+			return
 		}
-	}()
-	t.Cleanup(func() { l.Close(); <-done })
-	return l.Addr().String()
-}
-
-// shakeHands serves one connection, for half a minute at most.
-func shakeHands(conn net.Conn, config *tls.Config) {
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
-	if config == nil {
-		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n"))
-		return
-	}
-	server := tls.Server(conn, config)
-	if server.Handshake() == nil {
-		_, _ = server.Read(make([]byte, 1)) // the client's end
-	}
-	server.Close()
+		server := tls.Server(c, config)
+		if server.Handshake() == nil {
+			_, _ = server.Read(make([]byte, 1)) // the client's end
+		}
+		server.Close()
+	})
 }

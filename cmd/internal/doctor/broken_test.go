@@ -134,39 +134,6 @@ func (l *lab) usurp() {
 	})
 }
 
-// forward passes connections on to a target.
-func forward(t *testing.T, target string) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	ctx, cancel := context.WithCancel(context.Background())
-	wg.Go(func() {
-		for {
-			in, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer in.Close()
-				out, err := net.Dial("tcp", target)
-				if err != nil {
-					return
-				}
-				defer out.Close()
-				stop := context.AfterFunc(ctx, func() { in.Close(); out.Close() })
-				defer stop()
-				wg.Go(func() { io.Copy(out, in); out.Close() })
-				io.Copy(in, out)
-			})
-		}
-	})
-	t.Cleanup(func() { ln.Close(); cancel(); wg.Wait() })
-	return ln.Addr().String()
-}
-
 // member joins a group and waits until it has what it gets.
 func (l *lab) member(group, topic string) *kgo.Client {
 	l.t.Helper()

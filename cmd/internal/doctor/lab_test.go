@@ -31,6 +31,7 @@ import (
 	"momus/coordinator/zkserver/zkservertest"
 	"momus/integration/testkit"
 	rules "momus/internal/doctor"
+	"momus/internal/testbase"
 	"momus/momustest"
 	"momus/storage/vfs"
 )
@@ -129,7 +130,7 @@ func startEach(t *testing.T, each []map[string]string) *lab {
 				if err != nil {
 					t.Fatal(err)
 				}
-				settings["advertised.listeners"] = "PLAINTEXT://" + forward(t, servers[n-1])
+				settings["advertised.listeners"] = "PLAINTEXT://" + testbase.Listen(t, testbase.Forward(servers[n-1]))
 			case "certificate": // until when
 				if certs == nil {
 					certs = testkit.NewCertificates(t)

@@ -6,17 +6,15 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/pem"
-	"io"
-	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"momus/cmd/internal/tool/core"
 	"momus/coordinator/zkserver/zkservertest"
+	"momus/internal/testbase"
 )
 
 // Run runs a tool in this process.
@@ -50,29 +48,7 @@ func TLSInFrontOf(t *testing.T, server string) (address, trusted string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var wg sync.WaitGroup
-	t.Cleanup(wg.Wait)
-	t.Cleanup(func() { l.Close() })
-	wg.Go(func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", server)
-			if err != nil {
-				in.Close()
-				continue
-			}
-			for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
-				wg.Go(func() {
-					defer pair[0].Close()
-					defer pair[1].Close()
-					_, _ = io.Copy(pair[0], pair[1]) // until either side ends
-				})
-			}
-		}
-	})
+	testbase.Serve(t, l, testbase.Forward(server))
 	trusted = filepath.Join(t.TempDir(), "trusted.pem")
 	if err := os.WriteFile(trusted, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"momus/coordinator/acl"
 	"momus/coordinator/zk"
@@ -58,7 +59,7 @@ type Authorizer struct {
 	// turn has the one token of those who read znodes and swap the snapshot by what they have read:
 	// what is read later is swapped in later. It is held while ZooKeeper answers, which no decision
 	// waits for.
-	turn chan struct{}
+	turn *semaphore.Weighted
 	// reload wakes Run after the session was lost, when notifications may have come and gone; failed
 	// wakes it when ACLs could not be read. One token each is enough, as Run looks at everything.
 	reload, failed bell.Bell
@@ -80,7 +81,7 @@ func CheckClass(class string) error {
 
 // New makes an Authorizer that denies everything but to super users until Start has read the ACLs.
 func New(o Options) *Authorizer {
-	a := &Authorizer{o: o, turn: make(chan struct{}, 1), reload: bell.New(), failed: bell.New()}
+	a := &Authorizer{o: o, turn: semaphore.NewWeighted(1), reload: bell.New(), failed: bell.New()}
 	a.unread.resources = map[acl.Resource]struct{}{}
 	a.swap(&acl.Index{})
 	return a
@@ -173,24 +174,12 @@ func (a *Authorizer) index() *acl.Index { return a.current.Load().index }
 // swap replaces the ACLs, and all that was decided by them.
 func (a *Authorizer) swap(x *acl.Index) { a.current.Store(&snapshot{index: x}) }
 
-// take waits for the turn to read znodes; give ends it.
-func (a *Authorizer) take(ctx context.Context) error {
-	select {
-	case a.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (a *Authorizer) give() { <-a.turn }
-
 // load reads all ACLs. Those of a resource that cannot be read stay as they are.
 func (a *Authorizer) load(ctx context.Context) error {
-	if err := a.take(ctx); err != nil {
+	if err := a.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer a.give()
+	defer a.turn.Release(1)
 	found, err := a.o.ZK.ACLs(ctx)
 	if found == nil && err != nil {
 		a.unread.all = true
@@ -224,10 +213,10 @@ func (a *Authorizer) changed(ctx context.Context, r acl.Resource) error {
 // refresh reads the ACLs of a resource. When that fails the old ones stay until
 // follow has read them.
 func (a *Authorizer) refresh(ctx context.Context, r acl.Resource) error {
-	if err := a.take(ctx); err != nil {
+	if err := a.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer a.give()
+	defer a.turn.Release(1)
 	entries, err := a.o.ZK.ResourceACLs(ctx, r)
 	if err != nil {
 		a.unread.resources[r] = struct{}{}
@@ -242,11 +231,11 @@ func (a *Authorizer) refresh(ctx context.Context, r acl.Resource) error {
 
 // readUnread reads what could not be read before, and returns the first error.
 func (a *Authorizer) readUnread(ctx context.Context) error {
-	if err := a.take(ctx); err != nil {
+	if err := a.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	all, resources := a.unread.all, slices.Collect(maps.Keys(a.unread.resources))
-	a.give()
+	a.turn.Release(1)
 	if all {
 		return a.load(ctx)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"momus/broker/security/sasl"
 	"momus/coordinator/zk"
@@ -51,7 +52,7 @@ type Manager struct {
 	forget func() // that the session is lost is no longer listened for; set by Start
 	// turn has the one token of those who read znodes and put what they have read into the table,
 	// so that what is read later counts.
-	turn chan struct{}
+	turn *semaphore.Weighted
 	// sweep wakes Run to remove expired tokens, reload to read all of them again.
 	sweep, reload bell.Bell
 }
@@ -72,7 +73,7 @@ type Token struct {
 
 // New makes a Manager without tokens.
 func New(o Options) *Manager {
-	m := &Manager{o: o, turn: make(chan struct{}, 1), sweep: bell.New(), reload: bell.New()}
+	m := &Manager{o: o, turn: semaphore.NewWeighted(1), sweep: bell.New(), reload: bell.New()}
 	m.tokens.Store(&table{})
 	return m
 }
@@ -251,10 +252,10 @@ func (m *Manager) changed(ctx context.Context, id string) error {
 
 // refresh reads a token. One that cannot be read stays as it was known.
 func (m *Manager) refresh(ctx context.Context, id string) error {
-	if err := m.take(ctx); err != nil {
+	if err := m.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer m.give()
+	defer m.turn.Release(1)
 	t, err := m.o.ZK.Token(ctx, id)
 	if err != nil {
 		return err
@@ -275,10 +276,10 @@ func (m *Manager) refresh(ctx context.Context, id string) error {
 
 // load reads all tokens.
 func (m *Manager) load(ctx context.Context) error {
-	if err := m.take(ctx); err != nil {
+	if err := m.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer m.give()
+	defer m.turn.Release(1)
 	found, err := m.o.ZK.Tokens(ctx)
 	if err != nil {
 		return fmt.Errorf("read the delegation tokens: %w", err)
@@ -291,18 +292,6 @@ func (m *Manager) load(ctx context.Context) error {
 	m.o.Logger.Infof("Loading the token cache. Total token count: %d", len(all))
 	return nil
 }
-
-// take waits for the turn to read znodes; give ends it.
-func (m *Manager) take(ctx context.Context) error {
-	select {
-	case m.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (m *Manager) give() { <-m.turn }
 
 func (m *Manager) withSecret(t *zk.DelegationToken) *Token {
 	return &Token{DelegationToken: *t, HMAC: secret(m.o.MasterKey, t.ID)}

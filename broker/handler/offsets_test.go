@@ -62,10 +62,16 @@ func TestListOffsets(t *testing.T) {
 	}
 }
 
-func TestOffsetForLeaderEpoch(t *testing.T) {
+// dialFailing connects to a broker that fails with err in topic u.
+func dialFailing(t *testing.T, err *kerr.Error) *client {
+	t.Helper()
 	b := newDataBroker(t)
-	b.data.failWith(model.TopicPartition{Topic: "u"}, kerr.FencedLeaderEpoch)
-	c := b.dial()
+	b.data.failWith(model.TopicPartition{Topic: "u"}, err)
+	return b.dial()
+}
+
+func TestOffsetForLeaderEpoch(t *testing.T) {
+	c := dialFailing(t, kerr.FencedLeaderEpoch)
 	for v := int16(0); v <= 3; v++ {
 		req := kmsg.NewPtrOffsetForLeaderEpochRequest()
 		req.Version, req.ReplicaID = v, -2
@@ -82,9 +88,7 @@ func TestOffsetForLeaderEpoch(t *testing.T) {
 }
 
 func TestDeleteRecords(t *testing.T) {
-	b := newDataBroker(t)
-	b.data.failWith(model.TopicPartition{Topic: "u"}, kerr.RequestTimedOut)
-	c := b.dial()
+	c := dialFailing(t, kerr.RequestTimedOut)
 	for v := int16(0); v <= 1; v++ {
 		req := kmsg.NewPtrDeleteRecordsRequest()
 		req.Version = v

@@ -42,21 +42,21 @@ type ForgottenTopic struct {
 
 // Decode reads the body.
 func (f *FetchRequest) Decode(version int16, body []byte) error {
-	r := reader{b: body}
+	r := readerOf(body)
 	f.Topics, f.Partitions, f.Forgotten, f.RackID = f.Topics[:0], f.Partitions[:0], f.Forgotten[:0], nil
 	f.MaxBytes, f.Isolation, f.SessionID, f.SessionEpoch = 1<<31-1, 0, 0, -1
-	f.ReplicaID = r.i32()
-	f.MaxWaitMs = r.i32()
-	f.MinBytes = r.i32()
+	f.ReplicaID = r.Int32()
+	f.MaxWaitMs = r.Int32()
+	f.MinBytes = r.Int32()
 	if version >= 3 {
-		f.MaxBytes = r.i32()
+		f.MaxBytes = r.Int32()
 	}
 	if version >= 4 {
-		f.Isolation = r.i8()
+		f.Isolation = r.Int8()
 	}
 	if version >= 7 {
-		f.SessionID = r.i32()
-		f.SessionEpoch = r.i32()
+		f.SessionID = r.Int32()
+		f.SessionEpoch = r.Int32()
 	}
 	// The least that a partition takes: index 4, fetch offset 8, max bytes 4. A number of
 	// partitions that cannot fit into what is left is refused before anything is allocated.
@@ -71,20 +71,20 @@ func (f *FetchRequest) Decode(version int16, body []byte) error {
 	for topics := r.count(6); topics > 0; topics-- {
 		name := r.str()
 		n := r.count(size)
-		if r.bad {
+		if r.Err != nil {
 			break
 		}
 		f.Topics = append(f.Topics, FetchTopic{Name: name, Count: n})
 		for ; n > 0; n-- {
-			p := FetchPartition{Index: r.i32(), CurrentLeaderEpoch: -1, LogStartOffset: -1}
+			p := FetchPartition{Index: r.Int32(), CurrentLeaderEpoch: -1, LogStartOffset: -1}
 			if version >= 9 {
-				p.CurrentLeaderEpoch = r.i32()
+				p.CurrentLeaderEpoch = r.Int32()
 			}
-			p.FetchOffset = r.i64()
+			p.FetchOffset = r.Int64()
 			if version >= 5 {
-				p.LogStartOffset = r.i64()
+				p.LogStartOffset = r.Int64()
 			}
-			p.MaxBytes = r.i32()
+			p.MaxBytes = r.Int32()
 			f.Partitions = append(f.Partitions, p)
 		}
 	}
@@ -92,7 +92,7 @@ func (f *FetchRequest) Decode(version int16, body []byte) error {
 		for topics := r.count(6); topics > 0; topics-- {
 			name := r.str()
 			for n := r.count(4); n > 0; n-- {
-				f.Forgotten = append(f.Forgotten, ForgottenTopic{Name: name, Index: r.i32()})
+				f.Forgotten = append(f.Forgotten, ForgottenTopic{Name: name, Index: r.Int32()})
 			}
 		}
 	}

@@ -27,25 +27,25 @@ type ProducePartition struct {
 
 // Decode reads the body.
 func (p *ProduceRequest) Decode(version int16, body []byte) error {
-	r := reader{b: body}
+	r := readerOf(body)
 	p.TransactionalID, p.HasTransactionalID = nil, false
 	p.Topics, p.Partitions = p.Topics[:0], p.Partitions[:0]
 	if version >= 3 {
 		p.TransactionalID, p.HasTransactionalID = r.nullableStr()
 	}
-	p.Acks = r.i16()
-	p.TimeoutMs = r.i32()
+	p.Acks = r.Int16()
+	p.TimeoutMs = r.Int32()
 	for topics := r.count(6); topics > 0; topics-- {
 		name := r.str()
 		// 8 bytes at least: index, and the length of the records.
 		n := r.count(8)
-		if r.bad {
+		if r.Err != nil {
 			break
 		}
 		p.Topics = append(p.Topics, ProduceTopic{Name: name, Count: n})
 		for ; n > 0; n-- {
-			p.Partitions = append(p.Partitions, ProducePartition{Index: r.i32(), Records: r.bytes()})
-			if r.bad {
+			p.Partitions = append(p.Partitions, ProducePartition{Index: r.Int32(), Records: r.bytes()})
+			if r.Err != nil {
 				break
 			}
 		}

@@ -143,21 +143,31 @@ func (s *Site) records(_ context.Context, r *nethttp.Request) (any, error) {
 	if err != nil {
 		return nil, &problem{nethttp.StatusBadRequest, "offset must be a number"}
 	}
-	err = &problem{nethttp.StatusNotFound, "no replica of this partition is in this process"}
+	type source struct {
+		member  *Member
+		replica view.Replica
+	}
+	var sources []source
 	for _, m := range s.Members() {
-		x, ok := m.View.Replica(tp)
-		if !ok {
-			continue
+		if x, ok := m.View.Replica(tp); ok {
+			sources = append(sources, source{m, x})
 		}
+	}
+	if len(sources) == 0 {
+		return nil, &problem{nethttp.StatusNotFound, "no replica of this partition is in this process"}
+	}
+	slices.SortStableFunc(sources, func(a, b source) int { return better(&a.replica, &b.replica) })
+	err = nil
+	for _, from := range sources {
+		x := &from.replica
 		// Another replica may still have the records.
 		if x.Dir == "" { // it is being created, or its disk has failed
-			err = nil
 			continue
 		}
 		var batches []view.Batch
 		// An offset outside of the log is brought to its nearest end: a reader pages by numbers
 		// that may have been deleted.
-		if batches, err = m.View.Batches(tp, max(x.Start, min(offset, x.End))); err == nil {
+		if batches, err = from.member.View.Batches(tp, max(x.Start, min(offset, x.End))); err == nil {
 			return map[string]any{"batches": batches, "start": x.Start, "end": x.End, "broker": x.Broker}, nil
 		}
 	}
@@ -165,6 +175,20 @@ func (s *Site) records(_ context.Context, r *nethttp.Request) (any, error) {
 		return nil, err
 	}
 	return map[string]any{"batches": []view.Batch{}}, nil
+}
+
+// better orders replicas by how much their records are to be believed: a leader before followers, of
+// several that believe to lead the one with the largest epoch, of followers the longest.
+func better(a, b *view.Replica) int {
+	switch {
+	case a.Leading != b.Leading && a.Leading:
+		return -1
+	case a.Leading != b.Leading:
+		return 1
+	case a.Leading:
+		return cmp.Compare(b.Epoch, a.Epoch)
+	}
+	return cmp.Compare(b.End, a.End)
 }
 
 // groups shows all groups with what their members lag behind.

@@ -17,11 +17,21 @@ import (
 	"momus/internal/journal"
 )
 
-// lookTick is how often the brokers are looked at while somebody has the page open: what changes is
-// seen within 200 ms.
-const lookTick = 150 * time.Millisecond
+// How often the brokers are looked at while somebody has the page open: what changes is to be seen
+// within 200 ms, the browser's part included, and looks at thousands of topics take a twentieth of a
+// core at most.
+const (
+	shortestTick = 60 * time.Millisecond
+	longestTick  = 150 * time.Millisecond
+	restPerLook  = 20 // for so many times as long as a look took there is none
+)
 
-// outsideTick is the same for a cluster that is asked over the network.
+// nextLook is how long to wait after a look that took so long.
+func nextLook(took time.Duration) time.Duration {
+	return min(max(restPerLook*took, shortestTick), longestTick)
+}
+
+// outsideTick is how often for a cluster that is asked over the network.
 const outsideTick = time.Second
 
 // hub looks at the cluster for all open pages together, and only while there are any. Each page
@@ -100,13 +110,10 @@ func (h *hub) leave() (ended *sync.WaitGroup) {
 }
 
 func (h *hub) look(ctx context.Context) {
-	every := lookTick
-	if h.site.opts.Outside != nil {
-		every = outsideTick
-	}
-	tick := time.NewTicker(every)
+	tick := time.NewTimer(outsideTick)
 	defer tick.Stop()
 	for {
+		began := time.Now()
 		h.mu.Lock()
 		before := h.mu.frame
 		h.mu.Unlock()
@@ -119,6 +126,11 @@ func (h *hub) look(ctx context.Context) {
 			h.mu.changed = make(chan struct{})
 		}
 		h.mu.Unlock()
+		if h.site.opts.Outside != nil {
+			tick.Reset(outsideTick)
+		} else {
+			tick.Reset(nextLook(time.Since(began)))
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	nethttp "net/http"
+	"slices"
 	"testing"
 
 	"momus/broker/http"
+	"momus/broker/view"
 	"momus/configs"
 )
 
@@ -37,5 +39,23 @@ func TestConfigsAreExplainedInTheLanguageOfThePage(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %s", query, rows, err, want)
 		}
 		resp.Body.Close()
+	}
+}
+
+// Records come from the leader: not from one that was cut off and still believes to lead.
+func TestRecordsComeFromTheLeader(t *testing.T) {
+	replicas := []view.Replica{
+		{Broker: 4, End: 45},
+		{Broker: 1, Leading: true, Epoch: 3, End: 119},
+		{Broker: 3, End: 190},
+		{Broker: 2, Leading: true, Epoch: 4, End: 191},
+	}
+	slices.SortStableFunc(replicas, func(a, b view.Replica) int { return better(&a, &b) })
+	var order []int32
+	for _, r := range replicas {
+		order = append(order, r.Broker)
+	}
+	if want := []int32{2, 1, 3, 4}; !slices.Equal(order, want) {
+		t.Errorf("records are looked for at %v, want %v", order, want)
 	}
 }

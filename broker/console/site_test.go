@@ -184,6 +184,16 @@ func TestNodesThatMayHoldCredentialsAreSecret(t *testing.T) {
 	}
 }
 
+func TestLooksLeaveTheProcessorAlone(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{
+		0: shortestTick, time.Millisecond: shortestTick, 5 * time.Millisecond: 100 * time.Millisecond, time.Second: longestTick,
+	} {
+		if got := nextLook(took); got != want {
+			t.Errorf("after a look of %v the next comes in %v", took, got)
+		}
+	}
+}
+
 func TestRatesAreThoseOfTheTimeBetweenTwoLooks(t *testing.T) {
 	look := func(messages, end int64) *view.Cluster {
 		return &view.Cluster{Brokers: []view.Broker{{ID: 1, MessagesIn: messages}}, Topics: []view.Topic{{Name: "t", Partitions: []view.Partition{{End: end}}}, {Name: "u", Partitions: []view.Partition{{End: -1}}}}}

@@ -58,6 +58,12 @@ func (m *Manager) Gauges() Gauges {
 	return m.counted.gauges
 }
 
+// Received is how many bytes and records clients and coordinators have had appended, as of now: rates
+// over a second come out wrong of what is up to gaugesMaxAge old.
+func (m *Manager) Received() (bytes, messages int64) {
+	return m.metrics.bytesIn.Load(), m.metrics.messagesIn.Load()
+}
+
 // countGauges counts what the metrics of the replica manager show, in one pass over the partitions.
 func (m *Manager) countGauges() Gauges {
 	g := Gauges{

@@ -83,8 +83,8 @@ func Merge(views []*View, ever []Broker) *Cluster {
 	told := map[leader]known{} // also by brokers that have not heard yet that another leads
 	for _, v := range views {
 		b := byID[v.BrokerID()]
-		g := v.Gauges()
-		b.ID, b.Told, b.State, b.BytesIn, b.MessagesIn = v.BrokerID(), true, v.State(), g.BytesIn, g.MessagesIn
+		b.ID, b.Told, b.State = v.BrokerID(), true, v.State()
+		b.BytesIn, b.MessagesIn = v.Received()
 		b.OfflineDir = slices.ContainsFunc(v.Dirs(), func(d DirStatus) bool { return d.Err != nil })
 		byID[b.ID] = b
 		v.EachPartition(func(p *replica.Partition) {

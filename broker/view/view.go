@@ -58,6 +58,9 @@ func (v *View) Metadata() *metadata.Snapshot { return v.s.Metadata.Snapshot() }
 // Gauges are the figures of the replica manager.
 func (v *View) Gauges() replica.Gauges { return v.s.Replicas.Gauges() }
 
+// Received is how many bytes and records were appended since the start.
+func (v *View) Received() (bytes, messages int64) { return v.s.Replicas.Received() }
+
 // ThrottleRates are the rates of throttled replication.
 func (v *View) ThrottleRates() replica.ThrottleRates { return v.s.Replicas.ThrottleRates() }
 

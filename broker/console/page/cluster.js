@@ -131,10 +131,10 @@ export function Cluster() {
     <div class="two"><div>
       <div class="row"><label>${t('filter')} <input type="search" value=${filter} onInput=${e => setFilter(e.target.value)} /></label>
         <label><input type="checkbox" checked=${internal} onChange=${e => { state.internal = e.target.checked; changed(); }} /> ${t('internal')}</label>
-        <span class="dim">${number(cluster.topicCount || 0)} ${t('topics')}</span></div>
+        <span class="dim">${number(cluster.topicCount || 0)} ${t(cluster.topicCount === 1 ? 'oneTopic' : 'topics')}</span></div>
       <ul class="legend" aria-label=${t('legend')}>${['leader', 'insync', 'lagging', 'offline'].map(r => html`<li><span class=${'chip ' + r}>${t(r)}</span></li>`)}</ul>
       <div class="houses">${cluster.brokers.map(b => html`<${House} key=${b.id} b=${b} p=${played(b.id)} about=${state.about} chips=${houses.get(b.id) || empty} isController=${cluster.controller === b.id && lives(b)} rate=${rates.get(b.id)} flows=${state.rates.topics} lit=${state.lit} past=${state.at !== null} />`)}</div>
       <${Machines} />
-      <${Chart} />
+      ${cluster.brokers.some(b => b.told) || state.history.some(h => h[1] > 0) ? html`<${Chart} />` : null}
     </div><div><${Slider} /><${Journal} /></div></div>`;
 }

@@ -69,9 +69,22 @@ function Doctor() {
       <ul>${(f.evidence || []).map((e, k) => html`<li key=${k} class="mono">${e}</li>`)}</ul><p>${f.consequence}</p><details><summary>${t('cure')}</summary><p>${f.cure}</p>${f.commands.length ? html`<pre>${f.commands.join('\n')}</pre>` : null}</details></article>`)}</section>`;
 }
 
+const mostAlike = 3, ofPartitions = new Set(['noLeader', 'underReplicated', 'notPreferred', 'oneReplica']);
+
+// together makes one row of what is said of many partitions of a topic.
+function together(rows) {
+  const kinds = new Map();
+  for (const r of rows) {
+    const topic = ofPartitions.has(r.what) ? r.subject.replace(/-\d+$/, '') : r.subject, key = r.severity + ' ' + r.what + ' ' + topic;
+    if (!kinds.has(key)) kinds.set(key, { topic, rows: [] });
+    kinds.get(key).rows.push(r);
+  }
+  return [...kinds.values()].flatMap(k => k.rows.length <= mostAlike ? k.rows : [{ ...k.rows[0], subject: k.topic, detail: '', alike: k.rows }]);
+}
+
 export function Health() {
   const answer = usePoll('/api/health', 1000);
-  const rows = answer.data || [];
+  const rows = together(answer.data || []);
   return html`<h1>${t('health')}</h1><${Waiting} answer=${answer} /><div class="card" aria-live="polite">${answer.data && !rows.length ? html`<p class="ok">✓ ${t('healthy')}</p>` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('health')}><table><thead><tr><th scope="col">${t('severity')}</th><th scope="col">${t('subject')}</th><th scope="col">${t('finding')}</th></tr></thead>
-    <tbody>${rows.map(r => html`<tr key=${r.subject + r.what}><td><span class=${'badge ' + (r.severity === 'error' ? 'bad' : 'warn')}>${t(r.severity)}</span></td><th scope="row" class="mono">${r.subject}</th><td>${t('f:' + r.what)} <span class="dim">${r.detail || ''}</span></td></tr>`)}</tbody></table></div>`}</div><${Doctor} />`;
+    <tbody>${rows.map(r => html`<tr key=${r.subject + r.what}><td><span class=${'badge ' + (r.severity === 'error' ? 'bad' : 'warn')}>${t(r.severity)}</span></td><th scope="row" class="mono">${r.subject}</th><td>${t('f:' + r.what)} <span class="dim">${r.detail || ''}</span>${r.alike ? html`<details><summary>${t('alike', number(r.alike.length))}</summary>${r.alike.map(x => html`<div key=${x.subject} class="mono">${x.subject} <span class="dim">${x.detail || ''}</span></div>`)}</details>` : null}</td></tr>`)}</tbody></table></div>`}</div><${Doctor} />`;
 }

@@ -268,10 +268,14 @@ func (p *Playground) client(network *sabotage.Network, more ...kgo.Opt) (*kgo.Cl
 	return kgo.NewClient(append(opts, more...)...)
 }
 
-// oneLine is an error for people, without the names of wrappers.
+// oneLine is an error for people: of several lines one, and no more than a card of the page bears.
 func oneLine(err error) string {
-	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	return text[:min(len(text), 300)]
+	const most = 500
+	text := strings.NewReplacer(":\n", ": ", "\n", "; ", ".:", ":").Replace(err.Error())
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
 }
 
 // noBroker is the error of an id that is not of this playground.

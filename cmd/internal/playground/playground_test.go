@@ -202,3 +202,14 @@ func TestAPanicEndsOnlyWhatThePageHasStarted(t *testing.T) {
 		}
 	}
 }
+
+func TestErrorsAreToldInOneLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"log directories:\nnone is left.: full\nmore": "log directories: none is left: full; more",
+		strings.Repeat("가", 200):                      strings.Repeat("가", 166) + "…",
+	} {
+		if got := oneLine(errors.New(text)); got != want {
+			t.Errorf("%q is told as %q", text, got)
+		}
+	}
+}

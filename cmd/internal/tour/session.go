@@ -204,7 +204,9 @@ func (s *Session) run(ctx context.Context, step *Step, typed string) (o Outcome)
 		if o.Err == nil {
 			o.Err = s.vars.capture(step, o.Output)
 		}
-		if o.Err == nil || !step.Until || time.Now().After(deadline) || ctx.Err() != nil {
+		// A line of the learner's own that fails does so the next time, too.
+		mistaken := typed != "" && failed != nil && !step.Fails
+		if o.Err == nil || !step.Until || mistaken || time.Now().After(deadline) || ctx.Err() != nil {
 			return o
 		}
 		pause(ctx, 200*time.Millisecond)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestChaptersAreWhole(t *testing.T) {
@@ -327,7 +328,7 @@ func TestAskingEndsWithTheInput(t *testing.T) {
 
 // A line that cannot be run at all is answered with the reason, not with silence.
 func TestLinesThatCannotRunAreExplained(t *testing.T) {
-	s := &Session{cluster: &cluster{dir: t.TempDir()}, vars: &vars{}}
+	s := &Session{cluster: &cluster{dir: t.TempDir()}, patience: time.Hour, vars: &vars{}} // nobody is to wait for it
 	for typed, want := range map[string]Text{
 		"kafka-topics.sh 'open": {"a ' is open", "' 따옴표가 닫히지"},
 		"ls /":                  {"/ is not in", "/ 파일이 없습니다"},
@@ -340,7 +341,7 @@ func TestLinesThatCannotRunAreExplained(t *testing.T) {
 		for l, want := range map[Lang]string{English: want.English, Korean: want.Korean} {
 			var out bytes.Buffer
 			p := &Player{Session: s, Lang: l, In: bufio.NewReader(strings.NewReader(typed + "\nq\n")), Out: &out, Width: 300}
-			if err := p.perform(t.Context(), &Step{Run: "ls .", Expect: []string{"something"}}); err != ErrQuit {
+			if err := p.perform(t.Context(), &Step{Run: "ls .", Until: true, Expect: []string{"something"}}); err != ErrQuit {
 				t.Error(err)
 			}
 			if n := strings.Count(out.String(), want); n != 1 {

@@ -62,6 +62,11 @@ function Inside({ lines }) {
   return html`${list(lines.slice(0, mostInside))}${lines.length > mostInside ? html`<details><summary>${t('moreInside', lines.length - mostInside)}</summary>${list(lines.slice(mostInside))}</details>` : null}`;
 }
 
+// Command is broken between its words only: a browser would take a - for the end of a line, and half an option is no option.
+function Command({ text }) {
+  return text.split(' ').map((w, i) => html`${i ? ' ' : ''}${w.includes('-') && !w.includes('\n') ? html`<span class="word">${w}</span>` : w}`);
+}
+
 function label(s) {
   if (s.kind === 'run') return s.done ? t('again') : t('run');
   if (s.kind === 'start' || s.kind === 'do') return t(s.kind);
@@ -77,7 +82,7 @@ function Step({ s, course, ask }) {
   return html`<li class=${'step' + (now && s.kind ? ' now' : '')} ref=${ref}>
     ${s.text ? html`<p>${s.text}</p>` : null}
     ${s.needs ? html`<p class="dim">${t('needs', s.needs)}</p>` : s.kind ? html`
-      ${s.command ? html`<pre class=${s.kind === 'do' ? 'command deed' : 'command'} lang=${s.kind === 'do' ? null : 'en'}>${s.command}</pre>` : null}
+      ${s.command ? html`<pre class=${s.kind === 'do' ? 'command deed' : 'command'} lang=${s.kind === 'do' ? null : 'en'}><${Command} text=${s.command} /></pre>` : null}
       ${s.input ? html`<p class="dim">${t('typed')}</p><pre class="out">${s.input}</pre>` : null}
       <form class="line" onSubmit=${go}>
         <button class=${now ? 'main' : ''} disabled=${!may}>${s.running ? t('running') : label(s)}</button>
@@ -103,12 +108,13 @@ function Own({ course, ask }) {
 
 function Script({ course, ask }) {
   const c = course.chapter;
-  const [solution, setSolution] = useState('');
+  const [solution, setSolution] = useState(''), top = useRef();
+  useEffect(() => { if (matchMedia('(max-width: 1100px)').matches) top.current?.scrollIntoView(); }, [c?.name]); // the chapters stand above it there
   if (!c) return html`<p>${t('choose')}</p>`;
   const shown = (!c.goal || solution === c.name ? c.steps : []).filter((s, i, all) => !(s.needs && all[i - 1]?.needs)); // told once
   const waiting = course.busy && c.steps.every(s => !s.running && !s.done);
   const over = c.steps.length > 0 && c.next > c.steps[c.steps.length - 1].index;
-  return html`<section class="card"><h1>${c.number}. ${c.title}</h1>
+  return html`<section class="card" ref=${top}><h1>${c.number}. ${c.title}</h1>
     ${c.intro ? html`<p>${c.intro}</p>` : null}
     ${waiting ? html`<p role="status">${t('preparing')}</p>` : null}
     ${c.goal ? html`<p><b>${t('goal')}:</b> ${c.goal}</p><div class="row">

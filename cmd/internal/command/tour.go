@@ -129,10 +129,11 @@ func playTour(ctx context.Context, e *Env, chapters []*tour.Chapter, lang tour.L
 	if !auto {
 		p.In = bufio.NewReader(os.Stdin)
 	}
-	for _, c := range chapters {
+	for i, c := range chapters {
 		switch err := p.Play(ctx, c); {
 		// To leave in the middle is no failure.
 		case errors.Is(err, tour.ErrQuit), err != nil && ctx.Err() != nil && !auto:
+			p.Leave(chapters[i:])
 			return nil
 		case err != nil:
 			return err

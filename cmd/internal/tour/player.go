@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,6 +56,7 @@ const (
 	sayMore
 	sayNothing
 	sayDone
+	sayResume
 )
 
 // phrases are all words of the player that do not come from a chapter, in English and Korean. Keys
@@ -83,6 +85,7 @@ var phrases = map[phrase]Text{
 	sayMore:      {"Enter: go on   m: show all lines   q: leave", "Enter: 계속   m: 모두 보기   q: 나가기"},
 	sayNothing:   {"(it printed nothing)", "(출력 없음)"},
 	sayDone:      {"This chapter is done.", "이 장을 마쳤습니다."},
+	sayResume:    {"(To go on from here later: momus tour %s)", "(나중에 여기부터 계속하려면: momus tour %s)"},
 }
 
 // say is a phrase in the language of the course.
@@ -113,6 +116,17 @@ func (p *Player) Play(ctx context.Context, c *Chapter) error {
 	}
 	fmt.Fprintln(p.Out, p.paint(green, p.say(sayDone)))
 	return nil
+}
+
+// Leave tells a person who leaves how to come back to the chapters that are left.
+func (p *Player) Leave(left []*Chapter) {
+	numbers := make([]string, len(left))
+	for i, c := range left {
+		numbers[i] = strconv.Itoa(c.Number)
+	}
+	for _, line := range wrap(p.say(sayResume, strings.Join(numbers, " ")), p.width()-2) {
+		fmt.Fprintln(p.Out, p.paint(dim, line))
+	}
 }
 
 // leftOut is how many of the next steps take more brokers than there are.

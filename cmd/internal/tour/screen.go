@@ -69,30 +69,48 @@ func options(command string) (parts []string) {
 	return parts
 }
 
-// fold breaks a line of output into rows of at most width columns: behind a blank or a comma if there is
-// one in the right part of the row, else anywhere. Rows after the first are indented. Tabs become
-// blanks, as a terminal shows them.
+// fold breaks a line of output into rows of at most width columns: between columns of a table if there
+// are any in the right half of the row, else behind a blank, or a comma of JSON, in its right third, else
+// anywhere. Rows after the first are indented. Tabs become blanks, as a terminal shows them.
 func fold(line string, width int) (rows []string) {
 	const indented = "  "
-	row, at := []rune(nil), 0
-	end, endAt := 0, 0 // of the part of row that may stand alone
+	type place struct{ end, at int } // a part of the row that may stand alone: in letters, and in columns
+	var (
+		row                 []rune
+		at                  int
+		table, blank, comma place
+		before              rune
+	)
 	put := func(r rune, w int) {
 		if at+w > width {
-			if endAt <= width*2/3 {
-				end, endAt = len(row), at
+			cut := place{len(row), at}
+			switch last := max(blank.at, comma.at); {
+			case table.at > width/2:
+				cut = table
+			case last > width*2/3 && last == blank.at:
+				cut = blank
+			case last > width*2/3:
+				cut = comma
 			}
-			rows = append(rows, strings.TrimRight(string(row[:end]), " "))
-			rest := []rune(strings.TrimLeft(string(row[end:]), " "))
-			row = append([]rune(indented), rest...)
-			at, end, endAt = len(indented)+runewidth.StringWidth(string(rest)), 0, 0
+			rows = append(rows, strings.TrimRight(string(row[:cut.end]), " "))
+			rest := strings.TrimLeft(string(row[cut.end:]), " ")
+			row, at = []rune(indented+rest), len(indented)+runewidth.StringWidth(rest)
+			table, blank, comma = place{}, place{}, place{}
 		}
 		if r == ' ' && len(rows) > 0 && string(row) == indented {
 			return
 		}
-		row, at = append(row, r), at+w
-		if r == ' ' || r == ',' {
-			end, endAt = len(row), at
+		if before == ',' && (r == '"' || r == '{') {
+			comma = place{len(row), at}
 		}
+		row, at = append(row, r), at+w
+		if r == ' ' {
+			blank = place{len(row), at}
+			if before == ' ' {
+				table = blank
+			}
+		}
+		before = r
 	}
 	for _, r := range line {
 		if r != '\t' {
@@ -102,6 +120,7 @@ func fold(line string, width int) (rows []string) {
 		for n := 8 - at%8; n > 0; n-- {
 			put(' ', 1)
 		}
+		table = blank // however few blanks it is
 	}
 	return append(rows, string(row))
 }
@@ -111,7 +130,7 @@ func (p *Player) rows(output string) (rows []string) {
 	for _, line := range strings.Split(Tidy(output), "\n") {
 		folded := []string{line}
 		if p.Width > 0 {
-			folded = fold(line, p.Width-2)
+			folded = fold(strings.TrimRight(line, " \t"), p.Width-2)
 		}
 		for _, r := range folded {
 			rows = append(rows, strings.TrimRight("  "+r, " "))

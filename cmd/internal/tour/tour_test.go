@@ -173,8 +173,12 @@ func TestOutputFitsTheScreen(t *testing.T) {
 		"12345678901234":   {"12345678901", "  234"},
 		"한글한글한글한글":         {"한글한글한", "  글한글"},
 		"1234567,90":       {"1234567,90"},
-		"1234567,901234":   {"1234567,", "  901234"},
-		"1,34567890123":    {"1,345678901", "  23"},
+		"1234567,\"01234":  {"1234567,", "  \"01234"},
+		"1234567,901234":   {"1234567,901", "  234"},
+		"1,\"4567890123":   {"1,\"45678901", "  23"},
+		"L: 2\tR: 2,0,1":   {"L: 2", "  R: 2,0,1"},
+		"a 4  b 9 12345":   {"a 4  b 9", "  12345"},
+		"a b 56  9 12345":  {"a b 56", "  9 12345"},
 		"123456789 1":      {"123456789 1"},
 		"12345678901   23": {"12345678901", "  23"},
 		"":                 {""},
@@ -186,6 +190,9 @@ func TestOutputFitsTheScreen(t *testing.T) {
 	var out bytes.Buffer
 	p := &Player{In: bufio.NewReader(strings.NewReader("m\n")), Out: &out, Lang: English, Width: 80, Height: 24}
 	long := Outcome{Output: strings.Repeat("line\n", 100)}
+	if got := p.rows("a  " + strings.Repeat(" ", 90) + "\nb"); !slices.Equal(got, []string{"  a", "  b"}) {
+		t.Errorf("blanks at the end make rows: %q", got)
+	}
 	if err := p.show(t.Context(), &Step{Run: "x"}, long); err != nil {
 		t.Fatal(err)
 	}
@@ -353,6 +360,16 @@ func TestLinesThatCannotRunAreExplained(t *testing.T) {
 		var why *reason
 		if o := s.Do(t.Context(), &step, ""); !errors.As(o.Err, &why) {
 			t.Errorf("%+v: %v", step, o.Err)
+		}
+	}
+}
+
+func TestWhoLeavesIsToldHowToComeBack(t *testing.T) {
+	for l, want := range map[Lang]string{English: "(To go on from here later: momus tour 6 7)\n", Korean: "(나중에 여기부터 계속하려면: momus tour 6 7)\n"} {
+		var out bytes.Buffer
+		p := &Player{Lang: l, Out: &out}
+		if p.Leave([]*Chapter{{Number: 6}, {Number: 7}}); out.String() != want {
+			t.Errorf("%q", &out)
 		}
 	}
 }

@@ -233,7 +233,7 @@ func (s *Session) exec(ctx context.Context, line, input string) (string, error) 
 }
 
 // execArgs runs one command with an input and gives what it printed, both streams in the order in
-// which they came. One that does not end by itself is ended after s.patience.
+// which they came. One that does not end by itself is ended after patience.
 func (s *Session) execArgs(ctx context.Context, args []string, input string) (string, error) {
 	if len(args) == 0 {
 		return "", Because("there is no command", "명령이 없습니다")
@@ -241,7 +241,8 @@ func (s *Session) execArgs(ctx context.Context, args []string, input string) (st
 	if own, ok := builtins[args[0]]; ok {
 		return s.builtin(args[0], own, args[1:])
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	// Not s.patience: some commands of the course are at work for that long.
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cmd := s.command(ctx, args)
 	cmd.Stdin = strings.NewReader(s.vars.expand(input))
@@ -250,7 +251,7 @@ func (s *Session) execArgs(ctx context.Context, args []string, input string) (st
 	err := cmd.Run()
 	// Told apart from the person's leaving, which ends the outer context.
 	if ctx.Err() == context.DeadlineExceeded {
-		err = Because("it did not end within %.0f s; a consumer ends with --max-messages or --timeout-ms", "%.0f초 안에 끝나지 않았습니다. 컨슈머는 --max-messages나 --timeout-ms로 끝낼 수 있습니다", s.patience.Seconds())
+		err = Because("it did not end within %.0f s; a consumer ends with --max-messages or --timeout-ms", "%.0f초 안에 끝나지 않았습니다. 컨슈머는 --max-messages나 --timeout-ms로 끝낼 수 있습니다", patience.Seconds())
 	}
 	return out.String(), err
 }

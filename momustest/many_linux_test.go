@@ -4,12 +4,11 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"momus/internal/testbase"
 	"momus/momustest"
 )
 
@@ -17,7 +16,7 @@ import (
 func TestManyClustersSideBySide(t *testing.T) {
 	const clusters = 200
 	debug.FreeOSMemory()
-	before := resident(t)
+	before := testbase.Resident(t, os.Getpid())
 	began := time.Now()
 	var wait sync.WaitGroup
 	// All of them live at once, but a machine that is slow or busy does not begin with all of them: a
@@ -36,23 +35,9 @@ func TestManyClustersSideBySide(t *testing.T) {
 	}
 	wait.Wait()
 	debug.FreeOSMemory()
-	mib := (resident(t) - before) >> 20
+	mib := (testbase.Resident(t, os.Getpid()) - before) >> 20
 	t.Logf("%d clusters after %v in %d MiB", clusters, time.Since(began), mib)
 	if mib > 500 {
 		t.Errorf("they take %d MiB", mib)
 	}
-}
-
-// resident is the memory of this process that is in use, in bytes.
-func resident(t *testing.T) int64 {
-	t.Helper()
-	data, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := strconv.ParseInt(strings.Fields(string(data))[1], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pages * int64(os.Getpagesize())
 }

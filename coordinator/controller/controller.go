@@ -15,6 +15,7 @@ import (
 	"momus/internal/journal"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/silent"
 )
 
 // Settings are the configs that the controller reads, at each use.
@@ -79,9 +80,7 @@ func New(o Options) *Controller {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
-		quiet := logrus.New()
-		quiet.SetLevel(logrus.PanicLevel)
-		o.Logger = logrus.NewEntry(quiet)
+		o.Logger = silent.Logger()
 	}
 	c := &Controller{opts: o, log: o.Logger, queue: newQueue(), done: make(chan struct{})}
 	c.activeID.Store(-1)

@@ -15,6 +15,7 @@ import (
 	"momus/configs"
 	"momus/coordinator/zk/zksasl"
 	"momus/internal/journal"
+	"momus/internal/silent"
 )
 
 // Options configure a Client.
@@ -89,9 +90,7 @@ func Dial(ctx context.Context, opts Options) (*Client, error) {
 		opts.Dial = dialTCP
 	}
 	if opts.Logger == nil {
-		quiet := logrus.New()
-		quiet.SetLevel(logrus.PanicLevel)
-		opts.Logger = logrus.NewEntry(quiet)
+		opts.Logger = silent.Logger()
 	}
 	servers, chroot, err := ParseConnect(opts.Connect)
 	if err != nil {

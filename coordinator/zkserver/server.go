@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/internal/silent"
 	"momus/storage/vfs"
 )
 
@@ -116,9 +116,7 @@ func (o *Options) setDefaults() {
 		o.SnapshotBytes = DefaultSnapshotBytes
 	}
 	if o.Logger == nil {
-		discard := logrus.New()
-		discard.SetOutput(io.Discard)
-		o.Logger = logrus.NewEntry(discard)
+		o.Logger = silent.Logger()
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"momus/integration/testkit"
+	"momus/internal/testbase"
 )
 
 // recorded is when the golden directories were written: what expires by time would be gone with
@@ -64,15 +65,7 @@ type goldenPartition struct {
 // compares all that a consumer can see, stops them, and compares the files. MOMUS_GOLDEN may name a
 // directory with more cases.
 func TestGoldenDirectoriesAreServedAndLeftAsKafkaDoes(t *testing.T) {
-	cases, err := filepath.Glob("testdata/golden/*.tar.zst")
-	if err != nil || len(cases) == 0 {
-		t.Fatalf("no golden cases: %v", err)
-	}
-	if dir := os.Getenv("MOMUS_GOLDEN"); dir != "" {
-		more, _ := filepath.Glob(filepath.Join(dir, "*.tar.zst"))
-		cases = append(cases, more...)
-	}
-	for _, path := range cases {
+	for _, path := range testbase.Cases(t, "testdata/golden/*.tar.zst", "MOMUS_GOLDEN") {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".tar.zst"), func(t *testing.T) {
 			t.Parallel()
 			g := unpack(t, path)

@@ -158,7 +158,7 @@ func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
 	}
 	testkit.Eventually(t, 30*time.Second, "the clients have begun", func() bool { return sent.Load() > 10_000 })
 	rate(*measure / 3)
-	before, memory, files := rate(*measure), resident(t, b.Process.Pid()), open(t, b.Process.Pid())
+	before, memory, files := rate(*measure), testbase.Resident(t, b.Process.Pid()), open(t, b.Process.Pid())
 
 	self, err := os.Executable()
 	if err != nil {
@@ -169,7 +169,7 @@ func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
 	spent, own := cpu(t, b.Process.Pid()), cpu(t, crowd.Pid())
 	during := rate(2 * *measure)
 	spent, own = cpu(t, b.Process.Pid())-spent, cpu(t, crowd.Pid())-own
-	grown := resident(t, b.Process.Pid()) - memory
+	grown := testbase.Resident(t, b.Process.Pid()) - memory
 	t.Logf("%.0f records/s without strangers, %.0f with %d: %.0f %%; the broker had %.2f cores and the strangers themselves %.2f; the broker grew by %d MB; %v failed logins",
 		before, during, connected(crowd.Output()), 100*during/before, spent/(2*measure.Seconds()), own/(2*measure.Seconds()), grown>>20,
 		b.Metric(t, `kafka_server_socketservermetrics_failed_authentication_total{listener="SASL_SSL"}`))
@@ -183,7 +183,7 @@ func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
 	testkit.Eventually(t, time.Minute, "the strangers are gone", func() bool {
 		return b.Metric(t, "momus_connections_accepted_total")-b.Metric(t, "momus_connections_closed_total") < 20
 	})
-	after, kept := rate(*measure), resident(t, b.Process.Pid())-memory
+	after, kept := rate(*measure), testbase.Resident(t, b.Process.Pid())-memory
 	t.Logf("%.0f records/s after the strangers have gone; the broker has %d MB more than before they came, and %d files and sockets, %d before",
 		after, kept>>20, open(t, b.Process.Pid()), files)
 	if after < least*before {
@@ -192,7 +192,7 @@ func TestStrangersLeaveClientsTheirThroughput(t *testing.T) {
 	if n := open(t, b.Process.Pid()); n > files+20 {
 		t.Errorf("%d files and sockets are open after the strangers have gone, %d before they came", n, files)
 	}
-	testkit.Eventually(t, 2*time.Minute, "most of the memory is given back", func() bool { return resident(t, b.Process.Pid())-memory < remains })
+	testkit.Eventually(t, 2*time.Minute, "most of the memory is given back", func() bool { return testbase.Resident(t, b.Process.Pid())-memory < remains })
 }
 
 // connected is the last number that the crowd has printed.
@@ -203,20 +203,6 @@ func connected(output string) int {
 	}
 	n, _ := strconv.Atoi(strings.TrimSpace(strings.SplitN(output[i+5:], "\n", 2)[0]))
 	return n
-}
-
-// resident is the resident memory of a process in bytes.
-func resident(t *testing.T, pid int) int64 {
-	t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := strconv.ParseInt(strings.Fields(string(data))[1], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pages * int64(os.Getpagesize())
 }
 
 // open is the number of files and sockets that a process has open.

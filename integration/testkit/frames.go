@@ -116,7 +116,7 @@ func (p *FrameProxy) serveAll(l net.Listener) {
 	p.mu.Lock()
 	p.l = l
 	p.mu.Unlock()
-	acceptAll(&p.wg, l, p.serve)
+	acceptAll(&p.wg, l, p.target, p.serve)
 }
 
 // Down refuses connections and closes those that are there: with its target dead, a proxy that
@@ -153,13 +153,7 @@ func (p *FrameProxy) Port() int {
 }
 
 // serve forwards a connection frame by frame, past the hooks, until either side ends.
-func (p *FrameProxy) serve(c net.Conn) {
-	defer c.Close()
-	up, err := net.DialTimeout("tcp", p.target, 5*time.Second)
-	if err != nil {
-		return
-	}
-	defer up.Close()
+func (p *FrameProxy) serve(c, up net.Conn) {
 	p.mu.Lock()
 	p.next++
 	id := p.next

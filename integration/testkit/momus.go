@@ -98,29 +98,24 @@ func Broker(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
 // BrokerAt is Broker on a given port.
 func BrokerAt(t testing.TB, id, port int, zookeeper string, lines ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{ID: id, Dir: t.TempDir(), ZooKeeper: zookeeper}
-	web := FreePort(t)
-	c.HTTP = fmt.Sprintf("http://127.0.0.1:%d", web)
-	c.Bootstrap = fmt.Sprintf("127.0.0.1:%d", port)
-	file := ServerProperties(t, c.Dir, id, port, zookeeper, lines...)
-	c.args = momusArgs(t, file, web)
-	c.Restart(t)
-	return c
+	return oneBroker(t, id, port, zookeeper, lines).AsMomus(t)
 }
 
-// momusArgs starts a broker whose port for metrics is a free one: the usual one may be another
-// broker's.
-func momusArgs(t testing.TB, file string, web int) []string {
-	return []string{Binary(t), "broker", file, "--override", fmt.Sprintf("%s=%d", configs.HTTPPortKey, web)}
+// oneBroker is a broker with its server.properties, which nobody has started.
+func oneBroker(t testing.TB, id, port int, zookeeper string, lines []string) *Cluster {
+	t.Helper()
+	c := &Cluster{ID: id, Dir: t.TempDir(), ZooKeeper: zookeeper, Bootstrap: fmt.Sprintf("127.0.0.1:%d", port)}
+	ServerProperties(t, c.Dir, id, port, zookeeper, lines...)
+	return c
 }
 
 // AsMomus starts momus on the directory, id and port of a stopped broker that Kafka or Broker
 // started.
 func (c *Cluster) AsMomus(t testing.TB) *Cluster {
 	t.Helper()
-	web := FreePort(t)
+	web := FreePort(t) // the usual one may be another broker's
 	m := &Cluster{ID: c.ID, Dir: c.Dir, ZooKeeper: c.ZooKeeper, Bootstrap: c.Bootstrap, HTTP: fmt.Sprintf("http://127.0.0.1:%d", web)}
-	m.args = momusArgs(t, filepath.Join(c.Dir, "server.properties"), web)
+	m.args = []string{Binary(t), "broker", filepath.Join(c.Dir, "server.properties"), "--override", fmt.Sprintf("%s=%d", configs.HTTPPortKey, web)}
 	m.Restart(t)
 	return m
 }

@@ -136,12 +136,7 @@ func Kafka(t testing.TB, id int, zookeeper string, lines ...string) *Cluster {
 // KafkaAt is Kafka on a given port.
 func KafkaAt(t testing.TB, id, port int, zookeeper string, lines ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{ID: id, Dir: t.TempDir(), ZooKeeper: zookeeper}
-	c.Bootstrap = fmt.Sprintf("127.0.0.1:%d", port)
-	file := ServerProperties(t, c.Dir, id, port, zookeeper, lines...)
-	c.args = Java(t, "kafka", "kafka.Kafka", file)
-	c.Restart(t)
-	return c
+	return oneBroker(t, id, port, zookeeper, lines).AsKafka(t)
 }
 
 // AsKafka starts a real Apache Kafka 2.5.0 on the directory, id and port of a stopped broker that

@@ -35,7 +35,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	}
 	p := &Proxy{Addr: l.Addr().String(), target: target, l: l, conns: map[net.Conn]bool{}}
 	p.healed = sync.NewCond(&p.mu)
-	acceptAll(&p.wg, l, p.serve)
+	acceptAll(&p.wg, l, target, p.serve)
 	t.Cleanup(func() {
 		l.Close()
 		p.mu.Lock()
@@ -50,16 +50,24 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// acceptAll serves each connection in a goroutine of its own until the listener is closed; all of
-// them are wg's.
-func acceptAll(wg *sync.WaitGroup, l net.Listener, serve func(net.Conn)) {
+// acceptAll serves each connection, together with one to target, in a goroutine of its own until
+// the listener is closed; all of them are wg's. Both connections are closed after it.
+func acceptAll(wg *sync.WaitGroup, l net.Listener, target string, serve func(c, up net.Conn)) {
 	wg.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			wg.Go(func() { serve(c) })
+			wg.Go(func() {
+				defer c.Close()
+				up, err := net.DialTimeout("tcp", target, 5*time.Second)
+				if err != nil {
+					return
+				}
+				defer up.Close()
+				serve(c, up)
+			})
 		}
 	})
 }
@@ -88,13 +96,7 @@ func (p *Proxy) Heal() {
 
 // serve forwards a connection both ways. Its first bytes are read before anything is sent, since
 // they tell whose it is.
-func (p *Proxy) serve(c net.Conn) {
-	defer c.Close()
-	up, err := net.DialTimeout("tcp", p.target, 5*time.Second)
-	if err != nil {
-		return
-	}
-	defer up.Close()
+func (p *Proxy) serve(c, up net.Conn) {
 	if !p.add(c, up) {
 		return
 	}

@@ -124,10 +124,18 @@ func Pause(t testing.TB, brokers []*Cluster, b *Cluster, load *Load, limit time.
 // BehindProxies starts three momus brokers that reach ZooKeeper through a proxy each.
 func BehindProxies(t testing.TB, zookeeper string, lines ...string) ([]*Cluster, []*Proxy) {
 	t.Helper()
+	return proxied(t, func(id int) (*Cluster, *Proxy) {
+		p := NewProxy(t, zookeeper)
+		return Broker(t, id, p.Addr, lines...), p
+	})
+}
+
+// proxied starts three brokers with a proxy each.
+func proxied(t testing.TB, start func(id int) (*Cluster, *Proxy)) ([]*Cluster, []*Proxy) {
+	t.Helper()
 	bs, proxies := make([]*Cluster, 3), make([]*Proxy, 3)
 	for i := range bs {
-		proxies[i] = NewProxy(t, zookeeper)
-		bs[i] = Broker(t, i+1, proxies[i].Addr, lines...)
+		bs[i], proxies[i] = start(i + 1)
 	}
 	WaitBrokers(t, bs, 3)
 	return bs, proxies
@@ -152,18 +160,15 @@ func CutFromZooKeeperInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, 
 // broker.
 func ProxiedPeers(t testing.TB, zookeeper string, lines ...string) ([]*Cluster, []*Proxy) {
 	t.Helper()
-	bs, proxies := make([]*Cluster, 3), make([]*Proxy, 3)
-	for i := range bs {
+	return proxied(t, func(id int) (*Cluster, *Proxy) {
 		client, internal := FreePort(t), FreePort(t)
-		proxies[i] = NewProxy(t, fmt.Sprintf("127.0.0.1:%d", internal))
-		bs[i] = BrokerAt(t, i+1, client, zookeeper, append([]string{
+		p := NewProxy(t, fmt.Sprintf("127.0.0.1:%d", internal))
+		return BrokerAt(t, id, client, zookeeper, append([]string{
 			fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,INTERNAL://127.0.0.1:%d", client, internal),
-			fmt.Sprintf("advertised.listeners=PLAINTEXT://127.0.0.1:%d,INTERNAL://127.0.0.1:%d", client, proxies[i].Port()),
+			fmt.Sprintf("advertised.listeners=PLAINTEXT://127.0.0.1:%d,INTERNAL://127.0.0.1:%d", client, p.Port()),
 			"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT", "inter.broker.listener.name=INTERNAL",
-		}, lines...)...)
-	}
-	WaitBrokers(t, bs, 3)
-	return bs, proxies
+		}, lines...)...), p
+	})
 }
 
 // CutFromPeersInTurn cuts a leader (which follows other partitions) and the controller off from the

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -22,6 +23,25 @@ func Gunzip(t testing.TB, path string) io.Reader {
 		t.Fatalf("%s: %v", path, err)
 	}
 	return z
+}
+
+// Cases are the recordings that match a pattern, at least one, and those that match its last part in
+// the directory that an environment variable names, if it does.
+func Cases(t testing.TB, pattern, more string) []string {
+	t.Helper()
+	cases, err := filepath.Glob(pattern)
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no recordings %s: %v", pattern, err)
+	}
+	dir := os.Getenv(more)
+	if dir == "" {
+		return cases
+	}
+	others, err := filepath.Glob(filepath.Join(dir, filepath.Base(pattern)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(cases, others...)
 }
 
 // JSON reads a recording that is JSON.

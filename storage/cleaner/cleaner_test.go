@@ -17,6 +17,7 @@ import (
 
 	"momus/configs"
 	"momus/internal/model"
+	"momus/internal/silent"
 	"momus/storage/checkpoint"
 	"momus/storage/log"
 	"momus/storage/logdir"
@@ -52,12 +53,12 @@ func newRig(t *testing.T, change func(b *configs.Broker)) *rig {
 	r.fault = vfs.NewFault(r.mem)
 	r.config.Store(&b)
 	r.logs, err = logdir.Open(t.Context(), logdir.Options{
-		FS: r.fault, Dirs: []string{"/a", "/b"}, Settings: func() logdir.Settings { return logdir.SettingsOf(r.config.Load()) }, TopicConfig: r.topic, Logger: quiet(),
+		FS: r.fault, Dirs: []string{"/a", "/b"}, Settings: func() logdir.Settings { return logdir.SettingsOf(r.config.Load()) }, TopicConfig: r.topic, Logger: silent.Logger(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.cleaner = New(Options{Logs: r.logs, Settings: func() Settings { return SettingsOf(r.config.Load()) }, Logger: quiet()})
+	r.cleaner = New(Options{Logs: r.logs, Settings: func() Settings { return SettingsOf(r.config.Load()) }, Logger: silent.Logger()})
 	r.logs.SetCleaner(r.cleaner)
 	return r
 }

@@ -14,6 +14,7 @@ import (
 
 	"momus/configs"
 	"momus/internal/model"
+	"momus/internal/silent"
 	"momus/storage/internal/goldentest"
 	"momus/storage/log"
 	"momus/storage/record"
@@ -64,7 +65,7 @@ func (g *goldenCase) open(t testing.TB, tp model.TopicPartition) *log.Log {
 	t.Helper()
 	l, err := log.Open(log.Options{
 		FS: g.files, Dir: "/broker-1/" + tp.String(), TopicPartition: tp, Config: g.config(t, tp.Topic), Clean: true,
-		Now: func() time.Time { return goldenTime }, Logger: quiet(),
+		Now: func() time.Time { return goldenTime }, Logger: silent.Logger(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package cleaner
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
@@ -12,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"momus/configs"
 	"momus/internal/model"
+	"momus/internal/silent"
 	"momus/storage/index"
+	"momus/storage/internal/goldentest"
 	"momus/storage/log"
 	"momus/storage/record"
 	"momus/storage/vfs"
@@ -27,27 +26,15 @@ const testDir = "/data/t-0"
 // testTime is when tests happen, ms.
 const testTime int64 = 1_800_000_000_000
 
-func quiet() *logrus.Entry {
-	l := logrus.New()
-	l.SetOutput(io.Discard)
-	return logrus.NewEntry(l)
-}
-
 func topicConfig() *configs.Topic {
-	return &configs.Topic{
-		CleanupPolicy: []string{"compact"}, Compact: true, CompressionType: "producer", DeleteRetentionMs: 86400000, FileDeleteDelayMs: 60000,
-		FlushMessages: 1<<63 - 1, FlushMs: 1<<63 - 1, IndexIntervalBytes: 4096, MaxCompactionLagMs: 1<<63 - 1, MaxMessageBytes: 1048588,
-		MessageFormatVersion: "2.5-IV0", MessageTimestampDifferenceMaxMs: 1<<63 - 1, MessageTimestampType: "CreateTime", MinCleanableDirtyRatio: 0.5,
-		MinInsyncReplicas: 1, RetentionBytes: -1, RetentionMs: -1, SegmentBytes: 1 << 30, SegmentIndexBytes: 10485760, SegmentMs: 7 * 86400000,
-		RecordVersion: 2,
-	}
+	return goldentest.Topic(map[string]string{"cleanup.policy": "compact"})
 }
 
 func openLog(t testing.TB, f vfs.FS, dir string, c *configs.Topic, clean bool) *log.Log {
 	t.Helper()
 	l, err := log.Open(log.Options{
 		FS: f, Dir: dir, TopicPartition: model.TopicPartition{Topic: "t"}, Config: c, Clean: clean,
-		Now: func() time.Time { return time.UnixMilli(testTime) }, Logger: quiet(),
+		Now: func() time.Time { return time.UnixMilli(testTime) }, Logger: silent.Logger(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 
 	"momus/configs"
 	"momus/internal/model"
+	"momus/internal/testbase"
 	"momus/storage/checkpoint"
 	"momus/storage/internal/goldentest"
 	"momus/storage/record"
@@ -53,16 +55,9 @@ type goldenCase struct {
 	} `json:"after_restart_and_clean_stop"`
 }
 
+// goldenCases are the recorded cases; GOLDEN_LOGS may name a directory with more.
 func goldenCases(t testing.TB) []string {
-	cases, err := filepath.Glob("testdata/golden/*.json")
-	if err != nil || len(cases) == 0 {
-		t.Fatalf("no golden cases: %v", err)
-	}
-	if dir := os.Getenv("GOLDEN_LOGS"); dir != "" {
-		more, _ := filepath.Glob(filepath.Join(dir, "*.json"))
-		cases = append(cases, more...)
-	}
-	return cases
+	return testbase.Cases(t, "testdata/golden/*.json", "GOLDEN_LOGS")
 }
 
 func TestGoldenLogsAreReadAndLeftAsKafkaDoes(t *testing.T) {
@@ -264,6 +259,22 @@ func comparePartition(t *testing.T, l *Log, want goldenPartition, prefix bool) {
 	}
 }
 
+// batches are the batches that were read, but for one that is cut off at the end.
+func batches(t testing.TB, data []byte) iter.Seq[record.Batch] {
+	return func(yield func(record.Batch) bool) {
+		for {
+			b, rest, err := record.Next(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b == nil || !yield(b) {
+				return
+			}
+			data = rest
+		}
+	}
+}
+
 // readAll reads as a consumer does and returns the records in the form of the golden files.
 func readAll(t *testing.T, l *Log, isolation Isolation) []string {
 	t.Helper()
@@ -289,15 +300,7 @@ func readAll(t *testing.T, l *Log, isolation Isolation) []string {
 		slices.SortStableFunc(aborted, func(a, b AbortedTxn) int { return int(a.FirstOffset - b.FirstOffset) })
 		open := map[int64]bool{}
 		start := offset
-		for {
-			b, rest, err := record.Next(data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if b == nil {
-				break
-			}
-			data = rest
+		for b := range batches(t, data) {
 			for len(aborted) > 0 && aborted[0].FirstOffset <= b.LastOffset() {
 				open[aborted[0].ProducerID] = true
 				aborted = aborted[1:]
@@ -424,12 +427,4 @@ func untar(t testing.TB, path, root string) {
 }
 
 // testConfig is the configuration of a topic with Kafka's defaults.
-func testConfig() *configs.Topic {
-	return &configs.Topic{
-		CleanupPolicy: []string{"delete"}, Delete: true, CompressionType: "producer", DeleteRetentionMs: 86400000, FileDeleteDelayMs: 60000,
-		FlushMessages: 1<<63 - 1, FlushMs: 1<<63 - 1, IndexIntervalBytes: 4096, MaxCompactionLagMs: 1<<63 - 1, MaxMessageBytes: 1048588,
-		MessageFormatVersion: "2.5-IV0", MessageTimestampDifferenceMaxMs: 1<<63 - 1, MessageTimestampType: "CreateTime", MinCleanableDirtyRatio: 0.5,
-		MinInsyncReplicas: 1, RetentionBytes: -1, RetentionMs: -1, SegmentBytes: 1 << 30, SegmentIndexBytes: 10485760, SegmentMs: 7 * 86400000,
-		RecordVersion: 2,
-	}
-}
+func testConfig() *configs.Topic { return goldentest.Topic(nil) }

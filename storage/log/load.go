@@ -3,7 +3,6 @@ package log
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"momus/internal/silent"
 	"momus/storage/checkpoint"
 	"momus/storage/epoch"
 	"momus/storage/producer"
@@ -50,9 +50,7 @@ func newLog(o Options) *Log {
 		l.now = time.Now
 	}
 	if l.logger == nil {
-		silent := logrus.New()
-		silent.SetOutput(io.Discard)
-		l.logger = logrus.NewEntry(silent)
+		l.logger = silent.Logger()
 	}
 	l.logger = l.logger.WithFields(logrus.Fields{"topic": o.TopicPartition.Topic, "partition": o.TopicPartition.Partition})
 	if o.ProducerExpirationMs == 0 {

@@ -118,15 +118,7 @@ func content(t testing.TB, l *Log) []string {
 			t.Fatal(err)
 		}
 		r.Records.Release()
-		for {
-			b, rest, err := record.Next(data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if b == nil {
-				break
-			}
-			data = rest
+		for b := range batches(t, data) {
 			if err := b.Verify(); err != nil {
 				t.Fatal(err)
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"momus/configs"
+	"momus/internal/silent"
 	"momus/storage/log"
 	"momus/storage/record"
 	"momus/storage/vfs"
@@ -49,7 +50,7 @@ func BenchmarkManyLogs(b *testing.B) {
 	}
 	for b.Loop() {
 		fs := &countingFS{FS: vfs.OS{}}
-		o := Options{FS: fs, Dirs: []string{b.TempDir()}, Settings: func() Settings { return SettingsOf(c.Broker()) }, TopicConfig: func(string) *configs.Topic { return c.Topic(nil) }, Logger: quiet()}
+		o := Options{FS: fs, Dirs: []string{b.TempDir()}, Settings: func() Settings { return SettingsOf(c.Broker()) }, TopicConfig: func(string) *configs.Topic { return c.Topic(nil) }, Logger: silent.Logger()}
 		var m *Manager
 		stage := func(name string, fn func() error) {
 			start := time.Now()

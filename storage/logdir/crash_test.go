@@ -12,6 +12,7 @@ import (
 
 	"momus/configs"
 	"momus/internal/model"
+	"momus/internal/silent"
 	"momus/storage/log"
 	"momus/storage/record"
 	"momus/storage/vfs"
@@ -66,7 +67,7 @@ func newCrashRun(t *testing.T, seed uint64, f vfs.FS) *crashRun {
 	topic.SegmentBytes, topic.IndexIntervalBytes, topic.SegmentIndexBytes, topic.FileDeleteDelayMs = 700, 100, 96, 1
 	topic.RetentionMs, topic.MessageTimestampDifferenceMaxMs = -1, 1<<62
 	r := &crashRun{t: t, rnd: rand.New(rand.NewPCG(seed, 5)), now: map[model.TopicPartition]logModel{}, next: map[model.TopicPartition]logModel{}, done: map[string]int{}}
-	r.opts = Options{FS: f, Dirs: []string{"/a", "/b"}, Settings: func() Settings { return SettingsOf(c.Broker()) }, TopicConfig: func(string) *configs.Topic { return &topic }, Logger: quiet(),
+	r.opts = Options{FS: f, Dirs: []string{"/a", "/b"}, Settings: func() Settings { return SettingsOf(c.Broker()) }, TopicConfig: func(string) *configs.Topic { return &topic }, Logger: silent.Logger(),
 		Now: func() time.Time { return time.UnixMilli(1_800_000_000_000) }}
 	return r
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,22 +14,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"momus/configs"
 	"momus/internal/kerr"
 	"momus/internal/model"
+	"momus/internal/silent"
+	"momus/internal/testbase"
 	"momus/storage/checkpoint"
 	"momus/storage/log"
 	"momus/storage/record"
 	"momus/storage/vfs"
 )
-
-func quiet() *logrus.Entry {
-	l := logrus.New()
-	l.SetOutput(io.Discard)
-	return logrus.NewEntry(l)
-}
 
 func testOptions(t *testing.T, fs vfs.FS, dirs ...string) Options {
 	t.Helper()
@@ -38,7 +31,7 @@ func testOptions(t *testing.T, fs vfs.FS, dirs ...string) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{FS: fs, Dirs: dirs, Settings: func() Settings { return SettingsOf(c.Broker()) }, TopicConfig: func(string) *configs.Topic { return c.Topic(nil) }, Logger: quiet()}
+	return Options{FS: fs, Dirs: dirs, Settings: func() Settings { return SettingsOf(c.Broker()) }, TopicConfig: func(string) *configs.Topic { return c.Topic(nil) }, Logger: silent.Logger()}
 }
 
 func open(t *testing.T, fs vfs.FS, dirs ...string) *Manager {
@@ -48,6 +41,16 @@ func open(t *testing.T, fs vfs.FS, dirs ...string) *Manager {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// run runs a manager until it is shut.
+func run(t *testing.T, m *Manager) (shut func()) {
+	t.Helper()
+	stop := testbase.Run(t, m.Run)
+	return func() {
+		stop()
+		m.Close()
+	}
 }
 
 func tp(topic string, partition int32) model.TopicPartition {
@@ -396,9 +399,7 @@ func TestDeleteNowRemoveLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs := vfs.NewMem()
 		m := open(t, fs, "/a")
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- m.Run(ctx) }()
+		shut := run(t, m)
 		create(t, m, tp("t", 0))
 		create(t, m, tp("u", 0))
 		dirs := func() (names []string) {
@@ -435,23 +436,18 @@ func TestDeleteNowRemoveLater(t *testing.T) {
 		}
 		// A broker that stops before leaves the directory; the next start removes it.
 		m.Delete(tp("u", 0))
-		cancel()
-		<-done
-		m.Close()
+		shut()
 		if len(dirs()) != 1 {
 			t.Error(dirs())
 		}
 		m = open(t, fs, "/a")
-		ctx, cancel = context.WithCancel(t.Context())
-		go func() { done <- m.Run(ctx) }()
+		shut = run(t, m)
 		time.Sleep(61 * time.Second)
 		synctest.Wait()
 		if len(dirs()) != 0 {
 			t.Error(dirs())
 		}
-		cancel()
-		<-done
-		m.Close()
+		shut()
 	})
 }
 
@@ -465,9 +461,7 @@ func TestRetentionAndCheckpointsHaveKafkasPeriods(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- m.Run(ctx) }()
+		shut := run(t, m)
 		l := create(t, m, tp("t", 0))
 		appendRecord(t, l)
 		l.UpdateHighWatermark(1)
@@ -494,9 +488,7 @@ func TestRetentionAndCheckpointsHaveKafkasPeriods(t *testing.T) {
 		if l.LogStartOffset() != 2 {
 			t.Error("retention did not run after 5 minutes")
 		}
-		cancel()
-		<-done
-		m.Close()
+		shut()
 	})
 }
 
@@ -507,10 +499,8 @@ func TestFailedDirectory(t *testing.T) {
 		m := open(t, fault, "/a", "/b")
 		var told []string
 		m.OnFailure(func(path string, logs []*log.Log) { told = append(told, fmt.Sprint(path, " ", len(logs))) })
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
 		done := make(chan error)
-		go func() { done <- m.Run(ctx) }()
+		go func() { done <- m.Run(t.Context()) }()
 		a, b := create(t, m, tp("t", 0)), create(t, m, tp("t", 1))
 		fault.Inject(vfs.Rule{Op: vfs.OpWrite, Base: "*.log", Err: syscall.EIO})
 		batch := record.NewBuilder(record.DefaultOptions())

@@ -1,4 +1,5 @@
-// Package goldentest unpacks the archives of recorded log directories for the tests that read them.
+// Package goldentest unpacks the archives of recorded log directories for the tests that read them,
+// and has what recorded logs were configured with.
 package goldentest
 
 import (
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"momus/configs"
 	"momus/internal/testbase"
 	"momus/storage/record"
 )
@@ -43,6 +45,17 @@ func Unpack(t testing.TB, archive string, fn func(name string, content []byte, m
 			t.Fatalf("%s in %s: %v", name, archive, err)
 		}
 	}
+}
+
+// Topic is the configuration of a topic: Kafka's defaults, but that nothing expires, and what the
+// given values say.
+func Topic(values map[string]string) *configs.Topic {
+	c, err := configs.New(map[string]string{"zookeeper.connect": "localhost:2181", "broker.id": "1", "log.retention.ms": "-1"})
+	if err != nil {
+		panic(err) // these are valid
+	}
+	topic := *c.Topic(values)
+	return &topic
 }
 
 // Record shows a record as the recordings of Apache Kafka do: offset, timestamp, type of timestamp,

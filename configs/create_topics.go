@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"momus/internal/shellwords"
 )
 
 // TopicSpec is an entry of KAFKA_CREATE_TOPICS.
@@ -141,42 +143,11 @@ func topicOptions(words []string) ([]TopicSetting, error) {
 	return out, nil
 }
 
-// commandWords splits text into words as a shell does: at blanks, with both kinds of quotation
-// marks and the backslash.
+// commandWords splits text into words as a shell does.
 func commandWords(text string) ([]string, error) {
-	var out []string
-	var word strings.Builder
-	begun, quote, escaped := false, rune(0), false
-	for _, c := range text {
-		switch {
-		case escaped:
-			word.WriteRune(c)
-			escaped = false
-		// Within single quotation marks a backslash is one.
-		case c == '\\' && quote != '\'':
-			escaped, begun = true, true
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote != 0:
-			word.WriteRune(c)
-		case c == '"' || c == '\'':
-			quote, begun = c, true
-		case c == ' ' || c == '\t' || c == '\n':
-			if begun {
-				out = append(out, word.String())
-				word.Reset()
-				begun = false
-			}
-		default:
-			word.WriteRune(c)
-			begun = true
-		}
-	}
-	if quote != 0 || escaped {
+	words, _, open := shellwords.Escaped(text)
+	if open {
 		return nil, errors.New("a quotation mark is not closed")
 	}
-	if begun {
-		out = append(out, word.String())
-	}
-	return out, nil
+	return words, nil
 }

@@ -1,6 +1,6 @@
 // Package shellwords cuts a command line into words as a POSIX shell does where nothing is to be
-// expanded: at blanks, with 'single' and "double" quotes. A backslash and a $ are letters like any
-// other, so that regular expressions and templates pass as they are written.
+// expanded: at blanks, with 'single' and "double" quotes. A $ is a letter like any other, and but
+// for Escaped a backslash, too, so that regular expressions and templates pass as they are written.
 package shellwords
 
 import (
@@ -76,4 +76,40 @@ func Split(line string) []string {
 		out = append(out, w.Text)
 	}
 	return out
+}
+
+// Escaped is Split for a line in which a backslash takes its meaning from the letter behind it, but
+// between single quotes. inWord says that the line ends in a word, which is the last one then, and
+// open that a quote or a backslash at its end waits for more.
+func Escaped(line string) (words []string, inWord, open bool) {
+	var word strings.Builder
+	quote, escaped := rune(0), false
+	for _, r := range line {
+		switch {
+		case escaped:
+			word.WriteRune(r)
+			escaped = false
+		case r == '\\' && quote != '\'':
+			inWord, escaped = true, true
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			word.WriteRune(r)
+		case r == '\'' || r == '"':
+			inWord, quote = true, r
+		case r == ' ' || r == '\t' || r == '\n':
+			if inWord {
+				words = append(words, word.String())
+				word.Reset()
+			}
+			inWord = false
+		default:
+			inWord = true
+			word.WriteRune(r)
+		}
+	}
+	if inWord {
+		words = append(words, word.String())
+	}
+	return words, inWord, quote != 0 || escaped
 }

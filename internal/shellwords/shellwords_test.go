@@ -37,3 +37,24 @@ func TestOperatorsStandAlone(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestBackslashesEscape(t *testing.T) {
+	for line, want := range map[string]struct {
+		words        string
+		inWord, open bool
+	}{
+		``:           {"", false, false},
+		`a b`:        {"a;b", true, false},
+		`a b `:       {"a;b", false, false},
+		`a\ b "\"" `: {`a b;"`, false, false},
+		`'a\' b`:     {`a\;b`, true, false},
+		`a ''`:       {"a;", true, false},
+		`a "b c`:     {"a;b c", true, true},
+		`a b\`:       {"a;b", true, true},
+	} {
+		words, inWord, open := Escaped(line)
+		if got := strings.Join(words, ";"); got != want.words || inWord != want.inWord || open != want.open {
+			t.Errorf("%q is %q, %v, %v, want %v", line, got, inWord, open, want)
+		}
+	}
+}

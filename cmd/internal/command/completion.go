@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"momus/cmd/internal/tool"
+	"momus/internal/shellwords"
 )
 
 // The scripts only hand the line to momus complete and show its answer; @MOMUS@ is this program,
@@ -201,35 +202,10 @@ func ownOptions(ctx context.Context, c Command, word string) []tool.Candidate {
 // shellWords splits the part of a line before the cursor as a shell does; the last word is the one
 // at the cursor, "" after a blank. Assignments in front of the command are left out.
 func shellWords(line string) []string {
-	var out []string
-	var word strings.Builder
-	var quote rune
-	begun, escaped := false, false
-	for _, r := range line {
-		switch {
-		case escaped:
-			word.WriteRune(r)
-			escaped = false
-		case r == '\\' && quote != '\'':
-			begun, escaped = true, true
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote != 0:
-			word.WriteRune(r)
-		case r == '\'' || r == '"':
-			begun, quote = true, r
-		case r == ' ' || r == '\t' || r == '\n':
-			if begun {
-				out = append(out, word.String())
-				word.Reset()
-			}
-			begun = false
-		default:
-			begun = true
-			word.WriteRune(r)
-		}
+	out, inWord, _ := shellwords.Escaped(line)
+	if !inWord {
+		out = append(out, "")
 	}
-	out = append(out, word.String())
 	for len(out) > 1 && assignment.MatchString(out[0]) {
 		out = out[1:]
 	}

@@ -44,25 +44,30 @@ func TestChaptersAreWhole(t *testing.T) {
 
 func TestFaultyChaptersAreRefused(t *testing.T) {
 	const head = "number: 1\nname: x\ntitle: {en: T, ko: 제목}\nsteps:\n"
-	for _, c := range []struct{ text, want string }{
-		{head + "  - {run: ls, start: ls, as: a}\n", "only one of"},
-		{head + "  - {text: {en: only}}\n", "missing in a language"},
-		{head + "  - {question: {en: why, ko: 왜}}\n", "a question has an answer"},
-		{head + "  - {start: ls}\n", "start and as go together"},
-		{head + "  - {wait: nobody, expect: [x]}\n", "nobody is not running"},
-		{head + "  - {stop: nobody}\n", "nobody is not running"},
-		{head + "  - {start: ls, as: a}\n", "not stopped at the end"},
-		{head + "  - {run: ls, until: true}\n", "nothing to wait for"},
-		{head + "  - {run: ls, expect: [\"re:(\"]}\n", "missing closing"},
-		{head + "  - {run: ls, capture: {a: x}}\n", "wants one group"},
-		{head + "  - {}\n", "nothing happens"},
-		{head + "  - {rum: ls}\n", "field rum not found"},
-		{"name: x\n", "has a name, a title and steps"},
-		{"number: 1\nname: x\ntitle: {en: T}\nsteps: [{run: ls}]\n", "in both languages"},
+	for steps, want := range map[string]string{
+		"  - {run: ls, start: ls, as: a}":   "only one of",
+		"  - {text: {en: only}}":            "missing in a language",
+		"  - {question: {en: why, ko: 왜}}":  "a question has an answer",
+		"  - {start: ls}":                   "start and as go together",
+		"  - {wait: nobody, expect: [x]}":   "nobody is not running",
+		"  - {stop: nobody}":                "nobody is not running",
+		"  - {start: ls, as: a}":            "not stopped at the end",
+		"  - {run: ls, until: true}":        "nothing to wait for",
+		"  - {run: ls, expect: [\"re:(\"]}": "missing closing",
+		"  - {run: ls, capture: {a: x}}":    "wants one group",
+		"  - {}":                            "nothing happens",
+		"  - {rum: ls}":                     "field rum not found",
 	} {
-		if _, err := Parse([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s\nis %v, want %q", c.text, err, c.want)
-		}
+		refused(t, head+steps+"\n", want)
+	}
+	refused(t, "name: x\n", "has a name, a title and steps")
+	refused(t, "number: 1\nname: x\ntitle: {en: T}\nsteps: [{run: ls}]\n", "in both languages")
+}
+
+func refused(t *testing.T, chapter, want string) {
+	t.Helper()
+	if _, err := Parse([]byte(chapter)); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s\nis %v, want %q", chapter, err, want)
 	}
 }
 

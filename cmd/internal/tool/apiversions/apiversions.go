@@ -28,17 +28,13 @@ func apiVersionsOptions() *options.Options {
 // Tool is kafka-broker-api-versions.sh.
 func Tool() core.Tool {
 	return core.Tool{Name: "kafka-broker-api-versions", Help: "show which versions of which APIs brokers have", Class: "kafka.admin.BrokerApiVersionsCommand"}.
-		Begun(apiVersionsOptions, apiVersions)
+		Begun(apiVersionsOptions, core.WithTexts(apiVersions, "bootstrap-server", "command-config"))
 }
 
 // apiVersions asks every broker of the cluster for its versions, not only the first: the point of
 // the tool is to find the one that is older. A broker that does not answer gets a line of its own
 // and the others are still asked.
-func apiVersions(ctx context.Context, c *core.Call, o *options.Options) error {
-	texts, err := o.Texts("bootstrap-server", "command-config")
-	if err != nil {
-		return err
-	}
+func apiVersions(ctx context.Context, c *core.Call, o *options.Options, texts map[string]string) error {
 	props, err := core.ReadProperties(texts["command-config"])
 	if err != nil {
 		return err

@@ -104,24 +104,32 @@ func (a *Admin) DescribeGroups(ctx context.Context, groups []string) (map[string
 		}
 		// The host is as the coordinator is announced, which the tables show.
 		g := &DescribedGroup{Name: name, Node: at.NodeID, Host: at.Host, Port: at.Port}
-		req := kmsg.NewPtrDescribeGroupsRequest()
-		req.Groups = []string{name}
-		resp, err := Request[*kmsg.DescribeGroupsResponse](ctx, a, "describeConsumerGroups", req)
-		if err != nil {
+		if err := a.describeGroup(ctx, g); err != nil {
 			return nil, err
-		}
-		for _, r := range resp.Groups {
-			if err := java.OfCode(r.ErrorCode, nil); err != nil {
-				return nil, err
-			}
-			g.State, g.Protocol = r.State, r.Protocol
-			for _, m := range r.Members {
-				g.Members = append(g.Members, readMember(&m, r.ProtocolType))
-			}
 		}
 		out[name] = g
 	}
 	return out, nil
+}
+
+// describeGroup asks for the state and the members of a group.
+func (a *Admin) describeGroup(ctx context.Context, g *DescribedGroup) error {
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	req.Groups = []string{g.Name}
+	resp, err := Request[*kmsg.DescribeGroupsResponse](ctx, a, "describeConsumerGroups", req)
+	if err != nil {
+		return err
+	}
+	for _, r := range resp.Groups {
+		if err := java.OfCode(r.ErrorCode, nil); err != nil {
+			return err
+		}
+		g.State, g.Protocol = r.State, r.Protocol
+		for _, m := range r.Members {
+			g.Members = append(g.Members, readMember(&m, r.ProtocolType))
+		}
+	}
+	return nil
 }
 
 // readMember reads a member of a group; an assignment of another protocol than consumers have, or

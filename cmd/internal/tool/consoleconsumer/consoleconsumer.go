@@ -59,17 +59,7 @@ type consoleSpec struct {
 // Tool is kafka-console-consumer.sh.
 func Tool() core.Tool {
 	return core.Tool{Name: "kafka-console-consumer", Help: "print the messages of topics", Class: "kafka.tools.ConsoleConsumer"}.
-		Begun(consoleConsumerOptions, consoleConsumer)
-}
-
-// consoleConsumer reads until it has what was asked for, the time-out is over, or it is told to
-// stop.
-func consoleConsumer(ctx context.Context, c *core.Call, o *options.Options) error {
-	s, err := consoleConsumerSpec(c, o)
-	if err != nil {
-		return err
-	}
-	return consume(c, ctx, s)
+		Begun(consoleConsumerOptions, core.Prepared(consoleConsumerSpec, consume))
 }
 
 // consoleConsumerSpec checks the options and puts the properties together: --consumer-property wins
@@ -198,7 +188,7 @@ func chooseGroup(s *consoleSpec, places ...string) error {
 }
 
 // consume prints messages until one of the ends that were asked for.
-func consume(c *core.Call, ctx context.Context, s *consoleSpec) error {
+func consume(ctx context.Context, c *core.Call, s *consoleSpec) error {
 	failed := func(err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -284,13 +284,9 @@ func formatOffset(w io.Writer, r *kgo.Record) error {
 	if err := key.ReadFrom(r.Key); err != nil {
 		return fmt.Errorf("key of an offset: %w", err)
 	}
-	if r.Value == nil {
-		fmt.Fprintf(w, "[%s,%s,%d]::NULL\n", key.Group, key.Topic, key.Partition)
-		return nil
-	}
 	v := kmsg.NewOffsetCommitValue()
-	if err := v.ReadFrom(r.Value); err != nil {
-		return fmt.Errorf("value of an offset: %w", err)
+	if there, err := readValue(w, r, fmt.Sprintf("[%s,%s,%d]", key.Group, key.Topic, key.Partition), "an offset", &v); !there {
+		return err
 	}
 	epoch, expire := "Optional.empty", "None"
 	// Version 3 brought the leader's epoch (KIP-320); version 1 alone has a time of expiry of its
@@ -306,6 +302,19 @@ func formatOffset(w io.Writer, r *kgo.Record) error {
 	return nil
 }
 
+// readValue reads the value of a record of what key names; a tombstone, which is not there, is
+// printed.
+func readValue(w io.Writer, r *kgo.Record, key, what string, v interface{ ReadFrom([]byte) error }) (there bool, err error) {
+	if r.Value == nil {
+		fmt.Fprintf(w, "%s::NULL\n", key)
+		return false, nil
+	}
+	if err := v.ReadFrom(r.Value); err != nil {
+		return false, fmt.Errorf("value of %s: %w", what, err)
+	}
+	return true, nil
+}
+
 // formatGroup prints a record of __consumer_offsets that holds a group.
 func formatGroup(w io.Writer, r *kgo.Record) error {
 	if len(r.Key) < 2 || binary.BigEndian.Uint16(r.Key) != 2 {
@@ -315,13 +324,9 @@ func formatGroup(w io.Writer, r *kgo.Record) error {
 	if err := key.ReadFrom(r.Key); err != nil {
 		return fmt.Errorf("key of a group: %w", err)
 	}
-	if r.Value == nil {
-		fmt.Fprintf(w, "%s::NULL\n", key.Group)
-		return nil
-	}
 	v := kmsg.NewGroupMetadataValue()
-	if err := v.ReadFrom(r.Value); err != nil {
-		return fmt.Errorf("value of a group: %w", err)
+	if there, err := readValue(w, r, key.Group, "a group", &v); !there {
+		return err
 	}
 	// The record has no state: Kafka derives it from the members when it loads a group. Options are
 	// those of Scala, None or Some.
@@ -354,13 +359,9 @@ func formatTransaction(w io.Writer, r *kgo.Record) error {
 	if err := key.ReadFrom(r.Key); err != nil {
 		return nil
 	}
-	if r.Value == nil {
-		fmt.Fprintf(w, "%s::NULL\n", key.TransactionalID)
-		return nil
-	}
 	v := kmsg.NewTxnMetadataValue()
-	if err := v.ReadFrom(r.Value); err != nil {
-		return fmt.Errorf("value of a transaction: %w", err)
+	if there, err := readValue(w, r, key.TransactionalID, "a transaction", &v); !there {
+		return err
 	}
 	fmt.Fprintf(w, "%s::%s\n", key.TransactionalID, transactionText(key.TransactionalID, &v))
 	return nil

@@ -58,15 +58,11 @@ func needsServer(o *options.Options) error {
 // Tool is kafka-console-producer.sh.
 func Tool() core.Tool {
 	return core.Tool{Name: "kafka-console-producer", Help: "send lines of standard input to a topic", Class: "kafka.tools.ConsoleProducer"}.
-		Begun(consoleProducerOptions, consoleProducer)
+		Begun(consoleProducerOptions, core.WithTexts(consoleProducer, "topic"))
 }
 
 // consoleProducer prints a > before each line it reads, also when nobody sees it.
-func consoleProducer(ctx context.Context, c *core.Call, o *options.Options) error {
-	topic, err := o.One("topic")
-	if err != nil {
-		return err
-	}
+func consoleProducer(ctx context.Context, c *core.Call, o *options.Options, texts map[string]string) error {
 	server := "broker-list"
 	if o.Has("bootstrap-server") {
 		server = "bootstrap-server"
@@ -96,7 +92,7 @@ func consoleProducer(ctx context.Context, c *core.Call, o *options.Options) erro
 		return err
 	}
 	p.Greet()
-	err = produceLines(c, ctx, p, reader, topic, o.Has("sync"))
+	err = produceLines(c, ctx, p, reader, texts["topic"], o.Has("sync"))
 	if err != nil && ctx.Err() == nil { // what was read before is still sent
 		c.Errorf("%s\n", java.Describe(err))
 		err = core.Exit(1)

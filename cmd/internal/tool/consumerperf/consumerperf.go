@@ -52,17 +52,11 @@ func needsServer(o *options.Options) error {
 // Tool is kafka-consumer-perf-test.sh.
 func Tool() core.Tool {
 	return core.Tool{Name: "kafka-consumer-perf-test", Help: "measure how fast messages can be read", Class: "kafka.tools.ConsumerPerformance"}.
-		Begun(consumerPerfOptions, consumerPerf)
+		Begun(consumerPerfOptions, core.Prepared(newConsumerPerf, consumerPerf))
 }
 
 // consumerPerf reads messages as fast as it may and reports the rates.
-func consumerPerf(ctx context.Context, c *core.Call, o *options.Options) error {
-	run, err := newConsumerPerf(c, o)
-	if err != nil {
-		return err
-	}
-	return run.run(ctx)
-}
+func consumerPerf(ctx context.Context, _ *core.Call, r *consumerPerfRun) error { return r.run(ctx) }
 
 // consumerPerfRun is one run of the consumer's test.
 type consumerPerfRun struct {

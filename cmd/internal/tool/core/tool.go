@@ -70,6 +70,30 @@ func (t Tool) Begun(read func() *options.Options, run func(context.Context, *Cal
 	})
 }
 
+// WithTexts makes what Begun takes of a run that begins with reading options which have one value
+// each; texts are their values by name.
+func WithTexts(run func(ctx context.Context, c *Call, o *options.Options, texts map[string]string) error, names ...string) func(context.Context, *Call, *options.Options) error {
+	return func(ctx context.Context, c *Call, o *options.Options) error {
+		texts, err := o.Texts(names...)
+		if err != nil {
+			return err
+		}
+		return run(ctx, c, o, texts)
+	}
+}
+
+// Prepared makes what Begun takes of a tool that puts its options together first, and then does
+// what they say.
+func Prepared[S any](prepare func(*Call, *options.Options) (S, error), run func(context.Context, *Call, S) error) func(context.Context, *Call, *options.Options) error {
+	return func(ctx context.Context, c *Call, o *options.Options) error {
+		s, err := prepare(c, o)
+		if err != nil {
+			return err
+		}
+		return run(ctx, c, s)
+	}
+}
+
 // WithArguments is Begun for a tool that uses argparse4j.
 func (t Tool) WithArguments(read func() *options.Argparse, run func(context.Context, *Call, *options.Argparse) error) Tool {
 	t.Options = func() options.Table { return read() }

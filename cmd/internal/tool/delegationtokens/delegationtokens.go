@@ -48,18 +48,9 @@ func Tool() core.Tool {
 // code 1.
 func delegationTokens(ctx context.Context, c *core.Call, o *options.Options, a *clients.Admin) error {
 	s := &tokenService{c: c, o: o, admin: a}
-	var err error
-	switch {
-	case o.Has("create"):
-		err = s.create(ctx)
-	case o.Has("renew"):
-		err = s.renew(ctx)
-	case o.Has("expire"):
-		err = s.expire(ctx)
-	default:
-		err = s.describe(ctx)
-	}
-	if err = java.Of(err); err == nil || ctx.Err() != nil {
+	actions := map[string]func(context.Context) error{"create": s.create, "renew": s.renew, "expire": s.expire, "describe": s.describe}
+	err := java.Of(actions[o.Given("create", "renew", "expire", "describe")[0]](ctx))
+	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	c.Printf("Error while executing delegation token command : %s\n", err)
@@ -93,6 +84,18 @@ type tokenService struct {
 	c     *core.Call
 	o     *options.Options
 	admin *clients.Admin
+}
+
+// ask sends a request; code is where its answer has the error.
+func ask[R kmsg.Response](ctx context.Context, s *tokenService, call string, req kmsg.Request, code func(R) int16) (R, error) {
+	resp, err := clients.Request[R](ctx, s.admin, call, req)
+	if err != nil {
+		return resp, err
+	}
+	if err := java.OfCode(code(resp), nil); err != nil {
+		return resp, err
+	}
+	return resp, nil
 }
 
 // principal is type:name.
@@ -164,11 +167,8 @@ func (s *tokenService) create(ctx context.Context) error {
 		x.PrincipalType, x.PrincipalName = r.kind, r.name
 		req.Renewers = append(req.Renewers, x)
 	}
-	resp, err := clients.Request[*kmsg.CreateDelegationTokenResponse](ctx, s.admin, "createDelegationToken", req)
+	resp, err := ask(ctx, s, "createDelegationToken", req, func(r *kmsg.CreateDelegationTokenResponse) int16 { return r.ErrorCode })
 	if err != nil {
-		return java.Execution(err)
-	}
-	if err := java.OfCode(resp.ErrorCode, nil); err != nil {
 		return java.Execution(err)
 	}
 	s.c.Printf("Created delegation token with tokenId : %s\n", resp.TokenID)
@@ -194,34 +194,34 @@ func decodeHMAC(s string) ([]byte, error) {
 
 // renew lets a token live on for the period, up to its maximum.
 func (s *tokenService) renew(ctx context.Context) error {
-	return s.reschedule("renew", "renew-time-period", "renew-time-period :%d", func(hmac []byte, period int64) (int64, int16, error) {
+	return s.reschedule("renew", "renew-time-period", "renew-time-period :%d", func(hmac []byte, period int64) (int64, error) {
 		req := kmsg.NewPtrRenewDelegationTokenRequest()
 		req.HMAC, req.RenewTimeMillis = hmac, period
-		resp, err := clients.Request[*kmsg.RenewDelegationTokenResponse](ctx, s.admin, "renewDelegationToken", req)
+		resp, err := ask(ctx, s, "renewDelegationToken", req, func(r *kmsg.RenewDelegationTokenResponse) int16 { return r.ErrorCode })
 		if err != nil {
-			return 0, 0, err
+			return 0, err
 		}
-		return resp.ExpiryTimestamp, resp.ErrorCode, nil
+		return resp.ExpiryTimestamp, nil
 	})
 }
 
 // expire sets when a token ends; a negative period ends it now.
 func (s *tokenService) expire(ctx context.Context) error {
-	return s.reschedule("expire", "expiry-time-period", "expire-time-period : %d", func(hmac []byte, period int64) (int64, int16, error) {
+	return s.reschedule("expire", "expiry-time-period", "expire-time-period : %d", func(hmac []byte, period int64) (int64, error) {
 		req := kmsg.NewPtrExpireDelegationTokenRequest()
 		req.HMAC, req.ExpiryPeriodMillis = hmac, period
-		resp, err := clients.Request[*kmsg.ExpireDelegationTokenResponse](ctx, s.admin, "expireDelegationToken", req)
+		resp, err := ask(ctx, s, "expireDelegationToken", req, func(r *kmsg.ExpireDelegationTokenResponse) int16 { return r.ErrorCode })
 		if err != nil {
-			return 0, 0, err
+			return 0, err
 		}
-		return resp.ExpiryTimestamp, resp.ErrorCode, nil
+		return resp.ExpiryTimestamp, nil
 	})
 }
 
 // reschedule is what renew and expire have in common: they send the token and a period, and are
 // told when the token ends now, in ms. The line that is printed first has the HMAC as it was given;
 // only then is it decoded, so that a bad one is told behind that line.
-func (s *tokenService) reschedule(action, option, period string, send func(hmac []byte, period int64) (expires int64, code int16, err error)) error {
+func (s *tokenService) reschedule(action, option, period string, send func(hmac []byte, period int64) (expires int64, err error)) error {
 	hmac, err := s.o.One("hmac")
 	if err != nil {
 		return err
@@ -236,10 +236,7 @@ func (s *tokenService) reschedule(action, option, period string, send func(hmac 
 	if err != nil {
 		return err
 	}
-	expires, code, err := send(secret, ms)
-	if err == nil && code != 0 {
-		err = java.OfCode(code, nil)
-	}
+	expires, err := send(secret, ms)
 	if err != nil {
 		return java.Execution(err)
 	}
@@ -267,11 +264,8 @@ func (s *tokenService) describe(ctx context.Context) error {
 		x.PrincipalType, x.PrincipalName = p.kind, p.name
 		req.Owners = append(req.Owners, x)
 	}
-	resp, err := clients.Request[*kmsg.DescribeDelegationTokenResponse](ctx, s.admin, "describeDelegationToken", req)
+	resp, err := ask(ctx, s, "describeDelegationToken", req, func(r *kmsg.DescribeDelegationTokenResponse) int16 { return r.ErrorCode })
 	if err != nil {
-		return java.Execution(err)
-	}
-	if err := java.OfCode(resp.ErrorCode, nil); err != nil {
 		return java.Execution(err)
 	}
 	s.c.Printf("Total number of tokens : %d\n", len(resp.TokenDetails))

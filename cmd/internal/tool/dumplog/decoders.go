@@ -80,42 +80,34 @@ func decodeOffsetsRecord(key, value []byte) (*string, *string) {
 	switch version := binary.BigEndian.Uint16(key); version {
 	case 0, 1:
 		k, v := kmsg.NewOffsetCommitKey(), kmsg.NewOffsetCommitValue()
-		if k.ReadFrom(key) != nil {
-			return texts("<unreadable>", "<unreadable>")
-		}
-		head := fmt.Sprintf("offset_commit::group=%s,partition=%s-%d", k.Group, k.Topic, k.Partition)
-		if text := unread(value, v.ReadFrom); text != "" {
-			return texts(head, text)
-		}
-		if v.Metadata == "" {
-			return texts(head, fmt.Sprintf("offset=%d", v.Offset))
-		}
-		return texts(head, fmt.Sprintf("offset=%d,metadata=%s", v.Offset, v.Metadata))
+		return decode(key, value, &k, &v, func() string {
+			return fmt.Sprintf("offset_commit::group=%s,partition=%s-%d", k.Group, k.Topic, k.Partition)
+		}, func() string {
+			if v.Metadata == "" {
+				return fmt.Sprintf("offset=%d", v.Offset)
+			}
+			return fmt.Sprintf("offset=%d,metadata=%s", v.Offset, v.Metadata)
+		})
 	case 2:
 		k, v := kmsg.NewGroupMetadataKey(), kmsg.NewGroupMetadataValue()
-		if k.ReadFrom(key) != nil {
-			return texts("<unreadable>", "<unreadable>")
-		}
-		head := "group_metadata::group=" + k.Group
-		if text := unread(value, v.ReadFrom); text != "" {
-			return texts(head, text)
-		}
-		return texts(head, groupJSON(&v))
+		return decode(key, value, &k, &v, func() string { return "group_metadata::group=" + k.Group }, func() string { return groupJSON(&v) })
 	default:
 		return texts(fmt.Sprintf("unknown::version=%d", version), "")
 	}
 }
 
-// unread reads a value; for one that is a tombstone, or cannot be read, it gives what is printed
-// instead, and "" for one that was read.
-func unread(value []byte, read func([]byte) error) string {
+// decode reads a record into k and v, and gives what head shows of its key and tail of its value; a
+// tombstone, and what cannot be read, have words of their own.
+func decode(key, value []byte, k, v interface{ ReadFrom([]byte) error }, head, tail func() string) (*string, *string) {
 	switch {
+	case k.ReadFrom(key) != nil:
+		return texts("<unreadable>", "<unreadable>")
 	case value == nil:
-		return "<DELETE>"
-	case read(value) != nil:
-		return "<unreadable>"
+		return texts(head(), "<DELETE>")
+	case v.ReadFrom(value) != nil:
+		return texts(head(), "<unreadable>")
 	}
-	return ""
+	return texts(head(), tail())
 }
 
 // groupJSON is a group's record as Kafka's OffsetsMessageFormatter shows it in a dump: assignments
@@ -157,19 +149,17 @@ func groupJSON(v *kmsg.GroupMetadataValue) string {
 // decodeTransactionRecord reads a record of __transaction_state.
 func decodeTransactionRecord(key, value []byte) (*string, *string) {
 	k, v := kmsg.NewTxnMetadataKey(), kmsg.NewTxnMetadataValue()
-	if k.ReadFrom(key) != nil {
-		return texts("<unreadable>", "<unreadable>")
-	}
-	head := "transaction_metadata::transactionalId=" + k.TransactionalID
-	if text := unread(value, v.ReadFrom); text != "" {
-		return texts(head, text)
-	}
+	return decode(key, value, &k, &v, func() string { return "transaction_metadata::transactionalId=" + k.TransactionalID }, func() string { return transactionText(&v) })
+}
+
+// transactionText is a transaction's record as Kafka shows it in a dump.
+func transactionText(v *kmsg.TxnMetadataValue) string {
 	var tps []string
 	for _, t := range v.Topics {
 		for _, p := range t.Partitions {
 			tps = append(tps, fmt.Sprintf("%s-%d", t.Topic, p))
 		}
 	}
-	return texts(head, fmt.Sprintf("producerId:%d,producerEpoch:%d,state=%s,partitions=[%s],txnLastUpdateTimestamp=%d,txnTimeoutMs=%d",
-		v.ProducerID, v.ProducerEpoch, core.TransactionState(int8(v.State)), strings.Join(tps, ","), v.LastUpdateTimestamp, v.TimeoutMillis))
+	return fmt.Sprintf("producerId:%d,producerEpoch:%d,state=%s,partitions=[%s],txnLastUpdateTimestamp=%d,txnTimeoutMs=%d",
+		v.ProducerID, v.ProducerEpoch, core.TransactionState(int8(v.State)), strings.Join(tps, ","), v.LastUpdateTimestamp, v.TimeoutMillis)
 }

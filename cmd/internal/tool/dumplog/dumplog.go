@@ -66,26 +66,22 @@ func fileList(list string) []string {
 // Tool is kafka-dump-log.sh.
 func Tool() core.Tool {
 	return core.Tool{Name: "kafka-dump-log", Help: "print segment files, indexes and snapshots", Class: "kafka.tools.DumpLogSegments"}.
-		Begun(dumpLogOptions, dumpLog)
+		Begun(dumpLogOptions, core.WithTexts(dumpLog, "files"))
 }
 
 // dumpLog dumps file after file; what is inconsistent in them is told at the end, on standard
 // error.
-func dumpLog(_ context.Context, c *core.Call, o *options.Options) error {
-	list, err := o.One("files")
-	if err != nil {
-		return err
-	}
+func dumpLog(_ context.Context, c *core.Call, o *options.Options, texts map[string]string) (err error) {
 	d := &dump{c: c, o: o, mismatches: map[string][][2]int64{}, wrongTimes: map[string][][2]int64{}, disorder: map[string][][2]int64{},
 		notFound: map[string][][2]int64{}, nonConsecutive: map[string][][2]int64{}}
 	if d.max, err = o.Number("max-message-size", 32); err != nil {
 		return err
 	}
 	if !c.Terminal.Out { // there the lines show where it is
-		d.bar = c.NewProgress("dump", largeFiles(fileList(list)), true)
+		d.bar = c.NewProgress("dump", largeFiles(fileList(texts["files"])), true)
 		defer d.bar.Done()
 	}
-	for _, file := range fileList(list) {
+	for _, file := range fileList(texts["files"]) {
 		d.files = append(d.files, file)
 		c.Printf("Dumping %s\n", file)
 		if err := d.file(file); err != nil {

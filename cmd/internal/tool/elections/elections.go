@@ -61,16 +61,12 @@ func checkLeaderElection(o *options.Options) error {
 // Leader is kafka-leader-election.sh.
 func Leader() core.Tool {
 	return core.Tool{Name: "kafka-leader-election", Help: "elect preferred or unclean leaders", Class: "kafka.admin.LeaderElectionCommand"}.
-		Begun(leaderElectionOptions, leaderElection)
+		Begun(leaderElectionOptions, core.WithTexts(leaderElection, "bootstrap-server", "admin.config", "path-to-json-file", "topic", "election-type"))
 }
 
 // leaderElection elects leaders over the brokers (KIP-460); the exit code is 1 when any partition
 // failed.
-func leaderElection(ctx context.Context, c *core.Call, o *options.Options) error {
-	texts, err := o.Texts("bootstrap-server", "admin.config", "path-to-json-file", "topic", "election-type")
-	if err != nil {
-		return err
-	}
+func leaderElection(ctx context.Context, c *core.Call, o *options.Options, texts map[string]string) error {
 	kind := strings.ToUpper(texts["election-type"])
 	if kind != "PREFERRED" && kind != "UNCLEAN" {
 		return &options.ParseError{Class: "joptsimple.OptionArgumentConversionException", Text: "Cannot parse argument '" + texts["election-type"] + "' of option election-type: valid are preferred and unclean"}
@@ -84,6 +80,7 @@ func leaderElection(ctx context.Context, c *core.Call, o *options.Options) error
 		tps = []model.TopicPartition{{Topic: texts["topic"], Partition: int32(n)}}
 	}
 	if path := texts["path-to-json-file"]; o.Has("path-to-json-file") {
+		var err error
 		if tps, err = readElection(path, "Replica election data is empty", "Replica election data is missing \"partitions\" field", "Replica election data contains duplicate partitions: "); err != nil {
 			return err
 		}

@@ -30,17 +30,13 @@ func getOffsetsOptions() *options.Options {
 // Tool is kafka-get-offsets.sh.
 func Tool() core.Tool {
 	return core.Tool{Name: "kafka-get-offsets", Help: "print offsets of a topic's partitions (kafka.tools.GetOffsetShell)", Class: "kafka.tools.GetOffsetShell"}.
-		Begun(getOffsetsOptions, getOffsets)
+		Begun(getOffsetsOptions, core.WithTexts(getOffsets, "broker-list", "topic", "partitions"))
 }
 
 // getOffsets is kafka.tools.GetOffsetShell, which 2.5 has no script for. Its steps and their texts
 // follow its main method: the list of partitions, those that are missing, those without a leader,
 // and then offsets of what is left.
-func getOffsets(ctx context.Context, c *core.Call, o *options.Options) error {
-	texts, err := o.Texts("broker-list", "topic", "partitions")
-	if err != nil {
-		return err
-	}
+func getOffsets(ctx context.Context, c *core.Call, o *options.Options, texts map[string]string) error {
 	if !clients.ValidServers(texts["broker-list"]) {
 		return options.Misuse("Please provide valid host:port like host1:9091,host2:9092\n ")
 	}

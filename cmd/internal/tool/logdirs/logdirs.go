@@ -59,16 +59,12 @@ type (
 func Tool() core.Tool {
 	return core.Tool{Name: "kafka-log-dirs", Help: "show the size of replicas in the log directories", Class: "kafka.admin.LogDirsCommand",
 		Values: map[string]core.Values{"broker-list": core.ValueBrokerIDs | core.ValueList}}.
-		Begun(logDirsOptions, logDirsTool)
+		Begun(logDirsOptions, core.WithTexts(logDirsTool, "topic-list", "broker-list"))
 }
 
 // logDirsTool prints two lines of progress and the JSON of Kafka's tool; --json prints a document
 // alone.
-func logDirsTool(ctx context.Context, c *core.Call, o *options.Options) error {
-	texts, err := o.Texts("topic-list", "broker-list")
-	if err != nil {
-		return err
-	}
+func logDirsTool(ctx context.Context, c *core.Call, o *options.Options, texts map[string]string) error {
 	a, err := clients.OpenAdmin(c, o, map[string]string{"client.id": "log-dirs-tool"})
 	if err != nil {
 		return err

@@ -78,15 +78,11 @@ type reassigner struct {
 func Tool() core.Tool {
 	return core.Tool{Name: "kafka-reassign-partitions", Help: "move partitions to other brokers or log directories", Class: "kafka.admin.ReassignPartitionsCommand",
 		Values: map[string]core.Values{"broker-list": core.ValueBrokerIDs | core.ValueList}}.
-		Begun(reassignOptions, reassign)
+		Begun(reassignOptions, core.WithTexts(reassign, "zookeeper", "bootstrap-server", "command-config", "reassignment-json-file", "topics-to-move-json-file", "broker-list"))
 }
 
 // reassign has the exit code 0 also for a plan that failed, as Kafka's has.
-func reassign(ctx context.Context, c *core.Call, o *options.Options) error {
-	texts, err := o.Texts("zookeeper", "bootstrap-server", "command-config", "reassignment-json-file", "topics-to-move-json-file", "broker-list")
-	if err != nil {
-		return err
-	}
+func reassign(ctx context.Context, c *core.Call, o *options.Options, texts map[string]string) error {
 	client, err := clients.DialZooKeeper(c, ctx, texts["zookeeper"])
 	if err != nil {
 		return err

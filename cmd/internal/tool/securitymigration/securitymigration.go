@@ -31,17 +31,13 @@ func migrationOptions() *options.Options {
 // Tool is zookeeper-security-migration.sh.
 func Tool() core.Tool {
 	return core.Tool{Name: "zookeeper-security-migration", Help: "protect Kafka's nodes in ZooKeeper, or open them", Class: "kafka.admin.ZkSecurityMigrator"}.
-		Begun(migrationOptions, migrate)
+		Begun(migrationOptions, core.WithTexts(migrate, "zookeeper.acl", "zookeeper.connect", "zk-tls-config-file"))
 }
 
 // migrate writes the ACLs of all of Kafka's nodes anew: for secure only Kafka writes, and only
 // Kafka reads what has secrets. Who runs it must be logged in as Kafka, or the brokers lock
 // themselves out.
-func migrate(ctx context.Context, c *core.Call, o *options.Options) error {
-	texts, err := o.Texts("zookeeper.acl", "zookeeper.connect", "zk-tls-config-file")
-	if err != nil {
-		return err
-	}
+func migrate(ctx context.Context, c *core.Call, o *options.Options, texts map[string]string) error {
 	opts, err := sessionOptions(o, texts)
 	if err != nil {
 		return err

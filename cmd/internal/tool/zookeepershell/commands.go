@@ -307,9 +307,7 @@ func (sh *zkShell) get(ctx context.Context, o *shellOptions) error {
 		data = []byte("null")
 	}
 	sh.printf("%s\n", data)
-	if o.has("s") {
-		sh.printStat(stat)
-	}
+	sh.showStat(o, stat)
 	return nil
 }
 
@@ -330,9 +328,7 @@ func (sh *zkShell) list(ctx context.Context, o *shellOptions) error {
 	}
 	// No line break before the statistics, as in ZooKeeper 3.5.
 	sh.printf("[%s]", strings.Join(names, ", "))
-	if o.has("s") {
-		sh.printStat(stat)
-	}
+	sh.showStat(o, stat)
 	sh.printf("\n")
 	return nil
 }
@@ -364,6 +360,13 @@ func (sh *zkShell) list2(ctx context.Context, o *shellOptions) error {
 	sh.printf("[%s]\n", strings.Join(names, ", "))
 	sh.printStat(stat)
 	return nil
+}
+
+// showStat prints what belongs to an answer besides it, if -s asks for that.
+func (sh *zkShell) showStat(o *shellOptions, stat *gozk.Stat) {
+	if o.has("s") {
+		sh.printStat(stat)
+	}
 }
 
 // walk visits a node and all below it: children before their children.
@@ -445,8 +448,8 @@ func (sh *zkShell) set(ctx context.Context, o *shellOptions) error {
 		stat, err = conn.Set(abs, []byte(o.args[2]), version)
 		return err
 	})
-	if err == nil && o.has("s") {
-		sh.printStat(stat)
+	if err == nil {
+		sh.showStat(o, stat)
 	}
 	return err
 }
@@ -484,9 +487,7 @@ func (sh *zkShell) getACL(ctx context.Context, o *shellOptions) error {
 		// A quote before each, and none behind: CliCommand's own format.
 		sh.printf("'%s,'%s\n: %s\n", a.Scheme, a.ID, letters)
 	}
-	if o.has("s") {
-		sh.printStat(stat)
-	}
+	sh.showStat(o, stat)
 	return nil
 }
 
@@ -521,9 +522,7 @@ func (sh *zkShell) setACL(ctx context.Context, o *shellOptions) error {
 	if err := one(o.args[1]); err != nil {
 		return err
 	}
-	if o.has("s") {
-		sh.printStat(stat)
-	}
+	sh.showStat(o, stat)
 	return nil
 }
 
@@ -582,9 +581,7 @@ func (sh *zkShell) showConfig(ctx context.Context, o *shellOptions) error {
 		text = clientConfigText(text)
 	}
 	sh.printf("%s\n", text)
-	if o.has("s") {
-		sh.printStat(stat)
-	}
+	sh.showStat(o, stat)
 	return nil
 }
 
@@ -661,9 +658,7 @@ func (sh *zkShell) reconfig(ctx context.Context, o *shellOptions) error {
 		return err
 	}
 	sh.printf("Committed new configuration:\n%s\n", data)
-	if o.has("s") {
-		sh.printStat(stat)
-	}
+	sh.showStat(o, stat)
 	return nil
 }
 

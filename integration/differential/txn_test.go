@@ -158,15 +158,18 @@ func txnCases(s *session) {
 				s.ask(fmt.Sprintf("%s isolation %d", label, iso), 5, r)
 			}
 		}
+		ended := func(how string) {
+			s.settled(g, "x-txn", 0)
+			offs(how)
+			s.lso("x-txn")
+			read(how)
+		}
 		read("open")
 		s.ask("commit, old epoch", v, end(id, pid, epoch-1, true))
 		s.ask("commit", v, end(id, pid, epoch, true))
 		s.idle("commit again", v, endCode, end(id, pid, epoch, true))
 		s.ask("abort what is committed", v, end(id, pid, epoch, false))
-		s.settled(g, "x-txn", 0)
-		offs("committed")
-		s.lso("x-txn")
-		read("committed")
+		ended("committed")
 		// An aborted one.
 		s.idle("add", v, addCode, addParts(id, pid, epoch, "x-txn", 0))
 		send("to abort", 0, epoch, 4, true)
@@ -175,10 +178,7 @@ func txnCases(s *session) {
 		s.ask("abort", v, end(id, pid, epoch, false))
 		s.idle("abort again", v, endCode, end(id, pid, epoch, false))
 		s.ask("commit what is aborted", v, end(id, pid, epoch, true))
-		s.settled(g, "x-txn", 0)
-		offs("aborted")
-		s.lso("x-txn")
-		read("aborted")
+		ended("aborted")
 		// Offsets of an old epoch over good ones. Where the epoch is not known yet Kafka takes
 		// them.
 		_, epoch = s.begin(id, -1, -1)

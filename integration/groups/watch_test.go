@@ -60,6 +60,12 @@ func (h *history) fetch(offset int64) {
 	h.w.fetched(acked, resp)
 }
 
+// alone is a generation with one member, who gets all partitions.
+func (h *history) alone(generation int32, member string, partitions ...int32) {
+	h.join(generation, member, member)
+	h.sync(generation, member, partitions...)
+}
+
 // The checker finds what must not be, and nothing else.
 func TestWatchFindsViolations(t *testing.T) {
 	for _, c := range []struct {
@@ -82,50 +88,41 @@ func TestWatchFindsViolations(t *testing.T) {
 			h.sync(1, "b", 1)
 		}, "belongs to a and to b"},
 		{"given away before it was given up", func(h *history) {
-			h.join(1, "a", "a")
-			h.sync(1, "a", 0, 1)
+			h.alone(1, "a", 0, 1)
 			h.join(2, "a", "b", "a")
 			h.sync(2, "b", 1)
 		}, "given to b in generation 2, while a has it"},
 		{"given up first", func(h *history) {
-			h.join(1, "a", "a")
-			h.sync(1, "a", 0, 1)
+			h.alone(1, "a", 0, 1)
 			h.rejoin("a")
 			h.join(2, "a", "b", "a")
 			h.sync(2, "b", 1)
 			h.sync(2, "a", 0)
 		}, ""},
 		{"kept while it was given away", func(h *history) {
-			h.join(1, "a", "a")
-			h.sync(1, "a", 0, 1)
+			h.alone(1, "a", 0, 1)
 			h.rejoin("a", 0, 1)
 			h.join(2, "a", "b", "a")
 			h.sync(2, "b", 1)
 		}, "while a has it"},
 		{"kept by one, the other given up", func(h *history) {
-			h.join(1, "a", "a")
-			h.sync(1, "a", 0, 1)
+			h.alone(1, "a", 0, 1)
 			h.rejoin("a", 0)
 			h.join(2, "a", "b", "a")
 			h.sync(2, "b", 1)
 			h.sync(2, "a", 0)
 		}, ""},
 		{"taken over from who was removed", func(h *history) {
-			h.join(1, "a", "a")
-			h.sync(1, "a", 0)
-			h.join(2, "b", "b")
-			h.sync(2, "b", 0)
+			h.alone(1, "a", 0)
+			h.alone(2, "b", 0)
 		}, ""},
 		{"late commit", func(h *history) {
-			h.join(1, "a", "a")
-			h.sync(1, "a", 0)
-			h.join(2, "b", "b")
-			h.sync(2, "b", 0)
+			h.alone(1, "a", 0)
+			h.alone(2, "b", 0)
 			h.commit(1, "a", 5)
 		}, "for generation 1 was accepted after generation 2"},
 		{"lost commit", func(h *history) {
-			h.join(1, "a", "a")
-			h.sync(1, "a", 0)
+			h.alone(1, "a", 0)
 			h.commit(1, "a", 5)
 			h.fetch(4)
 		}, "committed offset 4, after 5"},

@@ -690,24 +690,28 @@ func (s *stranger) stores() {
 	alter("1", "the same again", external+"keystore.location="+file("again.p12"))
 	shows("broker")
 	alter("1", "no override", external+"keystore.location")
-	alter("1", "credentials", "listener.name.client.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;")
-	alter("1", "credentials that are none", "listener.name.client.scram-sha-512.sasl.jaas.config=nonsense")
-	alter("1", "credentials without a mechanism", "listener.name.client.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;")
-	alter("1", "credentials without a listener", "sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;")
-	alter("1", "client certificates", external+"client.auth=required")
-	alter("1", "client certificates, a value that is none", external+"client.auth=perhaps")
-	alter("1", "mechanisms", "listener.name.client.sasl.enabled.mechanisms=PLAIN")
-	alter("1", "sessions", "connections.max.reauth.ms=1")
-	alter("1", "sessions of a listener", "listener.name.client.connections.max.reauth.ms=1")
-	alter("1", "rules", "ssl.principal.mapping.rules=DEFAULT")
-	alter("1", "super users", "super.users=User:bob")
-	alter("1", "connections", "max.connections=1000")
-	alter("1", "connections of a listener", "listener.name.client.max.connections=0")
-	alter("1", "connections by address", "max.connections.per.ip.overrides=127.0.0.1:many")
-	alter("1", "connections of an address that is none", "max.connections.per.ip.overrides=no.such.host.example:5")
-	alter("1", "threads of the cleaner", "log.cleaner.threads=5")
-	alter("1", "another protocol", "listener.security.protocol.map=CLEAR:PLAINTEXT,INTERNAL:SASL_PLAINTEXT,CLIENT:SASL_SSL,EXTERNAL:PLAINTEXT,KRB:SASL_PLAINTEXT")
-	alter("1", "a listener more", "listeners=CLEAR://127.0.0.1:1,MORE://localhost:0")
+	for _, c := range [][2]string{
+		{"credentials", "listener.name.client.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;"},
+		{"credentials that are none", "listener.name.client.scram-sha-512.sasl.jaas.config=nonsense"},
+		{"credentials without a mechanism", "listener.name.client.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;"},
+		{"credentials without a listener", "sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;"},
+		{"client certificates", external + "client.auth=required"},
+		{"client certificates, a value that is none", external + "client.auth=perhaps"},
+		{"mechanisms", "listener.name.client.sasl.enabled.mechanisms=PLAIN"},
+		{"sessions", "connections.max.reauth.ms=1"},
+		{"sessions of a listener", "listener.name.client.connections.max.reauth.ms=1"},
+		{"rules", "ssl.principal.mapping.rules=DEFAULT"},
+		{"super users", "super.users=User:bob"},
+		{"connections", "max.connections=1000"},
+		{"connections of a listener", "listener.name.client.max.connections=0"},
+		{"connections by address", "max.connections.per.ip.overrides=127.0.0.1:many"},
+		{"connections of an address that is none", "max.connections.per.ip.overrides=no.such.host.example:5"},
+		{"threads of the cleaner", "log.cleaner.threads=5"},
+		{"another protocol", "listener.security.protocol.map=CLEAR:PLAINTEXT,INTERNAL:SASL_PLAINTEXT,CLIENT:SASL_SSL,EXTERNAL:PLAINTEXT,KRB:SASL_PLAINTEXT"},
+		{"a listener more", "listeners=CLEAR://127.0.0.1:1,MORE://localhost:0"},
+	} {
+		alter("1", c[0], c[1])
+	}
 	describe := kmsg.NewPtrDescribeConfigsRequest()
 	describe.Version, describe.IncludeSynonyms = 2, true
 	describe.Resources = []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeBroker, ResourceName: "1"}}

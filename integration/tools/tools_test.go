@@ -107,22 +107,15 @@ func tidy(t *testing.T, c *cluster) {
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
 	topics, err := adm.ListTopics(ctx)
-	if err != nil {
+	if names := topics.Names(); err == nil && len(names) > 0 {
+		_, err = adm.DeleteTopics(ctx, names...)
+	}
+	groups, groupsErr := adm.ListGroups(ctx)
+	if names := groups.Groups(); groupsErr == nil && len(names) > 0 {
+		_, groupsErr = adm.DeleteGroups(ctx, names...)
+	}
+	if err := errors.Join(err, groupsErr); err != nil {
 		t.Fatal(err)
-	}
-	if names := topics.Names(); len(names) > 0 {
-		if _, err := adm.DeleteTopics(ctx, names...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	groups, err := adm.ListGroups(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if names := groups.Groups(); len(names) > 0 {
-		if _, err := adm.DeleteGroups(ctx, names...); err != nil {
-			t.Fatal(err)
-		}
 	}
 	conn := zkservertest.Connect(t, c.zookeeper)
 	testkit.Eventually(t, 30*time.Second, "the topics are gone", func() bool {

@@ -53,32 +53,38 @@ func literal(e ast.Expr) (string, bool) {
 // said lists the formats that Lang.say is called with, and the nouns of Lang.count.
 func said(t *testing.T) (formats, nouns []string) {
 	t.Helper()
+	each(t, func(c *ast.CallExpr) {
+		s, ok := c.Fun.(*ast.SelectorExpr)
+		if !ok || s.Sel.Name != "say" && s.Sel.Name != "count" {
+			return
+		}
+		text, constant := literal(c.Args[len(c.Args)-1])
+		if s.Sel.Name == "say" {
+			text, constant = literal(c.Args[0])
+		}
+		switch {
+		case !constant:
+			t.Errorf("%s is called with a text that is put together", s.Sel.Name)
+		case s.Sel.Name == "say":
+			formats = append(formats, text)
+		default:
+			nouns = append(nouns, text)
+		}
+	})
+	return formats, nouns
+}
+
+// each looks at what the sources have of a kind of node.
+func each[N ast.Node](t *testing.T, look func(N)) {
+	t.Helper()
 	for _, f := range sources(t) {
 		ast.Inspect(f, func(n ast.Node) bool {
-			c, ok := n.(*ast.CallExpr)
-			if !ok {
-				return true
-			}
-			s, ok := c.Fun.(*ast.SelectorExpr)
-			if !ok || s.Sel.Name != "say" && s.Sel.Name != "count" {
-				return true
-			}
-			text, constant := literal(c.Args[len(c.Args)-1])
-			if s.Sel.Name == "say" {
-				text, constant = literal(c.Args[0])
-			}
-			switch {
-			case !constant:
-				t.Errorf("%s is called with a text that is put together", s.Sel.Name)
-			case s.Sel.Name == "say":
-				formats = append(formats, text)
-			default:
-				nouns = append(nouns, text)
+			if n, ok := n.(N); ok {
+				look(n)
 			}
 			return true
 		})
 	}
-	return formats, nouns
 }
 
 var verb = regexp.MustCompile(`%(?:\[(\d+)\])?([.\d]*)(?:\[(\d+)\])?([a-z%])`)
@@ -146,21 +152,14 @@ func TestEverySentenceIsInBothLanguages(t *testing.T) {
 
 // What is shown of a finding goes through Lang.say: no field is a text in one language.
 func TestFindingsAreSaid(t *testing.T) {
-	for _, f := range sources(t) {
-		ast.Inspect(f, func(n ast.Node) bool {
-			field, ok := n.(*ast.KeyValueExpr)
-			if !ok {
-				return true
+	each(t, func(field *ast.KeyValueExpr) {
+		name, ok := field.Key.(*ast.Ident)
+		if ok && slices.Contains([]string{"Summary", "Consequence", "Cure"}, name.Name) {
+			if text, constant := literal(field.Value); constant {
+				t.Errorf("%s %q is in English alone", name.Name, text)
 			}
-			name, ok := field.Key.(*ast.Ident)
-			if ok && slices.Contains([]string{"Summary", "Consequence", "Cure"}, name.Name) {
-				if text, constant := literal(field.Value); constant {
-					t.Errorf("%s %q is in English alone", name.Name, text)
-				}
-			}
-			return true
-		})
-	}
+		}
+	})
 }
 
 func hangul(s string) bool {

@@ -239,25 +239,23 @@ func quotaBites(s *Snapshot) []Finding {
 
 // entity is a quota's owner in words; every user or every client for a default (KIP-55).
 func (s *Snapshot) entity(q *Quota) string {
-	user, client := "", ""
-	switch {
-	case q.User == nil:
-	case *q.User == "":
-		user = s.say("every user")
-	default:
-		user = s.say("user %s", *q.User)
-	}
-	switch {
-	case q.Client == nil:
-	case *q.Client == "":
-		client = s.say("every client")
-	default:
-		client = s.say("client %s", *q.Client)
-	}
+	user := owner(q.User, s.say("every user"), func(name string) string { return s.say("user %s", name) })
+	client := owner(q.Client, s.say("every client"), func(name string) string { return s.say("client %s", name) })
 	if user != "" && client != "" {
 		return user + ", " + client
 	}
 	return user + client
+}
+
+// owner is the part of an entity that has this name: none, every or one.
+func owner(name *string, every string, one func(name string) string) string {
+	switch {
+	case name == nil:
+		return ""
+	case *name == "":
+		return every
+	}
+	return one(*name)
 }
 
 // options are the words that name the entity to kafka-configs.

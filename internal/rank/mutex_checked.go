@@ -16,10 +16,7 @@ import (
 type Mutex[R any] struct{ mu sync.Mutex }
 
 // Lock locks m; a lock of a rank at or before a held one ends the process.
-func (m *Mutex[R]) Lock() {
-	enter(place[R]())
-	m.mu.Lock()
-}
+func (m *Mutex[R]) Lock() { lock[R](m.mu.Lock) }
 
 // TryLock tries to lock m. As it does not wait, it may be called in any order.
 func (m *Mutex[R]) TryLock() bool {
@@ -31,36 +28,32 @@ func (m *Mutex[R]) TryLock() bool {
 }
 
 // Unlock unlocks m.
-func (m *Mutex[R]) Unlock() {
-	m.mu.Unlock()
-	goroutines.pop(place[R]())
-}
+func (m *Mutex[R]) Unlock() { unlock[R](m.mu.Unlock) }
 
 // RWMutex is a sync.RWMutex of rank R.
 type RWMutex[R any] struct{ mu sync.RWMutex }
 
 // Lock locks m for writing; see Mutex.Lock.
-func (m *RWMutex[R]) Lock() {
-	enter(place[R]())
-	m.mu.Lock()
-}
+func (m *RWMutex[R]) Lock() { lock[R](m.mu.Lock) }
 
 // Unlock undoes Lock.
-func (m *RWMutex[R]) Unlock() {
-	m.mu.Unlock()
-	goroutines.pop(place[R]())
-}
+func (m *RWMutex[R]) Unlock() { unlock[R](m.mu.Unlock) }
 
 // RLock locks m for reading, in the order of Lock: a writer that waits keeps readers out, so that
 // two locks for reading can wait for each other, too.
-func (m *RWMutex[R]) RLock() {
-	enter(place[R]())
-	m.mu.RLock()
-}
+func (m *RWMutex[R]) RLock() { lock[R](m.mu.RLock) }
 
 // RUnlock undoes RLock.
-func (m *RWMutex[R]) RUnlock() {
-	m.mu.RUnlock()
+func (m *RWMutex[R]) RUnlock() { unlock[R](m.mu.RUnlock) }
+
+// lock enters a rank, and takes the lock only then: an order that is wrong shows before it hangs.
+func lock[R any](take func()) {
+	enter(place[R]())
+	take()
+}
+
+func unlock[R any](give func()) {
+	give()
 	goroutines.pop(place[R]())
 }
 

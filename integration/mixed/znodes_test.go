@@ -20,7 +20,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"momus/integration/testkit"
 )
@@ -368,19 +367,11 @@ func (r *recording) put(path, data string) {
 // late.
 func (r *recording) create(topic string, partitions ...[]int32) {
 	r.t.Helper()
-	req := kmsg.NewPtrCreateTopicsRequest()
-	req.TimeoutMillis = 20_000
-	rt := kmsg.NewCreateTopicsRequestTopic()
-	rt.Topic, rt.NumPartitions, rt.ReplicationFactor = topic, -1, -1
-	for i, replicas := range partitions {
-		rt.ReplicaAssignment = append(rt.ReplicaAssignment, kmsg.CreateTopicsRequestTopicReplicaAssignment{Partition: int32(i), Replicas: replicas})
-	}
-	req.Topics = append(req.Topics, rt)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	cl := r.client()
 	defer cl.Close()
-	resp, err := req.RequestWith(ctx, cl)
+	resp, err := testkit.AssignedTopic(topic, partitions...).RequestWith(ctx, cl)
 	if err != nil || resp.Topics[0].ErrorCode != 0 {
 		r.t.Fatalf("create %s: %v %+v", topic, err, resp)
 	}

@@ -219,19 +219,14 @@ func TestQuotas(t *testing.T) {
 // checkMetrics looks for the numbers of the buckets that were used.
 func checkMetrics(t *testing.T, b *testkit.Cluster) {
 	t.Helper()
-	resp := b.Get(t, "/metrics")
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := b.Page(t, "/metrics")
 	for _, line := range []string{
 		`kafka_server_quota_byte_rate{clientId="slow",resource="Produce",user=""}`, `kafka_server_quota_throttle_time{clientId="slow",resource="Fetch",user=""}`,
 		`kafka_server_quota_byte_rate{clientId="",resource="Produce",user="ANONYMOUS"}`, `kafka_server_quota_byte_rate{clientId="trusted",resource="Produce",user="ANONYMOUS"}`,
 		`kafka_server_quota_request_time{clientId="",resource="Request",user="ANONYMOUS"}`, `kafka_server_quota_queue_size{resource="Request"}`,
 		`kafka_server_quota_exempt_request_time{resource="Request"}`,
 	} {
-		if !strings.Contains(string(text), line) {
+		if !strings.Contains(text, line) {
 			t.Errorf("no metric %s", line)
 		}
 	}

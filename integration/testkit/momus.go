@@ -166,27 +166,25 @@ func WaitServing(t testing.TB, p *Process, addrs ...string) {
 	}
 }
 
-// Get fetches a page of the HTTP port.
-func (c *Cluster) Get(t testing.TB, path string) *http.Response {
+// Page fetches a page of the HTTP port.
+func (c *Cluster) Page(t testing.TB, path string) string {
 	t.Helper()
 	resp, err := http.Get(c.HTTP + path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { resp.Body.Close() })
-	return resp
-}
-
-// Metric is the value of a metric without labels, as the HTTP port shows it now.
-func (c *Cluster) Metric(t testing.TB, name string) float64 {
-	t.Helper()
-	resp := c.Get(t, "/metrics")
 	defer resp.Body.Close()
 	page, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(page)) {
+	return string(page)
+}
+
+// Metric is the value of a metric without labels, as the HTTP port shows it now.
+func (c *Cluster) Metric(t testing.TB, name string) float64 {
+	t.Helper()
+	for line := range strings.Lines(c.Page(t, "/metrics")) {
 		if text, ok := strings.CutPrefix(line, name+" "); ok {
 			value, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 			if err != nil {

@@ -116,6 +116,12 @@ func Pause(t testing.TB, brokers []*Cluster, b *Cluster, load *Load, limit time.
 	SessionGone(t, b.ZooKeeper, b.ID)
 	load.WaitMore(t, 500)
 	b.Process.Signal(t, syscall.SIGCONT)
+	goesOn(t, brokers, load, limit)
+}
+
+// goesOn waits until all brokers are there, every in-sync set is whole, and the load goes on.
+func goesOn(t testing.TB, brokers []*Cluster, load *Load, limit time.Duration) {
+	t.Helper()
 	WaitBrokers(t, brokers, len(brokers))
 	WaitWholeISR(t, brokers, limit)
 	load.WaitMore(t, 300)
@@ -150,9 +156,7 @@ func CutFromZooKeeperInTurn(t testing.TB, brokers []*Cluster, proxies []*Proxy, 
 		SessionGone(t, proxies[victim-1].target, victim)
 		load.WaitMore(t, 500)
 		proxies[victim-1].Heal()
-		WaitBrokers(t, brokers, len(brokers))
-		WaitWholeISR(t, brokers, limit)
-		load.WaitMore(t, 300)
+		goesOn(t, brokers, load, limit)
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"momus/integration/testkit"
 	rules "momus/internal/doctor"
 	"momus/momustest"
 	"momus/storage/vfs"
@@ -85,17 +86,7 @@ func (l *lab) seenBy(address string) (kadm.Metadata, error) {
 // assign creates a topic with certain replicas.
 func (l *lab) assign(name string, replicas ...[]int32) {
 	l.t.Helper()
-	req := kmsg.NewPtrCreateTopicsRequest()
-	req.TimeoutMillis = 10000
-	t := kmsg.NewCreateTopicsRequestTopic()
-	t.Topic, t.NumPartitions, t.ReplicationFactor = name, -1, -1
-	for i, r := range replicas {
-		a := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
-		a.Partition, a.Replicas = int32(i), r
-		t.ReplicaAssignment = append(t.ReplicaAssignment, a)
-	}
-	req.Topics = append(req.Topics, t)
-	resp, err := req.RequestWith(l.ctx(), l.client)
+	resp, err := testkit.AssignedTopic(name, replicas...).RequestWith(l.ctx(), l.client)
 	l.must(err)
 	l.must(kerr.ErrorForCode(resp.Topics[0].ErrorCode))
 	l.known(name)

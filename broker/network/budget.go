@@ -1,6 +1,7 @@
 package network
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +16,7 @@ type budget struct {
 	limit func() int64
 
 	mu      sync.Mutex
-	waiters []*budgetWaiter // first in, first out
+	waiters []*budgetWaiter
 }
 
 type budgetWaiter struct {
@@ -100,5 +101,6 @@ func (m *budget) wakeLocked() {
 func (m *budget) starving(t time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.waiters) > 0 && m.waiters[0].since.Before(t)
+	// Anybody: who was woken for nothing queues again behind those who came later.
+	return slices.ContainsFunc(m.waiters, func(w *budgetWaiter) bool { return w.since.Before(t) })
 }

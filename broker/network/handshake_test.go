@@ -210,10 +210,15 @@ func TestStrangersHaveMemoryOfTheirOwn(t *testing.T) {
 // TestDrippingStrangersKeepNobodyFromLoggingIn holds all memory of strangers with frames of which a
 // byte comes now and then.
 func TestDrippingStrangersKeepNobodyFromLoggingIn(t *testing.T) {
-	var clock atomic.Int64 // stands still, so that nobody has to go before it is set
-	clock.Store(time.Now().UnixNano())
+	began := time.Now()
+	var goes atomic.Bool // the clock stands still before, so that nobody has to go
 	f := start(t, func(o *Options, _ *Limits) {
-		o.Now = func() time.Time { return time.Unix(0, clock.Load()) }
+		o.Now = func() time.Time {
+			if !goes.Load() {
+				return began
+			}
+			return time.Now().Add(2 * starvation)
+		}
 		o.Listeners = append(o.Listeners, Listener{Name: "SASL", Protocol: model.SASLPlaintext, Addr: "127.0.0.1:0"},
 			Listener{Name: "SASL_SSL", Protocol: model.SASLSSL, Addr: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, MinVersion: tls.VersionTLS12}})
 	})
@@ -237,6 +242,7 @@ func TestDrippingStrangersKeepNobodyFromLoggingIn(t *testing.T) {
 			}
 		})
 	}
+	f.waitReceiving(100)
 	waitStarving(t, &f.strangers)
 	for _, login := range []string{"e1", "e" + strings.Repeat("x", strangerFrame/2)} {
 		c := tls.Client(f.dialListener("SASL_SSL"), &tls.Config{InsecureSkipVerify: true})
@@ -244,10 +250,11 @@ func TestDrippingStrangersKeepNobodyFromLoggingIn(t *testing.T) {
 		send(t, c, login)
 		expect(t, c, login)
 	}
-	// A large one waits until those who hold the memory have to go.
-	clock.Add(int64(2 * starvation))
+	// A large one waits until those who hold the memory have to go: those who hold it when the clock
+	// begins to go at once, and those who get theirs after them when they have had it for long.
+	goes.Store(true)
 	c := tls.Client(f.dialListener("SASL_SSL"), &tls.Config{InsecureSkipVerify: true})
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	large := "e" + strings.Repeat("x", 100<<10)
 	send(t, c, large)
 	expect(t, c, large)

@@ -604,15 +604,7 @@ func TestSlowSendersCostLittleMemory(t *testing.T) {
 		}
 	}
 	f.waitConnections("PLAINTEXT", n)
-	receiving := func() (k int) {
-		for _, c := range f.all() {
-			if c.receiving.Load() {
-				k++
-			}
-		}
-		return k
-	}
-	testbase.Eventually(t, "all frames begin to arrive", func() bool { return receiving() >= n })
+	f.waitReceiving(n)
 	if used := f.MemoryUsed(); used > n*(firstGrant+firstGrant/2) {
 		t.Errorf("%d senders of 1,000 bytes each hold %d bytes", n, used)
 	}
@@ -635,6 +627,20 @@ func TestExhaustedMemoryStopsReadingUntilSomeIsReleased(t *testing.T) {
 	f.sweepOnce(time.Now().Add(2 * starvation))
 	expectClosed(t, hold)
 	expect(t, c, echo)
+}
+
+// waitReceiving waits until part of a frame has arrived at n connections.
+func (f *fixture) waitReceiving(n int) {
+	f.t.Helper()
+	testbase.Eventually(f.t, "all frames begin to arrive", func() bool {
+		k := 0
+		for _, c := range f.all() {
+			if c.receiving.Load() {
+				k++
+			}
+		}
+		return k >= n
+	})
 }
 
 // waitStarving waits until somebody waits for memory of a budget.

@@ -150,7 +150,9 @@ class KafkaPython:
         c.subscribe([topic], listener=Listener())
         while not stdin_closed():
             try:
-                polled = c.poll(100)
+                # 3.0.12 loses its membership for good if this time ends between the answers to JoinGroup and
+                # SyncGroup: it then neither syncs nor sends heartbeats. Hence few ends.
+                polled = c.poll(3000)
             except kafka.errors.KafkaConnectionError:
                 continue  # the library tells its user when a broker is gone
             for records in polled.values():

@@ -124,12 +124,7 @@ func (b *Broker) LogDirectories() []string {
 
 // InterBrokerVersion is inter.broker.protocol.version.
 func (b *Broker) InterBrokerVersion() release.Version {
-	v, err := release.Parse(b.InterBrokerProtocolVersion)
-	if err != nil {
-		// The key has been checked; a value that cannot be read has its error already.
-		return release.Latest
-	}
-	return v
+	return release.ParseOrLatest(b.InterBrokerProtocolVersion)
 }
 
 // constraints checks keys against each other. The texts are Kafka's where it has one.

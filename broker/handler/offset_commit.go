@@ -136,9 +136,10 @@ func (g *givenOffsets) add(offsets []group.Offset) {
 // commitToZooKeeper stores offsets as clients before 0.8.2 expect it.
 func (e *Env) commitToZooKeeper(ctx context.Context, c *group.CommitRequest) []*kerr.Error {
 	errs := make([]*kerr.Error, len(c.Offsets))
+	most := int(e.Settings().OffsetMetadataMaxBytes)
 	for i := range c.Offsets {
 		o := &c.Offsets[i]
-		if len(utf16.Encode([]rune(o.Metadata))) > int(e.Settings().OffsetMetadataMaxBytes) {
+		if len(utf16.Encode([]rune(o.Metadata))) > most {
 			errs[i] = kerr.OffsetMetadataTooLarge
 			continue
 		}

@@ -42,11 +42,5 @@ func SettingsOf(b *configs.Broker) Settings {
 	}
 }
 
-// version is Protocol as a release; one that cannot be read is this one's.
-func (s Settings) version() release.Version {
-	v, err := release.Parse(s.Protocol)
-	if err != nil {
-		return release.Latest
-	}
-	return v
-}
+// version is Protocol as a release.
+func (s Settings) version() release.Version { return release.ParseOrLatest(s.Protocol) }

@@ -129,3 +129,13 @@ func Names() []string {
 	}
 	return names
 }
+
+// ParseOrLatest is Parse for a value that was checked before: one that cannot be read has had its
+// error already, and is Latest.
+func ParseOrLatest(s string) Version {
+	v, err := Parse(s)
+	if err != nil {
+		return Latest
+	}
+	return v
+}

@@ -369,13 +369,20 @@ func TestABrokerIsStoppedAndStartedFromThePage(t *testing.T) {
 	}
 	b.wait(time.Second, fmt.Sprintf(`section[aria-labelledby="broker-%d"] a.chip`, leader), "^orders-0, offline$")
 	b.look("cluster-broker-gone")
+	gone := eval[int64](b, `Date.now()`)
 	b.press(fmt.Sprintf("Start broker %d", leader))
 	b.wait(15*time.Second, fmt.Sprintf(`section[aria-labelledby="broker-%d"] a.chip`, leader), "^orders-0, (in sync|leader)$")
 	b.wait(8*time.Second, "ol.journal button", fmt.Sprintf("%d is in sync again in orders-0", leader))
 
-	// The slider goes back to when the broker was there, and to when it was not.
-	eval[bool](b, `(() => { const r = document.getElementById('time'); r.value = r.min; r.dispatchEvent(new Event('input')); return true })()`)
-	b.wait(3*time.Second, "button", "^back to now$")
+	// The slider goes back to when the broker was not there, with what each led then, and to now.
+	eval[bool](b, fmt.Sprintf(`(() => { const r = document.getElementById('time'); r.value = %d; r.dispatchEvent(new Event('input')); return true })()`, gone))
+	b.wait(3*time.Second, "section.house", fmt.Sprintf("^Broker %d .*gone.*leads 0", leader))
+	b.wait(time.Second, fmt.Sprintf(`section[aria-labelledby="broker-%d"] a.chip`, leader), "^orders-0, offline$")
+	if flowing := eval[int](b, `[...document.querySelectorAll('section.house .facts')].filter(x => x.textContent.includes('records/s')).length`); flowing != 0 {
+		t.Errorf("%d houses show the rates of now in the past", flowing)
+	}
+	b.press("back to now")
+	b.wait(time.Second, fmt.Sprintf(`section[aria-labelledby="broker-%d"] a.chip`, leader), "^orders-0, (in sync|leader)$")
 }
 
 // press clicks the button of that accessible name.

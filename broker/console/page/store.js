@@ -118,7 +118,7 @@ export function clusterAt(at) {
   const brokers = new Map(state.cluster.brokers.map(b => [b.id, { ...b }]));
   const parts = new Map(); // name-partition → what was known last before, or first after
   let controller = state.cluster.controller, controllerKnown = false;
-  const seen = new Set();
+  const seen = new Set(), failed = new Set(); // brokers
   for (const e of state.entries) {
     const before = e.at <= at;
     const key = e.partition === undefined ? '' : e.name + '-' + e.partition;
@@ -138,6 +138,8 @@ export function clusterAt(at) {
     }
     if (e.kind === 'controller-elected' && before) { controller = e.broker; controllerKnown = true; }
     if (e.kind === 'controller-elected' && !before && !controllerKnown) { controller = e.about; controllerKnown = true; }
+    const damaged = e.kind === 'directory-failed' ? brokers.get(e.broker) : undefined;
+    if (damaged && !failed.has(e.broker)) { damaged.offlineDir = before; failed.add(e.broker); }
     const up = e.kind === 'broker-up' || e.kind === 'registered', down = e.kind === 'broker-down';
     if (up || down) {
       const id = e.kind === 'registered' ? e.broker : e.about, b = brokers.get(id);
@@ -152,5 +154,11 @@ export function clusterAt(at) {
     }).filter(Boolean);
     if (partitions.length) topics.set(name, { ...x, partitions });
   }
-  return { cluster: { ...state.cluster, controller, brokers: [...brokers.values()] }, topics };
+  for (const b of brokers.values()) { b.leaders = b.replicas = 0; }
+  for (const x of topics.values()) for (const p of x.partitions) {
+    const leader = brokers.get(p.leader);
+    if (leader) leader.leaders++;
+    for (const id of p.replicas) { const b = brokers.get(id); if (b) b.replicas++; }
+  }
+  return { cluster: { ...state.cluster, controller, topicCount: topics.size, brokers: [...brokers.values()] }, topics };
 }

@@ -375,14 +375,24 @@ func TestABrokerIsStoppedAndStartedFromThePage(t *testing.T) {
 	b.wait(8*time.Second, "ol.journal button", fmt.Sprintf("%d is in sync again in orders-0", leader))
 
 	// The slider goes back to when the broker was not there, with what each led then, and to now.
-	eval[bool](b, fmt.Sprintf(`(() => { const r = document.getElementById('time'); r.value = %d; r.dispatchEvent(new Event('input')); return true })()`, gone))
-	b.wait(3*time.Second, "section.house", fmt.Sprintf("^Broker %d .*gone.*leads 0", leader))
-	b.wait(time.Second, fmt.Sprintf(`section[aria-labelledby="broker-%d"] a.chip`, leader), "^orders-0, offline$")
+	slide := func(to string) {
+		eval[bool](b, `(() => { const r = document.getElementById('time'); r.value = `+to+`; r.dispatchEvent(new Event('input')); return true })()`)
+	}
+	house := fmt.Sprintf(`section[aria-labelledby="broker-%d"]`, leader)
+	slide(fmt.Sprint(gone))
+	b.wait(3*time.Second, house, fmt.Sprintf("^Broker %d .*gone", leader))
+	b.wait(time.Second, house+" .facts", `leads 0\D`)
+	b.wait(time.Second, house+" a.chip", "^orders-0, offline$")
 	if flowing := eval[int](b, `[...document.querySelectorAll('section.house .facts')].filter(x => x.textContent.includes('records/s')).length`); flowing != 0 {
 		t.Errorf("%d houses show the rates of now in the past", flowing)
 	}
 	b.press("back to now")
-	b.wait(time.Second, fmt.Sprintf(`section[aria-labelledby="broker-%d"] a.chip`, leader), "^orders-0, (in sync|leader)$")
+	b.wait(time.Second, house+" a.chip", "^orders-0, (in sync|leader)$")
+	slide(fmt.Sprint(gone))
+	b.wait(time.Second, house+" a.chip", "^orders-0, offline$")
+	slide("r.max") // the right end is now, also if it was drawn a while ago
+	b.wait(time.Second, "label[for=time] + span", "^live$")
+	b.wait(time.Second, house+" a.chip", "^orders-0, (in sync|leader)$")
 }
 
 // press clicks the button of that accessible name.

@@ -95,7 +95,7 @@ function Slider() {
     <label for="time">${t('time')}</label><span class="mono">${state.at === null ? t('live') : clock(state.at)}</span>
     ${state.at === null ? null : html`<button onClick=${() => { state.at = null; changed(); }}>${t('back')}</button>`}</div>
     <input id="time" type="range" min=${first} max=${now} step="1" value=${state.at ?? now} aria-valuetext=${state.at === null ? t('live') : clock(state.at)}
-      onInput=${e => { const v = +e.target.value; state.at = v >= Date.now() - 300 ? null : v; changed(); }} /></section>`;
+      onInput=${e => { const v = +e.target.value; state.at = v >= +e.target.max ? null : v; changed(); }} /></section>`;
 }
 
 const groupsOfKinds = [['all', /./], ['cluster', /^(broker|session|connection|process|registered|controller|cluster|shutdown|replicas|leader|partition|reassign|topic|election|became|replica|truncated|isr|watermark|fetch|directory|config)/],

@@ -2,7 +2,9 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/sirupsen/logrus"
@@ -410,8 +412,24 @@ func (m *Manager) handleDirFailure(path string, logs []*log.Log) {
 		}
 	}
 	m.logger.WithFields(logrus.Fields{"dir": path, "partitions": len(tps)}).Error("partitions are offline")
-	m.opts.Journal.Record(journal.Entry{Kind: journal.DirectoryFailed, Name: path, About: -1, Count: int64(len(tps)), New: fmt.Sprint(m.logs.Offline(path))})
+	m.opts.Journal.Record(journal.Entry{Kind: journal.DirectoryFailed, Name: path, About: -1, Count: int64(len(tps)), New: m.whyFailed(path)})
 	m.isrWriter.dirFailed()
+}
+
+// whyFailed is what the disk said when a directory failed, "" for one that has not: the system's
+// error alone if it names a file, as a reader then knows what was tried.
+func (m *Manager) whyFailed(path string) string {
+	for _, d := range m.logs.Dirs() {
+		if d.Path != path || d.Err == nil {
+			continue
+		}
+		var of *fs.PathError
+		if errors.As(d.Err, &of) {
+			return of.Error()
+		}
+		return d.Err.Error()
+	}
+	return ""
 }
 
 // setFuture replaces the copy that is on its way to another directory.

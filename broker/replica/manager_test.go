@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -646,6 +647,11 @@ func TestDiskFailureTakesOnlyItsPartitions(t *testing.T) {
 		for _, d := range dirs {
 			if (d.Path == failed) != errors.Is(d.Err, kerr.KafkaStorageError) || d.Err == nil && len(d.Replicas) != 2 {
 				t.Errorf("%+v", d)
+			}
+		}
+		for _, d := range dirs {
+			if why := b.m.whyFailed(d.Path); (why != "") != (d.Path == failed) || strings.Contains(why, "KAFKA_STORAGE_ERROR") {
+				t.Errorf("%s failed: %q", d.Path, why)
 			}
 		}
 		// New partitions go to the other directory.

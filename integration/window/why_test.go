@@ -276,5 +276,5 @@ func TestWhyNamesAFailedDirectory(t *testing.T) {
 	dir := loseDirectory(t, b, "orders-0") // its next checkpoint fails
 	word := strconv.Itoa(id)
 	why(t, bs, 0, []string{"leader of orders-0 " + word + " →", "because broker " + word + " told the controller that", "because log directory " + dir + " of broker " + word + " failed"}, "orders-0")
-	why(t, bs, 0, []string{"log directory " + dir + " of broker " + word + " failed"}, "--broker", word)
+	why(t, bs, 0, []string{"log directory " + dir + " of broker " + word + " failed", "no such file or directory"}, "--broker", word)
 }

@@ -67,8 +67,8 @@ type Step struct {
 	Stop  string `yaml:"stop"`
 	// Wait is the name of a program in the background whose output has to have Expect.
 	Wait string `yaml:"wait"`
-	// Do is something that befalls the cluster: kill, pause, resume, restart or stop, and the
-	// number of a broker.
+	// Do is something that befalls the cluster: kill, pause, resume, restart, stop, break-disk or
+	// mend-disk, and the number of a broker.
 	Do string `yaml:"do"`
 
 	// Input is what is typed into the command, before its end of file; for Start what is typed when

@@ -29,6 +29,7 @@ type node struct {
 	done   chan struct{} // closed when the process has ended
 	log    *os.File
 	paused bool
+	broken bool // its second disk is
 }
 
 // cluster is a coordination server and brokers.
@@ -75,6 +76,13 @@ func startCluster(ctx context.Context, o Options) (_ *cluster, err error) {
 	return c, nil
 }
 
+// brokerOfTwoDisks is the broker that has a second log directory, as if on a disk of its own, which a
+// chapter breaks.
+const (
+	brokerOfTwoDisks = 2
+	secondDisk       = "second-disk"
+)
+
 // newBroker writes a broker's server.properties. Timeouts are short, so that a learner sees what
 // follows from a failure.
 func newBroker(o Options, id int, zookeeper string, free *ports) (*node, error) {
@@ -94,11 +102,15 @@ func newBroker(o Options, id int, zookeeper string, free *ports) (*node, error) 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
+	logs := filepath.Join(dir, "logs")
+	if id == brokerOfTwoDisks {
+		logs += "," + filepath.Join(dir, secondDisk)
+	}
 	// More replicas than brokers cannot be made.
 	factor := strconv.Itoa(min(3, o.Brokers))
 	lines := []string{
 		// A rack for each, so that a chapter can show followers of the reader's own rack (KIP-392).
-		"broker.id=" + strconv.Itoa(id), "broker.rack=rack-" + string(rune('a'+id)), "listeners=PLAINTEXT://" + address(port), "log.dirs=" + filepath.Join(dir, "logs"),
+		"broker.id=" + strconv.Itoa(id), "broker.rack=rack-" + string(rune('a'+id)), "listeners=PLAINTEXT://" + address(port), "log.dirs=" + logs,
 		"zookeeper.connect=" + zookeeper, "zookeeper.session.timeout.ms=3000", "replica.lag.time.max.ms=3000",
 		"offsets.topic.replication.factor=" + factor, "offsets.topic.num.partitions=3", "transaction.state.log.replication.factor=" + factor,
 		"transaction.state.log.min.isr=1", "transaction.state.log.num.partitions=3", "group.initial.rebalance.delay.ms=0",
@@ -173,8 +185,8 @@ func (c *cluster) web() (all []string) {
 	return all
 }
 
-// do carries out "kill 1", "pause 1", "resume 1", "stop 1", "restart 1", or the same of several
-// brokers: "kill 0 1 2".
+// do carries out "kill 1", "pause 1", "resume 1", "stop 1", "restart 1", "break-disk 2",
+// "mend-disk 2", or the same of several brokers: "kill 0 1 2".
 func (c *cluster) do(ctx context.Context, what string) error {
 	verb, rest, _ := strings.Cut(what, " ")
 	for _, number := range strings.Fields(rest) {
@@ -194,6 +206,15 @@ func (c *cluster) heal(ctx context.Context) error {
 	for _, b := range c.brokers {
 		if b.paused {
 			if err := b.do(ctx, "resume"); err != nil {
+				return err
+			}
+		}
+		if b.broken {
+			if err := b.do(ctx, "mend-disk"); err != nil {
+				return err
+			}
+			// A directory that has failed is used again by the next start only.
+			if err := b.stop(ctx); err != nil {
 				return err
 			}
 		}
@@ -236,6 +257,10 @@ func (n *node) do(ctx context.Context, verb string) error {
 	case "resume":
 		n.paused = false
 		return resume(n.cmd.Process)
+	case "break-disk":
+		return n.breakDisk()
+	case "mend-disk":
+		return n.mendDisk()
 	case "restart":
 		if n.alive() {
 			if err := n.stop(ctx); err != nil {
@@ -248,6 +273,27 @@ func (n *node) do(ctx context.Context, verb string) error {
 		return n.ready(ctx)
 	}
 	return fmt.Errorf("nobody knows how to %s", verb)
+}
+
+// breakDisk takes the second log directory away, as a disk that is gone, and leaves something that
+// is no directory.
+func (n *node) breakDisk() error {
+	disk := filepath.Join(n.dir, secondDisk)
+	if err := os.Rename(disk, disk+"-away"); err != nil {
+		return err
+	}
+	n.broken = true
+	return os.WriteFile(disk, nil, 0o644)
+}
+
+// mendDisk brings the directory back as it was.
+func (n *node) mendDisk() error {
+	disk := filepath.Join(n.dir, secondDisk)
+	if err := os.Remove(disk); err != nil {
+		return err
+	}
+	n.broken = false
+	return os.Rename(disk+"-away", disk)
 }
 
 // start starts the process; its log goes on where it was, as that of a broker that is restarted.

@@ -98,7 +98,8 @@ func Problem(err error, l Lang) string {
 }
 
 // deeds are what befalls brokers, in both languages.
-var deeds = map[string]Text{"kill": {"kill", "죽이기"}, "pause": {"pause", "일시 정지"}, "resume": {"resume", "다시 움직이기"}, "stop": {"stop", "멈추기"}, "restart": {"start again", "다시 시작"}}
+var deeds = map[string]Text{"kill": {"kill", "죽이기"}, "pause": {"pause", "일시 정지"}, "resume": {"resume", "다시 움직이기"}, "stop": {"stop", "멈추기"}, "restart": {"start again", "다시 시작"},
+	"break-disk": {"break the second disk", "둘째 디스크 고장 내기"}, "mend-disk": {"mend the second disk", "둘째 디스크 고치기"}}
 
 // Deed says for a learner what befalls the cluster: Step.Do, expanded.
 func Deed(do string, l Lang) string {

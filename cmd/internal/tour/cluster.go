@@ -214,8 +214,10 @@ func (c *cluster) heal(ctx context.Context) error {
 				return err
 			}
 			// A directory that has failed is used again by the next start only.
-			if err := b.stop(ctx); err != nil {
-				return err
+			if b.alive() {
+				if err := b.stop(ctx); err != nil {
+					return err
+				}
 			}
 		}
 		if !b.alive() {

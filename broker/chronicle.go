@@ -18,8 +18,11 @@ import (
 
 // noteStart records that the broker serves, and what the stop before it was like.
 func (b *Broker) noteStart() {
-	before := "clean"
-	if b.logs.Recovered() {
+	before := "" // the first start of all
+	switch was, clean := b.logs.LastStop(); {
+	case was && clean:
+		before = "clean"
+	case was:
 		before = "unclean"
 	}
 	b.journal.Record(journal.Entry{Kind: journal.BrokerStarted, About: -1, Old: before, Took: b.opts.Now().Sub(b.began)})
@@ -86,6 +89,16 @@ func (h *configHistory) was(entity string, settings map[string]string) {
 		h.known = map[string]map[string]string{}
 	}
 	h.known[entity] = maps.Clone(settings)
+}
+
+// none says that an entity that was not seen had no settings until now: all that have some were read before.
+func (h *configHistory) none(entity string) {
+	h.mu.Lock()
+	_, seen := h.known[entity]
+	h.mu.Unlock()
+	if !seen {
+		h.was(entity, nil)
+	}
 }
 
 // forget makes the next look at an entity its first.

@@ -19,6 +19,10 @@ func TestConfigChangesAreToldWithoutSecrets(t *testing.T) {
 	broker(map[string]string{"listener.name.x.ssl.keystore.password": "s3cret", "leader.replication.throttled.rate": "1000"})
 	h.saw("users u", nil, publicQuotaKey)
 	h.saw("users u", map[string]string{"SCRAM-SHA-256": "salt=s3cret", "producer_byte_rate": "1024"}, publicQuotaKey)
+	h.none("clients c")
+	h.saw("clients c", map[string]string{"producer_byte_rate": "7"}, publicQuotaKey) // the first look at what had no settings
+	h.none("clients c")
+	h.saw("clients c", nil, publicQuotaKey)
 	h.was("topic t", map[string]string{"retention.ms": "5"})
 	h.saw("topic t", map[string]string{"unknown": "s3cret"}, publicTopicKey)
 	h.forget("topic t")
@@ -33,6 +37,7 @@ func TestConfigChangesAreToldWithoutSecrets(t *testing.T) {
 		"broker 1 listener.name.x.ssl.keystore.password (default)→(hidden)", `broker 1 log.retention.ms "1"→"2"`, "broker 1 ssl.key.password (hidden)→(hidden)",
 		`broker 1 leader.replication.throttled.rate (default)→"1000"`, `broker 1 log.retention.ms "2"→(default)`, "broker 1 ssl.key.password (hidden)→(default)",
 		"users u SCRAM-SHA-256 (default)→(hidden)", `users u producer_byte_rate (default)→"1024"`,
+		`clients c producer_byte_rate (default)→"7"`, `clients c producer_byte_rate "7"→(default)`,
 		"topic t unknown (default)→(hidden)", `topic t retention.ms "5"→(default)`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -83,6 +83,7 @@ func (d *dynamic) applyQuotas(ctx context.Context, t zk.EntityType, entity strin
 	if err != nil {
 		return fmt.Errorf("read configs of %s/%s: %w", t, entity, err)
 	}
+	d.history.none(string(t) + " " + entity) // loadQuotas has read all that there were
 	d.setQuotas(t, entity, settings)
 	d.setCredentials(t, entity, settings)
 	return nil

@@ -146,7 +146,10 @@ func TestSentences(t *testing.T) {
 	for want, e := range map[string]Entry{
 		`config of topic orders: retention.ms (default) → "5"`:        {Kind: ConfigChanged, Name: "topic orders", Who: "retention.ms", Old: "(default)", New: `"5"`},
 		"broker 1 cannot fetch from broker 2: the connection was cut": {Kind: LeaderUnreachable, Broker: 1, About: 2, New: "Fetch request: read response size: EOF"},
-		"broker 1 cannot fetch from broker 2: something else":         {Kind: LeaderUnreachable, Broker: 1, About: 2, New: "something else"},
+		"broker 2 cannot fetch from broker 3: the connection was cut": {Kind: LeaderUnreachable, Broker: 2, About: 3,
+			New: "Fetch request: read response size: raw-read tcp 127.0.0.1:1->127.0.0.1:2: use of closed network connection"},
+		"broker 2 started; its last stop was unclean, in 1.0 s": {Kind: BrokerStarted, Broker: 2, Old: "unclean", Took: time.Second},
+		"broker 1 cannot fetch from broker 2: something else":   {Kind: LeaderUnreachable, Broker: 1, About: 2, New: "something else"},
 		"leader of orders-0 2 → 3 (epoch 7), because the old leader is gone; in sync: 3,1, before: 2,3,1": {
 			Kind: LeaderElected, Name: "orders", About: 3, Number: 2, LeaderEpoch: 7, Reason: LeaderGone, From: []int32{2, 3, 1}, To: []int32{3, 1}},
 		"broker 2 fell out of sync in orders-0: 1,204 records behind, last caught up 10.2 s ago; in sync: 3,1": {
@@ -171,6 +174,8 @@ func TestKoreanSentences(t *testing.T) {
 		`orders 토픽 설정: retention.ms (기본값) → "5"`:   {Kind: ConfigChanged, Name: "topic orders", Who: "retention.ms", Old: "(default)", New: `"5"`},
 		`1번 브로커 설정: ssl.key.password (숨김) → (기본값)`: {Kind: ConfigChanged, Name: "broker 1", Who: "ssl.key.password", Old: "(hidden)", New: "(default)"},
 		`모든 브로커 설정: log.retention.ms "1" → "2"`:    {Kind: ConfigChanged, Name: "broker <default>", Who: "log.retention.ms", Old: `"1"`, New: `"2"`},
+		"2번 브로커가 시작했다 (비정상 종료 뒤), 1.0초 걸림":         {Kind: BrokerStarted, Broker: 2, Old: "unclean", Took: time.Second},
+		"2번 브로커가 시작했다 (정상 종료 뒤)":                   {Kind: BrokerStarted, Broker: 2, Old: "clean"},
 		"1번 브로커가 2번 브로커에서 가져올 수 없다: 연결이 끊겼다":       {Kind: LeaderUnreachable, Broker: 1, About: 2, New: "Fetch request: read response size: EOF"},
 		"orders-0의 리더 2 → 3 (에포크 7), 이유: 이전 리더가 사라졌다; ISR: 3,1": {
 			Kind: LeaderElected, Name: "orders", About: 3, Number: 2, LeaderEpoch: 7, Reason: LeaderGone, To: []int32{3, 1}},

@@ -8,7 +8,7 @@ const (
 	_ Kind = iota
 
 	// The process and its session with ZooKeeper.
-	BrokerStarted      // Old "clean" or "unclean", Took
+	BrokerStarted      // Old "clean" or "unclean", "" without a stop before, Took
 	BrokerStopping     // Reason
 	ProcessPaused      // Took: the process did not run
 	SessionOpened      // Number: session

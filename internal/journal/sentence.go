@@ -103,6 +103,8 @@ func (e *Entry) field(word string, l Lang) string {
 		return e.Who
 	case "old":
 		return e.Old
+	case "last stop":
+		return stop(e.Old, l)
 	case "new":
 		return e.New
 	case "entity":
@@ -164,12 +166,24 @@ func value(v string, l Lang) string {
 	return v
 }
 
+// stop is what a stop was like, for people.
+func stop(how string, l Lang) string {
+	switch {
+	case l == Korean && how == "clean":
+		return "정상"
+	case l == Korean && how == "unclean":
+		return "비정상"
+	}
+	return how
+}
+
 // failures are the errors of connections that are seen most, by what is in their texts.
 var failures = []struct {
 	part string
 	text
 }{
 	{"EOF", text{"the connection was cut", "연결이 끊겼다"}}, {"connection reset", text{"the connection was cut", "연결이 끊겼다"}}, {"broken pipe", text{"the connection was cut", "연결이 끊겼다"}},
+	{"use of closed network connection", text{"the connection was cut", "연결이 끊겼다"}},
 	{"connection refused", text{"nobody listens there (connection refused)", "그 주소에서 듣고 있는 것이 없다 (connection refused)"}},
 	{"i/o timeout", text{"no answer in time", "제때 답이 없다"}}, {"deadline exceeded", text{"no answer in time", "제때 답이 없다"}},
 }

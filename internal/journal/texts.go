@@ -5,7 +5,7 @@ var kinds = [numKinds]struct {
 	name string
 	text
 }{
-	BrokerStarted:      {"broker-started", text{"broker {broker} started[; its last stop was {old}][, in {took}]", "{broker}번 브로커가 시작했다[ ({old} 종료 뒤)][, {took} 걸림]"}},
+	BrokerStarted:      {"broker-started", text{"broker {broker} started[; its last stop was {last stop}][, in {took}]", "{broker}번 브로커가 시작했다[ ({last stop} 종료 뒤)][, {took} 걸림]"}},
 	BrokerStopping:     {"broker-stopping", text{"broker {broker} is stopping[: {reason}]", "{broker}번 브로커가 멈추는 중이다[: {reason}]"}},
 	ProcessPaused:      {"process-paused", text{"the process of broker {broker} did not run for {took}: it was stopped, or the machine was", "{broker}번 브로커의 프로세스가 {took} 동안 실행되지 않았다: 프로세스나 컴퓨터가 멈춰 있었다"}},
 	SessionOpened:      {"session-opened", text{"broker {broker} opened ZooKeeper session {session}", "{broker}번 브로커가 ZooKeeper 세션 {session}을/를 열었다"}},

@@ -118,11 +118,10 @@ func (l *Log) deleteOldSegmentsLocked() (int, error) {
 		states = append(states, state)
 	}
 	total := 0
-	for _, e := range PlanRetention(states, c, l.highWatermark.Load(), l.logStartOffset.Load(), now) {
+	plan := PlanRetention(states, c, l.highWatermark.Load(), l.logStartOffset.Load(), now)
+	for _, e := range plan {
 		l.logger.WithField("segments", e.Count).WithField("reason", e.Reason).Info("deleted old segments")
 		total += e.Count
-		l.opts.Journal.Record(journal.Entry{Kind: journal.SegmentsDeleted, Name: l.tp.Topic, Partition: l.tp.Partition, About: -1, Count: int64(e.Count),
-			Offset: l.logStartOffset.Load(), Reason: reasons[e.Reason]})
 	}
 	if total == 0 {
 		return 0, nil
@@ -138,7 +137,14 @@ func (l *Log) deleteOldSegmentsLocked() (int, error) {
 		return 0, err
 	}
 	// Last: a crash before this finds the log start at the first segment that is there.
-	return total, l.raiseLogStartLocked(list[total].base)
+	if err := l.raiseLogStartLocked(list[total].base); err != nil {
+		return total, err
+	}
+	for _, e := range plan {
+		l.opts.Journal.Record(journal.Entry{Kind: journal.SegmentsDeleted, Name: l.tp.Topic, Partition: l.tp.Partition, About: -1, Count: int64(e.Count),
+			Offset: l.logStartOffset.Load(), Reason: reasons[e.Reason]})
+	}
+	return total, nil
 }
 
 // Roll completes the active segment and begins a new one at the log end, unless the active one is

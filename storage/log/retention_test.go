@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"momus/configs"
+	"momus/internal/journal"
 	"momus/storage/vfs"
 )
 
@@ -50,8 +51,13 @@ func TestRetentionTakesAllAndRolls(t *testing.T) {
 		e.append(e.clock, "v")
 	}
 	e.clock += 2000
+	e.opts.Journal = journal.New(nil)
 	if n, err := e.DeleteOldSegments(); err != nil || n == 0 {
 		t.Fatalf("%d, %v", n, err)
+	}
+	told, _ := e.opts.Journal.Since(0)
+	if i := slices.IndexFunc(told, func(e journal.Entry) bool { return e.Kind == journal.SegmentsDeleted }); i < 0 || told[i].Offset != 10 {
+		t.Errorf("the journal says %+v, want that the log starts at 10", told)
 	}
 	if e.LogStartOffset() != 10 || e.LogEndOffset() != 10 || len(e.Segments()) != 1 {
 		t.Fatalf("[%d, %d) in %d segments", e.LogStartOffset(), e.LogEndOffset(), len(e.Segments()))

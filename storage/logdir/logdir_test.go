@@ -291,6 +291,32 @@ func TestCreateTriesTheNextDirectory(t *testing.T) {
 	}
 }
 
+// A broker without logs that was killed was not stopped cleanly either, and before the first start of
+// all there was no stop.
+func TestLastStopOfADirectoryWithoutLogs(t *testing.T) {
+	fs := vfs.NewMem()
+	expect := func(m *Manager, was, clean bool) {
+		t.Helper()
+		if w, c := m.LastStop(); w != was || c != clean {
+			t.Errorf("stopped before: %v, cleanly: %v; want %v, %v", w, c, was, clean)
+		}
+	}
+	m := open(t, fs, "/a")
+	expect(m, false, true)
+	m.WriteMeta(1, "cluster")
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m = open(t, fs, "/a")
+	expect(m, true, true)
+	m.unlock() // and no more: killed
+	m = open(t, fs, "/a")
+	expect(m, true, false)
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestCleanStopAndRestart(t *testing.T) {
 	fs := vfs.NewMem()
 	m := open(t, fs, "/a")

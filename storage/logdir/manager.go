@@ -121,10 +121,10 @@ type dir struct {
 	path  string
 	lock  interface{ Close() error }
 	clean bool // had the marker of a clean stop when it was opened
-	// recovered tells that it had none although there were logs; written only while it is opened.
-	recovered bool
-	loaded    []model.TopicPartition // in its checkpoints; only while it is opened
-	lowered   atomic.Bool            // a recovery point of it is below that of the checkpoint since it was opened
+	// used tells that a broker had it before: it has a meta.properties or logs; written only while it is opened.
+	used    bool
+	loaded  []model.TopicPartition // in its checkpoints; only while it is opened
+	lowered atomic.Bool            // a recovery point of it is below that of the checkpoint since it was opened
 
 	failed atomic.Pointer[error] // nil while usable
 
@@ -165,10 +165,14 @@ func (m *Manager) Dirs() []DirStatus {
 	return out
 }
 
-// Recovered reports whether a directory was not stopped cleanly before this start, so that its logs
-// were checked.
-func (m *Manager) Recovered() bool {
-	return slices.ContainsFunc(m.dirs, func(d *dir) bool { return d.recovered })
+// LastStop reports whether a broker had a directory before this start, and whether all that it had
+// were stopped cleanly: the logs of the others were checked.
+func (m *Manager) LastStop() (was, clean bool) {
+	clean = true
+	for _, d := range m.dirs {
+		was, clean = was || d.used, clean && (d.clean || !d.used)
+	}
+	return was, clean
 }
 
 // Offline returns why a directory is offline; nil if it is usable. An unknown directory is

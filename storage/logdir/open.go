@@ -285,10 +285,10 @@ func (m *Manager) loadDir(ctx context.Context, d *dir) error {
 		if e.IsDir() {
 			names = append(names, e.Name())
 		}
+		d.used = d.used || e.IsDir() || e.Name() == checkpoint.MetaFile
 	}
 	ld.total = len(names)
 	if !d.clean && len(names) > 0 {
-		d.recovered = true
 		m.logger.WithFields(logrus.Fields{"dir": d.path, "logs": len(names)}).Info("directory was not stopped cleanly; recovering its logs")
 		// A recovery changes indexes in place, from the recovery points on that were read. They must
 		// not be others if power fails meanwhile: whoever wrote them may have died before the file had

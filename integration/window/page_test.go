@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -487,6 +488,41 @@ func TestWhatIsBrokenOnThePageIsShown(t *testing.T) {
 	b.press("Stop producer-1")
 	b.wait(soon, "section", "^Producers and consumers$")
 	b.wait(soon, "main p", "None yet")
+}
+
+// What is wrong with a wish is seen wherever the reader is on the page, in the broker's words, until
+// the reader goes on.
+func TestWhatDoesNotWorkIsSeen(t *testing.T) {
+	c := testkit.Quickstart(t, 1, "--console-port", "0")
+	b := newBrowser(t, page(t, c))
+	b.resize(390, 844)
+	b.press("Create a topic")
+	b.press("Start a producer or a consumer")
+	eval[bool](b, `(scrollTo(0, 1e6), true)`)
+	b.fill("Create a topic", map[string]string{"name": "no name!"})
+	b.wait(10*time.Second, "[role=alert] p", `Topic name "no name!" is illegal`)
+	if top := eval[float64](b, `document.querySelector('[role=alert] p').getBoundingClientRect().top`); top < 0 || top > 800 {
+		t.Errorf("it is at %v of the window's height", top)
+	}
+	b.press("Dismiss")
+	b.wait(10*time.Second, "[role=alert]", "^$")
+	b.fill("Create a topic", map[string]string{"name": "no name!"})
+	b.wait(10*time.Second, "[role=alert] p", "illegal")
+	b.open("Groups")
+	b.wait(10*time.Second, "[role=alert]", "^$")
+	b.mu.Lock()
+	b.faults = slices.DeleteFunc(b.faults, func(f string) bool { return strings.Contains(f, "409") }) // the browser tells of each refusal
+	b.mu.Unlock()
+
+	// Rates are told when they change: what is not told is as before.
+	if got := eval[string](b, `import('/page/store.js').then(m => { m.state.history.length = 0; m.noteRate(100, 0); m.noteRate(200, 30); m.noteRate(201, 20); m.noteRate(400, 0); return JSON.stringify(m.state.history) })`); got != "[[201,20],[399,20],[400,0]]" {
+		t.Errorf("rates are %s", got)
+	}
+
+	// Without the token of the printed address the page may look only, and says so.
+	address, _, _ := strings.Cut(page(t, c), "#")
+	stranger := newBrowser(t, address)
+	stranger.wait(10*time.Second, "main p", "^To play with the cluster, open this page at the address")
 }
 
 func TestARecordIsSentAndFollowedOnThePage(t *testing.T) {

@@ -75,15 +75,24 @@ function Chart() {
   const box = useRef(), plot = useRef();
   const h = state.history;
   useEffect(() => {
-    const css = getComputedStyle(document.documentElement), ink = css.getPropertyValue('--dim').trim(), line = css.getPropertyValue('--line').trim();
+    const colour = (name, clear = '') => () => getComputedStyle(document.documentElement).getPropertyValue(name).trim() + clear; // asked at each drawing: the reader may change them
+    const ink = colour('--dim'), line = colour('--line');
     const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
     plot.current = new uPlot({ width: box.current.clientWidth || 300, height: 150, legend: { show: false }, cursor: { show: false }, scales: { x: { range: () => { const end = Date.now() / 1000; return [end - 120, end]; } }, y: { range: (u, lo, hi) => [0, Math.max(hi || 0, 10)] } },
-      axes: [{ ...axis, values: (u, at) => at.map(s => new Date(s * 1000).toLocaleTimeString('en-GB')), space: 90 }, { ...axis, size: 60 }], series: [{}, { stroke: css.getPropertyValue('--accent').trim(), width: 2, fill: css.getPropertyValue('--accent').trim() + '33' }] }, [[], []], box.current);
+      axes: [{ ...axis, values: (u, at) => at.map(s => new Date(s * 1000).toLocaleTimeString('en-GB')), space: 90 }, { ...axis, size: 60 }], series: [{}, { stroke: colour('--accent'), width: 2, fill: colour('--accent', '33') }] }, [[], []], box.current);
     const resize = new ResizeObserver(() => box.current && plot.current.setSize({ width: box.current.clientWidth, height: 150 }));
     resize.observe(box.current);
     return () => { resize.disconnect(); plot.current.destroy(); };
   }, []);
-  useEffect(() => { plot.current && plot.current.setData([h.map(x => x[0]), h.map(x => x[1])]); }, [h.length && h[h.length - 1][0]]);
+  useEffect(() => {
+    const show = () => { // up to now: what is not told anew is as before
+      const now = Date.now() / 1000, last = h[h.length - 1], all = last && now - last[0] > 2 ? [...h, [now, last[1]]] : h;
+      if (!document.hidden) plot.current?.setData([all.map(x => x[0]), all.map(x => x[1])]);
+    };
+    show();
+    const timer = setInterval(show, 2000);
+    return () => clearInterval(timer);
+  }, [h.length && h[h.length - 1][0]]);
   const now = h.length ? Math.round(h[h.length - 1][1]) : 0;
   return html`<section class="card" aria-labelledby="rate"><h2 id="rate">${t('throughput')}</h2>
     <div class="chart" ref=${box} role="img" aria-label=${t('total', number(now))}></div></section>`;
@@ -131,7 +140,7 @@ export function Cluster() {
     <div class="two"><div>
       <div class="row"><label>${t('filter')} <input type="search" value=${filter} onInput=${e => setFilter(e.target.value)} /></label>
         <label><input type="checkbox" checked=${internal} onChange=${e => { state.internal = e.target.checked; changed(); }} /> ${t('internal')}</label>
-        <span class="dim">${number(cluster.topicCount || 0)} ${t(cluster.topicCount === 1 ? 'oneTopic' : 'topics')}</span></div>
+        <span class="dim">${t(cluster.topicCount === 1 ? 'oneTopic' : 'topics', number(cluster.topicCount || 0))}</span></div>
       <ul class="legend" aria-label=${t('legend')}>${['leader', 'insync', 'lagging', 'offline'].map(r => html`<li><span class=${'chip ' + r}>${t(r)}</span></li>`)}</ul>
       <div class="houses">${cluster.brokers.map(b => html`<${House} key=${b.id} b=${b} p=${played(b.id)} about=${state.about} chips=${houses.get(b.id) || empty} isController=${cluster.controller === b.id && lives(b)} rate=${rates.get(b.id)} flows=${state.rates.topics} lit=${state.lit} past=${state.at !== null} />`)}</div>
       <${Machines} />

@@ -8,7 +8,7 @@ const texts = {
   broker: ['Broker', '브로커'], controller: ['controller', '컨트롤러'], gone: ['gone', '없음'], unregistered: ['not registered', '등록 안 됨'], effect: ['what that means', '결과'], noFigures: ['seen from outside', '밖에서 본 모습'],
   leads: ['leads', '리더'], holds: ['replicas', '복제본'], records: ['records/s', '레코드/초'], bytes: ['B/s', 'B/초'], dirFailed: ['a log directory has failed', '로그 디렉터리 고장'],
   leader: ['leader', '리더'], insync: ['in sync', 'ISR'], lagging: ['out of sync', '뒤처짐'], offline: ['offline', '오프라인'], legend: ['What the chips mean', '칩의 뜻'],
-  filter: ['Filter topics', '토픽 거르기'], internal: ['internal topics', '내부 토픽'], more: ['{n} more: filter to see them', '{n}개 더: 걸러서 보기'], topics: ['topics', '개 토픽'], oneTopic: ['topic', '개 토픽'],
+  filter: ['Filter topics', '토픽 거르기'], internal: ['internal topics', '내부 토픽'], more: ['{n} more: filter to see them', '{n}개 더: 걸러서 보기'], topics: ['{n} topics', '토픽 {n}개'], oneTopic: ['{n} topic', '토픽 {n}개'],
   journal: ['Journal', '저널'], journalHelp: ['Each entry lights up what it touched.', '항목을 가리키면 관련된 것이 밝아집니다.'], noEntries: ['Nothing has happened yet.', '아직 아무 일도 없습니다.'],
   time: ['Go back in time', '시간 되돌리기'], live: ['live', '현재'], back: ['back to now', '현재로'], because: ['because', '원인'], kinds: ['Show', '보기'], all: ['everything', '모두'],
   stop: ['Stop', '멈추기'], start: ['Start', '시작'], stopBroker: ['Stop broker {n}', '{n}번 브로커 멈추기'], startBroker: ['Start broker {n}', '{n}번 브로커 시작'],
@@ -53,6 +53,7 @@ const texts = {
   viewer: ['Show bytes as', '바이트 표시'], 'viewer:auto': ['what they are', '자동'], 'viewer:text': ['text', '텍스트'], 'viewer:json': ['JSON', 'JSON'], 'viewer:hex': ['hex', '16진수'], showFrom: ['show from offset {n}', '오프셋 {n}부터 보기'], decoded: ['decoded', '해석됨'],
   zombie: ['believes to lead', '리더라고 믿음'], openTransaction: ['open', '열림'],
   doctor: ['What momus doctor finds', 'momus doctor가 찾은 것'], nothingFound: ['Its rules find nothing.', '규칙에 걸리는 것이 없습니다.'], advice: ['advice', '조언'], critical: ['critical', '심각'], cure: ['What to do', '할 일'], doctorMore: ['These are the rules that can look from inside; the command momus doctor looks at more.', '안에서 볼 수 있는 규칙만 봅니다. momus doctor 명령은 더 많이 살핍니다.'],
+  dismiss: ['Dismiss', '닫기'], noToken: ['To play with the cluster, open this page at the address that momus quickstart printed: this tab may only look.', '클러스터를 조작하려면 momus quickstart가 출력한 주소로 여세요. 이 탭에서는 보기만 할 수 있습니다.'],
   failed: ['That did not work: {n}', '되지 않았습니다: {n}'], loading: ['Looking…', '불러오는 중…'],
 };
 // What the fields of Kafka's znodes mean.
@@ -63,6 +64,8 @@ export const znodeFields = {
   partitions: ['replicas of each partition, the preferred leader first', '파티션별 복제본, 첫째가 선호 리더'], adding_replicas: ['replicas that a reassignment adds', '재배치로 더해지는 복제본'], removing_replicas: ['replicas that a reassignment takes away', '재배치로 없어지는 복제본'], config: ['settings that differ from the defaults', '기본값과 다른 설정'], id: ['id of the cluster', '클러스터 ID'],
   broker: ['the broker that holds the block', '블록을 가진 브로커'], block_start: ['first producer id of the block', '블록의 첫 프로듀서 ID'], block_end: ['last producer id of the block', '블록의 마지막 프로듀서 ID'], features: ['features', '기능'],
 };
+const asked = new URLSearchParams(location.search).get('lang'); // by who printed the address
+if (asked === 'en' || asked === 'ko') localStorage.setItem('momus.lang', asked);
 let lang = localStorage.getItem('momus.lang') || (navigator.language.startsWith('ko') ? 'ko' : 'en');
 export const language = () => lang;
 export function setLanguage(l) { lang = l; localStorage.setItem('momus.lang', l); document.documentElement.lang = l; }

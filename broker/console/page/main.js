@@ -1,6 +1,7 @@
 import { html, render, useState, useEffect } from './vendor/htm-preact.js';
 import { t, language, setLanguage } from './i18n.js';
 import { state, subscribe, connect, changed } from './store.js';
+import { Theme } from './parts.js';
 import { Cluster } from './cluster.js';
 import { Partition } from './partition.js';
 import { Groups, Transactions } from './coordinators.js';
@@ -16,22 +17,12 @@ function route() {
   return { name: parts[0], args: parts.slice(1) };
 }
 
-function Theme() {
-  const [theme, setTheme] = useState(localStorage.getItem('momus.theme') || 'auto');
-  useEffect(() => {
-    if (theme === 'auto') document.documentElement.removeAttribute('data-theme'); else document.documentElement.dataset.theme = theme;
-    localStorage.setItem('momus.theme', theme);
-  }, [theme]);
-  return html`<label>${t('theme')} <select value=${theme} onChange=${e => setTheme(e.target.value)}>
-    <option value="auto">${t('themeAuto')}</option><option value="light">${t('themeLight')}</option><option value="dark">${t('themeDark')}</option></select></label>`;
-}
-
 function App() {
   const [, draw] = useState(0);
   const [at, setAt] = useState(route());
   useEffect(() => subscribe(() => draw(n => n + 1)), []);
   useEffect(() => {
-    const moved = () => { setAt(route()); document.getElementById('content')?.focus(); };
+    const moved = () => { setAt(route()); state.problem = ''; document.getElementById('content')?.focus(); };
     addEventListener('hashchange', moved);
     return () => removeEventListener('hashchange', moved);
   }, []);
@@ -50,8 +41,8 @@ function App() {
         <${Theme} />
       </div>
     </header>
-    <div role="status">${state.connected ? null : html`<p class="banner">${t('lost')}</p>`}</div>
-    <div role="alert">${state.problem ? html`<p class="banner">${t('failed', state.problem)}</p>` : null}</div>
+    <div class="told"><div role="status">${state.connected ? null : html`<p class="banner">${t('lost')}</p>`}</div>
+      <div role="alert">${state.problem ? html`<p class="banner">${t('failed', state.problem)} <button aria-label=${t('dismiss')} onClick=${() => { state.problem = ''; changed(); }}>✕</button></p>` : null}</div></div>
     <main id="content" tabindex="-1"><${View} key=${name + at.args.join('/')} args=${at.args} /></main>`;
 }
 

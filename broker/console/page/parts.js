@@ -49,6 +49,17 @@ export function usePoll(path, everyMs = 1000) {
   return answer.path === path ? answer : nothing;
 }
 
+// Theme lets the reader choose between light and dark; the choice is kept, for all pages of this address.
+export function Theme() {
+  const [theme, setTheme] = useState(localStorage.getItem('momus.theme') || 'auto');
+  useEffect(() => {
+    if (theme === 'auto') document.documentElement.removeAttribute('data-theme'); else document.documentElement.dataset.theme = theme;
+    localStorage.setItem('momus.theme', theme);
+  }, [theme]);
+  return html`<label>${t('theme')} <select value=${theme} onChange=${e => setTheme(e.target.value)}>
+    <option value="auto">${t('themeAuto')}</option><option value="light">${t('themeLight')}</option><option value="dark">${t('themeDark')}</option></select></label>`;
+}
+
 export function Waiting({ answer }) {
   if (answer.error) return html`<p class="bad" role="alert">${answer.error}</p>`;
   return answer.data === null ? html`<p class="dim">${t('loading')}</p>` : null;

@@ -92,7 +92,7 @@ function AddTopic() {
 }
 
 export function Machines() {
-  if (!mayPlay('start-machine')) return null;
+  if (!mayPlay('start-machine')) return state.about.actions.includes('start-machine') ? html`<p class="dim">${t('noToken')}</p>` : null;
   const list = state.play.machines;
   return html`<section class="card" aria-labelledby="machines"><h2 id="machines">${t('machines')}</h2>
     ${list.length ? html`<ul class="machines">${list.map(m => html`<${Machine} key=${m.id} m=${m} />`)}</ul>` : html`<p class="dim">${t('noMachines')}</p>`}

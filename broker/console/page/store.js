@@ -19,7 +19,7 @@ export function changed() { // at most one drawing a frame, however much arrives
 }
 export function subscribe(f) { listeners.add(f); return () => listeners.delete(f); }
 
-const maxEntries = 6000, maxHistory = 120, maxRebalances = 5;
+const maxEntries = 6000, historySeconds = 130, maxRebalances = 5;
 const sameList = (a = [], b = []) => a.length === b.length && a.every((x, i) => x === b[i]);
 const sameLayout = (a, b) => a !== undefined && a.partitions.length === b.partitions.length && a.partitions.every((p, i) => {
   const q = b.partitions[i];
@@ -37,6 +37,13 @@ function noteRebalance(e) {
   if (e.kind === 'rebalance-started') state.rebalances.set(e.name, [...list, { at: e.at, why: e.sentence, members: e.count }].slice(-maxRebalances));
   else if ((e.kind === 'group-stable' || e.kind === 'group-empty') && last && !last.over)
     state.rebalances.set(e.name, [...list.slice(0, -1), { ...last, over: true, took: e.tookMs ?? e.at - last.at, members: e.count ?? 0 }]);
+}
+// noteRate keeps the rates of the last two minutes. They are told when they change: until a second before they were what was told last.
+export function noteRate(at, sum) {
+  const h = state.history, last = h[h.length - 1];
+  if (last && at - last[0] > 2) h.push([at - 1, last[1]]);
+  h.push([at, sum]);
+  while (h.length > 2 && h[1][0] < at - historySeconds) h.shift(); // one before the beginning, for the line to begin at
 }
 let source;
 export function connect() {
@@ -58,8 +65,7 @@ export function connect() {
     state.rates = JSON.parse(e.data);
     if (!still()) state.beats++;
     const sum = (state.rates.brokers || []).reduce((n, b) => n + b.messages, 0);
-    state.history.push([Date.now() / 1000, sum]);
-    if (state.history.length > maxHistory) state.history.shift();
+    noteRate(Date.now() / 1000, sum);
     changed();
   });
   source.addEventListener('play', e => { state.play = JSON.parse(e.data); changed(); });

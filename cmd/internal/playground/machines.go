@@ -454,6 +454,9 @@ func (p *Playground) createTopic(ctx context.Context, o *console.Order) error {
 	}
 	defer client.Close()
 	// kadm wants numbers that Kafka's own clients may leave to the broker.
-	_, err = kadm.NewClient(client).CreateTopic(ctx, max(1, o.Partitions), max(1, o.Replicas), nil, o.Topic)
+	answer, err := kadm.NewClient(client).CreateTopic(ctx, max(1, o.Partitions), max(1, o.Replicas), nil, o.Topic)
+	if err != nil && answer.ErrMessage != "" { // the broker says what is wrong; the error says that something is
+		return errors.New(answer.ErrMessage)
+	}
 	return err
 }

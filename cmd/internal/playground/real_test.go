@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -190,6 +191,9 @@ func (g *ground) machine(id string) machineState {
 
 func TestWhatIsDoneToABrokerIsReal(t *testing.T) {
 	g := realGround(t, 3)
+	if _, err := g.Do(t.Context(), &console.Order{Action: actTopic, Topic: "t", Partitions: 1, Replicas: 4}); err == nil || !strings.Contains(err.Error(), "4 larger than available brokers: 3") {
+		t.Errorf("too many replicas: %v", err)
+	}
 	g.do(console.Order{Action: actTopic, Topic: "t", Partitions: 1, Replicas: 3})
 	g.untilISR("t", 3)
 	made := g.do(console.Order{Action: actMachine, Kind: producer, Topic: "t", Rate: 200, Keys: 5, Size: 100}).(map[string]string)

@@ -14,10 +14,16 @@ import (
 // startCourse opens the course's page on a cluster of that many brokers.
 func startCourse(t *testing.T, brokers int) *browser {
 	t.Helper()
-	p := testkit.Start(t, "tour", testkit.Spec{Args: []string{
-		testkit.Binary(t), "tour", "--page", "--port", "0", "--brokers", fmt.Sprint(brokers), "--dir", t.TempDir()}})
+	return newBrowser(t, serveCourse(t, brokers))
+}
+
+// serveCourse starts the course and gives the address of its page.
+func serveCourse(t *testing.T, brokers int, more ...string) string {
+	t.Helper()
+	p := testkit.Start(t, "tour", testkit.Spec{Args: append([]string{
+		testkit.Binary(t), "tour", "--page", "--port", "0", "--brokers", fmt.Sprint(brokers), "--dir", t.TempDir()}, more...)})
 	p.WaitOutput(t, "Ctrl-C ends it", time.Minute)
-	return newBrowser(t, regexp.MustCompile(`http://localhost:\d+/tour#\S+`).FindString(p.Output()))
+	return regexp.MustCompile(`http://localhost:\d+/tour\S+`).FindString(p.Output())
 }
 
 // click clicks the first button, or summary, with that text which can be used.
@@ -76,11 +82,36 @@ func TestCourseIsPlayedOnThePage(t *testing.T) {
 	b.accessible("the course in Korean on a phone")
 }
 
+// Two windows show one course, in the language that was asked for: what is done in one is seen in the
+// other, and a step that one has skipped leaves open what it would have found out.
+func TestTwoPagesShowOneCourse(t *testing.T) {
+	address := serveCourse(t, 2, "--lang", "ko")
+	one, other := newBrowser(t, address), newBrowser(t, address)
+	one.click("7. ZooKeeper: 누가 살아 있고 누가 결정하는가")
+	other.wait(time.Minute, "h1", "^7. ")
+	for range 4 { // who the controller is, among them
+		one.click("건너뛰기")
+		one.wait(time.Minute, ".step.now button", "^건너뛰기$")
+	}
+	const soon = 10 * time.Second
+	other.wait(soon, ".step.now pre.deed", "^죽이기: …번 브로커$")
+	other.click("해 보기")
+	other.wait(soon, ".step.now .bad", "앞 단계에서 알게 됩니다")
+	one.wait(soon, ".step.now .bad", "앞 단계에서 알게 됩니다")
+	// A button that has become useless hands the focus on.
+	if got := eval[string](other, `document.activeElement.textContent`); got != "해 보기" {
+		t.Errorf("the focus is on %q", got)
+	}
+	eval[bool](other, `(() => { const s = document.querySelectorAll('header select')[1]; s.value = 'dark'; s.dispatchEvent(new Event('change')); return true; })()`)
+	other.wait(soon, "html[data-theme=dark] header select", ".")
+}
+
 // An exercise is broken when it is opened, is not solved before something was done, and is solved
 // by the commands that a learner types on the page.
 func TestExerciseIsCheckedOnThePage(t *testing.T) {
 	b := startCourse(t, 1)
 	b.click("21. " + eval[string](b, `fetch('/api/tour').then(r => r.json()).then(s => s.chapters.find(c => c.number === 21).title)`))
+	b.wait(time.Minute, ".try code", `^localhost:\d+$`)
 	b.click("Check")
 	b.wait(time.Minute, "p.bad", "^Not yet")
 	b.click("Show the solution")

@@ -72,7 +72,12 @@ func runTour(ctx context.Context, e *Env, args []string) error {
 		*dir = temporary
 	}
 	if *page {
-		return serveTour(ctx, e, chosen, *brokers, *port, *dir)
+		// Unasked the page is in the language of the browser.
+		asked := ""
+		if flags.Changed("lang") {
+			asked = "?lang=" + *lang
+		}
+		return serveTour(ctx, e, chosen, asked, *brokers, *port, *dir)
 	}
 	return playTour(ctx, e, chosen, tour.Lang(*lang), *brokers, *dir, *auto)
 }
@@ -161,8 +166,9 @@ func startTour(ctx context.Context, brokers int, dir string, usual, person bool)
 	return tour.NewSession(ctx, o)
 }
 
-// serveTour starts a cluster and plays chapters on it in a browser of this machine.
-func serveTour(ctx context.Context, e *Env, chapters []*tour.Chapter, brokers, port int, dir string) error {
+// serveTour starts a cluster and plays chapters on it in a browser of this machine. query is that of
+// the page's address.
+func serveTour(ctx context.Context, e *Env, chapters []*tour.Chapter, query string, brokers, port int, dir string) error {
 	// Who wants a free port for the page wants free ones for the cluster.
 	session, err := startTour(ctx, brokers, dir, port != 0, true)
 	if err != nil {
@@ -174,15 +180,15 @@ func serveTour(ctx context.Context, e *Env, chapters []*tour.Chapter, brokers, p
 		return explainPort(err)
 	}
 	return runTool(tool.Tool{Name: "tour", Main: func(ctx context.Context, c *core.Call) error {
-		return serveTourPage(ctx, c, server, token, session, chapters, e.Version)
+		return serveTourPage(ctx, c, server, query+"#"+token, session, chapters, e.Version)
 	}})(ctx, e, nil)
 }
 
 // serveTourPage shows the course in a browser beside the console's page, until ctx ends. The page
 // looks at the cluster of the course from outside, as any client would: with an admin client, and
 // with a session of its own in ZooKeeper. The token in the address keeps other users of this
-// machine out.
-func serveTourPage(ctx context.Context, c *core.Call, server *http.Server, token string, session *tour.Session, chapters []*tour.Chapter, version string) (err error) {
+// machine out; it is at the end of rest, the address behind its path.
+func serveTourPage(ctx context.Context, c *core.Call, server *http.Server, rest string, session *tour.Session, chapters []*tour.Chapter, version string) (err error) {
 	admin, err := clients.AdminFor(quiet(c), session.Expand("{all}"), "", map[string]string{"client.id": "momus-tour"})
 	if err != nil {
 		return errors.Join(err, server.Close())
@@ -197,7 +203,7 @@ func serveTourPage(ctx context.Context, c *core.Call, server *http.Server, token
 	defer course.Close()
 	console.NewSite(console.Options{Version: version, Outside: outside.New(admin.Client, keeper)}).Mount(server)
 	course.Mount(server)
-	c.Printf("The course is at http://%s/tour#%s\nCtrl-C ends it, and its cluster.\n", net.JoinHostPort(host, portOf(server.Addr())), token)
+	c.Printf("The course is at http://%s/tour%s\nCtrl-C ends it, and its cluster.\n", net.JoinHostPort(host, portOf(server.Addr())), rest)
 	c.Out.Flush()
 	return server.Run(ctx)
 }

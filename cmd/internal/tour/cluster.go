@@ -190,6 +190,9 @@ func (c *cluster) web() (all []string) {
 func (c *cluster) do(ctx context.Context, what string) error {
 	verb, rest, _ := strings.Cut(what, " ")
 	for _, number := range strings.Fields(rest) {
+		if word.MatchString(number) { // the step that finds it out was skipped
+			return Because("which broker that is, an earlier step finds out: run that one first", "어느 브로커인지는 앞 단계에서 알게 됩니다. 그 단계를 먼저 실행하세요")
+		}
 		id, err := strconv.Atoi(number)
 		if err != nil || id < 0 || id >= len(c.brokers) {
 			return fmt.Errorf("there is no broker %q", number)

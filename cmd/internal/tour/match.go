@@ -34,6 +34,9 @@ func (v *vars) expand(s string) string {
 	})
 }
 
+// Blanked is an expanded text for people: what a later step will find out is left open.
+func Blanked(s string) string { return word.ReplaceAllString(s, "…") }
+
 // set gives a word its value; the goroutines that read the output of commands set words too.
 func (v *vars) set(name, value string) {
 	v.mu.Lock()

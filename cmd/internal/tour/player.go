@@ -346,7 +346,7 @@ func (p *Player) show(ctx context.Context, s *Step, o Outcome) error {
 	case s.Start != "":
 		fmt.Fprintln(p.Out, p.paint(dim, "  "+p.say(sayStarted, s.As)))
 	case s.Do != "":
-		fmt.Fprintln(p.Out, p.paint(yellow, "  * "+Deed(p.Session.Expand(s.Do), p.Lang)))
+		fmt.Fprintln(p.Out, p.paint(yellow, "  * "+Deed(Blanked(p.Session.Expand(s.Do)), p.Lang)))
 	case s.Wait != "" || s.Stop != "":
 		fmt.Fprintln(p.Out, p.paint(dim, "  "+p.say(sayOutput, s.Wait+s.Stop)))
 	}

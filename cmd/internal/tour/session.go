@@ -172,7 +172,8 @@ func (s *Session) Do(ctx context.Context, step *Step, typed string) Outcome {
 	case step.Stop != "":
 		return s.stop(step)
 	case step.Do != "":
-		return Outcome{Err: s.cluster.do(ctx, s.vars.expand(step.Do))}
+		err := s.cluster.do(ctx, s.vars.expand(step.Do))
+		return Outcome{Err: err, Why: err}
 	}
 	return Outcome{}
 }

@@ -260,6 +260,16 @@ func TestDeedsAreToldToLearners(t *testing.T) {
 
 // At a suggestion commands are run as often as the person likes; what was typed in place of a program
 // in the background is told when it ends at once.
+// The broker of a deed is found out by a step before, which may have been skipped.
+func TestDeedsWantTheirBroker(t *testing.T) {
+	c := &cluster{brokers: []*node{{}}}
+	for what, want := range map[string]string{"kill {leader}": "앞 단계", "kill 0 7": `"7"`} {
+		if err := c.do(t.Context(), what); err == nil || !strings.Contains(Problem(err, Korean), want) {
+			t.Errorf("%s: %v, want %s", what, err, want)
+		}
+	}
+}
+
 func TestPeopleTryCommands(t *testing.T) {
 	program, err := exec.LookPath("sh")
 	if err != nil {

@@ -63,6 +63,7 @@ type Result struct {
 var (
 	errBusy    = tour.Because("something is still running", "아직 실행 중입니다")
 	errOrder   = tour.Because("the steps above come first", "앞 단계를 먼저 하세요")
+	errMoved   = tour.Because("the course has gone on in another window; here it is where it stands", "다른 창에서 과정이 진행되었습니다. 지금 상태를 보여 줍니다")
 	errNothing = tour.Because("there is nothing of that kind to do", "할 수 있는 일이 아닙니다")
 )
 
@@ -121,6 +122,19 @@ func (c *Course) Open(name string, lang tour.Lang) error {
 			c.set(func() { c.problem = tour.Problem(err, lang) })
 		}
 	})
+}
+
+// Place is where a page believes that the course is: in a chapter, with a step to carry out next.
+type Place struct {
+	Chapter string
+	Next    int
+}
+
+// isAt reports whether the course is there still: a page may be open twice.
+func (c *Course) isAt(p Place) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.chapter != nil && c.chapter.Name == p.Chapter && c.next == p.Next
 }
 
 // set changes what State tells.

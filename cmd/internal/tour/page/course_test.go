@@ -75,7 +75,7 @@ steps:
   - {run: prepare, hidden: true}
   - {run: "topics {bootstrap}"}
   - {start: consume, as: c}
-  - {do: kill 1, needs: 3}
+  - {do: "kill {leader}", needs: 3}
   - {run: aside, hidden: true}
   - {stop: c}
   - question: {en: "Why?", ko: "왜?"}
@@ -176,7 +176,7 @@ func TestStepsComeInOrder(t *testing.T) {
 			t.Errorf("%q, want %q", s.done, want)
 		}
 		state := c.State(tour.English)
-		if len(state.Chapter.Steps) != 6 || state.Chapter.Steps[3].Needs != 3 || state.Chapter.Steps[1].Command != "topics b:1" ||
+		if len(state.Chapter.Steps) != 6 || state.Chapter.Steps[3].Needs != 3 || state.Chapter.Steps[1].Command != "topics b:1" || state.Chapter.Steps[3].Command != "kill: broker …" || state.Kafka != "b:1" ||
 			state.Chapter.Steps[1].Result.Output != "typed instead printed" || !slices.Equal(state.Chapter.Steps[1].Inside, []string{"something happened"}) {
 			t.Errorf("%+v", state.Chapter)
 		}
@@ -301,6 +301,35 @@ func TestOnlyThePageItselfPlays(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &state); err != nil || state.Chapter.Title.Title != "하나" {
 		t.Errorf("%d %s %v", w.Code, w.Body, err)
 	}
+}
+
+// A page that is open twice, or stands where the course has been, does not carry out what it does not show.
+func TestAPageThatIsOutOfDateIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{brokers: 1}
+		c := newCourse(t, s)
+		do(t, c.Open("one", tour.English))
+		for _, x := range []struct {
+			wish
+			want error
+		}{
+			{wish{Do: "step", Step: 2, Seen: &Place{"two", 2}}, errMoved},
+			{wish{Do: "step", Step: 2, Seen: &Place{"one", 3}}, errMoved},
+			{wish{Do: "skip", Step: 2, Seen: &Place{"one", 0}}, errMoved},
+			{wish{Do: "check", Seen: &Place{"two", 2}}, errMoved},
+			{wish{Do: "step", Step: 2, Seen: &Place{"one", 2}}, nil},
+			{wish{Do: "run", Typed: "own", Seen: &Place{"one", 2}}, nil},
+			{wish{Do: "open", Chapter: "two", Seen: &Place{"one", 0}}, nil},
+		} {
+			if err := c.carryOut(&x.wish, tour.English); !errors.Is(err, x.want) {
+				t.Errorf("%+v: %v, want %v", x.wish, err, x.want)
+			}
+			synctest.Wait()
+		}
+		if want := []string{"begin", "prepare", "topics {bootstrap}", "own", "begin", "break"}; !slices.Equal(s.done, want) {
+			t.Errorf("%q, want %q", s.done, want)
+		}
+	})
 }
 
 func TestLongOutputIsCutInItsMiddle(t *testing.T) {

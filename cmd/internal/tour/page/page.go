@@ -117,6 +117,8 @@ func (c *Course) tell(w nethttp.ResponseWriter, r *nethttp.Request) {
 type wish struct {
 	Do, Chapter, Typed string
 	Step               int
+	// Seen is where the page believes that the course is, for step, skip and check; nil if it does not say.
+	Seen *Place
 }
 
 // change does what the page wants and answers with the new state. A wish that cannot be read is the
@@ -137,6 +139,9 @@ func (c *Course) change(w nethttp.ResponseWriter, r *nethttp.Request) {
 
 // carryOut carries out one wish.
 func (c *Course) carryOut(x *wish, lang tour.Lang) error {
+	if x.Seen != nil && x.Do != "open" && x.Do != "run" && !c.isAt(*x.Seen) {
+		return errMoved
+	}
 	switch x.Do {
 	case "open":
 		return c.Open(x.Chapter, lang)

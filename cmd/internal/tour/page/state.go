@@ -12,6 +12,9 @@ type State struct {
 	Solved  bool     `json:"solved"`
 	Checked *Result  `json:"checked,omitempty"` // what the check printed
 	Free    *Result  `json:"free,omitempty"`
+	// Kafka and ZooKeeper are the addresses for commands of the learner's own.
+	Kafka     string `json:"kafka"`
+	ZooKeeper string `json:"zookeeper"`
 }
 
 // Title is a chapter in the list.
@@ -51,14 +54,15 @@ type Step struct {
 func (c *Course) State(lang tour.Lang) *State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := &State{Busy: c.busy, Problem: c.problem, Solved: c.solved, Checked: c.checked, Free: c.free}
+	s := &State{Busy: c.busy, Problem: c.problem, Solved: c.solved, Checked: c.checked, Free: c.free,
+		Kafka: c.session.Expand("{bootstrap}"), ZooKeeper: c.session.Expand("{zookeeper}")}
 	for _, x := range c.chapters {
 		s.Chapters = append(s.Chapters, title(x, lang))
 	}
 	if c.chapter == nil {
 		return s
 	}
-	text := func(t tour.Text) string { return c.session.Expand(t.In(lang)) }
+	text := func(t tour.Text) string { return tour.Blanked(c.session.Expand(t.In(lang))) }
 	s.Chapter = &Chapter{Title: title(c.chapter, lang), Intro: text(c.chapter.Intro), Goal: text(c.chapter.Goal), Next: c.next}
 	if n := c.chapter.RepairCheck().Needs; s.Chapter.Exercise && n > c.session.Brokers() {
 		s.Chapter.Needs = n
@@ -71,7 +75,7 @@ func (c *Course) State(lang tour.Lang) *State {
 		step := Step{progress: c.steps[i], Index: i, Text: text(x.Text), Input: c.session.Expand(x.Input),
 			Question: text(x.Question), Answer: text(x.Answer), Try: text(x.Try)}
 		step.Kind, step.Command, step.As = action(x)
-		step.Command = c.session.Expand(step.Command)
+		step.Command = tour.Blanked(c.session.Expand(step.Command))
 		if step.Kind == "do" {
 			step.Command = tour.Deed(step.Command, lang)
 		}

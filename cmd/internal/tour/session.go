@@ -297,6 +297,9 @@ func (s *Session) command(ctx context.Context, args []string) *exec.Cmd {
 // builtin runs one of the tour's own words. They see the cluster's directory and nothing else, for
 // what is typed may come from a page.
 func (s *Session) builtin(verb string, own func(args []string) (string, error), args []string) (string, error) {
+	if verb == "ls" && len(args) == 0 {
+		args = []string{"."}
+	}
 	names := args
 	if verb == "write" {
 		names = args[:min(1, len(args))] // the rest is text

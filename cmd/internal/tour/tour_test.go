@@ -260,6 +260,17 @@ func TestDeedsAreToldToLearners(t *testing.T) {
 
 // At a suggestion commands are run as often as the person likes; what was typed in place of a program
 // in the background is told when it ends at once.
+// Who types ls alone sees what the course has written.
+func TestFilesOfTheCourseAreListed(t *testing.T) {
+	s := &Session{cluster: &cluster{dir: t.TempDir()}, vars: &vars{}}
+	for _, line := range []string{"write plan.json {}", "ls"} {
+		out, err := s.exec(t.Context(), line, "")
+		if err != nil || strings.Contains(out, "plan.json") != (line == "ls") {
+			t.Errorf("%s: %q, %v", line, out, err)
+		}
+	}
+}
+
 // The broker of a deed is found out by a step before, which may have been skipped.
 func TestDeedsWantTheirBroker(t *testing.T) {
 	c := &cluster{brokers: []*node{{}}}
@@ -354,7 +365,7 @@ func TestLinesThatCannotRunAreExplained(t *testing.T) {
 	for typed, want := range map[string]Text{
 		"kafka-topics.sh 'open": {"a ' is open", "' 따옴표가 닫히지"},
 		"ls /":                  {"/ is not in", "/ 파일이 없습니다"},
-		"ls . | sort":           {"behind a | only", "| 뒤에는 grep"},
+		"ls | sort":             {"behind a | only", "| 뒤에는 grep"},
 		"ls . | grep (":         {"grep: error parsing", "정규 표현식이 잘못"},
 		"| head -1":             {"there is no command", "명령이 없습니다"},
 		"cat nothing":           {"nothing: there is no such file", "nothing: 그런 파일이나 디렉터리가 없습니다"},

@@ -15,7 +15,7 @@ const texts = {
   try: ['Try it yourself', '직접 해 보기'], goal: ['Your task', '할 일'], check: ['Check', '확인'], solution: ['Show the solution', '풀이 보기'], solved: ['Repaired.', '고쳤습니다.'],
   notYet: ['Not yet:', '아직 아닙니다:'], terminal: ['A command of your own', '명령 직접 실행'], done: ['This chapter is done.', '이 장을 마쳤습니다.'], preparing: ['Preparing the cluster…', '클러스터를 준비하는 중…'],
   card: ['Reference card', '참고 카드'], language: ['Language', '언어'], script: ['The course', '과정'], picture: ['The cluster', '클러스터'], failed: ['That did not work: {n}', '되지 않았습니다: {n}'], result: ['what it printed', '출력'],
-  did: ['done', '했습니다'], skipped: ['skipped', '건너뛰었습니다'], nothing: ['(it printed nothing)', '(출력 없음)'], commandFailed: ['The command failed.', '명령이 실패했습니다.'],
+  did: ['done', '완료'], skipped: ['skipped', '건너뜀'], nothing: ['(it printed nothing)', '(출력 없음)'], commandFailed: ['The command failed.', '명령이 실패했습니다.'],
   lost: ['The course cannot be reached; trying again.', '과정에 연결할 수 없습니다. 다시 시도합니다.'],
   words: ["Kafka's tools can be run here, and ls, cat and write FILE 'TEXT' with files of the course; behind a |: grep, head and tail.", "Kafka 도구를 실행할 수 있고, 과정의 파일에는 ls, cat, write 파일 '내용'을 쓸 수 있습니다. | 뒤에는 grep, head, tail이 됩니다."],
 };

@@ -45,8 +45,8 @@ function Machine({ m }) {
     <p class="facts">${m.kind === 'producer' ? html`<span>→ ${link}</span><span>acks ${m.acks}</span>` : html`<span>← ${link}</span><span>${t('group')} <a href="#/groups">${m.group}</a></span>`}
       ${m.transactional ? html`<span>${t('inTransactions')}</span>` : null}${m.committed ? html`<span>read_committed</span>` : null}</p>
     <${Belt} perSecond=${m.perSecond} />
-    <p class="facts"><strong>${number(Math.round(m.perSecond * 10) / 10)}</strong><span>${t('perSecond')}</span><span>${number(m.total)} ${t('inAll')}</span>
-      ${m.latencyMs ? html`<span>${t('latency')} ${number(Math.round(m.latencyMs * 10) / 10)} ms</span>` : null}${m.failed ? html`<span class="bad">${number(m.failed)} ${t('failures')}</span>` : null}</p>
+    <p class="facts"><strong>${t('perSecond', number(Math.round(m.perSecond * 10) / 10))}</strong><span>${t('inAll', number(m.total))}</span>
+      ${m.latencyMs ? html`<span>${t('latency')} ${number(Math.round(m.latencyMs * 10) / 10)} ms</span>` : null}${m.failed ? html`<span class="bad">${t('failures', number(m.failed))}</span>` : null}</p>
     ${m.assigned ? html`<p class="facts mono">${m.assigned.join(' ')}</p>` : null}
     ${m.problem ? html`<p class="bad why">${m.problem}</p>` : null}
     ${mayPlay('stop-machine') ? html`<div class="row"><button aria-label=${t('stopMachine', m.id)} onClick=${() => play('stop-machine', 0, { machine: m.id })}>${t('stop')}</button>

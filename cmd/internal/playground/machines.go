@@ -42,6 +42,7 @@ type machine struct {
 	order   console.Order // as it was made
 	id      string
 	client  *kgo.Client
+	connect func() (*kgo.Client, error) // makes client
 	network *sabotage.Network
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when its goroutine has ended
@@ -98,8 +99,9 @@ func (p *Playground) startMachine(o *console.Order) (any, error) {
 	p.mu.made++
 	m.id = m.order.Kind + "-" + strconv.Itoa(p.mu.made)
 	p.mu.Unlock()
+	m.connect = func() (*kgo.Client, error) { return p.client(m.network, m.options()...) }
 	var err error
-	if m.client, err = p.client(m.network, m.options()...); err != nil {
+	if m.client, err = m.connect(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(p.life)
@@ -207,7 +209,8 @@ func (m *machine) produce(ctx context.Context) {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	due, last, number := 1.0, time.Now(), 0
-	var began time.Time // of the transaction; zero when there is none
+	var began time.Time  // of the transaction; zero when there is none
+	how := kgo.TryCommit // its end
 	for {
 		select {
 		case <-ctx.Done():
@@ -222,12 +225,16 @@ func (m *machine) produce(ctx context.Context) {
 		}
 		if m.order.Transactional {
 			if !began.IsZero() && time.Since(began) > transaction {
-				m.endTransaction(kgo.TryCommit)
-				began = time.Time{}
+				if !m.endTransaction(how) {
+					how = kgo.TryAbort // nobody knows whether it is committed; kgo goes on with nothing else
+					continue
+				}
+				began, how = time.Time{}, kgo.TryCommit
 			}
 			if began.IsZero() && due >= 1 {
 				if err := m.client.BeginTransaction(); err != nil {
 					m.trouble(err)
+					m.again()
 					continue
 				}
 				began = time.Now()
@@ -241,8 +248,21 @@ func (m *machine) produce(ctx context.Context) {
 	}
 }
 
-// endTransaction waits for what was sent and ends the transaction, for a bounded time.
-func (m *machine) endTransaction(how kgo.TransactionEndTry) {
+// again takes a new client in place of one that can do nothing more, such as a producer whose
+// transaction the coordinator has ended in the meantime: a program would be started again.
+func (m *machine) again() {
+	client, err := m.connect()
+	if err != nil {
+		m.trouble(err)
+		return
+	}
+	m.client.Close()
+	m.client = client
+}
+
+// endTransaction waits for what was sent and ends the transaction, for a bounded time. It reports
+// whether the transaction is over.
+func (m *machine) endTransaction(how kgo.TransactionEndTry) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
 	// An unsent record would leave the transaction incomplete.
@@ -258,7 +278,9 @@ func (m *machine) endTransaction(how kgo.TransactionEndTry) {
 	}
 	if err := m.client.EndTransaction(ctx, how); err != nil {
 		m.trouble(err)
+		return false
 	}
+	return true
 }
 
 // record makes the n-th record.
@@ -367,6 +389,9 @@ func (m *machine) troubleLocked(err error) {
 		return
 	}
 	m.mu.problem, m.mu.problemAt = oneLine(err), time.Now()
+	if errors.Is(err, context.DeadlineExceeded) {
+		m.mu.problem = "no broker has answered in time"
+	}
 }
 
 // problemTime is how long a problem is shown after it was last met.

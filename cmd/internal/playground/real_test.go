@@ -354,6 +354,20 @@ func TestARecordIsFollowedToItsConsumer(t *testing.T) {
 	}
 }
 
+// A transactional producer goes on after its broker has not answered: the transaction that could not be
+// committed is over then, whoever ended it.
+func TestTransactionsGoOnAfterATrouble(t *testing.T) {
+	g := realGround(t, 1)
+	g.do(console.Order{Action: actTopic, Topic: "t", Partitions: 2, Replicas: 1})
+	p := g.do(console.Order{Action: actMachine, Kind: producer, Topic: "t", Rate: 50, Transactional: true}).(map[string]string)["id"]
+	g.until("transactions are committed", func() bool { return g.machine(p).Total > 60 })
+	g.do(console.Order{Action: actPause, Broker: 1})
+	g.until("it cannot commit", func() bool { g.State(); return g.machine(p).Problem == "no broker has answered in time" })
+	g.do(console.Order{Action: actResume, Broker: 1})
+	before := g.machine(p).Total
+	g.until("it commits again", func() bool { return g.machine(p).Total > before+200 }) // in several transactions
+}
+
 func TestAKilledConsumerIsMissedByItsHeartbeat(t *testing.T) {
 	g := realGround(t, 1)
 	g.do(console.Order{Action: actTopic, Topic: "t", Partitions: 2, Replicas: 1})

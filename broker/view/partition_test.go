@@ -39,6 +39,15 @@ func mustShow(t *testing.T, buf []byte, offset int64) []Batch {
 	return list
 }
 
+// A marker says what became of the transaction.
+func TestMarkersAreNamed(t *testing.T) {
+	for commit, want := range map[bool]string{true: "COMMIT", false: "ABORT"} {
+		if list := mustShow(t, record.ControlBatch(1, 0, 0, commit, 1_600_000_000_000), 0); len(list) != 1 || list[0].Control != want {
+			t.Errorf("%+v, want %s", list, want)
+		}
+	}
+}
+
 // A page shows as many records as it has room for, from the offset that was asked for, also where
 // that is in the midst of a batch.
 func TestRecordsOfAPageAreBounded(t *testing.T) {

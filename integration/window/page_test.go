@@ -540,6 +540,8 @@ func TestARecordIsSentAndFollowedOnThePage(t *testing.T) {
 	b.look("record")
 	b.fill("Send a record", map[string]string{"acks": "0"})
 	b.wait(soon, "p.facts span", "^acks 0$")
+	b.wait(soon, "ol.stages li", "^done for the producer, which asks for no answer")
+	b.wait(soon, "span.badge", "^marker (COMMIT|ABORT)$")
 	eval[bool](b, `(() => { const s = [...document.querySelectorAll('label')].find(l => l.textContent.startsWith('Show bytes as')).querySelector('select'); s.value = 'hex'; s.dispatchEvent(new Event('change')); return true })()`)
 	b.wait(soon, "td code", "^6b 2d 31 37$")
 

@@ -108,6 +108,17 @@ const (
 	ControlCommit ControlType = 1
 )
 
+// String is the type as Kafka's tools print it.
+func (t ControlType) String() string {
+	switch t {
+	case ControlAbort:
+		return "ABORT"
+	case ControlCommit:
+		return "COMMIT"
+	}
+	return "UNKNOWN(" + strconv.Itoa(int(t)) + ")"
+}
+
 // Attribute bits.
 const (
 	attrCodecMask     = 0x07

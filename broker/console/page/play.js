@@ -99,9 +99,9 @@ export function Machines() {
     <${AddMachine} /><${AddTopic} /></section>`;
 }
 
-function Stage({ s }) {
-  const reached = s.ms >= 0;
-  return html`<li class=${reached ? 'reached' : ''}><span>${t('stage:' + s.what, s.who || s.broker || '')}</span> <span class="mono">${reached ? '+' + s.ms.toFixed(1) + ' ms' : t('waits')}</span></li>`;
+function Stage({ s, acks }) {
+  const reached = s.ms >= 0, what = s.what === 'acked' && acks === '0' ? 'unasked' : s.what;
+  return html`<li class=${reached ? 'reached' : ''}><span>${t('stage:' + what, s.who || s.broker || '')}</span> <span class="mono">${reached ? '+' + s.ms.toFixed(1) + ' ms' : t('waits')}</span></li>`;
 }
 
 // Send sends a record and shows its way: each stage with the time when it was reached.
@@ -122,7 +122,7 @@ export function Send({ topic, partition }) {
     <button class="main">${t('sendIt')}</button></form>
     ${sent.length ? html`<h3>${t('sent')}</h3>` : null}
     ${sent.slice(0, 3).map(x => html`<div key=${x.id} class="trace"><p class="facts"><span class="mono">${clock(x.at)}</span><span>${x.partition >= 0 ? t('sentTo', x.topic + '-' + x.partition) : ''}${x.offset >= 0 ? ' @ ' + number(x.offset) : ''}</span><span>acks ${x.acks}</span></p>
-      ${x.error ? html`<p class="bad">${x.error}</p>` : null}<ol class="stages" aria-label=${t('sent')}>${x.stages.map((s, i) => html`<${Stage} key=${i} s=${s} />`)}</ol></div>`)}</section>`;
+      ${x.error ? html`<p class="bad">${x.error}</p>` : null}<ol class="stages" aria-label=${t('sent')}>${x.stages.map((s, i) => html`<${Stage} key=${i} s=${s} acks=${x.acks} />`)}</ol></div>`)}</section>`;
 }
 
 // Reset shows what a reset of a group's offsets would do, and does it.

@@ -3,7 +3,7 @@ package configs
 import (
 	"fmt"
 	"os"
-	"sort"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -36,19 +36,23 @@ func compareWithRecording(t *testing.T, file string, entries []Entry) {
 	for i := range want {
 		want[i] = strings.TrimRight(want[i], " ")
 	}
+	// Each entry is looked for in the other list, so that one too many is one line here.
 	var got []string
 	for _, e := range entries {
 		got = append(got, show(e))
 	}
-	sort.Strings(want)
-	sort.Strings(got)
+	lacking := func(list, from []string, text string) {
+		for _, x := range list {
+			x = strings.TrimLeft(x, " ")
+			if !slices.ContainsFunc(from, func(y string) bool { return strings.TrimLeft(y, " ") == x }) {
+				t.Errorf("%s: %s", text, x)
+			}
+		}
+	}
+	lacking(got, want, "Kafka does not show")
+	lacking(want, got, "Kafka shows")
 	if len(got) != len(want) {
 		t.Errorf("%d entries, Kafka shows %d", len(got), len(want))
-	}
-	for i := 0; i < min(len(got), len(want)); i++ {
-		if strings.TrimLeft(got[i], " ") != strings.TrimLeft(want[i], " ") {
-			t.Errorf("got  %s\nwant %s", got[i], want[i])
-		}
 	}
 }
 

@@ -123,11 +123,18 @@ type contents struct {
 // once.
 func consume(t *testing.T, bootstrap string, clean int64) contents {
 	t.Helper()
-	ends, err := testkit.Admin(t, bootstrap).ListEndOffsets(context.Background(), compactedTopic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	end, _ := ends.Lookup(compactedTopic, 0)
+	// A broker that has just started serves before it leads: it says so, and gives no offset then.
+	adm := testkit.Admin(t, bootstrap)
+	var end kadm.ListedOffset
+	testkit.Eventually(t, time.Minute, "the partition has a leader", func() bool {
+		ends, err := adm.ListEndOffsets(context.Background(), compactedTopic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found bool
+		end, found = ends.Lookup(compactedTopic, 0)
+		return found && end.Err == nil
+	})
 	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{compactedTopic: {0: kgo.NewOffset().AtStart()}}))
 	if err != nil {

@@ -3,10 +3,10 @@ package broker
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"momus/broker/quota"
+	"momus/broker/view"
 	"momus/configs"
 	"momus/coordinator/zk"
 )
@@ -17,27 +17,6 @@ func newQuotas(c *configs.Broker) *quota.Set {
 		Samples: int(c.QuotaWindowNum), Window: time.Duration(c.QuotaWindowSizeSeconds) * time.Second,
 		ProducerDefault: c.QuotaProducerDefault, ConsumerDefault: c.QuotaConsumerDefault,
 	})
-}
-
-// quotaEntity is what the path of a config entity of users or clients names: <u>, <u>/clients/<c>
-// or <c>, encoded.
-func quotaEntity(t zk.EntityType, entity string) (quota.Entity, error) {
-	name := func(s string) quota.Name {
-		if s == zk.DefaultEntity {
-			return quota.Name{Kind: quota.ByDefault}
-		}
-		return quota.Name{Kind: quota.Named, Text: zk.DesanitizeEntity(s)}
-	}
-	parts := strings.Split(entity, "/")
-	switch {
-	case t == zk.EntityClients && len(parts) == 1:
-		return quota.Entity{Client: name(parts[0])}, nil
-	case t == zk.EntityUsers && len(parts) == 1:
-		return quota.Entity{User: name(parts[0])}, nil
-	case t == zk.EntityUsers && len(parts) == 3 && parts[1] == string(zk.EntityClients):
-		return quota.Entity{User: name(parts[0]), Client: name(parts[2])}, nil
-	}
-	return quota.Entity{}, fmt.Errorf("%s/%s is no entity that quotas are for", t, entity)
 }
 
 // loadQuotas reads the quotas of all users and clients. Those that are no longer there are taken
@@ -92,7 +71,7 @@ func (d *dynamic) applyQuotas(ctx context.Context, t zk.EntityType, entity strin
 // setQuotas makes the settings of an entity its quotas; what is not valid is logged.
 func (d *dynamic) setQuotas(t zk.EntityType, entity string, settings map[string]string) (quota.Entity, bool) {
 	d.history.saw(string(t)+" "+entity, settings, publicQuotaKey)
-	e, err := quotaEntity(t, entity)
+	e, err := view.QuotaEntity(t, entity)
 	if err != nil {
 		d.logger.WithError(err).Error("quotas in ZooKeeper are passed over")
 		return e, false

@@ -14,7 +14,6 @@ import (
 
 	"momus/broker/http"
 	"momus/broker/view"
-	"momus/coordinator/zk"
 	"momus/internal/model"
 )
 
@@ -80,8 +79,6 @@ func fail(w nethttp.ResponseWriter, err error) {
 	switch {
 	case errors.As(err, &p):
 		nethttp.Error(w, p.text, p.status)
-	case errors.Is(err, zk.ErrNoNode):
-		nethttp.Error(w, "there is no such znode", nethttp.StatusNotFound)
 	default:
 		nethttp.Error(w, err.Error(), nethttp.StatusBadGateway)
 	}
@@ -287,6 +284,7 @@ func (s *Site) transactions(ctx context.Context, _ *nethttp.Request) (any, error
 			out = append(out, x)
 		}
 	}
+	slices.SortFunc(out, func(a, b row) int { return strings.Compare(a.ID, b.ID) })
 	return out, nil
 }
 

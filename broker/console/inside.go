@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	nethttp "net/http"
 	"slices"
@@ -20,6 +21,10 @@ func (s *Site) znode(ctx context.Context, r *nethttp.Request) (any, error) {
 		return nil, err
 	}
 	n, session, err := s.node(ctx, path)
+	// A page looks again and again: a node that has gone is news, not an error.
+	if errors.Is(err, zk.ErrNoNode) {
+		return map[string]any{"path": path, "missing": true}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -27,6 +32,10 @@ func (s *Site) znode(ctx context.Context, r *nethttp.Request) (any, error) {
 	// megabytes.
 	const most = 2000
 	children := n.Children[:min(len(n.Children), most)]
+	changes := []string{}
+	for _, z := range n.Changes {
+		changes = append(changes, fmt.Sprintf("0x%x", z))
+	}
 	value, hidden := string(n.Data[:min(len(n.Data), 64<<10)]), false
 	// The length is still told, by stat.
 	if secret(path) && len(value) > 0 {
@@ -54,7 +63,7 @@ func (s *Site) znode(ctx context.Context, r *nethttp.Request) (any, error) {
 	}
 	return map[string]any{
 		"watches": watches, "ownerBroker": s.brokerOf(st.EphemeralOwner),
-		"path": path, "value": value, "hidden": hidden, "children": append([]string{}, children...), "more": len(n.Children) - len(children),
+		"path": path, "value": value, "hidden": hidden, "children": append([]string{}, children...), "changes": changes, "more": len(n.Children) - len(children),
 		"stat": map[string]any{
 			"czxid": fmt.Sprintf("0x%x", st.Czxid), "mzxid": fmt.Sprintf("0x%x", st.Mzxid), "pzxid": fmt.Sprintf("0x%x", st.Pzxid), "ctime": st.Ctime, "mtime": st.Mtime, "version": st.Version, "cversion": st.Cversion,
 			"aversion": st.Aversion, "owner": owner(st.EphemeralOwner), "length": st.DataLength, "children": st.NumChildren,
@@ -140,7 +149,7 @@ func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 	}
 	q, lang := r.URL.Query(), language(r)
 	rows := []row{}
-	add := func(entries []configs.Entry, find func(string) (*configs.Key, bool)) {
+	add := func(entries []configs.Entry, find func(string) (*configs.Key, bool), change func(*configs.Key) string) {
 		for _, e := range entries {
 			x := row{Name: e.Name, Value: e.Value, Source: sourceName(e.Source), Sensitive: e.Sensitive, Change: "restart"}
 			if k, ok := find(e.Name); ok {
@@ -149,7 +158,7 @@ func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 					x.Doc = k.KoreanDoc()
 				}
 				if !e.ReadOnly {
-					x.Change = changeOf(k)
+					x.Change = change(k)
 				}
 				// A default password would be no secret, but looks like the value.
 				if k.Sensitive() {
@@ -164,14 +173,14 @@ func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 		if s.opts.Outside != nil {
 			// With an error rows stays empty, and the error is the answer.
 			entries, err := s.opts.Outside.Configs(ctx, topic, -1)
-			add(entries, configs.TopicKey)
+			add(entries, configs.TopicKey, ofTopic)
 			return rows, err
 		}
 		m, err := s.one()
 		if err != nil {
 			return nil, err
 		}
-		add(m.Config.DescribeTopic(m.Overrides(topic), nil), configs.TopicKey)
+		add(m.Config.DescribeTopic(m.Overrides(topic), nil), configs.TopicKey, ofTopic)
 		return rows, nil
 	}
 	id, err := strconv.ParseInt(q.Get("broker"), 10, 32)
@@ -180,28 +189,33 @@ func (s *Site) configs(ctx context.Context, r *nethttp.Request) (any, error) {
 	}
 	if s.opts.Outside != nil {
 		entries, err := s.opts.Outside.Configs(ctx, "", int32(id))
-		add(entries, configs.BrokerKey)
+		add(entries, configs.BrokerKey, ofBroker)
 		return rows, err
 	}
 	for _, m := range s.Members() {
 		if m.View.BrokerID() == int32(id) {
-			add(m.Config.DescribeBroker(nil), configs.BrokerKey)
+			add(m.Config.DescribeBroker(nil), configs.BrokerKey, ofBroker)
 			return rows, nil
 		}
 	}
 	return nil, &problem{nethttp.StatusNotFound, "this broker is not in this process"}
 }
 
-// changeOf says how a key is changed while the broker runs: for one broker, for all, or for a topic.
-func changeOf(k *configs.Key) string {
+// ofBroker says how a broker's key is changed: for one broker or for all while it runs, or with a
+// restart.
+func ofBroker(k *configs.Key) string {
 	switch k.Update {
 	case configs.PerBroker:
 		return "broker"
 	case configs.ClusterWide:
 		return "cluster"
 	}
-	return "topic"
+	return "restart"
 }
+
+// ofTopic says it of a topic's key, whose mode is that of the broker key it has its default from:
+// a topic's own value can always be changed.
+func ofTopic(*configs.Key) string { return "topic" }
 
 // sourceName says where a value was set, in words of the page.
 func sourceName(s configs.Source) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	nethttp "net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"momus/broker/http"
@@ -20,13 +21,15 @@ func (described) Configs(_ context.Context, topic string, _ int32) ([]configs.En
 	if topic != "" {
 		return []configs.Entry{{Name: "retention.ms", Value: &value, Source: configs.SourceTopic}}, nil
 	}
-	return []configs.Entry{{Name: "broker.id", Value: &value, Source: configs.SourceStatic, ReadOnly: true}}, nil
+	return []configs.Entry{{Name: "broker.id", Value: &value, Source: configs.SourceStatic}}, nil
 }
 
 func TestConfigsAreExplainedInTheLanguageOfThePage(t *testing.T) {
 	base := port(t, func(s *http.Server) { NewSite(Options{Outside: described{}}).Mount(s) })
 	broker, _ := configs.BrokerKey("broker.id")
 	topic, _ := configs.TopicKey("retention.ms")
+	// What a change needs: a broker from outside does not say which of its keys need a restart.
+	changes := map[bool]string{true: "topic", false: "restart"}
 	for query, want := range map[string]string{
 		"broker=1": broker.Doc, "broker=1&lang=en": broker.Doc, "broker=1&lang=ko": broker.KoreanDoc(), "topic=t&lang=ko": topic.KoreanDoc(),
 	} {
@@ -34,8 +37,8 @@ func TestConfigsAreExplainedInTheLanguageOfThePage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var rows []struct{ Doc string }
-		if err := json.NewDecoder(resp.Body).Decode(&rows); err != nil || len(rows) != 1 || rows[0].Doc != want {
+		var rows []struct{ Doc, Change string }
+		if err := json.NewDecoder(resp.Body).Decode(&rows); err != nil || len(rows) != 1 || rows[0].Doc != want || rows[0].Change != changes[strings.HasPrefix(query, "topic")] {
 			t.Errorf("%s: %+v, %v; want %s", query, rows, err, want)
 		}
 		resp.Body.Close()

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"momus/broker/quota"
+	"momus/broker/view"
 	"momus/coordinator/acl"
 	"momus/internal/model"
 )
@@ -29,9 +30,24 @@ type quotaLimit struct {
 	Limits map[string]float64 `json:"limits"`
 }
 
-// quotas shows which quotas there are, and who uses how much of them.
-func (s *Site) quotas(context.Context, *nethttp.Request) (any, error) {
+// quotas shows which quotas there are, and who uses how much of them: seen says which of both can be
+// seen.
+func (s *Site) quotas(ctx context.Context, _ *nethttp.Request) (any, error) {
 	uses, limits := []quotaUse{}, []quotaLimit{}
+	seen := map[string]bool{"use": s.opts.Outside == nil, "limits": true}
+	add := func(l view.QuotaLimit) {
+		limits = append(limits, quotaLimit{quotaName(l.Entity.User), quotaName(l.Entity.Client), l.Limits})
+	}
+	if s.opts.Outside != nil {
+		all, known, err := s.opts.Outside.Quotas(ctx)
+		if err != nil {
+			return nil, err
+		}
+		seen["limits"] = known
+		for _, l := range all {
+			add(l)
+		}
+	}
 	for i, m := range s.Members() {
 		all, _ := m.View.QuotaUse()
 		for _, u := range all {
@@ -48,13 +64,17 @@ func (s *Site) quotas(context.Context, *nethttp.Request) (any, error) {
 			continue // they are the same on all brokers
 		}
 		for _, l := range m.View.QuotaLimits() {
-			limits = append(limits, quotaLimit{quotaName(l.Entity.User), quotaName(l.Entity.Client), l.Limits})
+			add(l)
 		}
 	}
-	slices.SortFunc(limits, func(a, b quotaLimit) int {
-		return cmp.Or(cmp.Compare(text(a.User), text(b.User)), cmp.Compare(text(a.Client), text(b.Client)))
+	// Both come in no order.
+	slices.SortFunc(uses, func(a, b quotaUse) int {
+		return cmp.Or(cmp.Compare(a.Broker, b.Broker), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.User, b.User), cmp.Compare(a.Client, b.Client))
 	})
-	return map[string]any{"use": uses, "limits": limits}, nil
+	slices.SortFunc(limits, func(a, b quotaLimit) int {
+		return cmp.Or(compareNames(a.User, b.User), compareNames(a.Client, b.Client))
+	})
+	return map[string]any{"use": uses, "limits": limits, "seen": seen}, nil
 }
 
 // quotaName is nil where a quota does not look at this part of who the client is.
@@ -65,12 +85,17 @@ func quotaName(n quota.Name) *string {
 	return &n.Text
 }
 
-// text sorts null before every name.
-func text(s *string) string {
-	if s == nil {
-		return ""
+// compareNames sorts null before every name, the one of the default, "", too.
+func compareNames(a, b *string) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
 	}
-	return *s
+	return cmp.Compare(*a, *b)
 }
 
 // operationsOf are the operations that mean something for a kind of resource.
@@ -93,11 +118,14 @@ type right struct {
 	Type    string            `json:"type"`
 	Pattern string            `json:"pattern"`
 	Name    string            `json:"name"`
-	May     map[string]string `json:"may"` // by operation: allow, deny, super or none
+	May     map[string]string `json:"may"` // by operation: allow, deny, super, some (from some hosts only) or none
 }
 
-// maxRights bounds the resources of a matrix.
-const maxRights = 1000
+// maxRights bounds the resources of a matrix, maxHosts the hosts that are asked for.
+const (
+	maxRights = 1000
+	maxHosts  = 50
+)
 
 // rights shows what a user may do as a matrix: every resource that has ACLs, by every operation.
 // What is asked is what the authorizer itself would answer.
@@ -113,27 +141,49 @@ func (s *Site) rights(ctx context.Context, r *nethttp.Request) (any, error) {
 			return nil, &problem{nethttp.StatusBadRequest, "user must be TYPE:NAME, such as User:alice"}
 		}
 	}
-	principals, rows := map[string]struct{}{}, []right{}
+	principals, hosts, rows := map[string]struct{}{}, map[string]struct{}{}, []right{}
 	everything := acl.Filter{Type: acl.AnyResource, Pattern: acl.AnyPattern, Operation: acl.AnyOperation, Permission: acl.AnyPermission}
 	rights.Each(everything, func(res acl.Resource, entries []acl.Entry) {
 		for _, e := range entries {
 			// Names are listed without a user being chosen, so that one can be chosen; the rows
 			// come with the second question.
 			principals[e.Principal] = struct{}{}
+			if e.Host != "*" {
+				hosts[e.Host] = struct{}{}
+			}
 		}
 		if user == "" || len(rows) >= maxRights {
 			return
 		}
 		x := right{res.Type.String(), res.Pattern.String(), res.Name, map[string]string{}}
 		for _, o := range operationsOf(res.Type) {
-			x.May[o.String()] = answer(rights.Explain(acl.Question{Principal: who, Host: host, Operation: o, Type: res.Type, Name: res.Name}))
+			q := acl.Question{Principal: who, Host: host, Operation: o, Type: res.Type, Name: res.Name}
+			may := answer(rights.Explain(q))
+			// Without a host the rules that name one do not count: what they allow is said so.
+			for _, h := range hostsOf(entries) {
+				if q.Host = h; host == "" && may == "none" && rights.Explain(q).Allowed {
+					may = "some"
+				}
+			}
+			x.May[o.String()] = may
 		}
 		rows = append(rows, x)
 	})
 	slices.SortFunc(rows, func(a, b right) int {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Pattern, b.Pattern))
 	})
-	return map[string]any{"enabled": true, "principals": sortedKeys(principals), "rights": rows}, nil
+	return map[string]any{"enabled": true, "principals": sortedKeys(principals), "hosts": sortedKeys(hosts), "rights": rows}, nil
+}
+
+// hostsOf are the hosts that rules are about.
+func hostsOf(entries []acl.Entry) []string {
+	var all []string
+	for _, e := range entries {
+		if e.Host != "*" && len(all) < maxHosts && !slices.Contains(all, e.Host) {
+			all = append(all, e.Host)
+		}
+	}
+	return all
 }
 
 // answer tells a rule that denies from no rule at all: the cure is another one.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"momus/broker/http"
+	"momus/broker/quota"
 	"momus/broker/view"
 	"momus/configs"
 	"momus/coordinator/acl"
@@ -26,6 +27,12 @@ func (f foreign) Configs(context.Context, string, int32) ([]configs.Entry, error
 func (f foreign) Znode(context.Context, string) (*zk.Node, int64, error) {
 	return &zk.Node{}, 0, nil
 }
+func (f foreign) Quotas(context.Context) ([]view.QuotaLimit, bool, error) {
+	named, byDefault := func(s string) quota.Name { return quota.Name{Kind: quota.Named, Text: s} }, quota.Name{Kind: quota.ByDefault}
+	limits := map[string]float64{quota.ProducerByteRate: 1024}
+	return []view.QuotaLimit{{Entity: quota.Entity{User: named("alice"), Client: named("app")}, Limits: limits}, {Entity: quota.Entity{User: byDefault}, Limits: limits},
+		{Entity: quota.Entity{Client: named("importer")}, Limits: limits}, {Entity: quota.Entity{Client: byDefault}, Limits: limits}}, true, nil
+}
 func (f foreign) Rights(context.Context) (Rights, error) {
 	if f.index == nil {
 		return nil, nil
@@ -43,7 +50,7 @@ func TestRightsAreAMatrix(t *testing.T) {
 	}
 	f := foreign{acl.Build(map[acl.Resource][]acl.Entry{
 		{Type: acl.Topic, Pattern: acl.Prefixed, Name: "hello"}: {entry("User:alice", acl.Write, acl.Allow), entry("User:bob", acl.Read, acl.Allow), entry("User:*", acl.Delete, acl.Deny)},
-		{Type: acl.Group, Pattern: acl.Literal, Name: "*"}:      {entry("User:bob", acl.Read, acl.Allow)},
+		{Type: acl.Group, Pattern: acl.Literal, Name: "*"}:      {entry("User:bob", acl.Read, acl.Allow), {Principal: "User:alice", Host: "10.0.0.7", Operation: acl.Delete, Permission: acl.Allow}},
 	})}
 	ask := func(o Outside, query string) (status int, body string) {
 		base := port(t, func(s *http.Server) { NewSite(Options{Outside: o}).Mount(s) })
@@ -72,5 +79,42 @@ func TestRightsAreAMatrix(t *testing.T) {
 	if group.Name != "*" || group.May["READ"] != "none" || topic.Pattern != "PREFIXED" || topic.May["WRITE"] != "allow" || topic.May["READ"] != "none" ||
 		topic.May["DELETE"] != "deny" || topic.May["DESCRIBE"] != "allow" {
 		t.Error(body)
+	}
+	// What is allowed from one host only is not said to be allowed, nor to be forbidden.
+	if group.May["DELETE"] != "some" || !strings.Contains(body, `"hosts":["10.0.0.7"]`) {
+		t.Error(body)
+	}
+	for host, want := range map[string]string{"10.0.0.7": "allow", "10.0.0.8": "none"} {
+		_, body := ask(f, "?user=User:alice&host="+host)
+		if got.Rights = nil; json.Unmarshal([]byte(body), &got) != nil || len(got.Rights) != 2 || got.Rights[0].May["DELETE"] != want {
+			t.Errorf("%s: %s", host, body)
+		}
+	}
+}
+
+// Quotas have an order, so that the rows of the page stay where they are; from outside nobody sees
+// what is used.
+func TestQuotasHaveAnOrder(t *testing.T) {
+	base := port(t, func(s *http.Server) { NewSite(Options{Outside: foreign{}}).Mount(s) })
+	_, b := get(t, base+"/api/quotas")
+	var got struct {
+		Limits []quotaLimit
+		Seen   map[string]bool
+	}
+	if err := json.Unmarshal([]byte(b), &got); err != nil {
+		t.Fatal(err)
+	}
+	name := func(s *string) string {
+		if s == nil {
+			return "-"
+		}
+		return `"` + *s + `"`
+	}
+	var order []string
+	for _, l := range got.Limits {
+		order = append(order, name(l.User)+" "+name(l.Client))
+	}
+	if want := `- "", - "importer", "" -, "alice" "app"`; strings.Join(order, ", ") != want || got.Seen["use"] || !got.Seen["limits"] {
+		t.Errorf("%v, %v; want %s", order, got.Seen, want)
 	}
 }

@@ -89,6 +89,8 @@ type Outside interface {
 	Configs(ctx context.Context, topic string, broker int32) ([]configs.Entry, error)
 	// Znode reads a node, and says which session asked.
 	Znode(ctx context.Context, path string) (n *zk.Node, session int64, err error)
+	// Quotas are the quotas that are set; known is false if they cannot be seen.
+	Quotas(ctx context.Context) (limits []view.QuotaLimit, known bool, err error)
 	// Rights are the ACLs of the cluster; nil if it has no authorizer. Super users are not known.
 	Rights(ctx context.Context) (Rights, error)
 }

@@ -42,6 +42,11 @@ func showOutside(t *testing.T, bootstrap, zookeeper string, brokers int) {
 	b.wait(soon, "pre", "brokerid")
 	b.open("Configs")
 	b.wait(soon, "th[scope=row]", "^log.dirs$")
+	b.open("Transactions")
+	b.wait(soon, "main p", "nothing can be seen from outside")
+	b.open("Quotas")
+	b.wait(soon, "main p", "^No quota is set")
+	b.wait(soon, "main p", "cannot be seen from outside")
 	b.open("Health")
 	b.wait(soon, "main p", "Nothing to complain about")
 	for _, name := range eval[[]string](b, "("+names+")('button')") {

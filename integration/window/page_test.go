@@ -689,3 +689,62 @@ func TestIdlePagesCostABrokerNothing(t *testing.T) {
 	}
 	cancel()
 }
+
+// The tree shows what changes: a node lights up, keeps the keyboard where it is, and one that has gone
+// is said to have.
+func TestTheTreeShowsWhatChanges(t *testing.T) {
+	c := playground(t)
+	b := newBrowser(t, page(t, c))
+	const soon = 8 * time.Second
+	b.open("ZooKeeper")
+	node := func(name string) {
+		b.wait(soon, "ul.tree button", " "+name+"$")
+		eval[bool](b, `(() => { const x = [...document.querySelectorAll('ul.tree button')].find(x => x.textContent.endsWith(' `+name+`')); x.focus(); x.click(); return true })()`)
+	}
+	node("ids")
+	node("3")
+	b.wait(soon, "#znode", "^/brokers/ids/3$")
+	b.wait(soon, "pre", "endpoints")
+	if at := eval[string](b, `document.activeElement.textContent`); !strings.HasSuffix(at, " 3") {
+		t.Errorf("after a node was opened the keyboard is at %q", at)
+	}
+	glowed := eval[bool](b, `import('/page/store.js').then(async m => { m.play('stop', 3);
+		for (let i = 0; i < 300; i++) {
+			if ([...document.querySelectorAll('ul.tree button')].some(x => x.textContent.endsWith(' ids') && x.getAnimations().length)) return true;
+			await new Promise(r => setTimeout(r, 20));
+		}
+		return false })`)
+	if !glowed {
+		t.Error("/brokers/ids did not light up when a broker left it")
+	}
+	b.wait(soon, "p[role=status]", "^This znode is gone")
+	b.look("zookeeper-gone")
+}
+
+// The past shows who had the replicas of a partition before they were moved.
+func TestThePastShowsReplicasWhereTheyWere(t *testing.T) {
+	c := testkit.Quickstart(t, 3, "--console-port", "0")
+	admin := testkit.Admin(t, c.Bootstrap)
+	b := newBrowser(t, page(t, c))
+	if _, err := admin.CreateTopic(t.Context(), 1, 1, nil, "moved"); err != nil {
+		t.Fatal(err)
+	}
+	b.wait(8*time.Second, "a.chip", "^moved-0, leader$")
+	house := func() int {
+		return eval[int](b, `+document.querySelector('a.chip[href="#/partition/moved/0"]').closest('section').getAttribute('aria-labelledby').slice('broker-'.length)`)
+	}
+	from := house()
+	before := eval[int64](b, `Date.now()`)
+	var plan kadm.AlterPartitionAssignmentsReq
+	plan.Assign("moved", 0, []int32{int32(from%3 + 1)})
+	if _, err := admin.AlterPartitionAssignments(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	b.wait(15*time.Second, "ol.journal button", "reassignment of moved-0 is complete")
+	b.wait(8*time.Second, fmt.Sprintf(`section[aria-labelledby="broker-%d"] a.chip`, from%3+1), "^moved-0, leader$")
+	eval[bool](b, fmt.Sprintf(`(() => { const r = document.getElementById('time'); r.value = %d; r.dispatchEvent(new Event('input')); return true })()`, before))
+	b.wait(3*time.Second, fmt.Sprintf(`section[aria-labelledby="broker-%d"] a.chip`, from), "^moved-0, leader$")
+	if now := eval[int](b, `document.querySelectorAll('a.chip[href="#/partition/moved/0"]').length`); now != 1 {
+		t.Errorf("%d houses have the only replica", now)
+	}
+}

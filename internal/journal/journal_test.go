@@ -157,6 +157,7 @@ func TestSentences(t *testing.T) {
 		"ZooKeeper session 0x10000 of broker 2 expired, 6.2 s after its connection was lost": {
 			Kind: SessionExpired, Broker: 2, Number: 0x10000, Took: 6200 * time.Millisecond},
 		"consumer-1-x is out of group g: no heartbeat within session.timeout.ms": {Kind: MemberLeft, Name: "g", Who: "consumer-1-x", Reason: HeartbeatMissed},
+		"a transaction of t began (producer id 12000)":                           {Kind: TransactionBegan, Name: "t", Number: 12000},
 		"topic orders got 1 new partition":                                       {Kind: TopicCreated, Name: "orders", Count: 1},
 		"topic orders got 1,200 new partitions":                                  {Kind: TopicCreated, Name: "orders", Count: 1200},
 		"log directory /d of broker 0 failed: EIO":                               {Kind: DirectoryFailed, Name: "/d", New: "EIO"},

@@ -123,6 +123,8 @@ func (e *Entry) field(word string, l Lang) string {
 		return group(e.Count)
 	case "number":
 		return group(e.Number)
+	case "id": // a number that names something is not counted
+		return strconv.FormatInt(e.Number, 10)
 	case "session":
 		return fmt.Sprintf("0x%x", uint64(e.Number))
 	case "took":

@@ -14,6 +14,9 @@ function Rebalances({ name, list }) {
     <tbody>${[...list].reverse().map(r => html`<tr key=${r.at}><td class="mono">${clock(r.at)}</td><td>${r.why}</td><td class="n">${r.over ? span(Math.round(r.took)) : t('running')}</td><td class="n">${r.members ?? ''}</td></tr>`)}</tbody></table></div>`;
 }
 
+// memberName tells a member from the others: several may have the same client id.
+const memberName = (m, all) => !m ? '' : m.instance || (all.filter(x => x.client === m.client).length > 1 ? m.id : m.client);
+
 const Group = memo(({ g, most, rebalances }) => {
   const lag = g.offsets.reduce((n, o) => n + (o.end >= 0 && o.committed >= 0 ? Math.max(0, o.end - o.committed) : 0), 0);
   const owner = new Map();
@@ -31,7 +34,7 @@ const Group = memo(({ g, most, rebalances }) => {
     ${rows.size ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t('lag') + ' ' + g.name}><table><caption>${t('lag')}</caption><thead><tr><th scope="col">${t('partition')}</th><th scope="col" class="n">${t('offset')}</th><th scope="col" class="n">${t('end')}</th><th scope="col" class="n">${t('lag')}</th><th scope="col">${t('member')}</th></tr></thead>
       <tbody>${[...rows.entries()].slice(0, 300).map(([k, o]) => { const behind = o.end >= 0 && o.committed >= 0 ? Math.max(0, o.end - o.committed) : null;
         return html`<tr key=${k}><th scope="row"><a href=${'#/partition/' + encodeURIComponent(o.topic) + '/' + o.partition}>${k}</a></th><td class="n">${o.committed < 0 ? '–' : number(o.committed)}</td><td class="n">${o.end < 0 ? '–' : number(o.end)}</td>
-          <td class="n">${behind === null ? '–' : number(behind)}<div class="bar" aria-hidden="true"><i class=${behind ? 'late' : ''} style=${{ width: 100 * (behind || 0) / Math.max(1, most) + '%' }}></i></div></td><td class="mono">${owner.get(k)?.client || ''}</td></tr>`; })}</tbody></table></div>` : null}
+          <td class="n">${behind === null ? '–' : number(behind)}<div class="bar" aria-hidden="true"><i class=${behind ? 'late' : ''} style=${{ width: 100 * (behind || 0) / Math.max(1, most) + '%' }}></i></div></td><td class="mono">${memberName(owner.get(k), g.members)}</td></tr>`; })}</tbody></table></div>` : null}
     <${Rebalances} name=${g.name} list=${rebalances} />
     <${Reset} g=${g} />
   </section>`;
@@ -65,9 +68,9 @@ export function Transactions() {
   const answer = usePoll('/api/transactions', 1000);
   const rows = answer.data || [];
   return html`<h1>${t('transactions')}</h1><${Waiting} answer=${answer} />
-    <div class="two"><div class="card">${answer.data && !rows.length ? html`<p>${t('noTransactions')}</p>` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('transactions')}><table><thead><tr><th scope="col">${t('id')}</th><th scope="col">${t('state')}</th><th scope="col" class="n">${t('open')}</th><th scope="col" class="n">${t('timeout')}</th>
+    <div class="two"><div class="card">${answer.data && !rows.length ? html`<p>${t(state.about.records === false ? 'transactionsUnseen' : 'noTransactions')}</p>` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('transactions')}><table class="stack"><thead><tr><th scope="col">${t('id')}</th><th scope="col">${t('state')}</th><th scope="col" class="n">${t('open')}</th><th scope="col" class="n">${t('timeout')}</th>
       <th scope="col" class="n">${t('producer')}</th><th scope="col" class="n">${t('epoch')}</th><th scope="col" class="n">${t('coordinator')}</th><th scope="col">${t('partitions')}</th></tr></thead>
-      <tbody>${rows.map(r => html`<tr key=${r.id}><th scope="row" class="mono">${r.id}</th><td>${r.state}</td><td class=${'n ' + (r.openMs > r.timeoutMs / 2 ? 'warn' : '')}>${r.openMs ? span(r.openMs) : '–'}</td><td class="n">${span(r.timeoutMs)}</td>
-        <td class="n">${r.producerId}</td><td class="n">${r.epoch}</td><td class="n">${r.coordinator}</td><td>${r.partitions.join(', ')}</td></tr>`)}</tbody></table></div>`}</div>
+      <tbody>${rows.map(r => html`<tr key=${r.id}><th scope="row" class="mono">${r.id}</th><td class="word" data-name=${t('state')}>${r.state}</td><td class=${'n ' + (r.openMs > r.timeoutMs / 2 ? 'warn' : '')} data-name=${t('open')}>${r.openMs ? span(r.openMs) : '–'}</td><td class="n" data-name=${t('timeout')}>${span(r.timeoutMs)}</td>
+        <td class="n" data-name=${t('producer')}>${r.producerId}</td><td class="n" data-name=${t('epoch')}>${r.epoch}</td><td class="n" data-name=${t('coordinator')}>${r.coordinator}</td><td data-name=${t('partitions')}>${r.partitions.join(', ') || null}</td></tr>`)}</tbody></table></div>`}</div>
     <div><${Journal} only=${e => /^(transaction|producer|markers)/.test(e.kind)} /></div></div>`;
 }

@@ -15,6 +15,8 @@ export const memo = draw => class extends Component {
 
 export const number = n => n.toLocaleString(language());
 export const clock = ms => new Date(ms).toLocaleTimeString('en-GB') + '.' + String(ms % 1000).padStart(3, '0');
+// moment is a time with its day, for what may lie long ago.
+export const moment = ms => new Date(ms).toLocaleDateString('sv-SE') + ' ' + clock(ms);
 export function span(ms) {
   if (ms < 1000) return ms + ' ms';
   if (ms < 120000) return (ms / 1000).toFixed(1) + ' s';

@@ -2,7 +2,7 @@
 import { html, useState } from './vendor/htm-preact.js';
 import { t, language } from './i18n.js';
 import { state } from './store.js';
-import { number, usePoll, Waiting } from './parts.js';
+import { number, bytes, usePoll, Waiting } from './parts.js';
 
 // inQuotes makes a text one word of a shell, whatever is in it.
 const inQuotes = text => "'" + text.replaceAll("'", "'\\''") + "'";
@@ -30,31 +30,35 @@ export function Configs({ args }) {
 
 const entityName = x => x === null ? t('anyOne') : x === '' ? t('everyoneElse') : x;
 
+// usage is a use in the unit of its quota: a share of the time of threads, or bytes.
+const usage = r => r.resource === 'Request' ? r.perSecond.toFixed(2) + ' %' : bytes(Math.round(r.perSecond)) + '/s';
+
 export function Quotas() {
   const answer = usePoll('/api/quotas', 1000);
-  const { use = [], limits = [] } = answer.data || {};
+  const { use = [], limits = [], seen = {} } = answer.data || {};
   return html`<h1>${t('quotasAndRights')}</h1><${Waiting} answer=${answer} />
-    <section class="card" aria-labelledby="limits"><h2 id="limits">${t('limits')}</h2>${answer.data && !limits.length ? html`<p>${t('noLimits')}</p>` : html`<div class="scroll" tabindex="0" role="group" aria-label=${t('limits')}><table><thead><tr><th scope="col">${t('user')}</th><th scope="col">${t('client')}</th><th scope="col" class="n">producer_byte_rate</th><th scope="col" class="n">consumer_byte_rate</th><th scope="col" class="n">request_percentage</th></tr></thead>
+    <section class="card" aria-labelledby="limits"><h2 id="limits">${t('limits')}</h2>${answer.data && !limits.length ? html`<p>${t(seen.limits ? 'noLimits' : 'limitsUnseen')}</p>` : html`<div class="scroll" tabindex="0" role="group" aria-label=${t('limits')}><table><thead><tr><th scope="col">${t('user')}</th><th scope="col">${t('client')}</th><th scope="col" class="n">producer_byte_rate</th><th scope="col" class="n">consumer_byte_rate</th><th scope="col" class="n">request_percentage</th></tr></thead>
       <tbody>${limits.map((l, i) => html`<tr key=${i}><td>${entityName(l.user)}</td><td>${entityName(l.client)}</td>${['producer_byte_rate', 'consumer_byte_rate', 'request_percentage'].map(k => html`<td class="n">${l.limits[k] === undefined ? '–' : number(l.limits[k])}</td>`)}</tr>`)}</tbody></table></div>`}</section>
-    <section class="card" aria-labelledby="uses"><h2 id="uses">${t('uses')}</h2>${answer.data && !use.length ? html`<p>${t('noQuotas')}</p>` : html`<div class="scroll" tabindex="0" role="group" aria-label=${t('uses')}><table><thead><tr><th scope="col">${t('broker')}</th><th scope="col">${t('resource')}</th><th scope="col">${t('user')}</th><th scope="col">${t('client')}</th><th scope="col" class="n">${t('use')}</th><th scope="col" class="n">${t('throttled')}</th></tr></thead>
-      <tbody>${use.map((r, i) => html`<tr key=${i}><td>${r.broker}</td><td>${r.resource}</td><td>${r.user}</td><td>${r.client}</td><td class="n">${number(Math.round(r.perSecond))}</td><td class="n">${r.throttleMs ? Math.round(r.throttleMs) + ' ms' : '–'}</td></tr>`)}</tbody></table></div>`}</section>
+    <section class="card" aria-labelledby="uses"><h2 id="uses">${t('uses')}</h2>${answer.data && !use.length ? html`<p>${t(seen.use ? 'noQuotas' : 'usesUnseen')}</p>` : html`<div class="scroll" tabindex="0" role="group" aria-label=${t('uses')}><table class="stack"><thead><tr><th scope="col">${t('broker')}</th><th scope="col">${t('resource')}</th><th scope="col">${t('user')}</th><th scope="col">${t('client')}</th><th scope="col" class="n">${t('use')}</th><th scope="col" class="n">${t('throttled')}</th></tr></thead>
+      <tbody>${use.map((r, i) => html`<tr key=${i}><td data-name=${t('broker')}>${r.broker}</td><td data-name=${t('resource')}>${r.resource}</td><td data-name=${t('user')}>${r.user || '–'}</td><td data-name=${t('client')}>${r.client || '–'}</td><td class="n" data-name=${t('use')}>${usage(r)}</td><td class="n" data-name=${t('throttled')}>${r.throttleMs ? Math.round(r.throttleMs) + ' ms' : '–'}</td></tr>`)}</tbody></table></div>`}</section>
     <${Rights} />`;
 }
 
 const operations = ['READ', 'WRITE', 'CREATE', 'DELETE', 'ALTER', 'DESCRIBE', 'DESCRIBE_CONFIGS', 'ALTER_CONFIGS', 'IDEMPOTENT_WRITE', 'CLUSTER_ACTION'];
-const marks = { allow: '✓', super: '✓', deny: '✕', none: '' };
+const marks = { allow: '✓', super: '✓', deny: '✕', some: '◐', none: '' };
 
 // Rights is what a user may do, as the authorizer itself answers: resources by operations.
 function Rights() {
-  const [user, setUser] = useState(''), [other, setOther] = useState('');
-  const answer = usePoll('/api/rights' + (user ? '?user=' + encodeURIComponent(user) : ''), 3000);
-  const { enabled, principals = [], rights = [] } = answer.data || {};
+  const [user, setUser] = useState(''), [other, setOther] = useState(''), [host, setHost] = useState('');
+  const answer = usePoll('/api/rights' + (user ? '?user=' + encodeURIComponent(user) + '&host=' + encodeURIComponent(host) : ''), 3000);
+  const { enabled, principals = [], hosts = [], rights = [] } = answer.data || {};
   if (enabled && !user && principals.length) setUser(principals.find(p => p !== 'User:*') || principals[0]);
   const columns = operations.filter(o => rights.some(r => r.may[o] !== undefined));
   return html`<section class="card" aria-labelledby="rights"><h2 id="rights">${t('rights')}</h2><${Waiting} answer=${answer} />
     ${answer.data && !enabled ? html`<p>${t('noAuthorizer')}</p>` : null}
     ${enabled || user ? html`<form class="row" onSubmit=${e => { e.preventDefault(); if (other) setUser(other.includes(':') ? other : 'User:' + other); }}><label>${t('chooseUser')} <select value=${user} onChange=${e => setUser(e.target.value)}>${[...new Set([...principals, user].filter(Boolean))].map(p => html`<option key=${p} value=${p}>${p}</option>`)}</select></label>
-      <label>${t('otherUser')} <input value=${other} placeholder="User:alice" onInput=${e => setOther(e.target.value)} /></label></form>
+      <label>${t('otherUser')} <input value=${other} placeholder="User:alice" onInput=${e => setOther(e.target.value)} /></label>
+      ${hosts.length ? html`<label>${t('fromHost')} <select value=${host} onChange=${e => setHost(e.target.value)}><option value="">${t('anyHost')}</option>${hosts.map(h => html`<option key=${h} value=${h}>${h}</option>`)}</select></label>` : null}</form>
       ${rights.length ? html`<div class="scroll" tabindex="0" role="group" aria-label=${t('rights')}><table class="matrix"><thead><tr><th scope="col">${t('resource_')}</th>${columns.map(o => html`<th scope="col" key=${o}>${o.replace('_', ' ').toLowerCase()}</th>`)}</tr></thead>
         <tbody>${rights.map(r => html`<tr key=${r.type + r.pattern + r.name}><th scope="row">${r.type.toLowerCase().replace('_', ' ')} <span class="mono">${r.name}${r.pattern === 'PREFIXED' ? '…' : ''}</span></th>
           ${columns.map(o => html`<td key=${o} class=${'may ' + (r.may[o] || '')}>${r.may[o] ? html`<span title=${t('may:' + r.may[o])}><span aria-hidden="true">${marks[r.may[o]] || '·'}</span><span class="hidden">${t('may:' + r.may[o])}</span></span>` : ''}</td>`)}</tr>`)}</tbody></table></div>` : answer.data ? html`<p>${t('noRights')}</p>` : null}` : null}</section>`;

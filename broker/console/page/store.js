@@ -142,6 +142,11 @@ export function clusterAt(at) {
       }
       parts.set(key, p);
     }
+    if (e.kind === 'reassignment-started' || e.kind === 'reassignment-done') {
+      const p = parts.get(key) || {}, from = e.from || [], to = e.to || [];
+      if (before) { p.replicas = e.kind === 'reassignment-done' ? to : [...new Set([...to, ...from])]; p.placed = true; } else if (!p.placed) { p.placed = true; if (from.length) p.replicas = from; }
+      parts.set(key, p);
+    }
     if (e.kind === 'controller-elected' && before) { controller = e.broker; controllerKnown = true; }
     if (e.kind === 'controller-elected' && !before && !controllerKnown) { controller = e.about; controllerKnown = true; }
     const damaged = e.kind === 'directory-failed' ? brokers.get(e.broker) : undefined;
@@ -156,7 +161,7 @@ export function clusterAt(at) {
   for (const [name, x] of state.topics) {
     const partitions = x.partitions.map(p => {
       const k = parts.get(name + '-' + p.id);
-      return k && !k.unborn ? { ...p, leader: k.leader ?? p.leader, isr: k.isr ?? p.isr, offline: [] } : k ? null : p;
+      return k && !k.unborn ? { ...p, replicas: k.replicas ?? p.replicas, leader: k.leader ?? p.leader, isr: k.isr ?? p.isr, offline: [] } : k ? null : p;
     }).filter(Boolean);
     if (partitions.length) topics.set(name, { ...x, partitions });
   }

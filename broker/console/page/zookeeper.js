@@ -1,20 +1,33 @@
 // The znode tree, live: what has changed since the last look glows.
-import { html, useState, useRef } from './vendor/htm-preact.js';
+import { html, useState, useEffect, useRef } from './vendor/htm-preact.js';
 import { t, inLang, znodeFields } from './i18n.js';
-import { clock, span, usePoll, Waiting } from './parts.js';
+import { moment, span, usePoll, Waiting } from './parts.js';
+import { still } from './store.js';
 
+const mostChildren = 300;
 const join = (path, name) => (path === '/' ? '' : path) + '/' + name;
 
-function Branch({ path, name, open, toggle, chosen, depth }) {
-  const isOpen = open.has(path);
+// useGlow lights an element up when a value has become another one, or from the beginning.
+function useGlow(value, atFirst) {
+  const element = useRef(), before = useRef(atFirst ? null : value);
+  useEffect(() => {
+    if (before.current !== undefined && value !== undefined && before.current !== value && element.current && !still())
+      element.current.animate([{ boxShadow: '0 0 0 .4em ' + getComputedStyle(element.current).getPropertyValue('--glow') }], 2000);
+    if (value !== undefined) before.current = value;
+  }, [value]);
+  return element;
+}
+
+// Branch is a node of the tree; its parent tells of its last change.
+function Branch({ path, name, change, born, open, toggle, chosen }) {
+  const isOpen = open.has(path), button = useGlow(change, born), seen = useRef(null);
   const answer = usePoll(isOpen ? '/api/znode?path=' + encodeURIComponent(path) : '', 1000);
-  const before = useRef('');
-  const now = answer.data ? answer.data.stat.mzxid + answer.data.stat.pzxid : '';
-  const changed = before.current !== '' && now !== before.current;
-  if (now) before.current = now;
-  const children = isOpen && answer.data ? answer.data.children : [];
-  return html`<li><button class=${changed ? 'glow' : ''} key=${now} aria-expanded=${isOpen} aria-current=${chosen === path ? 'true' : null} onClick=${() => toggle(path)}>${isOpen ? '▾' : '▸'} <span class="mono">${name}</span></button>
-    ${children.length ? html`<ul>${children.slice(0, 300).map(c => html`<${Branch} key=${c} path=${join(path, c)} name=${c} open=${open} toggle=${toggle} chosen=${chosen} depth=${depth + 1} />`)}</ul>` : null}</li>`;
+  const n = isOpen && answer.data && !answer.data.missing ? answer.data : null, children = n ? n.children : [], before = seen.current;
+  useEffect(() => { seen.current = n ? new Set(children) : null; }, [n]);
+  const hidden = n ? Math.max(0, children.length - mostChildren) + n.more : 0;
+  return html`<li><button ref=${button} aria-expanded=${isOpen} aria-current=${chosen === path ? 'true' : null} onClick=${() => toggle(path)}>${isOpen ? '▾' : '▸'} <span class="mono">${name}</span></button>
+    ${children.length ? html`<ul>${children.slice(0, mostChildren).map((c, i) => html`<${Branch} key=${c} path=${join(path, c)} name=${c} change=${n.changes[i]} born=${before !== null && !before.has(c)} open=${open} toggle=${toggle} chosen=${chosen} />`)}
+      ${hidden ? html`<li class="dim">${t('moreNodes', hidden)}</li>` : null}</ul>` : null}</li>`;
 }
 
 function fieldsOf(value) {
@@ -23,16 +36,18 @@ function fieldsOf(value) {
 
 function Node({ path }) {
   const answer = usePoll('/api/znode?path=' + encodeURIComponent(path), 500);
-  const n = answer.data;
-  if (!n) return html`<${Waiting} answer=${answer} />`;
+  const last = useRef(null), gone = answer.data?.missing; // a node that has gone is shown as it was
+  if (answer.data && !gone) last.current = answer.data;
+  const n = last.current, value = useGlow(n?.stat.mzxid);
+  if (!n) return gone ? html`<section class="card"><h2 class="mono">${path}</h2><p class="warn" role="status">${t('noNode')}</p></section>` : html`<${Waiting} answer=${answer} />`;
   let text = n.value;
   try { text = JSON.stringify(JSON.parse(text), null, 2); } catch { /* shown as it is */ }
   const fields = fieldsOf(n.value), s = n.stat;
   const row = (k, v) => html`<tr key=${k}><th scope="row">${k}</th><td class="mono">${v}</td></tr>`;
-  return html`<section class="card" aria-labelledby="znode"><h2 id="znode" class="mono">${path}</h2><${Waiting} answer=${answer} />
-    ${n.hidden ? html`<p class="warn">${t('secretNode')}</p>` : text ? html`<pre class="glow" key=${s.mzxid}>${text}</pre>` : html`<p class="dim">${t('empty')}</p>`}
+  return html`<section class="card" aria-labelledby="znode"><h2 id="znode" class="mono">${path}</h2><${Waiting} answer=${answer} />${gone ? html`<p class="warn" role="status">${t('nodeGone')}</p>` : null}
+    ${n.hidden ? html`<p class="warn">${t('secretNode')}</p>` : text ? html`<pre ref=${value}>${text}</pre>` : html`<p class="dim">${t('empty')}</p>`}
     ${fields.length ? html`<h3>${t('fields')}</h3><table><tbody>${fields.map(f => html`<tr key=${f}><th scope="row" class="mono">${f}</th><td>${inLang(znodeFields[f])}</td></tr>`)}</tbody></table>` : null}
-    <h3>stat</h3><table><tbody>${row(t('version'), s.version + ' / ' + s.cversion + ' / ' + s.aversion)}${row('czxid', s.czxid)}${row('mzxid', s.mzxid)}${row('pzxid', s.pzxid)}${row(t('created'), s.ctime ? clock(s.ctime) : '–')}${row(t('changed'), s.mtime ? clock(s.mtime) : '–')}
+    <h3>stat</h3><table><tbody>${row(t('versions'), s.version + ' / ' + s.cversion + ' / ' + s.aversion)}${row('czxid', s.czxid)}${row('mzxid', s.mzxid)}${row('pzxid', s.pzxid)}${row(t('created'), s.ctime ? moment(s.ctime) : '–')}${row(t('changed'), s.mtime ? moment(s.mtime) : '–')}
       ${row(t('owner'), s.owner ? s.owner + (n.ownerBroker === null ? '' : ' · ' + t('broker') + ' ' + n.ownerBroker) : t('none'))}${row(t('children'), s.children)}${row(t('length'), s.length)}</tbody></table>
     <h3>${t('watches')}</h3>${n.watches === null ? html`<p class="dim">${t('watchesUnknown')}</p>` : n.watches.length ? html`<table><tbody>${n.watches.map(w => html`<tr key=${w.session + w.what}><th scope="row" class="mono">${w.session}</th><td>${w.broker === null ? '' : t('broker') + ' ' + w.broker}</td><td>${t('watch:' + w.what)}</td></tr>`)}</tbody></table>` : html`<p class="dim">${t('nobodyWatches')}</p>`}
     <p class="dim">${t('ownSession')}: <span class="mono">${n.session}</span></p></section>`;
@@ -49,5 +64,5 @@ export function ZooKeeper() {
   const [open, setOpen] = useState(new Set(['/', '/brokers'])), [chosen, setChosen] = useState('/controller');
   const toggle = path => { setChosen(path); setOpen(o => { const n = new Set(o); if (n.has(path) && path !== '/') n.delete(path); else n.add(path); return n; }); };
   return html`<h1>ZooKeeper</h1><div class="two wide"><section class="card" aria-labelledby="tree"><h2 id="tree">${t('tree')}</h2>
-    <ul class="tree"><${Branch} path="/" name="/" open=${open} toggle=${toggle} chosen=${chosen} depth=${0} /></ul></section><div><${Sessions} /><${Node} key=${chosen} path=${chosen} /></div></div>`;
+    <ul class="tree"><${Branch} path="/" name="/" open=${open} toggle=${toggle} chosen=${chosen} /></ul></section><div><${Sessions} /><${Node} key=${chosen} path=${chosen} /></div></div>`;
 }

@@ -8,14 +8,17 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"momus/broker/console"
+	"momus/broker/quota"
 	"momus/broker/view"
 	"momus/configs"
 	"momus/coordinator/acl"
@@ -177,6 +180,32 @@ func (c *Cluster) Configs(ctx context.Context, topic string, broker int32) ([]co
 		}
 	}
 	return out, nil
+}
+
+// Quotas reads the quotas from their znodes: Kafka 2.5 has no API for them.
+func (c *Cluster) Quotas(ctx context.Context) (limits []view.QuotaLimit, known bool, err error) {
+	if c.zk == nil {
+		return nil, false, nil
+	}
+	set := quota.NewSet(quota.SetOptions{Samples: 1, Window: time.Second, ProducerDefault: math.MaxInt64, ConsumerDefault: math.MaxInt64})
+	for _, t := range []zk.EntityType{zk.EntityUsers, zk.EntityClients} {
+		entities, err := c.zk.ConfigEntities(ctx, t)
+		if err != nil {
+			return nil, false, err
+		}
+		all, err := c.zk.Configs(ctx, t, entities)
+		if err != nil {
+			return nil, false, err
+		}
+		for entity, settings := range all {
+			// What brokers pass over is no quota: an entity of another kind, a value that is not
+			// valid.
+			if e, err := view.QuotaEntity(t, entity); err == nil {
+				_ = set.Apply(e, settings)
+			}
+		}
+	}
+	return view.LimitsOf(set), true, nil
 }
 
 // rights are ACLs that were asked for.

@@ -1,4 +1,4 @@
-package broker
+package view
 
 import (
 	"testing"
@@ -23,16 +23,16 @@ func TestQuotaEntities(t *testing.T) {
 		{zk.EntityUsers, "u/clients/<default>", quota.Entity{User: named("u"), Client: byDefault}},
 		{zk.EntityUsers, "<default>/clients/c%2Fd", quota.Entity{User: byDefault, Client: named("c/d")}},
 	} {
-		if got, err := quotaEntity(c.kind, c.path); err != nil || got != c.want {
+		if got, err := QuotaEntity(c.kind, c.path); err != nil || got != c.want {
 			t.Errorf("%s/%s: %+v, %v", c.kind, c.path, got, err)
 		}
 	}
 	for _, path := range []string{"u/clients", "u/groups/g", "u/clients/c/d", "u/"} {
-		if got, err := quotaEntity(zk.EntityUsers, path); err == nil {
+		if got, err := QuotaEntity(zk.EntityUsers, path); err == nil {
 			t.Errorf("users/%s: %+v", path, got)
 		}
 	}
-	if got, err := quotaEntity(zk.EntityTopics, "t"); err == nil {
+	if got, err := QuotaEntity(zk.EntityTopics, "t"); err == nil {
 		t.Errorf("topics/t: %+v", got)
 	}
 }

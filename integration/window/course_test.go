@@ -87,8 +87,13 @@ func TestCourseIsPlayedOnThePage(t *testing.T) {
 func TestTwoPagesShowOneCourse(t *testing.T) {
 	address := serveCourse(t, 2, "--lang", "ko")
 	one, other := newBrowser(t, address), newBrowser(t, address)
+	eval[bool](one, `new Promise(r => { const look = () => { const b = [...document.querySelectorAll('.chapters button')].find(x => x.textContent.startsWith('7. ')); b ? (b.focus(), r(true)) : setTimeout(look, 20); }; look(); })`)
 	one.click("7. ZooKeeper: 누가 살아 있고 누가 결정하는가")
 	other.wait(time.Minute, "h1", "^7. ")
+	// The button that was pressed has handed the focus on.
+	if got := eval[string](one, `new Promise(r => { const began = Date.now(), look = () => document.activeElement.closest('.step.now') || Date.now() - began > 20000 ? r(document.activeElement.textContent) : setTimeout(look, 20); look(); })`); got != "실행" {
+		t.Errorf("the focus is on %.80q", got)
+	}
 	for range 4 { // who the controller is, among them
 		one.click("건너뛰기")
 		one.wait(time.Minute, ".step.now button", "^건너뛰기$")

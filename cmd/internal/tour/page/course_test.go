@@ -339,6 +339,12 @@ func TestLongOutputIsCutInItsMiddle(t *testing.T) {
 	}
 }
 
+func TestTextsFlow(t *testing.T) {
+	if got, want := flowing("one\ntwo  three\n\n  as\n  it is\n\nfour\n"), "one two three\n\n  as\n  it is\n\nfour"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestCardIsAPage(t *testing.T) {
 	c, err := tour.ReferenceCard()
 	if err != nil {

@@ -1,6 +1,10 @@
 package page
 
-import "momus/cmd/internal/tour"
+import (
+	"strings"
+
+	"momus/cmd/internal/tour"
+)
 
 // State is what the page shows, in one language.
 type State struct {
@@ -62,7 +66,7 @@ func (c *Course) State(lang tour.Lang) *State {
 	if c.chapter == nil {
 		return s
 	}
-	text := func(t tour.Text) string { return tour.Blanked(c.session.Expand(t.In(lang))) }
+	text := func(t tour.Text) string { return flowing(tour.Blanked(c.session.Expand(t.In(lang)))) }
 	s.Chapter = &Chapter{Title: title(c.chapter, lang), Intro: text(c.chapter.Intro), Goal: text(c.chapter.Goal), Next: c.next}
 	if n := c.chapter.RepairCheck().Needs; s.Chapter.Exercise && n > c.session.Brokers() {
 		s.Chapter.Needs = n
@@ -85,6 +89,18 @@ func (c *Course) State(lang tour.Lang) *State {
 		s.Chapter.Steps = append(s.Chapter.Steps, step)
 	}
 	return s
+}
+
+// flowing is a text without the ends of lines that its file has within paragraphs; those that begin
+// with a blank stay as they are.
+func flowing(text string) string {
+	paragraphs := strings.Split(strings.TrimRight(text, "\n"), "\n\n")
+	for i, p := range paragraphs {
+		if !strings.HasPrefix(p, " ") {
+			paragraphs[i] = strings.Join(strings.Fields(p), " ")
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
 }
 
 // title is a chapter in the list; one with a goal is an exercise.

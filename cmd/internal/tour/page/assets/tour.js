@@ -62,9 +62,11 @@ function useCourse() {
   return { course, problem, lost, ask };
 }
 
+let pressed = false; // the reader has pressed a button that may be useless then
+
 function Chapters({ course, ask }) {
   const list = exercise => html`<ol>${course.chapters.filter(c => c.exercise === exercise).map(c => html`<li><button disabled=${course.busy}
-    aria-current=${course.chapter?.name === c.name} onClick=${() => ask({ do: 'open', chapter: c.name })}>${c.number}. ${c.title}</button></li>`)}</ol>`;
+    aria-current=${course.chapter?.name === c.name} onClick=${e => { pressed = true; e.currentTarget.blur(); ask({ do: 'open', chapter: c.name }); }}>${c.number}. ${c.title}</button></li>`)}</ol>`;
   return html`<nav class="card chapters" aria-label=${t('chapters')}><h2>${t('chapters')}</h2>${list(false)}<h2>${t('exercises')}</h2>${list(true)}</nav>`;
 }
 
@@ -106,8 +108,6 @@ function label(s) {
   if (s.kind === 'start' || s.kind === 'do') return t(s.kind);
   return t(s.kind, s.as);
 }
-
-let pressed = false; // the reader has pressed a button of a step
 
 function Step({ s, course, ask }) {
   const [typed, setTyped] = useState('');

@@ -258,8 +258,6 @@ func TestDeedsAreToldToLearners(t *testing.T) {
 	}
 }
 
-// At a suggestion commands are run as often as the person likes; what was typed in place of a program
-// in the background is told when it ends at once.
 // Who types ls alone sees what the course has written.
 func TestFilesOfTheCourseAreListed(t *testing.T) {
 	s := &Session{cluster: &cluster{dir: t.TempDir()}, vars: &vars{}}
@@ -281,6 +279,8 @@ func TestDeedsWantTheirBroker(t *testing.T) {
 	}
 }
 
+// At a suggestion commands are run as often as the person likes; what was typed in place of a program
+// in the background is told when it ends at once.
 func TestPeopleTryCommands(t *testing.T) {
 	program, err := exec.LookPath("sh")
 	if err != nil {

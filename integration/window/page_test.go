@@ -557,6 +557,11 @@ func TestARecordIsSentAndFollowedOnThePage(t *testing.T) {
 	b.wait(soon, "details td", "records are read again")
 	b.wait(soon, "details", "Only while the group has no members; it is Stable")
 	b.look("reset")
+	b.fill("Reset offsets of billing", map[string]string{"to": "time"})
+	b.wait(soon, "details td", "records are read again") // all were written within the ten minutes that it begins with
+	if at := eval[string](b, `document.querySelector('input[type=datetime-local]').value`); len(at) < len("2006-01-02T15:04") {
+		t.Errorf("the time to reset to is %q", at)
+	}
 }
 
 func TestRightsAreShownAsAMatrix(t *testing.T) {

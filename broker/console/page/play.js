@@ -126,6 +126,9 @@ export function Send({ topic, partition }) {
 }
 
 // Reset shows what a reset of a group's offsets would do, and does it.
+// localTime is a time as a field for times takes it.
+const localTime = ms => new Date(ms - 60000 * new Date(ms).getTimezoneOffset()).toISOString().slice(0, 19);
+
 export function Reset({ g }) {
   const [o, set] = useState({ to: 'earliest', number: 0, topic: '' }), [plan, setPlan] = useState(null);
   if (!mayPlay('reset-offsets')) return null;
@@ -136,8 +139,8 @@ export function Reset({ g }) {
   return html`<details class="more"><summary aria-label=${t('resetOf', g.name)}>${t('reset')}</summary>
     <form class="fields" aria-label=${t('resetOf', g.name)} onSubmit=${e => { e.preventDefault(); ask(false); }}>
     <label>${t('topic')} <select value=${o.topic} onChange=${e => change({ topic: e.target.value })}><option value="">${t('allTopics')}</option>${topics.map(n => html`<option key=${n} value=${n}>${n}</option>`)}</select></label>
-    <label>${t('to')} <select value=${o.to} onChange=${e => change({ to: e.target.value, number: e.target.value === 'time' ? Date.now() - 600000 : 0 })}>${['earliest', 'latest', 'offset', 'shift', 'time'].map(k => html`<option key=${k} value=${k}>${t('to:' + k)}</option>`)}</select></label>
-    ${['offset', 'shift', 'time'].includes(o.to) ? html`<label>${t('to:' + o.to)} <input type="number" value=${o.number} onInput=${e => change({ number: Math.round(+e.target.value || 0) })} /></label>` : null}
+    <label>${t('to')} <select value=${o.to} onChange=${e => change({ to: e.target.value, number: e.target.value === 'time' ? Math.floor(Date.now() / 1000) * 1000 - 600000 : 0 })}>${['earliest', 'latest', 'offset', 'shift', 'time'].map(k => html`<option key=${k} value=${k}>${t('to:' + k)}</option>`)}</select></label>
+    ${['offset', 'shift', 'time'].includes(o.to) ? html`<label>${t('to:' + o.to)} ${o.to === 'time' ? html`<input type="datetime-local" step="1" value=${localTime(o.number)} onInput=${e => change({ number: Date.parse(e.target.value) || o.number })} />` : html`<input type="number" value=${o.number} onInput=${e => change({ number: Math.round(+e.target.value || 0) })} />`}</label>` : null}
     <button>${t('preview')}</button></form>
     ${plan ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t('preview')}>${plan.rows.length ? html`<table><thead><tr><th scope="col">${t('partition')}</th><th scope="col" class="n">${t('now')}</th><th scope="col" class="n">${t('then')}</th><th scope="col">${t('effect')}</th></tr></thead>
       <tbody>${plan.rows.map(r => { const d = r.now < 0 ? 0 : r.new - r.now; return html`<tr key=${r.topic + r.partition}><th scope="row">${r.topic}-${r.partition}</th><td class="n">${r.now < 0 ? '–' : number(r.now)}</td><td class="n">${number(r.new)}</td>

@@ -152,6 +152,12 @@ func TestPartlyAnswered(t *testing.T) {
 	}) {
 		t.Errorf("%s", r)
 	}
+	l.options.Lang = "ko"
+	if r = l.examine(); !slices.ContainsFunc(r.Unknown, func(u rules.Unknown) bool {
+		return u.Name == "compaction.uncleanable" && strings.Contains(u.Reason, "지표를 보여 주는 브로커를 알 수 없음")
+	}) {
+		t.Errorf("%s", r)
+	}
 }
 
 // Every rule has a cluster or a snapshot that it is held to.

@@ -122,7 +122,8 @@ func (g *gatherer) pages(ctx context.Context) {
 			at["broker "+strconv.Itoa(int(b.ID))] = net.JoinHostPort(b.Host, port)
 		}
 	}
-	failed := "the brokers show none over HTTP, as far as is known; --metrics names the ports of JMX exporters"
+	failed := g.o.Lang.Say("the brokers show none over HTTP, as far as is known; --metrics names the ports of JMX exporters",
+		"HTTP로 지표를 보여 주는 브로커를 알 수 없음; --metrics로 JMX exporter의 포트를 알려 줄 수 있음")
 	ports, err := clients.HTTPPortsFor(g.o.ConfigFile)
 	if err != nil {
 		g.miss(doctor.Metrics, reason(g.o.Lang, err))

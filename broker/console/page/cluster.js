@@ -63,7 +63,7 @@ const House = memo(({ b, p, chips, isController, rate, flows, lit, past }) => {
     <h2 id=${'broker-' + b.id}>${t('broker')} ${b.id} ${flags.map(f => html` <span class=${'badge ' + (f === t('controller') ? '' : 'bad')}>${f}</span>`)}</h2>
     <p class="facts"><span class="mono">${b.address}</span>${b.rack ? html`<span>${b.rack}</span>` : null}
       <span>${t('leads')} ${number(b.leaders)}</span><span>${t('holds')} ${number(b.replicas)}</span>
-      ${b.told && rate && !past ? html`<span>${number(Math.round(rate.messages))} ${t('records')}</span><span>${bytes(Math.round(rate.bytesIn))}/s</span>` : null}
+      ${b.told && rate && !past ? html`<span>${t('records', number(Math.round(rate.messages)))}</span><span>${bytes(Math.round(rate.bytesIn))}/s</span>` : null}
       ${alive && !past && !b.told ? html`<span>${t('noFigures')}</span>` : null}</p>
     <${Chips} chips=${shown} flows=${past ? null : flows} beat=${state.beats % 2 ? ' flows odd' : ' flows'} lit=${lit} />
     ${chips.all > shown.length ? html`<p class="dim">${t('more', number(chips.all - shown.length))}</p>` : null}

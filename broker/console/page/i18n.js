@@ -6,7 +6,7 @@ const texts = {
   themeAuto: ['as the system', '시스템 설정'], themeLight: ['light', '밝게'], themeDark: ['dark', '어둡게'],
   lost: ['The connection to the broker is lost; trying again.', '브로커와 연결이 끊겼습니다. 다시 시도합니다.'],
   broker: ['Broker', '브로커'], controller: ['controller', '컨트롤러'], gone: ['gone', '없음'], unregistered: ['not registered', '등록 안 됨'], effect: ['what that means', '결과'], noFigures: ['seen from outside', '밖에서 본 모습'],
-  leads: ['leads', '리더'], holds: ['replicas', '복제본'], records: ['records/s', '레코드/초'], bytes: ['B/s', 'B/초'], dirFailed: ['a log directory has failed', '로그 디렉터리 고장'],
+  leads: ['leads', '리더'], holds: ['replicas', '복제본'], records: ['{n} records/s', '초당 레코드 {n}개'], bytes: ['B/s', 'B/초'], dirFailed: ['a log directory has failed', '로그 디렉터리 고장'],
   leader: ['leader', '리더'], insync: ['in sync', 'ISR'], lagging: ['out of sync', '뒤처짐'], offline: ['offline', '오프라인'], legend: ['What the chips mean', '칩의 뜻'],
   filter: ['Filter topics', '토픽 거르기'], internal: ['internal topics', '내부 토픽'], more: ['{n} more: filter to see them', '{n}개 더: 걸러서 보기'], topics: ['{n} topics', '토픽 {n}개'], oneTopic: ['{n} topic', '토픽 {n}개'],
   journal: ['Journal', '저널'], journalHelp: ['Each entry lights up what it touched.', '항목을 가리키면 관련된 것이 밝아집니다.'], noEntries: ['Nothing has happened yet.', '아직 아무 일도 없습니다.'],

@@ -514,6 +514,9 @@ func TestWhatDoesNotWorkIsSeen(t *testing.T) {
 	b.faults = slices.DeleteFunc(b.faults, func(f string) bool { return strings.Contains(f, "409") }) // the browser tells of each refusal
 	b.mu.Unlock()
 
+	eval[bool](b, `(location.hash = '#/partition/nowhere/0', true)`)
+	b.wait(10*time.Second, "main p", "^There is no partition nowhere-0")
+
 	// Rates are told when they change: what is not told is as before.
 	if got := eval[string](b, `import('/page/store.js').then(m => { m.state.history.length = 0; m.noteRate(100, 0); m.noteRate(200, 30); m.noteRate(201, 20); m.noteRate(400, 0); return JSON.stringify(m.state.history) })`); got != "[[201,20],[399,20],[400,0]]" {
 		t.Errorf("rates are %s", got)

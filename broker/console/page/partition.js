@@ -77,15 +77,16 @@ export function Partition({ args }) {
   const replicas = answer.data?.replicas || [];
   const known = state.topics.get(topic), p = known?.partitions.find(x => x.id === number_);
   const leader = leaderOf(replicas), [from, setFrom] = useState(null);
+  const missing = !p && state.cluster.brokers.length > 0 && state.topics.size >= state.cluster.topicCount; // all topics have been told
   return html`<h1>${t('partition')} <span class="mono">${topic}-${number_}</span></h1>
     ${known ? html`<p class="row" role="navigation" aria-label=${t('partitions')}>${known.partitions.slice(0, 50).map(x => html`<a key=${x.id} href=${'#/partition/' + encodeURIComponent(topic) + '/' + x.id} aria-current=${x.id === number_ ? 'page' : null}>${topic}·${x.id}</a>`)}
       <a href=${'#/configs/topic/' + encodeURIComponent(topic)}>${t('configs')}</a></p>` : null}
     <${Waiting} answer=${answer} />
     <div class="two"><div>
       ${p ? html`<p class="facts"><span>${t('leader')} <strong>${p.leader < 0 ? t('none') : p.leader}</strong></span><span>${t('epoch')} ${p.epoch}</span><span>${t('holds')} ${p.replicas.join(', ')}</span><span class=${p.isr.length < p.replicas.length ? 'warn' : 'ok'}>${t('insync')} ${p.isr.join(', ')}</span></p>` : null}
-      ${answer.data && !replicas.length ? html`<p>${t('noReplica')}</p>` : null}
+      ${missing ? html`<p>${t('noPartition', topic + '-' + number_)}</p>` : answer.data && !replicas.length ? html`<p>${t('noReplica')}</p>` : null}
       ${replicas.length ? html`<section class="card"><${Replicas} replicas=${replicas} /></section>
         <section class="card" aria-labelledby="segments"><h2 id="segments">${t('segments')}</h2>${replicas.map(r => html`<h3 key=${r.broker}>${t('broker')} ${r.broker} <span class="dim mono">${r.dir}</span></h3><${Segments} r=${r} onFrom=${setFrom} />`)}</section>` : null}
       ${state.about.records && replicas.length ? html`<${Batches} topic=${topic} partition=${number_} end=${(leader || replicas[0]).end} internal=${!!known?.internal} from=${from} setFrom=${setFrom} />` : null}
-    </div><div>${known?.internal ? null : html`<${Send} topic=${topic} partition=${number_} />`}<${Journal} of=${topic + '/' + number_} only=${e => e.name === topic && (e.partition === number_ || /^topic-/.test(e.kind))} /></div></div>`;
+    </div><div>${missing || known?.internal ? null : html`<${Send} topic=${topic} partition=${number_} />`}<${Journal} of=${topic + '/' + number_} only=${e => e.name === topic && (e.partition === number_ || /^topic-/.test(e.kind))} /></div></div>`;
 }

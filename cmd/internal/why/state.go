@@ -301,10 +301,10 @@ func (r *run) brokerState(ctx context.Context, id int32) ([]string, error) {
 		}
 	}
 	if !slices.ContainsFunc(m.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == id }) {
-		return []string{say{"Broker %d is not registered: it is stopped, or its ZooKeeper session has ended. It is out of sync in %d partitions.",
+		return []string{say{"Broker %d is not registered: it is stopped, or its ZooKeeper session has ended. Partitions in which it is out of sync: %d.",
 			"%d번 브로커가 등록되어 있지 않다: 멈췄거나 ZooKeeper 세션이 끝났다. 파티션 %d개의 ISR에서 빠져 있다."}.in(l, id, out)}, nil
 	}
-	lines := []string{say{"Broker %d is registered; it leads %d partitions and is out of sync in %d.", "%d번 브로커가 등록되어 있다. 파티션 %d개의 리더이고, %d개의 ISR에서 빠져 있다."}.in(l, id, led, out)}
+	lines := []string{say{"Broker %d is registered. Partitions that it leads: %d; in which it is out of sync: %d.", "%d번 브로커가 등록되어 있다. 파티션 %d개의 리더이고, %d개의 ISR에서 빠져 있다."}.in(l, id, led, out)}
 	switch {
 	case m.ControllerID == id && r.silent(id):
 		lines = append(lines, r.takeover(ctx, id)...)

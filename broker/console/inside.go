@@ -20,7 +20,7 @@ func (s *Site) znode(ctx context.Context, r *nethttp.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, session, err := s.node(ctx, path)
+	n, zxids, session, err := s.node(ctx, path, r.URL.Query().Has("changes"))
 	// A page looks again and again: a node that has gone is news, not an error.
 	if errors.Is(err, zk.ErrNoNode) {
 		return map[string]any{"path": path, "missing": true}, nil
@@ -33,7 +33,7 @@ func (s *Site) znode(ctx context.Context, r *nethttp.Request) (any, error) {
 	const most = 2000
 	children := n.Children[:min(len(n.Children), most)]
 	changes := []string{}
-	for _, z := range n.Changes {
+	for _, z := range zxids {
 		changes = append(changes, fmt.Sprintf("0x%x", z))
 	}
 	value, hidden := string(n.Data[:min(len(n.Data), 64<<10)]), false
@@ -100,17 +100,21 @@ func (s *Site) sessions(context.Context, *nethttp.Request) (any, error) {
 	return out, nil
 }
 
-// node reads a node with one of the sessions that there are.
-func (s *Site) node(ctx context.Context, path string) (n *zk.Node, session int64, err error) {
+// node reads a node with one of the sessions that there are, and if that is wanted when its children
+// were changed: many requests, which only an open branch of the tree needs.
+func (s *Site) node(ctx context.Context, path string, changes bool) (n *zk.Node, zxids []int64, session int64, err error) {
 	if s.opts.Outside != nil {
-		return s.opts.Outside.Znode(ctx, path)
+		return s.opts.Outside.Znode(ctx, path, changes)
 	}
 	m, err := s.one()
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	n, err = m.ZooKeeper.Inspect(ctx, path)
-	return n, m.ZooKeeper.SessionID(), err
+	if err == nil && changes {
+		zxids, err = m.ZooKeeper.Changes(ctx, n)
+	}
+	return n, zxids, m.ZooKeeper.SessionID(), err
 }
 
 // owner is a session id as ZooKeeper's own tools write it; "" for none.

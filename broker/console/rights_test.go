@@ -24,8 +24,8 @@ func (f foreign) Replicas(context.Context, model.TopicPartition) ([]view.Replica
 	return nil, nil
 }
 func (f foreign) Configs(context.Context, string, int32) ([]configs.Entry, error) { return nil, nil }
-func (f foreign) Znode(context.Context, string) (*zk.Node, int64, error) {
-	return &zk.Node{}, 0, nil
+func (f foreign) Znode(context.Context, string, bool) (*zk.Node, []int64, int64, error) {
+	return &zk.Node{}, nil, 0, nil
 }
 func (f foreign) Quotas(context.Context) ([]view.QuotaLimit, bool, error) {
 	named, byDefault := func(s string) quota.Name { return quota.Name{Kind: quota.Named, Text: s} }, quota.Name{Kind: quota.ByDefault}

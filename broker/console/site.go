@@ -87,8 +87,9 @@ type Outside interface {
 	Replicas(ctx context.Context, tp model.TopicPartition) ([]view.Replica, error)
 	// Configs describes a broker or, if topic is not "", a topic.
 	Configs(ctx context.Context, topic string, broker int32) ([]configs.Entry, error)
-	// Znode reads a node, and says which session asked.
-	Znode(ctx context.Context, path string) (n *zk.Node, session int64, err error)
+	// Znode reads a node, with changes also when its children were changed (see zk.Client.Changes),
+	// and says which session asked.
+	Znode(ctx context.Context, path string, changes bool) (n *zk.Node, zxids []int64, session int64, err error)
 	// Quotas are the quotas that are set; known is false if they cannot be seen.
 	Quotas(ctx context.Context) (limits []view.QuotaLimit, known bool, err error)
 	// Rights are the ACLs of the cluster; nil if it has no authorizer. Super users are not known.

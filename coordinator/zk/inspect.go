@@ -12,13 +12,7 @@ type Node struct {
 	Data     []byte
 	Stat     Stat
 	Children []string // names, sorted
-	// Changes are the zxids of the last change of each of the first children, 0 for one that has
-	// gone meanwhile.
-	Changes []int64
 }
-
-// maxChanges bounds how many children a look at a node asks about.
-const maxChanges = 300
 
 // Inspect reads a node with the names of its children. ErrNoNode means that there is none.
 func (c *Client) Inspect(ctx context.Context, path string) (*Node, error) {
@@ -31,17 +25,25 @@ func (c *Client) Inspect(ctx context.Context, path string) (*Node, error) {
 		return nil, err
 	}
 	slices.Sort(names)
-	n := &Node{Path: path, Data: data, Stat: *stat, Children: names, Changes: make([]int64, min(len(names), maxChanges))}
-	err = c.each(ctx, len(n.Changes), func(ctx context.Context, i int) error {
-		there, st, err := c.exists(ctx, strings.TrimSuffix(path, "/")+"/"+names[i])
+	return &Node{Path: path, Data: data, Stat: *stat, Children: names}, nil
+}
+
+// MaxChanges bounds how many children Changes asks about: each takes a request.
+const MaxChanges = 300
+
+// Changes are the zxids of the last change of each of a node's first children, of its value or of
+// the list of its own children; 0 for one that has gone meanwhile.
+func (c *Client) Changes(ctx context.Context, n *Node) ([]int64, error) {
+	changes := make([]int64, min(len(n.Children), MaxChanges))
+	err := c.each(ctx, len(changes), func(ctx context.Context, i int) error {
+		there, st, err := c.exists(ctx, strings.TrimSuffix(n.Path, "/")+"/"+n.Children[i])
 		if err == nil && there {
-			// Its value, or the list of its children.
-			n.Changes[i] = max(st.Mzxid, st.Pzxid)
+			changes[i] = max(st.Mzxid, st.Pzxid)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return n, nil
+	return changes, nil
 }

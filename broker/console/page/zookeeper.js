@@ -21,7 +21,7 @@ function useGlow(value, atFirst) {
 // Branch is a node of the tree; its parent tells of its last change.
 function Branch({ path, name, change, born, open, toggle, chosen }) {
   const isOpen = open.has(path), button = useGlow(change, born), seen = useRef(null);
-  const answer = usePoll(isOpen ? '/api/znode?path=' + encodeURIComponent(path) : '', 1000);
+  const answer = usePoll(isOpen ? '/api/znode?changes&path=' + encodeURIComponent(path) : '', 1000);
   const n = isOpen && answer.data && !answer.data.missing ? answer.data : null, children = n ? n.children : [], before = seen.current;
   useEffect(() => { seen.current = n ? new Set(children) : null; }, [n]);
   const hidden = n ? Math.max(0, children.length - mostChildren) + n.more : 0;

@@ -249,10 +249,13 @@ func (c *Cluster) Rights(ctx context.Context) (console.Rights, error) {
 }
 
 // Znode reads a node.
-func (c *Cluster) Znode(ctx context.Context, path string) (*zk.Node, int64, error) {
+func (c *Cluster) Znode(ctx context.Context, path string, changes bool) (n *zk.Node, zxids []int64, session int64, err error) {
 	if c.zk == nil {
-		return nil, 0, errors.New("znodes are shown only with --zookeeper")
+		return nil, nil, 0, errors.New("znodes are shown only with --zookeeper")
 	}
-	n, err := c.zk.Inspect(ctx, path)
-	return n, c.zk.SessionID(), err
+	n, err = c.zk.Inspect(ctx, path)
+	if err == nil && changes {
+		zxids, err = c.zk.Changes(ctx, n)
+	}
+	return n, zxids, c.zk.SessionID(), err
 }

@@ -85,20 +85,24 @@ type configHistory struct {
 func (h *configHistory) was(entity string, settings map[string]string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.setLocked(entity, settings)
+}
+
+// none says that an entity that was not seen had no settings until now: all that have some were read
+// before.
+func (h *configHistory) none(entity string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, seen := h.known[entity]; !seen {
+		h.setLocked(entity, nil)
+	}
+}
+
+func (h *configHistory) setLocked(entity string, settings map[string]string) {
 	if h.known == nil {
 		h.known = map[string]map[string]string{}
 	}
 	h.known[entity] = maps.Clone(settings)
-}
-
-// none says that an entity that was not seen had no settings until now: all that have some were read before.
-func (h *configHistory) none(entity string) {
-	h.mu.Lock()
-	_, seen := h.known[entity]
-	h.mu.Unlock()
-	if !seen {
-		h.was(entity, nil)
-	}
 }
 
 // forget makes the next look at an entity its first.

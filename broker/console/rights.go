@@ -160,10 +160,8 @@ func (s *Site) rights(ctx context.Context, r *nethttp.Request) (any, error) {
 			q := acl.Question{Principal: who, Host: host, Operation: o, Type: res.Type, Name: res.Name}
 			may := answer(rights.Explain(q))
 			// Without a host the rules that name one do not count: what they allow is said so.
-			for _, h := range hostsOf(entries) {
-				if q.Host = h; host == "" && may == "none" && rights.Explain(q).Allowed {
-					may = "some"
-				}
+			if host == "" && may == "none" && slices.ContainsFunc(hostsOf(entries), func(h string) bool { q.Host = h; return rights.Explain(q).Allowed }) {
+				may = "some"
 			}
 			x.May[o.String()] = may
 		}

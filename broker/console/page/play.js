@@ -125,10 +125,10 @@ export function Send({ topic, partition }) {
       ${x.error ? html`<p class="bad">${x.error}</p>` : null}<ol class="stages" aria-label=${t('sent')}>${x.stages.map((s, i) => html`<${Stage} key=${i} s=${s} acks=${x.acks} />`)}</ol></div>`)}</section>`;
 }
 
-// Reset shows what a reset of a group's offsets would do, and does it.
 // localTime is a time as a field for times takes it.
 const localTime = ms => new Date(ms - 60000 * new Date(ms).getTimezoneOffset()).toISOString().slice(0, 19);
 
+// Reset shows what a reset of a group's offsets would do, and does it.
 export function Reset({ g }) {
   const [o, set] = useState({ to: 'earliest', number: 0, topic: '' }), [plan, setPlan] = useState(null);
   if (!mayPlay('reset-offsets')) return null;

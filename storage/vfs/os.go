@@ -19,7 +19,7 @@ func (OS) OpenFile(name string, flag int) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f, connOf(f), &pace{}}, nil
+	return osFile{f, connOf(f), &pace{}, &slicing{}}, nil
 }
 
 func (OS) Rename(oldName, newName string) error { return os.Rename(oldName, newName) }
@@ -57,11 +57,12 @@ func (OS) Lock(name string) (io.Closer, error) {
 	return f, nil
 }
 
-// osFile is a value, of which all copies share the pace of the one file.
+// osFile is a value, of which all copies share the pace and the slicing of the one file.
 type osFile struct {
-	f    *os.File
-	conn syscall.RawConn // nil where cached reads are not known
-	pace *pace
+	f       *os.File
+	conn    syscall.RawConn // nil where cached reads are not known
+	pace    *pace
+	slicing *slicing
 }
 
 func (f osFile) ReadAt(p []byte, off int64) (int, error) {
@@ -80,9 +81,9 @@ func (f osFile) WriteAt(p []byte, off int64) (int, error) {
 		done = f.writeQuick(p, off)
 	}
 	var err error
-	if done < len(p) {
+	if rest := p[done:]; len(rest) > 0 {
 		var n int
-		n, err = f.f.WriteAt(p[done:], off+int64(done))
+		n, err = writeAt(f.f, f.slicing, rest, off+int64(done))
 		done += n
 	}
 	// A write that had to be finished the usual way counts with all of its time.
@@ -110,7 +111,7 @@ func (f osFile) WriteBuffersAt(buffers [][]byte, off int64) (int64, error) {
 		return int64(n), err
 	}
 	start := time.Now()
-	n, err := writeBuffersAt(f.f, buffers, off)
+	n, err := writeBuffersAt(f.f, f.slicing, buffers, off)
 	f.pace.note(start, time.Now())
 	return n, err
 }

@@ -19,7 +19,9 @@ func lockFile(f *os.File) error {
 	return err
 }
 
-func writeBuffersAt(f *os.File, buffers [][]byte, off int64) (int64, error) {
+func writeAt(f *os.File, _ *slicing, p []byte, off int64) (int, error) { return f.WriteAt(p, off) }
+
+func writeBuffersAt(f *os.File, _ *slicing, buffers [][]byte, off int64) (int64, error) {
 	return writeEach(f, buffers, off)
 }
 

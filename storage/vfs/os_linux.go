@@ -3,7 +3,11 @@ package vfs
 import (
 	"errors"
 	"io"
+	"math"
 	"os"
+	"runtime"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,48 +48,130 @@ func scatter(dir string) {
 // maxVectors is the kernel's limit of buffers in one call (IOV_MAX).
 const maxVectors = 1024
 
-// writeBuffersAt writes several buffers with one call of the system, as many at a time as it takes;
-// a short write is io.ErrShortWrite.
-func writeBuffersAt(f *os.File, buffers [][]byte, off int64) (int64, error) {
-	if len(buffers) == 1 {
-		n, err := f.WriteAt(buffers[0], off)
-		return int64(n), err
+// gathers are reused, since each large write needs one.
+var gathers = sync.Pool{New: func() any { return new(gather) }}
+
+// gather is a write of several buffers on its way.
+type gather struct {
+	all, left [][]byte // what is left is the end of all
+	bytes     int      // left
+	part      [][]byte // goes to the kernel next
+}
+
+// take makes a part of the next n bytes, or of what one call takes of them.
+func (g *gather) take(n int) {
+	size := 0
+	g.part = g.part[:0]
+	for _, b := range g.left[:min(len(g.left), maxVectors)] {
+		b = b[:min(len(b), n-size)]
+		g.part = append(g.part, b)
+		if size += len(b); size == n {
+			break
+		}
 	}
+}
+
+// drop forgets the first n bytes of what is left.
+func (g *gather) drop(n int) {
+	g.bytes -= n
+	for len(g.left) > 0 && n >= len(g.left[0]) {
+		n -= len(g.left[0])
+		g.left = g.left[1:]
+	}
+	if n > 0 {
+		g.left[0] = g.left[0][n:]
+	}
+}
+
+// writeAt writes a buffer as slicing wants it.
+func writeAt(f *os.File, s *slicing, p []byte, off int64) (int, error) {
+	if len(p) < largeWrite {
+		return f.WriteAt(p, off)
+	}
+	one := [...][]byte{p}
+	n, err := writeBuffersAt(f, s, one[:], off)
+	return int(n), err
+}
+
+// writeBuffersAt writes several buffers with as few calls of the system as slicing wants.
+func writeBuffersAt(f *os.File, s *slicing, buffers [][]byte, off int64) (written int64, err error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return 0, err
 	}
-	var written int64
-	for len(buffers) > 0 {
-		part := buffers[:min(len(buffers), maxVectors)]
-		var want, n int
-		for _, b := range part {
-			want += len(b)
+	g := gathers.Get().(*gather)
+	defer func() {
+		// The buffers must not be kept alive.
+		clear(g.all)
+		clear(g.part[:cap(g.part)])
+		gathers.Put(g)
+	}()
+	g.all, g.bytes = g.all[:0], 0
+	for _, b := range buffers {
+		if g.bytes += len(b); len(b) > 0 {
+			g.all = append(g.all, b)
 		}
-		var writeErr error
-		err := raw.Control(func(fd uintptr) {
-			for {
-				n, writeErr = unix.Pwritev(int(fd), part, off+written)
-				if writeErr != unix.EINTR {
-					return
-				}
+	}
+	g.left = g.all
+	var writeErr error
+	write := func(fd uintptr) { written, writeErr = g.write(int(fd), off, math.MaxInt) }
+	if g.bytes >= largeWrite {
+		size, measure := s.choose()
+		write = func(fd uintptr) {
+			var before time.Duration
+			if measure {
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+				before = threadTime()
 			}
-		})
-		if err == nil {
-			err = writeErr
+			written, writeErr = g.write(int(fd), off, pieceSizes[size])
+			if measure && writeErr == nil {
+				s.note(size, written, threadTime()-before)
+			}
 		}
-		if n > 0 {
-			written += int64(n)
+	}
+	err = raw.Control(write)
+	if err == nil {
+		err = writeErr
+	}
+	if err != nil {
+		return written, &os.PathError{Op: "pwritev", Path: f.Name(), Err: err}
+	}
+	return written, nil
+}
+
+// threadTime returns the CPU time of the calling thread, or 0.
+func threadTime() time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
+// write writes all that is left, with one call if it is no longer than a piece and else one for each
+// piece, which ends at a multiple of its size in the file. It returns how much is written.
+func (g *gather) write(fd int, off int64, piece int) (written int64, err error) {
+	for g.bytes > 0 {
+		at, n := off+written, g.bytes
+		if n > piece {
+			n = piece - int(at%int64(piece))
 		}
-		// The kernel wrote less than it was given without saying why, as on a disk that has just
-		// become full. The caller learns how much is there, and that it is not all.
-		if err == nil && n < want {
+		g.take(n)
+		n, err = unix.Pwritev(fd, g.part, at)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == nil && n == 0:
 			err = io.ErrShortWrite
 		}
 		if err != nil {
-			return written, &os.PathError{Op: "pwritev", Path: f.Name(), Err: err}
+			return written, err
 		}
-		buffers = buffers[len(part):]
+		// After a short write, as on a disk that has just become full, the kernel says why when it
+		// is asked for the rest.
+		written += int64(n)
+		g.drop(n)
 	}
 	return written, nil
 }

@@ -28,7 +28,9 @@ func lockFile(f *os.File) error {
 // syncDir does nothing: Windows has no such call.
 func syncDir(string) error { return nil }
 
-func writeBuffersAt(f *os.File, buffers [][]byte, off int64) (int64, error) {
+func writeAt(f *os.File, _ *slicing, p []byte, off int64) (int, error) { return f.WriteAt(p, off) }
+
+func writeBuffersAt(f *os.File, _ *slicing, buffers [][]byte, off int64) (int64, error) {
 	return writeEach(f, buffers, off)
 }
 

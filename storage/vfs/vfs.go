@@ -46,7 +46,7 @@ type File interface {
 	io.ReaderAt
 	io.WriterAt
 	io.Closer
-	// WriteBuffersAt writes the buffers one after the other from position off, in one system call
+	// WriteBuffersAt writes the buffers one after the other from position off, in few system calls
 	// where possible. The buffers are only read.
 	WriteBuffersAt(buffers [][]byte, off int64) (int64, error)
 	Truncate(size int64) error

@@ -48,7 +48,7 @@ func scatter(dir string) {
 // maxVectors is the kernel's limit of buffers in one call (IOV_MAX).
 const maxVectors = 1024
 
-// gathers are reused, since each large write needs one.
+// gathers are reused, since each write of several buffers needs one, and each large write.
 var gathers = sync.Pool{New: func() any { return new(gather) }}
 
 // gather is a write of several buffers on its way.
@@ -113,24 +113,23 @@ func writeBuffersAt(f *os.File, s *slicing, buffers [][]byte, off int64) (writte
 		}
 	}
 	g.left = g.all
-	var writeErr error
-	write := func(fd uintptr) { written, writeErr = g.write(int(fd), off, math.MaxInt) }
+	piece, size, measure := math.MaxInt, 0, false
 	if g.bytes >= largeWrite {
-		size, measure := s.choose()
-		write = func(fd uintptr) {
-			var before time.Duration
-			if measure {
-				runtime.LockOSThread()
-				defer runtime.UnlockOSThread()
-				before = threadTime()
-			}
-			written, writeErr = g.write(int(fd), off, pieceSizes[size])
-			if measure && writeErr == nil {
-				s.note(size, written, threadTime()-before)
-			}
-		}
+		size, measure = s.choose()
+		piece = pieceSizes[size]
 	}
-	err = raw.Control(write)
+	var writeErr error
+	err = raw.Control(func(fd uintptr) {
+		if !measure {
+			written, writeErr = g.write(int(fd), off, piece)
+			return
+		}
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		before := threadTime()
+		written, writeErr = g.write(int(fd), off, piece)
+		s.note(size, written, threadTime()-before)
+	})
 	if err == nil {
 		err = writeErr
 	}

@@ -51,8 +51,7 @@ func TestLargeWritesEndInTheFile(t *testing.T) {
 					b := left[:min(buffer, len(left))]
 					buffers, left = append(buffers, b, nil), left[len(b):]
 				}
-				// Whatever the file has learned.
-				file.(osFile).slicing.best = (n + buffer) % len(pieceSizes)
+				file.(osFile).slicing.best = (n + buffer) % len(pieceSizes) // whatever the file has learned
 				wrote, err := file.WriteBuffersAt(buffers, off)
 				must(t, err)
 				one, err := file.WriteAt(content[:n], off+8*pieceSize)

@@ -137,12 +137,20 @@ func fitProcessors(ctx context.Context, environ []string, log *logrus.Logger) (s
 			at = time.Now()
 			cpu, _ := cpuTime()
 			moved := int64(math.MaxInt64)
-			if known {
+			switch {
+			case known && was == atRest:
+				// Nobody wants to know, and asking five times a second is a third of what an idle
+				// broker does.
+				moved = 0
+			case known:
 				total, _ := movedBytes()
 				moved, lastMoved = total-lastMoved, total
 			}
 			now = p.tick(cpu-lastCPU, moved, at.Sub(since))
 			lastCPU = cpu
+			if was == atRest && now != atRest {
+				lastMoved, _ = movedBytes()
+			}
 			if now != was {
 				now.run()
 				log.WithField("threads", runtime.GOMAXPROCS(0)).Debug("fitted the number of threads to the load")

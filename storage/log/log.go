@@ -601,9 +601,15 @@ func (l *Log) CloseHandlers() {
 }
 
 // Delete closes the files and removes the directory.
-func (l *Log) Delete() error {
+func (l *Log) Delete() error { return l.report("delete log directory", l.remove()) }
+
+// remove waits for a flush that is going on: it ends with a file of its own, with which the directory
+// would not be empty again.
+func (l *Log) remove() error {
+	l.flushMu.Lock()
+	defer l.flushMu.Unlock()
 	l.CloseHandlers()
-	return l.report("delete log directory", l.fs.RemoveAll(l.Dir()))
+	return l.fs.RemoveAll(l.Dir())
 }
 
 // CloseIdle closes the files of segments that are not active and were not read since t, and gives

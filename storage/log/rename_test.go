@@ -2,6 +2,7 @@ package log
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -62,5 +63,71 @@ func TestRenameWhileInUse(t *testing.T) {
 	wg.Wait()
 	if err := l.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A log is deleted while it is written and flushed, older segments go and it is cut: the directory
+// goes, and nobody takes it for a disk that has failed.
+func TestDeleteWhileInUse(t *testing.T) {
+	parent := t.TempDir()
+	for n := range 30 {
+		deleteInUse(t, filepath.Join(parent, fmt.Sprint("t-", n)))
+	}
+}
+
+func deleteInUse(t *testing.T, dir string) {
+	c := testConfig()
+	c.SegmentBytes, c.IndexIntervalBytes = 1000, 100
+	var wg sync.WaitGroup
+	l, err := Open(Options{Dir: dir, TopicPartition: model.TopicPartition{Topic: "t"}, Config: c,
+		OnIOError: func(err error) { t.Errorf("the log directory would be taken offline: %v", err) },
+		After:     func(_ time.Duration, fn func()) { wg.Go(fn) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flushed := make(chan struct{}, 1)
+	use := func(fn func(i int) error) {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				// A log that is closed says so, and has nothing to flush.
+				if err := fn(i); err != nil && !IsGone(err) {
+					t.Error(err)
+					return
+				}
+				if l.isClosed() {
+					return
+				}
+			}
+		})
+	}
+	use(func(i int) error {
+		_, err := l.AppendAsLeader(values(1_800_000_000_000, "some value"), int32(i), record.OriginClient)
+		return err
+	})
+	use(func(int) error {
+		select {
+		case flushed <- struct{}{}:
+		default:
+		}
+		return l.Flush(l.LogEndOffset())
+	})
+	use(func(i int) error {
+		if i%10 != 0 {
+			return nil
+		}
+		return l.TruncateTo(max(l.LogEndOffset()-3, 0))
+	})
+	for range 3 {
+		<-flushed
+	}
+	if err := l.Delete(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the directory is still there: %v", err)
+	}
+	wg.Wait()
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the directory has come back: %v", err)
 	}
 }

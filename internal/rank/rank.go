@@ -20,6 +20,7 @@ type (
 	ISRWriter          struct{}
 	LogDirCreate       struct{}
 	CleanerChoice      struct{}
+	LogConfig          struct{}
 	LogFlush           struct{}
 	Log                struct{}
 	CleanerCheckpoints struct{}
@@ -52,7 +53,7 @@ func order() []any {
 		// Log directories: creation and removal of logs holds up neither appends nor reads.
 		LogDirCreate{}, CleanerChoice{},
 		// One log. What it tells its directory (delayed work, failures) is told under Log.
-		LogFlush{}, Log{}, CleanerCheckpoints{}, Cleaner{},
+		LogConfig{}, LogFlush{}, Log{}, CleanerCheckpoints{}, Cleaner{},
 		EpochFile{}, Epochs{}, Segment{}, SegmentTail{}, Index{},
 		LogDirFiles{}, LogDirMaps{}, LogDirSchedule{},
 		// Wake-ups and queues: everybody may use them, and they call nobody.

@@ -42,6 +42,7 @@ func (f hookFile) Sync() error {
 // offline, and what is left becomes durable.
 func TestWhatGoesDuringTheFlushAfterARecovery(t *testing.T) {
 	const records, segments = 60, 4
+	deleted := make(chan error, 1)
 	for name, tc := range map[string]struct {
 		change func(e *env) error
 		point  int64 // the recovery point afterwards
@@ -64,8 +65,11 @@ func TestWhatGoesDuringTheFlushAfterARecovery(t *testing.T) {
 			}
 			return e.ReplaceSegments([]*Segment{cleaned}, old)
 		}, records},
-		"rename":   {func(e *env) error { return e.Rename("/logs/t-1") }, records},
-		"deletion": {func(e *env) error { return e.Delete() }, 0},
+		"rename": {func(e *env) error { return e.Rename("/logs/t-1") }, records},
+		"deletion": {func(e *env) error { // it waits for the flush
+			go func() { deleted <- e.Delete() }()
+			return nil
+		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &hookFS{FS: vfs.NewMem(), pattern: "*.log"}
@@ -93,6 +97,11 @@ func TestWhatGoesDuringTheFlushAfterARecovery(t *testing.T) {
 			}
 			if !met {
 				t.Fatal("nothing was synced")
+			}
+			if name == "deletion" {
+				if err := <-deleted; err != nil {
+					t.Error(err)
+				}
 			}
 			if len(e.ioErrs) > 0 {
 				t.Fatalf("the directory is taken offline: %v", e.ioErrs)

@@ -45,3 +45,17 @@ func TestTornEpochFileIsRebuilt(t *testing.T) {
 		}
 	}
 }
+
+// A change of numbers does not wait for what the log does under its lock.
+func TestConfigChangesWhileTheLogIsBusy(t *testing.T) {
+	e := newEnv(t, vfs.NewMem(), smallSegments).open(false, 0)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := *e.config
+	c.SegmentBytes = 12345
+	changed := make(chan error)
+	go func() { changed <- e.UpdateConfig(&c) }()
+	if err := <-changed; err != nil || e.Config().SegmentBytes != 12345 {
+		t.Errorf("segment.bytes %d, %v", e.Config().SegmentBytes, err)
+	}
+}

@@ -37,12 +37,13 @@ type Log struct {
 	tp  model.TopicPartition
 	now func() time.Time
 	// Set once by newLog; config and dir are what of it can change.
-	opts    Options
-	logger  *logrus.Entry
-	config  atomic.Pointer[configs.Topic]
-	dir     atomic.Pointer[string]
-	epochs  atomic.Pointer[epoch.Cache] // nil with message formats before 0.11
-	flushMu rank.Mutex[rank.LogFlush]   // one flush at a time
+	opts     Options
+	logger   *logrus.Entry
+	config   atomic.Pointer[configs.Topic]
+	dir      atomic.Pointer[string]
+	epochs   atomic.Pointer[epoch.Cache] // nil with message formats before 0.11
+	flushMu  rank.Mutex[rank.LogFlush]   // one flush at a time
+	configMu rank.Mutex[rank.LogConfig]  // one change of config at a time
 
 	// Stored by the holder of mu, loaded by anybody. Readers load in the order given at view.
 	segments       atomic.Pointer[segmentList]
@@ -309,8 +310,15 @@ func (l segmentList) collectAborted(dst []index.AbortedTxn, from, to int64) ([]i
 }
 
 // UpdateConfig puts another configuration in force. A change of the message format to or from one
-// without leader epochs creates or removes the epoch file.
+// without leader epochs creates or removes the epoch file; any other does not wait for what the log
+// is doing, as for a disk that is slow to sync.
 func (l *Log) UpdateConfig(c *configs.Topic) error {
+	l.configMu.Lock()
+	defer l.configMu.Unlock()
+	if hasEpochs := l.epochs.Load() != nil; hasEpochs == (c.RecordVersion >= record.Magic2) {
+		l.config.Store(c)
+		return nil
+	}
 	return l.change("change configuration", func() error {
 		if err := l.openEpochs(c); err != nil {
 			return err

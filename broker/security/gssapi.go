@@ -52,12 +52,14 @@ const defaultSkew = 5 * time.Minute
 // realm is the default realm and the allowed clock skew of krb5.conf. A broker that only accepts
 // works without the file, but rule DEFAULT maps nobody then.
 func (s *Security) realm(file string) (string, time.Duration, error) {
+	// Asked first: the library says only in words that there is none.
+	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+		s.o.Logger.WithField("file", file).Warn("there is no krb5.conf, so there is no default realm, and the rule DEFAULT of sasl.kerberos.principal.to.local.rules maps nobody")
+		return "", defaultSkew, nil
+	}
 	conf, err := config.Load(file)
 	var unsupported config.UnsupportedDirective
 	switch {
-	case errors.Is(err, os.ErrNotExist) || os.IsNotExist(errors.Unwrap(err)):
-		s.o.Logger.WithField("file", file).Warn("there is no krb5.conf, so there is no default realm, and the rule DEFAULT of sasl.kerberos.principal.to.local.rules maps nobody")
-		return "", defaultSkew, nil
 	case errors.As(err, &unsupported):
 		s.o.Logger.WithField("file", file).WithError(err).Warn("krb5.conf holds something that is passed over")
 	case err != nil:

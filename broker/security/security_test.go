@@ -34,7 +34,7 @@ func build(t *testing.T, settings map[string]string, jaas string) (*Security, *l
 		t.Fatal(err)
 	}
 	logger, hook := logtest.NewNullLogger()
-	o := Options{Config: c, Logger: logrus.NewEntry(logger), Properties: jvm.Properties{},
+	o := Options{Config: c, Logger: logrus.NewEntry(logger), Properties: jvm.Properties{jvm.Krb5Config: "/none"},
 		InterBrokerMechanism: func() string { return c.Broker().SASLMechanismInterBrokerProtocol }}
 	if jaas != "" {
 		file := filepath.Join(t.TempDir(), "jaas.conf")

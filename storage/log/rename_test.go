@@ -66,8 +66,8 @@ func TestRenameWhileInUse(t *testing.T) {
 	}
 }
 
-// A log is deleted while it is written and flushed, older segments go and it is cut: the directory
-// goes, and nobody takes it for a disk that has failed.
+// A log is deleted while it is written, flushed and cut: the directory goes, and nobody takes it for
+// a disk that has failed.
 func TestDeleteWhileInUse(t *testing.T) {
 	parent := t.TempDir()
 	for n := range 30 {

@@ -139,7 +139,7 @@ func fitProcessors(ctx context.Context, environ []string, log *logrus.Logger) (s
 			moved := int64(math.MaxInt64)
 			switch {
 			case known && was == atRest:
-				// Nobody wants to know, and asking five times a second is a third of what an idle
+				// Nobody wants to know, and asking five times a second is half of what an idle
 				// broker does.
 				moved = 0
 			case known:

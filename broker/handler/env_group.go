@@ -1,6 +1,8 @@
 package handler
 
 import (
+	"sync"
+
 	"momus/coordinator/group"
 	"momus/coordinator/txn"
 )
@@ -11,4 +13,6 @@ type GroupEnv struct {
 	Groups *group.Coordinator
 	// ProducerIDs hands out the ids of idempotent producers.
 	ProducerIDs *txn.ProducerIDs
+
+	commitCalls sync.Pool // of *commitCall
 }

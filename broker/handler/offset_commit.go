@@ -38,7 +38,9 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 		readable = e.rightsTo(r, acl.Read, acl.Topic, loudly, each(req.Topics, func(t *kmsg.OffsetCommitRequestTopic) (string, int) { return t.Topic, 1 }))
 	}
 	nowMs := r.Received.UnixMilli()
-	var slots []*int16 // where the errors of c.Offsets go
+	call := e.commitCall(req)
+	c.Offsets = call.offsets
+	slots := call.slots
 	given := givenOffsets{}
 	for i := range req.Topics {
 		t := &req.Topics[i]
@@ -96,7 +98,45 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 			*slots[i] = err.Code
 		}
 	}
+	if ctx.Err() == nil { // else the coordinator may not be done with the offsets
+		e.releaseCommit(call, len(c.Offsets))
+	}
 	return Respond(resp)
+}
+
+// commitCall is the memory for the offsets of one OffsetCommit. It is pooled: members commit all the
+// time, and most of what a commit allocates is here.
+type commitCall struct {
+	offsets []group.Offset // empty, with room for all
+	slots   []*int16       // where the error of each goes; likewise
+}
+
+// keepOffsets is the largest commit whose memory is used again.
+const keepOffsets = 1000
+
+// commitCall returns memory for a request.
+func (e *Env) commitCall(req *kmsg.OffsetCommitRequest) *commitCall {
+	call, _ := e.commitCalls.Get().(*commitCall)
+	if call == nil {
+		call = &commitCall{}
+	}
+	n := 0
+	for i := range req.Topics {
+		n += len(req.Topics[i].Partitions)
+	}
+	if cap(call.offsets) < n {
+		call.offsets, call.slots = make([]group.Offset, 0, n), make([]*int16, 0, n)
+	}
+	return call
+}
+
+// releaseCommit takes memory back that nobody uses any more; n offsets were in it.
+func (e *Env) releaseCommit(call *commitCall, n int) {
+	if cap(call.offsets) <= keepOffsets {
+		clear(call.offsets[:n])
+		clear(call.slots[:n])
+		e.commitCalls.Put(call)
+	}
 }
 
 // givenOffsets finds partitions that a commit has named before: most commits are so small that

@@ -50,3 +50,52 @@ func TestPartitionCommittedUnderTwoEntries(t *testing.T) {
 		t.Errorf("%+v", got.Topics)
 	}
 }
+
+// Commits follow each other in the same memory: what one has stored stays.
+func TestCommitsInTheMemoryOfOthers(t *testing.T) {
+	b := newGroupBroker(t)
+	b.lead()
+	type stored map[int32]string // the metadata by partition
+	kept := map[string]stored{}
+	commit := func(group, topic string, metadata ...string) {
+		req := kmsg.NewPtrOffsetCommitRequest()
+		req.Group, req.Generation = group, -1
+		entry := kmsg.OffsetCommitRequestTopic{Topic: topic}
+		for p, m := range metadata {
+			entry.Partitions = append(entry.Partitions, kmsg.OffsetCommitRequestTopicPartition{Partition: int32(p), Offset: int64(len(m)), LeaderEpoch: -1, Metadata: &m})
+			if topic == "t" && p < 2 {
+				if kept[group] == nil {
+					kept[group] = stored{}
+				}
+				kept[group][int32(p)] = m
+			}
+		}
+		req.Topics = append(req.Topics, entry)
+		for _, p := range ask[*kmsg.OffsetCommitResponse](b, 7, req).Topics[0].Partitions {
+			if _, exists := kept[group][p.Partition]; exists != (p.ErrorCode == 0) {
+				t.Fatalf("%s of %s: %+v", group, topic, p)
+			}
+		}
+	}
+	commit("a", "t", "1", "22")
+	commit("b", "t", "333")
+	commit("c", "nowhere", "x", "x")
+	commit("b", "t", "4444", "55555", "there is no partition 2")
+	commit("d", "t", "666666")
+	for group, want := range kept {
+		f := kmsg.NewPtrOffsetFetchRequest()
+		f.Group, f.Topics = group, []kmsg.OffsetFetchRequestTopic{{Topic: "t", Partitions: []int32{0, 1}}}
+		for _, p := range ask[*kmsg.OffsetFetchResponse](b, 5, f).Topics[0].Partitions {
+			metadata, exists := want[p.Partition]
+			if !exists {
+				if p.Offset != -1 {
+					t.Errorf("%s: %+v, nothing was committed", group, p)
+				}
+				continue
+			}
+			if p.Offset != int64(len(metadata)) || p.Metadata == nil || *p.Metadata != metadata {
+				t.Errorf("%s: %+v, committed was %q", group, p, metadata)
+			}
+		}
+	}
+}

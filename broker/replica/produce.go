@@ -43,6 +43,8 @@ type Appended struct {
 	m       *Manager
 	results []AppendResult
 	waits   []appendWait // for acks=-1: the partitions that were not yet committed when last looked at
+
+	one [1]AppendResult // memory of results, which are often of one partition
 }
 
 // appendWait is one partition whose high watermark must reach offset.
@@ -57,7 +59,10 @@ type appendWait struct {
 // 0, 1 or -1; with -1 the partition must have min.insync.replicas, and the result is complete only
 // when the in-sync replicas have the records.
 func (m *Manager) Append(entries []AppendEntry, acks int16, origin record.Origin) *Appended {
-	a := &Appended{m: m, results: make([]AppendResult, len(entries))}
+	a := &Appended{m: m}
+	if a.results = a.one[:]; len(entries) != 1 {
+		a.results = make([]AppendResult, len(entries))
+	}
 	if acks != 0 && acks != 1 && acks != -1 {
 		for i := range entries {
 			a.results[i] = failedAppend(entries[i].TP, kerr.InvalidRequiredAcks, -1)

@@ -41,7 +41,8 @@ func (p *Partition) commit(r *CommitRequest, call *shard.Call) {
 	if r.transactional() {
 		o.ProducerID, o.ProducerEpoch, o.Transactional = r.ProducerID, r.ProducerEpoch, true
 	}
-	b := record.NewBuilder(o)
+	b := &p.commits
+	b.Reset(o)
 	for i := range r.Offsets {
 		if d.failed(i) {
 			continue

@@ -46,6 +46,7 @@ type Partition struct {
 	effects shard.Effects
 	keyBuf  []byte
 	valBuf  []byte
+	commits record.Builder // of the one batch that a commit makes; it is written before the next step
 
 	counters Counters
 	journal  *journal.Journal // may be nil

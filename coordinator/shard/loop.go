@@ -208,8 +208,9 @@ func (l *loop) step(now time.Time, ev any, call *Call) {
 		l.open[call] = struct{}{}
 	}
 	for i := 0; i < len(l.done); i++ {
-		l.current = message{ev: l.done[i]}
-		l.carryOut(l.machine.Step(now, l.done[i], nil))
+		ev := any(l.done[i])
+		l.current = message{ev: ev}
+		l.carryOut(l.machine.Step(now, ev, nil))
 	}
 	l.done, l.current = l.done[:0], message{}
 }

@@ -107,7 +107,7 @@ type assigner struct {
 	first          Batch
 	source, target Codec
 	next           int64 // offset of the first record
-	v              *validator
+	v              validator
 }
 
 func (a *assigner) matchingMagic(magic int8) bool {

@@ -58,7 +58,30 @@ func NewBuilder(opts BuilderOptions) *Builder { return newBuilder(opts, nil) }
 
 // newBuilder starts a batch at the end of dst.
 func newBuilder(opts BuilderOptions, dst []byte) *Builder {
-	b := &Builder{opts: opts, maxTimestamp: NoTimestamp, offsetOfMaxTs: -1, lastOffset: opts.BaseOffset - 1}
+	b := &Builder{}
+	b.start(opts, dst, nil)
+	return b
+}
+
+// keepBytes is the memory that Reset uses again, at most: a batch as large is rare.
+const keepBytes = 64 << 10
+
+// Reset starts another batch, in the memory of the one before, whose Bytes must not be in use any
+// more. It starts a zero Builder too.
+func (b *Builder) Reset(opts BuilderOptions) {
+	dst, raw := b.dst[:0], b.raw[:0]
+	if cap(dst) > keepBytes {
+		dst = nil
+	}
+	if cap(raw) > keepBytes {
+		raw = nil
+	}
+	b.start(opts, dst, raw)
+}
+
+// start begins a batch at the end of dst, with raw as memory for what is to be compressed.
+func (b *Builder) start(opts BuilderOptions, dst, raw []byte) {
+	*b = Builder{opts: opts, raw: raw, maxTimestamp: NoTimestamp, offsetOfMaxTs: -1, lastOffset: opts.BaseOffset - 1}
 	header := 0
 	switch {
 	case opts.Magic >= Magic2:
@@ -78,7 +101,6 @@ func newBuilder(opts BuilderOptions, dst []byte) *Builder {
 	case opts.Magic < Magic2 && opts.ProducerID != NoProducerID && opts.ProducerID != 0:
 		b.fail("idempotent messages are not supported for magic %d", opts.Magic)
 	}
-	return b
 }
 
 // fail keeps the first fault; Kafka's builder throws, which clients see as UNKNOWN_SERVER_ERROR.
@@ -251,7 +273,7 @@ func (b *Builder) Len() int {
 func (b *Builder) Err() error { return b.err }
 
 // Bytes completes the batch and returns it; nil if nothing was appended or Err is set. The builder
-// is used up and the caller owns the bytes.
+// is used up until Reset, and the caller owns the bytes as long.
 func (b *Builder) Bytes() []byte {
 	out, err := b.complete()
 	if err != nil || b.count == 0 {
@@ -293,7 +315,7 @@ func (b *Builder) complete() ([]byte, error) {
 			b.fail("compress with %s: %v", o.Codec, err)
 			return nil, b.err
 		}
-		b.raw = nil
+		b.raw = b.raw[:0]
 	}
 	// The size field has 32 bits, with a sign.
 	if len(b.dst)-start-LogOverhead > math.MaxInt32 {

@@ -592,3 +592,34 @@ func TestBytesBehindAValueAreNobodys(t *testing.T) {
 		}
 	}
 }
+
+// A builder that is used again makes what a new one makes, whatever it made before.
+func TestBuilderReset(t *testing.T) {
+	rnd := rand.New(rand.NewSource(1))
+	var again Builder
+	for i := range 500 {
+		o := DefaultOptions()
+		o.Magic = int8(rnd.Intn(3))
+		if o.Codec = Codec(rnd.Intn(5)); o.Codec == Zstd && o.Magic < Magic2 {
+			o.Codec = None
+		}
+		o.BaseOffset = rnd.Int63n(100)
+		fresh := NewBuilder(o)
+		again.Reset(o)
+		value := make([]byte, rnd.Intn(1<<rnd.Intn(17)))
+		for range rnd.Intn(4) {
+			for j := range value {
+				value[j] = byte(rnd.Intn(3))
+			}
+			at := rnd.Int63n(1000)
+			fresh.Append(at, []byte("key"), value)
+			again.Append(at, []byte("key"), value)
+		}
+		if rnd.Intn(10) == 0 {
+			continue // and never completed
+		}
+		if got, want := again.Bytes(), fresh.Bytes(); !bytes.Equal(got, want) {
+			t.Fatalf("batch %d of magic %d with %s: %d bytes unlike the %d of a new builder", i, o.Magic, o.Codec, len(got), len(want))
+		}
+	}
+}

@@ -27,9 +27,9 @@ type validator struct {
 }
 
 // newValidator is a validator for one Assign; counts and positions go over all of its batches.
-func newValidator(p *Policy, compressed bool) *validator {
+func newValidator(p *Policy, compressed bool) validator {
 	t := &p.Rules
-	return &validator{p: p, toMagic: t.RecordVersion, compressed: compressed, compact: t.Compact, createTime: !t.LogAppendTime,
+	return validator{p: p, toMagic: t.RecordVersion, compressed: compressed, compact: t.Compact, createTime: !t.LogAppendTime,
 		maxDiff: t.MaxTimestampDifferenceMs, maxTimestamp: NoTimestamp, maxOffset: -1}
 }
 

@@ -419,7 +419,7 @@ func (ld *loader) completeSwaps() error {
 				old = append(old, candidate)
 			}
 		}
-		if err := ld.replaceLocked([]*Segment{s}, old, true); err != nil {
+		if err := ld.replaceLocked([]*Segment{s}, old); err != nil {
 			return err
 		}
 		ld.swaps = ld.swaps[1:]

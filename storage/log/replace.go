@@ -76,29 +76,42 @@ func (s *Segment) AbandonCleaned() error {
 
 // ReplaceSegments swaps finished cleaned segments in for old ones that are adjacent; both ascend.
 // Whenever the process dies, the next Open finds either the old or the new content. Old segments
-// that were deleted meanwhile are passed over.
+// that were deleted meanwhile are passed over. Nobody else may truncate, rename or close the log
+// before it returns; appends and reads go on, and wait for no sync.
 func (l *Log) ReplaceSegments(cleaned, old []*Segment) error {
-	return l.rewrite("replace segments", func() error { return l.replaceLocked(cleaned, old, false) })
+	const what = "replace segments"
+	if err := l.rewrite(what, func() error { return beginSwap(cleaned) }); err != nil {
+		return err
+	}
+	synced := l.syncSwap()
+	return l.rewrite(what, func() error {
+		if synced != nil {
+			return synced
+		}
+		return l.replaceLocked(cleaned, old)
+	})
 }
 
-// replaceLocked is ReplaceSegments; swapped tells that the new files have their .swap suffix
-// already (a swap found at load).
-func (l *Log) replaceLocked(added, old []*Segment, swapped bool) error {
-	list := l.list()
-	old = slices.DeleteFunc(slices.Clone(old), func(s *Segment) bool { return !slices.Contains(list, s) })
-	if !swapped {
-		// The highest base first, as in Kafka: if a crash comes in between, the start sees by the
-		// .cleaned with a lower base that the swap had not begun.
-		for _, s := range slices.Backward(added) {
-			if err := s.changeSuffix(swapSuffix); err != nil {
-				return err
-			}
-		}
-		// From here on a crash ends with the new content: it must be there.
-		if err := l.fs.SyncDir(l.Dir()); err != nil {
+// beginSwap gives finished segments the suffix with which the next Open completes their swap.
+func beginSwap(added []*Segment) error {
+	// The highest base first, as in Kafka: if a crash comes in between, the start sees by the
+	// .cleaned with a lower base that the swap had not begun.
+	for _, s := range slices.Backward(added) {
+		if err := s.changeSuffix(swapSuffix); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// syncSwap makes a swap that has begun durable: once old segments go, a crash has to end with the
+// new content.
+func (l *Log) syncSwap() error { return l.fs.SyncDir(l.Dir()) }
+
+// replaceLocked ends a swap, whose new segments have the .swap suffix.
+func (l *Log) replaceLocked(added, old []*Segment) error {
+	list := l.list()
+	old = slices.DeleteFunc(slices.Clone(old), func(s *Segment) bool { return !slices.Contains(list, s) })
 	list = list.without(old...)
 	for _, s := range added {
 		list = list.with(s)
@@ -155,5 +168,11 @@ func (l *Log) splitLocked(s *Segment) error {
 		}
 	}
 	l.logger.WithField("segment", s.base).WithField("parts", len(parts)).Info("split segment whose offsets exceed its index")
-	return l.replaceLocked(parts, []*Segment{s}, false)
+	if err := beginSwap(parts); err != nil {
+		return err
+	}
+	if err := l.syncSwap(); err != nil {
+		return err
+	}
+	return l.replaceLocked(parts, []*Segment{s})
 }

@@ -99,6 +99,61 @@ func TestReplaceIsAtomic(t *testing.T) {
 	}
 }
 
+// syncDirFS calls a function once, in the middle of the first sync of a directory after it was set.
+type syncDirFS struct {
+	vfs.FS
+	hook func()
+}
+
+func (f *syncDirFS) SyncDir(name string) error {
+	if hook := f.hook; hook != nil {
+		f.hook = nil
+		hook()
+	}
+	return f.FS.SyncDir(name)
+}
+
+// A directory's sync takes as long as the disk likes: appends do not wait for that of a swap.
+func TestAppendsGoOnWhileASwapIsSynced(t *testing.T) {
+	fs := &syncDirFS{FS: vfs.NewMem()}
+	e := newEnv(t, fs, smallSegments).open(false, 0)
+	for i := range 20 {
+		e.append(e.clock, fmt.Sprint("v", i))
+	}
+	old := e.Segments()
+	old = old[:len(old)-1]
+	s, err := clean(e.Log, old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	met := false
+	fs.hook = func() {
+		met = true
+		appended := make(chan struct{})
+		go func() {
+			defer close(appended)
+			if _, err := e.AppendAsLeader(values(e.clock, "meanwhile"), 0, record.OriginClient); err != nil {
+				t.Error(err)
+			}
+		}()
+		select {
+		case <-appended:
+		case <-time.After(time.Minute):
+			t.Error("an append waits for the sync")
+		}
+	}
+	if err := e.ReplaceSegments([]*Segment{s}, old); err != nil {
+		t.Fatal(err)
+	}
+	if !met {
+		t.Fatal("no directory was synced")
+	}
+	got := content(t, e.Log)
+	if !slices.Contains(got, "20:meanwhile") || slices.Contains(got, "1:v1") {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestAbandonedCleaningLeavesNothing(t *testing.T) {
 	e := newEnv(t, vfs.NewMem(), nil).open(false, 0)
 	e.append(e.clock, "a")

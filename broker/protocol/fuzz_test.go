@@ -40,13 +40,15 @@ func FuzzRequest(f *testing.F) {
 func TestHostileLengthsAllocateLittle(t *testing.T) {
 	var before, after runtime.MemStats
 	for _, g := range goldens(t) {
-		if g.response || g.null {
+		const longest = 5 // bytes of a length
+		// Where no length fits nothing is tried, and what the process allocates by itself would count.
+		if g.response || g.null || len(g.body) < longest {
 			continue
 		}
 		body := make([]byte, len(g.body))
 		attempts := uint64(0)
 		runtime.ReadMemStats(&before)
-		for i := 0; i+5 <= len(body); i++ {
+		for i := 0; i+longest <= len(body); i++ {
 			for _, huge := range [][]byte{binary.BigEndian.AppendUint32(nil, 1<<31-1), {0xff, 0xff, 0xff, 0xff, 0x07}} {
 				attempts++
 				copy(body, g.body)

@@ -85,6 +85,7 @@ func offsetCommit(ctx context.Context, e *Env, r *Request) Reply {
 		}
 	}
 	if len(c.Offsets) == 0 {
+		e.releaseCommit(call, 0)
 		return Respond(resp)
 	}
 	var errs []*kerr.Error

@@ -184,7 +184,8 @@ func (c *Coordinator) Leave(ctx context.Context, r *LeaveRequest) LeaveResult {
 	return call(ctx, c, false, r, func(err *kerr.Error) LeaveResult { return LeaveResult{Err: err} })
 }
 
-// CommitOffsets answers when the offsets are durable.
+// CommitOffsets answers when the offsets are durable. Unless ctx has ended meanwhile, r.Offsets are the
+// caller's again with the answer.
 func (c *Coordinator) CommitOffsets(ctx context.Context, r *CommitRequest) CommitResult {
 	// OffsetCommit may name the empty group, TxnOffsetCommit may not.
 	return call(ctx, c, !r.transactional(), r, func(err *kerr.Error) CommitResult { return commitFailed(r, err) })
